@@ -1,0 +1,1 @@
+"""Duecourse. This file stays a docstring, so that `app.domain` imports in milliseconds."""

@@ -1,0 +1,10 @@
+"""The `flask` commands. Each file is one noun; a command parses, calls a service, and prints."""
+
+from flask import Flask
+
+from app.cli.database import database_commands
+
+
+def register_commands(app: Flask) -> None:
+    """Add every command to the app."""
+    app.cli.add_command(database_commands)

@@ -1,0 +1,105 @@
+"""What a lender's core system tells us: lenders, borrowers, loans, plans and payments, as values of any door.
+
+Files and the ingest API both turn into these, so a rule about the book is written once. Amounts are minor units; an
+absent value is None and is never guessed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from app.domain.ledger import EntryKind
+from app.domain.plans import PlanRow
+from app.domain.splits import Split
+
+BORROWER_FLAGS = ("deceased", "insolvent", "represented", "no_contact", "minor_or_unverified")
+"""Restrictions a core may send; each stops reminders under the reason of its name."""
+
+LOAN_STATUSES = ("active", "closed", "written_off", "cancelled")
+
+CONSENT_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
+
+
+@dataclass(frozen=True, slots=True)
+class LenderValues:
+    """A lender with its licence block. `jurisdiction` is an ISO 3166 country or EU."""
+
+    code: str
+    name: str
+    jurisdiction: str
+    zone: str
+    currency: str
+    locale: str = "en"
+    licence_kind: str = "unstated"
+    licence_no: str | None = None
+    regulator: str | None = None
+    complaints_contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowerValues:
+    """A borrower as the core knows them. `phone` is E.164. Personal fields never appear in logs or errors."""
+
+    borrower_no: str
+    name: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    national_id: str | None = field(default=None, repr=False)
+    address_lines: tuple[str, ...] = field(default=(), repr=False)
+    country: str | None = None
+    locale: str | None = None
+    zone: str | None = None
+    officer: str | None = None
+    consents: Mapping[str, bool] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoanValues:
+    """A loan with its contract. `recorded_at` None: known now. `zone` None: the lender's."""
+
+    loan_no: str
+    borrower_no: str
+    currency: str
+    principal_minor: int | None = None
+    zone: str | None = None
+    product: str | None = None
+    status: str = "active"
+    disbursed_on: date | None = None
+    maturity_on: date | None = None
+    contract: Mapping[str, Any] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanValues:
+    """A whole plan of one loan as given. `effective_on` None: from the start of the loan."""
+
+    loan_no: str
+    rows: tuple[PlanRow, ...]
+    recorded_at: datetime | None = None
+    effective_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentValues:
+    """One payment, reversal, waiver or refund. `reference` is unique per lender and makes it idempotent.
+
+    `recorded_at` None: known now. `row_no` and `split` are trusted when the source gives them.
+    """
+
+    reference: str
+    loan_no: str
+    amount_minor: int
+    currency: str
+    effective_on: date
+    kind: EntryKind = EntryKind.REPAYMENT
+    recorded_at: datetime | None = None
+    row_no: int | None = None
+    split: Split | None = None
+    reverses_reference: str | None = None
+    channel: str | None = None
+    bank_reference: str | None = None
+    note: str | None = None

@@ -1,0 +1,60 @@
+"""Ledger entries: append-only facts about money, each with the day it counts for and the instant it became known."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from app.domain.errors import ValidationError
+from app.domain.splits import Split
+
+
+class EntryKind(StrEnum):
+    """What an entry does to a loan."""
+
+    REPAYMENT = "repayment"
+    """Money in, spread over the rows."""
+    WAIVER = "waiver"
+    """A claim given up; spread like a repayment, but no money."""
+    PREPAYMENT = "prepayment"
+    """Principal paid outside the plan; the rows stay as given until the core sends new ones."""
+    SOURCE_ADJUSTMENT = "source_adjustment"
+    """What a source's own balances leave unexplained; changes the principal balance only, may be negative."""
+    REVERSAL = "reversal"
+    """Undoes one earlier entry as if it had never been."""
+    REFUND = "refund"
+    """Money given back out of what was paid over."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One fact. `amount_minor` is not negative, except for a source adjustment that raises the balance.
+
+    `effective_on` is the value date, `recorded_at` when the book of record knew it. `row_no` names the instalment the
+    payer meant, `split` the source's own division, both optional. `reverses` is the id of the entry undone.
+    """
+
+    entry_id: str
+    kind: EntryKind
+    amount_minor: int
+    effective_on: date
+    recorded_at: datetime
+    row_no: int | None = None
+    split: Split | None = None
+    reverses: str | None = None
+
+    @property
+    def order(self) -> tuple[date, datetime, str]:
+        """Entries apply in this order: value date, then when known, then id (ids are made in time order)."""
+        return self.effective_on, self.recorded_at, self.entry_id
+
+
+def check_entry(entry: LedgerEntry, *, today: date) -> None:
+    """Refuse an entry that cannot be true. `today` is the business date in the loan's zone. Raises ValidationError."""
+    if entry.effective_on > today:
+        raise ValidationError(f"The value date {entry.effective_on} is in the future; send it when it has come.")
+    if entry.amount_minor < 0 and entry.kind is not EntryKind.SOURCE_ADJUSTMENT:
+        raise ValidationError("The amount is negative; a payment taken back is a reversal that names the payment.")
+    if entry.kind is EntryKind.REVERSAL and entry.reverses is None:
+        raise ValidationError("A reversal must name the entry it reverses.")
+    if entry.split is not None and entry.split.total != entry.amount_minor:
+        raise ValidationError("The split does not add up to the amount.")

@@ -1,0 +1,41 @@
+"""A plan: the contractual rows of instalments. A re-plan, or a corrected row, makes a new version."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from app.domain.splits import Split
+
+
+class PlanRow(NamedTuple):
+    """One instalment as agreed: what falls due on `due_on` (a business date in the loan's zone)."""
+
+    row_no: int
+    due_on: date
+    due: Split
+
+
+@dataclass(frozen=True, slots=True)
+class PlanVersion:
+    """The rows as the book of record knew them from `recorded_at` on.
+
+    `anchor_no` counts versions from 1 and is part of the key of every reminder decision. `effective_on` is the first day
+    the version holds for; None means from the start of the loan (a correction, or the first plan).
+    """
+
+    anchor_no: int
+    rows: tuple[PlanRow, ...]
+    recorded_at: datetime
+    effective_on: date | None = None
+
+
+def version_for(versions: Sequence[PlanVersion], as_of: date, known_at: datetime | None) -> PlanVersion | None:
+    """Return the newest version that was known at `known_at` (None: all are) and holds on `as_of`, else None."""
+    holding = [
+        version
+        for version in versions
+        if (known_at is None or version.recorded_at <= known_at)
+        and (version.effective_on is None or version.effective_on <= as_of)
+    ]
+    return max(holding, key=lambda version: version.anchor_no, default=None)

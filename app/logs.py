@@ -1,0 +1,99 @@
+"""JSON logs: one line an event, a constant message plus ids, with personal data taken out.
+
+What may be logged is what a reader needs to find the rows: ids, codes, counts. Phone numbers, e-mail addresses, long digit
+strings, tokens and codes are masked wherever they turn up, also inside exception texts.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_SECRET_KEYS = re.compile(
+    r"(?i)^(phone|name|email|national_id|address\w*|code|otp|token|access_token|refresh_token|authorization|password|secret"
+    r"|target|body|text|title|key|payer_name|sealed)$"
+)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PATTERNS = (
+    (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
+    (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
+    (re.compile(r"\b[A-Za-z0-9_-]{43,}\b"), "[token]"),
+    (re.compile(r"\+?\d[\d \-().]{6,}\d"), "[number]"),
+)
+
+
+def redact_text(text: str) -> str:
+    """Return the text with addresses, tokens and long numbers masked; ids (UUID) stay readable."""
+    kept: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        kept.append(match.group())
+        return f"\0{chr(0xE000 + len(kept) - 1)}\0"
+
+    text = _UUID.sub(keep, text)
+    for pattern, mask in _PATTERNS:
+        text = pattern.sub(mask, text)
+    return re.sub("\0(.)\0", lambda match: kept[ord(match.group(1)) - 0xE000], text)
+
+
+def _redact(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, MutableMapping):
+        return {key: "[redacted]" if _SECRET_KEYS.match(str(key)) else _redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redact(item) for item in value]
+    return value
+
+
+# Values of these keys are made by us and hold no personal data; masking "number-like" text there would hide instants.
+_SAFE_KEYS = frozenset({"timestamp", "level", "event", "request_id", "route", "method", "logger"})
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Structlog processor that masks personal data; the event name itself is masked too when it is not constant."""
+    for key, value in event.items():
+        if key == "event":
+            event[key] = redact_text(value) if isinstance(value, str) else value
+        elif key not in _SAFE_KEYS:
+            event[key] = "[redacted]" if _SECRET_KEYS.match(key) else _redact(value)
+    return event
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's loggers to one stream as JSON lines."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    number = logging.getLevelNamesMapping().get(level, logging.INFO)
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=stream is None,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(number, logging.WARNING))
+
+
+def logger() -> Any:
+    """Return the logger. Use a constant message and ids: `logger().info("payment recorded", loan_id=...)`."""
+    return structlog.get_logger()

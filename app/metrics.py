@@ -1,0 +1,15 @@
+"""Counters and histograms, all named here. Labels are few and never hold an id or personal data."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("duecourse_requests_total", "Requests by route template and status", ("route", "status"))
+REQUEST_SECONDS = Histogram("duecourse_request_seconds", "Time to answer, by route template", ("route",))
+DECISIONS = Counter("duecourse_decisions_total", "Decision events by outcome and reason", ("outcome", "reason"))
+MESSAGES = Counter("duecourse_messages_total", "Messages by channel and what became of them", ("channel", "state"))
+ATTEMPTS = Counter("duecourse_delivery_attempts_total", "Hand-overs by provider and outcome", ("provider", "outcome"))
+LATE_PAYMENTS = Counter(
+    "duecourse_paid_while_writing_total", "Payments committed while a reminder's bytes were already being written"
+)
+SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
+LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
+TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))

@@ -1,0 +1,78 @@
+"""Engines and sessions, for SQLite and PostgreSQL.
+
+SQLite: WAL, foreign keys on, and BEGIN IMMEDIATE for what writes, so that a lock is waited for at the start and never met
+in the middle. Reads outside a unit of work begin deferred.
+"""
+
+import sqlite3
+from typing import Any
+
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from app.persistence.vault import Vault
+
+SQLITE_BUSY_MS = 30_000
+
+
+class Base(DeclarativeBase):
+    """Base of all rows. Constraint names are given, so that migrations can name them on both engines."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the options for `create_engine`. Statement and lock time-outs keep one bad query from holding all."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False}}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "connect_args": {"options": "-c statement_timeout=60000 -c lock_timeout=30000", "connect_timeout": 10},
+    }
+
+
+def vault() -> Vault:
+    """Return the key ring of the running app."""
+    ring: Vault = current_app.extensions["duecourse.vault"]
+    return ring
+
+
+def session() -> Session:
+    """Return the session for reads outside a unit of work, such as a page or a report. It is rolled back at the end."""
+    return db.session()
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.isolation_level = None  # the driver begins nothing by itself; `_begin` below does
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={SQLITE_BUSY_MS}",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get("duecourse_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

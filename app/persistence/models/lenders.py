@@ -1,0 +1,31 @@
+"""Lenders: who lends, under which licence, in which jurisdiction and zone."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.persistence.column_types import Id, Instant
+from app.persistence.db import Base
+
+
+class LenderRow(Base):
+    """One lender of this installation."""
+
+    __tablename__ = "lenders"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    """Short name in files, commands and keys."""
+    name: Mapped[str] = mapped_column(String(200))
+    licence_kind: Mapped[str] = mapped_column(String(40), default="unstated")
+    """bank, consumer_finance, microloan, private_lender, ... ; `unstated` where the source says nothing."""
+    licence_no: Mapped[str | None] = mapped_column(String(120))
+    regulator: Mapped[str | None] = mapped_column(String(200))
+    complaints_contact: Mapped[str | None] = mapped_column(String(200))
+    jurisdiction: Mapped[str] = mapped_column(String(8))
+    """ISO 3166 country, or EU."""
+    zone: Mapped[str] = mapped_column(String(64))
+    currency: Mapped[str] = mapped_column(String(3))
+    locale: Mapped[str] = mapped_column(String(16), default="en")
+    recorded_at: Mapped[datetime] = mapped_column(Instant)

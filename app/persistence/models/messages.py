@@ -1,0 +1,83 @@
+"""Messages (one rung of a contact on one channel), their delivery attempts, and so the outbox and the inbox."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.persistence.column_types import Id, Instant, Sealed
+from app.persistence.db import Base
+
+_WAITING = text("state IN ('queued', 'sending')")
+
+
+class MessageRow(Base):
+    """One message. The outbox is the rows that are `queued`; the inbox is the rows of channel `in_app`."""
+
+    __tablename__ = "messages"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
+    contact_id: Mapped[str | None] = mapped_column(Id, ForeignKey("contacts.id"))
+    challenge_id: Mapped[str | None] = mapped_column(Id)
+    """A one-time code's challenge; the code itself is computed at send and never stored."""
+    channel: Mapped[str] = mapped_column(String(16))
+    message_class: Mapped[str] = mapped_column(String(16))
+    template: Mapped[str] = mapped_column(String(60))
+    template_version: Mapped[int]
+    locale: Mapped[str] = mapped_column(String(16))
+    text_sealed: Mapped[bytes | None] = mapped_column(Sealed)
+    """JSON {title, body} as rendered."""
+    state: Mapped[str] = mapped_column(String(20))
+    """queued, stale (decided under older facts, waits to be decided again), sending, sent, delivered, failed, uncertain,
+    expired, cancelled."""
+    state_reason: Mapped[str | None] = mapped_column(String(40))
+    not_before: Mapped[datetime] = mapped_column(Instant)
+    not_after: Mapped[datetime] = mapped_column(Instant)
+    """Exclusive: from this instant on it must not be sent."""
+    case_version: Mapped[int] = mapped_column(default=0)
+    rules_epoch: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime] = mapped_column(Instant)
+    leased_by: Mapped[str | None] = mapped_column(String(80))
+    leased_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Machine time, not the book's: a lease must run out also when the book's clock stands still."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    read_at: Mapped[datetime | None] = mapped_column(Instant)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
+    """What it reminded of has been paid."""
+    version: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (
+        Index("ix_messages_inbox", "borrower_id", "channel", "created_at", "id"),
+        Index("ix_messages_waiting", "next_attempt_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_messages_contact_id", "contact_id"),
+    )
+
+
+class DeliveryAttemptRow(Base):
+    """One try to hand one message to one endpoint. Written before the wire is touched, completed after."""
+
+    __tablename__ = "delivery_attempts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id)
+    message_id: Mapped[str] = mapped_column(Id, ForeignKey("messages.id"))
+    endpoint_id: Mapped[str | None] = mapped_column(Id)
+    attempt_no: Mapped[int]
+    provider: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(String(20))
+    """sending, accepted, refused, retry, uncertain."""
+    provider_reference: Mapped[str | None] = mapped_column(String(200))
+    error_code: Mapped[str | None] = mapped_column(String(60))
+    raw_code: Mapped[str | None] = mapped_column(String(60))
+
+    __table_args__ = (
+        UniqueConstraint("message_id", "endpoint_id", "attempt_no"),
+        Index("ix_delivery_attempts_message_id", "message_id"),
+    )

@@ -1,0 +1,120 @@
+"""Policies, the agenda, decisions with their events, and contacts."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.persistence.column_types import Id, Instant, Json
+from app.persistence.db import Base
+
+
+class PolicyRow(Base):
+    """One version of a reminder policy. Its document never changes once approved."""
+
+    __tablename__ = "policies"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    version_no: Mapped[int]
+    status: Mapped[str] = mapped_column(String(12))
+    """draft, in_review, approved, active, retired."""
+    document: Mapped[dict[str, Any]] = mapped_column(Json)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str] = mapped_column(String(80))
+    approved_by: Mapped[str | None] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    activated_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (UniqueConstraint("key", "version_no"),)
+
+
+class RulesStateRow(Base):
+    """The epoch of policy and law: raised by every activation. One row."""
+
+    __tablename__ = "rules_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rules_epoch: Mapped[int]
+
+
+class AgendaRow(Base):
+    """One row per borrower: when to look next, and the lock that every change of the case takes."""
+
+    __tablename__ = "agenda"
+
+    borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"), primary_key=True)
+    wake_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """None: nothing to come until something changes."""
+    case_version: Mapped[int] = mapped_column(default=0)
+
+
+class DecisionRow(Base):
+    """One candidate contact with its current outcome and reason. Unique per subject, anchor and step."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
+    loan_id: Mapped[str] = mapped_column(Id)
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    """instalment; later promise, arrangement, duty."""
+    subject_id: Mapped[str] = mapped_column(Id)
+    row_no: Mapped[int]
+    anchor_no: Mapped[int]
+    step_key: Mapped[str] = mapped_column(String(40))
+    policy_id: Mapped[str] = mapped_column(Id)
+    occurs_at: Mapped[datetime] = mapped_column(Instant)
+    """The step's local instant, in UTC."""
+    local_date: Mapped[date]
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(40))
+    contact_id: Mapped[str | None] = mapped_column(Id)
+    next_evaluation_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided_at: Mapped[datetime] = mapped_column(Instant)
+
+    __table_args__ = (
+        UniqueConstraint("subject_kind", "subject_id", "anchor_no", "step_key"),
+        Index("ix_decisions_borrower_id_occurs_at", "borrower_id", "occurs_at"),
+    )
+
+
+class DecisionEventRow(Base):
+    """One change of a decision: what became of it, when and by which rule."""
+
+    __tablename__ = "decision_events"
+
+    decision_id: Mapped[str] = mapped_column(Id, ForeignKey("decisions.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(40))
+    rule: Mapped[str | None] = mapped_column(String(80))
+    channels: Mapped[list[str]] = mapped_column(Json, default=list)
+    not_before: Mapped[datetime | None] = mapped_column(Instant)
+    facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class ContactRow(Base):
+    """One outward initiative towards a borrower, all its rungs. `slot_no` holds its place under the daily cap."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
+    message_class: Mapped[str] = mapped_column(String(16))
+    """reminder (before or on the due date), collection (after), servicing, statutory, support, security."""
+    local_date: Mapped[date]
+    slot_no: Mapped[int | None]
+    """None: uses no slot (in_app alone, or cancelled before anything left)."""
+    stage: Mapped[str] = mapped_column(String(20))
+    step_key: Mapped[str] = mapped_column(String(40))
+    """Of the highest step it carries."""
+    state: Mapped[str] = mapped_column(String(12), default="open")
+    """open, cancelled, settled."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (UniqueConstraint("borrower_id", "local_date", "slot_no"),)

@@ -1,0 +1,46 @@
+"""The only commit in the program.
+
+A service opens one unit of work, loads, asks the domain, writes rows, and leaves: everything in it is committed together
+or not at all. Units do not nest; a service that needs another's work calls the function that takes `work`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.persistence.db import db, vault
+from app.persistence.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An open unit of work: the session whose changes will be committed, and the key ring for personal data."""
+
+    session: Session
+    vault: Vault
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Work]:
+    """Commit at the end of the block, or roll back when it raises. Raises RuntimeError when one is already open."""
+    current = db.session()
+    if current.info.get("duecourse_unit_open"):
+        raise RuntimeError("A unit of work is already open; pass its `work` on instead of opening another.")
+    db.session.rollback()  # whatever was read before belongs to an older view of the data
+    current.info["duecourse_unit_open"] = True
+    try:
+        current.connection(execution_options={"duecourse_writes": True})
+        yield Work(current, vault())
+        current.commit()
+    except BaseException:
+        current.rollback()
+        raise
+    finally:
+        current.info.pop("duecourse_unit_open", None)
+
+
+def close_session() -> None:
+    """Give the connection back. Call it after work outside a request, before anything slow."""
+    db.session.remove()

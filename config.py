@@ -1,0 +1,191 @@
+"""Typed settings, read from the environment once. Nothing in `app/` reads the environment.
+
+`DUECOURSE_MODE` is sandbox (the default when nothing is configured) or production. Production refuses to start weak:
+the error names the variable and says what to put there.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MODES = ("sandbox", "production")
+KEY_BYTES = 32
+ROOT = Path(__file__).resolve().parent
+HOW_TO_MAKE_KEYS = "make one with `flask --app wsgi keys ring` and keep it outside the repository"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. The message names the variable and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a deployment may choose, with the variable each field comes from."""
+
+    mode: str
+    """DUECOURSE_MODE: sandbox or production."""
+    database_url: str
+    """DATABASE_URL: sqlite:///path or postgresql://...; default: a file below var_dir, in sandbox mode only."""
+    keys: Mapping[str, bytes] = field(repr=False)
+    """DUECOURSE_KEYS: `id:base64 of 32 bytes`, several separated by commas, the writing key first."""
+    var_dir: Path = ROOT / "var"
+    """DUECOURSE_VAR_DIR: where the sandbox keeps its database, keys and logs."""
+    port: int = 8000
+    """PORT: of the web server."""
+    ops_port: int = 9100
+    """DUECOURSE_OPS_PORT: /metrics and details, loopback only."""
+    public_docs: bool = False
+    """DUECOURSE_PUBLIC_DOCS=1: serve /openapi.json and /docs in production too."""
+    trusted_proxies: int = 0
+    """DUECOURSE_TRUSTED_PROXIES: how many proxies in front may set X-Forwarded-*."""
+    fcm_base_url: str = "https://fcm.googleapis.com"
+    """DUECOURSE_FCM_BASE_URL: the real bytes go to a stand-in in tests and the sandbox."""
+    fcm_credentials_file: Path | None = None
+    """DUECOURSE_FCM_CREDENTIALS: service-account JSON; without it push is switched off and says so."""
+    sms_url: str | None = None
+    """DUECOURSE_SMS_URL: a gateway that takes a signed JSON post; one-time codes go there."""
+    sms_key: str | None = field(default=None, repr=False)
+    """DUECOURSE_SMS_KEY: signs those posts."""
+    stand_in_url: str | None = None
+    """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
+    log_level: str = "INFO"
+    """DUECOURSE_LOG_LEVEL."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the sandbox (sample book, virtual phone, movable clock) is loaded."""
+        return self.mode == "sandbox"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings. Raises SettingsError naming the variable that is missing or wrong."""
+        env = os.environ if environ is None else environ
+        mode = env.get("DUECOURSE_MODE", "sandbox")
+        if mode not in MODES:
+            raise SettingsError(f"DUECOURSE_MODE is {mode!r}; it must be one of: {', '.join(MODES)}.")
+        var_dir = Path(env.get("DUECOURSE_VAR_DIR") or ROOT / "var").resolve()
+        credentials = env.get("DUECOURSE_FCM_CREDENTIALS")
+        if credentials and not Path(credentials).is_file():
+            raise SettingsError(f"DUECOURSE_FCM_CREDENTIALS names {credentials}, which is not a file.")
+        settings = cls(
+            mode=mode,
+            database_url=_database_url(env, mode, var_dir),
+            keys=_keys(env, mode, var_dir),
+            var_dir=var_dir,
+            port=_port(env, "PORT", 8000),
+            ops_port=_port(env, "DUECOURSE_OPS_PORT", 9100),
+            public_docs=env.get("DUECOURSE_PUBLIC_DOCS") == "1",
+            trusted_proxies=_whole(env, "DUECOURSE_TRUSTED_PROXIES", 0, 0, 5),
+            fcm_base_url=env.get("DUECOURSE_FCM_BASE_URL", "https://fcm.googleapis.com").rstrip("/"),
+            fcm_credentials_file=Path(credentials) if credentials else None,
+            sms_url=env.get("DUECOURSE_SMS_URL") or None,
+            sms_key=env.get("DUECOURSE_SMS_KEY") or None,
+            stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
+            log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
+        )
+        if mode == "production":
+            settings.refuse_weak_production()
+        return settings
+
+    def refuse_weak_production(self) -> None:
+        """Raise SettingsError when production would talk in clear text or sign with nothing."""
+        for name, url in (("DUECOURSE_FCM_BASE_URL", self.fcm_base_url), ("DUECOURSE_SMS_URL", self.sms_url)):
+            if url and not url.startswith("https://"):
+                raise SettingsError(f"{name} must be https:// in production.")
+        if self.sms_url and len(self.sms_key or "") < 32:
+            raise SettingsError("DUECOURSE_SMS_KEY must be at least 32 characters when DUECOURSE_SMS_URL is set.")
+        if self.stand_in_url:
+            raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+
+def _database_url(env: Mapping[str, str], mode: str, var_dir: Path) -> str:
+    url = env.get("DATABASE_URL", "")
+    if not url:
+        if mode == "production":
+            raise SettingsError("DATABASE_URL is not set; name the database, for example postgresql://user@host/name.")
+        var_dir.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{var_dir / 'duecourse.db'}"
+    return normal_database_url(url)
+
+
+def normal_database_url(url: str) -> str:
+    """Return the URL with the driver we use. Raises SettingsError for another kind of database."""
+    url = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    return url
+
+
+def parse_keys(text: str) -> dict[str, bytes]:
+    """Return the key ring written as `id:base64,id:base64`. Raises SettingsError for weak or malformed keys."""
+    keys: dict[str, bytes] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        key_id, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not re.fullmatch(r"[a-z0-9]{1,16}", key_id) or len(key) != KEY_BYTES:
+            raise SettingsError(f"DUECOURSE_KEYS: each key is `id:base64 of {KEY_BYTES} bytes`; {HOW_TO_MAKE_KEYS}.")
+        if len(set(key)) < KEY_BYTES // 2:
+            raise SettingsError(f"DUECOURSE_KEYS: key {key_id!r} is not random; {HOW_TO_MAKE_KEYS}.")
+        keys[key_id] = key
+    return keys
+
+
+def new_key_ring() -> str:
+    """Return a new key ring with one random key, as DUECOURSE_KEYS takes it."""
+    while True:
+        ring = "k1:" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        try:
+            parse_keys(ring)
+        except SettingsError:
+            continue
+        return ring
+
+
+def _keys(env: Mapping[str, str], mode: str, var_dir: Path) -> dict[str, bytes]:
+    text = env.get("DUECOURSE_KEYS", "")
+    if not text:
+        if mode == "production":
+            raise SettingsError(f"DUECOURSE_KEYS is not set; {HOW_TO_MAKE_KEYS}.")
+        text = _sandbox_keys(var_dir)
+    keys = parse_keys(text)
+    if not keys:
+        raise SettingsError(f"DUECOURSE_KEYS holds no key; {HOW_TO_MAKE_KEYS}.")
+    return keys
+
+
+def _sandbox_keys(var_dir: Path) -> str:
+    """The sandbox makes its own keys once and keeps them beside its database; nothing secret is in the repository."""
+    path = var_dir / "sandbox-keys.json"
+    if not path.exists():
+        var_dir.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}.tmp")
+        fresh.write_text(json.dumps({"DUECOURSE_KEYS": new_key_ring()}))
+        fresh.chmod(0o600)
+        try:
+            os.link(fresh, path)  # the first of several processes wins; the others read what it wrote
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    keys: str = json.loads(path.read_text())["DUECOURSE_KEYS"]
+    return keys
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise SettingsError(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
+    return int(text)
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    return _whole(env, name, default, 0, 65535)

