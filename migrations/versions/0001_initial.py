@@ -165,6 +165,8 @@ def upgrade() -> None:
         sa.Column("borrower_id", ID, nullable=False),
         sa.Column("wake_at", sa.BigInteger(), nullable=True),
         sa.Column("case_version", sa.Integer(), nullable=False),
+        sa.Column("decided_until", sa.BigInteger(), nullable=True),
+        sa.Column("zone", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_agenda_borrower_id")),
         sa.PrimaryKeyConstraint("borrower_id", name=op.f("pk_agenda")),
     )
@@ -228,7 +230,7 @@ def upgrade() -> None:
         sa.Column("borrower_id", ID, nullable=False),
         sa.Column("loan_id", ID, nullable=False),
         sa.Column("subject_kind", sa.String(length=16), nullable=False),
-        sa.Column("subject_id", ID, nullable=False),
+        sa.Column("subject_id", sa.String(length=64), nullable=False),
         sa.Column("row_no", sa.Integer(), nullable=False),
         sa.Column("anchor_no", sa.Integer(), nullable=False),
         sa.Column("step_key", sa.String(length=40), nullable=False),
@@ -625,10 +627,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_delivery_attempts_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
         sa.UniqueConstraint(
-            "message_id",
-            "endpoint_id",
-            "attempt_no",
-            name=op.f("uq_delivery_attempts_message_id_endpoint_id_attempt_no"),
+            "message_id", "endpoint_id", "attempt_no", name=op.f("uq_delivery_attempts_message_id_endpoint_id_attempt_no")
         ),
     )
     with op.batch_alter_table("delivery_attempts", schema=None) as batch_op:

@@ -48,6 +48,10 @@ class AgendaRow(Base):
     wake_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """None: nothing to come until something changes."""
     case_version: Mapped[int] = mapped_column(default=0)
+    decided_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Every step reached up to here has its decision; None: never looked at."""
+    zone: Mapped[str | None] = mapped_column(String(64))
+    """The zone steps were last counted in (profile, device or phone region); None: each loan's lender's."""
 
 
 class DecisionRow(Base):
@@ -60,7 +64,8 @@ class DecisionRow(Base):
     loan_id: Mapped[str] = mapped_column(Id)
     subject_kind: Mapped[str] = mapped_column(String(16))
     """instalment; later promise, arrangement, duty."""
-    subject_id: Mapped[str] = mapped_column(Id)
+    subject_id: Mapped[str] = mapped_column(String(64))
+    """Of an instalment: loan id/row no, the same through all plan versions."""
     row_no: Mapped[int]
     anchor_no: Mapped[int]
     step_key: Mapped[str] = mapped_column(String(40))

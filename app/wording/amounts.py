@@ -1,0 +1,33 @@
+"""Amounts and dates as people write them. Messages only: the API sends minor units and ISO dates."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from app.domain.money import Money
+
+
+@lru_cache(maxsize=64)
+def _locale(name: str) -> Locale:
+    return Locale.parse(name.replace("-", "_"))
+
+
+@lru_cache(maxsize=8192)
+def written_money(money: Money, locale: str) -> str:
+    """Return e.g. "$1,234.50" or "¥1,234.50", with as many decimals as the currency has. Source: CLDR."""
+    return format_currency(money.to_decimal(), money.currency, locale=_locale(locale))
+
+
+def written_sum(totals: Mapping[str, int], locale: str) -> str:
+    """Return the totals (currency -> minor units) in one line, currencies in alphabetical order, never added together."""
+    return " + ".join(written_money(Money(minor, currency), locale) for currency, minor in sorted(totals.items()))
+
+
+@lru_cache(maxsize=4096)
+def written_date(on: date, locale: str) -> str:
+    """Return e.g. "23 Nov 2026" in the manner of the locale. Source: CLDR."""
+    return format_date(on, format="medium", locale=_locale(locale))
