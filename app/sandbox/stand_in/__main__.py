@@ -1,0 +1,52 @@
+"""`python -m app.sandbox.stand_in`: run the stand-in until SIGTERM or SIGINT."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from app.sandbox.stand_in.received import Received
+from app.sandbox.stand_in.server import Connection, StandIn
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="stand-in", description="A stand-in for push and SMS providers, on loopback.")
+    parser.add_argument("--port", type=int, default=0, help="0: a free one, told on the first line of output")
+    parser.add_argument("--store", type=Path, help="also keep what was received in this file")
+    parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
+    options = parser.parse_args(arguments)
+    run(port=options.port, store=options.store, sms_key=options.sms_key, with_parent=options.with_parent)
+
+
+def run(*, port: int, store: Path | None, sms_key: str | None, with_parent: bool = False) -> None:
+    """Serve until told to end. Prints one JSON line with the URL when ready."""
+    asyncio.run(_serve(port, StandIn(Received(store), sms_key=sms_key), with_parent))
+
+
+async def _serve(port: int, stand_in: StandIn, with_parent: bool) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    server = await loop.create_server(lambda: Connection(stand_in), "127.0.0.1", port, backlog=1024)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    sys.stdout.write(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+    sys.stdout.flush()
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), _read_parent, ended)
+    await ended.wait()
+    server.close()
+
+
+def _read_parent(ended: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        ended.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""The stand-in's HTTP server: one process, one event loop, HTTP/1.1 with keep-alive, loopback only.
+
+Provider side: POST /token, POST /v1/projects/{id}/messages:send, POST /sms.
+Control side: GET /received?since=&limit=&target=, GET /counts, POST /faults (one or a list), POST /reset, GET /health.
+"""
+
+import asyncio
+import functools
+import secrets
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from app import clock
+from app.domain.times import rfc3339
+from app.sandbox.stand_in.answers import NAMED, Answer, Taken, issue_token, json_answer, send_push, send_sms
+from app.sandbox.stand_in.faults import Fault, FaultError, FaultProgram
+from app.sandbox.stand_in.received import Received
+
+_MAX_BODY_BYTES = 1024 * 1024
+
+
+class StandIn:
+    """What all connections share."""
+
+    def __init__(self, received: Received, *, sms_key: str | None = None) -> None:
+        self.received = received
+        self.faults = FaultProgram()
+        self._sms_key = sms_key
+        self._tokens: set[str] = set()
+        self._requests: Counter[str] = Counter()
+
+    def endpoint(self, path: str) -> str | None:
+        """Return which provider endpoint a path is, or None."""
+        if path.endswith("/messages:send") and path.startswith("/v1/projects/"):
+            return "send"
+        return {"/token": "token", "/sms": "sms"}.get(path)
+
+    def provide(self, endpoint: str, headers: dict[str, str], body: bytes) -> Answer | Taken:
+        """Answer as the provider would when nothing is wrong with it."""
+        if endpoint == "token":
+            token = f"stand-in-{secrets.token_urlsafe(32)}"
+            answer = issue_token(body, token)
+            if answer.status == 200:
+                self._tokens.add(token)
+            return answer
+        if endpoint == "sms":
+            return send_sms(body, headers, self._sms_key)
+        if headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
+            return NAMED["unauthenticated"]
+        return send_push(body)
+
+    def take(self, taken: Taken) -> None:
+        """Remember a message as delivered."""
+        self.received.take(taken, rfc3339(clock.system_now()))
+
+    def count(self, endpoint: str, status: int) -> None:
+        """Count an answered provider request; status 0: it got no answer."""
+        self._requests[f"{endpoint}:{status}"] += 1
+
+    def control(self, method: str, target: str, body: bytes) -> Answer:
+        """Answer a control request."""
+        parts = urlsplit(target)
+        query = parse_qs(parts.query)
+        try:
+            if (method, parts.path) == ("GET", "/received"):
+                since, limit = int(query.get("since", ["0"])[0]), int(query.get("limit", ["1000"])[0])
+                return json_answer(self.received.page(since=since, limit=limit, targets=query.get("target")))
+            if (method, parts.path) == ("GET", "/counts"):
+                return json_answer({**self.received.counts(), "requests": dict(self._requests)})
+            if (method, parts.path) == ("POST", "/faults"):
+                described = orjson.loads(body)
+                for fault in described if isinstance(described, list) else [described]:
+                    self.faults.add(fault)
+                return json_answer({"ok": True})
+            if (method, parts.path) == ("POST", "/reset"):
+                self._reset(orjson.loads(body) if body else {})
+                return json_answer({"ok": True})
+            if (method, parts.path) == ("GET", "/health"):
+                return json_answer({"ok": True})
+        except (FaultError, ValueError, TypeError, AttributeError) as error:
+            return json_answer({"error": str(error)}, 400)
+        return json_answer({"error": "There is nothing here."}, 404)
+
+    def _reset(self, what: dict[str, Any]) -> None:
+        """Forget faults always; received messages and tokens unless told to keep them."""
+        self.faults.clear()
+        if not what.get("keep_received"):
+            self.received.clear()
+            self._requests.clear()
+        if not what.get("keep_tokens"):
+            self._tokens.clear()
+
+
+class Connection(asyncio.Protocol):
+    """One connection. Requests are answered in order; while a fault holds one back, later ones wait."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
+        self._buffer = b""
+        self._busy = False
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; answers are small and must not wait for more."""
+        self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Handle as many whole requests as have arrived."""
+        self._buffer += data
+        while not self._busy and self._one_request():
+            pass
+
+    def _one_request(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        request_line, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
+        method, target, _version = request_line.split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        endpoint = self._stand_in.endpoint(target) if method == "POST" else None
+        if endpoint and self._stand_in.faults.has_any(endpoint):
+            if self._stand_in.faults.pick(endpoint, "", before_body=True):
+                self._stand_in.count(endpoint, 0)
+                self._reset()
+                return False
+        size = int(headers.get("content-length", "0"))
+        if size > _MAX_BODY_BYTES:
+            self._transport.close()
+            return False
+        if len(self._buffer) < end + 4 + size:
+            return False
+        body = self._buffer[end + 4 : end + 4 + size]
+        self._buffer = self._buffer[end + 4 + size :]
+        if endpoint is None:
+            self._write(self._stand_in.control(method, target, body))
+        else:
+            self._provide(endpoint, headers, body)
+        if headers.get("connection", "").lower() == "close":
+            self._transport.close()
+            return False
+        return bool(self._buffer)
+
+    def _provide(self, endpoint: str, headers: dict[str, str], body: bytes) -> None:
+        given = self._stand_in.provide(endpoint, headers, body)
+        target = given.target if isinstance(given, Taken) else ""
+        fault = None
+        if self._stand_in.faults.has_any(endpoint):
+            fault = self._stand_in.faults.pick(endpoint, target, before_body=False)
+        if fault is not None:
+            self._misbehave(endpoint, fault, given)
+        else:
+            self._finish(endpoint, given)
+
+    def _finish(self, endpoint: str, given: Answer | Taken) -> None:
+        answer = self._take(given)
+        self._stand_in.count(endpoint, answer.status)
+        self._write(answer)
+
+    def _take(self, given: Answer | Taken) -> Answer:
+        if isinstance(given, Taken):
+            self._stand_in.take(given)
+            return given.answer
+        return given
+
+    def _misbehave(self, endpoint: str, fault: Fault, given: Answer | Taken) -> None:
+        act = fault.act
+        if act == "answer" or (act == "delay" and fault.answer is not None):
+            given = cast(Answer, fault.answer)
+            act = "delay" if fault.delay_ms else "answer"
+        if act == "answer":
+            self._finish(endpoint, given)
+        elif act == "delay":
+            self._later(fault.delay_ms, functools.partial(self._finish, endpoint, given))
+        elif act == "drip":
+            answer = self._take(given)
+            self._stand_in.count(endpoint, answer.status)
+            self._drip(_bytes_of(answer), fault.delay_ms)
+        elif act == "cut":
+            answer = self._take(given)
+            self._stand_in.count(endpoint, answer.status)
+            self._transport.write(_bytes_of(answer)[: -max(1, len(answer.body) // 2)])
+            self._transport.close()
+        else:
+            if act.startswith("accept"):
+                self._take(given)
+            self._stand_in.count(endpoint, 0)
+            self._busy = True
+            if act.endswith(("reset", "reset_after")):
+                self._reset()
+
+    def _later(self, delay_ms: int, act: Callable[[], None]) -> None:
+        self._busy = True
+
+        def go_on() -> None:
+            self._busy = False
+            if not self._transport.is_closing():
+                act()
+                self.data_received(b"")
+
+        asyncio.get_running_loop().call_later(delay_ms / 1000, go_on)
+
+    def _drip(self, rest: bytes, delay_ms: int) -> None:
+        self._transport.write(rest[:1])
+        if rest[1:]:
+            self._later(delay_ms, functools.partial(self._drip, rest[1:], delay_ms))
+
+    def _reset(self) -> None:
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close answers RST, not FIN
+        self._transport.abort()
+
+    def _write(self, answer: Answer) -> None:
+        self._transport.write(_bytes_of(answer))
+
+
+def _bytes_of(answer: Answer) -> bytes:
+    head = (
+        f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\nContent-Type: {answer.content_type}\r\n"
+        f"Content-Length: {len(answer.body)}\r\nDate: {_date()}\r\n"
+    )
+    extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
+    return (head + extra + "\r\n").encode("latin-1") + answer.body
+
+
+@functools.cache
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def _date() -> str:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
