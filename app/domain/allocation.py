@@ -106,8 +106,19 @@ class AllocatedPlan:
         self.paid[row.row_no] = self.paid.get(row.row_no, NOTHING).plus(part)
         if self.open_split(row).total <= 0:
             self.paid_on.setdefault(row.row_no, entry.effective_on)
-        self.allocations.append(Allocation(entry.entry_id, row.row_no, part))
+        self._note(Allocation(entry.entry_id, row.row_no, part))
         return part.total
+
+    def _note(self, allocation: Allocation) -> None:
+        """Keep one allocation per entry and row: what spills over may come back to a row the split served in part."""
+        for index in range(len(self.allocations) - 1, -1, -1):
+            earlier = self.allocations[index]
+            if earlier.entry_id != allocation.entry_id:
+                break
+            if earlier.row_no == allocation.row_no:
+                self.allocations[index] = earlier._replace(split=earlier.split.plus(allocation.split))
+                return
+        self.allocations.append(allocation)
 
     def _leave(self, entry: LedgerEntry, amount_minor: int) -> None:
         self.unapplied_minor += amount_minor

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from app.domain.allocation import Allocation
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
@@ -103,3 +104,24 @@ class PaymentValues:
     channel: str | None = None
     bank_reference: str | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """What became of something put: neither `created` nor `changed` means it was the same again."""
+
+    id: str
+    created: bool = False
+    changed: bool = False
+    conflicts: tuple[str, ...] = ()
+    """What was kept apart, by name: `phone-in-use` (another borrower signs in with that phone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentResult:
+    """What became of a payment: recorded, duplicate (sent before, nothing changed) or unmatched (kept for its loan)."""
+
+    status: str
+    entry_id: str | None = None
+    loan_id: str | None = None
+    allocations: tuple[Allocation, ...] = ()

@@ -135,7 +135,7 @@ class Money:
         return Money(self.minor - other.minor, self.currency)
 
     def split(self, weights: Sequence[int]) -> tuple["Money", ...]:
-        """Split in proportion to `weights` (not negative, not all 0); no unit is lost, the largest remainders get the rest."""
+        """Split in proportion to `weights` (not negative, not all 0); no unit is lost; largest remainders get the rest."""
         return tuple(Money(part, self.currency) for part in split_minor(self.minor, weights))
 
     def to_decimal(self) -> Decimal:

@@ -28,7 +28,8 @@ class OpenRow(NamedTuple):
 class Snapshot:
     """All of a loan's state that does not depend on the date; the position at any later date follows in memory.
 
-    Valid for every `as_of` on or after `last_effective_on` and for the present knowledge. `open_rows` ascend by due date.
+    Valid for every `as_of` on or after `last_effective_on` (of entries, and of the plan version when it begins on a day) and
+    for the present knowledge. `open_rows` ascend by due date.
     """
 
     anchor_no: int
@@ -37,6 +38,11 @@ class Snapshot:
     open_rows: tuple[OpenRow, ...]
     last_effective_on: date | None
     last_recorded_at: datetime | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether there was a plan and nothing of it, nor of the principal, is left to pay."""
+        return self.anchor_no > 0 and not self.open_rows and self.principal_balance_minor <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +71,23 @@ class Position:
         return self.overdue.total
 
 
-def snapshot_of(principal_minor: int, anchor_no: int, plan: AllocatedPlan, entries: Sequence[LedgerEntry]) -> Snapshot:
-    """Return the snapshot of an allocated plan. `principal_minor` is the amount lent."""
+def snapshot_of(
+    principal_minor: int | None, version: PlanVersion | None, plan: AllocatedPlan, entries: Sequence[LedgerEntry]
+) -> Snapshot:
+    """Return the snapshot of an allocated plan. `principal_minor` is the amount lent; None: what the rows add up to."""
+    if principal_minor is None:
+        principal_minor = sum(row.due.principal for row in plan.rows)
     paid_principal = sum(split.principal for split in plan.paid.values())
+    days = [entry.effective_on for entry in entries]
+    if version is not None and version.effective_on is not None:
+        days.append(version.effective_on)
     rows = (OpenRow(row.row_no, row.due_on, plan.open_split(row)) for row in plan.rows)
     return Snapshot(
-        anchor_no=anchor_no,
+        anchor_no=version.anchor_no if version else 0,
         principal_balance_minor=principal_minor - paid_principal - plan.principal_reduced_minor,
         unapplied_minor=plan.unapplied_minor,
         open_rows=tuple(row for row in rows if row.open.total > 0),
-        last_effective_on=max((entry.effective_on for entry in entries), default=None),
+        last_effective_on=max(days, default=None),
         last_recorded_at=max((entry.recorded_at for entry in entries), default=None),
     )
 
@@ -111,7 +124,7 @@ def position_at(snapshot: Snapshot, as_of: date, edges: Sequence[int] = DEFAULT_
 
 
 def replay(
-    principal_minor: int,
+    principal_minor: int | None,
     versions: Sequence[PlanVersion],
     entries: Sequence[LedgerEntry],
     as_of: date | None = None,
@@ -119,7 +132,7 @@ def replay(
 ) -> Snapshot:
     """Return the snapshot as of a day and as known at an instant, from the ledger alone.
 
-    `as_of` None: everything effective; `known_at` None: everything known.
+    `as_of` None: everything effective; `known_at` None: everything known; `principal_minor` as in `snapshot_of`.
     """
     counting = [
         entry
@@ -128,4 +141,4 @@ def replay(
     ]
     version = version_for(versions, as_of or date.max, known_at)
     rows = version.rows if version else ()
-    return snapshot_of(principal_minor, version.anchor_no if version else 0, allocate(rows, counting), counting)
+    return snapshot_of(principal_minor, version, allocate(rows, counting), counting)

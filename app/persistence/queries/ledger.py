@@ -1,0 +1,224 @@
+"""The ledger, payment references, payments without a loan, and allocations."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.allocation import Allocation, RecordedAllocation
+from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.splits import Split
+from app.persistence.models.loans import (
+    AllocationRow,
+    LedgerEntryRow,
+    PaymentReferenceRow,
+    UnmatchedPaymentRow,
+)
+from app.persistence.queries.chunks import chunks
+
+
+class ReferenceHead(NamedTuple):
+    """The ledger entry behind a payment reference."""
+
+    entry_id: str
+    borrower_id: str
+    content_hash: str
+
+
+class StoredAllocation(NamedTuple):
+    """An allocation as stored, with its row id and the value date of its entry."""
+
+    id: str
+    recorded: RecordedAllocation
+
+
+_ENTRY = select(
+    LedgerEntryRow.loan_id,
+    LedgerEntryRow.id,
+    LedgerEntryRow.kind,
+    LedgerEntryRow.amount_minor,
+    LedgerEntryRow.effective_on,
+    LedgerEntryRow.recorded_at,
+    LedgerEntryRow.row_no,
+    LedgerEntryRow.principal_minor,
+    LedgerEntryRow.interest_minor,
+    LedgerEntryRow.fees_minor,
+    LedgerEntryRow.penalties_minor,
+    LedgerEntryRow.reverses_id,
+)
+
+
+def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[LedgerEntry]]:
+    """Return every entry of these loans by loan id, in the order of their ids."""
+    found: dict[str, list[LedgerEntry]] = {loan_id: [] for loan_id in loan_ids}
+    for part in chunks(loan_ids):
+        statement = _ENTRY.where(LedgerEntryRow.loan_id.in_(part)).order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id)
+        for loan_id, entry_id, kind, amount, effective_on, recorded_at, row_no, *split, reverses in session.execute(
+            statement
+        ):
+            found[loan_id].append(
+                LedgerEntry(
+                    entry_id,
+                    EntryKind(kind),
+                    amount,
+                    effective_on,
+                    recorded_at,
+                    row_no,
+                    None if split[0] is None else Split(*split),
+                    reverses,
+                )
+            )
+    return found
+
+
+def get_entry(session: Session, entry_id: str) -> LedgerEntryRow:
+    """Return an entry that a reference names."""
+    return session.get_one(LedgerEntryRow, entry_id)
+
+
+def find_entry_rows(session: Session, entry_ids: Collection[str]) -> dict[str, LedgerEntryRow]:
+    """Return entries by id."""
+    found: dict[str, LedgerEntryRow] = {}
+    for part in chunks(entry_ids):
+        rows = session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.id.in_(part)))
+        found |= {row.id: row for row in rows}
+    return found
+
+
+def find_reversed(session: Session, loan_ids: Collection[str]) -> set[str]:
+    """Return the ids of the entries of these loans that were reversed."""
+    found: set[str] = set()
+    for part in chunks(loan_ids):
+        statement = select(LedgerEntryRow.reverses_id).where(
+            LedgerEntryRow.loan_id.in_(part), LedgerEntryRow.reverses_id.is_not(None)
+        )
+        found |= {entry_id for entry_id in session.scalars(statement) if entry_id}
+    return found
+
+
+def find_references(session: Session, lender_id: str, references: Collection[str]) -> dict[str, ReferenceHead]:
+    """Return what stands behind these references at a lender."""
+    found: dict[str, ReferenceHead] = {}
+    for part in chunks(references):
+        statement = select(
+            PaymentReferenceRow.reference,
+            PaymentReferenceRow.entry_id,
+            PaymentReferenceRow.borrower_id,
+            PaymentReferenceRow.content_hash,
+        ).where(PaymentReferenceRow.lender_id == lender_id, PaymentReferenceRow.reference.in_(part))
+        found |= {row[0]: ReferenceHead(*row[1:]) for row in session.execute(statement)}
+    return found
+
+
+def add_entries(session: Session, entries: Sequence[Mapping[str, Any]], references: Sequence[Mapping[str, Any]]) -> None:
+    """Append entries and what makes each idempotent."""
+    if entries:
+        session.execute(insert(LedgerEntryRow), entries)
+        session.execute(insert(PaymentReferenceRow), references)
+
+
+def find_unmatched(session: Session, lender_id: str, references: Collection[str]) -> dict[str, UnmatchedPaymentRow]:
+    """Return payments of these references that wait for their loan, or once did."""
+    found: dict[str, UnmatchedPaymentRow] = {}
+    for part in chunks(references):
+        rows = session.scalars(
+            select(UnmatchedPaymentRow).where(
+                UnmatchedPaymentRow.lender_id == lender_id, UnmatchedPaymentRow.reference.in_(part)
+            )
+        )
+        found |= {row.reference: row for row in rows}
+    return found
+
+
+def find_waiting(session: Session, lender_id: str, loan_nos: Collection[str]) -> list[UnmatchedPaymentRow]:
+    """Return payments still unmatched that name one of these loans, in the order they came."""
+    found: list[UnmatchedPaymentRow] = []
+    for part in chunks(loan_nos):
+        statement = (
+            select(UnmatchedPaymentRow)
+            .where(
+                UnmatchedPaymentRow.lender_id == lender_id,
+                UnmatchedPaymentRow.loan_no.in_(part),
+                UnmatchedPaymentRow.matched_at.is_(None),
+            )
+            .order_by(UnmatchedPaymentRow.id)
+        )
+        found += session.scalars(statement).all()
+    return found
+
+
+def page_unmatched(
+    session: Session, *, lender_id: str | None = None, after: str = "", limit: int = 500
+) -> Sequence[UnmatchedPaymentRow]:
+    """Return payments still unmatched, oldest first, following `after` (an id)."""
+    statement = select(UnmatchedPaymentRow).where(UnmatchedPaymentRow.matched_at.is_(None))
+    if after:
+        statement = statement.where(UnmatchedPaymentRow.id > after)
+    if lender_id:
+        statement = statement.where(UnmatchedPaymentRow.lender_id == lender_id)
+    return session.scalars(statement.order_by(UnmatchedPaymentRow.id).limit(limit)).all()
+
+
+def add_unmatched(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep payments that could not be matched."""
+    if rows:
+        session.execute(insert(UnmatchedPaymentRow), rows)
+
+
+def find_allocations(session: Session, loan_ids: Collection[str]) -> dict[str, list[StoredAllocation]]:
+    """Return every stored allocation of these loans, by loan id, replaced ones too."""
+    found: dict[str, list[StoredAllocation]] = {loan_id: [] for loan_id in loan_ids}
+    for part in chunks(loan_ids):
+        statement = select(
+            AllocationRow.loan_id,
+            AllocationRow.id,
+            AllocationRow.entry_id,
+            AllocationRow.row_no,
+            AllocationRow.principal_minor,
+            AllocationRow.interest_minor,
+            AllocationRow.fees_minor,
+            AllocationRow.penalties_minor,
+            AllocationRow.unapplied_minor,
+            AllocationRow.recorded_at,
+            AllocationRow.replaced_at,
+        ).where(AllocationRow.loan_id.in_(part))
+        for loan_id, row_id, entry_id, row_no, p, i, f, n, unapplied, recorded_at, replaced_at in session.execute(statement):
+            allocation = Allocation(entry_id, row_no, Split(p, i, f, n), unapplied)
+            found[loan_id].append(StoredAllocation(row_id, RecordedAllocation(allocation, recorded_at, replaced_at)))
+    return found
+
+
+def change_allocations(
+    session: Session,
+    *,
+    added: Sequence[Mapping[str, Any]],
+    replaced: Sequence[tuple[str, datetime | None]],
+    removed: Collection[str],
+) -> None:
+    """Bring the stored allocations to what the ledger says: add, set `replaced_at`, remove."""
+    for part in chunks(removed):
+        session.execute(delete(AllocationRow).where(AllocationRow.id.in_(part)))
+    if replaced:
+        session.execute(update(AllocationRow), [{"id": key, "replaced_at": at} for key, at in replaced])
+    if added:
+        session.execute(insert(AllocationRow), added)
+
+
+def find_entry_allocations(session: Session, entry_id: str, loan_id: str) -> tuple[Allocation, ...]:
+    """Return what an entry does to its loan at present."""
+    statement = (
+        select(AllocationRow)
+        .where(AllocationRow.loan_id == loan_id, AllocationRow.entry_id == entry_id, AllocationRow.replaced_at.is_(None))
+        .order_by(AllocationRow.row_no)
+    )
+    return tuple(
+        Allocation(
+            row.entry_id,
+            row.row_no,
+            Split(row.principal_minor, row.interest_minor, row.fees_minor, row.penalties_minor),
+            row.unapplied_minor,
+        )
+        for row in session.scalars(statement)
+    )

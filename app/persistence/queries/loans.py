@@ -1,0 +1,216 @@
+"""Loans, their directory, and their plan versions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFoundError
+from app.persistence.models.loans import InstalmentRow, LoanNumberRow, LoanRow, LoanTapeRow, PlanVersionRow
+from app.persistence.queries.chunks import chunks
+
+
+class LoanHead(NamedTuple):
+    """What tells whose a loan is and whether it has changed."""
+
+    id: str
+    loan_no: str
+    borrower_id: str
+    currency: str
+    zone: str
+    status: str
+    content_hash: str
+    version: int
+    source_version: int | None
+    anchor_no: int
+    recorded_at: datetime
+
+
+class PlanHead(NamedTuple):
+    """The newest plan version of a loan."""
+
+    loan_id: str
+    anchor_no: int
+    content_hash: str
+    recorded_at: datetime
+
+
+_HEAD = select(
+    LoanRow.id,
+    LoanRow.loan_no,
+    LoanRow.borrower_id,
+    LoanRow.currency,
+    LoanRow.zone,
+    LoanRow.status,
+    LoanRow.content_hash,
+    LoanRow.version,
+    LoanRow.source_version,
+    LoanRow.anchor_no,
+    LoanRow.recorded_at,
+)
+
+
+def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return loan number -> (loan id, borrower id) of the loans that exist."""
+    found: dict[str, tuple[str, str]] = {}
+    for part in chunks(loan_nos):
+        statement = select(LoanNumberRow.loan_no, LoanNumberRow.loan_id, LoanNumberRow.borrower_id).where(
+            LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part)
+        )
+        found |= {row.loan_no: (row.loan_id, row.borrower_id) for row in session.execute(statement)}
+    return found
+
+
+def find_loan_heads(session: Session, lender_id: str, loan_nos: Collection[str]) -> dict[str, LoanHead]:
+    """Return the heads of the loans that exist, by loan number."""
+    found: dict[str, LoanHead] = {}
+    for part in chunks(loan_nos):
+        statement = _HEAD.join(LoanNumberRow, LoanNumberRow.loan_id == LoanRow.id).where(
+            LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part)
+        )
+        found |= {row.loan_no: LoanHead(*row) for row in session.execute(statement)}
+    return found
+
+
+def find_loan_currencies(session: Session, lender_id: str) -> list[str]:
+    """Return the currencies of a lender's loans."""
+    statement = select(LoanRow.currency).where(LoanRow.lender_id == lender_id).distinct().order_by(LoanRow.currency)
+    return list(session.scalars(statement))
+
+
+def get_loan(session: Session, loan_id: str) -> LoanRow:
+    """Return the loan. Raises NotFoundError."""
+    row = session.get(LoanRow, loan_id)
+    if row is None:
+        raise NotFoundError("No such loan.")
+    return row
+
+
+def find_borrower_loans(session: Session, borrower_id: str) -> Sequence[LoanRow]:
+    """Return a borrower's loans, oldest first."""
+    statement = select(LoanRow).where(LoanRow.borrower_id == borrower_id).order_by(LoanRow.id)
+    return session.scalars(statement).all()
+
+
+def page_loans(session: Session, *, lender_id: str | None = None, after: str = "", limit: int = 300) -> Sequence[LoanRow]:
+    """Return loans by id, following `after`, of one lender or all."""
+    statement = select(LoanRow).order_by(LoanRow.id).limit(limit)
+    if after:
+        statement = statement.where(LoanRow.id > after)
+    if lender_id:
+        statement = statement.where(LoanRow.lender_id == lender_id)
+    return session.scalars(statement).all()
+
+
+def find_loans_numbered(session: Session, lender_id: str, loan_nos: Collection[str]) -> Sequence[LoanRow]:
+    """Return the loans of these numbers at a lender."""
+    found: list[LoanRow] = []
+    for part in chunks(loan_nos):
+        statement = (
+            select(LoanRow)
+            .join(LoanNumberRow, LoanNumberRow.loan_id == LoanRow.id)
+            .where(LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part))
+            .order_by(LoanRow.loan_no)
+        )
+        found += session.scalars(statement).all()
+    return found
+
+
+def add_loans(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add loans with their numbers."""
+    if rows:
+        session.execute(insert(LoanRow), rows)
+        session.execute(
+            insert(LoanNumberRow),
+            [
+                {
+                    "lender_id": row["lender_id"],
+                    "loan_no": row["loan_no"],
+                    "loan_id": row["id"],
+                    "borrower_id": row["borrower_id"],
+                }
+                for row in rows
+            ],
+        )
+
+
+def set_loans(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Overwrite columns of existing loans; every row names `id` and the same columns."""
+    if rows:
+        session.execute(update(LoanRow), rows)
+
+
+def find_plan_heads(session: Session, loan_ids: Collection[str]) -> dict[str, PlanHead]:
+    """Return the newest plan version by loan id."""
+    found: dict[str, PlanHead] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.content_hash, PlanVersionRow.recorded_at)
+            .join(LoanRow, LoanRow.id == PlanVersionRow.loan_id)
+            .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
+        )
+        found |= {row.loan_id: PlanHead(*row) for row in session.execute(statement)}
+    return found
+
+
+_ADD_INSTALMENTS = insert(InstalmentRow.__table__)  # type: ignore[arg-type]
+
+
+def add_plans(session: Session, versions: Sequence[Mapping[str, Any]], instalments: Sequence[Mapping[str, Any]]) -> None:
+    """Add plan versions with their instalments and make each the current one of its loan."""
+    if not versions:
+        return
+    session.execute(insert(PlanVersionRow), versions)
+    if instalments:
+        session.connection().execute(_ADD_INSTALMENTS, instalments)
+    session.execute(update(LoanRow), [{"id": row["loan_id"], "anchor_no": row["anchor_no"]} for row in versions])
+
+
+def find_newest_tapes(session: Session, loan_ids: Collection[str]) -> dict[str, date]:
+    """Return the business date of each loan's newest tape, where it has one."""
+    found: dict[str, date] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(LoanTapeRow.loan_id, func.max(LoanTapeRow.as_of))
+            .where(LoanTapeRow.loan_id.in_(part))
+            .group_by(LoanTapeRow.loan_id)
+        )
+        found |= {row[0]: row[1] for row in session.execute(statement)}
+    return found
+
+
+def find_tapes(session: Session, as_of: date, loan_ids: Collection[str]) -> dict[str, Any]:
+    """Return what the core said of these loans on one day, by loan id."""
+    found: dict[str, Any] = {}
+    for part in chunks(loan_ids):
+        statement = select(LoanTapeRow.loan_id, LoanTapeRow.facts).where(
+            LoanTapeRow.loan_id.in_(part), LoanTapeRow.as_of == as_of
+        )
+        found |= {row.loan_id: row.facts for row in session.execute(statement)}
+    return found
+
+
+def set_tapes(session: Session, added: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]]) -> None:
+    """Add tape rows, and overwrite the facts of ones that were sent again for the same day."""
+    if added:
+        session.execute(insert(LoanTapeRow), added)
+    if changed:
+        session.execute(update(LoanTapeRow), changed)
+
+
+def page_absent_from_tape(
+    session: Session, lender_id: str, as_of: date, *, after: str = "", limit: int = 500
+) -> Sequence[tuple[str, list[str], int]]:
+    """Return (id, marks, version) of the lender's active loans that have no tape row for that day."""
+    on_tape = select(LoanTapeRow.loan_id).where(LoanTapeRow.loan_id == LoanRow.id, LoanTapeRow.as_of == as_of).exists()
+    statement = (
+        select(LoanRow.id, LoanRow.marks, LoanRow.version)
+        .where(LoanRow.lender_id == lender_id, LoanRow.status == "active", ~on_tape)
+        .order_by(LoanRow.id)
+        .limit(limit)
+    )
+    if after:
+        statement = statement.where(LoanRow.id > after)
+    return [(row.id, row.marks, row.version) for row in session.execute(statement)]

@@ -1,0 +1,122 @@
+"""What positions are made from: snapshots for the present, plan versions and entries for everything else."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.ledger import LedgerEntry
+from app.domain.plans import PlanRow, PlanVersion
+from app.domain.positions import OpenRow, Snapshot
+from app.domain.splits import Split
+from app.persistence.models.loans import InstalmentRow, PlanVersionRow, PositionSnapshotRow
+from app.persistence.queries.chunks import chunks
+from app.persistence.queries.ledger import find_entries
+
+_SNAPSHOT = select(
+    PositionSnapshotRow.loan_id,
+    PositionSnapshotRow.version,
+    PositionSnapshotRow.anchor_no,
+    PositionSnapshotRow.principal_balance_minor,
+    PositionSnapshotRow.unapplied_minor,
+    PositionSnapshotRow.open_rows,
+    PositionSnapshotRow.last_effective_on,
+    PositionSnapshotRow.last_recorded_at,
+)
+
+
+def find_snapshot(session: Session, borrower_id: str, loan_id: str) -> tuple[Snapshot, int] | None:
+    """Return a loan's snapshot and its version, if the loan is that borrower's."""
+    statement = _SNAPSHOT.where(PositionSnapshotRow.loan_id == loan_id, PositionSnapshotRow.borrower_id == borrower_id)
+    row = session.execute(statement).first()
+    return None if row is None else (_snapshot(row), row.version)
+
+
+def find_snapshots(session: Session, loan_ids: Collection[str]) -> dict[str, tuple[Snapshot, int]]:
+    """Return the snapshots of these loans with their versions, by loan id."""
+    found: dict[str, tuple[Snapshot, int]] = {}
+    for part in chunks(loan_ids):
+        rows = session.execute(_SNAPSHOT.where(PositionSnapshotRow.loan_id.in_(part)))
+        found |= {row.loan_id: (_snapshot(row), row.version) for row in rows}
+    return found
+
+
+def _snapshot(row: Row[Any]) -> Snapshot:
+    return Snapshot(
+        anchor_no=row.anchor_no,
+        principal_balance_minor=row.principal_balance_minor,
+        unapplied_minor=row.unapplied_minor,
+        open_rows=tuple(OpenRow(no, date.fromisoformat(on), Split(*parts)) for no, on, *parts in row.open_rows),
+        last_effective_on=row.last_effective_on,
+        last_recorded_at=row.last_recorded_at,
+    )
+
+
+def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot, int]]) -> None:
+    """Write loan id -> (borrower id, snapshot, version); version 1 is a new row."""
+    rows = [
+        {
+            "loan_id": loan_id,
+            "borrower_id": borrower_id,
+            "version": version,
+            "anchor_no": snapshot.anchor_no,
+            "principal_balance_minor": snapshot.principal_balance_minor,
+            "unapplied_minor": snapshot.unapplied_minor,
+            "open_rows": [[row.row_no, row.due_on.isoformat(), *row.open] for row in snapshot.open_rows],
+            "last_effective_on": snapshot.last_effective_on,
+            "last_recorded_at": snapshot.last_recorded_at,
+        }
+        for loan_id, (borrower_id, snapshot, version) in snapshots.items()
+    ]
+    new = [row for row in rows if row["version"] == 1]
+    old = [row for row in rows if row["version"] != 1]
+    if new:
+        session.execute(insert(PositionSnapshotRow), new)
+    if old:
+        session.execute(update(PositionSnapshotRow), old)
+
+
+def find_plan_versions(session: Session, loan_ids: Collection[str]) -> dict[str, list[PlanVersion]]:
+    """Return every plan version of these loans with its rows, oldest first."""
+    found: dict[str, list[PlanVersion]] = {loan_id: [] for loan_id in loan_ids}
+    for part in chunks(loan_ids):
+        rows: dict[tuple[str, int], list[PlanRow]] = {}
+        instalments = session.execute(
+            select(
+                InstalmentRow.loan_id,
+                InstalmentRow.anchor_no,
+                InstalmentRow.row_no,
+                InstalmentRow.due_on,
+                InstalmentRow.principal_minor,
+                InstalmentRow.interest_minor,
+                InstalmentRow.fees_minor,
+                InstalmentRow.penalties_minor,
+            ).where(InstalmentRow.loan_id.in_(part))
+        )
+        for loan_id, anchor_no, row_no, due_on, *amounts in instalments:
+            rows.setdefault((loan_id, anchor_no), []).append(PlanRow(row_no, due_on, Split(*amounts)))
+        versions = session.execute(
+            select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.recorded_at, PlanVersionRow.effective_on)
+            .where(PlanVersionRow.loan_id.in_(part))
+            .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
+        )
+        for loan_id, anchor_no, recorded_at, effective_on in versions:
+            ordered = sorted(rows.get((loan_id, anchor_no), ()), key=lambda row: (row.due_on, row.row_no))
+            found[loan_id].append(PlanVersion(anchor_no, tuple(ordered), recorded_at, effective_on))
+    return found
+
+
+def load_ledgers(
+    session: Session, loan_ids: Collection[str]
+) -> dict[str, tuple[Sequence[PlanVersion], Sequence[LedgerEntry]]]:
+    """Return (plan versions, entries) of each of these loans: all that a position is made from."""
+    versions = find_plan_versions(session, loan_ids)
+    entries = find_entries(session, loan_ids)
+    return {loan_id: (versions[loan_id], entries[loan_id]) for loan_id in loan_ids}
+
+
+def load_ledger(session: Session, loan_id: str) -> tuple[Sequence[PlanVersion], Sequence[LedgerEntry]]:
+    """Return the plan versions and entries of one loan."""
+    return load_ledgers(session, [loan_id])[loan_id]

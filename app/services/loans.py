@@ -1,0 +1,267 @@
+"""Loans and their plans as the core gives them. Plans are kept as given, also where our own formula would differ."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult
+from app.domain.errors import (
+    ConflictError,
+    CurrencyMismatchError,
+    DomainError,
+    NotFoundError,
+    StaleVersionError,
+    ValidationError,
+)
+from app.domain.money import currency_exponent
+from app.domain.times import zone_named
+from app.persistence.ids import new_id
+from app.persistence.models.lenders import LenderRow
+from app.persistence.queries import loans as queries
+from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work
+from app.services import agenda, reminders
+from app.services.borrowers import ensure_borrowers
+from app.services.payments import match_waiting
+from app.services.positions import rebuild_positions
+
+
+def put_loan(
+    work: Work, lender_id: str, values: LoanValues, *, now: datetime, origin: str, source_version: int | None = None
+) -> PutResult:
+    """Make the loan, or bring it up to these values; the same values again change nothing.
+
+    A borrower number not known yet becomes a borrower without contacts. Payments that waited for the loan are booked.
+    Raises ValidationError, CurrencyMismatchError, ConflictError (the loan is another borrower's), StaleVersionError.
+    """
+    lender = get_lender(work.session, lender_id)
+    (result,) = put_loans(work, lender, [values], now=now, origin=origin, source_version=source_version)
+    if isinstance(result, DomainError):
+        raise result
+    if result.changed:
+        rebuild_positions(work, [result.id])
+        _review(work, lender, values.loan_no, now)
+    return result
+
+
+def put_plan(work: Work, lender_id: str, values: PlanValues, *, now: datetime, origin: str) -> PutResult:
+    """Give the loan this plan; the same rows again change nothing, other rows make a new version.
+
+    Raises NotFoundError for an unknown loan, ValidationError for rows that cannot be a plan.
+    """
+    lender = get_lender(work.session, lender_id)
+    (result,) = put_plans(work, lender, [values], now=now, origin=origin)
+    if isinstance(result, DomainError):
+        raise result
+    if result.changed:
+        rebuild_positions(work, [result.id])
+        _review(work, lender, values.loan_no, now)
+    return result
+
+
+def put_loans(
+    work: Work,
+    lender: LenderRow,
+    batch: Sequence[LoanValues],
+    *,
+    now: datetime,
+    origin: str,
+    source_version: int | None = None,
+) -> list[PutResult | DomainError]:
+    """Put many, each loan number at most once; the caller rebuilds the positions of those that changed."""
+    session = work.session
+    numbers = [values.loan_no for values in batch]
+    lock_agenda(session, [owner for _, owner in queries.find_loan_owners(session, lender.id, numbers).values()])
+    heads = queries.find_loan_heads(session, lender.id, numbers)
+    problems = {values.loan_no: _problem(values, heads.get(values.loan_no), source_version) for values in batch}
+    borrowers = ensure_borrowers(work, {values.borrower_no for values in batch if problems[values.loan_no] is None}, now=now)
+    results: list[PutResult | DomainError] = []
+    added: list[dict[str, Any]] = []
+    updated: list[dict[str, Any]] = []
+    touched: set[str] = set()
+    for values in batch:
+        head, problem = heads.get(values.loan_no), problems[values.loan_no]
+        borrower_id = borrowers.get(values.borrower_no)
+        if problem is None and head is not None and head.borrower_id != borrower_id:
+            problem = ConflictError(f"Loan {values.loan_no} is recorded for another borrower_no.")
+        if problem is not None or borrower_id is None:
+            results.append(problem or NotFoundError("No such borrower."))
+            continue
+        digest = _digest({**asdict(values), "recorded_at": None})
+        if head is not None and digest == head.content_hash and source_version in (None, head.source_version):
+            results.append(PutResult(head.id))
+            continue
+        loan_id = head.id if head else new_id()
+        row = _loan_row(values, lender) | {
+            "id": loan_id,
+            "content_hash": digest,
+            "source_version": source_version,
+            "version": head.version + 1 if head else 1,
+        }
+        if head:
+            updated.append(row)
+        else:
+            added.append(
+                row
+                | {
+                    "lender_id": lender.id,
+                    "borrower_id": borrower_id,
+                    "loan_no": values.loan_no,
+                    "recorded_at": min(values.recorded_at or now, now),
+                    "imported_at": now,
+                    "anchor_no": 0,
+                }
+            )
+        touched.add(borrower_id)
+        results.append(PutResult(loan_id, created=head is None, changed=True))
+    agenda.touch(work, touched, now=now)
+    queries.add_loans(session, added)
+    queries.set_loans(session, updated)
+    match_waiting(work, lender, [row["loan_no"] for row in added], now=now)
+    return results
+
+
+def put_plans(
+    work: Work, lender: LenderRow, batch: Sequence[PlanValues], *, now: datetime, origin: str
+) -> list[PutResult | DomainError]:
+    """Put many, each loan number at most once; the caller rebuilds the positions of those that changed."""
+    session = work.session
+    owners = queries.find_loan_owners(session, lender.id, [values.loan_no for values in batch])
+    lock_agenda(session, [borrower_id for _, borrower_id in owners.values()])
+    heads = queries.find_plan_heads(session, [loan_id for loan_id, _ in owners.values()])
+    results: list[PutResult | DomainError] = []
+    versions: list[dict[str, Any]] = []
+    instalments: list[dict[str, Any]] = []
+    touched: set[str] = set()
+    for values in batch:
+        owner = owners.get(values.loan_no)
+        problem = (
+            _plan_problem(values) if owner else NotFoundError(f"There is no loan {values.loan_no}; send the loan first.")
+        )
+        if problem is not None or owner is None:
+            results.append(problem or NotFoundError("No such loan."))
+            continue
+        loan_id, borrower_id = owner
+        head = heads.get(loan_id)
+        digest = _plan_digest(values)
+        if head is not None and head.content_hash == digest:
+            results.append(PutResult(loan_id))
+            continue
+        recorded_at = min(values.recorded_at or now, now)
+        if head is not None and recorded_at <= head.recorded_at:
+            recorded_at = now  # a correction was not known when the version before it was: what was shown then stays true
+        anchor_no = head.anchor_no + 1 if head else 1
+        versions.append(
+            {
+                "id": new_id(),
+                "borrower_id": borrower_id,
+                "loan_id": loan_id,
+                "anchor_no": anchor_no,
+                "effective_on": values.effective_on,
+                "recorded_at": recorded_at,
+                "imported_at": now,
+                "watched_from_at": max(recorded_at, now),
+                "origin": origin,
+                "content_hash": digest,
+            }
+        )
+        instalments += _instalment_rows(values, loan_id, borrower_id, anchor_no)
+        touched.add(borrower_id)
+        results.append(PutResult(loan_id, created=head is None, changed=True))
+    agenda.touch(work, touched, now=now)
+    queries.add_plans(session, versions, instalments)
+    return results
+
+
+def check_loan(values: LoanValues) -> None:
+    """Refuse what cannot be true of a loan. Raises ValidationError."""
+    if not values.loan_no.strip() or not values.borrower_no.strip():
+        raise ValidationError("loan_no and borrower_no must not be empty.")
+    if values.status not in LOAN_STATUSES:
+        raise ValidationError(f"status {values.status!r} is not one of {', '.join(LOAN_STATUSES)}.")
+    if values.principal_minor is not None and values.principal_minor < 0:
+        raise ValidationError("principal is negative.")
+    currency_exponent(values.currency)
+    if values.zone is not None:
+        zone_named(values.zone)
+    if values.disbursed_on and values.maturity_on and values.maturity_on < values.disbursed_on:
+        raise ValidationError("maturity_on is before disbursed_on.")
+    edges = values.contract.get("delinquency_edges")
+    if edges is not None and (not edges or list(edges) != sorted(set(edges)) or min(edges) < 1):
+        raise ValidationError("delinquency_edges must be ascending days from 1.")
+
+
+def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: int | None) -> DomainError | None:
+    try:
+        check_loan(values)
+    except DomainError as error:
+        return error
+    if head is None:
+        return None
+    if head.currency != values.currency:
+        return CurrencyMismatchError(f"Loan {values.loan_no} is in {head.currency}, not {values.currency}.")
+    if source_version is not None and head.source_version is not None and source_version < head.source_version:
+        return StaleVersionError(f"source_version {source_version} is older than {head.source_version}, which is recorded.")
+    return None
+
+
+def _plan_problem(values: PlanValues) -> DomainError | None:
+    if not values.rows:
+        return ValidationError("A plan needs at least one row.")
+    if len({row.row_no for row in values.rows}) != len(values.rows):
+        return ValidationError("A row number occurs twice in the plan.")
+    for row in values.rows:
+        if min(row.due) < 0:
+            return ValidationError(f"Row {row.row_no} has a negative amount.")
+    return None
+
+
+def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
+    return {
+        "product": values.product,
+        "currency": values.currency,
+        "zone": values.zone or lender.zone,
+        "status": values.status,
+        "principal_minor": values.principal_minor,
+        "disbursed_on": values.disbursed_on,
+        "maturity_on": values.maturity_on,
+        "contract": dict(values.contract),
+        "marks": sorted(set(values.marks)),
+    }
+
+
+def _instalment_rows(values: PlanValues, loan_id: str, borrower_id: str, anchor_no: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": new_id(),
+            "borrower_id": borrower_id,
+            "loan_id": loan_id,
+            "anchor_no": anchor_no,
+            "row_no": row_no,
+            "due_on": due_on,
+            "principal_minor": due.principal,
+            "interest_minor": due.interest,
+            "fees_minor": due.fees,
+            "penalties_minor": due.penalties,
+        }
+        for row_no, due_on, due in values.rows
+    ]
+
+
+def _plan_digest(values: PlanValues) -> str:
+    rows = sorted((row_no, due_on.toordinal(), *due) for row_no, due_on, due in values.rows)
+    return _digest([values.effective_on, rows])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _review(work: Work, lender: LenderRow, loan_no: str, now: datetime) -> None:
+    owner = queries.find_loan_owners(work.session, lender.id, [loan_no])[loan_no]
+    reminders.review(work, [owner[1]], now=now)

@@ -1,0 +1,291 @@
+"""Payments, reversals, waivers and refunds: appended to the ledger once, kept aside while they cannot be matched."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from app.domain.book import PaymentResult, PaymentValues
+from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, ValidationError
+from app.domain.ledger import EntryKind, LedgerEntry, check_entry
+from app.domain.splits import Split
+from app.domain.times import business_date, parse_instant, rfc3339
+from app.persistence.ids import new_id
+from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from app.persistence.queries import ledger as queries
+from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners
+from app.persistence.unit_of_work import Work
+from app.services import agenda, reminders
+from app.services.positions import rebuild_positions
+
+UNKNOWN_LOAN = "unknown-loan"
+UNKNOWN_PAYMENT = "unknown-payment"
+"""A reversal that names a payment nobody sent yet."""
+
+
+def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: datetime, origin: str) -> PaymentResult:
+    """Append one payment to the ledger and bring the loan's position up to it.
+
+    A payment for a loan (or a reversal of a payment) nobody knows yet is kept as unmatched and booked when it appears.
+    Raises ValidationError, CurrencyMismatchError, ConflictError (the reference stands for another payment).
+    """
+    lender = get_lender(work.session, lender_id)
+    (result,) = record_payments(work, lender, [values], now=now, origin=origin)
+    if isinstance(result, DomainError):
+        raise result
+    if result.loan_id is None or result.entry_id is None:
+        return result
+    if result.status == "recorded":
+        rebuild_positions(work, [result.loan_id])
+        owner = find_loan_owners(work.session, lender.id, [values.loan_no])[values.loan_no]
+        reminders.review(work, [owner[1]], now=now)
+    allocations = queries.find_entry_allocations(work.session, result.entry_id, result.loan_id)
+    return PaymentResult(result.status, result.entry_id, result.loan_id, allocations)
+
+
+@dataclass
+class _Batch:
+    """What one call has read and is about to write."""
+
+    work: Work
+    lender: LenderRow
+    now: datetime
+    loans: Mapping[str, LoanHead]
+    references: dict[str, queries.ReferenceHead]
+    waiting: dict[str, UnmatchedPaymentRow]
+    originals: dict[str, LedgerEntryRow]
+    reversed_ids: set[str]
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    directory: list[dict[str, Any]] = field(default_factory=list)
+    unmatched: list[dict[str, Any]] = field(default_factory=list)
+
+
+def record_payments(
+    work: Work, lender: LenderRow, batch: Sequence[PaymentValues], *, now: datetime, origin: str
+) -> list[PaymentResult | DomainError]:
+    """Record many in the order given; the caller rebuilds the positions of the loans that got a new entry."""
+    state = _read(work, lender, batch, now)
+    results: list[PaymentResult | DomainError] = []
+    for values in batch:
+        try:
+            results.append(_take(state, values, origin))
+        except DomainError as error:
+            results.append(error)
+    agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
+    queries.add_entries(work.session, state.entries, state.directory)
+    queries.add_unmatched(work.session, state.unmatched)
+    if state.entries and any(row.reason == UNKNOWN_PAYMENT for row in _still_waiting(state)):
+        match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
+    return results
+
+
+def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, now: datetime) -> None:
+    """Book the payments that waited for these loans. What is refused now stays listed with the reason."""
+    waiting = queries.find_waiting(work.session, lender.id, loan_nos)
+    if not waiting:
+        return
+    owners = find_loan_owners(work.session, lender.id, loan_nos)
+    for row in waiting:
+        if row.loan_no not in owners:
+            continue
+        values = payment_from_payload(row.payload)
+        state = _read(work, lender, [values], now)
+        state.waiting.pop(values.reference, None)
+        try:
+            result = _take(state, values, row.payload.get("origin", "unmatched"))
+        except DomainError as error:
+            row.reason = error.code
+            continue
+        if result.status == "unmatched":
+            continue
+        row.matched_at = now
+        agenda.touch(work, [owners[row.loan_no][1]], now=now)
+        queries.add_entries(work.session, state.entries, state.directory)
+        work.session.flush()
+    rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
+
+
+def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
+    return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
+
+
+def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime) -> _Batch:
+    session = work.session
+    numbers = {values.loan_no for values in batch}
+    lock_agenda(session, [owner for _, owner in find_loan_owners(session, lender.id, numbers).values()])
+    loans = find_loan_heads(session, lender.id, numbers)
+    named = {values.reference for values in batch} | {v.reverses_reference for v in batch if v.reverses_reference}
+    references = queries.find_references(session, lender.id, named)
+    undoing = [v for v in batch if v.kind is EntryKind.REVERSAL]
+    undone = {references[v.reverses_reference].entry_id for v in undoing if v.reverses_reference in references}
+    return _Batch(
+        work,
+        lender,
+        now,
+        loans,
+        references,
+        queries.find_unmatched(session, lender.id, {values.reference for values in batch}),
+        queries.find_entry_rows(session, undone),
+        queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
+    )
+
+
+def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
+    digest = content_hash(values)
+    loan = state.loans.get(values.loan_no)
+    known = state.references.get(values.reference)
+    if known is not None:
+        if known.content_hash != digest:
+            raise ConflictError(f"Reference {values.reference} is recorded for another payment; give each its own.")
+        return PaymentResult("duplicate", known.entry_id, loan.id if loan else None)
+    kept = state.waiting.get(values.reference)
+    if kept is not None:
+        if kept.content_hash != digest:
+            raise ConflictError(f"Reference {values.reference} waits for its loan with other values; give each its own.")
+        return PaymentResult("unmatched")
+    if loan is None:
+        return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
+    if values.currency != loan.currency:
+        raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
+    reverses_id: str | None = None
+    if values.kind is EntryKind.REVERSAL:
+        if not values.reverses_reference:
+            raise ValidationError("A reversal must name the payment it reverses.")
+        original = state.references.get(values.reverses_reference)
+        if original is None:
+            return _keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
+        reverses_id = original.entry_id
+        _check_reversal(state, values, loan, reverses_id)
+        state.reversed_ids.add(reverses_id)
+    elif values.reverses_reference:
+        raise ValidationError("Only a reversal names a payment it reverses.")
+    entry = LedgerEntry(
+        new_id(),
+        values.kind,
+        values.amount_minor,
+        values.effective_on,
+        min(values.recorded_at or state.now, state.now),
+        values.row_no,
+        values.split,
+        reverses_id,
+    )
+    check_entry(entry, today=business_date(state.now, loan.zone))
+    _append(state, values, entry, loan, digest, origin)
+    return PaymentResult("recorded", entry.entry_id, loan.id)
+
+
+def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, reverses_id: str) -> None:
+    if reverses_id in state.reversed_ids:
+        raise ConflictError(f"Payment {values.reverses_reference} is already reversed.")
+    row = state.originals.get(reverses_id)
+    original = (row.loan_id, row.kind, row.amount_minor) if row else None
+    if original is None:
+        own = next(entry for entry in state.entries if entry["id"] == reverses_id)
+        original = (own["loan_id"], own["kind"], own["amount_minor"])
+    if original[0] != loan.id:
+        raise ValidationError(f"Payment {values.reverses_reference} belongs to another loan.")
+    if original[1] == EntryKind.REVERSAL:
+        raise ValidationError("A reversal cannot be reversed; record the payment again.")
+    if original[2] != values.amount_minor:
+        raise ValidationError("A reversal takes back the whole payment; record the part that stays as a new one.")
+
+
+def _append(state: _Batch, values: PaymentValues, entry: LedgerEntry, loan: LoanHead, digest: str, origin: str) -> None:
+    split: Sequence[int | None] = entry.split or (None, None, None, None)
+    state.entries.append(
+        {
+            "id": entry.entry_id,
+            "borrower_id": loan.borrower_id,
+            "loan_id": loan.id,
+            "kind": entry.kind.value,
+            "amount_minor": entry.amount_minor,
+            "currency": loan.currency,
+            "effective_on": entry.effective_on,
+            "recorded_at": entry.recorded_at,
+            "imported_at": state.now,
+            "reference": values.reference,
+            "reverses_id": entry.reverses,
+            "row_no": entry.row_no,
+            "principal_minor": split[0],
+            "interest_minor": split[1],
+            "fees_minor": split[2],
+            "penalties_minor": split[3],
+            "channel": values.channel,
+            "bank_reference": values.bank_reference,
+            "note": values.note,
+            "origin": origin,
+        }
+    )
+    state.directory.append(
+        {
+            "lender_id": state.lender.id,
+            "reference": values.reference,
+            "entry_id": entry.entry_id,
+            "borrower_id": loan.borrower_id,
+            "content_hash": digest,
+        }
+    )
+    state.references[values.reference] = queries.ReferenceHead(entry.entry_id, loan.borrower_id, digest)
+
+
+def _keep_aside(state: _Batch, values: PaymentValues, digest: str, origin: str, reason: str) -> PaymentResult:
+    row = UnmatchedPaymentRow(reference=values.reference, content_hash=digest)
+    state.waiting[values.reference] = row
+    state.unmatched.append(
+        {
+            "id": new_id(),
+            "lender_id": state.lender.id,
+            "reference": values.reference,
+            "loan_no": values.loan_no,
+            "reason": reason,
+            "payload": payload_of(values, state.now) | {"origin": origin},
+            "content_hash": digest,
+            "received_at": state.now,
+        }
+    )
+    return PaymentResult("unmatched")
+
+
+def content_hash(values: PaymentValues) -> str:
+    """Return the hash of what makes two payments the same: money and dates, not notes or when it was sent."""
+    content = (
+        values.kind.value,
+        values.loan_no,
+        values.amount_minor,
+        values.currency,
+        values.effective_on,
+        values.row_no,
+        values.split,
+        values.reverses_reference,
+    )
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()
+
+
+def payload_of(values: PaymentValues, now: datetime) -> dict[str, Any]:
+    """Return the payment as JSON, known from now on unless it says otherwise."""
+    return asdict(values) | {
+        "kind": values.kind.value,
+        "effective_on": values.effective_on.isoformat(),
+        "recorded_at": rfc3339(values.recorded_at or now),
+        "split": list(values.split) if values.split else None,
+    }
+
+
+def payment_from_payload(payload: Mapping[str, Any]) -> PaymentValues:
+    """Return the payment that `payload_of` wrote."""
+    given = {key: value for key, value in payload.items() if key != "origin"}
+    return PaymentValues(
+        **given
+        | {
+            "kind": EntryKind(payload["kind"]),
+            "effective_on": date.fromisoformat(payload["effective_on"]),
+            "recorded_at": parse_instant(payload["recorded_at"]),
+            "split": Split(*payload["split"]) if payload["split"] else None,
+        }
+    )

@@ -1,0 +1,194 @@
+"""Positions, and keeping what is derived from the ledger (allocations, snapshots, closed loans) true to it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.allocation import RecordedAllocation, allocation_history
+from app.domain.delinquency import DEFAULT_EDGES
+from app.domain.ledger import LedgerEntry
+from app.domain.positions import Position, Snapshot, position_at, replay
+from app.persistence.ids import new_id
+from app.persistence.models.loans import LoanRow
+from app.persistence.queries.chunks import chunks
+from app.persistence.queries.ledger import StoredAllocation, change_allocations, find_allocations
+from app.persistence.queries.loans import set_loans
+from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
+from app.persistence.unit_of_work import Work
+
+
+class Loan(Protocol):
+    """What a position needs of a loan; a `LoanRow` has it."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def borrower_id(self) -> str: ...  # noqa: D102
+    @property
+    def principal_minor(self) -> int | None: ...  # noqa: D102
+    @property
+    def contract(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+class _LoanFacts(NamedTuple):
+    id: str
+    borrower_id: str
+    principal_minor: int | None
+    status: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A loan whose stored snapshot or allocations are not what its ledger gives."""
+
+    loan_id: str
+    what: str
+
+
+def edges_of(loan: Loan) -> Sequence[int]:
+    """Return the first day of each delinquency bucket: the loan's own, else the usual ones."""
+    return tuple(loan.contract.get("delinquency_edges") or DEFAULT_EDGES)
+
+
+def position_of(session: Session, loan: Loan, as_of: date, known_at: datetime | None = None) -> Position:
+    """Return the position at the end of `as_of`, as now known or as it was known at `known_at`.
+
+    One statement when the snapshot answers; an earlier day or a `known_at` replays the ledger.
+    """
+    if known_at is None:
+        found = find_snapshot(session, loan.borrower_id, loan.id)
+        if found is not None and _answers(found[0], as_of):
+            return position_at(found[0], as_of, edges_of(loan))
+    versions, entries = load_ledger(session, loan.id)
+    return position_at(replay(loan.principal_minor, versions, entries, as_of, known_at), as_of, edges_of(loan))
+
+
+def positions_of(
+    session: Session, loans: Sequence[Loan], as_of: date, known_at: datetime | None = None
+) -> dict[str, Position]:
+    """Return the positions of many loans by id, with a handful of statements."""
+    by_id = {loan.id: loan for loan in loans}
+    snapshots = {} if known_at else find_snapshots(session, by_id)
+    ready = {key: snapshot for key, (snapshot, _) in snapshots.items() if _answers(snapshot, as_of)}
+    ledgers = load_ledgers(session, [key for key in by_id if key not in ready])
+    for key, (versions, entries) in ledgers.items():
+        ready[key] = replay(by_id[key].principal_minor, versions, entries, as_of, known_at)
+    return {key: position_at(ready[key], as_of, edges_of(loan)) for key, loan in by_id.items()}
+
+
+def _answers(snapshot: Snapshot, as_of: date) -> bool:
+    return snapshot.last_effective_on is None or snapshot.last_effective_on <= as_of
+
+
+def rebuild_positions(work: Work, loan_ids: Collection[str]) -> None:
+    """Bring allocations, snapshots and the closed status of these loans to what their ledger says.
+
+    Call it in the unit of work that wrote to the ledger, after the last write. Only what differs is written.
+    """
+    for part in chunks(sorted(set(loan_ids))):
+        _rebuild(work, part)
+
+
+def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
+    session = work.session
+    loans = _find_loans(session, loan_ids)
+    ledgers = load_ledgers(session, loan_ids)
+    stored = find_allocations(session, loan_ids)
+    before = find_snapshots(session, loan_ids)
+    added: list[dict[str, Any]] = []
+    replaced: list[tuple[str, datetime | None]] = []
+    removed: list[str] = []
+    snapshots: dict[str, tuple[str, Snapshot, int]] = {}
+    statuses: list[dict[str, Any]] = []
+    for loan in loans:
+        versions, entries = ledgers[loan.id]
+        history = allocation_history(versions, entries)
+        missing, changed, gone = _compare(history, stored[loan.id])
+        added += _allocation_rows(loan, missing, entries)
+        replaced += changed
+        removed += gone
+        snapshot = replay(loan.principal_minor, versions, entries)
+        old, version = before.get(loan.id, (None, 0))
+        snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
+        status = _status_after(loan.status, was_settled=old is not None and old.settled, is_settled=snapshot.settled)
+        if status != loan.status:
+            statuses.append({"id": loan.id, "status": status, "version": loan.version + 1})
+    change_allocations(session, added=added, replaced=replaced, removed=removed)
+    set_snapshots(session, snapshots)
+    set_loans(session, statuses)
+
+
+def _status_after(status: str, *, was_settled: bool, is_settled: bool) -> str:
+    """Close what is paid; reopen what a reversal made owed again. A loan the core closed unpaid stays as the core says."""
+    if status == "active" and is_settled:
+        return "closed"
+    if status == "closed" and was_settled and not is_settled:
+        return "active"
+    return status
+
+
+def find_differences(session: Session, loan_ids: Collection[str]) -> list[Difference]:
+    """Return where stored snapshots or allocations differ from what the ledger gives; there must be none."""
+    found: list[Difference] = []
+    for part in chunks(loan_ids):
+        ledgers = load_ledgers(session, part)
+        stored = find_allocations(session, part)
+        snapshots = find_snapshots(session, part)
+        for loan in _find_loans(session, part):
+            versions, entries = ledgers[loan.id]
+            if any(_compare(allocation_history(versions, entries), stored[loan.id])):
+                found.append(Difference(loan.id, "allocations"))
+            kept = snapshots.get(loan.id)
+            if kept is None or kept[0] != replay(loan.principal_minor, versions, entries):
+                found.append(Difference(loan.id, "snapshot"))
+    return found
+
+
+def _find_loans(session: Session, loan_ids: Sequence[str]) -> list[_LoanFacts]:
+    statement = select(LoanRow.id, LoanRow.borrower_id, LoanRow.principal_minor, LoanRow.status, LoanRow.version)
+    return [_LoanFacts(*row) for row in session.execute(statement.where(LoanRow.id.in_(loan_ids)))]
+
+
+def _compare(
+    wanted: Sequence[RecordedAllocation], stored: Sequence[StoredAllocation]
+) -> tuple[list[RecordedAllocation], list[tuple[str, datetime | None]], list[str]]:
+    """Return (to add, row ids whose `replaced_at` changes, row ids to remove)."""
+    kept = {(each.recorded.allocation, each.recorded.recorded_at): each for each in stored}
+    missing: list[RecordedAllocation] = []
+    changed: list[tuple[str, datetime | None]] = []
+    for each in wanted:
+        found = kept.pop((each.allocation, each.recorded_at), None)
+        if found is None:
+            missing.append(each)
+        elif found.recorded.replaced_at != each.replaced_at:
+            changed.append((found.id, each.replaced_at))
+    return missing, changed, [each.id for each in kept.values()]
+
+
+def _allocation_rows(
+    loan: _LoanFacts, allocations: Sequence[RecordedAllocation], entries: Sequence[LedgerEntry]
+) -> list[dict[str, Any]]:
+    effective = {entry.entry_id: entry.effective_on for entry in entries}
+    return [
+        {
+            "id": new_id(),
+            "borrower_id": loan.borrower_id,
+            "loan_id": loan.id,
+            "entry_id": allocation.entry_id,
+            "row_no": allocation.row_no,
+            "principal_minor": allocation.split.principal,
+            "interest_minor": allocation.split.interest,
+            "fees_minor": allocation.split.fees,
+            "penalties_minor": allocation.split.penalties,
+            "unapplied_minor": allocation.unapplied_minor,
+            "effective_on": effective[allocation.entry_id],
+            "recorded_at": recorded_at,
+            "replaced_at": replaced_at,
+        }
+        for allocation, recorded_at, replaced_at in allocations
+    ]
