@@ -79,3 +79,51 @@ class RefusedError(DomainError):
     """A command was refused whole and nothing was written; for operators, never a borrower."""
 
     code = "refused"
+
+
+class TokenExpiredError(DomainError):
+    """The credential was good and has run out: refresh, or sign in again."""
+
+    code = "token-expired"
+
+
+class SessionRevokedError(DomainError):
+    """The session was ended: signed out, ended from another device, or a spent refresh token was used again."""
+
+    code = "session-revoked"
+
+
+class OtpInvalidError(DomainError):
+    """The code does not fit this challenge on this device. Says nothing about whether the number is known."""
+
+    code = "otp-invalid"
+
+
+class OtpExpiredError(DomainError):
+    """The challenge ran out or was used."""
+
+    code = "otp-expired"
+
+
+class OtpLockedError(DomainError):
+    """Too many wrong codes for this challenge; `facts["retry_after_seconds"]` says when to ask for a new one."""
+
+    code = "otp-locked"
+
+
+class StaleVersionError(DomainError):
+    """The sender works from an older version than the one recorded."""
+
+    code = "stale-version"
+
+
+class IdempotencyMismatchError(DomainError):
+    """The idempotency key was used before with another body."""
+
+    code = "idempotency-mismatch"
+
+
+class IdempotencyInFlightError(DomainError):
+    """The same request is being worked on right now."""
+
+    code = "idempotency-in-flight"
