@@ -1,0 +1,137 @@
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.channels.http_transport import Failure, HttpRequest, PooledTransport
+
+A_POST = HttpRequest("/x", {"Content-Type": "application/json"}, b"{}")
+Handler = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def a_server(handler: Handler) -> Iterator[str]:
+    """A listener that hands each connection to `handler` and then closes it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                handler(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def answers(*parts: bytes) -> Handler:
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        for part in parts:
+            connection.sendall(part)
+
+    return handle
+
+
+def test_a_kept_connection_the_peer_has_closed_is_replaced_before_anything_is_sent() -> None:
+    """Else the request would be in doubt, and an SMS in doubt is never sent again."""
+    seen: list[bytes] = []
+
+    def one_answer(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with a_server(one_answer) as url:
+        transport = PooledTransport(url, threads=1)
+        statuses = [transport.post([A_POST])[0].status for _ in range(4)]
+        transport.close()
+
+    assert statuses == [200] * 4
+    assert len(seen) == 4
+
+
+def test_a_chunked_answer_is_read_whole() -> None:
+    with a_server(answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")) as url:
+        transport = PooledTransport(url, threads=1)
+        [answer] = transport.post([A_POST])
+        transport.close()
+
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    with a_server(answers(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 400_000)) as url:
+        transport = PooledTransport(url, threads=1)
+        [answer] = transport.post([A_POST])
+        transport.close()
+
+    assert len(answer.body) == 256 * 1024
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000]
+)
+def test_what_is_not_http_is_ambiguous(garbage: bytes) -> None:
+    with a_server(answers(garbage)) as url:
+        transport = PooledTransport(url, threads=1)
+        [answer] = transport.post([A_POST])
+        transport.close()
+
+    assert (answer.status, answer.failure) == (0, Failure.AMBIGUOUS)
+
+
+def test_bytes_that_only_drip_in_end_at_the_total_time_out() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        for _ in range(200):
+            connection.sendall(b"H")
+            threading.Event().wait(0.02)
+
+    with a_server(drip) as url:
+        transport = PooledTransport(url, threads=1, total_seconds=0.2)
+        [answer] = transport.post([A_POST])
+        transport.close()
+
+    assert (answer.failure, answer.reason) == (Failure.AMBIGUOUS, "timeout")
+
+
+def test_a_port_where_nobody_listens_never_sent_it() -> None:
+    transport = PooledTransport("http://127.0.0.1:9", threads=1)
+    [answer] = transport.post([A_POST])
+    transport.close()
+
+    assert (answer.status, answer.failure) == (0, Failure.NEVER_SENT)
+
+
+def test_a_server_without_tls_where_tls_is_asked_never_got_it() -> None:
+    with a_server(answers(b"HTTP/1.1 200 OK\r\n\r\n")) as url:
+        transport = PooledTransport(url.replace("http:", "https:"), threads=1)
+        [answer] = transport.post([A_POST])
+        transport.close()
+
+    assert answer.failure is Failure.NEVER_SENT
+
+
+def test_a_name_that_does_not_exist_never_sent_it() -> None:
+    transport = PooledTransport("http://nobody.invalid", threads=1)
+    [answer] = transport.post([A_POST])
+    transport.close()
+
+    assert answer.failure is Failure.NEVER_SENT
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "//x", "http://"])
+def test_a_base_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="base URL"):
+        PooledTransport(url)

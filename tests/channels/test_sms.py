@@ -1,0 +1,75 @@
+import pytest
+
+from app.channels.base import EndpointVerdict, Outcome
+from app.channels.http_transport import HttpAnswer, PooledTransport
+from app.channels.sms import GatewaySms, result_of, signature
+from app.sandbox.stand_in.client import StandInClient
+from tests.builders.outgoing import NOW, a_text
+
+
+def test_a_text_arrives_signed_with_its_number_and_words(sms: GatewaySms, stand_in: StandInClient) -> None:
+    message = a_text("+8613800138000", body="您的验证码是 123456。")
+
+    [result] = sms.send([message], now=NOW)
+
+    [item] = stand_in.received()
+    assert result.outcome is Outcome.ACCEPTED
+    assert result.provider_reference
+    assert (item["target"], item["content"]["text"]) == ("+8613800138000", "您的验证码是 123456。")
+    assert item["message_id"] == message.message_id
+
+
+def test_a_wrong_signature_is_refused_and_says_nothing_about_the_number(stand_in: StandInClient) -> None:
+    channel = GatewaySms("another key", PooledTransport(stand_in.url, threads=1), path="/sms")
+
+    [result] = channel.send([a_text()], now=NOW)
+    channel.close()
+
+    assert (result.outcome, result.error_code) == (Outcome.RETRY, "credential_refused")
+    assert result.verdict is EndpointVerdict.KEEP
+    assert result.pause_provider_seconds
+
+
+def test_the_signature_covers_time_and_body() -> None:
+    signed = signature(b"k", "1", b"{}")
+
+    assert len(signed) == 64
+    assert len({signed, signature(b"k", "2", b"{}"), signature(b"k", "1", b"[]"), signature(b"j", "1", b"{}")}) == 4
+
+
+@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut"])
+def test_an_sms_that_may_have_gone_is_uncertain(sms: GatewaySms, stand_in: StandInClient, act: str) -> None:
+    stand_in.program({"on": "sms", "act": act})
+
+    [result] = sms.send([a_text()], now=NOW)
+
+    assert result.outcome is Outcome.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "code", "verdict"),
+    [
+        (HttpAnswer(422, body=b'{"code":"invalid_number"}'), Outcome.REFUSED, "bad_address", EndpointVerdict.INVALID),
+        (HttpAnswer(400, body=b'{"code":"malformed"}'), Outcome.REFUSED, "bad_message", EndpointVerdict.KEEP),
+        (HttpAnswer(401), Outcome.RETRY, "credential_refused", EndpointVerdict.KEEP),
+        (HttpAnswer(302), Outcome.RETRY, "credential_refused", EndpointVerdict.KEEP),
+        (HttpAnswer(429), Outcome.RETRY, "quota", EndpointVerdict.KEEP),
+        (HttpAnswer(503), Outcome.RETRY, "unavailable", EndpointVerdict.KEEP),
+        (HttpAnswer(500), Outcome.UNCERTAIN, "gateway_error", EndpointVerdict.KEEP),
+        (HttpAnswer(502, body=b"<html>"), Outcome.UNCERTAIN, "gateway_error", EndpointVerdict.KEEP),
+        (HttpAnswer(200, body=b"OK"), Outcome.UNCERTAIN, "answer_without_id", EndpointVerdict.KEEP),
+    ],
+)
+def test_each_answer_of_the_gateway_has_one_meaning(
+    answer: HttpAnswer, outcome: Outcome, code: str, verdict: EndpointVerdict
+) -> None:
+    result = result_of(answer)
+
+    assert (result.outcome, result.error_code, result.verdict) == (outcome, code, verdict)
+
+
+def test_a_code_that_has_expired_is_not_sent(sms: GatewaySms, stand_in: StandInClient) -> None:
+    results = sms.send([a_text(expires_at=NOW), a_text()], now=NOW)
+
+    assert [result.error_code for result in results] == ["expired", None]
+    assert stand_in.counts()["sms"] == 1

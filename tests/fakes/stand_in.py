@@ -1,0 +1,34 @@
+"""The provider stand-in as fixtures: one real process for the whole run, told to forget everything before each test.
+
+A room that needs it imports the three fixtures into its conftest.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.sandbox.credentials import write_service_account
+from app.sandbox.stand_in import client
+from app.sandbox.stand_in.client import StandInClient
+
+SMS_KEY = "a key that the gateway and we share"
+
+
+@pytest.fixture(scope="session")
+def stand_in_process() -> Iterator[StandInClient]:
+    with client.running(sms_key=SMS_KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def stand_in(stand_in_process: StandInClient) -> StandInClient:
+    """The stand-in, empty and without faults."""
+    stand_in_process.reset()
+    return stand_in_process
+
+
+@pytest.fixture(scope="session")
+def fcm_credentials_file(stand_in_process: StandInClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("fcm") / "service-account.json"
+    return write_service_account(file, stand_in_url=stand_in_process.url)
