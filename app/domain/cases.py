@@ -48,11 +48,12 @@ class PastDecision:
     outcome: Outcome
     reason: Reason
     contact_id: str | None = None
+    event_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PastContact:
-    """A contact made, with what it was about and whether messages of it still wait to leave."""
+    """A contact made, with what it was about (nothing: already settled) and whether messages of it still wait to leave."""
 
     contact_id: str
     local_date: date
@@ -77,6 +78,8 @@ class Case:
     flags: tuple[str, ...] = ()
     push_block: Reason | None = Reason.NO_ENDPOINT
     """Why push cannot be used; None: it can."""
+    ended_loans: Mapping[str, Reason] = field(default_factory=dict)
+    """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
     decided_until: datetime | None = None
     """Every step reached up to here has its decision."""
 

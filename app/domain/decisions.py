@@ -101,6 +101,7 @@ class _Decider:
         self.contacts: list[NewContact] = []
         self.wakes: list[datetime] = []
         self.open_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is None}
+        self.open_ids = {subject.subject_id for subject in self.open_subjects.values()}
         self.closed_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is not None}
 
     def run(self) -> Decided:
@@ -125,7 +126,7 @@ class _Decider:
             if not contact.subject_keys:
                 continue
             still_open = any((key.subject_id, key.anchor_no) in self.open_subjects for key in contact.subject_keys)
-            if not still_open:
+            if not any(key.subject_id in self.open_ids for key in contact.subject_keys):
                 settled.append(contact.contact_id)
             if contact.waiting:
                 reason = self._closed_reason(contact.subject_keys) if not still_open else self._person_block()
@@ -162,6 +163,11 @@ class _Decider:
             subject = self.closed_subjects.get((key.subject_id, key.anchor_no))
             if subject is not None:
                 return subject.closed_reason
+            if key.subject_id in self.open_ids:
+                return Reason.REANCHORED
+            past = self.case.decisions.get(key)
+            if past is not None and past.loan_id in self.case.ended_loans:
+                return self.case.ended_loans[past.loan_id]
         return Reason.PAID
 
     # -- candidates ----------------------------------------------------------------------------------------------------

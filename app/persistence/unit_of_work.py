@@ -41,6 +41,16 @@ def unit_of_work() -> Iterator[Work]:
         current.info.pop("duecourse_unit_open", None)
 
 
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Read in one transaction that is always rolled back; takes no write lock on SQLite."""
+    current = db.session()
+    try:
+        yield current
+    finally:
+        current.rollback()
+
+
 def close_session() -> None:
     """Give the connection back. Call it after work outside a request, before anything slow."""
     db.session.remove()

@@ -24,3 +24,9 @@ def touch(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
         work.session,
         {key: (now if wake is None else min(wake, now), version + 1) for key, (wake, version) in held.items()},
     )
+
+
+def wake(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
+    """Have these borrowers decided again no later than now, without a change of their case."""
+    held = lock_agenda(work.session, borrower_ids)
+    set_wakes(work.session, {key: (now if at is None else min(at, now), version) for key, (at, version) in held.items()})

@@ -57,7 +57,7 @@ def check_document(document: Any) -> None:
 def _with_suggestion(error: jsonschema.ValidationError) -> str:
     if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
         return error.message
-    known = list(error.schema.get("properties", {}))
+    known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
     unknown = [key for key in error.instance if key not in known]
     hints = [
         f"{key!r} is not known" + "".join(f"; did you mean {near!r}?" for near in get_close_matches(key, known, 1))

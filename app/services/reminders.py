@@ -1,10 +1,238 @@
-"""Deciding about borrowers: load their cases, ask the domain, write what it decided."""
+"""Deciding about borrowers: load their cases, ask the domain, write what it decided.
 
+One function serves the sweep and every change of a case: a payment runs it in its own unit of work, so that what is queued
+is cancelled and what the inbox shows is settled before the payment's answer is out.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from app.persistence.unit_of_work import Work
+import orjson
+
+from app.domain.decisions import Candidate, Decided, NewContact, Verdict, decide
+from app.domain.policies import Rules
+from app.metrics import DECISIONS
+from app.persistence.ids import new_id
+from app.persistence.queries.agenda import claim_due, exists_due
+from app.persistence.queries.cases import LoadedCase, load_cases
+from app.persistence.queries.decisions import (
+    add_decided,
+    find_decision_ids,
+    finish_agenda,
+    mark_cancelled,
+    mark_decisions,
+    mark_settled,
+    mark_standing,
+)
+from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.persistence.vault import Vault
+from app.services.policies import load_rules
+from app.wording.amounts import written_date, written_sum
+from app.wording.catalogue import match_locale, render
+
+SWEEP_BATCH = 200
+"""Borrowers per unit of work: long enough to write in bulk, short enough that no payment waits for it."""
+
+
+def sweep(*, now: datetime, limit: int = SWEEP_BATCH) -> int:
+    """Decide about up to `limit` borrowers whose wake time has come; return how many. One commit, none when idle."""
+    with reading() as session:
+        if not exists_due(session, now=now):
+            return 0
+    with unit_of_work() as work:
+        claimed = claim_due(work.session, now=now, limit=limit)
+        if claimed:
+            review(work, claimed, now=now)
+    return len(claimed)
 
 
 def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
-    """Decide about these borrowers now, inside the caller's unit of work."""
+    """Decide about these borrowers now, inside the caller's unit of work, which holds their agenda rows."""
+    rules = load_rules(work.session)
+    ids = list(borrower_ids)
+    if rules is None or not ids:
+        return
+    cases = load_cases(work.session, ids, now=now, lead_days=rules.policy.lead_days)
+    writing = _Writing(work.vault, rules, now)
+    for borrower_id, loaded in cases.items():
+        writing.take(borrower_id, loaded, decide(loaded.case, rules, now))
+    writing.write(work)
+
+
+@dataclass
+class _Writing:
+    """Turns the answers of `decide` into rows, gathered so that each table is written once a batch."""
+
+    vault: Vault
+    rules: Rules
+    now: datetime
+    contacts: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[tuple[Verdict, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+    standing: dict[str, int] = field(default_factory=dict)
+    cancelled: list[tuple[str, str, bool]] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+    agenda: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
+        """Add one borrower's answers."""
+        version = loaded.case_version + 1
+        contact_ids = [self._contact(borrower_id, loaded, contact, version) for contact in decided.contacts]
+        for verdict in decided.verdicts:
+            contact_id = None if verdict.contact_no is None else contact_ids[verdict.contact_no]
+            self._verdict(borrower_id, loaded, verdict, contact_id)
+        self.standing |= dict.fromkeys(decided.standing, version)
+        blocked_person = {v.reason for v in decided.verdicts}
+        self.cancelled += [(key, reason.value, reason in blocked_person) for key, reason in decided.cancelled.items()]
+        self.settled += decided.settled
+        self.agenda.append(
+            {
+                "b_id": borrower_id,
+                "b_wake": decided.next_wake,
+                "b_version": version,
+                "b_until": self.now,
+                "b_zone": loaded.case.zone,
+            }
+        )
+
+    def write(self, work: Work) -> None:
+        """Write everything taken."""
+        session = work.session
+        for contact_id, reason, closes in self.cancelled:
+            mark_cancelled(session, contact_id, reason=reason, closes=closes and contact_id not in self.settled)
+        add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
+        ids = find_decision_ids(session, (verdict.key for verdict, _, _ in self.changed))
+        mark_decisions(session, [{**change, "b_id": ids[verdict.key]} for verdict, change, _ in self.changed])
+        add_decided(
+            session, contacts=(), messages=(), decisions=(),
+            events=[{**event, "decision_id": ids[verdict.key]} for verdict, _, event in self.changed],
+        )  # fmt: skip
+        mark_standing(session, list(self.standing), self.standing, rules_epoch=self.rules.rules_epoch)
+        mark_settled(session, self.settled, now=self.now)
+        finish_agenda(session, self.agenda)
+        for event in self.events + [event for _, _, event in self.changed]:
+            DECISIONS.labels(event["outcome"], event["reason"]).inc()
+
+    def _verdict(self, borrower_id: str, loaded: LoadedCase, verdict: Verdict, contact_id: str | None) -> None:
+        past = loaded.case.decisions.get(verdict.key)
+        event = {
+            "borrower_id": borrower_id,
+            "seq": 1 if past is None else past.event_count + 1,
+            "at": self.now,
+            "outcome": verdict.outcome.value,
+            "reason": verdict.reason.value,
+            "rule": verdict.rule,
+            "channels": list(verdict.channels),
+            "not_before": verdict.not_before,
+            "facts": dict(verdict.facts),
+        }
+        if past is not None:
+            change = {
+                "b_outcome": verdict.outcome.value,
+                "b_reason": verdict.reason.value,
+                "b_contact_id": contact_id or past.contact_id,
+                "b_next": verdict.next_evaluation_at,
+                "b_count": past.event_count + 1,
+            }
+            self.changed.append((verdict, change, event))
+            return
+        decision_id = new_id()
+        self.decisions.append(
+            {
+                "id": decision_id,
+                "borrower_id": borrower_id,
+                "loan_id": verdict.loan_id,
+                "subject_kind": verdict.key.subject_kind,
+                "subject_id": verdict.key.subject_id,
+                "row_no": verdict.row_no,
+                "anchor_no": verdict.key.anchor_no,
+                "step_key": verdict.key.step_key,
+                "policy_id": self.rules.policy.policy_id,
+                "occurs_at": verdict.occurs_at,
+                "local_date": verdict.local_date,
+                "outcome": verdict.outcome.value,
+                "reason": verdict.reason.value,
+                "contact_id": contact_id,
+                "next_evaluation_at": verdict.next_evaluation_at,
+                "decided_at": self.now,
+                "event_count": 1,
+            }
+        )
+        self.events.append({**event, "decision_id": decision_id})
+
+    def _contact(self, borrower_id: str, loaded: LoadedCase, contact: NewContact, version: int) -> str:
+        contact_id = new_id()
+        step = contact.lead.step
+        self.contacts.append(
+            {
+                "id": contact_id,
+                "borrower_id": borrower_id,
+                "message_class": step.message_class,
+                "local_date": contact.local_date,
+                "slot_no": contact.slot_no,
+                "stage": step.stage,
+                "step_key": step.key,
+                "state": "open",
+                "created_at": self.now,
+                "settled_at": None,
+            }
+        )
+        variables = _variables(contact.candidates, match_locale(loaded.locale))
+        for channel in contact.channels:
+            self.messages.append(self._message(borrower_id, contact_id, loaded, contact, channel, variables, version))
+        return contact_id
+
+    def _message(
+        self,
+        borrower_id: str,
+        contact_id: str,
+        loaded: LoadedCase,
+        contact: NewContact,
+        channel: str,
+        variables: dict[str, str | int],
+        version: int,
+    ) -> dict[str, Any]:
+        message_id = new_id()
+        rendered = render(contact.lead.step.template, channel, loaded.locale, variables)
+        text = orjson.dumps({"title": rendered.title, "body": rendered.body}).decode()
+        shown_at_once = channel == "in_app"  # nothing to send: the row is the message
+        return {
+            "id": message_id,
+            "borrower_id": borrower_id,
+            "contact_id": contact_id,
+            "challenge_id": None,
+            "channel": channel,
+            "message_class": contact.lead.step.message_class,
+            "template": contact.lead.step.template,
+            "template_version": rendered.template_version,
+            "locale": rendered.locale,
+            "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
+            "state": "delivered" if shown_at_once else "queued",
+            "not_before": contact.not_before,
+            "not_after": contact.not_after,
+            "case_version": version,
+            "rules_epoch": self.rules.rules_epoch,
+            "attempts": 0,
+            "next_attempt_at": contact.not_before,
+            "created_at": self.now,
+            "sent_at": self.now if shown_at_once else None,
+            "version": 1,
+        }
+
+
+def _variables(candidates: tuple[Candidate, ...], locale: str) -> dict[str, str | int]:
+    """What a template may say: how many instalments, the amounts open, the earliest due date, the loan number."""
+    totals: dict[str, int] = defaultdict(int)
+    for candidate in candidates:
+        totals[candidate.subject.currency] += candidate.subject.open_minor
+    return {
+        "count": len(candidates),
+        "amount": written_sum(totals, locale),
+        "due_on": written_date(min(candidate.subject.due_on for candidate in candidates), locale),
+        "loan": candidates[0].subject.loan_no,
+    }

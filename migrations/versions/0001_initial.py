@@ -242,6 +242,7 @@ def upgrade() -> None:
         sa.Column("contact_id", ID, nullable=True),
         sa.Column("next_evaluation_at", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
+        sa.Column("event_count", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_decisions_borrower_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
         sa.UniqueConstraint(
@@ -254,6 +255,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index("ix_decisions_borrower_id_occurs_at", ["borrower_id", "occurs_at"], unique=False)
+        batch_op.create_index("ix_decisions_contact_id", ["contact_id"], unique=False)
 
     op.create_table(
         "devices",
@@ -710,6 +712,7 @@ def downgrade() -> None:
     op.drop_table("import_runs")
     op.drop_table("devices")
     with op.batch_alter_table("decisions", schema=None) as batch_op:
+        batch_op.drop_index("ix_decisions_contact_id")
         batch_op.drop_index("ix_decisions_borrower_id_occurs_at")
 
     op.drop_table("decisions")

@@ -78,8 +78,10 @@ class DecisionRow(Base):
     contact_id: Mapped[str | None] = mapped_column(Id)
     next_evaluation_at: Mapped[datetime | None] = mapped_column(Instant)
     decided_at: Mapped[datetime] = mapped_column(Instant)
+    event_count: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (
+        Index("ix_decisions_contact_id", "contact_id"),
         UniqueConstraint("subject_kind", "subject_id", "anchor_no", "step_key"),
         Index("ix_decisions_borrower_id_occurs_at", "borrower_id", "occurs_at"),
     )

@@ -55,6 +55,11 @@ def claim_due(session: Session, *, now: datetime, limit: int) -> dict[str, int]:
     return {row.borrower_id: row.case_version for row in session.execute(statement)}
 
 
+def exists_due(session: Session, *, now: datetime) -> bool:
+    """Return whether any borrower's wake time has come; a plain read of the index."""
+    return session.scalar(select(AgendaRow.borrower_id).where(AgendaRow.wake_at <= now).limit(1)) is not None
+
+
 def set_wakes(session: Session, wakes: Mapping[str, tuple[datetime | None, int]]) -> None:
     """Write (wake_at, case_version) of locked borrowers."""
     if wakes:

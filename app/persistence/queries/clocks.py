@@ -26,6 +26,11 @@ def stored_source(engine: Engine) -> Source:
     return read
 
 
+def find_clock(session: Session) -> ClockRow | None:
+    """Return the clock row, if the clock is one that is moved."""
+    return session.get(ClockRow, _CLOCK_ID)
+
+
 def get_clock(session: Session) -> ClockRow:
     """Return the clock row, made on first use."""
     row = session.get(ClockRow, _CLOCK_ID)

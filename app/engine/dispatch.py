@@ -1,0 +1,298 @@
+"""Handing messages to providers: claim, compare, send outside any transaction, record.
+
+The money promise is kept by versions. A message carries the `case_version` and `rules_epoch` it was decided under; they are
+compared when it is claimed and once more right before each sub-batch goes to the wire. What does not match is put back and
+its borrower woken, so that the checks live in `decide` alone.
+
+A worker that dies leaves its claims leased; when the lease runs out, push is tried again under the same message id (the
+phone replaces the first copy), anything else becomes `uncertain` and is never blindly repeated.
+"""
+
+import random
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from os import getpid
+from typing import Any
+
+import orjson
+
+from app import clock
+from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
+from app.domain.retries import RetryPolicy
+from app.logs import logger
+from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
+from app.persistence.ids import new_id
+from app.persistence.queries import outbox
+from app.persistence.queries.outbox import Claimable
+from app.persistence.unit_of_work import Work, close_session, reading, unit_of_work
+from app.services.agenda import touch, wake
+from app.services.sign_in import otp_code
+from app.wording.catalogue import render
+
+CLAIM_BATCH = 100
+SUB_BATCH = 25
+"""Sends between two comparisons of versions; also the most that can go out twice when a worker is killed."""
+REPEATABLE = frozenset({"push"})
+"""Channels where a second copy replaces the first one."""
+
+
+@dataclass(slots=True)
+class _Try:
+    """One message on its way to one endpoint."""
+
+    message: Claimable
+    attempt_id: str
+    outgoing: Outgoing
+    digest: str
+
+
+@dataclass
+class Dispatcher:
+    """Drains the outbox into channels. `owner` names this worker on its leases."""
+
+    channels: Mapping[str, Channel]
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{getpid()}")
+    lease: timedelta = timedelta(seconds=120)
+    """Longer than the slowest claim: four sub-batches of provider time-outs."""
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    claim_batch: int = CLAIM_BATCH
+    _paused_until: dict[str, datetime] = field(default_factory=dict)
+    _random: random.Random = field(default_factory=lambda: random.Random())  # noqa: S311 jitter, not a secret
+
+    def run_once(self, *, now: datetime, security: bool = False) -> int:
+        """Claim and send one batch of a lane; return how many messages were looked at, 0 when nothing waits."""
+        machine_now = clock.system_now()
+        with reading() as session:
+            if not outbox.exists_claimable(session, now=now, machine_now=machine_now, security=security):
+                return 0
+        with unit_of_work() as work:
+            claimed = outbox.claim_batch(
+                work.session, now=now, machine_now=machine_now, limit=self.claim_batch, security=security
+            )
+            ready = self._sort(work, claimed, now)
+            outbox.mark_sending(
+                work.session, [message.id for message in ready], owner=self.owner, leased_until=machine_now + self.lease
+            )
+            tries = self._prepare(work, ready, now)
+        self._put_back([message for message in claimed if not message.is_current and now < message.not_after], now)
+        for some in _sub_batches(tries):
+            self._send(some)
+        close_session()
+        return len(claimed)
+
+    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime) -> list[Claimable]:
+        """Return what may be sent; end or put off the rest."""
+        ready: list[Claimable] = []
+        ended: dict[str, tuple[str, str]] = {}
+        paused: dict[datetime, list[str]] = {}
+        for message in claimed:
+            pause = self._paused_until.get(message.channel)
+            if now >= message.not_after:
+                ended[message.id] = ("expired", "EXPIRED_WINDOW")
+            elif message.was_sending and message.channel not in REPEATABLE:
+                ended[message.id] = ("uncertain", "NO_RECEIPT")
+            elif not message.is_current:
+                continue
+            elif message.channel not in self.channels:
+                ended[message.id] = ("failed", "CHANNEL_DISABLED")
+            elif pause is not None and now < pause:
+                paused.setdefault(pause, []).append(message.id)
+            else:
+                ready.append(message)
+        outbox.mark_ended(work.session, ended)
+        for until, ids in paused.items():
+            outbox.mark_waiting(work.session, ids, until=until)
+        _count(claimed, ended)
+        return ready
+
+    def _prepare(self, work: Work, ready: Sequence[Claimable], now: datetime) -> list[_Try]:
+        """Write an attempt for every endpoint of every message, before the wire is touched."""
+        tries: list[_Try] = []
+        ended: dict[str, tuple[str, str]] = {}
+        targets = outbox.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        done = outbox.find_done_endpoints(work.session, [message.id for message in ready if message.attempts])
+        challenges = outbox.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
+        for message in ready:
+            found = list(self._targets(work, message, targets, challenges))
+            left = [(target, digest) for target, digest in found if (message.id, target.endpoint_id) not in done]
+            if not left:
+                ended[message.id] = ("failed", "NO_ENDPOINT")
+                continue
+            text = _text(work, message, challenges)
+            for target, digest in left:
+                tries.append(_Try(message, new_id(), _outgoing(message, target, text), digest))
+        outbox.mark_ended(work.session, ended)
+        outbox.add_attempts(work.session, [self._attempt(one, now) for one in tries])
+        _count(ready, ended)
+        return tries
+
+    def _targets(
+        self, work: Work, message: Claimable, push: Mapping[str, list[Any]], challenges: Mapping[str, Any]
+    ) -> Iterator[tuple[Target, str]]:
+        if message.challenge_id is not None:
+            challenge = challenges.get(message.challenge_id)
+            if challenge is not None and challenge.used_at is None:
+                phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
+                yield Target(message.challenge_id, "phone", phone), ""
+            return
+        for row in push.get(message.borrower_id, ()):
+            address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
+            yield Target(row.id, row.address_kind, address, row.platform), row.address_digest
+
+    def _attempt(self, one: _Try, now: datetime) -> dict[str, Any]:
+        return {
+            "id": one.attempt_id,
+            "borrower_id": one.message.borrower_id,
+            "message_id": one.message.id,
+            "endpoint_id": one.outgoing.target.endpoint_id,
+            "attempt_no": one.message.attempts + 1,
+            "provider": self.channels[one.message.channel].provider,
+            "started_at": now,
+            "outcome": "sending",
+        }
+
+    def _put_back(self, messages: Sequence[Claimable], now: datetime) -> None:
+        if messages:
+            with unit_of_work() as work:
+                wake(work, (message.borrower_id for message in messages), now=now)
+                found = {message.id: message.case_version for message in messages}
+                outbox.mark_stale(work.session, found, owner=self.owner)
+
+    def _send(self, tries: Sequence[_Try]) -> None:
+        """Compare once more, hand over, record."""
+        now = clock.now()
+        with reading() as session:
+            current = outbox.find_current(session, [one.message.id for one in tries], owner=self.owner)
+        in_time = [one for one in tries if one.message.id in current and now < one.message.not_after]
+        withheld = [one for one in tries if one not in in_time]
+        close_session()  # a slow provider must not hold a connection
+        results: list[tuple[_Try, DeliveryResult]] = []
+        for channel in {one.message.channel for one in in_time}:
+            group = [one for one in in_time if one.message.channel == channel]
+            answers = self.channels[channel].send([one.outgoing for one in group], now=now)
+            results += zip(group, answers, strict=True)
+        if withheld:
+            self._withhold(withheld, now)
+        if results:
+            self._record(results)
+
+    def _withhold(self, tries: Sequence[_Try], now: datetime) -> None:
+        """Nothing of these was handed over: the facts changed between claim and wire."""
+        with unit_of_work() as work:
+            messages = {one.message.id: one.message for one in tries}
+            wake(work, (message.borrower_id for message in messages.values()), now=now)
+            outbox.mark_stale(work.session, {key: m.case_version for key, m in messages.items()}, owner=self.owner)
+            outbox.finish_attempts(
+                work.session, [_finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
+            )
+
+    def _record(self, results: Sequence[tuple[_Try, DeliveryResult]]) -> None:
+        now = clock.now()
+        dead = [(one, result) for one, result in results if result.verdict is not EndpointVerdict.KEEP]
+        with unit_of_work() as work:
+            if dead:
+                touch(work, {one.message.borrower_id for one, _ in dead}, now=now)
+            for one, result in dead:
+                state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
+                outbox.mark_endpoint(
+                    work.session, one.outgoing.target.endpoint_id,
+                    digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
+                )  # fmt: skip
+            ids = sorted({one.message.id for one, _ in results})
+            if not dead:
+                late = len(ids) - len(outbox.find_current(work.session, ids, owner=self.owner))
+                LATE_PAYMENTS.inc(late)
+            outbox.finish_attempts(
+                work.session, [_finished(one, now, result, result.outcome.value) for one, result in results]
+            )
+            accepted = outbox.find_accepted(work.session, ids)
+            outbox.finish_messages(work.session, [self._settle(key, results, accepted, now) for key in ids])
+        for one, result in results:
+            ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
+            if result.pause_provider_seconds:
+                until = now + timedelta(seconds=result.pause_provider_seconds)
+                self._paused_until[one.message.channel] = until
+                logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
+
+    def _settle(
+        self, message_id: str, results: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime
+    ) -> dict[str, Any]:
+        """Say what became of one message from what became of its tries."""
+        mine = [(one, result) for one, result in results if one.message.id == message_id]
+        message = mine[0][0].message
+        state, reason, next_at = "failed", "PROVIDER_REJECTED", now
+        open_results = [r for _, r in mine if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
+        if message_id in accepted:
+            state, reason = "sent", ""
+        elif any(r.outcome is Outcome.UNCERTAIN for r in open_results) and message.channel not in REPEATABLE:
+            state, reason = "uncertain", "NO_RECEIPT"
+        elif open_results:
+            again = self.retries.next_attempt(
+                message.attempts + 1, now=now, not_after=message.not_after, jitter=self._random.random(),
+                asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
+            )  # fmt: skip
+            state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
+        MESSAGES.labels(message.channel, state).inc()
+        return {
+            "b_id": message_id,
+            "b_state": state,
+            "b_reason": reason or None,
+            "b_next": next_at,
+            "b_sent": now if state == "sent" else None,
+        }
+
+
+def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
+    """Yield the tries in groups of at most SUB_BATCH, a message's tries together (a single message may exceed it)."""
+    group: list[_Try] = []
+    for index, one in enumerate(tries):
+        starts_message = index == 0 or tries[index - 1].message.id != one.message.id
+        if starts_message and group:
+            size = sum(1 for other in tries[index:] if other.message.id == one.message.id)
+            if len(group) + size > SUB_BATCH:
+                yield group
+                group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def _text(work: Work, message: Claimable, challenges: Mapping[str, Any]) -> dict[str, str]:
+    if message.challenge_id is not None:
+        code = otp_code(work.vault, message.challenge_id, challenges[message.challenge_id].resend_no)
+        rendered = render(message.template, message.channel, message.locale, {"code": code})
+        return {"title": rendered.title, "body": rendered.body}
+    text: dict[str, str] = orjson.loads(work.vault.open(message.text_sealed, place=f"messages.text:{message.id}") or "{}")
+    return text
+
+
+def _outgoing(message: Claimable, target: Target, text: Mapping[str, str]) -> Outgoing:
+    return Outgoing(
+        message_id=message.id,
+        target=target,
+        kind=message.template,
+        title=text.get("title", ""),
+        body=text.get("body", ""),
+        expires_at=message.not_after,
+        locale=message.locale,
+        data={"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
+    )
+
+
+def _finished(one: _Try, now: datetime, result: DeliveryResult, outcome: str) -> dict[str, Any]:
+    return {
+        "b_id": one.attempt_id,
+        "b_at": now,
+        "b_outcome": outcome,
+        "b_reference": result.provider_reference,
+        "b_error": result.error_code,
+        "b_raw": result.raw_code,
+    }
+
+
+def _count(messages: Sequence[Claimable], ended: Mapping[str, tuple[str, str]]) -> None:
+    for message in messages:
+        if message.id in ended:
+            MESSAGES.labels(message.channel, ended[message.id][0]).inc()

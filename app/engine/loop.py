@@ -1,0 +1,176 @@
+"""The engine: a few static ticks that find due work in the tables.
+
+APScheduler holds no state of ours: its job store is memory, a missed tick is made up by the next one, and any number of
+engines may tick at once, because claims are locked and keys unique. It runs in its own process (`flask engine run`), never
+inside a web worker.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app import clock
+from app.engine import travel
+from app.engine.dispatch import Dispatcher
+from app.logs import logger
+from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
+from app.persistence.queries.leases import ENGINE_PREFIX, end_lease, take_lease
+from app.persistence.unit_of_work import close_session, reading, unit_of_work
+from app.services.invariants import count_candidates_without_decision
+from app.services.reminders import SWEEP_BATCH, sweep
+
+HEARTBEAT_TTL = timedelta(seconds=30)
+RECONCILE_TTL = timedelta(minutes=10)
+RECONCILE_GRACE = timedelta(minutes=2)
+"""A step reached so recently may still be on its way through the sweep."""
+EAGER_PAUSE_SECONDS = 0.004
+
+
+@dataclass
+class Engine:
+    """Sweeps and dispatches. Safe to run many times over at once, in one process or in several."""
+
+    dispatcher: Dispatcher
+    watches_travel: bool = False
+    """Whether this engine moves the sandbox's clock when asked to."""
+
+    def sweep_all(self) -> int:
+        """Decide about everyone whose time has come, batch by batch; return how many."""
+        total = 0
+        while True:
+            with SWEEP_SECONDS.time():
+                decided = sweep(now=clock.now())
+            total += decided
+            if decided < SWEEP_BATCH:
+                return total
+
+    def dispatch_all(self) -> int:
+        """Hand over everything that waits in the ordinary lane; return how many messages were looked at."""
+        return self._dispatch(security=False)
+
+    def dispatch_security(self) -> int:
+        """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
+        return self._dispatch(security=True)
+
+    def _dispatch(self, *, security: bool) -> int:
+        total = 0
+        while True:
+            handled = self.dispatcher.run_once(now=clock.now(), security=security)
+            total += handled
+            if handled < self.dispatcher.claim_batch:
+                return total
+
+    def drain(self) -> int:
+        """Work until nothing is due at the present instant of the book's clock; return how much was done."""
+        total = 0
+        while done := self.dispatch_security() + self.sweep_all() + self.dispatch_all():
+            total += done
+        return total
+
+    def heartbeat(self) -> None:
+        """Say that this engine lives."""
+        with unit_of_work() as work:
+            owner = self.dispatcher.owner
+            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=clock.system_now(), ttl=HEARTBEAT_TTL)
+
+    def reconcile(self) -> None:
+        """Ask the independent statement whether a candidate lacks its decision; one engine at a time."""
+        with unit_of_work() as work:
+            now = clock.system_now()
+            if (
+                take_lease(work.session, "reconcile", owner=self.dispatcher.owner, machine_now=now, ttl=RECONCILE_TTL)
+                is None
+            ):
+                return
+        with reading() as session:
+            missing = count_candidates_without_decision(session, until=clock.now() - RECONCILE_GRACE)
+        if missing:
+            logger().error("candidates without a decision", count=missing)
+
+    def follow_clock(self) -> None:
+        """Move the sandbox's clock to where it was asked to go, from wake to wake."""
+        travel.travel_if_asked(self.drain)
+
+    def retire(self) -> None:
+        """End the heartbeat and close channels."""
+        with unit_of_work() as work:
+            end_lease(work.session, ENGINE_PREFIX + self.dispatcher.owner, owner=self.dispatcher.owner)
+        for channel in self.dispatcher.channels.values():
+            channel.close()
+
+
+def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) -> None:
+    """Tick until SIGTERM or SIGINT; a tick that runs is let finish."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    scheduler = _scheduler(engine, app_context)
+    scheduler.start()
+    logger().info("engine started", owner=engine.dispatcher.owner)
+    stop.wait()
+    scheduler.shutdown(wait=True)
+    with app_context():
+        engine.retire()
+    logger().info("engine stopped", owner=engine.dispatcher.owner)
+
+
+def _scheduler(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) -> BackgroundScheduler:
+    jobs: list[tuple[str, Callable[[], object], float]] = [
+        ("security", engine.dispatch_security, 0.5),
+        ("sweep", engine.sweep_all, 1),
+        ("dispatch", engine.dispatch_all, 1),
+        ("heartbeat", engine.heartbeat, 10),
+        ("reconcile", engine.reconcile, 900),
+    ]
+    if engine.watches_travel:
+        jobs.append(("travel", engine.follow_clock, 0.3))
+    scheduler = BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(len(jobs))},
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+    for name, work, seconds in jobs:
+        first = clock.system_now() + timedelta(seconds=0 if name == "heartbeat" else min(seconds, 1))
+        scheduler.add_job(_tick, "interval", seconds=seconds, id=name, args=(name, work, app_context), next_run_time=first)
+    scheduler.add_listener(_note_problem, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+    return scheduler
+
+
+def _tick(name: str, work: Callable[[], object], app_context: Callable[[], AbstractContextManager[Any]]) -> None:
+    with app_context():
+        try:
+            work()
+            LAST_TICK.labels(name).set(clock.system_now().timestamp())
+        except Exception:
+            logger().exception("tick failed", job=name)
+            TICK_PROBLEMS.labels(name, "failed").inc()
+        finally:
+            close_session()
+
+
+def _note_problem(event: Any) -> None:
+    kind = {EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "still_running"}.get(event.code, "failed")
+    if kind != "still_running":  # a long sweep simply goes on; the next tick finds what is left
+        TICK_PROBLEMS.labels(event.job_id, kind).inc()
+
+
+def run_eagerly(engine: Engine, *, parent: int) -> None:
+    """Work as fast as there is something to do, for a replay; ends with SIGTERM or when the parent process is gone."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set() and os.getppid() == parent:
+        if not engine.drain():
+            close_session()
+            stop.wait(EAGER_PAUSE_SECONDS)
+    for channel in engine.dispatcher.channels.values():
+        channel.close()

@@ -1,0 +1,313 @@
+"""Loading cases: everything `decide` may look at, for a batch of borrowers in a fixed number of statements."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
+from app.domain.reasons import Outcome, Reason
+from app.persistence.models.borrowers import BorrowerRow, ConsentRow
+from app.persistence.models.devices import DeviceRow, EndpointRow
+from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import (
+    AllocationRow,
+    InstalmentRow,
+    LoanRow,
+    PlanVersionRow,
+    PositionSnapshotRow,
+)
+from app.persistence.models.messages import MessageRow
+from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
+
+LOOK_BACK = timedelta(days=3)
+"""How far before `decided_until` decisions are loaded: a change of zone can move a step's instant by up to 26 h."""
+RECENT_CONTACTS = timedelta(days=2)
+"""A local day is over everywhere within so long; the daily cap looks no further back."""
+_ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED}
+"""Statuses that end reminders although money is open; a `closed` loan has no open row anyway."""
+
+
+@dataclass(slots=True)
+class LoadedCase:
+    """A case with what writing its decisions needs besides."""
+
+    case: Case
+    locale: str | None
+    case_version: int
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """One borrower's parts while they are read."""
+
+    head: Any
+    subjects: list[Subject] = field(default_factory=list)
+    changed_loans: list[Any] = field(default_factory=list)
+    ended_loans: dict[str, Reason] = field(default_factory=dict)
+    devices: list[Any] = field(default_factory=list)
+    push_consent: bool = True
+    decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
+    contacts: list[PastContact] = field(default_factory=list)
+
+
+def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, lead_days: int) -> dict[str, LoadedCase]:
+    """Return the cases of these borrowers, which the caller has locked. `lead_days`: of the earliest step."""
+    ids = list(borrower_ids)
+    gathered = {row.id: _Gathered(row) for row in session.execute(_heads(ids))}
+    if not gathered:
+        return {}
+    _add_loans(session, gathered, horizon=now.date() + timedelta(days=lead_days + 2))
+    _add_recently_closed(session, gathered)
+    _add_devices(session, gathered)
+    _add_contacts(session, gathered, now)
+    return {borrower_id: _case(parts) for borrower_id, parts in gathered.items()}
+
+
+def _heads(ids: Sequence[str]) -> Any:
+    return (
+        select(
+            BorrowerRow.id,
+            BorrowerRow.zone,
+            BorrowerRow.phone_zones,
+            BorrowerRow.locale,
+            BorrowerRow.flags,
+            AgendaRow.case_version,
+            AgendaRow.decided_until,
+        )
+        .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
+        .where(BorrowerRow.id.in_(ids))
+    )
+
+
+def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: date) -> None:
+    statement = (
+        select(
+            LoanRow.id,
+            LoanRow.borrower_id,
+            LoanRow.loan_no,
+            LoanRow.currency,
+            LoanRow.status,
+            LoanRow.anchor_no,
+            LenderRow.zone,
+            PlanVersionRow.watched_from_at,
+            PositionSnapshotRow.open_rows,
+            PositionSnapshotRow.last_recorded_at,
+        )
+        .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+        .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == LoanRow.id)
+        .join(
+            PlanVersionRow,
+            and_(PlanVersionRow.loan_id == LoanRow.id, PlanVersionRow.anchor_no == LoanRow.anchor_no),
+        )
+        .where(LoanRow.borrower_id.in_(list(gathered)))
+    )
+    for loan in session.execute(statement):
+        parts = gathered[loan.borrower_id]
+        decided_until = parts.head.decided_until
+        if decided_until is not None and (
+            (loan.last_recorded_at is not None and loan.last_recorded_at > decided_until)
+            or loan.watched_from_at > decided_until
+        ):
+            parts.changed_loans.append(loan)
+        elif loan.status in _ENDED:
+            parts.changed_loans.append(loan)
+        if loan.status in _ENDED:
+            parts.ended_loans[loan.id] = _ENDED[loan.status]
+        if loan.status == "active":
+            parts.subjects += _open_subjects(loan, horizon)
+
+
+def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
+    """Yield the open rows up to the horizon, and the first one beyond it: that one says when to wake next."""
+    for row_no, due_text, *open_parts in loan.open_rows:
+        due_on = date.fromisoformat(due_text)
+        yield Subject(
+            subject_id=f"{loan.id}/{row_no}",
+            loan_id=loan.id,
+            loan_no=loan.loan_no,
+            lender_zone=loan.zone,
+            row_no=row_no,
+            anchor_no=loan.anchor_no,
+            due_on=due_on,
+            open_minor=sum(open_parts),
+            currency=loan.currency,
+            watched_from=loan.watched_from_at,
+        )
+        if due_on > horizon:
+            return
+
+
+def _add_recently_closed(session: Session, gathered: dict[str, _Gathered]) -> None:
+    """Add rows that closed after the last look: steps reached in between were candidates and get their row too."""
+    changed = {
+        loan.id: (parts, loan)
+        for parts in gathered.values()
+        for loan in parts.changed_loans
+        if parts.head.decided_until is not None
+    }
+    if not changed:
+        return
+    since = min(parts.head.decided_until for parts, _ in changed.values())
+    closings: dict[tuple[str, int], datetime] = {
+        (row.loan_id, row.row_no): row.closed_at
+        for row in session.execute(
+            select(AllocationRow.loan_id, AllocationRow.row_no, func.max(AllocationRow.recorded_at).label("closed_at"))
+            .where(
+                AllocationRow.loan_id.in_(list(changed)),
+                AllocationRow.row_no.is_not(None),
+                AllocationRow.replaced_at.is_(None),
+            )
+            .group_by(AllocationRow.loan_id, AllocationRow.row_no)
+            .having(func.max(AllocationRow.recorded_at) > since)
+        )
+    }
+    rows = session.execute(
+        select(
+            InstalmentRow.loan_id,
+            InstalmentRow.anchor_no,
+            InstalmentRow.row_no,
+            InstalmentRow.due_on,
+            PlanVersionRow.watched_from_at,
+        )
+        .join(
+            PlanVersionRow,
+            and_(PlanVersionRow.loan_id == InstalmentRow.loan_id, PlanVersionRow.anchor_no == InstalmentRow.anchor_no),
+        )
+        .where(InstalmentRow.loan_id.in_(list(changed)))
+    )
+    open_keys = {(s.loan_id, s.row_no) for parts in gathered.values() for s in parts.subjects}
+    for row in rows:
+        parts, loan = changed[row.loan_id]
+        closed_at: datetime | None = None
+        reason = Reason.PAID
+        if row.anchor_no == loan.anchor_no:
+            closed_at = closings.get((row.loan_id, row.row_no))
+            if (row.loan_id, row.row_no) in open_keys:
+                continue
+        elif row.anchor_no == loan.anchor_no - 1 and (row.loan_id, row.row_no) in open_keys:
+            closed_at, reason = loan.watched_from_at, Reason.REANCHORED
+        if closed_at is not None and closed_at > parts.head.decided_until:
+            parts.subjects.append(
+                Subject(
+                    f"{row.loan_id}/{row.row_no}", row.loan_id, loan.loan_no, loan.zone, row.row_no, row.anchor_no,
+                    row.due_on, 0, loan.currency, row.watched_from_at, closed_at, reason,
+                )
+            )  # fmt: skip
+
+
+def _add_devices(session: Session, gathered: dict[str, _Gathered]) -> None:
+    ids = list(gathered)
+    statement = (
+        select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
+        .outerjoin(EndpointRow, and_(EndpointRow.device_id == DeviceRow.id, EndpointRow.channel == "push"))
+        .where(DeviceRow.borrower_id.in_(ids))
+        .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+    )
+    for device in session.execute(statement):
+        gathered[device.borrower_id].devices.append(device)
+    consents = (
+        select(ConsentRow.borrower_id, ConsentRow.given)
+        .where(ConsentRow.borrower_id.in_(ids), ConsentRow.channel == "push")
+        .order_by(ConsentRow.recorded_at, ConsentRow.id)
+    )
+    for consent in session.execute(consents):
+        gathered[consent.borrower_id].push_consent = consent.given
+
+
+def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetime) -> None:
+    ids = list(gathered)
+    changed = [borrower_id for borrower_id, parts in gathered.items() if parts.changed_loans]
+    contacts = session.execute(
+        select(ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.slot_no, ContactRow.state).where(
+            ContactRow.borrower_id.in_(ids),
+            ContactRow.state != "cancelled",
+            or_(
+                ContactRow.created_at >= now - RECENT_CONTACTS,
+                and_(ContactRow.borrower_id.in_(changed), ContactRow.state == "open"),
+            ),
+        )
+    ).all()
+    contact_ids = [contact.id for contact in contacts]
+    looks = [parts.head.decided_until for parts in gathered.values() if parts.head.decided_until is not None]
+    by_contact: dict[str, list[DecisionKey]] = defaultdict(list)
+    for row in session.execute(_decisions(ids, contact_ids, min(looks, default=now) - LOOK_BACK)):
+        key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
+        gathered[row.borrower_id].decisions[key] = PastDecision(
+            key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason), row.contact_id,
+            row.event_count,
+        )  # fmt: skip
+        if row.contact_id is not None:
+            by_contact[row.contact_id].append(key)
+    waiting = set(
+        session.scalars(
+            select(MessageRow.contact_id).where(
+                MessageRow.contact_id.in_(contact_ids), MessageRow.state.in_(("queued", "stale"))
+            )
+        )
+        if contact_ids
+        else ()
+    )
+    for contact in contacts:
+        keys = tuple(by_contact[contact.id]) if contact.state == "open" else ()
+        gathered[contact.borrower_id].contacts.append(
+            PastContact(contact.id, contact.local_date, contact.slot_no, keys, contact.id in waiting)
+        )
+
+
+def _decisions(ids: Sequence[str], contact_ids: Sequence[str], since: datetime) -> Any:
+    return select(
+        DecisionRow.borrower_id,
+        DecisionRow.subject_kind,
+        DecisionRow.subject_id,
+        DecisionRow.anchor_no,
+        DecisionRow.step_key,
+        DecisionRow.loan_id,
+        DecisionRow.row_no,
+        DecisionRow.occurs_at,
+        DecisionRow.outcome,
+        DecisionRow.reason,
+        DecisionRow.contact_id,
+        DecisionRow.event_count,
+    ).where(
+        DecisionRow.borrower_id.in_(ids),
+        or_(
+            DecisionRow.occurs_at >= since,
+            DecisionRow.outcome == Outcome.DEFERRED.value,
+            DecisionRow.contact_id.in_(contact_ids),
+        ),
+    )
+
+
+def _case(parts: _Gathered) -> LoadedCase:
+    head = parts.head
+    case = Case(
+        borrower_id=head.id,
+        subjects=tuple(parts.subjects),
+        decisions=parts.decisions,
+        contacts=tuple(parts.contacts),
+        profile_zone=head.zone,
+        device_zones=tuple(dict.fromkeys(device.zone for device in parts.devices if device.zone)),
+        phone_zones=tuple(head.phone_zones or ()),
+        flags=tuple(head.flags or ()),
+        ended_loans=parts.ended_loans,
+        push_block=_push_block(parts),
+        decided_until=head.decided_until,
+    )
+    return LoadedCase(case, head.locale, head.case_version)
+
+
+def _push_block(parts: _Gathered) -> Reason | None:
+    reachable = [device for device in parts.devices if device.state is not None]
+    if not reachable:
+        return Reason.NO_ENDPOINT
+    if not parts.push_consent:
+        return Reason.CONSENT_WITHDRAWN
+    active = [device for device in reachable if device.state == "active"]
+    if not active:
+        return Reason.ENDPOINT_INVALID
+    return None if any(device.push_permission for device in active) else Reason.PUSH_PERMISSION_OFF

@@ -1,0 +1,159 @@
+"""The oracle: independent, set-based statements about what must never be. None of them is used to decide anything."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Date, bindparam, select, text
+from sqlalchemy.orm import Session
+
+from app.domain.times import to_micros
+from app.persistence.column_types import Id, Instant, Json
+from app.persistence.models.devices import DeviceRow
+
+_PAID_AT = """
+  COALESCE((SELECT SUM(x.principal_minor + x.interest_minor + x.fees_minor + x.penalties_minor) FROM allocations x
+             WHERE x.loan_id = i.loan_id AND x.row_no = i.row_no AND x.recorded_at <= {at}
+               AND (x.replaced_at IS NULL OR x.replaced_at > {at})), 0)
+"""
+_DUE = "(i.principal_minor + i.interest_minor + i.fees_minor + i.penalties_minor)"
+
+_CANDIDATES = text(
+    f"""
+    SELECT COUNT(*) FROM instalments i
+      JOIN loans l ON l.id = i.loan_id
+      JOIN lenders e ON e.id = l.lender_id
+      JOIN agenda a ON a.borrower_id = i.borrower_id
+      JOIN plan_versions v ON v.loan_id = i.loan_id AND v.anchor_no = i.anchor_no
+      LEFT JOIN plan_versions n ON n.loan_id = i.loan_id AND n.anchor_no = i.anchor_no + 1
+      JOIN step_instants s ON s.zone = COALESCE(a.zone, e.zone) AND s.due_on = i.due_on
+      LEFT JOIN decisions d ON d.subject_kind = 'instalment'
+           AND d.subject_id = CAST(l.id AS VARCHAR(36)) || '/' || CAST(i.row_no AS VARCHAR(12))
+           AND d.anchor_no = i.anchor_no AND d.step_key = s.step_key
+     WHERE d.id IS NULL AND s.at_micros >= v.watched_from_at AND s.at_micros <= :until
+       AND (n.id IS NULL OR s.at_micros < n.watched_from_at)
+       AND l.status NOT IN ('written_off', 'cancelled')
+       AND {_DUE} > {_PAID_AT.format(at="s.at_micros")}
+    """  # noqa: S608 constants of this module only
+)
+_PUSHES_AFTER_PAYMENT = text(
+    f"""
+    SELECT COUNT(*) FROM delivery_attempts t JOIN messages m ON m.id = t.message_id
+     WHERE m.contact_id IS NOT NULL AND t.outcome <> 'withheld' AND NOT EXISTS (
+       SELECT 1 FROM decisions d
+         JOIN instalments i ON i.loan_id = d.loan_id AND i.anchor_no = d.anchor_no AND i.row_no = d.row_no
+        WHERE d.contact_id = m.contact_id AND {_DUE} > {_PAID_AT.format(at="t.started_at")})
+    """  # noqa: S608 constants of this module only
+)
+_COUNTS: Mapping[str, str] = {
+    "decisions_twice": """
+        SELECT COUNT(*) FROM (SELECT 1 FROM decisions
+                               GROUP BY loan_id, row_no, anchor_no, step_key HAVING COUNT(*) > 1) z""",
+    "decisions_without_events": """
+        SELECT COUNT(*) FROM decisions d
+         WHERE (SELECT COUNT(*) FROM decision_events e WHERE e.decision_id = d.id) <> d.event_count""",
+    "contacts_without_decision": """
+        SELECT COUNT(*) FROM contacts c WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.contact_id = c.id)""",
+    "sent_decisions_without_message": """
+        SELECT COUNT(*) FROM decisions d WHERE d.outcome IN ('SENT', 'CONSOLIDATED')
+           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.contact_id = d.contact_id)""",
+    "borrowers_with_two_contacts_in_a_day": """
+        SELECT COUNT(*) FROM (SELECT 1 FROM contacts WHERE slot_no IS NOT NULL
+                               GROUP BY borrower_id, local_date HAVING COUNT(*) > :most) z""",
+    "messages_past_their_time": """
+        SELECT COUNT(*) FROM messages WHERE state IN ('queued', 'sending', 'stale') AND not_after < :until""",
+    "payments_not_fully_allocated": """
+        SELECT COUNT(*) FROM ledger_entries g WHERE g.kind IN ('repayment', 'waiver')
+           AND NOT EXISTS (SELECT 1 FROM ledger_entries r WHERE r.reverses_id = g.id)
+           AND EXISTS (SELECT 1 FROM position_snapshots p WHERE p.loan_id = g.loan_id)
+           AND g.amount_minor <> COALESCE((
+             SELECT SUM(x.principal_minor + x.interest_minor + x.fees_minor + x.penalties_minor + x.unapplied_minor)
+               FROM allocations x WHERE x.entry_id = g.id AND x.replaced_at IS NULL), 0)""",
+}
+
+
+class HandedOver(NamedTuple):
+    """One hand-over to a provider, with what tells where its borrower may be."""
+
+    contact_id: str
+    borrower_id: str
+    started_at: datetime
+    zone: str | None
+    profile_zone: str | None
+    phone_zones: list[str]
+    lender_zone: str
+
+
+def find_due_dates_and_zones(session: Session) -> tuple[list[date], list[str]]:
+    """Return every due date and every zone that steps may be counted in."""
+    dates = [date.fromisoformat(str(row[0])) for row in session.execute(text("SELECT DISTINCT due_on FROM instalments"))]
+    zones = session.scalars(text("SELECT zone FROM lenders UNION SELECT zone FROM agenda WHERE zone IS NOT NULL ORDER BY 1"))
+    return dates, list(zones)
+
+
+def count_candidates(session: Session, instants: Iterable[tuple[str, str, date, datetime]], *, until: datetime) -> int:
+    """Count steps reached by `until`, while their instalment was open as known then, that have no decision.
+
+    `instants`: (zone, step key, due date, instant of the step), computed outside SQL, since offsets are not its business.
+    """
+    session.execute(text("CREATE TEMPORARY TABLE step_instants "
+                         "(zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, at_micros BIGINT)"))  # fmt: skip
+    rows = [{"z": zone, "k": key, "d": due_on, "a": to_micros(at)} for zone, key, due_on, at in instants]
+    insert = text("INSERT INTO step_instants VALUES (:z, :k, :d, :a)").bindparams(bindparam("d", type_=Date()))
+    for start in range(0, len(rows), 5000):
+        session.execute(insert, rows[start : start + 5000])
+    session.execute(text("CREATE INDEX ix_step_instants ON step_instants (due_on, zone)"))
+    missing = session.scalar(_CANDIDATES, {"until": to_micros(until)})
+    session.execute(text("DROP TABLE step_instants"))
+    return int(missing or 0)
+
+
+def count_invariants(session: Session, *, until: datetime, contacts_per_day: int) -> dict[str, int]:
+    """Return each invariant that one statement can count; every count must be 0."""
+    values = {"until": to_micros(until), "most": contacts_per_day}
+    counts = {"pushes_after_payment": int(session.scalar(_PUSHES_AFTER_PAYMENT) or 0)}
+    for name, statement in _COUNTS.items():
+        used = {key: value for key, value in values.items() if f":{key}" in statement}
+        counts[name] = int(session.scalar(text(statement), used) or 0)
+    return counts
+
+
+def iterate_handed_over(session: Session) -> Iterator[HandedOver]:
+    """Yield every hand-over of a reminder, in no particular order."""
+    statement = text(
+        """
+        SELECT DISTINCT m.contact_id, t.borrower_id, t.started_at, a.zone, b.zone AS profile_zone, b.phone_zones,
+               (SELECT MIN(e.zone) FROM decisions d JOIN loans l ON l.id = d.loan_id JOIN lenders e ON e.id = l.lender_id
+                 WHERE d.contact_id = m.contact_id) AS lender_zone
+          FROM delivery_attempts t
+          JOIN messages m ON m.id = t.message_id
+          JOIN borrowers b ON b.id = t.borrower_id
+          JOIN agenda a ON a.borrower_id = t.borrower_id
+         WHERE m.contact_id IS NOT NULL AND t.outcome <> 'withheld'
+        """
+    ).columns(contact_id=Id, borrower_id=Id, started_at=Instant, phone_zones=Json)
+    for row in session.execute(statement):
+        yield HandedOver(
+            row.contact_id, row.borrower_id, row.started_at, row.zone, row.profile_zone, row.phone_zones, row.lender_zone
+        )
+
+
+def find_device_zones(session: Session) -> dict[str, set[str]]:
+    """Return the zones of each borrower's devices."""
+    zones: dict[str, set[str]] = {}
+    statement = select(DeviceRow.borrower_id, DeviceRow.zone).where(DeviceRow.zone.is_not(None))
+    for borrower_id, zone in session.execute(statement):
+        zones.setdefault(borrower_id, set()).add(str(zone))
+    return zones
+
+
+def tally(session: Session) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what happened, counted: decisions by step, outcome and reason; messages by channel and state."""
+    decisions = text(
+        "SELECT step_key, outcome, reason, COUNT(*) FROM decisions GROUP BY step_key, outcome, reason ORDER BY 1, 2, 3"
+    )
+    messages = text("SELECT channel, state, COUNT(*) FROM messages GROUP BY channel, state ORDER BY 1, 2")
+    return {
+        "decisions": [tuple(row) for row in session.execute(decisions)],
+        "messages": [tuple(row) for row in session.execute(messages)],
+    }

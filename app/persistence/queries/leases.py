@@ -1,0 +1,50 @@
+"""Leases: one holder at a time, told apart by a fence that rises with each new holder.
+
+A lease removes wasted work; correctness never rests on it alone (unique keys and locked claims do that). Machine time
+judges, so that a lease runs out also when the book's clock stands still.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.persistence.models.running import LeaseRow
+
+ENGINE_PREFIX = "engine:"
+"""Leases of this name are heartbeats of running engines; /readyz looks at them."""
+
+
+def take_lease(session: Session, name: str, *, owner: str, machine_now: datetime, ttl: timedelta) -> int | None:
+    """Take or renew a lease; return its fence, or None while another owner holds it. Caller's transaction commits it."""
+    row = session.get(LeaseRow, name, with_for_update=True)
+    if row is None:
+        session.add(LeaseRow(name=name, owner=owner, fence=1, expires_at=machine_now + ttl))
+        session.flush()
+        return 1
+    if row.owner != owner:
+        if row.expires_at > machine_now:
+            return None
+        row.owner, row.fence = owner, row.fence + 1
+    row.expires_at = machine_now + ttl
+    session.flush()
+    return row.fence
+
+
+def holds_lease(session: Session, name: str, *, owner: str, fence: int) -> bool:
+    """Return whether this fence is still the newest; a fenced write asks inside its own transaction."""
+    row = session.get(LeaseRow, name, with_for_update=True)
+    return row is not None and row.owner == owner and row.fence == fence
+
+
+def end_lease(session: Session, name: str, *, owner: str) -> None:
+    """Give a lease back."""
+    row = session.get(LeaseRow, name, with_for_update=True)
+    if row is not None and row.owner == owner:
+        session.delete(row)
+
+
+def find_engine_leases(session: Session) -> list[LeaseRow]:
+    """Return the heartbeats of engines, newest first."""
+    statement = select(LeaseRow).where(LeaseRow.name.startswith(ENGINE_PREFIX)).order_by(LeaseRow.expires_at.desc())
+    return list(session.scalars(statement))
