@@ -4,11 +4,13 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from app import clock, logs
+from app.api.doors import open_doors
 from app.cli import register_commands
 from app.persistence import schema
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
+from app.web.plumbing import init_web
 from config import Settings
 
 
@@ -29,6 +31,7 @@ def create_app(settings: Settings) -> Flask:
     clock.use(clock.system_now)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
+    open_doors(init_web(app, settings))
     register_commands(app)
     return app
 

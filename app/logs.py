@@ -16,7 +16,8 @@ _SECRET_KEYS = re.compile(
     r"(?i)^(phone|name|email|national_id|address\w*|code|otp|token|access_token|refresh_token|authorization|password|secret"
     r"|target|body|text|title|key|payer_name|sealed)$"
 )
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_KEPT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b\d{4}-[01]\d-[0-3]\d(?![\d-])")
+"""Ids (UUID) and dates: not personal by themselves, and what a reader needs."""
 _PATTERNS = (
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
     (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
@@ -26,14 +27,14 @@ _PATTERNS = (
 
 
 def redact_text(text: str) -> str:
-    """Return the text with addresses, tokens and long numbers masked; ids (UUID) stay readable."""
+    """Return the text with addresses, tokens and long numbers masked; ids (UUID) and dates stay readable."""
     kept: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         kept.append(match.group())
         return f"\0{chr(0xE000 + len(kept) - 1)}\0"
 
-    text = _UUID.sub(keep, text)
+    text = _KEPT.sub(keep, text.replace("\0", ""))
     for pattern, mask in _PATTERNS:
         text = pattern.sub(mask, text)
     return re.sub("\0(.)\0", lambda match: kept[ord(match.group(1)) - 0xE000], text)
@@ -50,7 +51,7 @@ def _redact(value: Any) -> Any:
 
 
 # Values of these keys are made by us and hold no personal data; masking "number-like" text there would hide instants.
-_SAFE_KEYS = frozenset({"timestamp", "level", "event", "request_id", "route", "method", "logger"})
+_SAFE_KEYS = frozenset({"timestamp", "level", "event", "request_id", "trace_id", "route", "method", "logger"})
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -74,5 +74,6 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
 @event.listens_for(Engine, "begin")
 def _begin(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
-        writes = connection.get_execution_options().get("duecourse_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("duecourse_reads"):  # single statements, see web/reads.py
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("duecourse_writes") else "BEGIN")

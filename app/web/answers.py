@@ -1,0 +1,78 @@
+"""How a view's value becomes a response: JSON by orjson, an ETag on what can be read again, `no-store` on the rest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Response, request
+from flask.json.provider import JSONProvider
+from marshmallow import Schema
+
+from app.web.etag import PRIVATE, VARY, body_etag, is_unchanged
+from app.web.languages import request_locale
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value with another status, or with headers."""
+
+    value: Any
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class OrjsonProvider(JSONProvider):
+    """Flask's JSON by orjson: keys in the order given, instants with a Z."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Return the JSON text; `indent` makes it readable."""
+        option = orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if kwargs.get("indent") else 0)
+        return orjson.dumps(obj, option=option).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        """Read JSON text."""
+        return orjson.loads(s)
+
+
+def dump_json(value: Any) -> bytes:
+    """Return compact JSON in UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def respond(value: Any, schema: Schema | None, status: int) -> Response:
+    """Return the response for a view's value; a Response goes through as it is."""
+    if isinstance(value, Response):
+        return value
+    headers: Mapping[str, str] = {}
+    if isinstance(value, Answer):
+        value, status, headers = value.value, value.status or status, value.headers
+    if status == 204:
+        return Response(status=204, headers=dict(headers))
+    body = dump_json(schema.dump(value) if schema is not None else value)
+    if request.method in ("GET", "HEAD"):
+        response = cacheable(body, body_etag(request_locale(), body))
+    else:
+        response = Response(body, status, content_type=JSON_TYPE)
+        response.headers["Content-Language"] = request_locale()
+    for name, text in headers.items():
+        response.headers[name] = text
+    return response
+
+
+def cacheable(body: bytes, etag: str) -> Response:
+    """Return a 200 with its ETag, or a 304 when the caller already has it."""
+    unchanged = is_unchanged(etag)
+    return Response(
+        b"" if unchanged else body,
+        304 if unchanged else 200,
+        [
+            ("Content-Type", JSON_TYPE),
+            ("ETag", etag),
+            ("Cache-Control", PRIVATE),
+            ("Vary", VARY),
+            ("Content-Language", request_locale()),
+        ],
+    )

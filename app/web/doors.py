@@ -1,0 +1,144 @@
+"""Blueprints whose operations describe themselves: what comes in, what goes out, which problems may be answered."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+from marshmallow import Schema
+from werkzeug.routing import BaseConverter
+
+from app.web.answers import respond
+from app.web.fields import ID_PATTERN, NUMBER_PATTERN
+from app.web.media import StrictParser
+
+View = Callable[..., Any]
+
+
+class IdConverter(BaseConverter):
+    """A UUID in a path, lower case; anything else is simply not found."""
+
+    regex = ID_PATTERN
+
+
+class NumberConverter(BaseConverter):
+    """A number given by a lender or an app (borrower_no, loan_no, installation id): 1 to 64 plain characters."""
+
+    regex = NUMBER_PATTERN
+
+
+def id_schema(_converter: IdConverter) -> dict[str, Any]:
+    """Describe `IdConverter` in OpenAPI."""
+    return {"type": "string", "format": "uuid", "pattern": f"^{IdConverter.regex}$"}
+
+
+def number_schema(_converter: NumberConverter) -> dict[str, Any]:
+    """Describe `NumberConverter` in OpenAPI."""
+    return {"type": "string", "pattern": f"^{NumberConverter.regex}$", "minLength": 1, "maxLength": 64}
+
+
+class Door(Blueprint):  # type: ignore[misc]
+    """A group of operations behind one kind of credential, which is bound when the door is registered."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, name: str, description: str, *, prefix: str = "") -> None:
+        super().__init__(name, name, url_prefix=prefix or None, description=description)
+        self._prepare_doc_cbks.append(_describe_operation)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: View | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register the view; the rule is kept for the OpenAPI document."""
+        if view_func is not None:
+            about = view_func._apidoc = dict(getattr(view_func, "_apidoc", {}))  # type: ignore[attr-defined]
+            about["operation"] = {"id": view_func.__name__, "has_path_id": "<" in rule}
+            about["door"] = self.name
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
+    def get(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view that reads."""
+        return self._operation("GET", rule, options)
+
+    def post(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view that does something."""
+        return self._operation("POST", rule, options)
+
+    def put(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view that says how something is."""
+        return self._operation("PUT", rule, options)
+
+    def delete(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view that ends something."""
+        return self._operation("DELETE", rule, options)
+
+    def _operation(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[View], View]:
+        decorate: Callable[[View], View] = self.route(rule, methods=[method], **options)
+        return decorate
+
+    def takes(self, schema: type[Schema], *, example: Any = None) -> Callable[[View], View]:
+        """Say which JSON body the view takes; it gets the loaded values."""
+        decorate: Callable[[View], View] = self.arguments(schema, location="json", example=example)
+        return decorate
+
+    def asks(self, schema: type[Schema]) -> Callable[[View], View]:
+        """Say which query parameters the view takes. A request without any skips the parser: it costs 30 us."""
+        defaults = schema().load({})
+        parse = self.arguments(schema, location="query")
+
+        def decorator(view: View) -> View:
+            parsed = parse(view)
+
+            @wraps(parsed)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                if not request.query_string:
+                    return view(dict(defaults), *args, **kwargs)
+                return parsed(*args, **kwargs)
+
+            return wrapper
+
+        return decorator
+
+
+def answers(
+    status: int,
+    schema: type[Schema] | None = None,
+    *,
+    example: Any = None,
+    also: tuple[int, ...] = (),
+    problems: tuple[str, ...] = (),
+) -> Callable[[View], View]:
+    """Say what a view answers: status, form and example, other good statuses, and its own problem codes.
+
+    The view returns a value, which is dumped through the schema, an `Answer`, or a Response that it made itself.
+    """
+    instance = schema() if schema is not None else None
+
+    def decorator(view: View) -> View:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return respond(view(*args, **kwargs), instance, status)
+
+        about = wrapper._apidoc = dict(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+        about["answers"] = {
+            "status": status,
+            "schema": instance,
+            "example": example,
+            "also": also,
+            "problems": problems,
+        }
+        return wrapper
+
+    return decorator
+
+
+def _describe_operation(
+    doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, method: str, **_kwargs: Any
+) -> dict[str, Any]:
+    return api.describe_operation(doc, doc_info, method)  # type: ignore[no-any-return]

@@ -1,0 +1,89 @@
+"""/livez and /readyz, which say only ok or not; /metrics, for the operator's own network."""
+
+from datetime import timedelta
+from functools import lru_cache
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Flask, Response
+from marshmallow import Schema, fields
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock, logs
+from app.persistence import schema
+from app.persistence.queries.running import find_newest_lease_end
+from app.web.answers import Answer
+from app.web.auth import PUBLIC, bind
+from app.web.doors import Door, answers
+from app.web.openapi import Api
+from app.web.reads import reads
+from config import Settings
+
+LEASE_SLACK = timedelta(seconds=60)
+"""How long after its lease ran out the engine may be silent before this installation is not ready."""
+
+door = Door("health", "Whether this process answers, and whether it can do its work.")
+
+
+class HealthSchema(Schema):
+    """Ok or not, and nothing else."""
+
+    status = fields.String(required=True, metadata={"enum": ["ok", "not-ok"]})
+
+
+@door.get("/livez")
+@answers(200, HealthSchema, example={"status": "ok"})
+def live() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@door.get("/readyz")
+@answers(200, HealthSchema, example={"status": "ok"}, problems=("maintenance",))
+def ready() -> Answer | Response:
+    """Say whether the database answers, the schema is the newest and the engine is alive."""
+    if reason := _not_ready():
+        logs.logger().warning("not ready", reason=reason)
+        return Response('{"status":"not-ok"}', 503, content_type="application/json")
+    return Answer({"status": "ok"})
+
+
+def _not_ready() -> str | None:
+    try:
+        if not _is_at_head():
+            return "schema"
+        lease_ends_at = find_newest_lease_end(reads())
+    except SQLAlchemyError:
+        return "database"
+    if lease_ends_at is not None and lease_ends_at + LEASE_SLACK < clock.system_now():
+        return "engine"
+    return None
+
+
+def _is_at_head() -> bool:
+    return set(MigrationContext.configure(reads()).get_current_heads()) == _wanted_heads()
+
+
+@lru_cache(maxsize=1)
+def _wanted_heads() -> set[str]:
+    return set(ScriptDirectory.from_config(schema.alembic_config()).get_heads())
+
+
+metrics_app = make_wsgi_app
+"""Makes the WSGI app that serves this process's metrics; `flask ops serve` and the web server's hook run it on the
+operations port."""
+
+
+def init_health(app: Flask, api: Api, settings: Settings) -> None:
+    """Add the routes. Metrics share the web port in the sandbox only."""
+    api.register_blueprint(door, auth=PUBLIC)
+    if settings.is_sandbox:
+        metrics = Blueprint("metrics", __name__)
+        metrics.add_url_rule("/metrics", "metrics", _metrics)
+        bind(app, metrics.name, PUBLIC)
+        app.register_blueprint(metrics)
+
+
+def _metrics() -> Response:
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

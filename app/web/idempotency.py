@@ -1,0 +1,61 @@
+"""Idempotency-Key (IETF httpapi draft): the same key gets the same answer, and what it did happens once.
+
+The row and the effect commit in one transaction. A twin that runs at the same time gets 409 on PostgreSQL; on SQLite it
+waits for the one write lock and then gets the stored answer.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, g, request
+
+from app.domain.errors import FieldError, IdempotencyInFlightError, IdempotencyMismatchError, ValidationError
+from app.persistence.queries.idempotency import add_answer, find_answer, is_held_by_twin
+from app.persistence.unit_of_work import Work, unit_of_work
+from app.web.answers import Answer
+from app.web.request_context import now
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def answer_once(act: Callable[[Work], Answer]) -> Answer | Response:
+    """Run `act` in a unit of work, once per Idempotency-Key (or simply run it when there is none).
+
+    An error takes the key back with everything else: the request may be sent again. Raises IdempotencyMismatchError and
+    IdempotencyInFlightError.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        with unit_of_work() as work:
+            return act(work)
+    if not _KEY.fullmatch(key):
+        wrong = FieldError("/headers/Idempotency-Key", "invalid", "1 to 255 visible ASCII characters.")
+        raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
+    principal, route = g.principal.name, f"{request.method} {request.url_rule}"
+    fingerprint = hashlib.sha256(request.get_data(cache=True)).hexdigest()
+    with unit_of_work() as work:
+        if is_held_by_twin(work.session, principal, route, key):
+            raise IdempotencyInFlightError("The same request is being worked on.", {"retry_after_seconds": 1})
+        kept = find_answer(work.session, principal, route, key)
+        if kept is not None:
+            return _replayed(kept, fingerprint)
+        answer = act(work)
+        add_answer(
+            work.session,
+            principal=principal,
+            route=route,
+            key=key,
+            fingerprint=fingerprint,
+            status=answer.status or 200,
+            body=answer.value,
+            created_at=now(),
+        )
+        return answer
+
+
+def _replayed(kept: Any, fingerprint: str) -> Answer:
+    if kept.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
+    return Answer(kept.body, kept.status, {"Idempotency-Replayed": "true"})

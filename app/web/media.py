@@ -1,0 +1,56 @@
+"""What may come in and go out: JSON in UTF-8, at most 1 MiB, both ways."""
+
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import orjson
+from flask import Request, abort, request
+from webargs.flaskparser import FlaskParser
+from webargs.flaskparser import abort as abort_with
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+_TYPES = ("application/json", "application/problem+json")
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+def check_media() -> None:
+    """Refuse an Accept we cannot meet (406) and a body that is not JSON (415)."""
+    environ = request.environ
+    accept = environ.get("HTTP_ACCEPT")
+    if accept and not accepts_json(accept):
+        abort(406)
+    if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
+    if not is_json(request):
+        abort(415)
+
+
+@lru_cache(maxsize=1024)
+def accepts_json(accept: str) -> bool:
+    """Return whether JSON answers meet this Accept value (RFC 9110)."""
+    parsed = parse_accept_header(accept[:500], MIMEAccept)
+    return not parsed or parsed.best_match(_TYPES) is not None
+
+
+def is_json(req: Request) -> bool:
+    """Return whether the body says it is JSON in UTF-8 (merge patch too, on PATCH)."""
+    allowed = ("application/json", _MERGE_PATCH) if req.method == "PATCH" else ("application/json",)
+    charset = req.mimetype_params.get("charset", "utf-8").lower()
+    return req.mimetype in allowed and charset in ("utf-8", "utf8")
+
+
+class StrictParser(FlaskParser):
+    """Reads bodies by orjson: no NaN, no lone surrogates, and 415 for a body without its media type."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not is_json(req):
+            abort(415)
+        try:
+            return orjson.loads(req.get_data(cache=True))
+        except orjson.JSONDecodeError as error:
+            _malformed(error)
+
+
+def _malformed(error: Exception) -> NoReturn:
+    abort_with(400, exc=error, messages={"json": ["This is not JSON."]})

@@ -1,0 +1,222 @@
+"""The OpenAPI 3.1 document, made from the routes and schemas themselves.
+
+flask-smorest gives paths, parameters and schemas. What API_STYLE asks beyond it is added here: operation ids, the
+credential of each door, problem+json on every operation, ETag, and the headers every request may carry.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Api as SmorestApi
+from marshmallow import fields as ma_fields
+
+from app.web.auth import Auth, bind
+from app.web.doors import Door, IdConverter, NumberConverter, id_schema, number_schema
+from app.web.errors import PROBLEM_TYPE
+from app.web.fields import DateField, IdField, InstantField, MoneyField, PatternField, TextField
+from app.web.problems import PROBLEMS
+
+VERSION = "1.0.0"
+_DESCRIPTION = (
+    "What a borrower owes, when it is due and what they can do about it; sign-in, devices and inbox; and the feed of the "
+    "lender's core system.\n\nAmounts are whole minor units with an ISO 4217 currency. Instants are RFC 3339 in UTC, due "
+    "dates are plain dates in the loan's zone. Errors are RFC 9457 problems; `instance` is the request id. Ignore fields "
+    "you do not know. Reads are limited per session and per web process; sign-in is limited exactly."
+)
+_SCHEMES = {
+    "borrower": {"type": "http", "scheme": "bearer", "description": "Access token of a borrower's session, 10 minutes."},
+    "ingest": {"type": "http", "scheme": "bearer", "description": "Key of a lender's core system with scope `ingest`."},
+}
+_HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
+    "AcceptLanguage": {
+        "name": "Accept-Language",
+        "description": "en or zh-CN; else the borrower's stored preference.",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    "RequestId": {
+        "name": "X-Request-Id",
+        "description": "8 to 64 of A-Z a-z 0-9 . _ -; echoed, logged, and the `instance` of a problem.",
+        "schema": {"type": "string", "maxLength": 64},
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "description": "The ETag you have; 304 when it still holds.",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "description": "The same key and body get the same answer, kept at least 24 hours.",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    },
+}
+_MONEY = {
+    "type": "object",
+    "required": ["amount_minor", "currency"],
+    "properties": {
+        "amount_minor": {"type": "integer", "format": "int64", "description": "Whole minor units of the currency."},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."},
+    },
+    "additionalProperties": False,
+    "example": {"amount_minor": 123456, "currency": "CNY"},
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string", "description": "A page that explains the code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "In the language of Content-Language."},
+        "instance": {"type": "string", "description": "The request id."},
+        "code": {"type": "string", "enum": sorted(PROBLEMS)},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "RFC 6901; query parameters are under /query."},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """flask-smorest's API with one credential per door and our own error handling."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        self.auth_of: dict[str, Auth] = {}
+        app.config.update(API_TITLE="Duecourse", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
+        app.url_map.converters.update(id=IdConverter, number=NumberConverter)
+        super().__init__(app, spec_kwargs={"info": {"description": _DESCRIPTION, "license": {"name": "Apache-2.0"}}})
+        app.cli.commands.pop("openapi", None)  # `flask api openapi` prints it
+        self.register_converter(IdConverter, id_schema)
+        self.register_converter(NumberConverter, number_schema)
+        self.register_field(MoneyField, "object", None)
+        self.register_field(InstantField, "string", "date-time")
+        self.register_field(DateField, "string", "date")
+        self.register_field(IdField, "string", "uuid")
+        self.register_field(PatternField, "string", None)
+        self.register_field(TextField, "string", None)
+        self.ma_plugin.converter.add_attribute_function(_strict_form)
+        self._register_components()
+
+    def register_blueprint(self, blp: Door, *, auth: Auth, **options: Any) -> None:
+        """Register a door with the credential it asks for."""
+        name = str(options.get("name", blp.name))
+        self.auth_of[name] = auth
+        bind(self._app, name, auth)
+        super().register_blueprint(blp, **options)
+
+    def describe_operation(self, doc: dict[str, Any], doc_info: dict[str, Any], method: str) -> dict[str, Any]:
+        """Add to one operation what flask-smorest does not know."""
+        about, operation = doc_info["answers"], doc_info["operation"]
+        name = operation["id"]
+        doc["operationId"] = name
+        auth = self.auth_of[doc_info["door"]]
+        doc["security"] = [{auth.scheme: []}] if auth.scheme else []
+        parameters = [*doc.get("parameters", []), "AcceptLanguage", "RequestId"]
+        responses: dict[str, Any] = {str(about["status"]): _good(about)}
+        for status in about["also"]:
+            responses[str(status)] = _good(about)
+        codes = {"bad-request", "not-acceptable", "internal", "maintenance", "rate-limited", *about["problems"]}
+        if auth.scheme:
+            codes |= {"unauthenticated", "token-expired", "session-revoked"}
+        if auth.audience == "ingest":
+            codes -= {"token-expired", "session-revoked"}
+            codes.add("forbidden")
+        if operation["has_path_id"]:
+            codes.add("not-found")
+        if "requestBody" in doc:
+            codes |= {"malformed-json", "payload-too-large", "unsupported-media-type", "validation-failed"}
+        elif method != "get":
+            codes |= {"payload-too-large", "unsupported-media-type"}
+        if "arguments" in doc_info:
+            codes.add("validation-failed")
+        if method == "get":
+            parameters.append("IfNoneMatch")
+            responses["304"] = {"description": "Not modified."}
+        if "idempotency-mismatch" in codes:
+            parameters.append("IdempotencyKey")
+        doc["parameters"] = parameters
+        doc["responses"] = {**responses, **_problem_responses(codes)}
+        return doc
+
+    def document(self) -> dict[str, Any]:
+        """Return the document, the same for the same code: keys and lists in a stable order."""
+        document: dict[str, Any] = self.spec.to_dict()
+        document["paths"] = dict(sorted(document["paths"].items()))
+        document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
+        return document
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to web/errors.py."""
+
+    def _register_responses(self) -> None:
+        """Problem responses are described per operation."""
+
+    def _register_components(self) -> None:
+        components = self.spec.components
+        components.schema("Money", _MONEY)
+        components.schema("Problem", _PROBLEM)
+        for name, scheme in _SCHEMES.items():
+            components.security_scheme(name, scheme)
+        for name, parameter in _HEADER_PARAMETERS.items():
+            components.parameter(name, "header", {"required": False, **parameter})
+        components.header("ETag", {"description": "Strong; send it back in If-None-Match.", "schema": {"type": "string"}})
+
+
+def _good(about: dict[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": "Done." if about["schema"] is None else "As described."}
+    if about["schema"] is not None:
+        content: dict[str, Any] = {"schema": about["schema"]}
+        if about["example"] is not None:
+            content["example"] = about["example"]
+        response["content"] = {"application/json": content}
+    return response
+
+
+def _problem_responses(codes: set[str]) -> dict[str, Any]:
+    by_status: defaultdict[int, list[str]] = defaultdict(list)
+    for code in sorted(codes):
+        by_status[PROBLEMS[code].status].append(code)
+    return {
+        str(status): {
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code].en.title}" for code in listed) + ".",
+            "content": {
+                PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _example(status, listed[0])}
+            },
+        }
+        for status, listed in sorted(by_status.items())
+    }
+
+
+def _example(status: int, code: str) -> dict[str, Any]:
+    words = PROBLEMS[code].en
+    return {
+        "type": f"/problems/{code}",
+        "title": words.title,
+        "status": status,
+        "detail": words.detail,
+        "instance": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
+        "code": code,
+    }
+
+
+def _strict_form(_converter: Any, field: ma_fields.Field[Any], ret: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Describe our own fields as exactly as they check."""
+    if isinstance(field, MoneyField):
+        ret.pop("type", None)
+        reference = {"$ref": "#/components/schemas/Money"}
+        return {"anyOf": [reference, {"type": "null"}]} if field.allow_none else reference
+    if isinstance(field, PatternField):
+        return {"pattern": f"^{field.pattern}$"}
+    return {}

@@ -1,0 +1,172 @@
+"""The one table of problems: code -> status and words in each language. `/problems/{code}` is made from it.
+
+Source: RFC 9457. A code is stable for ever; its words may improve.
+"""
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    """A problem in one language."""
+
+    title: str
+    detail: str
+    """What to do, used where the error itself says nothing more exact in that language."""
+
+
+class Problem(NamedTuple):
+    """One kind of problem."""
+
+    status: int
+    en: Words
+    zh: Words
+
+    def words(self, locale: str) -> Words:
+        """Return the words for a locale we speak."""
+        return self.zh if locale == "zh-CN" else self.en
+
+
+def _problem(status: int, title: str, detail: str, title_zh: str, detail_zh: str) -> Problem:
+    return Problem(status, Words(title, detail), Words(title_zh, detail_zh))
+
+
+PROBLEMS: dict[str, Problem] = {
+    "bad-request": _problem(400, "Bad request", "The request cannot be read.", "请求无效", "无法读取该请求。"),
+    "malformed-json": _problem(
+        400, "Malformed JSON", "The body is not JSON in UTF-8.", "JSON 格式错误", "请求正文不是 UTF-8 编码的 JSON。"
+    ),
+    "otp-invalid": _problem(
+        400,
+        "Wrong code",
+        "The code does not fit. Check it, or ask for a new one.",
+        "验证码错误",
+        "验证码不正确，请核对或重新获取。",
+    ),
+    "otp-expired": _problem(
+        400,
+        "Code expired",
+        "The code has run out or was used. Ask for a new one.",
+        "验证码已失效",
+        "验证码已过期或已使用，请重新获取。",
+    ),
+    "unauthenticated": _problem(
+        401, "Not signed in", "Send a valid bearer token.", "未登录", "请先登录，并携带有效的访问令牌。"
+    ),
+    "token-expired": _problem(
+        401,
+        "Token expired",
+        "Refresh the access token, or sign in again.",
+        "令牌已过期",
+        "请刷新访问令牌，或重新登录。",
+    ),
+    "session-revoked": _problem(
+        401, "Session ended", "This session was ended. Sign in again.", "会话已结束", "该会话已结束，请重新登录。"
+    ),
+    "step-up-required": _problem(
+        401, "Fresh proof needed", "Confirm with a new code first.", "需要再次验证", "请先用新的验证码确认身份。"
+    ),
+    "forbidden": _problem(
+        403, "Not allowed", "This credential does not have the right.", "无权限", "当前凭证没有此操作的权限。"
+    ),
+    "not-found": _problem(404, "Not found", "There is nothing here.", "未找到", "您请求的内容不存在。"),
+    "method-not-allowed": _problem(
+        405, "Method not allowed", "The Allow header lists what can be done here.", "方法不允许", "可用方法见 Allow 响应头。"
+    ),
+    "not-acceptable": _problem(
+        406, "Not acceptable", "Answers are application/json.", "无法提供所需格式", "响应格式为 application/json。"
+    ),
+    "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "idempotency-in-flight": _problem(
+        409,
+        "Still being worked on",
+        "The same request is running. Try again shortly.",
+        "请求处理中",
+        "相同的请求正在处理，请稍后重试。",
+    ),
+    "stale-version": _problem(
+        412,
+        "Older version",
+        "A newer version is already recorded.",
+        "版本过旧",
+        "系统中已有更新的版本，请获取最新数据后重试。",
+    ),
+    "payload-too-large": _problem(
+        413, "Body too large", "The body may have at most 1 MiB.", "请求正文过大", "请求正文不得超过 1 MiB。"
+    ),
+    "unsupported-media-type": _problem(
+        415,
+        "Unsupported media type",
+        "Send the body as application/json in UTF-8.",
+        "不支持的媒体类型",
+        "请以 UTF-8 编码的 application/json 发送请求正文。",
+    ),
+    "validation-failed": _problem(
+        422,
+        "Not valid",
+        "Something in the request is not valid; `errors` says where.",
+        "校验未通过",
+        "请求内容有误，详见 errors。",
+    ),
+    "currency-mismatch": _problem(
+        422,
+        "Currencies differ",
+        "Two currencies met where only one can be.",
+        "币种不一致",
+        "此处只能使用同一种货币。",
+    ),
+    "idempotency-mismatch": _problem(
+        422,
+        "Key used with another body",
+        "The idempotency key was used before with another body. Use a new key.",
+        "幂等键内容不一致",
+        "该幂等键已用于内容不同的请求，请更换新的键。",
+    ),
+    "app-too-old": _problem(426, "App too old", "Update the app.", "应用版本过旧", "请更新应用。"),
+    "precondition-required": _problem(
+        428, "If-Match needed", "Send If-Match with the ETag you read.", "缺少 If-Match", "请携带读取时获得的 ETag。"
+    ),
+    "otp-locked": _problem(
+        429,
+        "Too many wrong codes",
+        "This code is locked. Ask for a new one.",
+        "错误次数过多",
+        "该验证码已锁定，请重新获取。",
+    ),
+    "rate-limited": _problem(
+        429,
+        "Too many requests",
+        "Wait as long as Retry-After says.",
+        "请求过于频繁",
+        "请按 Retry-After 指示的时间稍后重试。",
+    ),
+    "internal": _problem(
+        500,
+        "Something failed here",
+        "It was recorded under this request id.",
+        "服务器内部错误",
+        "问题已按此请求编号记录，请稍后重试。",
+    ),
+    "maintenance": _problem(503, "Not available now", "Try again shortly.", "暂时无法服务", "系统暂时不可用，请稍后重试。"),
+    "provider-unavailable": _problem(
+        503, "A provider does not answer", "Try again shortly.", "服务商无响应", "外部服务暂时不可用，请稍后重试。"
+    ),
+}
+
+CODE_OF_STATUS = {
+    400: "bad-request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    412: "stale-version",
+    413: "payload-too-large",
+    415: "unsupported-media-type",
+    422: "validation-failed",
+    428: "precondition-required",
+    429: "rate-limited",
+    500: "internal",
+    503: "maintenance",
+}
+"""The problem meant when only a status is known (an error of the web server or of Flask itself)."""

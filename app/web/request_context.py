@@ -1,0 +1,72 @@
+"""What every request carries: an id, the trace it belongs to, one `now`, and one access-log line at its end."""
+
+import re
+from datetime import datetime
+
+from flask import Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from app import clock, logs
+from app.metrics import REQUEST_SECONDS, REQUESTS
+from app.persistence.ids import new_id
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_log = logs.logger()
+_counted: dict[tuple[str, int], object] = {}
+_timed: dict[str, object] = {}
+
+
+def begin() -> None:
+    """Give the request its id. One from the caller is kept when it is well formed and holds nothing personal."""
+    g.started = clock.monotonic_seconds()
+    g.now = g.locale = g.principal = None  # an outer app context (a command, a test) would keep the last request's
+    environ = request.environ
+    given = environ.get("HTTP_X_REQUEST_ID")
+    if given and _REQUEST_ID.fullmatch(given) and logs.redact_text(given) == given:
+        g.request_id = given
+    else:
+        g.request_id = new_id()
+    clear_contextvars()
+    trace = environ.get("HTTP_TRACEPARENT")
+    match = _TRACEPARENT.fullmatch(trace) if trace else None
+    if match:
+        g.trace_id = match.group(1)
+        bind_contextvars(request_id=g.request_id, trace_id=match.group(1))
+    else:
+        bind_contextvars(request_id=g.request_id)
+
+
+def now() -> datetime:
+    """Return the one instant this request happens at."""
+    at: datetime | None = g.get("now")
+    if at is None:
+        at = g.now = clock.now()
+    return at
+
+
+def finish(response: Response) -> None:
+    """Echo the id, write the access-log line, count. Routes are named by their template, never by the raw path."""
+    request_id = g.get("request_id")
+    if request_id is None:
+        return
+    rule = request.url_rule
+    route = rule.rule if rule is not None else "(no route)"
+    status = response.status_code
+    seconds = clock.monotonic_seconds() - g.started
+    response.headers["X-Request-Id"] = request_id
+    _log.info("request", method=request.method, route=route, status=status, duration_us=int(seconds * 1_000_000))
+    count(route, status, seconds)
+
+
+def count(route: str, status: int, seconds: float) -> None:
+    """Add to the metrics. The labelled children are kept, since looking them up costs more than counting."""
+    counter = _counted.get((route, status))
+    if counter is None:
+        counter = _counted[route, status] = REQUESTS.labels(route, str(status))
+    counter.inc()  # type: ignore[attr-defined]
+    timer = _timed.get(route)
+    if timer is None:
+        timer = _timed[route] = REQUEST_SECONDS.labels(route)
+    timer.observe(seconds)  # type: ignore[attr-defined]
