@@ -37,17 +37,17 @@ class SampleLoan:
 
 
 def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
-    """Put the sample book into an empty database, one unit of work per lender; return how many of each were made."""
+    """Put the sample book into an empty database, all of it or nothing; return how many of each were made."""
     counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0}
-    for sample in LENDERS:
-        borrowers = list(sample_borrowers(sample, seed))
-        loans = [loan for values in borrowers for loan in sample_loans(sample, values, now=now, seed=seed)]
-        with unit_of_work() as work:
+    with unit_of_work() as work:
+        for sample in LENDERS:
+            borrowers = list(sample_borrowers(sample, seed))
+            loans = [loan for values in borrowers for loan in sample_loans(sample, values, now=now, seed=seed)]
             _store(work, sample, borrowers, loans, now)
-        counts["lenders"] += 1
-        counts["borrowers"] += len(borrowers)
-        counts["loans"] += len(loans)
-        counts["payments"] += sum(len(loan.payments) for loan in loans)
+            counts["lenders"] += 1
+            counts["borrowers"] += len(borrowers)
+            counts["loans"] += len(loans)
+            counts["payments"] += sum(len(loan.payments) for loan in loans)
     return counts
 
 

@@ -1,0 +1,53 @@
+# Two commands matter: `make run` and `make test`. Both prepare everything they need and take seconds when repeated.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench nightly pins
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+help:  ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make run PORT=8080 serves on another port."
+
+run: $(RUN_READY)  ## the whole product in a sandbox: web, engine, provider stand-in, sample book
+	@PORT=$(PORT) exec $(BIN)/flask --app wsgi sandbox run
+
+test: $(DEV_READY)  ## the whole suite, on SQLite and on a real PostgreSQL
+	@$(BIN)/python -m pytest -n 2 -m "not nightly"
+
+check: $(DEV_READY)  ## style, types, the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(DEV_READY)  ## the figures, each program with its limits
+	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
+
+nightly: $(DEV_READY)  ## what takes too long for every run: fuzz, soak, kill
+	@$(BIN)/python -m pytest -n 2 -m nightly
+
+pins: $(DEV_READY)  ## compile requirements*.in into requirements*.txt with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Duecourse needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Duecourse needs Python 3.11 or newer; $(PYTHON) is older. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(RUN_READY): requirements.txt | $(BIN)/python
+	@if [ ! -e $(DEV_READY) ] || [ requirements.txt -nt $(DEV_READY) ]; then echo "Installing what it runs on ..."; $(PIP) -r requirements.txt; fi
+	@touch $@
+
+$(DEV_READY): requirements-dev.txt | $(BIN)/python
+	@echo "Installing what it is tested with ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

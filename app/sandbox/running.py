@@ -1,0 +1,173 @@
+"""`make run`: the whole product on one machine, with a sample book and no real provider."""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from sqlalchemy import Engine
+
+from app import clock
+from app.domain.errors import RefusedError
+from app.persistence import schema
+from app.persistence.db import session
+from app.persistence.queries.lenders import find_lenders
+from app.persistence.unit_of_work import close_session
+from app.sandbox import sample_book
+from app.sandbox.credentials import write_service_account
+from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
+from app.sandbox.stand_in.client import StandInClient
+from app.sandbox.supervisor import Child, Supervisor
+from config import ROOT, Settings
+
+HOST = "127.0.0.1"
+"""The sandbox shows one-time codes to whoever can open its page: it listens on this machine alone."""
+WEB_WORKERS, WEB_THREADS = 2, 4
+READY_SECONDS = 60.0
+Say = Callable[[str], None]
+_opener = build_opener(ProxyHandler({}))
+
+
+def run(settings: Settings, engine: Engine, say: Say) -> None:
+    """Run until SIGINT or SIGTERM. Raises RefusedError (the port is taken, it runs already) and ChildError."""
+    check_port(settings.port)
+    with _alone(settings.var_dir):
+        prepare_book(engine, say)
+        engine.dispose()
+        stand_in_port = _free_port()
+        environment = child_environment(settings, f"http://{HOST}:{stand_in_port}")
+        logs = settings.var_dir / "logs"
+        for old in logs.glob("*.log"):
+            old.unlink()
+        children = [
+            Child(name, command, environment, logs / f"{name}.log", ROOT)
+            for name, command in commands(settings, stand_in_port, environment["DUECOURSE_SMS_KEY"]).items()
+        ]
+        supervisor = Supervisor(children, say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, supervisor.request_stop)
+        try:
+            say("Starting web, engine and provider stand-in ...")
+            if supervisor.start(lambda: _is_ready(settings, stand_in_port), ready_seconds=READY_SECONDS):
+                say(greeting(settings, stand_in_port))
+                supervisor.watch()
+            say("Stopping ...")
+        finally:
+            supervisor.stop()
+    say("Stopped.")
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that is taken. Raises RefusedError that names a free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={_free_port()}") from None
+
+
+def prepare_book(engine: Engine, say: Say) -> None:
+    """Bring the schema up to date and fill an empty database with the sample book."""
+    if not schema.is_at_head(engine):
+        say("Migrating the database ...")
+        schema.upgrade(engine)
+    is_filled = bool(find_lenders(session()))
+    close_session()
+    if is_filled:
+        return
+    say("Making the sample book ...")
+    counts = sample_book.fill(now=clock.now())
+    close_session()
+    say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")
+
+
+def child_environment(settings: Settings, stand_in_url: str) -> dict[str, str]:
+    """Return the environment of the children: the same database and keys, and the stand-in as the only provider."""
+    credentials = write_service_account(settings.var_dir / "stand-in" / "service-account.json", stand_in_url=stand_in_url)
+    own = {
+        "DUECOURSE_MODE": "sandbox",
+        "DATABASE_URL": settings.database_url,
+        "DUECOURSE_KEYS": ",".join(f"{key_id}:{base64.b64encode(key).decode()}" for key_id, key in settings.keys.items()),
+        "DUECOURSE_VAR_DIR": str(settings.var_dir),
+        "PORT": str(settings.port),
+        "DUECOURSE_FCM_BASE_URL": stand_in_url,
+        "DUECOURSE_FCM_CREDENTIALS": str(credentials),
+        "DUECOURSE_SMS_URL": f"{stand_in_url}/sms",
+        "DUECOURSE_SMS_KEY": secrets.token_hex(32),
+        "DUECOURSE_STAND_IN_URL": stand_in_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **own}
+
+
+def commands(settings: Settings, stand_in_port: int, sms_key: str) -> Mapping[str, list[str]]:
+    """Return the processes in the order they start: the provider before those who call it."""
+    python = sys.executable
+    store = settings.var_dir / "stand-in" / "received.jsonl"
+    return {
+        "stand-in": [
+            *(python, "-m", "app.sandbox.stand_in", "--port", str(stand_in_port)),
+            *("--store", str(store), "--sms-key", sms_key),
+        ],
+        "web": [
+            *(python, "-m", "gunicorn", "wsgi:app", "--bind", f"{HOST}:{settings.port}", "--worker-class", "gthread"),
+            *("--workers", str(WEB_WORKERS), "--threads", str(WEB_THREADS), "--graceful-timeout", "5"),
+        ],
+        "engine": [python, "-m", "flask", "--app", "wsgi", "engine", "run"],
+    }
+
+
+def greeting(settings: Settings, stand_in_port: int) -> str:
+    """Return what to open and how to sign in."""
+    url = f"http://{HOST}:{settings.port}"
+    people = "\n".join(f"    {demo_phone(demo):15} {demo.name}" for demo in DEMO_BORROWERS)
+    return (
+        f"\nDuecourse is running.\n\n"
+        f"  Sandbox   {url}/sandbox   a phone and a clock: watch a loan come due, pass, and be paid\n"
+        f"  API       {url}/docs\n"
+        f"  Provider  http://{HOST}:{stand_in_port}/received   the stand-in for push and SMS\n"
+        f"  Logs      {settings.var_dir / 'logs'}\n\n"
+        f"  Sign in with one of these phones; the code arrives on the phone of the sandbox page:\n{people}\n\n"
+        f"  Ctrl-C ends everything.\n"
+    )
+
+
+def _is_ready(settings: Settings, stand_in_port: int) -> bool:
+    if not StandInClient(f"http://{HOST}:{stand_in_port}").is_healthy():
+        return False
+    try:
+        with _opener.open(f"http://{HOST}:{settings.port}/readyz", timeout=2) as answer:
+            return bool(json.load(answer)["status"] == "ok")
+    except (URLError, OSError, ValueError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _alone(var_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock. Raises RefusedError when another sandbox runs on it."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    with (var_dir / "sandbox.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RefusedError(
+                f"A sandbox is running on {var_dir} already; end it first, or choose another folder by DUECOURSE_VAR_DIR."
+            ) from None
+        yield
