@@ -82,6 +82,8 @@ class Case:
     """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
     decided_until: datetime | None = None
     """Every step reached up to here has its decision."""
+    decided_zone: str | None = None
+    """The zone those were counted in; None: each loan's lender's."""
 
     @property
     def zone(self) -> str | None:

@@ -17,7 +17,7 @@ from app.domain.reasons import PERSON_FLAGS, Outcome, Reason
 from app.domain.times import business_date, local_instant
 
 ZONE_SLACK = timedelta(days=2)
-"""A borrower who changes zone can have a step's instant move by up to 26 h; so far back keys are looked up, not assumed."""
+"""When a borrower changes zone a step's instant can move by up to 26 h; so far back keys are looked up, not assumed."""
 
 
 class Candidate(NamedTuple):
@@ -175,9 +175,9 @@ class _Decider:
     def _candidates(self, subject: Subject) -> Iterable[Candidate]:
         """Yield the steps reached and not finally decided; note when the next one will be."""
         zone = self.case.zone or subject.lender_zone
-        since = subject.watched_from
-        if self.case.decided_until is not None:
-            since = max(since, self.case.decided_until - ZONE_SLACK)
+        decided_until = self.case.decided_until
+        if decided_until is not None and self.case.decided_zone != self.case.zone:
+            decided_until -= ZONE_SLACK
         for step in self.policy.steps:
             occurs_at = local_instant(subject.due_on + timedelta(days=step.offset_days), step.at, zone)
             if occurs_at > self.now:
@@ -186,7 +186,8 @@ class _Decider:
                 return
             candidate = Candidate(subject, step, occurs_at)
             past = self.case.decisions.get(candidate.key)
-            if past is None and occurs_at >= since:
+            is_new = occurs_at >= subject.watched_from and (decided_until is None or occurs_at > decided_until)
+            if past is None and is_new:
                 yield candidate
             elif past is not None and past.outcome is Outcome.DEFERRED and subject.closed_at is None:
                 yield candidate

@@ -60,7 +60,8 @@ def _count_hand_overs(session: Session, policy: Policy) -> tuple[int, int]:
     for one in iterate_handed_over(session):
         profile = {one.profile_zone} if one.profile_zone else set()
         known = profile | device_zones.get(one.borrower_id, set()) | set(one.phone_zones)
-        if any(policy.quiet_hours.holds(one.started_at, zone) for zone in known or {one.lender_zone}):
+        lender_zone = one.lender_zone or "UTC"  # a contact without a decision is counted elsewhere
+        if any(policy.quiet_hours.holds(one.started_at, zone) for zone in known or {lender_zone}):
             quiet.add(one.contact_id)
-        contacts[one.borrower_id, business_date(one.started_at, one.zone or one.lender_zone)].add(one.contact_id)
+        contacts[one.borrower_id, business_date(one.started_at, one.zone or lender_zone)].add(one.contact_id)
     return len(quiet), sum(1 for made in contacts.values() if len(made) > policy.contacts_per_day)

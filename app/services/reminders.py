@@ -95,7 +95,7 @@ class _Writing:
                 "b_id": borrower_id,
                 "b_wake": decided.next_wake,
                 "b_version": version,
-                "b_until": self.now,
+                "b_until": max(self.now, loaded.case.decided_until or self.now),
                 "b_zone": loaded.case.zone,
             }
         )

@@ -1,47 +1,111 @@
-"""Lenders, borrowers, loans, plans and payments as values: valid by default, changed by keyword."""
+"""A small book through the same services as any door: a lender, a borrower, a loan with a plan, perhaps a phone."""
 
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from app.domain.book import BorrowerValues, LenderValues, LoanValues, PaymentValues, PlanValues
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
+from app.persistence.db import vault
+from app.persistence.ids import new_id
+from app.persistence.models.devices import DeviceRow, EndpointRow
+from app.persistence.unit_of_work import unit_of_work
+from app.services.agenda import touch
+from app.services.borrowers import put_borrower
+from app.services.lenders import put_lender
+from app.services.loans import put_loan, put_plan
+from app.services.payments import PaymentResult, record_payment
 
-KNOWN_AT = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
-
-
-def lender_values(code: str = "acme", **changes: Any) -> LenderValues:
-    given = {"name": "Acme Lending", "jurisdiction": "US", "zone": "America/New_York", "currency": "USD"}
-    return LenderValues(code=code, **given | changes)
-
-
-def borrower_values(borrower_no: str = "B1", **changes: Any) -> BorrowerValues:
-    return BorrowerValues(borrower_no=borrower_no, **changes)
-
-
-def loan_values(loan_no: str = "L1", **changes: Any) -> LoanValues:
-    given = {"borrower_no": "B1", "currency": "USD", "principal_minor": 30000, "recorded_at": KNOWN_AT}
-    return LoanValues(loan_no=loan_no, **given | changes)
+_numbers = count(1)
 
 
-def plan_rows(
-    *, months: int = 3, principal: int = 10000, interest: int = 500, first: date = date(2026, 2, 1)
-) -> tuple[PlanRow, ...]:
-    """Rows due on one day of consecutive months, counted from 1."""
-    return tuple(
-        PlanRow(
-            n + 1,
-            first.replace(year=first.year + (first.month - 1 + n) // 12, month=(first.month - 1 + n) % 12 + 1),
-            Split(principal, interest),
+@dataclass(frozen=True)
+class Built:
+    """Ids and numbers of what was built."""
+
+    lender_id: str
+    borrower_id: str
+    borrower_no: str
+    loan_id: str
+    loan_no: str
+
+
+def build_lender(*, now: datetime, code: str = "acme", **changes: Any) -> str:
+    given = {"code": code, "name": code.title(), "jurisdiction": "GB", "zone": "UTC", "currency": "USD"}
+    with unit_of_work() as work:
+        return put_lender(work, LenderValues(**{**given, **changes}), now=now).id
+
+
+def build_loan(
+    *,
+    now: datetime,
+    due: list[date],
+    borrower_no: str | None = None,
+    lender_id: str | None = None,
+    amount_minor: int = 10_000,
+    recorded_at: datetime | None = None,
+    **borrower: Any,
+) -> Built:
+    """A loan whose rows are all principal; `recorded_at`: since when it is known (default: now)."""
+    number = next(_numbers)
+    lender_id = lender_id or build_lender(now=now)
+    borrower_no = borrower_no or f"B{number}"
+    loan_no = f"L{number}"
+    rows = tuple(PlanRow(n, on, Split(principal=amount_minor)) for n, on in enumerate(due, start=1))
+    with unit_of_work() as work:
+        borrower_id = put_borrower(work, BorrowerValues(borrower_no, **borrower), now=now, origin="test").id
+        put_loan(
+            work,
+            lender_id,
+            LoanValues(loan_no, borrower_no, "USD", principal_minor=amount_minor * len(due)),
+            now=now,
+            origin="test",
         )
-        for n in range(months)
-    )
+        loan = put_plan(work, lender_id, PlanValues(loan_no, rows, recorded_at=recorded_at), now=now, origin="test")
+    return Built(lender_id, borrower_id, borrower_no, loan.id, loan_no)
 
 
-def plan_values(loan_no: str = "L1", **changes: Any) -> PlanValues:
-    return PlanValues(loan_no=loan_no, **{"rows": plan_rows(), "recorded_at": KNOWN_AT} | changes)
+def pay(built: Built, amount_minor: int, *, now: datetime, reference: str | None = None) -> PaymentResult:
+    """Record a payment of today."""
+    values = PaymentValues(reference or f"P{next(_numbers)}", built.loan_no, amount_minor, "USD", now.date())
+    with unit_of_work() as work:
+        return record_payment(work, built.lender_id, values, now=now, origin="test")
 
 
-def payment_values(reference: str = "P1", amount_minor: int = 10500, **changes: Any) -> PaymentValues:
-    given = {"loan_no": "L1", "currency": "USD", "effective_on": date(2026, 2, 1)}
-    return PaymentValues(reference=reference, amount_minor=amount_minor, **given | changes)
+def give_phone(built: Built, *, now: datetime, token: str | None = None, zone: str | None = None) -> str:
+    """Register a device that takes pushes; return its token."""
+    token = token or f"token-{next(_numbers)}"
+    device_id, endpoint_id = new_id(), new_id()
+    ring = vault()
+    with unit_of_work() as work:
+        touch(work, [built.borrower_id], now=now)
+        work.session.add(
+            DeviceRow(
+                id=device_id,
+                borrower_id=built.borrower_id,
+                installation_id=token,
+                platform="android",
+                zone=zone,
+                push_permission=True,
+                last_seen_at=now - timedelta(seconds=1),
+                created_at=now,
+                version=1,
+            )  # fmt: skip
+        )
+        work.session.flush()
+        work.session.add(
+            EndpointRow(
+                id=endpoint_id,
+                borrower_id=built.borrower_id,
+                device_id=device_id,
+                channel="push",
+                address_kind="token",
+                address_sealed=ring.seal(token, place=f"endpoints.address:{endpoint_id}"),
+                address_digest=ring.search_hash("endpoint", token).digest,
+                state="active",
+                changed_at=now,
+            )  # fmt: skip
+        )
+    return token

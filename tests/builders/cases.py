@@ -1,6 +1,7 @@
 """Cases for decisions: valid by default, in one zone, with one instalment and a reachable phone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -33,9 +34,11 @@ def subject(loan: str = "L1", row_no: int = 1, **changes: Any) -> Subject:
 
 def case(*subjects: Subject, **changes: Any) -> Case:
     given: dict[str, Any] = {
-        "borrower_id": "B1", "subjects": subjects, "push_block": None, "decided_until": local(DUE - timedelta(days=30), 0),
+        "borrower_id": "B1", "subjects": subjects, "push_block": None,
+        "decided_until": local(DUE - timedelta(days=30), 0),
     }  # fmt: skip
-    return Case(**{**given, **changes})
+    built = Case(**{**given, **changes})
+    return replace(built, decided_zone=built.zone) if "decided_zone" not in changes else built
 
 
 def local(on: date, hour: int, minute: int = 0, zone: str = "UTC") -> datetime:

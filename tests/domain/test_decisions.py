@@ -48,7 +48,6 @@ def test_three_days_of_outage_make_no_burst() -> None:
         "d-1": ("EXPIRED", "EXPIRED_WINDOW"),
         "d+0": ("EXPIRED", "EXPIRED_WINDOW"),
         "d+1": ("SENT", "ON_SCHEDULE"),
-        "d-3": ("EXPIRED", "EXPIRED_WINDOW"),
     }
     assert len(decided.contacts) == 1
 
@@ -217,6 +216,28 @@ def test_a_wall_time_in_a_gap_comes_after_it() -> None:
     )
 
     assert decided.next_wake == datetime.fromisoformat("2026-03-08T07:30:00+00:00")
+
+
+def test_a_change_of_zone_neither_repeats_a_step_nor_loses_one() -> None:
+    """Moving from Shanghai to New York makes 10:00 come again, 12 hours later: already decided, it stays decided."""
+    one = subject()
+    sent = {key(one, "d+0"): past(one, "d+0", Outcome.SENT, Reason.ON_SCHEDULE)}
+    moved = case(
+        one, decisions=sent, profile_zone="America/New_York", decided_zone="Asia/Shanghai", decided_until=local(DUE, 3)
+    )
+
+    decided = decide(moved, RULES, local(DUE, 14, 30))
+
+    assert "d+0" not in by_step(decided)
+
+
+def test_a_move_to_the_east_finds_the_step_that_lies_behind() -> None:
+    one = subject()
+    moved = case(one, profile_zone="Asia/Shanghai", decided_zone="America/New_York", decided_until=local(DUE, 9))
+
+    decided = decide(moved, RULES, local(DUE, 9, 30))
+
+    assert by_step(decided)["d+0"] == ("SENT", "ON_SCHEDULE")
 
 
 INSTANTS = st.integers(0, 60 * 24 * 45).map(lambda minutes: local(DUE - timedelta(days=10), 0) + timedelta(minutes=minutes))

@@ -78,6 +78,7 @@ def _heads(ids: Sequence[str]) -> Any:
             BorrowerRow.flags,
             AgendaRow.case_version,
             AgendaRow.decided_until,
+            AgendaRow.zone.label("decided_zone"),
         )
         .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
         .where(BorrowerRow.id.in_(ids))
@@ -253,7 +254,8 @@ def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetim
         else ()
     )
     for contact in contacts:
-        keys = tuple(by_contact[contact.id]) if contact.state == "open" else ()
+        # A settled contact is done with, unless a message of it was on its way when the money came and was put back.
+        keys = tuple(by_contact[contact.id]) if contact.state == "open" or contact.id in waiting else ()
         gathered[contact.borrower_id].contacts.append(
             PastContact(contact.id, contact.local_date, contact.slot_no, keys, contact.id in waiting)
         )
@@ -297,6 +299,7 @@ def _case(parts: _Gathered) -> LoadedCase:
         ended_loans=parts.ended_loans,
         push_block=_push_block(parts),
         decided_until=head.decided_until,
+        decided_zone=head.decided_zone,
     )
     return LoadedCase(case, head.locale, head.case_version)
 

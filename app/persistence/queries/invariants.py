@@ -81,7 +81,7 @@ class HandedOver(NamedTuple):
     zone: str | None
     profile_zone: str | None
     phone_zones: list[str]
-    lender_zone: str
+    lender_zone: str | None
 
 
 def find_due_dates_and_zones(session: Session) -> tuple[list[date], list[str]]:

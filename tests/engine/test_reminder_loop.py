@@ -1,0 +1,324 @@
+"""The loop from agenda to wire, on both databases: due dates approach, pass, and are paid."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
+from app.engine.dispatch import Dispatcher
+from app.engine.loop import Engine
+from app.engine.travel import travel
+from app.persistence.db import db
+from app.persistence.models.devices import EndpointRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
+from app.persistence.queries.outbox import claim_batch, mark_sending
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.invariants import check_invariants
+from app.services.policies import activate_document, ensure_default_policy
+from app.services.reminders import sweep
+from tests.builders.book import Built, build_loan, give_phone, pay
+from tests.fakes.channels import FakeChannel
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+DUE = date(2026, 3, 10)
+STEP = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
+SetClock = Callable[[datetime], None]
+
+
+@pytest.fixture
+def rules(app: Flask) -> None:
+    ensure_default_policy(now=START)
+
+
+@pytest.fixture
+def channel() -> FakeChannel:
+    return FakeChannel()
+
+
+@pytest.fixture
+def engine(app: Flask, rules: None, channel: FakeChannel) -> Engine:
+    return Engine(Dispatcher({"push": channel}, owner="tester"))
+
+
+def _rows(column: object) -> list[object]:
+    with reading() as session:
+        return list(session.scalars(select(column)))  # type: ignore[call-overload]
+
+
+def _reached(engine: Engine, at: datetime, set_clock: SetClock) -> None:
+    set_clock(at)
+    engine.drain()
+
+
+def _borrower_with_phone() -> Built:
+    built = build_loan(now=START, due=[DUE])
+    give_phone(built, now=START)
+    return built
+
+
+def test_a_due_date_approaches_and_the_phone_rings_once(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+
+    for minute in range(3):
+        _reached(engine, STEP + timedelta(minutes=minute), set_clock)
+
+    assert len(channel.sent) == 1
+    assert channel.sent[0].body == "Open the app to read it."
+    assert sorted(_rows(MessageRow.channel)) == ["in_app", "push"]
+    assert set(_rows(MessageRow.state)) == {"delivered", "sent"}
+
+
+def test_the_agenda_sleeps_until_the_next_step(engine: Engine, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+
+    _reached(engine, STEP, set_clock)
+
+    assert _rows(AgendaRow.wake_at) == [STEP + timedelta(days=1)]
+
+
+def test_nothing_leaves_when_the_payment_comes_between_sweep_and_claim(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+
+    pay(built, 10_000, now=STEP + timedelta(seconds=1))
+    _reached(engine, STEP + timedelta(seconds=2), set_clock)
+
+    assert channel.sent == []
+    assert _states("push") == ["cancelled"]
+
+
+def test_nothing_leaves_when_the_payment_comes_between_claim_and_wire(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    put_back = engine.dispatcher._put_back
+
+    def pay_after_claim(messages: object, now: datetime) -> None:
+        put_back(messages, now)  # type: ignore[arg-type]
+        pay(built, 10_000, now=STEP)
+
+    monkeypatch.setattr(engine.dispatcher, "_put_back", pay_after_claim)
+    engine.dispatch_all()
+    monkeypatch.undo()
+    engine.drain()
+
+    assert channel.sent == []
+    assert _rows(DeliveryAttemptRow.outcome) == ["withheld"]
+    assert _states("push") == ["cancelled"]
+
+
+def test_a_payment_before_the_sweep_leaves_no_trace_of_a_reminder(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    pay(built, 10_000, now=STEP - timedelta(seconds=1))
+
+    _reached(engine, STEP, set_clock)
+
+    assert "d-1" not in _rows(DecisionRow.step_key)
+    assert channel.sent == []
+
+
+def test_a_payment_settles_what_the_inbox_shows(engine: Engine, set_clock: SetClock) -> None:
+    built = _borrower_with_phone()
+    _reached(engine, STEP, set_clock)
+
+    pay(built, 10_000, now=STEP + timedelta(hours=1))
+
+    with reading() as session:
+        settled_at = session.scalar(select(MessageRow.settled_at).where(MessageRow.channel == "in_app"))
+    assert settled_at == STEP + timedelta(hours=1)
+    assert _rows(ContactRow.state) == ["settled"]
+
+
+def test_a_partial_payment_keeps_the_reminder(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
+    built = _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+
+    pay(built, 4_000, now=STEP)
+    engine.drain()
+
+    assert len(channel.sent) == 1
+
+
+def test_loans_of_one_borrower_are_one_contact(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
+    first = _borrower_with_phone()
+    build_loan(now=START, due=[DUE + timedelta(days=2)], borrower_no=first.borrower_no, lender_id=first.lender_id)
+
+    _reached(engine, STEP, set_clock)
+
+    assert len(channel.sent) == 1
+    with reading() as session:
+        carried = session.scalars(select(DecisionRow.outcome).where(DecisionRow.contact_id.is_not(None)))
+        assert sorted(carried) == ["CONSOLIDATED", "SENT"]
+
+
+def test_an_unregistered_phone_is_retired_and_not_tried_again(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    channel.answer = lambda _message: DeliveryResult(
+        Outcome.REFUSED, error_code="UNREGISTERED", verdict=EndpointVerdict.INVALID
+    )
+
+    _reached(engine, STEP, set_clock)
+    _reached(engine, STEP + timedelta(days=1), set_clock)
+
+    assert _rows(EndpointRow.state) == ["invalid"]
+    assert len(channel.sent) == 1
+    assert _states("in_app") == ["delivered", "delivered"]
+
+
+def test_a_refusal_of_an_old_token_leaves_the_newer_one_alone(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+
+    def register_anew() -> None:
+        with unit_of_work() as work:
+            work.session.scalars(select(EndpointRow)).one().address_digest = "newer"
+
+    channel.before = register_anew
+    channel.answer = lambda _message: DeliveryResult(
+        Outcome.REFUSED, error_code="UNREGISTERED", verdict=EndpointVerdict.INVALID
+    )
+
+    _reached(engine, STEP, set_clock)
+
+    assert _rows(EndpointRow.state) == ["active"]
+
+
+def test_a_transient_failure_is_tried_again_later_under_the_same_id(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    channel.answer = lambda _message: DeliveryResult(Outcome.RETRY, error_code="UNAVAILABLE", retry_after_seconds=60)
+    _reached(engine, STEP, set_clock)
+    channel.answer = lambda _message: DeliveryResult(Outcome.ACCEPTED)
+
+    _reached(engine, STEP + timedelta(seconds=59), set_clock)
+    _reached(engine, STEP + timedelta(seconds=61), set_clock)
+
+    assert len(channel.sent) == 2
+    assert len({message.message_id for message in channel.sent}) == 1
+    assert _states("push") == ["sent"]
+
+
+def test_a_message_is_never_sent_after_its_end(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+
+    _reached(engine, STEP + timedelta(hours=10), set_clock)
+
+    assert channel.sent == []
+    assert _states("push") == ["expired"]
+
+
+def test_a_claim_whose_worker_died_is_taken_over_when_its_lease_has_run_out(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    _claim_as("dead worker", leased_until=START)  # long past on the machine's clock
+
+    engine.drain()
+
+    assert len(channel.sent) == 1
+    assert _states("push") == ["sent"]
+
+
+def test_a_claim_that_is_alive_is_left_to_its_worker(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    _claim_as("other worker", leased_until=datetime(2999, 1, 1, tzinfo=UTC))
+
+    engine.drain()
+
+    assert channel.sent == []
+
+
+def test_new_rules_are_asked_before_anything_decided_under_older_ones_leaves(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    with unit_of_work() as work:
+        document = {**_document(), "version": 2}
+        activate_document(work, document, author="ops", now=STEP)
+
+    engine.drain()
+
+    assert len(channel.sent) == 1
+    assert _rows(MessageRow.rules_epoch) == [2, 2] or sorted(_rows(MessageRow.rules_epoch)) == [1, 2]
+
+
+def test_a_year_of_travel_leaves_no_invariant_broken(engine: Engine, set_clock: SetClock) -> None:
+    built = build_loan(now=START, due=[DUE + timedelta(days=30 * n) for n in range(4)], zone="Asia/Shanghai")
+    give_phone(built, now=START, zone="America/New_York")
+    _let_the_clock_be_moved(set_clock)
+
+    travel(datetime(2026, 5, 1, tzinfo=UTC), engine.drain)
+
+    with reading() as session:
+        counts = check_invariants(session, until=datetime(2026, 5, 1, tzinfo=UTC))
+    assert {name: count for name, count in counts.items() if count} == {}
+    assert len(_rows(DecisionEventRow.seq)) >= 9
+
+
+def test_the_oracle_sees_a_missing_decision_a_late_push_and_a_night_contact(engine: Engine, set_clock: SetClock) -> None:
+    built = _borrower_with_phone()
+    _reached(engine, STEP, set_clock)
+    with unit_of_work() as work:
+        work.session.query(DeliveryAttemptRow).update({"started_at": datetime(2026, 3, 9, 23, 0, tzinfo=UTC)})
+        work.session.query(DecisionEventRow).delete()
+        work.session.query(DecisionRow).delete()
+    with reading() as session:
+        broken = check_invariants(session, until=STEP + timedelta(hours=1))
+    pay(built, 10_000, now=STEP + timedelta(hours=1))
+
+    assert broken["candidates_without_decision"] == 3  # d-7, d-3 and d-1
+    assert broken["contacts_in_quiet_hours"] == 1
+    assert broken["pushes_after_payment"] == 1
+
+
+def _states(channel: str) -> list[str]:
+    with reading() as session:
+        return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel)))
+
+
+def _claim_as(owner: str, *, leased_until: datetime) -> None:
+    with unit_of_work() as work:
+        claimed = claim_batch(work.session, now=STEP, machine_now=STEP, limit=10, security=False)
+        mark_sending(work.session, [message.id for message in claimed], owner=owner, leased_until=leased_until)
+
+
+def _document() -> dict[str, object]:
+    import yaml
+
+    from app.services.policies import DEFAULT_POLICY
+
+    document: dict[str, object] = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
+    return document
+
+
+def _let_the_clock_be_moved(set_clock: SetClock) -> None:
+    from app import clock
+    from app.engine.travel import set_frozen
+    from app.persistence.queries.clocks import stored_source
+
+    set_frozen(START)
+    clock.use(stored_source(db.engine))
