@@ -261,7 +261,7 @@ def content_hash(values: PaymentValues) -> str:
         values.currency,
         values.effective_on,
         values.row_no,
-        values.split,
+        tuple(values.split) if values.split else None,
         values.reverses_reference,
     )
     return hashlib.sha256(orjson.dumps(content)).hexdigest()

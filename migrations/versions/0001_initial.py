@@ -277,7 +277,7 @@ def upgrade() -> None:
     op.create_table(
         "import_runs",
         sa.Column("id", ID, nullable=False),
-        sa.Column("lender_id", ID, nullable=False),
+        sa.Column("lender_id", ID, nullable=True),
         sa.Column("map_name", sa.String(length=80), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=True),
         sa.Column("file_sha256", sa.String(length=64), nullable=False),

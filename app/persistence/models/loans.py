@@ -216,7 +216,8 @@ class ImportRunRow(Base):
     __tablename__ = "import_runs"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"))
+    lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
+    """None: a file about lenders or borrowers, which belong to the installation."""
     map_name: Mapped[str] = mapped_column(String(80))
     as_of: Mapped[date | None]
     """The business date of a tape; newer ones win, older ones are refused, per lender and map."""

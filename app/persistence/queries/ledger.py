@@ -34,6 +34,16 @@ class StoredAllocation(NamedTuple):
     recorded: RecordedAllocation
 
 
+class DerivedEntry(NamedTuple):
+    """What stands of an entry that a file's plan row asked for: its present reference, how many times it was booked, and its
+    content (kind, amount, value date, row, split), or None when it was taken back.
+    """
+
+    reference: str
+    times: int
+    content: tuple[Any, ...] | None
+
+
 _ENTRY = select(
     LedgerEntryRow.loan_id,
     LedgerEntryRow.id,
@@ -96,6 +106,54 @@ def find_reversed(session: Session, loan_ids: Collection[str]) -> set[str]:
         )
         found |= {entry_id for entry_id in session.scalars(statement) if entry_id}
     return found
+
+
+def find_derived_entries(session: Session, loan_ids: Collection[str]) -> dict[str, dict[str, DerivedEntry]]:
+    """Return what plan rows of files booked: loan id -> "loan/row/name" -> what stands of it.
+
+    References have the form loan/row/name, then loan/row/name/2 and so on after each correction.
+    """
+    found: dict[str, dict[str, DerivedEntry]] = {}
+    undone: set[str] = find_reversed(session, loan_ids)
+    for part in chunks(loan_ids):
+        rows = session.scalars(
+            select(LedgerEntryRow)
+            .where(
+                LedgerEntryRow.loan_id.in_(part),
+                LedgerEntryRow.origin.startswith("import:"),
+                LedgerEntryRow.kind != EntryKind.REVERSAL.value,
+            )
+            .order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id)
+        )
+        for row in rows:
+            own = found.setdefault(row.loan_id, {})
+            base, _, number = row.reference.rpartition("/")
+            if not number.isdigit():
+                base = row.reference
+            before = own.get(base)
+            split = None if row.principal_minor is None else _split_of(row)
+            content = (row.kind, row.amount_minor, row.effective_on, row.row_no, split)
+            own[base] = DerivedEntry(
+                row.reference, (before.times if before else 0) + 1, None if row.id in undone else content
+            )
+    return found
+
+
+def find_adjustments(session: Session, loans: Mapping[str, str]) -> list[tuple[str, LedgerEntryRow]]:
+    """Return (loan number, entry) of the source adjustments of these loans (id -> number), by loan and value date."""
+    found: list[tuple[str, LedgerEntryRow]] = []
+    for part in chunks(loans):
+        statement = (
+            select(LedgerEntryRow)
+            .where(LedgerEntryRow.loan_id.in_(part), LedgerEntryRow.kind == EntryKind.SOURCE_ADJUSTMENT.value)
+            .order_by(LedgerEntryRow.loan_id, LedgerEntryRow.effective_on)
+        )
+        found += [(loans[row.loan_id], row) for row in session.scalars(statement)]
+    return found
+
+
+def _split_of(row: LedgerEntryRow) -> Split:
+    return Split(row.principal_minor or 0, row.interest_minor or 0, row.fees_minor or 0, row.penalties_minor or 0)
 
 
 def find_references(session: Session, lender_id: str, references: Collection[str]) -> dict[str, ReferenceHead]:

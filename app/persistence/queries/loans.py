@@ -104,16 +104,18 @@ def page_loans(session: Session, *, lender_id: str | None = None, after: str = "
     return session.scalars(statement).all()
 
 
-def find_loans_numbered(session: Session, lender_id: str, loan_nos: Collection[str]) -> Sequence[LoanRow]:
-    """Return the loans of these numbers at a lender."""
+def find_loans_numbered(session: Session, lender_id: str | None, loan_nos: Collection[str]) -> Sequence[LoanRow]:
+    """Return the loans of these numbers, at one lender or at any."""
     found: list[LoanRow] = []
     for part in chunks(loan_nos):
         statement = (
             select(LoanRow)
             .join(LoanNumberRow, LoanNumberRow.loan_id == LoanRow.id)
-            .where(LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part))
+            .where(LoanNumberRow.loan_no.in_(part))
             .order_by(LoanRow.loan_no)
         )
+        if lender_id is not None:
+            statement = statement.where(LoanNumberRow.lender_id == lender_id)
         found += session.scalars(statement).all()
     return found
 
@@ -200,17 +202,25 @@ def set_tapes(session: Session, added: Sequence[Mapping[str, Any]], changed: Seq
         session.execute(update(LoanTapeRow), changed)
 
 
-def page_absent_from_tape(
-    session: Session, lender_id: str, as_of: date, *, after: str = "", limit: int = 500
-) -> Sequence[tuple[str, list[str], int]]:
-    """Return (id, marks, version) of the lender's active loans that have no tape row for that day."""
+class TapeMark(NamedTuple):
+    """An active loan, its marks, and whether a day's tape has it."""
+
+    id: str
+    loan_no: str
+    marks: list[str]
+    version: int
+    on_tape: bool
+
+
+def page_tape_marks(session: Session, lender_id: str, as_of: date, *, after: str = "", limit: int = 500) -> list[TapeMark]:
+    """Return the lender's active loans by id, following `after`, each with whether the tape of that day has it."""
     on_tape = select(LoanTapeRow.loan_id).where(LoanTapeRow.loan_id == LoanRow.id, LoanTapeRow.as_of == as_of).exists()
     statement = (
-        select(LoanRow.id, LoanRow.marks, LoanRow.version)
-        .where(LoanRow.lender_id == lender_id, LoanRow.status == "active", ~on_tape)
+        select(LoanRow.id, LoanRow.loan_no, LoanRow.marks, LoanRow.version, on_tape)
+        .where(LoanRow.lender_id == lender_id, LoanRow.status == "active")
         .order_by(LoanRow.id)
         .limit(limit)
     )
     if after:
         statement = statement.where(LoanRow.id > after)
-    return [(row.id, row.marks, row.version) for row in session.execute(statement)]
+    return [TapeMark(*row) for row in session.execute(statement)]

@@ -2,18 +2,30 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import OpenRow, Snapshot
 from app.domain.splits import Split
-from app.persistence.models.loans import InstalmentRow, PlanVersionRow, PositionSnapshotRow
+from app.persistence.models.loans import AllocationRow, InstalmentRow, LoanRow, PlanVersionRow, PositionSnapshotRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.ledger import find_entries
+
+
+class RowAsStored(NamedTuple):
+    """A row of a loan's current plan. `paid_on`: value date of the entry that paid it in full; None while it is open."""
+
+    loan_no: str
+    row_no: int
+    due_on: date
+    principal_minor: int
+    interest_minor: int
+    paid_on: date | None
+
 
 _SNAPSHOT = select(
     PositionSnapshotRow.loan_id,
@@ -120,3 +132,47 @@ def load_ledgers(
 def load_ledger(session: Session, loan_id: str) -> tuple[Sequence[PlanVersion], Sequence[LedgerEntry]]:
     """Return the plan versions and entries of one loan."""
     return load_ledgers(session, [loan_id])[loan_id]
+
+
+def find_rows(session: Session, loan_ids: Collection[str]) -> list[RowAsStored]:
+    """Return the current plan rows of these loans, by loan id and row."""
+    paid = (
+        select(
+            AllocationRow.loan_id,
+            AllocationRow.row_no,
+            func.sum(
+                AllocationRow.principal_minor
+                + AllocationRow.interest_minor
+                + AllocationRow.fees_minor
+                + AllocationRow.penalties_minor
+            ).label("paid_minor"),
+            func.max(AllocationRow.effective_on).label("last_on"),
+        )
+        .where(AllocationRow.loan_id.in_(bindparam("ids", expanding=True)), AllocationRow.replaced_at.is_(None))
+        .group_by(AllocationRow.loan_id, AllocationRow.row_no)
+        .subquery()
+    )
+    due = (
+        InstalmentRow.principal_minor
+        + InstalmentRow.interest_minor
+        + InstalmentRow.fees_minor
+        + InstalmentRow.penalties_minor
+    )
+    statement = (
+        select(
+            LoanRow.loan_no,
+            InstalmentRow.row_no,
+            InstalmentRow.due_on,
+            InstalmentRow.principal_minor,
+            InstalmentRow.interest_minor,
+            case((paid.c.paid_minor >= due, paid.c.last_on)),
+        )
+        .join(LoanRow, (LoanRow.id == InstalmentRow.loan_id) & (LoanRow.anchor_no == InstalmentRow.anchor_no))
+        .outerjoin(paid, (paid.c.loan_id == InstalmentRow.loan_id) & (paid.c.row_no == InstalmentRow.row_no))
+        .where(InstalmentRow.loan_id.in_(bindparam("ids", expanding=True)))
+        .order_by(LoanRow.id, InstalmentRow.row_no)
+    )
+    found: list[RowAsStored] = []
+    for part in chunks(loan_ids):
+        found += (RowAsStored(*row) for row in session.execute(statement, {"ids": list(part)}))
+    return found

@@ -1,0 +1,295 @@
+"""From staged rows into the book, some hundred loans per unit of work.
+
+Every step asks first what the book has and writes only what differs, so an import that was killed is simply run again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from app.domain.book import LoanValues, PaymentResult, PaymentValues, PlanValues, PutResult
+from app.domain.errors import DomainError
+from app.domain.ledger import EntryKind
+from app.domain.plans import PlanRow
+from app.domain.times import end_of_day
+from app.persistence.models.lenders import LenderRow
+from app.persistence.queries.borrowers import find_borrower_ids
+from app.persistence.queries.ledger import DerivedEntry, find_derived_entries
+from app.persistence.queries.loans import LoanHead, find_loan_heads, find_newest_tapes, find_tapes, set_tapes
+from app.persistence.queries.positions import find_plan_versions
+from app.persistence.unit_of_work import Work
+from app.services.borrowers import put_borrowers
+from app.services.imports.maps import ImportMap
+from app.services.imports.reports import LISTED, ImportReport
+from app.services.imports.staging import Stage, StagedRow
+from app.services.imports.values import Context, Draft, Records, contexts_of
+from app.services.lenders import put_lender
+from app.services.loans import put_loans, put_plans
+from app.services.payments import record_payments
+from app.services.positions import rebuild_positions
+
+_GROUPS = 300
+_ROWS = 6000
+
+
+@dataclass
+class _Group:
+    """The rows of one loan (or one borrower, lender, payment ...), in order."""
+
+    key: str
+    rows: list[StagedRow]
+    contexts: list[Context]
+
+    @property
+    def line(self) -> int:
+        """Where the group begins in the file."""
+        return self.rows[0].line
+
+
+def batches(stage: Stage) -> Iterator[list[_Group]]:
+    """Yield the staged rows, grouped, in batches of a size for one unit of work."""
+    batch: list[_Group] = []
+    count = 0
+    for key, found in groupby(stage.rows(), key=lambda row: row.group):
+        rows = list(found)
+        batch.append(_Group(key, rows, contexts_of([row.values for row in rows])))
+        count += len(rows)
+        if len(batch) >= _GROUPS or count >= _ROWS:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch
+
+
+@dataclass
+class Booking:
+    """Writes batches of one file; `lender` is None for files about lenders and borrowers."""
+
+    map: ImportMap
+    records: Records
+    stage: Stage
+    lender: LenderRow | None
+    as_of: date | None
+    now: datetime
+    report: ImportReport
+    _changed: set[str] = field(default_factory=set)
+
+    @property
+    def origin(self) -> str:
+        """How what comes from this file is marked."""
+        return f"import:{self.map.name}"
+
+    @property
+    def done(self) -> Counter[str]:
+        """What was written so far."""
+        return self.report.done
+
+    def book(self, work: Work, batch: Sequence[_Group]) -> None:
+        """Write one batch in the caller's unit of work."""
+        self._changed = set()
+        if self.records.lender:
+            for group in batch:
+                put_lender(work, self.records.lender_values(group.rows[0].values), now=self.now)
+                self.done["lenders"] += 1
+        if self.records.borrower:
+            values = [self.records.borrower_values(group.rows[0].values) for group in batch]
+            results = put_borrowers(work, values, now=self.now, origin=self.origin)
+            self._count("borrowers", batch, results)
+            self.done["phones_in_use"] += sum(1 for each in results if isinstance(each, PutResult) and each.conflicts)
+        if self.lender is not None:
+            self._book_loans(work, self.lender, batch)
+
+    def _book_loans(self, work: Work, lender: LenderRow, batch: Sequence[_Group]) -> None:
+        numbers = [group.key for group in batch]
+        before = find_loan_heads(work.session, lender.id, numbers)
+        if self.records.loan:
+            self._put_loans(work, lender, batch, before)
+        heads = find_loan_heads(work.session, lender.id, numbers) if self.records.loan else before
+        if self.records.facts:
+            self._put_tapes(work, batch, heads)
+        if self.records.plan_row:
+            self._put_plans(work, lender, batch, heads)
+        if self.records.entries:
+            self._put_entries(work, lender, batch, before)
+        rebuild_positions(work, self._changed)
+
+    def _put_loans(self, work: Work, lender: LenderRow, batch: Sequence[_Group], before: dict[str, LoanHead]) -> None:
+        newest = find_newest_tapes(work.session, [head.id for head in before.values()]) if self.records.facts else {}
+        wanted: list[_Group] = []
+        values: list[LoanValues] = []
+        for group in batch:
+            head = before.get(group.key)
+            if head is not None and self.as_of is not None and newest.get(head.id, self.as_of) > self.as_of:
+                self.done["loans_newer_already"] += (
+                    1  # a forced older tape is kept for its day; it does not undo a newer one
+                )
+                continue
+            wanted.append(group)
+            loan = self.records.loan_values(group.contexts[0])
+            known_at = loan.recorded_at or self._end_of_as_of(lender)
+            values.append(replace(loan, recorded_at=known_at))
+        known = find_borrower_ids(work.session, {value.borrower_no for value in values})
+        results = put_loans(work, lender, values, now=self.now, origin=self.origin)
+        self._count("loans", wanted, results)
+        made = {value.borrower_no for value, each in zip(values, results, strict=True) if isinstance(each, PutResult)}
+        self.done["borrowers_without_contacts"] += len(made - known.keys())
+
+    def _end_of_as_of(self, lender: LenderRow) -> datetime | None:
+        return end_of_day(self.as_of, lender.zone) if self.as_of else None
+
+    def _put_tapes(self, work: Work, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> None:
+        if self.as_of is None:
+            return
+        present = find_tapes(work.session, self.as_of, [head.id for head in heads.values()])
+        added: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        for group in batch:
+            head = heads.get(group.key)
+            if head is None:
+                continue
+            row = group.rows[0].values
+            facts = {column.name: row[column.index] for column in self.records.facts if row[column.index] is not None}
+            facts |= {
+                column.name: date.fromordinal(facts[column.name]).isoformat()
+                for column in self.records.facts
+                if column.type == "date" and column.name in facts
+            }
+            tape = {"loan_id": head.id, "as_of": self.as_of, "borrower_id": head.borrower_id, "facts": facts}
+            if head.id not in present:
+                added.append(tape | {"imported_at": self.now})
+            elif present[head.id] != facts:
+                changed.append(tape | {"imported_at": self.now})
+        set_tapes(work.session, added, changed)
+        self.done["tape_rows_added"] += len(added)
+        self.done["tape_rows_changed"] += len(changed)
+
+    def _put_plans(self, work: Work, lender: LenderRow, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> None:
+        carried = self._carried_rows(work, batch, heads)
+        wanted: list[_Group] = []
+        values: list[PlanValues] = []
+        for group in batch:
+            head = heads.get(group.key)
+            if head is None:
+                continue  # its loan was refused and is listed
+            plan = self.records.plan_values(group.contexts, group.key, carried.get(group.key, ()))
+            if plan.recorded_at is None:
+                plan = replace(plan, recorded_at=self._end_of_as_of(lender) or head.recorded_at)
+            wanted.append(group)
+            values.append(plan)
+        results = put_plans(work, lender, values, now=self.now, origin=self.origin)
+        self._count("plans", wanted, results)
+
+    def _carried_rows(self, work: Work, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> dict[str, list[PlanRow]]:
+        """Return rows of the present plans that this file names but could not say: a mangled cell deletes no instalment."""
+        carried: dict[str, list[PlanRow]] = {}
+        for group in batch:
+            head = heads.get(group.key)
+            refused = set(self.stage.refused_orders(group.key)) - {
+                self.records.row_of_plan(c).row_no for c in group.contexts
+            }
+            if not refused or head is None or not head.anchor_no:
+                continue
+            version = find_plan_versions(work.session, [head.id])[head.id][-1]
+            carried[group.key] = [row for row in version.rows if row.row_no in refused]
+        return carried
+
+    def _put_entries(self, work: Work, lender: LenderRow, batch: Sequence[_Group], before: dict[str, LoanHead]) -> None:
+        derived = find_derived_entries(work.session, [head.id for head in before.values()]) if before else {}
+        lines: list[int] = []
+        payments: list[PaymentValues] = []
+        for group in batch:
+            head = before.get(group.key)
+            own = derived.get(head.id, {}) if head else {}
+            for row, context in zip(group.rows, group.contexts, strict=True):
+                for draft in self.records.drafts(context):
+                    for payment in self._payments(draft, group.key, context, own):
+                        lines.append(row.line)
+                        payments.append(payment)
+        results = record_payments(work, lender, payments, now=self.now, origin=self.origin)
+        for line, payment, result in zip(lines, payments, results, strict=True):
+            self._count_payment(line, payment, result)
+
+    def _payments(
+        self, draft: Draft, loan_no: str, context: Context, own: dict[str, DerivedEntry]
+    ) -> Iterable[PaymentValues]:
+        currency = context.row[-1]
+        if draft.reference is not None:
+            if draft.effective_on is not None and draft.amount_minor is not None:
+                yield _payment(draft, draft.reference, loan_no, currency, draft.known_at)
+            return
+        row_no = self.records.row_of_plan(context).row_no
+        base = f"{loan_no}/{row_no}/{draft.name}"
+        standing = own.get(base)
+        wanted = _wanted(draft)
+        if standing is not None and standing.content == wanted:
+            self.done["payments_unchanged"] += 1
+            return
+        if standing is not None and standing.content is not None:
+            yield PaymentValues(
+                f"{standing.reference}/taken-back", loan_no, standing.content[1], currency, standing.content[2],
+                EntryKind.REVERSAL, None, reverses_reference=standing.reference,
+            )  # fmt: skip
+        if wanted is not None:
+            first = standing is None
+            reference = base if standing is None else f"{base}/{standing.times + 1}"
+            yield _payment(draft, reference, loan_no, currency, draft.known_at if first else None)
+
+    def _count(self, what: str, groups: Sequence[_Group], results: Sequence[PutResult | DomainError]) -> None:
+        for group, result in zip(groups, results, strict=True):
+            if isinstance(result, DomainError):
+                for row in group.rows:
+                    self.report.reject(row.line, None, None, result.detail)
+                continue
+            self.done[f"{what}_{'created' if result.created else 'changed' if result.changed else 'unchanged'}"] += 1
+            if result.changed and what != "borrowers":
+                self._changed.add(result.id)
+
+    def _count_payment(self, line: int, payment: PaymentValues, result: PaymentResult | DomainError) -> None:
+        if isinstance(result, DomainError):
+            self.report.reject(line, None, payment.reference, result.detail)
+            return
+        self.done[f"payments_{result.status}"] += 1
+        if result.status != "recorded" or result.loan_id is None:
+            return
+        self._changed.add(result.loan_id)
+        if payment.kind is EntryKind.SOURCE_ADJUSTMENT:
+            self.done["source_adjustments"] += 1
+            if len(self.report.adjustments) < LISTED:
+                self.report.adjustments.append(
+                    {
+                        "loan": payment.loan_no,
+                        "reference": payment.reference,
+                        "effective_on": payment.effective_on.isoformat(),
+                        "amount_minor": payment.amount_minor,
+                    }
+                )
+
+
+def _wanted(draft: Draft) -> tuple[Any, ...] | None:
+    """Return what an entry of a plan row says, comparable with `DerivedEntry.content`; None: there is nothing to book."""
+    if draft.effective_on is None or draft.amount_minor is None:
+        return None
+    if draft.amount_minor == 0 and draft.kind is not EntryKind.REPAYMENT:
+        return None
+    return draft.kind.value, draft.amount_minor, draft.effective_on, draft.row_no, draft.split
+
+
+def _payment(draft: Draft, reference: str, loan_no: str, currency: str, known_at: datetime | None) -> PaymentValues:
+    return PaymentValues(
+        reference=reference,
+        loan_no=loan_no,
+        amount_minor=draft.amount_minor or 0,
+        currency=currency,
+        effective_on=draft.effective_on or date.min,
+        kind=draft.kind,
+        recorded_at=known_at,
+        row_no=draft.row_no,
+        split=draft.split,
+        reverses_reference=draft.reverses,
+        channel=draft.channel,
+        bank_reference=draft.bank_reference,
+        note=draft.note,
+    )

@@ -1,0 +1,305 @@
+"""From cells to staged rows: every cell parsed as its column says, every row checked as far as it can be alone.
+
+Rows are looked at in chunks, so that what the book knows of their loans costs one query for many.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.domain.book import CONSENT_CHANNELS, LenderValues
+from app.domain.errors import DomainError, RefusedError, ValidationError
+from app.domain.ledger import EntryKind
+from app.domain.money import Money, currency_exponent, minor_from_text
+from app.domain.times import business_date
+from app.persistence.queries.loans import LoanHead, find_loan_heads
+from app.services.borrowers import check_borrower
+from app.services.imports import cells
+from app.services.imports.maps import Column, ImportMap
+from app.services.imports.reading import SourceFile
+from app.services.imports.reports import MASK, ImportReport
+from app.services.imports.staging import Stage
+from app.services.imports.values import Context, Draft, Records, Row
+from app.services.loans import check_loan
+
+_CHUNK = 2000
+_LONGEST_NUMBER = 64
+_LONGEST_TEXT = 500
+_SHOWN = 80
+
+
+class CellError(Exception):
+    """One cell, or the row as a whole, is refused."""
+
+    def __init__(self, column: Column | None, value: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.value = value
+        self.reason = reason
+
+
+@dataclass
+class Checker:
+    """Checks the rows of one file for one lender and stages the good ones."""
+
+    map: ImportMap
+    records: Records
+    lender: LenderValues | None
+    lender_id: str | None
+    session: Session
+    now: datetime
+    report: ImportReport
+    stage: Stage
+    currencies: set[str] = field(default_factory=set)
+    _parsers: list[tuple[Column, Callable[..., Any] | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._parsers = [(column, self._parser(column)) for column in self.map.columns.values()]
+        self._needs_loan = "loan" not in self.map.records and bool(self.records.plan_row)
+        self._about_loans = bool(self.records.loan or self.records.plan_row or self.records.entries)
+        self._group = self.map.columns[self.map.group_column]
+        self._order = self.map.columns[self.map.key[-1]]
+        self._default_currency = self.map.currency or (self.lender.currency if self.lender else None)
+        self._today = business_date(self.now, self.lender.zone if self.lender else "UTC")
+
+    def stage_file(self, source: SourceFile) -> None:
+        """Read and stage the whole file. Raises RefusedError."""
+        rows = source.rows()
+        while chunk := list(islice(rows, _CHUNK)):
+            self._stage_chunk(source, chunk)
+        self._settle()
+        self.report.skipped = source.skipped
+        self.report.sha256 = source.sha256
+
+    def _stage_chunk(self, source: SourceFile, chunk: Sequence[tuple[int, list[str]]]) -> None:
+        heads = self._heads(source, chunk)
+        for line, texts in chunk:
+            self.report.read += 1
+            values: list[Any] = []
+            try:
+                if len(texts) != source.width:
+                    raise CellError(None, None, f"has {len(texts)} cells where the header has {source.width}")
+                values = self._values(texts, source.places, heads)
+                self._check(values, heads.get(values[self._group.index]))
+                self.stage.add(line, str(values[self._group.index]), values[self._order.index], values)
+            except CellError as error:
+                self._refuse(line, texts, source.places, error)
+
+    def _heads(self, source: SourceFile, chunk: Iterable[tuple[int, list[str]]]) -> dict[str, LoanHead]:
+        place = source.places[self._group.index]
+        if not self._about_loans or self.lender_id is None or place is None:
+            return {}
+        numbers = {self._text(texts[place], self._group) for _, texts in chunk if len(texts) > place}
+        return find_loan_heads(self.session, self.lender_id, {number for number in numbers if number})
+
+    def _text(self, text: str, column: Column) -> str | None:
+        text = text.strip()
+        if column.strip:
+            text = text.strip(column.strip).strip()
+        return None if text in column.nulls else text
+
+    def _values(self, texts: Sequence[str], places: Sequence[int | None], heads: dict[str, LoanHead]) -> list[Any]:
+        """Return the typed values of a row with its currency at the end."""
+        values: list[Any] = []
+        amounts: list[tuple[int, Column, Callable[..., Any], str]] = []
+        for (column, parse), place in zip(self._parsers, places, strict=True):
+            text = None if place is None else self._text(texts[place], column)
+            if text is None:
+                if column.required:
+                    raise CellError(column, None, "is empty")
+                values.append(None)
+            elif parse is None:
+                if len(text) > _LONGEST_TEXT or "\0" in text:
+                    raise CellError(column, text, "is too long" if "\0" not in text else "has a zero byte")
+                values.append(text)
+            elif column.type == "amount":
+                amounts.append((len(values), column, parse, text))
+                values.append(None)
+            else:
+                values.append(self._parsed(column, parse, text))
+        currency = self._currency(values, heads)
+        exponent = 2 if currency is None else currency_exponent(currency)
+        for index, column, parse, text in amounts:
+            values[index] = self._parsed(column, parse, text, currency, exponent)
+        values.append(currency)
+        if currency is not None and self._about_loans:
+            self.currencies.add(currency)
+        return values
+
+    def _parsed(self, column: Column, parse: Callable[..., Any], text: str, *facts: Any) -> Any:
+        try:
+            return parse(cells.fold_width(text).strip() if self.map.fold_width else text, *facts)
+        except ValueError as error:
+            raise CellError(column, text, str(error) or "cannot be read") from None
+
+    def _currency(self, values: Sequence[Any], heads: dict[str, LoanHead]) -> str | None:
+        if self.map.currency_column:
+            column = self.map.columns[self.map.currency_column]
+            stated: str | None = values[column.index]
+            if stated is not None:
+                try:
+                    currency_exponent(stated)
+                except ValidationError as error:
+                    raise CellError(column, stated, error.detail) from None
+                return stated
+        if self.map.currency is None and (head := heads.get(values[self._group.index])) is not None:
+            return head.currency
+        return self._default_currency
+
+    def _check(self, row: Row, head: LoanHead | None) -> None:
+        """Refuse a row that cannot be true, alone or beside what the book has. Raises CellError."""
+        context = Context(row, None, row)
+        group = row[self._group.index]
+        if group is None or row[self._order.index] is None:
+            raise CellError(self._group if group is None else self._order, None, "is empty")
+        if self._about_loans and len(str(group)) > _LONGEST_NUMBER:
+            raise CellError(self._group, str(group), f"is longer than {_LONGEST_NUMBER} characters")
+        if head is not None and self.map.currency_column and head.currency != row[-1]:
+            raise CellError(self.map.columns[self.map.currency_column], row[-1], f"the loan is in {head.currency}")
+        if self._needs_loan and head is None:
+            raise CellError(self._group, str(group), "no loan of that number is in the book; import the loans first")
+        if self.records.plan_row:
+            self._check_plan_row(context)
+        if self.records.entries:
+            contradiction = self.records.contradiction(context)
+            if contradiction is not None:
+                raise CellError(None, None, contradiction)
+            for draft in self.records.drafts(context):
+                self._check_entry(draft)
+        try:
+            if self.records.borrower:
+                check_borrower(self.records.borrower_values(row))
+            if self.records.loan:
+                check_loan(self.records.loan_values(context))
+        except ValidationError as error:
+            raise CellError(self._blamed(error.detail), self._shown(row, error.detail), error.detail) from None
+
+    def _check_plan_row(self, context: Context) -> None:
+        given = self.map.records["plan_row"]
+        for name in ("row_no", "due_on", "principal", "interest", "fees", "penalties"):
+            if name not in given:
+                continue
+            value = self.records.plan_row[name](context)
+            column = self.map.columns.get(given[name]) if isinstance(given[name], str) else None
+            if value is None and name in ("row_no", "due_on", "principal"):
+                raise CellError(column, None, f"{name} is empty")
+            if isinstance(value, int) and value < 0:
+                raise CellError(column, str(value), f"{name} is negative")
+
+    def _check_entry(self, draft: Draft) -> None:
+        if draft.effective_on is None:
+            if draft.reference is not None:
+                raise CellError(None, None, "the payment has no value date")
+            return
+        if draft.effective_on > self._today:
+            raise CellError(None, draft.effective_on.isoformat(), "the value date is in the future")
+        if draft.amount_minor is None:
+            raise CellError(None, None, "the payment has a date but no amount")
+        if draft.amount_minor < 0 and draft.kind is not EntryKind.SOURCE_ADJUSTMENT:
+            raise CellError(None, str(draft.amount_minor), "the amount is negative; a payment taken back is a reversal")
+        if draft.split is not None and draft.split.total != draft.amount_minor:
+            raise CellError(None, None, "the split does not add up to the amount")
+        if draft.kind is EntryKind.REVERSAL and not draft.reverses:
+            raise CellError(None, None, "a reversal must name the payment it reverses")
+
+    def _blamed(self, detail: str) -> Column | None:
+        words = detail.replace(":", " ").split()
+        return next((column for name, column in self.map.columns.items() if words and words[0] == name), None)
+
+    def _shown(self, row: Row, detail: str) -> str | None:
+        column = self._blamed(detail)
+        return None if column is None or row[column.index] is None else str(row[column.index])
+
+    def _refuse(self, line: int, texts: Sequence[str], places: Sequence[int | None], error: CellError) -> None:
+        column = error.column
+        value = error.value
+        if value is not None:
+            value = MASK if column is not None and column.personal else value[:_SHOWN]
+        self.report.reject(line, column.header if column else None, value, error.reason)
+        place, order_place = places[self._group.index], places[self._order.index]
+        if place is None or len(texts) <= place or (group := self._text(texts[place], self._group)) is None:
+            return
+        order: object = None
+        if order_place is not None and len(texts) > order_place:
+            try:
+                order = cells.whole(self._text(texts[order_place], self._order) or "")
+            except ValueError:
+                order = None
+        self.stage.refuse(group, order)
+
+    def _settle(self) -> None:
+        """Let the first of two rows win, and refuse what only the whole file can show. Raises RefusedError."""
+        columns = list(self.map.columns.values())
+        for repeated in self.stage.settle():
+            if repeated.differs is None:
+                self.report.duplicates += 1
+                continue
+            column = columns[repeated.differs] if repeated.differs < len(columns) else None
+            value = repeated.values[repeated.differs]
+            shown = MASK if column and column.personal else _as_text(column, value, repeated.values[-1])
+            self.report.reject(
+                repeated.line,
+                column.header if column else None,
+                shown[:_SHOWN],
+                f"differs from line {repeated.first_line}, which names the same {' and '.join(self.map.key)} and came first",
+            )
+        if len(self.currencies) > 1:
+            raise RefusedError(
+                f"The file mixes currencies ({', '.join(sorted(self.currencies))}); its totals would mean nothing. "
+                "Split it by currency."
+            )
+        self.report.currency = next(iter(self.currencies), None)
+
+    def _parser(self, column: Column) -> Callable[..., Any] | None:
+        zone = column.zone or (self.lender.zone if self.lender else "UTC")
+        kinds: dict[str, Callable[[], Callable[..., Any]]] = {
+            "amount": lambda: cells.amount_parser(
+                decimal=self.map.decimal, group=self.map.group, signs=self.map.signs, tolerance=self.map.tolerance
+            ),
+            "whole": lambda: cells.whole,
+            "rate": lambda: cells.rate,
+            "currency": lambda: cells.currency,
+            "date": lambda: cells.date_parser(column.formats),
+            "instant": lambda: cells.instant_parser(column.formats, zone),
+            "code": lambda: cells.code_parser(dict(column.codes)),
+            "list": lambda: lambda text: [item.strip() for item in text.split(";") if item.strip()],
+            "choices": lambda: _choices,
+        }
+        make = kinds.get(column.type)
+        return make() if make else None
+
+
+def _as_text(column: Column | None, value: Any, currency: str | None) -> str:
+    """Return a staged value as a person would write it."""
+    if value is None:
+        return ""
+    if column is not None and column.type == "amount" and currency is not None:
+        return str(Money(value, currency).to_decimal())
+    if column is not None and column.type == "date":
+        return date.fromordinal(value).isoformat()
+    return str(value)
+
+
+def _choices(text: str) -> dict[str, bool]:
+    """Read "push;sms=no": a channel alone is a yes."""
+    found: dict[str, bool] = {}
+    for item in filter(None, (part.strip() for part in text.split(";"))):
+        channel, _, answer = item.partition("=")
+        if channel.strip() not in CONSENT_CHANNELS or answer.strip().lower() not in ("", "yes", "no"):
+            raise ValueError(f"is not written like push;sms=no with channels {', '.join(CONSENT_CHANNELS)}")
+        found[channel.strip()] = answer.strip().lower() != "no"
+    return found
+
+
+def expected_minor(text: str, currency: str | None) -> int:
+    """Return a control total in minor units. Raises RefusedError."""
+    if currency is None:
+        raise RefusedError("This file has no amounts, so there is no total to expect.")
+    try:
+        return minor_from_text(text, currency)
+    except DomainError as error:
+        raise RefusedError(f"The expected total: {error.detail}") from None

@@ -1,0 +1,246 @@
+"""Maps: data files that say what the columns and rows of a core's file mean.
+
+The ones we ship are in app/content/import_maps; a lender's own map is a path. A map is checked whole before the file is
+opened: unknown keys and unknown columns are refused with a pointer and, where one is close, a suggestion.
+"""
+
+import codecs
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError as SchemaError
+from jsonschema.exceptions import best_match
+
+from app.domain.book import LenderValues
+from app.domain.errors import RefusedError, ValidationError
+from app.domain.money import currency_exponent
+from app.domain.times import zone_named
+
+FOLDER = Path(__file__).resolve().parents[2] / "content" / "import_maps"
+_LARGEST_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the header it is found by and how its cells are read. `index` is its place among the map's columns."""
+
+    name: str
+    index: int
+    header: str
+    type: str
+    required: bool
+    optional: bool
+    personal: bool
+    formats: tuple[str, ...]
+    zone: str | None
+    codes: Mapping[str, str]
+    nulls: frozenset[str]
+    strip: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMap:
+    """A checked map. `records` keeps the document's form; `values.py` compiles it."""
+
+    name: str
+    about: str
+    encoding: str
+    delimiter: str
+    quote: str
+    fold_width: bool
+    title_lines: int
+    repeated_header: bool
+    starting_with: Mapping[str, str]
+    decimal: str
+    group: str
+    signs: tuple[str, ...]
+    tolerance: Decimal
+    lender: LenderValues | None
+    currency: str | None
+    currency_column: str | None
+    as_of: str | None
+    columns: Mapping[str, Column]
+    key: tuple[str, ...]
+    group_column: str
+    total: Any
+    records: Mapping[str, Any]
+
+
+def shipped_maps() -> dict[str, Path]:
+    """Return the maps that come with the product, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def load_map(name: str) -> ImportMap:
+    """Return a shipped map by name, or a lender's own by path. Raises RefusedError that says what is wrong and where."""
+    shipped = shipped_maps()
+    path = shipped.get(name)
+    if path is None:
+        path = Path(name)
+        if not path.is_file():
+            near = difflib.get_close_matches(name, shipped, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise RefusedError(f"There is no map {name!r}.{hint} Known maps: {', '.join(shipped)}; or name a file.")
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise RefusedError(f"{path.name} is too large for a map.")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RefusedError(f"{path.name} is not YAML: {error}") from None
+    return parse_map(path.stem, document)
+
+
+def parse_map(name: str, document: Any) -> ImportMap:
+    """Return the map of a document. Raises RefusedError."""
+    error = best_match(_schema().iter_errors(document))
+    if error is not None:
+        raise RefusedError(f"Map {name}: {_explained(error)}")
+    numbers, skip = document.get("numbers", {}), document.get("skip", {})
+    nulls = frozenset(document.get("nulls", [""])) | {""}
+    currency = document.get("currency")
+    lender = document.get("lender")
+    parsed = ImportMap(
+        name=name,
+        about=document["about"],
+        encoding=document.get("encoding", "utf-8"),
+        delimiter=document.get("delimiter", ","),
+        quote=document.get("quote", '"'),
+        fold_width=document.get("fold_width", False),
+        title_lines=skip.get("title_lines", 0),
+        repeated_header=skip.get("repeated_header", False),
+        starting_with=skip.get("starting_with", {}),
+        decimal=numbers.get("decimal", "."),
+        group=numbers.get("group", ""),
+        signs=tuple(numbers.get("signs", ())),
+        tolerance=Decimal(numbers.get("tolerance", "0")),
+        lender=LenderValues(**lender) if lender else None,
+        currency=currency if isinstance(currency, str) else None,
+        currency_column=currency["column"] if isinstance(currency, dict) else None,
+        as_of=document.get("as_of"),
+        columns={key: _column(key, index, column, nulls) for index, (key, column) in enumerate(document["columns"].items())},
+        key=tuple(document["key"]),
+        group_column=document.get("group", document["key"][0]),
+        total=document.get("total"),
+        records=document["records"],
+    )
+    _check_facts(parsed)
+    return parsed
+
+
+def _column(name: str, index: int, given: Mapping[str, Any], nulls: frozenset[str]) -> Column:
+    return Column(
+        name=name,
+        index=index,
+        header=given["header"],
+        type=given["type"],
+        required=given.get("required", False),
+        optional=given.get("optional", False),
+        personal=given.get("personal", False),
+        formats=tuple(given.get("formats", ())),
+        zone=given.get("zone"),
+        codes=given.get("codes", {}),
+        nulls=nulls | frozenset(given.get("nulls", ())),
+        strip=given.get("strip", ""),
+    )
+
+
+def _check_facts(parsed: ImportMap) -> None:
+    """Refuse what the form cannot see: unknown encodings, zones, currencies, and columns nobody declared."""
+    try:
+        codecs.lookup(parsed.encoding)
+    except LookupError:
+        raise RefusedError(f"Map {parsed.name}: /encoding: {parsed.encoding!r} is not an encoding known here.") from None
+    try:
+        if parsed.lender:
+            zone_named(parsed.lender.zone)
+            currency_exponent(parsed.lender.currency)
+        if parsed.currency:
+            currency_exponent(parsed.currency)
+        for column in parsed.columns.values():
+            if column.zone:
+                zone_named(column.zone)
+    except ValidationError as error:
+        raise RefusedError(f"Map {parsed.name}: {error.detail}") from None
+    for pointer, column_name in _named_columns(parsed):
+        if column_name not in parsed.columns:
+            near = difflib.get_close_matches(column_name, parsed.columns, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise RefusedError(f"Map {parsed.name}: {pointer}: there is no column {column_name!r}{hint}")
+
+
+def _named_columns(parsed: ImportMap) -> Iterable[tuple[str, str]]:
+    yield from ((f"/key/{i}", name) for i, name in enumerate(parsed.key))
+    yield "/group", parsed.group_column
+    if parsed.as_of:
+        yield "/as_of", parsed.as_of
+    if parsed.currency_column:
+        yield "/currency/column", parsed.currency_column
+    if parsed.total is not None:
+        yield from _in_value("/total", parsed.total)
+    for kind, record in parsed.records.items():
+        if kind == "tape":
+            yield from ((f"/records/tape/facts/{i}", name) for i, name in enumerate(record["facts"]))
+        elif kind == "entries":
+            for i, entry in enumerate(record):
+                yield from _in_record(f"/records/entries/{i}", entry)
+        else:
+            yield from _in_record(f"/records/{kind}", record)
+
+
+def _in_record(pointer: str, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for field, value in record.items():
+        here = f"{pointer}/{field}"
+        if field == "name" and "kind" in record:
+            continue
+        if field == "when":
+            yield f"{here}/column", value["column"]
+        elif field == "marks":
+            yield from ((f"{here}/{i}/when", each["when"]["column"]) for i, each in enumerate(value) if "when" in each)
+        elif field in ("contract", "split"):
+            yield from _in_record(here, value)
+        elif field == "address_lines":
+            for i, each in enumerate(value):
+                yield from _in_value(f"{here}/{i}", each)
+        else:
+            yield from _in_value(here, value)
+
+
+def _in_value(pointer: str, value: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+        return
+    for operator, operand in value.items():
+        if operator in ("first", "previous"):
+            yield f"{pointer}/{operator}", operand
+        elif operator == "or":
+            yield from _in_value(f"{pointer}/or", operand)
+        elif operator != "constant":
+            for i, each in enumerate(operand):
+                yield from _in_value(f"{pointer}/{operator}/{i}", each)
+
+
+def _explained(error: SchemaError) -> str:
+    pointer = "/" + "/".join(str(part) for part in error.absolute_path)
+    schema: Any = error.schema
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        allowed: Sequence[str] = list(schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in allowed)
+        near = difflib.get_close_matches(str(unknown), allowed, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
+        return f"{pointer.rstrip('/')}/{unknown}: unknown key; {hint}"
+    if error.validator in ("oneOf", "type") and "constant" in str(schema):
+        return f"{pointer}: must be a column name, or one of constant, sum, minus, either, first, previous (with `or`)"
+    return f"{pointer}: {error.message}"
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Draft202012Validator:
+    return Draft202012Validator(orjson.loads((FOLDER / "schema.json").read_bytes()))

@@ -1,0 +1,74 @@
+"""What became of a file, for a person and for a program."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+LISTED = 1000
+"""How many rejected rows and adjustments a report names; the rest is counted. A report must not grow with the file."""
+MASK = "•••"
+
+
+class Rejection(NamedTuple):
+    """A row that was not taken in. `row` is its line in the file; the value of a personal column is masked."""
+
+    row: int
+    column: str | None
+    value: str | None
+    reason: str
+
+
+@dataclass
+class ImportReport:
+    """Counts by what happened. `read` = accepted + duplicates + rejected; skipped rows are no data."""
+
+    map: str
+    lender: str | None = None
+    as_of: str | None = None
+    sha256: str = ""
+    read: int = 0
+    duplicates: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    total_minor: int | None = None
+    currency: str | None = None
+    rejected: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+    """loans_created, plans_changed, payments_recorded, ... : what was written."""
+    adjustments: list[dict[str, Any]] = field(default_factory=list)
+
+    def reject(self, row: int, column: str | None, value: str | None, reason: str) -> None:
+        """Count a row that is not taken in, and name it while there is room."""
+        self.rejected += 1
+        if len(self.rejections) < LISTED:
+            self.rejections.append(Rejection(row, column, value, reason))
+
+    @property
+    def accepted(self) -> int:
+        """Rows that were taken in."""
+        return self.read - self.duplicates - self.rejected
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts alone, as the run is stored."""
+        return {
+            "read": self.read,
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "skipped": dict(sorted(self.skipped.items())),
+            "total_minor": self.total_minor,
+            "done": dict(sorted(self.done.items())),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "map": self.map,
+            "lender": self.lender,
+            "as_of": self.as_of,
+            "sha256": self.sha256,
+            "currency": self.currency,
+            **self.counts(),
+            "rejections": [rejection._asdict() for rejection in self.rejections],
+            "adjustments": self.adjustments,
+        }
