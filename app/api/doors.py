@@ -1,12 +1,20 @@
 """Every door of the API with the credential it asks for. What is not listed here does not exist."""
 
 from app.api.auth import sign_in
-from app.api.borrower import sessions
-from app.web.auth import BORROWER, PUBLIC
+from app.api.borrower import balances, devices, due, inbox, loans, payments, profile, schedules, sessions
+from app.api.ingest import borrowers as ingest_borrowers
+from app.api.ingest import loans as ingest_loans
+from app.api.ingest import payments as ingest_payments
+from app.web.auth import BORROWER, INGEST, PUBLIC
 from app.web.openapi import Api
+
+_SHARED = (balances, schedules, payments, due, ingest_loans, ingest_payments)
+"""Modules that add their operations to the door of their noun; imported so that they do."""
 
 
 def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
-    api.register_blueprint(sessions.door, auth=BORROWER)
+    for module in (sessions, profile, loans, devices, inbox):
+        api.register_blueprint(module.door, auth=BORROWER)
+    api.register_blueprint(ingest_borrowers.door, auth=INGEST)

@@ -17,11 +17,12 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A value with another status, or with headers."""
+    """A value with another status, or with headers. `dumped`: the value is JSON already, as kept for a replay."""
 
     value: Any
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    dumped: bool = False
 
 
 class OrjsonProvider(JSONProvider):
@@ -48,6 +49,7 @@ def respond(value: Any, schema: Schema | None, status: int) -> Response:
         return value
     headers: Mapping[str, str] = {}
     if isinstance(value, Answer):
+        schema = None if value.dumped else schema
         value, status, headers = value.value, value.status or status, value.headers
     if status == 204:
         return Response(status=204, headers=dict(headers))

@@ -115,7 +115,7 @@ class IdField(PatternField):
 class PageQuerySchema(Schema):
     """What every list takes."""
 
-    cursor = TextField(512, load_default=None, metadata={"description": "`next_cursor` of the page before."})
+    cursor = TextField(512, metadata={"description": "`next_cursor` of the page before."})
     limit = fields.Integer(
         load_default=20, validate=validate.Range(1, 100), metadata={"description": "How many at most, 1 to 100."}
     )

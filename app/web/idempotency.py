@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, g, request
+from flask import g, request
 
 from app.domain.errors import FieldError, IdempotencyInFlightError, IdempotencyMismatchError, ValidationError
 from app.persistence.queries.idempotency import add_answer, find_answer, is_held_by_twin
@@ -20,9 +20,10 @@ from app.web.request_context import now
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def answer_once(act: Callable[[Work], Answer]) -> Answer | Response:
+def answer_once(act: Callable[[Work], Answer]) -> Answer:
     """Run `act` in a unit of work, once per Idempotency-Key (or simply run it when there is none).
 
+    `act` returns a dumped answer, so that what is kept is what was sent.
     An error takes the key back with everything else: the request may be sent again. Raises IdempotencyMismatchError and
     IdempotencyInFlightError.
     """
@@ -58,4 +59,4 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer | Response:
 def _replayed(kept: Any, fingerprint: str) -> Answer:
     if kept.fingerprint != fingerprint:
         raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
-    return Answer(kept.body, kept.status, {"Idempotency-Replayed": "true"})
+    return Answer(kept.body, kept.status, {"Idempotency-Replayed": "true"}, dumped=True)

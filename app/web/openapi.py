@@ -147,8 +147,19 @@ class Api(SmorestApi):  # type: ignore[misc]
         if "idempotency-mismatch" in codes:
             parameters.append("IdempotencyKey")
         doc["parameters"] = parameters
-        doc["responses"] = {**responses, **_problem_responses(codes)}
+        for status, listed in _problems_by_status(codes).items():
+            responses[str(status)] = self._problem_response(status, listed)
+        doc["responses"] = responses
         return doc
+
+    def _problem_response(self, status: int, codes: list[str]) -> str:
+        """Return the name of the component that describes these problems of one status."""
+        name = ".".join(codes)
+        if name not in self.spec.components.responses:
+            described = "; ".join(f"`{code}`: {PROBLEMS[code].en.title}" for code in codes)
+            content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _example(status, codes[0])}
+            self.spec.components.response(name, {"description": f"{described}.", "content": {PROBLEM_TYPE: content}})
+        return name
 
     def document(self) -> dict[str, Any]:
         """Return the document, the same for the same code: keys and lists in a stable order."""
@@ -184,19 +195,11 @@ def _good(about: dict[str, Any]) -> dict[str, Any]:
     return response
 
 
-def _problem_responses(codes: set[str]) -> dict[str, Any]:
+def _problems_by_status(codes: set[str]) -> dict[int, list[str]]:
     by_status: defaultdict[int, list[str]] = defaultdict(list)
     for code in sorted(codes):
         by_status[PROBLEMS[code].status].append(code)
-    return {
-        str(status): {
-            "description": "; ".join(f"`{code}`: {PROBLEMS[code].en.title}" for code in listed) + ".",
-            "content": {
-                PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _example(status, listed[0])}
-            },
-        }
-        for status, listed in sorted(by_status.items())
-    }
+    return dict(sorted(by_status.items()))
 
 
 def _example(status: int, code: str) -> dict[str, Any]:

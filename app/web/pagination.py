@@ -48,7 +48,8 @@ def read_cursor(ring: Vault, cursor: str, scope: str) -> Key:
 
 def requested_key(query: Mapping[str, Any]) -> Key | None:
     """Return where the requested page begins, None for the first page."""
-    return read_cursor(vault(), query["cursor"], _scope(query)) if query["cursor"] else None
+    cursor = query.get("cursor")
+    return read_cursor(vault(), cursor, _scope(query)) if cursor else None
 
 
 def page_answer(rows: Sequence[Any], keys: Sequence[Key], query: Mapping[str, Any], **more: Any) -> Answer:

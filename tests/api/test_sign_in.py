@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
@@ -19,11 +18,6 @@ from tests.builders.access import a_borrower, fresh_client
 from tests.conftest import START
 
 DEVICE = "phone-1"
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return fresh_client(app)
 
 
 def ask_code(client: FlaskClient, phone: str, device: str = DEVICE) -> Any:

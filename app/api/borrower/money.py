@@ -1,0 +1,34 @@
+"""Amounts by component, as several answers show them."""
+
+from marshmallow import Schema
+
+from app.domain.money import Money
+from app.domain.splits import Split
+from app.web.fields import MoneyField
+
+
+class SplitSchema(Schema):
+    """An amount by component."""
+
+    principal = MoneyField(required=True)
+    interest = MoneyField(required=True)
+    fees = MoneyField(required=True)
+    penalties = MoneyField(required=True)
+    total = MoneyField(required=True)
+
+
+def split_money(split: Split, currency: str) -> dict[str, Money]:
+    """Return the components as money, for `SplitSchema`."""
+    amounts = {name: Money(minor, currency) for name, minor in zip(Split._fields, split, strict=True)}
+    return {**amounts, "total": Money(split.total, currency)}
+
+
+def example_split(principal: int, interest: int, currency: str = "CNY") -> dict[str, dict[str, object]]:
+    """Return a split as JSON, for examples."""
+    amounts = {"principal": principal, "interest": interest, "fees": 0, "penalties": 0, "total": principal + interest}
+    return {name: example_money(minor, currency) for name, minor in amounts.items()}
+
+
+def example_money(minor: int, currency: str = "CNY") -> dict[str, object]:
+    """Return an amount as JSON, for examples."""
+    return {"amount_minor": minor, "currency": currency}

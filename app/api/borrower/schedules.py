@@ -1,0 +1,79 @@
+"""The rows of a loan's current plan."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.api.borrower.loans import door
+from app.api.borrower.money import SplitSchema, example_split, split_money
+from app.domain.times import business_date
+from app.services import accounts
+from app.web.auth import borrower
+from app.web.doors import answers
+from app.web.fields import DateField, IdField
+from app.web.reads import reads
+from app.web.request_context import now
+
+
+class InstalmentSchema(Schema):
+    """One instalment."""
+
+    row_no = fields.Integer(required=True)
+    due_on = DateField(required=True)
+    state = fields.String(required=True, metadata={"enum": ["paid", "overdue", "due_today", "upcoming"]})
+    due = fields.Nested(SplitSchema, required=True, metadata={"description": "As agreed."})
+    open = fields.Nested(SplitSchema, required=True, metadata={"description": "Still unpaid."})
+    paid_on = DateField(required=True, allow_none=True, metadata={"description": "When the last of it was paid."})
+
+
+class ScheduleSchema(Schema):
+    """The plan that is now agreed."""
+
+    loan_id = IdField(required=True)
+    timezone = fields.String(required=True)
+    as_of = DateField(required=True)
+    plan_version = fields.Integer(required=True, metadata={"description": "Counts from 1; 0 while there is no plan."})
+    items = fields.List(fields.Nested(InstalmentSchema), required=True)
+
+
+_EXAMPLE = {
+    "loan_id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
+    "timezone": "Asia/Shanghai",
+    "as_of": "2026-11-23",
+    "plan_version": 1,
+    "items": [
+        {
+            "row_no": 6,
+            "due_on": "2026-11-20",
+            "state": "overdue",
+            "due": example_split(100000, 4500),
+            "open": example_split(100000, 4500),
+            "paid_on": None,
+        }
+    ],
+}
+
+
+@door.get("/loans/<id:loan_id>/schedule")
+@answers(200, ScheduleSchema, example=_EXAMPLE)
+def get_schedule(loan_id: str) -> dict[str, Any]:
+    """Show the instalments of a loan, by due date."""
+    at = now()
+    loan, rows = accounts.schedule(reads(), borrower().borrower_id, loan_id, now=at)
+    return {
+        "loan_id": loan_id,
+        "timezone": loan.zone,
+        "as_of": business_date(at, loan.zone),
+        "plan_version": loan.anchor_no or 0,
+        "items": [
+            {
+                "row_no": row.row_no,
+                "due_on": row.due_on,
+                "state": row.state,
+                "due": split_money(row.due, loan.currency),
+                "open": split_money(row.open, loan.currency),
+                "paid_on": row.paid_on,
+            }
+            for row in rows
+        ],
+    }

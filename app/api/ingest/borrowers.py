@@ -1,0 +1,89 @@
+"""The core system puts borrowers."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues
+from app.persistence.unit_of_work import unit_of_work
+from app.services.borrowers import put_borrower as put
+from app.web.answers import Answer
+from app.web.doors import Door, answers
+from app.web.fields import PHONE_PATTERN, IdField, PatternField, TextField
+from app.web.request_context import now
+
+door = Door("ingest", "The feed of a lender's core system.", prefix="/v1/ingest")
+
+ORIGIN = "ingest"
+
+
+def source_version_field() -> fields.Integer:
+    """Return the field by which a core orders its puts."""
+    return fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, 2**31 - 1),
+        metadata={"description": "The core's own counter; an older one than recorded is refused with 412."},
+    )
+
+
+class BorrowerValuesSchema(Schema):
+    """A borrower as the core knows them; a field left out is emptied."""
+
+    name = TextField(200, load_default=None, allow_none=True)
+    phone = PatternField(
+        PHONE_PATTERN, load_default=None, allow_none=True, metadata={"description": "E.164; also the sign-in phone."}
+    )
+    email = TextField(254, load_default=None, allow_none=True)
+    national_id = TextField(64, load_default=None, allow_none=True)
+    address_lines = fields.List(TextField(200), load_default=list, validate=validate.Length(max=10))
+    country = PatternField("[A-Z]{2}", load_default=None, allow_none=True, metadata={"description": "ISO 3166."})
+    locale = TextField(16, load_default=None, allow_none=True)
+    zone = TextField(64, load_default=None, allow_none=True, metadata={"description": "IANA zone of the profile."})
+    officer = TextField(120, load_default=None, allow_none=True)
+    consents = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(CONSENT_CHANNELS)),
+        values=fields.Boolean(truthy={True}, falsy={False}),
+        load_default=dict,
+    )
+    flags = fields.List(
+        fields.String(validate=validate.OneOf(BORROWER_FLAGS)), load_default=list, validate=validate.Length(max=10)
+    )
+    source_version = source_version_field()
+
+
+class PutSchema(Schema):
+    """What became of it; neither created nor changed: it was the same again."""
+
+    id = IdField(required=True)
+    created = fields.Boolean(required=True)
+    changed = fields.Boolean(required=True)
+    conflicts = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What was kept apart: phone-in-use (another borrower signs in with that phone)."},
+    )
+
+
+PUT_EXAMPLE = {"id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10", "created": True, "changed": True, "conflicts": []}
+
+
+@door.put("/borrowers/<number:borrower_no>")
+@door.takes(
+    BorrowerValuesSchema,
+    example={"name": "Li Wei", "phone": "+8613800138000", "country": "CN", "zone": "Asia/Shanghai", "source_version": 7},
+)
+@answers(200, PutSchema, example=PUT_EXAMPLE, also=(201,), problems=("conflict", "stale-version"))
+def put_borrower(body: dict[str, Any], borrower_no: str) -> Answer:
+    """Make a borrower, or bring them up to these values.
+
+    The same values again change nothing. Ordered by `source_version`, so no If-Match is needed.
+    """
+    source_version = body.pop("source_version")
+    values = BorrowerValues(
+        borrower_no, **{**body, "address_lines": tuple(body["address_lines"]), "flags": tuple(body["flags"])}
+    )
+    with unit_of_work() as work:
+        result = put(work, values, now=now(), origin=ORIGIN, source_version=source_version)
+    return Answer(result, 201 if result.created else 200)

@@ -1,0 +1,174 @@
+"""A borrower's loans as they see them. Every statement filters by the borrower: what is another's is not there."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, select, tuple_
+
+from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import (
+    AllocationRow,
+    InstalmentRow,
+    LedgerEntryRow,
+    LoanRow,
+    PositionSnapshotRow,
+)
+
+_POSITION_COLUMNS = (
+    LoanRow.id,
+    LoanRow.borrower_id,
+    LoanRow.currency,
+    LoanRow.zone,
+    LoanRow.principal_minor,
+    LoanRow.contract,
+    LoanRow.version,
+    PositionSnapshotRow.version.label("snapshot_version"),
+    PositionSnapshotRow.anchor_no,
+    PositionSnapshotRow.principal_balance_minor,
+    PositionSnapshotRow.unapplied_minor,
+    PositionSnapshotRow.open_rows,
+    PositionSnapshotRow.last_effective_on,
+)
+_ACCOUNT_COLUMNS = (
+    *_POSITION_COLUMNS,
+    LoanRow.loan_no,
+    LoanRow.product,
+    LoanRow.status,
+    LoanRow.disbursed_on,
+    LoanRow.maturity_on,
+    LoanRow.imported_at,
+    LenderRow.name.label("lender_name"),
+)
+_WITH_SNAPSHOT = and_(PositionSnapshotRow.loan_id == LoanRow.id, PositionSnapshotRow.borrower_id == LoanRow.borrower_id)
+
+_POSITION = (
+    select(*_POSITION_COLUMNS)
+    .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+    .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
+)
+
+
+def _accounts(borrower_id: str) -> Select[Any]:
+    return (
+        select(*_ACCOUNT_COLUMNS)
+        .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+        .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+        .where(LoanRow.borrower_id == borrower_id)
+    )
+
+
+def find_position_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
+    """Return what a balance is made of, in one statement; None when the loan is not this borrower's."""
+    return reads.execute(_POSITION, {"loan_id": loan_id, "borrower_id": borrower_id}).first()
+
+
+def find_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
+    """Return one loan with its lender and snapshot; None when it is not this borrower's."""
+    return reads.execute(_accounts(borrower_id).where(LoanRow.id == loan_id)).first()
+
+
+def page_accounts(reads: Connection, borrower_id: str, *, before: tuple[datetime, str] | None, limit: int) -> Sequence[Any]:
+    """Return up to `limit` loans, newest first by (imported_at, id), older than `before`."""
+    statement = _accounts(borrower_id).order_by(LoanRow.imported_at.desc(), LoanRow.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(tuple_(LoanRow.imported_at, LoanRow.id) < before)
+    return reads.execute(statement).all()
+
+
+def find_owing_accounts(reads: Connection, borrower_id: str) -> Sequence[Any]:
+    """Return the borrower's active loans, oldest first."""
+    return reads.execute(_accounts(borrower_id).where(LoanRow.status == "active").order_by(LoanRow.id)).all()
+
+
+def find_plan_rows(reads: Connection, borrower_id: str, loan_id: str, anchor_no: int) -> Sequence[Any]:
+    """Return the instalments of one plan version, by due date."""
+    return reads.execute(
+        select(
+            InstalmentRow.row_no,
+            InstalmentRow.due_on,
+            InstalmentRow.principal_minor,
+            InstalmentRow.interest_minor,
+            InstalmentRow.fees_minor,
+            InstalmentRow.penalties_minor,
+        )
+        .where(
+            InstalmentRow.loan_id == loan_id,
+            InstalmentRow.borrower_id == borrower_id,
+            InstalmentRow.anchor_no == anchor_no,
+        )
+        .order_by(InstalmentRow.due_on, InstalmentRow.row_no)
+    ).all()
+
+
+def find_last_paid_on(reads: Connection, borrower_id: str, loan_id: str) -> dict[int | None, date]:
+    """Return the value date of the last payment that now stands against each row."""
+    rows = reads.execute(
+        select(AllocationRow.row_no, func.max(AllocationRow.effective_on))
+        .where(
+            AllocationRow.loan_id == loan_id,
+            AllocationRow.borrower_id == borrower_id,
+            AllocationRow.replaced_at.is_(None),
+        )
+        .group_by(AllocationRow.row_no)
+    )
+    return {row_no: on for row_no, on in rows}
+
+
+def page_entries(
+    reads: Connection, borrower_id: str, loan_id: str, *, before: tuple[datetime, str] | None, limit: int
+) -> Sequence[Any]:
+    """Return up to `limit` ledger entries of a loan, newest first by (recorded_at, id), older than `before`."""
+    statement = (
+        select(
+            LedgerEntryRow.id,
+            LedgerEntryRow.kind,
+            LedgerEntryRow.amount_minor,
+            LedgerEntryRow.currency,
+            LedgerEntryRow.effective_on,
+            LedgerEntryRow.recorded_at,
+            LedgerEntryRow.reference,
+            LedgerEntryRow.reverses_id,
+            LedgerEntryRow.channel,
+        )
+        .where(LedgerEntryRow.loan_id == loan_id, LedgerEntryRow.borrower_id == borrower_id)
+        .order_by(LedgerEntryRow.recorded_at.desc(), LedgerEntryRow.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(tuple_(LedgerEntryRow.recorded_at, LedgerEntryRow.id) < before)
+    return reads.execute(statement).all()
+
+
+def find_standing_allocations(reads: Connection, borrower_id: str, loan_id: str, entry_ids: Sequence[str]) -> Sequence[Any]:
+    """Return how these entries are spread over the rows as now known."""
+    return reads.execute(
+        select(
+            AllocationRow.entry_id,
+            AllocationRow.row_no,
+            AllocationRow.principal_minor,
+            AllocationRow.interest_minor,
+            AllocationRow.fees_minor,
+            AllocationRow.penalties_minor,
+            AllocationRow.unapplied_minor,
+        )
+        .where(
+            AllocationRow.loan_id == loan_id,
+            AllocationRow.borrower_id == borrower_id,
+            AllocationRow.entry_id.in_(entry_ids),
+            AllocationRow.replaced_at.is_(None),
+        )
+        .order_by(AllocationRow.row_no, AllocationRow.id)
+    ).all()
+
+
+def find_reversed_ids(reads: Connection, borrower_id: str, loan_id: str, entry_ids: Sequence[str]) -> set[str]:
+    """Return which of these entries were reversed."""
+    found = reads.execute(
+        select(LedgerEntryRow.reverses_id).where(
+            LedgerEntryRow.loan_id == loan_id,
+            LedgerEntryRow.borrower_id == borrower_id,
+            LedgerEntryRow.reverses_id.in_(entry_ids),
+        )
+    ).scalars()
+    return {entry_id for entry_id in found if entry_id is not None}

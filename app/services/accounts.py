@@ -1,0 +1,204 @@
+"""What a borrower sees of their loans: positions, schedule, payments, and everything that is due."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFoundError
+from app.domain.money import Money
+from app.domain.positions import OpenRow, Position, Snapshot, position_at
+from app.domain.splits import NOTHING, Split
+from app.domain.times import business_date
+from app.persistence.queries import accounts as queries
+from app.services.positions import edges_of, position_of
+
+UPCOMING = timedelta(days=30)
+"""How far ahead `due` looks; the last day counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A loan with its position today, in the loan's zone."""
+
+    loan: Any
+    """The loan's columns, with its lender's name."""
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """One instalment of the current plan: what fell due, what is open, and when it was paid."""
+
+    row_no: int
+    due_on: date
+    due: Split
+    open: Split
+    state: str
+    """paid, overdue, due_today or upcoming; the date decides, not how much is open."""
+    paid_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One ledger entry with how it is spread, as now known."""
+
+    entry: Any
+    reversed: bool
+    allocations: Sequence[tuple[int | None, Split]]
+    unapplied_minor: int
+
+    @property
+    def split(self) -> Split:
+        """What it paid by component, over all rows."""
+        total = NOTHING
+        for _, part in self.allocations:
+            total = total.plus(part)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """An instalment that is overdue or falls due within 30 days."""
+
+    loan: Any
+    as_of: date
+    row_no: int
+    due_on: date
+    open: Split
+    days_past_due: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueTotal:
+    """Sums of one currency."""
+
+    overdue: Money
+    upcoming: Money
+
+
+def get_position_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
+    """Return what a balance is made of. Raises NotFoundError, also for another borrower's loan."""
+    row = queries.find_position_account(reads, borrower_id, loan_id)
+    if row is None:
+        raise NotFoundError("There is no such loan.")
+    return row
+
+
+def position_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Position:
+    """Return the position at the end of `as_of`: in memory from the snapshot where that answers, else from the ledger."""
+    last = row.last_effective_on
+    if known_at is None and row.open_rows is not None and (last is None or last <= as_of):
+        return position_at(_snapshot_through(row, as_of), as_of, edges_of(row))
+    with Session(bind=reads, join_transaction_mode="rollback_only") as session:
+        return position_of(session, row, as_of, known_at)
+
+
+def _snapshot_through(row: Any, as_of: date) -> Snapshot:
+    """Return the snapshot with its rows up to the first one due after `as_of`: the later ones change no figure."""
+    last = as_of.isoformat()
+    rows: list[OpenRow] = []
+    for number, due_on, *parts in row.open_rows:
+        rows.append(OpenRow(number, date.fromisoformat(due_on), Split(*parts)))
+        if due_on > last:
+            break
+    return Snapshot(
+        anchor_no=row.anchor_no,
+        principal_balance_minor=row.principal_balance_minor,
+        unapplied_minor=row.unapplied_minor,
+        open_rows=tuple(rows),
+        last_effective_on=row.last_effective_on,
+        last_recorded_at=None,
+    )
+
+
+def page_accounts(
+    reads: Connection, borrower_id: str, *, before: tuple[datetime, str] | None, limit: int, now: datetime
+) -> list[Account]:
+    """Return up to `limit` loans with their positions today, newest first."""
+    rows = queries.page_accounts(reads, borrower_id, before=before, limit=limit)
+    return [_account(reads, row, now) for row in rows]
+
+
+def get_account(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime) -> Account:
+    """Return one loan with its position today. Raises NotFoundError."""
+    row = queries.find_account(reads, borrower_id, loan_id)
+    if row is None:
+        raise NotFoundError("There is no such loan.")
+    return _account(reads, row, now)
+
+
+def _account(reads: Connection, row: Any, now: datetime) -> Account:
+    return Account(row, position_on(reads, row, business_date(now, row.zone)))
+
+
+def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime) -> tuple[Any, list[ScheduleRow]]:
+    """Return the loan's columns and the rows of its current plan. Raises NotFoundError."""
+    loan = get_position_account(reads, borrower_id, loan_id)
+    today = business_date(now, loan.zone)
+    still_open = {number: Split(*parts) for number, _, *parts in loan.open_rows or ()}
+    paid_on = queries.find_last_paid_on(reads, borrower_id, loan_id)
+    rows = queries.find_plan_rows(reads, borrower_id, loan_id, loan.anchor_no or 0)
+    return loan, [
+        ScheduleRow(
+            row.row_no,
+            row.due_on,
+            Split(*row[2:]),
+            still_open.get(row.row_no, NOTHING),
+            _state(row.due_on, row.row_no in still_open, today),
+            None if row.row_no in still_open else paid_on.get(row.row_no),
+        )
+        for row in rows
+    ]
+
+
+def _state(due_on: date, is_open: bool, today: date) -> str:
+    if not is_open:
+        return "paid"
+    if due_on < today:
+        return "overdue"
+    return "due_today" if due_on == today else "upcoming"
+
+
+def page_payments(
+    reads: Connection, borrower_id: str, loan_id: str, *, before: tuple[datetime, str] | None, limit: int
+) -> list[Payment]:
+    """Return up to `limit` entries, newest first, each with its split as posted. Raises NotFoundError."""
+    get_position_account(reads, borrower_id, loan_id)
+    entries = queries.page_entries(reads, borrower_id, loan_id, before=before, limit=limit)
+    ids = [entry.id for entry in entries]
+    undone = queries.find_reversed_ids(reads, borrower_id, loan_id, ids) if ids else set()
+    spread: defaultdict[str, list[tuple[int | None, Split]]] = defaultdict(list)
+    unapplied: defaultdict[str, int] = defaultdict(int)
+    for row in queries.find_standing_allocations(reads, borrower_id, loan_id, ids) if ids else ():
+        split = Split(row.principal_minor, row.interest_minor, row.fees_minor, row.penalties_minor)
+        if split.total or row.row_no is not None:
+            spread[row.entry_id].append((row.row_no, split))
+        unapplied[row.entry_id] += row.unapplied_minor
+    return [Payment(entry, entry.id in undone, spread[entry.id], unapplied[entry.id]) for entry in entries]
+
+
+def everything_due(reads: Connection, borrower_id: str, *, now: datetime) -> tuple[list[DueRow], dict[str, DueTotal]]:
+    """Return what is overdue and what falls due within 30 days, over all loans, oldest first, with sums per currency."""
+    rows: list[DueRow] = []
+    overdue: defaultdict[str, int] = defaultdict(int)
+    upcoming: defaultdict[str, int] = defaultdict(int)
+    for loan in queries.find_owing_accounts(reads, borrower_id):
+        today = business_date(now, loan.zone)
+        last = (today + UPCOMING).isoformat()
+        for number, due_text, *parts in loan.open_rows or ():
+            if due_text > last:
+                break
+            split, due_on = Split(*parts), date.fromisoformat(due_text)
+            rows.append(DueRow(loan, today, number, due_on, split, max((today - due_on).days, 0)))
+            (overdue if due_on < today else upcoming)[loan.currency] += split.total
+    rows.sort(key=lambda row: (row.due_on, row.loan.id, row.row_no))
+    totals = {
+        currency: DueTotal(Money(overdue[currency], currency), Money(upcoming[currency], currency))
+        for currency in sorted(overdue.keys() | upcoming.keys())
+    }
+    return rows, totals
