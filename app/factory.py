@@ -32,6 +32,10 @@ def create_app(settings: Settings) -> Flask:
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     open_doors(init_web(app, settings))
+    if settings.is_sandbox:
+        from app.sandbox.pages import open_sandbox
+
+        open_sandbox(app, settings)
     register_commands(app)
     return app
 
