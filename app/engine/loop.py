@@ -24,6 +24,7 @@ from app.engine.dispatch import Dispatcher
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, end_lease, take_lease
+from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.invariants import count_candidates_without_decision
 from app.services.reminders import SWEEP_BATCH, sweep
@@ -169,8 +170,9 @@ def run_eagerly(engine: Engine, *, parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set() and os.getppid() == parent:
-        if not engine.drain():
-            close_session()
+        with reading() as session:
+            moments = find_moments(session)
+        if moments.frozen_at is None or not moments.is_due(moments.frozen_at) or not engine.drain():
             stop.wait(EAGER_PAUSE_SECONDS)
     for channel in engine.dispatcher.channels.values():
         channel.close()

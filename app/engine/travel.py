@@ -7,19 +7,10 @@ due, everything due there is done, and only then does it move on. A replay and t
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from app import clock
-from app.persistence.queries.agenda import find_next_wake
 from app.persistence.queries.clocks import find_clock, freeze, run_from
-from app.persistence.queries.outbox import find_next_attempt
+from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
-
-
-def next_instant(session: Session) -> datetime | None:
-    """Return when the book next has something to do: a borrower to look at, or a message to hand over."""
-    moments = [at for at in (find_next_wake(session), find_next_attempt(session)) if at is not None]
-    return min(moments, default=None)
 
 
 def travel(until: datetime, drain: Callable[[], object]) -> None:
@@ -29,7 +20,7 @@ def travel(until: datetime, drain: Callable[[], object]) -> None:
         set_frozen(now)
         drain()
         with reading() as session:
-            following = next_instant(session)
+            following = find_moments(session).following
         if following is None or following > until:
             break
         now = max(now, following)

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from app import clock
 from app.domain.digest import decisions_digest
 from app.domain.errors import RefusedError
 from app.domain.times import rfc3339
-from app.engine.travel import next_instant, set_frozen
+from app.engine.travel import set_frozen
 from app.persistence.models.messages import MessageRow
-from app.persistence.queries.agenda import find_next_wake
 from app.persistence.queries.decisions import iterate_digest_records
 from app.persistence.queries.invariants import tally
+from app.persistence.queries.moments import find_moments
 from app.persistence.queries.outbox import release_leases
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.sandbox.credentials import write_service_account
@@ -134,8 +134,8 @@ def _conduct(ends_at: datetime, processes: EngineProcesses, say: Say) -> None:
     while True:
         _wait_until_drained(now, processes)
         with reading() as session:
-            moments = [at for at in (next_instant(session), find_next_event(until=ends_at)) if at is not None]
-        following = min(moments, default=None)
+            due_at = find_moments(session).following
+        following = min((at for at in (due_at, find_next_event(until=ends_at)) if at is not None), default=None)
         if following is None or following >= ends_at:
             break
         now = max(now, following)
@@ -149,19 +149,16 @@ def _conduct(ends_at: datetime, processes: EngineProcesses, say: Say) -> None:
 
 def _wait_until_drained(now: datetime, processes: EngineProcesses) -> None:
     """Wait until no borrower is due at `now` and no message waits or is on its way."""
-    on_the_way = exists().where(
-        MessageRow.state.in_(("sending", "stale")) | ((MessageRow.state == "queued") & (MessageRow.next_attempt_at <= now))
-    )
     looks = 0
     while True:
         with reading() as session:
-            wake_at = find_next_wake(session)
-            if (wake_at is None or wake_at > now) and not session.scalar(select(on_the_way)):
-                return
+            moments = find_moments(session)
+        if not moments.is_due(now) and not moments.is_sending:
+            return
         looks += 1
         if looks % 20 == 0:
             processes.mend()
-        time.sleep(0.002)
+        time.sleep(0.003)
 
 
 def _result(stand_in: client.StandInClient) -> ReplayResult:

@@ -66,10 +66,3 @@ def set_wakes(session: Session, wakes: Mapping[str, tuple[datetime | None, int]]
         session.connection().execute(
             _WAKE, [{"b_id": key, "b_wake": wake, "b_version": version} for key, (wake, version) in wakes.items()]
         )
-
-
-def find_next_wake(session: Session) -> datetime | None:
-    """Return the earliest wake time of the whole book, or None."""
-    return session.scalar(
-        select(AgendaRow.wake_at).where(AgendaRow.wake_at.is_not(None)).order_by(AgendaRow.wake_at).limit(1)
-    )

@@ -255,11 +255,6 @@ def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str
     return result.first() is not None
 
 
-def find_next_attempt(session: Session) -> datetime | None:
-    """Return when the outbox next has something to do, or None."""
-    return session.scalar(select(func.min(MessageRow.next_attempt_at)).where(MessageRow.state.in_(("queued", "sending"))))
-
-
 def release_leases(session: Session, owner: str | None = None) -> int:
     """Let claims of a worker that is known to be dead (None: all) be taken over at once. Returns how many."""
     condition = MessageRow.state == "sending"
