@@ -10,14 +10,14 @@ from app.persistence import schema
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
-from app.web.plumbing import init_web
+from app.web.plumbing import App, init_web
 from config import Settings
 
 
 def create_app(settings: Settings) -> Flask:
     """Return the app for these settings. In sandbox mode an empty database is migrated, so that every command just works."""
     logs.configure(settings.log_level)
-    app = Flask("app")
+    app = App("app")
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),

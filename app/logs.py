@@ -10,6 +10,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
+import orjson
 import structlog
 
 _SECRET_KEYS = re.compile(
@@ -64,6 +65,10 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+def _dump(event: MutableMapping[str, Any], **_kwargs: Any) -> str:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's loggers to one stream as JSON lines."""
     shared: list[Any] = [
@@ -75,7 +80,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     ]
     number = logging.getLevelNamesMapping().get(level, logging.INFO)
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[*shared, structlog.processors.JSONRenderer(_dump)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=stream is None,
@@ -86,7 +91,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                structlog.processors.JSONRenderer(_dump),
             ],
         )
     )

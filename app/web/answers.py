@@ -8,6 +8,7 @@ import orjson
 from flask import Response, request
 from flask.json.provider import JSONProvider
 from marshmallow import Schema
+from werkzeug.datastructures import Headers
 
 from app.web.etag import PRIVATE, VARY, body_etag, is_unchanged
 from app.web.languages import request_locale
@@ -64,17 +65,22 @@ def respond(value: Any, schema: Schema | None, status: int) -> Response:
     return response
 
 
+class ReadyResponse(Response):
+    """A response whose headers are complete: Werkzeug need not copy and complete them."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """Return the headers as they are."""
+        return self.headers
+
+
 def cacheable(body: bytes, etag: str) -> Response:
     """Return a 200 with its ETag, or a 304 when the caller already has it."""
-    unchanged = is_unchanged(etag)
-    return Response(
-        b"" if unchanged else body,
-        304 if unchanged else 200,
-        [
-            ("Content-Type", JSON_TYPE),
-            ("ETag", etag),
-            ("Cache-Control", PRIVATE),
-            ("Vary", VARY),
-            ("Content-Language", request_locale()),
-        ],
-    )
+    headers = [
+        ("ETag", etag),
+        ("Cache-Control", PRIVATE),
+        ("Vary", VARY),
+        ("Content-Language", request_locale()),
+    ]
+    if is_unchanged(etag):
+        return ReadyResponse(b"", 304, headers)
+    return ReadyResponse(body, 200, [*headers, ("Content-Type", JSON_TYPE), ("Content-Length", str(len(body)))])

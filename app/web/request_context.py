@@ -20,22 +20,23 @@ _timed: dict[str, object] = {}
 
 def begin() -> None:
     """Give the request its id. One from the caller is kept when it is well formed and holds nothing personal."""
-    g.started = clock.monotonic_seconds()
-    g.now = g.locale = g.principal = None  # an outer app context (a command, a test) would keep the last request's
+    context = g._get_current_object()
+    context.started = clock.monotonic_seconds()
+    # An outer app context (a command, a test) would keep what the last request left.
+    context.now = context.locale = context.principal = None
     environ = request.environ
     given = environ.get("HTTP_X_REQUEST_ID")
     if given and _REQUEST_ID.fullmatch(given) and logs.redact_text(given) == given:
-        g.request_id = given
+        context.request_id = given
     else:
-        g.request_id = new_id()
+        context.request_id = new_id()
     clear_contextvars()
     trace = environ.get("HTTP_TRACEPARENT")
     match = _TRACEPARENT.fullmatch(trace) if trace else None
     if match:
-        g.trace_id = match.group(1)
-        bind_contextvars(request_id=g.request_id, trace_id=match.group(1))
+        bind_contextvars(request_id=context.request_id, trace_id=match.group(1))
     else:
-        bind_contextvars(request_id=g.request_id)
+        bind_contextvars(request_id=context.request_id)
 
 
 def now() -> datetime:
@@ -48,15 +49,16 @@ def now() -> datetime:
 
 def finish(response: Response) -> None:
     """Echo the id, write the access-log line, count. Routes are named by their template, never by the raw path."""
-    request_id = g.get("request_id")
+    context, asked = g._get_current_object(), request._get_current_object()  # type: ignore[attr-defined]
+    request_id = context.get("request_id")
     if request_id is None:
         return
-    rule = request.url_rule
+    rule = asked.url_rule
     route = rule.rule if rule is not None else "(no route)"
     status = response.status_code
-    seconds = clock.monotonic_seconds() - g.started
+    seconds = clock.monotonic_seconds() - context.started
     response.headers["X-Request-Id"] = request_id
-    _log.info("request", method=request.method, route=route, status=status, duration_us=int(seconds * 1_000_000))
+    _log.info("request", method=asked.method, route=route, status=status, duration_us=int(seconds * 1_000_000))
     count(route, status, seconds)
 
 

@@ -14,6 +14,7 @@ from app.persistence.models.loans import (
     LoanRow,
     PositionSnapshotRow,
 )
+from app.persistence.prepared import PreparedSelect
 
 _POSITION_COLUMNS = (
     LoanRow.id,
@@ -42,7 +43,7 @@ _ACCOUNT_COLUMNS = (
 )
 _WITH_SNAPSHOT = and_(PositionSnapshotRow.loan_id == LoanRow.id, PositionSnapshotRow.borrower_id == LoanRow.borrower_id)
 
-_POSITION = (
+_POSITION = PreparedSelect.of(
     select(*_POSITION_COLUMNS)
     .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
     .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
@@ -60,7 +61,7 @@ def _accounts(borrower_id: str) -> Select[Any]:
 
 def find_position_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
     """Return what a balance is made of, in one statement; None when the loan is not this borrower's."""
-    return reads.execute(_POSITION, {"loan_id": loan_id, "borrower_id": borrower_id}).first()
+    return _POSITION.first(reads, {"loan_id": loan_id, "borrower_id": borrower_id})
 
 
 def find_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.persistence.models.access import AccessTokenRow, RefreshTokenRow, SessionRow
 from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.prepared import PreparedSelect
 
-_ACCESS = (
+_ACCESS = PreparedSelect.of(
     select(
         AccessTokenRow.expires_at.label("token_expires_at"),
         SessionRow.id.label("session_id"),
@@ -28,7 +29,7 @@ _ACCESS = (
 
 def find_access(reads: Connection, token_hash: str) -> Any:
     """Return the token's expiry and its session in one statement."""
-    return reads.execute(_ACCESS, {"hash": token_hash}).first()
+    return _ACCESS.first(reads, {"hash": token_hash})
 
 
 def add_session(session: Session, row: SessionRow) -> None:
