@@ -104,6 +104,17 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     clock.use(clock.system_now)
 
 
+@pytest.fixture
+def sqlite_book(sqlite_app: Flask) -> Iterator[Flask]:
+    """The app on SQLite alone, empty, with the clock at `START`: for rules in which the database plays no part."""
+    with sqlite_app.app_context():
+        clock.use(lambda: START)
+        yield sqlite_app
+        db.session.remove()
+        _empty_all_tables()
+    clock.use(clock.system_now)
+
+
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 

@@ -220,7 +220,7 @@ class Booking:
             if draft.effective_on is not None and draft.amount_minor is not None:
                 yield _payment(draft, draft.reference, loan_no, currency, draft.known_at)
             return
-        row_no = self.records.row_of_plan(context).row_no
+        row_no = self.records.row_no(context)
         base = f"{loan_no}/{row_no}/{draft.name}"
         standing = own.get(base)
         wanted = _wanted(draft)

@@ -23,7 +23,7 @@ from app.services.imports.maps import Column, ImportMap
 from app.services.imports.reading import SourceFile
 from app.services.imports.reports import MASK, ImportReport
 from app.services.imports.staging import Stage
-from app.services.imports.values import Context, Draft, Records, Row
+from app.services.imports.values import Context, Draft, Records, Row, Value
 from app.services.loans import check_loan
 
 _CHUNK = 2000
@@ -63,6 +63,7 @@ class Checker:
         self._about_loans = bool(self.records.loan or self.records.plan_row or self.records.entries)
         self._group = self.map.columns[self.map.group_column]
         self._order = self.map.columns[self.map.key[-1]]
+        self._plan_checks = self._checks_of_plan_rows()
         self._default_currency = self.map.currency or (self.lender.currency if self.lender else None)
         self._today = business_date(self.now, self.lender.zone if self.lender else "UTC")
 
@@ -179,16 +180,27 @@ class Checker:
             raise CellError(self._blamed(error.detail), self._shown(row, error.detail), error.detail) from None
 
     def _check_plan_row(self, context: Context) -> None:
-        given = self.map.records["plan_row"]
-        for name in ("row_no", "due_on", "principal", "interest", "fees", "penalties"):
-            if name not in given:
-                continue
-            value = self.records.plan_row[name](context)
-            column = self.map.columns.get(given[name]) if isinstance(given[name], str) else None
-            if value is None and name in ("row_no", "due_on", "principal"):
-                raise CellError(column, None, f"{name} is empty")
-            if isinstance(value, int) and value < 0:
-                raise CellError(column, str(value), f"{name} is negative")
+        for name, value, column, is_required in self._plan_checks:
+            found = value(context)
+            if found is None:
+                if is_required:
+                    raise CellError(column, None, f"{name} is empty")
+            elif found < 0:
+                raise CellError(column, _as_text(column, found, context.row[-1]), f"{name} is negative")
+
+    def _checks_of_plan_rows(self) -> list[tuple[str, Value, Column | None, bool]]:
+        """Return (field, its value, the column it is, whether it must be there) of a plan row."""
+        given = self.map.records.get("plan_row", {})
+        return [
+            (
+                name,
+                value,
+                self.map.columns.get(given[name]) if isinstance(given[name], str) else None,
+                name in ("row_no", "due_on", "principal"),
+            )
+            for name, value in self.records.plan_row.items()
+            if name != "known_at"
+        ]
 
     def _check_entry(self, draft: Draft) -> None:
         if draft.effective_on is None:

@@ -45,6 +45,7 @@ class Stage:
             "CREATE TABLE refused (grp TEXT NOT NULL, ord);"
         )
         self._paired = paired
+        self._refused = False
         self._waiting: list[tuple[int, str, object, bytes]] = []
 
     def close(self) -> None:
@@ -59,6 +60,7 @@ class Stage:
 
     def refuse(self, group: str, order: object) -> None:
         """Remember that the file named this row, though it could not be read."""
+        self._refused = True
         self._db.execute("INSERT INTO refused VALUES (?, ?)", (group, order))
 
     def settle(self) -> Iterator[Repeated]:
@@ -95,6 +97,8 @@ class Stage:
 
     def refused_orders(self, group: str) -> list[object]:
         """Return the order of the group's rows that could not be read."""
+        if not self._refused:
+            return []
         found = self._db.execute("SELECT ord FROM refused WHERE grp = ? AND ord IS NOT NULL", (group,))
         return [row[0] for row in found]
 

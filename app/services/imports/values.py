@@ -4,10 +4,11 @@ The vocabulary is closed: a column, a constant, sum, minus, either (the first th
 previous row's value of a column within the loan. A map can say what a file means; it cannot compute anything else.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from app.domain.book import BorrowerValues, LenderValues, LoanValues, PlanValues
@@ -68,6 +69,8 @@ class _Entry:
     when: Condition | None
     stated: Value | None
     """Of an amount that is either stated or follows from the row: the stated one."""
+    absent: Draft
+    """What it asks for when it does not apply."""
 
 
 class Records:
@@ -87,6 +90,9 @@ class Records:
             "plan_row",
             {"row_no": _WHOLE, "due_on": _DATE, "known_at": _KNOWN, **dict.fromkeys(_COMPONENTS, _AMOUNT)},
         )
+        self.row_no = self.plan_row.get("row_no", _nothing)
+        self._due_on = self.plan_row.get("due_on", _nothing)
+        self._components = tuple(self.plan_row.get(name) for name in _COMPONENTS)
         self._as_of = given.columns[given.as_of] if given.as_of else None
         self.facts = tuple(given.columns[name] for name in given.records.get("tape", {}).get("facts", ()))
         self.entries = tuple(
@@ -142,28 +148,34 @@ class Records:
 
     def row_of_plan(self, context: Context) -> PlanRow:
         """Return the instalment of a row."""
-        due = Split(*(value(context) or 0 if (value := self.plan_row.get(name)) else 0 for name in _COMPONENTS))
-        return PlanRow(self.plan_row["row_no"](context), date.fromordinal(self.plan_row["due_on"](context)), due)
+        due = Split(*[value(context) or 0 if value else 0 for value in self._components])
+        return PlanRow(self.row_no(context), _ordinal_day(self._due_on(context)), due)
 
     def contradiction(self, context: Context) -> str | None:
         """Return what in the row contradicts itself about having been paid, or None."""
         for entry in self.entries:
+            if entry.when is None and entry.stated is None:
+                continue
             dated = entry.fields["effective_on"](context) is not None
-            if entry.when is not None and entry.when(context) and not dated:
-                return "the status says paid, but there is no date"
-            if entry.when is not None and not entry.when(context) and dated:
-                return "there is a date of payment, but the status says not paid"
-            if entry.stated is not None and entry.stated(context) and not dated:
+            if entry.when is not None and entry.when(context) != dated:
+                return (
+                    "there is a date of payment, but the status says not paid"
+                    if dated
+                    else "the status says paid, but there is no date"
+                )
+            if entry.stated is not None and not dated and entry.stated(context):
                 return "there is an amount paid, but no date"
         return None
 
     def drafts(self, context: Context) -> Iterator[Draft]:
-        """Yield the entries a row asks for; ones that do not apply come with no amount or no date."""
+        """Yield the entries a row asks for; a named one that does not apply comes without amount and date."""
         for entry in self.entries:
+            effective_on = _day(entry.fields["effective_on"](context)) if entry.when is None or entry.when(context) else None
+            if effective_on is None and entry.name is not None:
+                yield entry.absent
+                continue
             found = {name: value(context) for name, value in entry.fields.items()}
-            applies = entry.when is None or entry.when(context)
-            effective_on = _day(found["effective_on"]) if applies else None
-            split = Split(*(value(context) or 0 for value in entry.split)) if entry.split else None
+            split = Split(*[value(context) or 0 for value in entry.split]) if entry.split else None
             if split is not None and not split.total:
                 split = None
             known_at: datetime | None = found.get("known_at")
@@ -224,7 +236,9 @@ class Records:
         stated = None
         if isinstance(amount, dict) and "either" in amount:
             stated = self._value(f"{pointer}/amount/either/0", amount["either"][0], _AMOUNT)
-        return _Entry(given.get("name"), fields, split, when, stated)
+        name = given.get("name")
+        absent = Draft(name, None, EntryKind.REPAYMENT, None, None, None, None, None, None, None, None, None)
+        return _Entry(name, fields, split, when, stated, absent)
 
     def _condition(self, given: Mapping[str, Any]) -> Condition:
         index = self._map.columns[given["column"]].index
@@ -264,15 +278,27 @@ class Records:
             return column.type, lambda context: otherwise(context) if context.previous is None else context.previous[index]
         operator = next(iter(expression))
         parts = [self._value(f"{pointer}/{operator}/{i}", each, _AMOUNT) for i, each in enumerate(expression[operator])]
+        if operator == "sum" and len(parts) > 1 and all(isinstance(each, str) for each in expression["sum"]):
+            return "amount", _summed_columns([self._map.columns[each].index for each in expression["sum"]])
         return "amount", {"sum": _summed, "minus": _reduced, "either": _either}[operator](parts)
 
 
-def _summed(parts: Sequence[Value]) -> Value:
-    def value(context: Context) -> int | None:
-        found = [part(context) for part in parts]
-        return None if all(amount is None for amount in found) else sum(amount or 0 for amount in found)
+def _nothing(_context: Context) -> Any:
+    return None
 
-    return value
+
+def _total(found: Iterable[int | None]) -> int | None:
+    given = [amount for amount in found if amount is not None]
+    return sum(given) if given else None
+
+
+def _summed(parts: Sequence[Value]) -> Value:
+    return lambda context: _total(part(context) for part in parts)
+
+
+def _summed_columns(indexes: Sequence[int]) -> Value:
+    pick = itemgetter(*indexes)
+    return lambda context: _total(pick(context.row))
 
 
 def _either(parts: Sequence[Value]) -> Value:
