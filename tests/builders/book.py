@@ -46,13 +46,14 @@ def build_loan(
     lender_id: str | None = None,
     amount_minor: int = 10_000,
     recorded_at: datetime | None = None,
+    loan_no: str | None = None,
     **borrower: Any,
 ) -> Built:
     """A loan whose rows are all principal; `recorded_at`: since when it is known (default: now)."""
     number = next(_numbers)
     lender_id = lender_id or build_lender(now=now)
     borrower_no = borrower_no or f"B{number}"
-    loan_no = f"L{number}"
+    loan_no = loan_no or f"L{number}"
     rows = tuple(PlanRow(n, on, Split(principal=amount_minor)) for n, on in enumerate(due, start=1))
     with unit_of_work() as work:
         borrower_id = put_borrower(work, BorrowerValues(borrower_no, **borrower), now=now, origin="test").id
@@ -92,7 +93,7 @@ def give_phone(built: Built, *, now: datetime, token: str | None = None, zone: s
                 last_seen_at=now - timedelta(seconds=1),
                 created_at=now,
                 version=1,
-            )  # fmt: skip
+            )
         )
         work.session.flush()
         work.session.add(
@@ -106,6 +107,6 @@ def give_phone(built: Built, *, now: datetime, token: str | None = None, zone: s
                 address_digest=ring.search_hash("endpoint", token).digest,
                 state="active",
                 changed_at=now,
-            )  # fmt: skip
+            )
         )
     return token
