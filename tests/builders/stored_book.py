@@ -10,7 +10,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.lenders import get_lender, put_lender
 from app.services.loans import put_loan, put_plan
 from app.services.positions import position_of
-from tests.builders.book import lender_values, loan_values, plan_values
+from tests.builders.book_values import lender_values, loan_values, plan_values
 from tests.conftest import START
 
 

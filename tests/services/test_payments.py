@@ -17,7 +17,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.loans import put_loan, put_plan
 from app.services.payments import record_payment
 from app.services.positions import find_differences, position_of
-from tests.builders.book import loan_values, payment_values, plan_rows, plan_values
+from tests.builders.book_values import loan_values, payment_values, plan_rows, plan_values
 from tests.builders.stored_book import position, stored_lender, stored_loan
 from tests.conftest import START
 

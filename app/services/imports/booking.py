@@ -229,9 +229,14 @@ class Booking:
             return
         if standing is not None and standing.content is not None:
             yield PaymentValues(
-                f"{standing.reference}/taken-back", loan_no, standing.content[1], currency, standing.content[2],
-                EntryKind.REVERSAL, None, reverses_reference=standing.reference,
-            )  # fmt: skip
+                reference=f"{standing.reference}/taken-back",
+                loan_no=loan_no,
+                amount_minor=standing.content[1],
+                currency=currency,
+                effective_on=standing.content[2],
+                kind=EntryKind.REVERSAL,
+                reverses_reference=standing.reference,
+            )
         if wanted is not None:
             first = standing is None
             reference = base if standing is None else f"{base}/{standing.times + 1}"

@@ -1,0 +1,177 @@
+"""Spreading entries over rows: nothing is lost, the order of arrival does not matter, what was reversed never was."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.allocation import allocate, allocation_history
+from app.domain.errors import ValidationError
+from app.domain.ledger import EntryKind, LedgerEntry, check_entry
+from app.domain.plans import PlanRow, PlanVersion, version_for
+from app.domain.positions import position_at, replay
+from app.domain.splits import NOTHING, Split
+
+DAY = date(2026, 1, 1)
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+components = st.integers(0, 300)
+rows_of_plans = st.lists(st.builds(Split, components, components, components, components), min_size=1, max_size=5).map(
+    lambda dues: tuple(PlanRow(n + 1, DAY + timedelta(days=30 * n), due) for n, due in enumerate(dues))
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
+    """Repayments, some with a named row or a split, prepayments, adjustments and reversals of some of them."""
+    entries: list[LedgerEntry] = []
+    for n in range(draw(st.integers(0, 7))):
+        kind = draw(st.sampled_from([EntryKind.REPAYMENT] * 4 + [EntryKind.WAIVER, EntryKind.PREPAYMENT]))
+        split = draw(st.none() | st.builds(Split, components, components, components, components))
+        amount = split.total if split else draw(st.integers(0, 900))
+        entries.append(
+            LedgerEntry(
+                f"e{n}",
+                kind,
+                amount,
+                DAY + timedelta(days=draw(st.integers(0, 150))),
+                AT + timedelta(days=draw(st.integers(0, 200))),
+                draw(st.none() | st.integers(1, 6)),
+                split if kind is not EntryKind.PREPAYMENT else None,
+            )
+        )
+    for entry in list(entries):
+        if draw(st.integers(0, 3)) == 0:
+            later = entry.recorded_at + timedelta(days=draw(st.integers(0, 30)))
+            entries.append(
+                LedgerEntry(f"r{entry.entry_id}", EntryKind.REVERSAL, entry.amount_minor, entry.effective_on, later,
+                            reverses=entry.entry_id)
+            )  # fmt: skip
+    return entries
+
+
+@given(rows_of_plans, ledgers())
+def test_what_was_paid_is_spread_to_the_last_unit(rows: tuple[PlanRow, ...], entries: list[LedgerEntry]) -> None:
+    plan = allocate(rows, entries)
+
+    undone = {entry.reverses for entry in entries}
+    money = {e.entry_id: e.amount_minor for e in entries if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone}
+    spread = dict.fromkeys(money, 0)
+    for allocation in plan.allocations:
+        spread[allocation.entry_id] += allocation.split.total + allocation.unapplied_minor
+    assert spread == money
+    assert all(min(plan.open_split(row)) >= 0 for row in rows)
+    assert len({(a.entry_id, a.row_no, bool(a.unapplied_minor)) for a in plan.allocations}) == len(plan.allocations)
+
+
+@given(rows_of_plans, ledgers(), st.randoms(use_true_random=False))
+def test_entries_give_the_same_whatever_order_they_come_in(
+    rows: tuple[PlanRow, ...], entries: list[LedgerEntry], random: object
+) -> None:
+    shuffled = list(entries)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert allocate(rows, shuffled) == allocate(rows, entries)
+
+
+@given(rows_of_plans, ledgers())
+def test_a_reversal_undoes_as_if_nothing_had_been(rows: tuple[PlanRow, ...], entries: list[LedgerEntry]) -> None:
+    undone = {entry.reverses for entry in entries if entry.reverses}
+    without = [entry for entry in entries if entry.kind is not EntryKind.REVERSAL and entry.entry_id not in undone]
+
+    assert allocate(rows, entries) == allocate(rows, without)
+
+
+@given(rows_of_plans, ledgers())
+def test_the_history_ends_in_what_stands_and_shows_what_stood(rows: tuple[PlanRow, ...], entries: list[LedgerEntry]) -> None:
+    version = PlanVersion(1, rows, AT)
+
+    history = allocation_history([version], entries)
+
+    standing = sorted((r.allocation for r in history if r.replaced_at is None), key=repr)
+    assert standing == sorted(allocate(rows, entries).allocations, key=repr)
+    for known_at in {entry.recorded_at for entry in entries}:
+        then = sorted(
+            (
+                r.allocation
+                for r in history
+                if r.recorded_at <= known_at and (r.replaced_at is None or r.replaced_at > known_at)
+            ),
+            key=repr,
+        )
+        known = [entry for entry in entries if entry.recorded_at <= known_at]
+        assert then == sorted(allocate(rows, known).allocations, key=repr)
+
+
+@given(rows_of_plans, ledgers(), st.integers(0, 400))
+def test_the_snapshot_answers_for_every_later_day_as_a_replay_does(
+    rows: tuple[PlanRow, ...], entries: list[LedgerEntry], days: int
+) -> None:
+    versions = [PlanVersion(1, rows, AT)]
+    snapshot = replay(10_000, versions, entries)
+    as_of = max(snapshot.last_effective_on or DAY, DAY) + timedelta(days=days)
+
+    assert position_at(snapshot, as_of) == position_at(replay(10_000, versions, entries, as_of), as_of)
+
+
+@given(rows_of_plans, ledgers(), st.integers(0, 400))
+def test_a_position_adds_up(rows: tuple[PlanRow, ...], entries: list[LedgerEntry], days: int) -> None:
+    as_of = DAY + timedelta(days=days)
+
+    position = position_at(replay(None, [PlanVersion(1, rows, AT)], entries, as_of), as_of)
+
+    due = position.due_to_date
+    assert position.outstanding_minor == position.principal_outstanding_minor + due.interest + due.fees + due.penalties
+    assert 0 <= position.overdue_minor <= due.total
+    assert (position.days_past_due > 0) == (position.overdue_minor > 0)
+    assert position.next_due_on is None or position.next_due_on >= as_of
+
+
+def test_within_a_row_penalties_come_first_and_principal_last() -> None:
+    rows = (PlanRow(1, DAY, Split(100, 20, 10, 5)),)
+
+    plan = allocate(rows, [LedgerEntry("e", EntryKind.REPAYMENT, 30, DAY, AT)])
+
+    assert plan.paid[1] == Split(0, 15, 10, 5)
+
+
+def test_what_spills_over_a_named_row_and_comes_back_is_one_allocation() -> None:
+    rows = (PlanRow(1, DAY, Split(principal=80, interest=20)),)
+    entry = LedgerEntry("e", EntryKind.REPAYMENT, 100, DAY, AT, row_no=1, split=Split(principal=100))
+
+    plan = allocate(rows, [entry])
+
+    assert [(a.row_no, a.split) for a in plan.allocations] == [(1, Split(80, 20))]
+
+
+def test_a_row_of_nothing_is_paid_when_the_source_says_so() -> None:
+    rows = (PlanRow(1, DAY, NOTHING),)
+
+    plan = allocate(rows, [LedgerEntry("e", EntryKind.REPAYMENT, 0, DAY, AT, row_no=1)])
+
+    assert plan.paid_on == {1: DAY}
+
+
+def test_a_plan_that_begins_later_answers_only_from_its_day() -> None:
+    first = PlanVersion(1, (PlanRow(1, DAY, Split(100)),), AT)
+    begins = DAY + timedelta(days=50)
+    second = PlanVersion(2, (PlanRow(1, DAY + timedelta(days=90), Split(100)),), AT, begins)
+
+    assert version_for([first, second], begins - timedelta(days=1), None) is first
+    assert version_for([first, second], begins, None) is second
+    assert replay(100, [first, second], []).last_effective_on == begins
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (LedgerEntry("e", EntryKind.REPAYMENT, 1, DAY + timedelta(days=1), AT), "future"),
+        (LedgerEntry("e", EntryKind.REPAYMENT, -1, DAY, AT), "negative"),
+        (LedgerEntry("e", EntryKind.REVERSAL, 1, DAY, AT), "must name"),
+        (LedgerEntry("e", EntryKind.REPAYMENT, 2, DAY, AT, split=Split(1)), "add up"),
+    ],
+)
+def test_an_entry_that_cannot_be_true_is_refused(entry: LedgerEntry, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        check_entry(entry, today=DAY)

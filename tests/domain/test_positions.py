@@ -1,0 +1,85 @@
+"""What is owed at the end of a day, and in which bucket."""
+
+from datetime import UTC, date, datetime, time
+
+import pytest
+
+from app.domain.delinquency import bucket
+from app.domain.errors import ValidationError
+from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.plans import PlanRow, PlanVersion
+from app.domain.positions import Position, position_at, replay
+from app.domain.splits import Split
+from app.domain.times import business_date, end_of_day, local_instant, parse_instant
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ROWS = tuple(PlanRow(n, date(2026, n, 10), Split(100, 5)) for n in (1, 2, 3))
+
+
+def _at(as_of: date, *paid: tuple[int, date], known_at: datetime | None = None) -> Position:
+    entries = [
+        LedgerEntry(f"e{n}", EntryKind.REPAYMENT, amount, on, datetime.combine(on, time(12), tzinfo=UTC))
+        for n, (amount, on) in enumerate(paid)
+    ]
+    return position_at(replay(300, [PlanVersion(1, ROWS, AT)], entries, as_of, known_at), as_of)
+
+
+def test_due_today_is_due_but_not_overdue() -> None:
+    position = _at(date(2026, 1, 10))
+
+    assert (position.days_past_due, position.overdue_minor, position.overdue_principal_minor) == (0, 0, 100)
+    assert (position.outstanding_minor, position.next_due_on, position.next_due_minor) == (305, date(2026, 1, 10), 105)
+
+
+def test_days_past_due_count_from_the_oldest_unpaid_row() -> None:
+    position = _at(date(2026, 3, 1), (105, date(2026, 1, 20)))
+
+    assert (position.days_past_due, position.bucket, position.overdue_minor) == (19, "1-29", 105)
+    assert position.next_due_on == date(2026, 3, 10)
+
+
+def test_a_part_paid_row_owes_what_is_left() -> None:
+    position = _at(date(2026, 1, 10), (50, date(2026, 1, 5)))
+
+    assert position.next_due_minor == 55
+    assert position.principal_outstanding_minor == 255
+
+
+def test_a_day_can_be_asked_as_it_was_known_then() -> None:
+    paid = (105, date(2026, 1, 20))
+
+    assert _at(date(2026, 1, 25), paid).overdue_minor == 0
+    assert _at(date(2026, 1, 25), paid, known_at=datetime(2026, 1, 20, 11, tzinfo=UTC)).overdue_minor == 105
+    assert _at(date(2026, 1, 19), paid).overdue_minor == 105
+
+
+def test_when_all_is_paid_nothing_is_next() -> None:
+    position = _at(date(2026, 4, 1), (400, date(2026, 1, 5)))
+
+    assert (position.outstanding_minor, position.next_due_on, position.unapplied_minor) == (0, None, 85)
+
+
+@pytest.mark.parametrize(
+    ("days", "name"), [(0, "current"), (1, "1-29"), (29, "1-29"), (30, "30-59"), (89, "60-89"), (90, "90+"), (999, "90+")]
+)
+def test_buckets_begin_at_their_edges(days: int, name: str) -> None:
+    assert bucket(days) == name
+
+
+def test_a_business_date_is_the_date_on_the_wall_there() -> None:
+    at = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+
+    assert business_date(at, "Asia/Shanghai") == date(2026, 3, 2)
+    assert business_date(at, "America/New_York") == date(2026, 3, 1)
+
+
+def test_wall_times_in_gaps_and_folds_have_one_meaning() -> None:
+    assert local_instant(date(2026, 3, 8), time(2, 30), "America/New_York") == datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
+    assert local_instant(date(2026, 11, 1), time(1, 30), "America/New_York") == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    assert end_of_day(date(2026, 3, 8), "America/New_York") == datetime(2026, 3, 9, 3, 59, 59, 999999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01", "2026-01-01T10:00:00", "soon"])
+def test_an_instant_needs_an_offset(text: str) -> None:
+    with pytest.raises(ValidationError):
+        parse_instant(text)

@@ -1,0 +1,278 @@
+"""What a file may do to the book, and for what it is refused whole with nothing written."""
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.domain.errors import RefusedError
+from app.persistence.db import Base, session
+from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import ImportRunRow, LedgerEntryRow, LoanRow, LoanTapeRow, PlanVersionRow
+from app.services.book import differences, positions_on, rows_of
+from app.services.imports.reports import MASK, ImportReport
+from app.services.imports.runs import Controls, import_file
+from tests.builders.stored_book import stored_lender
+from tests.conftest import START
+
+TAPE_HEADER = "as_of,loan_no,borrower_no,currency,status,principal,disbursed_on,principal_balance"
+PLAN_HEADER = "loan_no,row_no,due_on,principal,interest,paid_on"
+PAYMENT_HEADER = "payment_ref,loan_no,value_on,amount,kind,reverses_ref"
+BORROWER_HEADER = "borrower_no,name,phone,email,zone,consents,flags"
+
+TakeIn = Callable[..., ImportReport]
+
+
+@pytest.fixture
+def take_in(tmp_path: Path) -> TakeIn:
+    """A function that writes lines to a file and imports it."""
+
+    def run(map_name: str, *lines: str, encoding: str = "utf-8", now: datetime = START, **options: object) -> ImportReport:
+        path = tmp_path / f"{map_name}.csv"
+        path.write_bytes("\n".join([*lines, ""]).encode(encoding))
+        return import_file(path, map_name, now=now, **options)  # type: ignore[arg-type]
+
+    return run
+
+
+def _tape(loan_no: str = "L1", *, as_of: str = "2026-03-01", currency: str = "USD", balance: str = "200.00") -> str:
+    return f"{as_of},{loan_no},B-{loan_no},{currency},active,200.00,2026-01-05,{balance}"
+
+
+def _plan(loan_no: str = "L1", *, paid_on: str = "", second: str = "100.00") -> list[str]:
+    return [f"{loan_no},1,2026-02-05,100.00,2.00,{paid_on}", f"{loan_no},2,2026-03-05,{second},1.00,"]
+
+
+def _book(take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape())
+    take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04"))
+
+
+def _everything() -> dict[str, int]:
+    session().rollback()
+    return {
+        table.name: session().scalar(select(func.count()).select_from(table)) or 0 for table in Base.metadata.sorted_tables
+    }
+
+
+def test_standard_files_make_a_book(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+
+    (shown,) = positions_on(session(), date(2026, 3, 6))
+    assert (shown.position.principal_outstanding_minor, shown.position.overdue_minor) == (10000, 10100)
+    assert [(row.row_no, row.paid_on) for row in rows_of(session())] == [(1, date(2026, 2, 4)), (2, None)]
+    assert session().scalar(select(BorrowerRow.borrower_no)) == "B-L1"
+    assert list(differences(session())) == []
+
+
+def test_the_same_files_again_change_nothing(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+    before = _everything()
+
+    take_in("loans", TAPE_HEADER, _tape())
+    take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04"))
+
+    assert _everything() == before | {"import_runs": before["import_runs"] + 2}
+
+
+def test_a_changed_row_is_a_new_version_and_what_was_known_stays(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+    later = datetime(2026, 3, 10, tzinfo=UTC)
+
+    take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04", second="90.00"), now=later)
+
+    anchors = session().execute(select(PlanVersionRow.anchor_no, PlanVersionRow.recorded_at).order_by("anchor_no")).all()
+    assert [anchor for anchor, _ in anchors] == [1, 2]
+    assert anchors[1][1] == later
+    (then,) = positions_on(session(), date(2026, 3, 6), known_at=START)
+    (now,) = positions_on(session(), date(2026, 3, 6))
+    assert (then.position.overdue_minor, now.position.overdue_minor) == (10100, 9100)
+
+
+def test_a_payment_date_that_a_later_file_corrects_is_taken_back_and_booked_again(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+
+    take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-05"))
+    corrected = [row.paid_on for row in rows_of(session())]
+    take_in("plan", PLAN_HEADER, *_plan(paid_on=""))
+    taken_back = [row.paid_on for row in rows_of(session())]
+    take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04"))
+
+    assert corrected == [date(2026, 2, 5), None]
+    assert taken_back == [None, None]
+    assert [row.paid_on for row in rows_of(session())] == [date(2026, 2, 4), None]
+    assert session().scalar(select(func.count()).select_from(LedgerEntryRow)) == 5
+    assert list(differences(session())) == []
+
+
+def test_a_row_that_cannot_be_read_deletes_no_instalment(sqlite_book: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+
+    report = take_in("plan", PLAN_HEADER, _plan(paid_on="2026-02-04")[0], "L1,2,2026-99-05,100.00,1.00,")
+
+    assert report.rejected == 1
+    assert [row.row_no for row in rows_of(session())] == [1, 2]
+
+
+def test_payments_reversals_and_strangers(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)
+
+    report = take_in(
+        "payments",
+        PAYMENT_HEADER,
+        "R1,L1,2026-03-02,50.00,reversal,P1",
+        "P1,L1,2026-03-01,50.00,repayment,",
+        "P2,L9,2026-03-01,5.00,repayment,",
+        "P3,L1,2026-03-03,5.00,repayment,",
+        "P4,L1,2026-03-01,-5.00,repayment,",
+    )
+
+    assert report.done["payments_unmatched"] == 2
+    assert [(each.row, each.reason) for each in report.rejections] == [
+        (5, "the value date is in the future"),
+        (6, "the amount is negative; a payment taken back is a reversal"),
+    ]
+    (shown,) = positions_on(session(), date(2026, 3, 6))
+    assert shown.position.principal_outstanding_minor == 10000
+
+
+def test_loans_a_tape_leaves_out_are_marked_not_deleted(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape("L1", as_of="2026-02-01"), _tape("L2", as_of="2026-02-01"))
+    take_in("loans", TAPE_HEADER, _tape("L1", as_of="2026-02-02"), _tape("L3", as_of="2026-99-02"))
+    absent = session().execute(select(LoanRow.loan_no, LoanRow.marks).order_by(LoanRow.loan_no)).all()
+    session().rollback()
+    take_in("loans", TAPE_HEADER, _tape("L1", as_of="2026-02-03"), _tape("L2", as_of="2026-02-03"))
+
+    assert [tuple(row) for row in absent] == [("L1", []), ("L2", ["absent_from_tape"])]
+    assert list(session().scalars(select(LoanRow.marks))) == [[], []]
+
+
+def test_a_forced_older_tape_is_kept_for_its_day_and_undoes_nothing(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape(as_of="2026-02-02", balance="150.00"))
+    with pytest.raises(RefusedError, match="older than the newest"):
+        take_in("loans", TAPE_HEADER, _tape(as_of="2026-02-01").replace("active", "cancelled"))
+
+    take_in("loans", TAPE_HEADER, _tape(as_of="2026-02-01").replace("active", "cancelled"), force=True)
+
+    assert session().scalar(select(LoanRow.status)) == "active"
+    assert session().scalar(select(func.count()).select_from(LoanTapeRow)) == 2
+
+
+def test_borrowers_come_in_sealed_and_their_values_are_never_shown(app: Flask, take_in: TakeIn) -> None:
+    report = take_in(
+        "borrowers",
+        BORROWER_HEADER,
+        "B1,李小明,+8613812345678,li@example.com,Asia/Shanghai,push;sms=no,represented",
+        "B2,Ann,0123,ann@example.com,,,",
+        "B3,Bob,+8613812345678,,,,",
+        "B4,Eve,+8613812345679,not an address,,,",
+        "B5,Kim,,,,carrier pigeon,",
+    )
+
+    assert report.accepted == 2
+    assert report.done["phones_in_use"] == 1
+    assert [(each.row, each.column, each.value) for each in report.rejections] == [
+        (3, "phone", MASK),
+        (5, "email", MASK),
+        (6, "consents", "carrier pigeon"),
+    ]
+    rows = session().scalars(select(BorrowerRow).order_by(BorrowerRow.borrower_no)).all()
+    assert [row.phone_zones for row in rows] == [["Asia/Shanghai"], ["Asia/Shanghai"]]
+    assert "李小明".encode() not in (rows[0].name_sealed or b"")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["as_of,loan_no", "2026-03-01,L1"], "lacks 6 column"),
+        ([TAPE_HEADER, _tape("L1"), _tape("L2", currency="EUR")], "mixes currencies"),
+        ([TAPE_HEADER, _tape("L1"), _tape("L2", as_of="2026-02-28")], "two business dates"),
+        ([TAPE_HEADER, _tape("L1", as_of="2026-04-01")], "future"),
+        ([TAPE_HEADER, '"unfinished'], "not separated text"),
+        ([], "no header"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused_and_nothing_is_written(
+    sqlite_book: Flask, take_in: TakeIn, lines: list[str], message: str
+) -> None:
+    stored_lender()
+    before = _everything()
+
+    with pytest.raises(RefusedError, match=message):
+        take_in("loans", *lines)
+
+    assert _everything() == before
+
+
+def test_a_wrong_encoding_is_named_by_byte_and_line(sqlite_book: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+
+    with pytest.raises(RefusedError, match=r"byte 0xe9 at position 95, line 2"):
+        take_in("loans", TAPE_HEADER, _tape("Lé"), encoding="latin-1")
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        (Controls(rows=3), "2 data rows; its sender counted 3"),
+        (Controls(total="400.01"), "add up to 40000"),
+        (Controls(total="four"), "not a decimal"),
+    ],
+)
+def test_control_totals_that_do_not_match_refuse_the_file(
+    sqlite_book: Flask, take_in: TakeIn, controls: Controls, message: str
+) -> None:
+    stored_lender()
+    before = _everything()
+
+    with pytest.raises(RefusedError, match=message):
+        take_in("loans", TAPE_HEADER, _tape("L1"), _tape("L2"), controls=controls)
+
+    assert _everything() == before
+    take_in("loans", TAPE_HEADER, _tape("L1"), _tape("L2"), controls=Controls(2, "400.00"))
+
+
+def test_a_gzip_file_cut_off_is_refused(sqlite_book: Flask, tmp_path: Path) -> None:
+    stored_lender()
+    path = tmp_path / "tape.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([TAPE_HEADER, *(_tape(f"L{n}") for n in range(500))]).encode())[:-200])
+
+    with pytest.raises(RefusedError, match="damaged or cut off"):
+        import_file(path, "loans", now=START)
+
+    assert session().scalar(select(func.count()).select_from(ImportRunRow)) == 0
+
+
+def test_a_file_without_a_lender_asks_for_one(sqlite_book: Flask, take_in: TakeIn) -> None:
+    with pytest.raises(RefusedError, match="name one with --lender"):
+        take_in("loans", TAPE_HEADER, _tape())
+    with pytest.raises(RefusedError, match="no lender 'nobody'"):
+        take_in("loans", TAPE_HEADER, _tape(), lender_code="nobody")
+
+
+def test_a_plan_for_an_unknown_loan_is_rejected_by_row(sqlite_book: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+
+    report = take_in("plan", PLAN_HEADER, *_plan("L7"))
+
+    assert [each.row for each in report.rejections] == [2, 3]
+    assert "import the loans first" in report.rejections[0].reason
+
+
+def test_lenders_come_in_with_their_licence(sqlite_book: Flask, take_in: TakeIn) -> None:
+    take_in(
+        "lenders",
+        "code,name,jurisdiction,zone,currency,licence_kind,licence_no",
+        "north,North Loans,CN,Asia/Shanghai,CNY,microloan,京-1",
+    )
+
+    lender = session().scalars(select(LenderRow)).one()
+    assert (lender.code, lender.currency, lender.licence_kind, lender.locale) == ("north", "CNY", "microloan", "en")
