@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 Converter = Callable[[Any], Any]
@@ -30,15 +30,15 @@ class _Compiled:
 class PreparedSelect:
     """A select of columns with bound parameters, for at most one row."""
 
-    statement: Select[Any]
+    statement: Any
     make: Callable[[Any], Any]
     _compiled: dict[str, _Compiled] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, statement: Select[Any]) -> "PreparedSelect":
+    def of(cls, statement: Any) -> "PreparedSelect":
         """Prepare a statement; rows are named tuples of its columns."""
-        names = [column.key for column in statement.selected_columns]
-        return cls(statement, namedtuple("PreparedRow", names)._make)
+        row: Any = namedtuple("PreparedRow", [str(column.key) for column in statement.selected_columns])
+        return cls(statement, row._make)
 
     def first(self, connection: Connection, parameters: dict[str, Any]) -> Any:
         """Return the row, or None. Raises OperationalError for whatever the driver raises."""

@@ -1,13 +1,17 @@
 """/livez and /readyz, which say only ok or not; /metrics, for the operator's own network."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response
 from marshmallow import Schema, fields
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app, start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock, logs
@@ -70,9 +74,18 @@ def _wanted_heads() -> set[str]:
     return set(ScriptDirectory.from_config(schema.alembic_config()).get_heads())
 
 
-metrics_app = make_wsgi_app
-"""Makes the WSGI app that serves this process's metrics; `flask ops serve` and the web server's hook run it on the
-operations port."""
+def metrics_app() -> Callable[..., Any]:
+    """Return the WSGI app that answers this process's metrics."""
+    return make_wsgi_app()
+
+
+def serve_metrics(port: int, host: str = "127.0.0.1") -> tuple[WSGIServer, Thread]:
+    """Serve this process's metrics on a thread of its own, loopback unless said otherwise; port 0 takes a free one.
+
+    For the web server's hook after a worker has started, for the engine, and for `flask ops serve`.
+    """
+    server, thread = start_http_server(port, addr=host)
+    return server, thread
 
 
 def init_health(app: Flask, api: Api, settings: Settings) -> None:

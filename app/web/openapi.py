@@ -4,7 +4,9 @@ flask-smorest gives paths, parameters and schemas. What API_STYLE asks beyond it
 credential of each door, problem+json on every operation, ETag, and the headers every request may carry.
 """
 
+import json
 from collections import defaultdict
+from copy import deepcopy
 from typing import Any
 
 from flask import Flask
@@ -163,10 +165,19 @@ class Api(SmorestApi):  # type: ignore[misc]
 
     def document(self) -> dict[str, Any]:
         """Return the document, the same for the same code: keys and lists in a stable order."""
-        document: dict[str, Any] = self.spec.to_dict()
+        document: dict[str, Any] = deepcopy(self.spec.to_dict())
         document["paths"] = dict(sorted(document["paths"].items()))
-        document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
+        for item in document["paths"].values():
+            shared = item.pop("parameters", [])
+            for operation in item.values():
+                operation["parameters"] = [*shared, *operation["parameters"]]
+        for name, part in document["components"].items():
+            document["components"][name] = dict(sorted(part.items()))
         return document
+
+    def document_text(self) -> str:
+        """Return the document as it is committed: indented, with a newline at its end."""
+        return json.dumps(self.document(), indent=2, ensure_ascii=False) + "\n"
 
     def _register_error_handlers(self) -> None:
         """Leave errors to web/errors.py."""

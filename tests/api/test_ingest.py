@@ -1,0 +1,188 @@
+"""The core system's feed: idempotent, ordered, bound to one lender."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.persistence.db import db
+from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from tests.builders.access import a_borrower, an_ingest_key, fresh_client, signed_in
+from tests.builders.book import build_lender, build_loan
+from tests.conftest import START
+
+TODAY = START.date()
+
+
+def money(minor: int, currency: str = "USD") -> dict[str, Any]:
+    return {"amount_minor": minor, "currency": currency}
+
+
+def payment(loan_no: str, **changes: Any) -> dict[str, Any]:
+    given = {"reference": "R1", "loan_no": loan_no, "amount": money(4_000), "effective_on": TODAY.isoformat()}
+    return {**given, **changes}
+
+
+@pytest.fixture
+def key(app: Flask) -> dict[str, str]:
+    return an_ingest_key(build_lender(now=START))
+
+
+def count_entries() -> int:
+    db.session().rollback()
+    return db.session().scalar(select(func.count()).select_from(LedgerEntryRow)) or 0
+
+
+def test_a_borrower_and_a_loan_come_in_and_the_borrower_sees_them(client: FlaskClient, key: dict[str, str]) -> None:
+    person = client.put(
+        "/v1/ingest/borrowers/B-9", json={"name": "Ann", "phone": "+442079460000", "country": "GB"}, headers=key
+    )
+    rows = [{"row_no": 1, "due_on": TODAY.isoformat(), "principal": money(10_000), "interest": money(500)}]
+    loan = client.put(
+        "/v1/ingest/loans/L-9",
+        json={"borrower_no": "B-9", "currency": "USD", "principal": money(10_000), "plan": {"rows": rows}},
+        headers=key,
+    )
+
+    assert (person.status_code, person.json["created"]) == (201, True)
+    assert (loan.status_code, loan.json["changed"]) == (201, True)
+    due = client.get("/v1/me/due", headers=signed_in(person.json["id"])).json
+    assert due["items"][0]["open"]["total"] == money(10_500)
+
+
+def test_the_same_again_changes_nothing(client: FlaskClient, key: dict[str, str]) -> None:
+    body = {"name": "Ann", "source_version": 3}
+    client.put("/v1/ingest/borrowers/B-9", json=body, headers=key)
+
+    again = client.put("/v1/ingest/borrowers/B-9", json=body, headers=key)
+
+    assert (again.status_code, again.json["created"], again.json["changed"]) == (200, False, False)
+
+
+def test_an_older_source_version_is_refused(client: FlaskClient, key: dict[str, str]) -> None:
+    client.put("/v1/ingest/borrowers/B-9", json={"name": "Ann", "source_version": 3}, headers=key)
+
+    older = client.put("/v1/ingest/borrowers/B-9", json={"name": "Anna", "source_version": 2}, headers=key)
+
+    assert (older.status_code, older.json["code"]) == (412, "stale-version")
+
+
+def test_a_payment_is_recorded_with_its_split_and_seen_at_once(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = build_loan(now=START, due=[TODAY - timedelta(days=1)])
+
+    posted = client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=key)
+
+    assert (posted.status_code, posted.json["status"]) == (201, "recorded")
+    assert posted.json["allocations"][0]["split"]["principal"] == money(4_000)
+    balance = client.get(f"/v1/me/loans/{loan.loan_id}/balance", headers=signed_in(loan.borrower_id)).json
+    assert balance["outstanding"] == money(6_000)
+
+
+def test_a_reference_makes_a_payment_idempotent(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = build_loan(now=START, due=[TODAY])
+    client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=key)
+
+    again = client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=key)
+    other = client.post("/v1/ingest/payments", json=payment(loan.loan_no, amount=money(1)), headers=key)
+
+    assert (again.status_code, again.json["status"]) == (200, "duplicate")
+    assert (other.status_code, other.json["code"]) == (409, "conflict")
+    assert count_entries() == 1
+
+
+def test_a_payment_for_an_unknown_loan_is_kept(client: FlaskClient, key: dict[str, str]) -> None:
+    posted = client.post("/v1/ingest/payments", json=payment("nobody"), headers=key)
+
+    assert (posted.status_code, posted.json["status"], posted.json["entry_id"]) == (202, "unmatched", None)
+    assert db.session().scalar(select(func.count()).select_from(UnmatchedPaymentRow)) == 1
+
+
+def test_a_replayed_key_gets_the_stored_answer_and_another_body_is_refused(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = build_loan(now=START, due=[TODAY])
+    headers = {**key, "Idempotency-Key": "k-1"}
+    first = client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=headers)
+
+    again = client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=headers)
+    other = client.post("/v1/ingest/payments", json=payment(loan.loan_no, reference="R2"), headers=headers)
+
+    assert (again.status_code, again.json) == (first.status_code, first.json)
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (other.status_code, other.json["code"]) == (422, "idempotency-mismatch")
+    assert count_entries() == 1
+
+
+def test_a_refused_request_takes_its_key_back(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = build_loan(now=START, due=[TODAY])
+    headers = {**key, "Idempotency-Key": "k-1"}
+    wrong = payment(loan.loan_no, amount=money(4_000, "EUR"))
+
+    assert client.post("/v1/ingest/payments", json=wrong, headers=headers).status_code == 422
+    assert client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=headers).status_code == 201
+
+
+def test_a_hundred_parallel_posts_of_one_key_have_one_effect(app: Flask, client: FlaskClient, key: dict[str, str]) -> None:
+    loan = build_loan(now=START, due=[TODAY])
+    headers = {**key, "Idempotency-Key": "k-1"}
+
+    def post(_: int) -> Any:
+        return fresh_client(app).post("/v1/ingest/payments", json=payment(loan.loan_no), headers=headers)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(post, range(100)))
+
+    effects = [a for a in answers if a.status_code == 201 and "Idempotency-Replayed" not in a.headers]
+    replays = [a for a in answers if a.headers.get("Idempotency-Replayed") == "true"]
+    in_flight = [a for a in answers if a.status_code == 409]
+    assert len(effects) == 1
+    assert len(effects) + len(replays) + len(in_flight) == 100
+    assert {a.json["code"] for a in in_flight} <= {"idempotency-in-flight"}
+    assert count_entries() == 1
+
+
+def test_a_key_reaches_its_own_lender_only(client: FlaskClient, key: dict[str, str]) -> None:
+    other = build_lender(now=START, code="other")
+    loan = build_loan(now=START, due=[TODAY], lender_id=other)
+
+    posted = client.post("/v1/ingest/payments", json=payment(loan.loan_no), headers=key)
+
+    assert posted.json["status"] == "unmatched"
+
+
+def test_credentials_of_one_audience_are_nothing_at_another(client: FlaskClient, key: dict[str, str]) -> None:
+    borrower_id, _ = a_borrower()
+
+    assert client.get("/v1/me", headers=key).json["code"] == "unauthenticated"
+    refused = client.post("/v1/ingest/payments", json=payment("x"), headers=signed_in(borrower_id))
+    assert refused.json["code"] == "unauthenticated"
+
+
+def test_a_key_without_the_scope_is_forbidden(client: FlaskClient) -> None:
+    powerless = an_ingest_key(build_lender(now=START), scopes=("webhooks",))
+
+    assert client.post("/v1/ingest/payments", json=payment("x"), headers=powerless).json["code"] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"amount": {"amount_minor": 1.5, "currency": "USD"}}, "/amount/amount_minor"),
+        ({"amount": {"amount_minor": True, "currency": "USD"}}, "/amount/amount_minor"),
+        ({"amount": {"amount_minor": 1, "currency": "XXX"}}, "/amount/currency"),
+        ({"amount": {"amount_minor": 1, "currency": "USD", "display": "1"}}, "/amount/display"),
+        ({"effective_on": "2026-02-30"}, "/effective_on"),
+        ({"recorded_at": "2026-02-20T10:00:00"}, "/recorded_at"),
+        ({"split": {"principal": {"amount_minor": 4000, "currency": "EUR"}}}, "/split/principal"),
+        ({"note": "nul\u0000"}, "/note"),
+        ({"payer/name": "x"}, "/payer~1name"),
+    ],
+)
+def test_a_wrong_field_is_named(client: FlaskClient, key: dict[str, str], change: dict[str, Any], pointer: str) -> None:
+    answer = client.post("/v1/ingest/payments", json=payment("L", **change), headers=key)
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]

@@ -1,0 +1,68 @@
+"""Canaries: a phone, a code and tokens go through every kind of request and are found in no log, metric or problem."""
+
+import io
+from typing import Any
+
+from flask.testing import FlaskClient
+from prometheus_client import generate_latest
+
+from app import logs
+from app.persistence.db import vault
+from app.services.sign_in import otp_code
+from tests.builders.access import a_borrower
+
+PHONE = "+8613987654321"
+TARGET = "canary-push-target-" + "a1" * 20
+EMAIL = "canary.person@example.com"
+
+
+def test_personal_data_and_secrets_are_in_no_log_metric_or_problem(client: FlaskClient) -> None:
+    written = io.StringIO()
+    logs.configure("DEBUG", written)
+    try:
+        said, secrets = _use_everything(client)
+    finally:
+        logs.configure("INFO")
+    text = written.getvalue() + generate_latest().decode() + said
+
+    assert '"event":"signed in"' in text.replace('": "', '":"')
+    for secret in secrets:
+        assert secret not in text
+
+
+def _use_everything(client: FlaskClient) -> tuple[str, list[str]]:
+    """Return the problem bodies and what must not be found."""
+    borrower_id, _ = a_borrower(phone=PHONE, email=EMAIL, name="Canary Person")
+    problems: list[str] = []
+
+    def call(method: str, path: str, **given: Any) -> Any:
+        answer = client.open(path, method=method, **given)
+        if answer.status_code >= 400:
+            problems.append(answer.text)
+        return answer
+
+    ask = {"phone": PHONE, "installation_id": "d1"}
+    challenge_id = call("POST", "/v1/auth/otp", json=ask).json["challenge_id"]
+    code = otp_code(vault(), challenge_id, 0)
+    proof = {"grant_type": "otp", "challenge_id": challenge_id, "code": code, "installation_id": "d1"}
+    call("POST", "/v1/auth/otp", json=ask)
+    call("POST", "/v1/auth/token", json={**proof, "installation_id": "d2"})
+    tokens = call("POST", "/v1/auth/token", json=proof).json
+    call("POST", "/v1/auth/token", json=proof)
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    device = {"platform": "ios", "target_kind": "token", "target": TARGET}
+    call("PUT", "/v1/me/devices/d1", json=device, headers=headers)
+    call("GET", "/v1/me", headers=headers)
+    for bad in (PHONE, EMAIL, tokens["access_token"]):
+        call("POST", "/v1/auth/otp", json={"phone": bad, bad: bad, "installation_id": bad})
+        call("GET", f"/v1/me/loans?cursor={bad}", headers=headers)
+        call("GET", f"/v1/me/{bad}", headers={**headers, "X-Request-Id": bad})
+        call("PUT", "/v1/me/devices/d1", json={**device, "zone": bad, "locale": bad}, headers=headers)
+    call("POST", "/v1/auth/token", json={"grant_type": "refresh_token", "refresh_token": "not " + tokens["refresh_token"]})
+    assert len(problems) > 12
+    assert borrower_id
+    return "".join(problems), [PHONE, PHONE[1:], EMAIL, TARGET, f'"{code}"', *_secret(tokens), "Canary Person"]
+
+
+def _secret(tokens: dict[str, Any]) -> list[str]:
+    return [tokens["access_token"], tokens["refresh_token"]]

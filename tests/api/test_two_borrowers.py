@@ -1,0 +1,81 @@
+"""No one sees what is not theirs: every route that names an object is walked with another borrower's id."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.persistence.unit_of_work import unit_of_work
+from app.services.sessions import open_session
+from tests.api.test_inbox import DUE, tell
+from tests.builders.access import fresh_client, signed_in
+from tests.builders.book import build_loan
+from tests.conftest import START
+
+
+def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Make a borrower who has one of everything; return their headers and the ids in their paths."""
+    loan = build_loan(now=START, due=DUE, borrower_no=name)
+    headers = signed_in(loan.borrower_id)
+    with unit_of_work() as work:
+        session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
+    client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
+    ids = {
+        "loan_id": loan.loan_id,
+        "message_id": tell(loan),
+        "session_id": session_id,
+        "installation_id": f"{name}-phone",
+    }
+    return headers, ids
+
+
+def owned_routes(app: Flask) -> list[tuple[str, str]]:
+    paths: dict[str, Any] = app.extensions["duecourse.api"].document()["paths"]
+    return [
+        (method, path)
+        for path, item in paths.items()
+        if path.startswith("/v1/me/") and "{" in path
+        for method in item
+        if (method, path) != ("put", "/v1/me/devices/{installation_id}")  # makes one's own device of that name
+    ]
+
+
+def test_another_borrowers_objects_are_not_found_on_any_route(app: Flask, client: FlaskClient) -> None:
+    mine, my_ids = owned_by(client, "me")
+    _, their_ids = owned_by(client, "them")
+    routes = owned_routes(app)
+    assert len(routes) >= 10
+
+    for method, path in routes:
+        theirs = fresh_client(app).open(path.format(**their_ids), method=method.upper(), headers=mine)
+        assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
+    for method, path in routes:
+        own = fresh_client(app).open(path.format(**my_ids), method=method.upper(), headers=mine)
+        assert own.status_code in (200, 204), (method, path, own.text)
+
+
+def test_without_a_token_nothing_is_found_out(app: Flask, client: FlaskClient) -> None:
+    _, ids = owned_by(client, "me")
+
+    for method, path in owned_routes(app):
+        answer = fresh_client(app).open(path.format(**ids), method=method.upper())
+        assert answer.status_code == 401, path
+
+
+def test_lists_hold_only_ones_own(client: FlaskClient) -> None:
+    mine, my_ids = owned_by(client, "me")
+    _, their_ids = owned_by(client, "them")
+
+    for path in ("loans", "due", "devices", "inbox", "sessions"):
+        text = client.get(f"/v1/me/{path}", headers=mine).text
+        assert any(value in text for value in my_ids.values()), path
+        assert not any(value in text for value in their_ids.values()), path
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer " + "x" * 300, "bearer nothing"])
+def test_a_credential_that_is_none_is_refused(client: FlaskClient, header: str) -> None:
+    answer = client.get("/v1/me", headers={"Authorization": header} if header else {})
+
+    assert (answer.status_code, answer.json["code"]) == (401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="duecourse"'
