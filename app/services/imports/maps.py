@@ -236,7 +236,7 @@ def _explained(error: SchemaError) -> str:
         near = difflib.get_close_matches(str(unknown), allowed, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
         return f"{pointer.rstrip('/')}/{unknown}: unknown key; {hint}"
-    if error.validator in ("oneOf", "type") and "constant" in str(schema):
+    if error.validator in ("oneOf", "type") and "constant" in str(schema) and "$defs" not in schema:
         return f"{pointer}: must be a column name, or one of constant, sum, minus, either, first, previous (with `or`)"
     return f"{pointer}: {error.message}"
 
