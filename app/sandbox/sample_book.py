@@ -13,6 +13,7 @@ from app.domain.errors import DomainError
 from app.domain.plans import PlanRow
 from app.domain.times import business_date, local_instant
 from app.persistence.unit_of_work import Work, unit_of_work
+from app.sandbox.sample_devices import register_devices
 from app.sandbox.sample_lenders import LENDERS, DemoBorrower, SampleLender, demo_phone, demos_of
 from app.sandbox.sample_loans import PRODUCTS, Product, due_dates, first_due, level_plan, paid_so_far
 from app.sandbox.sample_people import PLACES, borrower_of
@@ -37,8 +38,8 @@ class SampleLoan:
 
 
 def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
-    """Put the sample book into an empty database, all of it or nothing; return how many of each were made."""
-    counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0}
+    """Put the sample book into an empty database, all of it or nothing, then the devices; return how many of each."""
+    counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0, "devices": 0}
     with unit_of_work() as work:
         for sample in LENDERS:
             borrowers = list(sample_borrowers(sample, seed))
@@ -48,6 +49,8 @@ def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
             counts["borrowers"] += len(borrowers)
             counts["loans"] += len(loans)
             counts["payments"] += sum(len(loan.payments) for loan in loans)
+    for sample in LENDERS:
+        counts["devices"] += register_devices(sample, now=now, seed=seed)
     return counts
 
 

@@ -70,6 +70,7 @@ def test_the_filled_book_shows_every_bucket_currency_and_shared_due_days(app: Fl
         if position.next_due_on:
             next_due.setdefault(loan.borrower_id, []).append(position.next_due_on)
     assert counts["borrowers"] > 300
+    assert counts["devices"] > 150
     assert set(buckets) == {"current", "1-29", "30-59", "60-89", "90+"}
     assert currencies == {"CNY", "USD", "GBP", "INR", "EUR", "JPY", "KWD"}
     assert sum(len(set(days)) < len(days) for days in next_due.values()) > 30

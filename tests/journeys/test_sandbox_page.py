@@ -1,0 +1,162 @@
+"""`flask sandbox run` as a person uses it: a phone, a clock, and a loan that comes due, passes and is paid."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config import ROOT
+
+CHROMIUM = Path("/usr/bin/chromium")
+TRAVEL_MS = 60_000
+
+
+@dataclass
+class RunningSandbox:
+    process: "subprocess.Popen[str]"
+    url: str
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """One sandbox for this file; the last test ends it."""
+    with running(tmp_path_factory.mktemp("sandbox")) as started:
+        yield started
+
+
+@contextmanager
+def running(var_dir: Path) -> Iterator[RunningSandbox]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DUECOURSE_")}
+    environment.pop("DATABASE_URL", None)
+    environment |= {"DUECOURSE_VAR_DIR": str(var_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "sandbox", "run"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl-C ends everything" in line:
+            break
+    else:
+        pytest.fail("".join(said))
+    yield RunningSandbox(process, f"http://127.0.0.1:{port}")
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes below `pid`, all levels."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+    found, level = [], {pid}
+    while level := {child for child, parent in parents.items() if parent in level}:
+        found += sorted(level)
+    return found
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser here")
+def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        moved = page.locator(".clock:not(.is-moving)")
+
+        # The code arrives on the phone, and the app signs in with it.
+        page.goto(f"{sandbox.url}/sandbox#DEMO-CN")
+        page.get_by_role("button", name="打开应用").click()
+        page.get_by_role("button", name="获取验证码").click()
+        page.get_by_role("button", name="来自短信").click()
+        page.get_by_role("button", name="登录").click()
+        expect(page.locator(".due.upcoming")).to_have_count(3)
+        page.get_by_role("button", name="锁屏").click()
+
+        # Two instalments fall due on one day: the phone gets one message a day about both.
+        page.get_by_role("button", name="Next due date").click()
+        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(page.locator(".decisions li", has_text="on the due date")).to_have_count(2)
+        expect(page.locator(".decisions .badge.CONSOLIDATED").first).to_be_visible()
+        on_time = page.locator(".notice[data-channel=push]").count()
+        assert on_time >= 1
+        notice = page.locator(".notice[data-channel=push]").first
+        expect(notice).to_contain_text("您有一条新消息")
+        assert "¥" not in notice.inner_text()
+
+        # The day passes unpaid.
+        page.get_by_role("button", name="+1 day").click()
+        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(page.locator(".notice[data-channel=push]")).to_have_count(on_time + 1)
+        page.locator(".notice[data-channel=push]").first.click()
+        expect(page.locator(".letter.unread")).to_have_count(on_time + 1)
+        page.locator("[data-act=due]").click()
+        expect(page.locator(".due.overdue")).to_have_count(2)
+
+        # Both are paid: nothing is overdue, and every reminder is settled.
+        for left in (1, 0):
+            page.locator(".due.overdue .pay").first.click()
+            expect(page.locator(".due.overdue")).to_have_count(left)
+        page.locator("[data-act=inbox]").click()
+        expect(page.locator(".letter.settled")).to_have_count(on_time + 1)
+
+        # A week later nothing more was said about them.
+        page.get_by_role("button", name="+1 week").click()
+        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(page.locator(".letter")).to_have_count(on_time + 1)
+
+        page.get_by_role("button", name="中文").click()
+        expect(page.get_by_role("heading", name="看一笔贷款到期、逾期、还清")).to_be_visible()
+        browser.close()
+    assert problems == []
+
+
+def test_ctrl_c_ends_every_process_and_says_so(sandbox: RunningSandbox) -> None:
+    below = children_of(sandbox.process.pid)
+    assert len(below) >= 5  # stand-in, web with two workers, engine
+
+    sandbox.process.send_signal(signal.SIGINT)
+    status = sandbox.process.wait(timeout=30)
+
+    assert status == 0
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.nightly
+def test_the_children_of_a_killed_sandbox_end_too(tmp_path: Path) -> None:
+    with running(tmp_path) as sandbox:
+        below = children_of(sandbox.process.pid)
+
+        sandbox.process.kill()
+        sandbox.process.wait()
+
+        for _ in range(200):
+            if not [pid for pid in below if Path(f"/proc/{pid}").exists()]:
+                return
+            signal.sigtimedwait([], 0.1)
+        pytest.fail("Processes were left behind.")
