@@ -5,6 +5,7 @@ engines may tick at once, because claims are locked and keys unique. It runs in 
 inside a web worker.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -114,6 +115,8 @@ def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # A tick that finds the one before it still at work is normal and counted below; the library would log each.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = _scheduler(engine, app_context)
     scheduler.start()
     logger().info("engine started", owner=engine.dispatcher.owner)
