@@ -24,7 +24,7 @@ from config import Settings, normal_database_url
 
 ROWS_A_LOAN = 12
 RATIO_LIMIT = 0.05
-ROWS_A_SECOND_LIMIT = 4000
+ROWS_A_SECOND_LIMIT = 2000
 KEYS = {"b1": bytes(range(1, 33))}
 COLUMNS = "id, borrower_id, loan_id, anchor_no, row_no, due_on, principal_minor, interest_minor, fees_minor, penalties_minor"
 

@@ -276,3 +276,55 @@ def test_lenders_come_in_with_their_licence(sqlite_book: Flask, take_in: TakeIn)
 
     lender = session().scalars(select(LenderRow)).one()
     assert (lender.code, lender.currency, lender.licence_kind, lender.locale) == ("north", "CNY", "microloan", "en")
+
+
+def test_an_import_that_died_half_way_is_simply_run_again(app: Flask, tmp_path: Path) -> None:
+    stored_lender()
+    loans = [_tape(f"L{n:04}") for n in range(650)]
+    path = tmp_path / "tape.csv"
+    path.write_text("\n".join([TAPE_HEADER, *loans, ""]))
+
+    def die_after_the_first_batch(phase: str, _done: int, _of: int) -> None:
+        if phase == "booking":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_file(path, "loans", now=START, progress=die_after_the_first_batch)
+    half = session().scalar(select(func.count()).select_from(LoanRow)) or 0
+    session().rollback()
+    report = import_file(path, "loans", now=START)
+
+    assert 0 < half < 650
+    assert (report.done["loans_unchanged"], report.done["loans_created"]) == (half, 650 - half)
+    assert session().scalar(select(func.count()).select_from(LoanRow)) == 650
+    assert list(differences(session())) == []
+
+
+def test_a_row_the_status_contradicts_is_rejected_not_guessed(sqlite_book: Flask, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    header = "Loan ID,Instalment No.,Due Date,Principal Due,Interest Due,Date Paid,Status"
+    path.write_text(
+        "\n".join(
+            [
+                header,
+                'L1,1,01/02/2026,"1,000.00",5.00,,Paid',
+                'L1,2,01/03/2026,"1,000.00",5.00,01/03/2026,Unpaid',
+                'L1,3,01/04/2026,"1,000.00",5.00,,Promised',
+                'L1,4,01/05/2026,"1,000.00",5.00,,Unpaid',
+            ]
+        )
+    )
+
+    report = import_file(path, "02_utf8_bom_thousands_ddmmyyyy", now=START)
+
+    assert [(each.row, each.column) for each in report.rejections] == [(2, None), (3, None), (4, "Status")]
+    assert [row.row_no for row in rows_of(session())] == [4]
+
+
+def test_currencies_without_decimals_and_with_three_keep_their_own_units(sqlite_book: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape("L1", currency="JPY").replace("200.00", "200"), lender_code="acme")
+    report = take_in("plan", PLAN_HEADER, "L1,1,2026-02-05,100,2,", "L1,2,2026-03-05,100.50,2,")
+
+    assert [(each.row, each.reason) for each in report.rejections] == [(3, "has more decimals than JPY (0)")]
+    assert [row.principal_minor for row in rows_of(session())] == [100]

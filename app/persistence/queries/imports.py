@@ -1,6 +1,5 @@
 """Runs of the importer: what was taken in, and how new it was."""
 
-from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import func, select
@@ -24,8 +23,3 @@ def get_run(session: Session, run_id: str) -> ImportRunRow:
     if row is None:
         raise NotFoundError("No such import.")
     return row
-
-
-def find_runs(session: Session, *, limit: int = 100) -> Sequence[ImportRunRow]:
-    """Return the newest runs, newest first."""
-    return session.scalars(select(ImportRunRow).order_by(ImportRunRow.id.desc()).limit(limit)).all()

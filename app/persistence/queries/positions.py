@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, bindparam, case, func, insert, select, update
+from sqlalchemy import Row, Table, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.ledger import LedgerEntry
@@ -50,7 +50,7 @@ def find_snapshots(session: Session, loan_ids: Collection[str]) -> dict[str, tup
     """Return the snapshots of these loans with their versions, by loan id."""
     found: dict[str, tuple[Snapshot, int]] = {}
     for part in chunks(loan_ids):
-        rows = session.execute(_SNAPSHOT.where(PositionSnapshotRow.loan_id.in_(part)))
+        rows = session.connection().execute(_SNAPSHOT.where(PositionSnapshotRow.loan_id.in_(part)))
         found |= {row.loan_id: (_snapshot(row), row.version) for row in rows}
     return found
 
@@ -85,7 +85,7 @@ def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot,
     new = [row for row in rows if row["version"] == 1]
     old = [row for row in rows if row["version"] != 1]
     if new:
-        session.execute(insert(PositionSnapshotRow), new)
+        session.connection().execute(insert(cast(Table, PositionSnapshotRow.__table__)), new)
     if old:
         session.execute(update(PositionSnapshotRow), old)
 
@@ -95,7 +95,7 @@ def find_plan_versions(session: Session, loan_ids: Collection[str]) -> dict[str,
     found: dict[str, list[PlanVersion]] = {loan_id: [] for loan_id in loan_ids}
     for part in chunks(loan_ids):
         rows: dict[tuple[str, int], list[PlanRow]] = {}
-        instalments = session.execute(
+        instalments = session.connection().execute(
             select(
                 InstalmentRow.loan_id,
                 InstalmentRow.anchor_no,
@@ -109,7 +109,7 @@ def find_plan_versions(session: Session, loan_ids: Collection[str]) -> dict[str,
         )
         for loan_id, anchor_no, row_no, due_on, *amounts in instalments:
             rows.setdefault((loan_id, anchor_no), []).append(PlanRow(row_no, due_on, Split(*amounts)))
-        versions = session.execute(
+        versions = session.connection().execute(
             select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.recorded_at, PlanVersionRow.effective_on)
             .where(PlanVersionRow.loan_id.in_(part))
             .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
