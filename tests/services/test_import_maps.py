@@ -101,3 +101,9 @@ def test_a_date_column_must_declare_its_formats() -> None:
 
 def test_a_map_that_is_no_mapping_is_refused() -> None:
     assert "is not of type 'object'" in _refusal(["about"])
+
+
+def test_the_map_in_the_manual_is_sound() -> None:
+    manual = (Path(__file__).resolve().parents[2] / "docs" / "import-maps.md").read_text(encoding="utf-8")
+
+    _compiled(yaml.safe_load(manual.split("```yaml\n")[1].split("```")[0]))
