@@ -37,7 +37,8 @@ class PreparedSelect:
     @classmethod
     def of(cls, statement: Any) -> "PreparedSelect":
         """Prepare a statement; rows are named tuples of its columns."""
-        row: Any = namedtuple("PreparedRow", [str(column.key) for column in statement.selected_columns])
+        names = tuple(str(column.key) for column in statement.selected_columns)
+        row: Any = namedtuple("PreparedRow", names)  # type: ignore[misc]  # the names are the statement's
         return cls(statement, row._make)
 
     def first(self, connection: Connection, parameters: dict[str, Any]) -> Any:

@@ -34,17 +34,17 @@ _HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
     "AcceptLanguage": {
         "name": "Accept-Language",
         "description": "en or zh-CN; else the borrower's stored preference.",
-        "schema": {"type": "string", "maxLength": 200},
+        "schema": {"type": "string"},
     },
     "RequestId": {
         "name": "X-Request-Id",
         "description": "8 to 64 of A-Z a-z 0-9 . _ -; echoed, logged, and the `instance` of a problem.",
-        "schema": {"type": "string", "maxLength": 64},
+        "schema": {"type": "string"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "description": "The ETag you have; 304 when it still holds.",
-        "schema": {"type": "string", "maxLength": 200},
+        "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",

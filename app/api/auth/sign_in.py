@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import INCLUDE, Schema, fields, post_load, validate
 
 from app.services import sessions, sign_in
 from app.web.doors import Door, answers
@@ -31,27 +31,37 @@ class ChallengeSchema(Schema):
     resend_after_seconds = fields.Integer(required=True)
 
 
+class CodeGrantSchema(Schema):
+    """A code with its challenge, on the device that asked for it."""
+
+    grant_type = fields.String(required=True, validate=validate.Equal("otp"), metadata={"const": "otp"})
+    challenge_id = IdField(required=True)
+    code = PatternField("[0-9]{6}", required=True)
+    installation_id = PatternField(NUMBER_PATTERN, required=True, metadata={"description": _INSTALLATION_HELP})
+    device_label = TextField(80, metadata={"description": "What the borrower's list of sessions calls this device."})
+
+
+class RefreshGrantSchema(Schema):
+    """A refresh token, good once."""
+
+    grant_type = fields.String(required=True, validate=validate.Equal("refresh_token"), metadata={"const": "refresh_token"})
+    refresh_token = TextField(200, required=True)
+
+
 class TokenRequestSchema(Schema):
-    """Either a code with its challenge, or a refresh token."""
+    """Either of the two, told apart by `grant_type`."""
+
+    class Meta:
+        """Everything but `grant_type` is checked by the form it names."""
+
+        unknown = INCLUDE
 
     grant_type = fields.String(required=True, validate=validate.OneOf(["otp", "refresh_token"]))
-    challenge_id = IdField()
-    code = PatternField("[0-9]{6}")
-    installation_id = PatternField(NUMBER_PATTERN, metadata={"description": _INSTALLATION_HELP})
-    device_label = TextField(80, metadata={"description": "What the borrower's list of sessions calls this device."})
-    refresh_token = TextField(200)
 
-    @validates_schema
-    def _needs(self, data: dict[str, Any], **_kwargs: Any) -> None:
-        by_code = ("challenge_id", "code", "installation_id")
-        wanted: tuple[str, ...] = by_code
-        other: tuple[str, ...] = ("refresh_token",)
-        if data["grant_type"] == "refresh_token":
-            wanted, other = ("refresh_token",), (*by_code, "device_label")
-        wrong = {name: ["Missing data for required field."] for name in wanted if name not in data}
-        wrong |= {name: [f"Not used with grant_type {data['grant_type']}."] for name in other if name in data}
-        if wrong:
-            raise ValidationError(wrong)
+    @post_load
+    def _by_form(self, data: dict[str, Any], **_kwargs: Any) -> Any:
+        form = CodeGrantSchema() if data["grant_type"] == "otp" else RefreshGrantSchema()
+        return form.load(data)
 
 
 class TokensSchema(Schema):
@@ -93,6 +103,7 @@ def request_code(body: dict[str, Any]) -> sign_in.Challenge:
 @door.post("/token")
 @door.takes(
     TokenRequestSchema,
+    one_of=(CodeGrantSchema, RefreshGrantSchema),
     example={"grant_type": "otp", "challenge_id": _ID, "code": "123456", "installation_id": "d3a1c6f0"},
 )
 @answers(

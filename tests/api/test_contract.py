@@ -1,0 +1,103 @@
+"""Requests made up from the document, good and bad ones: the answers are those it describes, and never a 5xx.
+
+A bounded number runs here; the same program with more examples is the nightly run (DUECOURSE_FUZZ_EXAMPLES).
+"""
+
+import contextlib
+import os
+import warnings
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+
+from app import clock
+from app.factory import create_app
+from app.persistence import schema as database_schema
+from app.persistence.db import db
+from app.web.rate_limit import ReadLimit
+from tests.api.test_inbox import DUE, tell
+from tests.builders.access import an_ingest_key, signed_in
+from tests.builders.book import build_loan, pay
+from tests.conftest import START, make_settings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+
+RULES_BEYOND_SCHEMAS = {
+    "get_balance",
+    "list_loans",
+    "list_payments",
+    "list_inbox",
+    "issue_tokens",
+    "put_device",
+    "put_borrower",
+    "put_loan",
+    "post_payment",
+}
+EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The app on SQLite with one borrower who has one of everything; (schema, headers by credential, real ids)."""
+    folder = tmp_path_factory.mktemp("contract")
+    app: Flask = create_app(make_settings(f"sqlite:///{folder / 'x.db'}", folder, public_docs=True))
+    app.extensions["duecourse.read_limit"] = ReadLimit(per_second=1e9, burst=1e9)
+    with app.app_context():
+        database_schema.upgrade(db.engine)
+        clock.use(lambda: START)
+        loan = build_loan(now=START, due=DUE, name="Ann", phone="+8613812345678")
+        pay(loan, 1_000, now=START)
+        headers = {"borrower": signed_in(loan.borrower_id), "ingest": an_ingest_key(loan.lender_id)}
+        ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
+        db.session.remove()
+    yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids
+    clock.use(clock.system_now)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_answers_are_those_the_document_describes(fuzzed: Any, mode: GenerationMode) -> None:
+    document, headers, ids = fuzzed
+    tried = 0
+    for result in document.get_all_operations():
+        operation = result.ok()
+        if operation.definition.raw["operationId"] == "log_out":
+            continue  # it would end the session that all others use
+        with contextlib.suppress(Unsatisfiable):  # nothing wrong can be said where nothing is asked
+            _fuzz(operation, mode, headers, ids)
+            tried += 1
+    assert tried > 15
+
+
+def _beyond_schemas(operation: Any) -> list[Any]:
+    """Some rules no schema can say: a zone that exists, a cursor that is signed, two currencies that agree."""
+    name = operation.definition.raw["operationId"]
+    return [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")] if name in RULES_BEYOND_SCHEMAS else []
+
+
+def _fuzz(operation: Any, mode: GenerationMode, headers: dict[str, dict[str, str]], ids: dict[str, str]) -> None:
+    security = operation.definition.raw["security"]
+    credential = headers[next(iter(security[0]))] if security else {}
+
+    @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def run(case: Any, real: bool) -> None:
+        good = mode is GenerationMode.POSITIVE
+        if good and real and case.path_parameters:
+            case.path_parameters.update({name: ids[name] for name in case.path_parameters if name in ids})
+        own = {} if not good and "Authorization" in (case.headers or {}) else credential
+        case.call_and_validate(headers=own, excluded_checks=_beyond_schemas(operation))
+
+    run()
