@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 REQUESTS = Counter("duecourse_requests_total", "Requests by route template and status", ("route", "status"))
 REQUEST_SECONDS = Histogram("duecourse_request_seconds", "Time to answer, by route template", ("route",))
 DECISIONS = Counter("duecourse_decisions_total", "Decision events by outcome and reason", ("outcome", "reason"))
+UNDECIDABLE = Counter("duecourse_undecidable_cases_total", "Cases that could not be decided and were put off")
 MESSAGES = Counter("duecourse_messages_total", "Messages by channel and what became of them", ("channel", "state"))
 ATTEMPTS = Counter("duecourse_delivery_attempts_total", "Hand-overs by provider and outcome", ("provider", "outcome"))
 LATE_PAYMENTS = Counter(

@@ -49,6 +49,11 @@ class Policy:
         """How long before a due date the first step may be reached."""
         return max(0, -min(step.offset_days for step in self.steps))
 
+    @property
+    def trail_days(self) -> int:
+        """How long after a due date the last step may be reached."""
+        return max(0, max(step.offset_days for step in self.steps))
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

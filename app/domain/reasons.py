@@ -83,6 +83,7 @@ DELIVERY_REASONS: dict[str, str] = {
     "PROVIDER_DOWN": "channel",
     "PROVIDER_RATE_LIMITED": "channel",
     "CHANNEL_DISABLED": "operator",
+    "RENDER_ERROR": "operator",
     "NO_RECEIPT": "channel",
     "STALE_FACTS": "debt",
     **{reason.value: owner for reason, owner in OWNERS.items()},

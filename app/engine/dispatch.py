@@ -115,12 +115,17 @@ class Dispatcher:
         done = outbox.find_done_endpoints(work.session, [message.id for message in ready if message.attempts])
         challenges = outbox.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
-            found = list(self._targets(work, message, targets, challenges))
+            try:
+                found = list(self._targets(work, message, targets, challenges))
+                text = _text(work, message, challenges)
+            except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
+                logger().exception("message cannot be made", message_id=message.id)
+                ended[message.id] = ("failed", "RENDER_ERROR")
+                continue
             left = [(target, digest) for target, digest in found if (message.id, target.endpoint_id) not in done]
             if not left:
                 ended[message.id] = ("failed", "NO_ENDPOINT")
                 continue
-            text = _text(work, message, challenges)
             for target, digest in left:
                 tries.append(_Try(message, new_id(), _outgoing(message, target, text), digest))
         outbox.mark_ended(work.session, ended)

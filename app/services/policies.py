@@ -18,6 +18,7 @@ from app.domain.policies import Policy, Rules, Step
 from app.domain.quiet_hours import QuietHours
 from app.persistence.ids import new_id
 from app.persistence.models.reminders import PolicyRow
+from app.persistence.queries.agenda import wake_all
 from app.persistence.queries.policies import add_policy, find_active_policy, get_rules_epoch, raise_rules_epoch
 from app.persistence.unit_of_work import Work, unit_of_work
 
@@ -108,12 +109,14 @@ def load_rules(session: Session) -> Rules | None:
     row = find_active_policy(session)
     if row is None:
         return None
-    return Rules(_parsed(row.id, json.dumps(row.document)), get_rules_epoch(session))
+    policy = _parsed.get(row.id)
+    if policy is None:
+        policy = _parsed[row.id] = parse_policy(row.document, row.id)
+    return Rules(policy, get_rules_epoch(session))
 
 
-@lru_cache(maxsize=32)
-def _parsed(policy_id: str, document: str) -> Policy:
-    return parse_policy(json.loads(document), policy_id)
+_parsed: dict[str, Policy] = {}
+"""Policies by id: an approved document never changes, so it is read once per process."""
 
 
 def ensure_default_policy(*, now: datetime) -> None:
@@ -124,7 +127,10 @@ def ensure_default_policy(*, now: datetime) -> None:
 
 
 def activate_document(work: Work, document: dict[str, Any], *, author: str, now: datetime) -> PolicyRow:
-    """Check a document, store it as the active version and raise the epoch. Raises ValidationError."""
+    """Check a document, make it the active version, raise the epoch and have everyone looked at again.
+
+    Raises ValidationError.
+    """
     check_document(document)
     canonical = json.dumps(document, sort_keys=True)
     row = PolicyRow(
@@ -140,4 +146,5 @@ def activate_document(work: Work, document: dict[str, Any], *, author: str, now:
     )
     add_policy(work.session, row)
     raise_rules_epoch(work.session)
+    wake_all(work.session, now=now)
     return row

@@ -7,16 +7,17 @@ is cancelled and what the inbox shows is settled before the payment's answer is 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from app.domain.decisions import Candidate, Decided, NewContact, Verdict, decide
 from app.domain.policies import Rules
-from app.metrics import DECISIONS
+from app.logs import logger
+from app.metrics import DECISIONS, UNDECIDABLE
 from app.persistence.ids import new_id
-from app.persistence.queries.agenda import claim_due, exists_due
+from app.persistence.queries.agenda import claim_due, claim_one, exists_due, put_off
 from app.persistence.queries.cases import LoadedCase, load_cases
 from app.persistence.queries.decisions import (
     add_decided,
@@ -37,16 +38,43 @@ SWEEP_BATCH = 200
 """Borrowers per unit of work: long enough to write in bulk, short enough that no payment waits for it."""
 
 
+PUT_OFF = timedelta(minutes=10)
+"""How long a borrower whose case cannot be decided (a defect, or data that cannot be true) stands back for the others."""
+
+
 def sweep(*, now: datetime, limit: int = SWEEP_BATCH) -> int:
-    """Decide about up to `limit` borrowers whose wake time has come; return how many. One commit, none when idle."""
+    """Decide about up to `limit` borrowers whose wake time has come; return how many. One commit, none when idle.
+
+    A case that cannot be decided must not hold up the others: the batch is then done one by one, and that one put off.
+    """
     with reading() as session:
-        if not exists_due(session, now=now):
+        if not exists_due(session, now=now) or load_rules(session) is None:
             return 0
-    with unit_of_work() as work:
-        claimed = claim_due(work.session, now=now, limit=limit)
-        if claimed:
-            review(work, claimed, now=now)
+    claimed: dict[str, int] = {}
+    try:
+        with unit_of_work() as work:
+            claimed = claim_due(work.session, now=now, limit=limit)
+            if claimed:
+                review(work, claimed, now=now)
+    except Exception:
+        if not claimed:
+            raise
+        logger().exception("sweep batch failed; deciding one by one", borrowers=len(claimed))
+        for borrower_id in claimed:
+            _sweep_one(borrower_id, now)
     return len(claimed)
+
+
+def _sweep_one(borrower_id: str, now: datetime) -> None:
+    try:
+        with unit_of_work() as work:
+            if claim_one(work.session, borrower_id, now=now):
+                review(work, [borrower_id], now=now)
+    except Exception:
+        logger().exception("case cannot be decided; put off", borrower_id=borrower_id)
+        UNDECIDABLE.inc()
+        with unit_of_work() as work:
+            put_off(work.session, borrower_id, until=now + PUT_OFF)
 
 
 def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
@@ -55,7 +83,7 @@ def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
     ids = list(borrower_ids)
     if rules is None or not ids:
         return
-    cases = load_cases(work.session, ids, now=now, lead_days=rules.policy.lead_days)
+    cases = load_cases(work.session, ids, now=now, policy=rules.policy)
     writing = _Writing(work.vault, rules, now)
     for borrower_id, loaded in cases.items():
         writing.take(borrower_id, loaded, decide(loaded.case, rules, now))

@@ -12,6 +12,7 @@ from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.travel import travel
 from app.persistence.db import db
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
@@ -264,6 +265,52 @@ def test_new_rules_are_asked_before_anything_decided_under_older_ones_leaves(
 
     assert len(channel.sent) == 1
     assert _rows(MessageRow.rules_epoch) == [2, 2] or sorted(_rows(MessageRow.rules_epoch)) == [1, 2]
+
+
+def test_a_case_that_cannot_be_decided_does_not_hold_up_the_others(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    broken = _borrower_with_phone()
+    _borrower_with_phone()
+    with unit_of_work() as work:
+        work.session.get_one(BorrowerRow, broken.borrower_id).zone = "No/Such_Zone"
+
+    _reached(engine, STEP, set_clock)
+
+    assert len(channel.sent) == 1
+    with reading() as session:
+        assert session.get_one(AgendaRow, broken.borrower_id).wake_at == STEP + timedelta(minutes=10)
+
+
+def test_a_step_key_that_a_new_policy_moves_is_not_said_twice(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    _reached(engine, START + timedelta(days=1, hours=1), set_clock)  # d-7
+    document = _document()
+    document["steps"] = [{"key": "d-7", "offset_days": -2, "template": "due_soon"}]
+    with unit_of_work() as work:
+        activate_document(work, {**document, "version": 2}, author="ops", now=START + timedelta(days=2))
+
+    _reached(engine, datetime(2026, 3, 8, 10, tzinfo=UTC), set_clock)
+
+    assert len(channel.sent) == 1
+
+
+def test_a_place_under_the_cap_that_was_used_and_taken_back_stays_used(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    """The first push may have arrived (no answer came); the next step of the same day must not make it two."""
+    first = _borrower_with_phone()
+    channel.answer = lambda _message: DeliveryResult(Outcome.UNCERTAIN)
+    _reached(engine, STEP, set_clock)
+    pay(first, 10_000, now=STEP + timedelta(seconds=5))
+    channel.answer = lambda _message: DeliveryResult(Outcome.ACCEPTED)
+    build_loan(now=STEP, due=[STEP.date() + timedelta(days=1)], borrower_no=first.borrower_no, recorded_at=START)
+
+    _reached(engine, STEP + timedelta(hours=1), set_clock)
+
+    assert len(channel.sent) == 1
 
 
 def test_a_year_of_travel_leaves_no_invariant_broken(engine: Engine, set_clock: SetClock) -> None:

@@ -60,6 +60,27 @@ def exists_due(session: Session, *, now: datetime) -> bool:
     return session.scalar(select(AgendaRow.borrower_id).where(AgendaRow.wake_at <= now).limit(1)) is not None
 
 
+def wake_all(session: Session, *, now: datetime) -> None:
+    """Have every borrower looked at no later than now: the rules changed, and with them every next instant."""
+    later = (AgendaRow.wake_at.is_(None)) | (AgendaRow.wake_at > now)
+    session.execute(update(AgendaRow).where(later).values(wake_at=now))
+
+
+def claim_one(session: Session, borrower_id: str, *, now: datetime) -> bool:
+    """Lock one borrower if its wake time has come; return whether it had."""
+    row = session.execute(
+        select(AgendaRow.borrower_id)
+        .where(AgendaRow.borrower_id == borrower_id, AgendaRow.wake_at <= now)
+        .with_for_update(skip_locked=True)
+    ).first()
+    return row is not None
+
+
+def put_off(session: Session, borrower_id: str, *, until: datetime) -> None:
+    """Look at this borrower again only then."""
+    session.execute(update(AgendaRow).where(AgendaRow.borrower_id == borrower_id).values(wake_at=until))
+
+
 def set_wakes(session: Session, wakes: Mapping[str, tuple[datetime | None, int]]) -> None:
     """Write (wake_at, case_version) of locked borrowers."""
     if wakes:

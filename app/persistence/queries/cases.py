@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
+from app.domain.policies import Policy
 from app.domain.reasons import Outcome, Reason
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
@@ -24,8 +25,8 @@ from app.persistence.models.loans import (
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 
-LOOK_BACK = timedelta(days=3)
-"""How far before `decided_until` decisions are loaded: a change of zone can move a step's instant by up to 26 h."""
+SLACK = timedelta(days=3)
+"""A change of zone can move a step's instant by up to 26 h; so much further back decisions are loaded."""
 RECENT_CONTACTS = timedelta(days=2)
 """A local day is over everywhere within so long; the daily cap looks no further back."""
 _ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED}
@@ -55,16 +56,16 @@ class _Gathered:
     contacts: list[PastContact] = field(default_factory=list)
 
 
-def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, lead_days: int) -> dict[str, LoadedCase]:
-    """Return the cases of these borrowers, which the caller has locked. `lead_days`: of the earliest step."""
+def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, policy: Policy) -> dict[str, LoadedCase]:
+    """Return the cases of these borrowers, which the caller has locked, as far as the policy's steps reach."""
     ids = list(borrower_ids)
     gathered = {row.id: _Gathered(row) for row in session.execute(_heads(ids))}
     if not gathered:
         return {}
-    _add_loans(session, gathered, horizon=now.date() + timedelta(days=lead_days + 2))
+    _add_loans(session, gathered, horizon=now.date() + timedelta(days=policy.lead_days + 2))
     _add_recently_closed(session, gathered)
     _add_devices(session, gathered)
-    _add_contacts(session, gathered, now)
+    _add_contacts(session, gathered, now, trail=timedelta(days=policy.trail_days))
     return {borrower_id: _case(parts) for borrower_id, parts in gathered.items()}
 
 
@@ -220,13 +221,12 @@ def _add_devices(session: Session, gathered: dict[str, _Gathered]) -> None:
         gathered[consent.borrower_id].push_consent = consent.given
 
 
-def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetime) -> None:
+def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetime, *, trail: timedelta) -> None:
     ids = list(gathered)
     changed = [borrower_id for borrower_id, parts in gathered.items() if parts.changed_loans]
     contacts = session.execute(
         select(ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.slot_no, ContactRow.state).where(
             ContactRow.borrower_id.in_(ids),
-            ContactRow.state != "cancelled",
             or_(
                 ContactRow.created_at >= now - RECENT_CONTACTS,
                 and_(ContactRow.borrower_id.in_(changed), ContactRow.state == "open"),
@@ -234,9 +234,8 @@ def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetim
         )
     ).all()
     contact_ids = [contact.id for contact in contacts]
-    looks = [parts.head.decided_until for parts in gathered.values() if parts.head.decided_until is not None]
     by_contact: dict[str, list[DecisionKey]] = defaultdict(list)
-    for row in session.execute(_decisions(ids, contact_ids, min(looks, default=now) - LOOK_BACK)):
+    for row in session.execute(_decisions(ids, contact_ids, _reachable(gathered, trail))):
         key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
         gathered[row.borrower_id].decisions[key] = PastDecision(
             key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason), row.contact_id,
@@ -261,7 +260,22 @@ def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetim
         )
 
 
-def _decisions(ids: Sequence[str], contact_ids: Sequence[str], since: datetime) -> Any:
+def _reachable(gathered: dict[str, _Gathered], trail: timedelta) -> list[str]:
+    """Return the subjects a step of which may come up now: whatever was decided about them must be known.
+
+    Of a borrower never looked at there is nothing to know, and of a row whose last step lies behind what was decided nothing
+    can come up any more.
+    """
+    subject_ids: list[str] = []
+    for parts in gathered.values():
+        decided_until = parts.head.decided_until
+        if decided_until is not None:
+            oldest = (decided_until - trail - SLACK).date()
+            subject_ids += [subject.subject_id for subject in parts.subjects if subject.due_on >= oldest]
+    return subject_ids
+
+
+def _decisions(ids: Sequence[str], contact_ids: Sequence[str], subject_ids: Sequence[str]) -> Any:
     return select(
         DecisionRow.borrower_id,
         DecisionRow.subject_kind,
@@ -278,9 +292,9 @@ def _decisions(ids: Sequence[str], contact_ids: Sequence[str], since: datetime) 
     ).where(
         DecisionRow.borrower_id.in_(ids),
         or_(
-            DecisionRow.occurs_at >= since,
             DecisionRow.outcome == Outcome.DEFERRED.value,
             DecisionRow.contact_id.in_(contact_ids),
+            and_(DecisionRow.subject_kind == "instalment", DecisionRow.subject_id.in_(subject_ids)),
         ),
     )
 

@@ -8,9 +8,12 @@ from app.persistence.models.reminders import PolicyRow, RulesStateRow
 _STATE_ID = 1
 
 
+_ACTIVE = select(PolicyRow).where(PolicyRow.status == "active").limit(1)
+
+
 def find_active_policy(session: Session) -> PolicyRow | None:
     """Return the policy in force, or None."""
-    return session.scalars(select(PolicyRow).where(PolicyRow.status == "active").limit(1)).first()
+    return session.scalars(_ACTIVE).first()
 
 
 def add_policy(session: Session, row: PolicyRow) -> None:
