@@ -1,6 +1,10 @@
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,6 +18,7 @@ from app.persistence.queries.clocks import freeze, get_clock, stored_source
 from app.persistence.unit_of_work import close_session, unit_of_work
 from app.sandbox import sample_book, virtual_phone
 from app.sandbox.stand_in.client import StandInClient
+from config import ROOT, new_key_ring
 from tests.conftest import START, make_settings
 
 
@@ -140,3 +145,13 @@ def test_what_another_sites_form_could_send_is_refused(client: FlaskClient, path
 
     assert client.post(path, data=body, content_type="text/plain").status_code == 415
     assert client.post(path, data={"to": "day"}).status_code == 415
+
+
+def test_production_does_not_even_load_the_sandbox(tmp_path: Path) -> None:
+    program = "import sys, wsgi; print([name for name in sys.modules if name.startswith('app.sandbox')])"
+    environment = {"PATH": os.environ["PATH"], "DUECOURSE_MODE": "production", "DUECOURSE_KEYS": new_key_ring()}
+    environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'x.db'}"
+
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert loaded.stdout.strip() == "[]", loaded.stderr
