@@ -45,8 +45,19 @@ def run_engine(eager: bool) -> None:
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:
+        _serve_metrics(settings.ops_port)
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         run(engine, app.app_context)
+
+
+def _serve_metrics(port: int) -> None:
+    """The engine's counters live in its process; a second engine on the same machine names another DUECOURSE_OPS_PORT."""
+    from app.web.health import serve_metrics
+
+    try:
+        serve_metrics(port)
+    except OSError:
+        click.echo(f"Metrics are not served: port {port} is taken (DUECOURSE_OPS_PORT names another).", err=True)
 
 
 @engine_commands.command("replay")

@@ -24,7 +24,7 @@ from app.engine import travel
 from app.engine.dispatch import Dispatcher
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
-from app.persistence.queries.leases import ENGINE_PREFIX, end_lease, take_lease
+from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.invariants import count_candidates_without_decision
@@ -103,9 +103,7 @@ class Engine:
         travel.travel_if_asked(self.drain)
 
     def retire(self) -> None:
-        """End the heartbeat and close channels."""
-        with unit_of_work() as work:
-            end_lease(work.session, ENGINE_PREFIX + self.dispatcher.owner, owner=self.dispatcher.owner)
+        """Close the channels. The heartbeat is left to run out: a deploy that restarts the engine is not an outage."""
         for channel in self.dispatcher.channels.values():
             channel.close()
 
@@ -122,8 +120,7 @@ def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) 
     logger().info("engine started", owner=engine.dispatcher.owner)
     stop.wait()
     scheduler.shutdown(wait=True)
-    with app_context():
-        engine.retire()
+    engine.retire()
     logger().info("engine stopped", owner=engine.dispatcher.owner)
 
 

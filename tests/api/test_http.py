@@ -1,10 +1,13 @@
 """What every answer has in common: problems, media, ids, headers, health."""
 
+import io
+import json
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import clock
+from app import clock, logs
 from app.domain import errors
 from app.persistence.db import db
 from app.persistence.models.running import LeaseRow
@@ -170,7 +173,7 @@ def test_health_says_only_ok_or_not(client: FlaskClient) -> None:
 
 def test_an_installation_whose_engine_is_silent_is_not_ready(client: FlaskClient) -> None:
     with unit_of_work() as work:
-        work.session.add(LeaseRow(name="engine", owner="gone", fence=1, expires_at=START))
+        work.session.add(LeaseRow(name="engine:test", owner="gone", fence=1, expires_at=START))
 
     answer = client.get("/readyz")
 
@@ -230,3 +233,16 @@ def test_the_database_being_away_is_503_with_retry_after(client: FlaskClient, ap
 
     assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "maintenance", "5")
     assert db.engine is not None
+
+
+def test_the_access_log_has_one_line_per_request_with_the_route_and_the_reason(client: FlaskClient) -> None:
+    written = io.StringIO()
+    logs.configure("INFO", written)
+    try:
+        client.get("/v1/me", headers={"X-Request-Id": "line-0001", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    finally:
+        logs.configure("INFO")
+
+    (line,) = [json.loads(text) for text in written.getvalue().splitlines()]
+    assert (line["event"], line["method"], line["route"], line["status"]) == ("request", "GET", "/v1/me", 401)
+    assert (line["request_id"], line["trace_id"], line["problem"]) == ("line-0001", "a" * 32, "unauthenticated")

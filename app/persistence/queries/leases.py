@@ -6,7 +6,6 @@ judges, so that a lease runs out also when the book's clock stands still.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.running import LeaseRow
@@ -35,16 +34,3 @@ def holds_lease(session: Session, name: str, *, owner: str, fence: int) -> bool:
     """Return whether this fence is still the newest; a fenced write asks inside its own transaction."""
     row = session.get(LeaseRow, name, with_for_update=True)
     return row is not None and row.owner == owner and row.fence == fence
-
-
-def end_lease(session: Session, name: str, *, owner: str) -> None:
-    """Give a lease back."""
-    row = session.get(LeaseRow, name, with_for_update=True)
-    if row is not None and row.owner == owner:
-        session.delete(row)
-
-
-def find_engine_leases(session: Session) -> list[LeaseRow]:
-    """Return the heartbeats of engines, newest first."""
-    statement = select(LeaseRow).where(LeaseRow.name.startswith(ENGINE_PREFIX)).order_by(LeaseRow.expires_at.desc())
-    return list(session.scalars(statement))
