@@ -1,10 +1,12 @@
-"""flask ops: what the operator's own network may ask."""
+"""flask ops: metrics for the operator's own network, and forgetting what is past its time."""
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-ops_commands = AppGroup("ops", help="Metrics for the operator.")
+from app import clock
+
+ops_commands = AppGroup("ops", help="Metrics, and tidying up.")
 
 
 @ops_commands.command("serve")
@@ -24,3 +26,12 @@ def serve(host: str, port: int | None) -> None:
         thread.join()
     except KeyboardInterrupt:
         server.shutdown()
+
+
+@ops_commands.command("tidy")
+def tidy_up() -> None:
+    """Forget spent tokens, answered idempotency keys, old challenges and counters. Safe at any time; run it daily."""
+    from app.services.tidying import tidy
+
+    for table, rows in tidy(now=clock.now()).items():
+        click.echo(f"{table} {rows}")

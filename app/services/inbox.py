@@ -41,7 +41,6 @@ class InboxItem:
     archived_at: datetime | None
     settled_at: datetime | None
     about: Sequence[Subject]
-    version: int
 
     @property
     def settled(self) -> bool:
@@ -127,7 +126,6 @@ def _items(source: Connection | Session, borrower_id: str, rows: Sequence[Any]) 
                 archived_at=row.archived_at,
                 settled_at=row.settled_at,
                 about=about.get(row.contact_id, ()),
-                version=row.version,
             )
         )
     return items

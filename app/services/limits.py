@@ -26,11 +26,12 @@ class Limit:
 def count(work: Work, limit: Limit, subject: str, *, now: datetime, by: int = 1) -> int:
     """Count `by` for a subject (stored as a keyed hash) and return the window's total.
 
-    Raises RateLimitedError once the total passes the limit; the caller decides whether the count is kept.
+    Raises RateLimitedError when the window was used up before, also for `by` 0, which only asks; the caller decides whether
+    the count is kept.
     """
     bucket = f"{limit.name}:{work.vault.mac('rate', f'{limit.name} {subject}')[:40]}"
     total = count_up(work.session, bucket, limit.window(now), by=by)
-    if total > limit.most:
+    if total - by >= limit.most:
         wait = (limit.window(now) + limit.per - now).total_seconds()
         raise RateLimitedError(
             "Too many requests; wait as long as Retry-After says.", {"retry_after_seconds": wait, "limit": limit.name}

@@ -37,6 +37,7 @@ def problem_response(
 ) -> Response:
     """Return the problem. `detail` is English; other languages get the table's words."""
     problem = PROBLEMS.get(code) or PROBLEMS["internal"]
+    g.problem = code
     locale = request_locale()
     words = problem.words(locale)
     body: dict[str, Any] = {

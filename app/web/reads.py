@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import current_app, g
 from sqlalchemy import Connection, Engine
-from sqlalchemy.orm import Session
 
 from app.persistence.db import db
 
@@ -19,11 +18,6 @@ def reads() -> Connection:
     if connection is None:
         connection = g.reads = _engine().connect()
     return connection
-
-
-def reading_session() -> Session:
-    """Return a session on that connection, for functions that take one."""
-    return Session(bind=reads(), autoflush=False, join_transaction_mode="rollback_only")
 
 
 def end_reads(_error: object = None) -> None:

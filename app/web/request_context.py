@@ -23,7 +23,7 @@ def begin() -> None:
     context = g._get_current_object()
     context.started = clock.monotonic_seconds()
     # An outer app context (a command, a test) would keep what the last request left.
-    context.now = context.locale = context.principal = None
+    context.now = context.locale = context.principal = context.problem = None
     environ = request.environ
     given = environ.get("HTTP_X_REQUEST_ID")
     if given and _REQUEST_ID.fullmatch(given) and logs.redact_text(given) == given:
@@ -58,7 +58,8 @@ def finish(response: Response) -> None:
     status = response.status_code
     seconds = clock.monotonic_seconds() - context.started
     response.headers["X-Request-Id"] = request_id
-    _log.info("request", method=asked.method, route=route, status=status, duration_us=int(seconds * 1_000_000))
+    refused = {"problem": context.problem} if context.problem else {}
+    _log.info("request", method=asked.method, route=route, status=status, duration_us=int(seconds * 1_000_000), **refused)
     count(route, status, seconds)
 
 

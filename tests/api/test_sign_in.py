@@ -2,20 +2,27 @@
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
 from app import clock
+from app.domain.errors import RateLimitedError
+from app.factory import create_app
 from app.persistence.db import db, vault
 from app.persistence.models.access import AuditRow, OtpChallengeRow, SessionRow
 from app.persistence.models.messages import MessageRow
-from app.services.sign_in import POLICY, otp_code
+from app.services.limits import Limit
+from app.services.sign_in import POLICY, Caller, otp_code, request_code
+from app.web.rate_limit import address_prefix
 from tests.builders.access import a_borrower, fresh_client
-from tests.conftest import START
+from tests.conftest import START, make_settings
 
 DEVICE = "phone-1"
 
@@ -300,3 +307,24 @@ def test_a_challenge_is_stored_without_the_number_in_clear(client: FlaskClient) 
     row = db.session().scalars(select(OtpChallengeRow)).one()
     assert phone.encode() not in row.phone_sealed
     assert phone not in row.phone_digest
+
+
+def test_once_the_days_codes_are_spent_known_and_unknown_numbers_are_refused_alike(app: Flask) -> None:
+    policy = replace(POLICY, codes_sent=Limit("otp-sent-day", 1, timedelta(days=1)))
+    phones = [a_borrower()[1] for _ in range(2)]
+    request_code(phones[0], Caller("a", "n"), now=START, policy=policy)
+
+    for number in (phones[1], "+8613899999999"):
+        with pytest.raises(RateLimitedError):
+            request_code(number, Caller("b", "n"), now=START, policy=policy)
+
+
+@pytest.mark.parametrize(("trusted", "seen"), [(0, "127.0.0.0/24"), (1, "2001:db8:1:2::/64")])
+def test_forwarded_addresses_count_only_behind_a_trusted_proxy(tmp_path: Path, trusted: int, seen: str) -> None:
+    app = create_app(make_settings(f"sqlite:///{tmp_path / 'x.db'}", tmp_path, trusted_proxies=trusted))
+    found: list[str] = []
+    app.view_functions["health.live"] = lambda: found.append(address_prefix()) or {}
+
+    fresh_client(app).get("/livez", headers={"X-Forwarded-For": "2001:db8:1:2::7"})
+
+    assert found == [seen]

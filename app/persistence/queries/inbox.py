@@ -22,7 +22,6 @@ _COLUMNS = (
     MessageRow.read_at,
     MessageRow.archived_at,
     MessageRow.settled_at,
-    MessageRow.version,
 )
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,8 +16,3 @@ def count_up(session: Session, bucket: str, window_starts_at: datetime, *, by: i
         index_elements=["bucket", "window_starts_at"], set_={"count": RateCounterRow.count + by}
     ).returning(RateCounterRow.count)
     return int(session.execute(statement).scalar_one())
-
-
-def delete_counters(session: Session, *, before: datetime) -> None:
-    """Forget windows that began before this instant."""
-    session.execute(delete(RateCounterRow).where(RateCounterRow.window_starts_at < before))
