@@ -1,0 +1,89 @@
+"""Writes docs/MAP.md: `python -m tests.house.map`. A test fails when the file is not what this writes."""
+
+# ruff: noqa: E501 (a row of a Markdown table is one line)
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MAP = ROOT / "docs" / "MAP.md"
+ROOMS = (
+    ("app", "the rooms; this folder itself only ties them together"),
+    ("app/domain", "PURE: what is owed, who may be contacted. Values in, values out, standard library only"),
+    ("app/persistence", "databases, encryption, the one commit point"),
+    ("app/persistence/models", "tables, one aggregate a file"),
+    ("app/persistence/queries", "statements; no commit, no clock"),
+    ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
+    ("app/wording", "templates and how amounts and dates are written"),
+    ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
+    ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
+    ("app/engine", "the clock-driven half: ticks, sweep, dispatch. Only the engine sends"),
+    ("app/web", "HTTP plumbing shared by all doors"),
+    ("app/api", "the doors"),
+    ("app/api/auth", "sign-in"),
+    ("app/api/borrower", "what a borrower sees: `/v1/me/...`"),
+    ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
+    ("app/cli", "`flask` commands, one noun a file"),
+    ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
+    ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
+    ("bench", "programs that measure; each ends with its figures and their limits"),
+)
+HEAD = """# Map
+
+Written by `python -m tests.house.map` from the first line of each module; a test keeps it true.
+
+Imports go one way: `factory > cli > sandbox > api | engine > web > services > persistence | channels | wording > domain`
+(`clock`, `logs`, `metrics` stand beside `domain`). A noun keeps its file name in every room.
+
+## Two flows, and no third
+
+**Request**: view -> schema -> service -> unit of work -> domain -> rows -> commit -> value -> JSON.
+**Clock**: tick -> claim due borrowers -> `decide` -> decisions, contacts, messages, next wake in one commit; then claim messages ->
+compare versions -> commit -> send outside any transaction -> record, one commit.
+
+## I want to change ...
+
+| what | domain | persistence | services, engine | doors |
+| --- | --- | --- | --- | --- |
+| when a reminder goes out | `policies`, `decisions` | `queries/cases` | `reminders`, `policies` | `content/policies/*.yaml` |
+| quiet hours, the daily cap | `quiet_hours`, `decisions` | `queries/cases` | `reminders` | `content/policies/*.yaml` |
+| why a reminder was (not) sent | `reasons` | `queries/decisions` | `reminders` | `sandbox` |
+| what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
+| a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
+| what is owed | `positions`, `delinquency` | `queries/positions` | `positions`, `accounts` | `api/borrower/balances` |
+| a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
+| sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
+| the inbox | | `queries/inbox` | `inbox` | `api/borrower/inbox` |
+| what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
+| a table | | `models/`, `migrations/` | | |
+"""
+
+
+def write_map() -> str:
+    """Return the text of docs/MAP.md."""
+    parts = [HEAD, "\n## Rooms\n"]
+    for folder, purpose in ROOMS:
+        parts.append(f"\n### {folder}/\n\n{purpose[0].upper() + purpose[1:]}.\n\n| file | |\n| --- | --- |\n")
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if path.name == "__init__.py" and path.stat().st_size == 0:
+                continue
+            parts.append(f"| `{path.name}` | {_first_line(path)} |\n")
+    parts.append(
+        "\n## Beside app/\n\n| | |\n| --- | --- |\n"
+        "| `config.py` | typed settings from the environment |\n| `wsgi.py` | entry point of web server and `flask` |\n"
+        "| `migrations/` | alembic; never imports the program's models by name |\n"
+        "| `app/content/` | policies, messages, import maps: data, no code |\n"
+        "| `tests/` | a folder a room, `journeys/` for whole stories, `house/` for the house itself |\n"
+        "| `docs/api/` | the committed OpenAPI document |\n"
+    )
+    return "".join(parts)
+
+
+def _first_line(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    MAP.write_text(write_map(), encoding="utf-8")
