@@ -38,8 +38,10 @@ class Settings:
     """DUECOURSE_VAR_DIR: where the sandbox keeps its database, keys and logs."""
     port: int = 8000
     """PORT: of the web server."""
-    ops_port: int = 9100
-    """DUECOURSE_OPS_PORT: /metrics and details, loopback only."""
+    ops_port: int | None = None
+    """DUECOURSE_OPS_PORT: /metrics of the web processes, loopback only; production: 9100, sandbox: /metrics on PORT."""
+    engine_ops_port: int | None = None
+    """DUECOURSE_ENGINE_OPS_PORT: /metrics of an engine, loopback only; production: 9101, sandbox: none."""
     public_docs: bool = False
     """DUECOURSE_PUBLIC_DOCS=1: serve /openapi.json and /docs in production too."""
     trusted_proxies: int = 0
@@ -79,7 +81,8 @@ class Settings:
             keys=_keys(env, mode, var_dir),
             var_dir=var_dir,
             port=_port(env, "PORT", 8000),
-            ops_port=_port(env, "DUECOURSE_OPS_PORT", 9100),
+            ops_port=_ops_port(env, "DUECOURSE_OPS_PORT", mode, 9100),
+            engine_ops_port=_ops_port(env, "DUECOURSE_ENGINE_OPS_PORT", mode, 9101),
             public_docs=env.get("DUECOURSE_PUBLIC_DOCS") == "1",
             trusted_proxies=_whole(env, "DUECOURSE_TRUSTED_PROXIES", 0, 0, 5),
             fcm_base_url=env.get("DUECOURSE_FCM_BASE_URL", "https://fcm.googleapis.com").rstrip("/"),
@@ -189,3 +192,7 @@ def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int)
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     return _whole(env, name, default, 0, 65535)
+
+
+def _ops_port(env: Mapping[str, str], name: str, mode: str, default: int) -> int | None:
+    return None if mode == "sandbox" and not env.get(name) else _port(env, name, default)

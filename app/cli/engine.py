@@ -45,19 +45,20 @@ def run_engine(eager: bool) -> None:
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:
-        _serve_metrics(settings.ops_port)
+        if settings.engine_ops_port is not None:
+            _serve_metrics(settings.engine_ops_port)
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         run(engine, app.app_context)
 
 
 def _serve_metrics(port: int) -> None:
-    """The engine's counters live in its process; a second engine on the same machine names another DUECOURSE_OPS_PORT."""
+    """The engine's counters live in its process; a second one on the same machine needs another port."""
     from app.web.health import serve_metrics
 
     try:
         serve_metrics(port)
     except OSError:
-        click.echo(f"Metrics are not served: port {port} is taken (DUECOURSE_OPS_PORT names another).", err=True)
+        click.echo(f"Metrics are not served: port {port} is taken (DUECOURSE_ENGINE_OPS_PORT names another).", err=True)
 
 
 @engine_commands.command("replay")

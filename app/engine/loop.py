@@ -29,9 +29,11 @@ from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.invariants import count_candidates_without_decision
 from app.services.reminders import SWEEP_BATCH, sweep
+from app.services.tidying import tidy
 
 HEARTBEAT_TTL = timedelta(seconds=30)
 RECONCILE_TTL = timedelta(minutes=10)
+TIDY_TTL = timedelta(hours=12)
 RECONCILE_GRACE = timedelta(minutes=2)
 """A step reached so recently may still be on its way through the sweep."""
 EAGER_PAUSE_SECONDS = 0.004
@@ -98,6 +100,14 @@ class Engine:
         if missing:
             logger().error("candidates without a decision", count=missing)
 
+    def tidy(self) -> None:
+        """Forget spent tokens, old challenges and counters; one engine at a time."""
+        with unit_of_work() as work:
+            now = clock.system_now()
+            if take_lease(work.session, "tidy", owner=self.dispatcher.owner, machine_now=now, ttl=TIDY_TTL) is None:
+                return
+        tidy(now=clock.now())
+
     def follow_clock(self) -> None:
         """Move the sandbox's clock to where it was asked to go, from wake to wake."""
         travel.travel_if_asked(self.drain)
@@ -131,6 +141,7 @@ def _scheduler(engine: Engine, app_context: Callable[[], AbstractContextManager[
         ("dispatch", engine.dispatch_all, 1),
         ("heartbeat", engine.heartbeat, 10),
         ("reconcile", engine.reconcile, 900),
+        ("tidy", engine.tidy, 86_400),
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))
@@ -140,7 +151,7 @@ def _scheduler(engine: Engine, app_context: Callable[[], AbstractContextManager[
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     for name, work, seconds in jobs:
-        first = clock.system_now() + timedelta(seconds=0 if name == "heartbeat" else min(seconds, 1))
+        first = clock.system_now() + timedelta(seconds=0 if name == "heartbeat" else min(seconds, 60))
         scheduler.add_job(_tick, "interval", seconds=seconds, id=name, args=(name, work, app_context), next_run_time=first)
     scheduler.add_listener(_note_problem, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     return scheduler
