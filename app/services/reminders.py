@@ -202,6 +202,7 @@ class _Writing:
                 "borrower_id": borrower_id,
                 "message_class": step.message_class,
                 "local_date": contact.local_date,
+                "cap_class": "outreach",
                 "slot_no": contact.slot_no,
                 "stage": step.stage,
                 "step_key": step.key,

@@ -214,6 +214,7 @@ def upgrade() -> None:
         sa.Column("borrower_id", ID, nullable=False),
         sa.Column("message_class", sa.String(length=16), nullable=False),
         sa.Column("local_date", sa.Date(), nullable=False),
+        sa.Column("cap_class", sa.String(length=16), nullable=False),
         sa.Column("slot_no", sa.Integer(), nullable=True),
         sa.Column("stage", sa.String(length=20), nullable=False),
         sa.Column("step_key", sa.String(length=40), nullable=False),
@@ -222,7 +223,13 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_contacts_borrower_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
-        sa.UniqueConstraint("borrower_id", "local_date", "slot_no", name=op.f("uq_contacts_borrower_id_local_date_slot_no")),
+        sa.UniqueConstraint(
+            "borrower_id",
+            "local_date",
+            "cap_class",
+            "slot_no",
+            name=op.f("uq_contacts_borrower_id_local_date_cap_class_slot_no"),
+        ),
     )
     op.create_table(
         "decisions",

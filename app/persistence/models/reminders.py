@@ -114,6 +114,8 @@ class ContactRow(Base):
     message_class: Mapped[str] = mapped_column(String(16))
     """reminder (before or on the due date), collection (after), servicing, statutory, support, security."""
     local_date: Mapped[date]
+    cap_class: Mapped[str] = mapped_column(String(16), default="outreach")
+    """Which daily cap its slot is taken from; one for all reminders and collection today."""
     slot_no: Mapped[int | None]
     """None: uses no slot (in_app alone, or cancelled before anything left)."""
     stage: Mapped[str] = mapped_column(String(20))
@@ -124,4 +126,4 @@ class ContactRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    __table_args__ = (UniqueConstraint("borrower_id", "local_date", "slot_no"),)
+    __table_args__ = (UniqueConstraint("borrower_id", "local_date", "cap_class", "slot_no"),)
