@@ -12,6 +12,21 @@ def _include(_object: object, name: str | None, type_: str, _reflected: bool, _c
     return not (type_ == "table" and name == "alembic_version")
 
 
+_PLAIN_TYPES = {
+    "Id": 'sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")',
+    "Instant": "sa.BigInteger()",
+    "Json": "sa.Text()",
+}
+
+
+def _render(kind: str, item: object, autogen_context: object) -> str | bool:
+    """Write our own column types as plain ones: a migration must not change when the program does."""
+    plain = _PLAIN_TYPES.get(type(item).__name__) if kind == "type" else None
+    if plain and "postgresql" in plain:
+        autogen_context.imports.add("from sqlalchemy.dialects import postgresql")  # type: ignore[attr-defined]
+    return plain or False
+
+
 def run(engine: Engine) -> None:
     """Migrate on one connection and commit once."""
     with engine.connect().execution_options(duecourse_writes=True) as connection, connection.begin():
@@ -22,6 +37,7 @@ def run(engine: Engine) -> None:
             connection=connection,
             target_metadata=Base.metadata,
             include_object=_include,
+            render_item=_render,
             render_as_batch=connection.dialect.name == "sqlite",
             compare_type=True,
         )

@@ -31,4 +31,6 @@ def revision(message: str) -> None:
     """Write a new migration from the difference between models and database."""
     from alembic import command
 
-    command.revision(schema.alembic_config(db.engine), message=message, autogenerate=True)
+    command.revision(
+        schema.alembic_config(db.engine), message=message, autogenerate=True, rev_id=schema.next_revision_number()
+    )

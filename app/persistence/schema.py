@@ -31,6 +31,12 @@ def downgrade(engine: Engine, revision: str) -> None:
     command.downgrade(alembic_config(engine), revision)
 
 
+def next_revision_number() -> str:
+    """Return the number of the next migration file, four digits."""
+    numbers = [int(script.revision) for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+    return f"{max(numbers, default=0) + 1:04d}"
+
+
 def is_at_head(engine: Engine) -> bool:
     """Return whether the schema is the one this code was written for."""
     with engine.connect() as connection:
