@@ -29,8 +29,8 @@ SLACK = timedelta(days=3)
 """A change of zone can move a step's instant by up to 26 h; so much further back decisions are loaded."""
 RECENT_CONTACTS = timedelta(days=2)
 """A local day is over everywhere within so long; the daily cap looks no further back."""
-_ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED}
-"""Statuses that end reminders although money is open; a `closed` loan has no open row anyway."""
+_ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED, "closed": Reason.LOAN_CLOSED}
+"""Statuses that end reminders although money is open."""
 
 
 @dataclass(slots=True)
@@ -116,9 +116,9 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
             or loan.watched_from_at > decided_until
         ):
             parts.changed_loans.append(loan)
-        elif loan.status in _ENDED:
+        elif loan.status in _ENDED and loan.open_rows:
             parts.changed_loans.append(loan)
-        if loan.status in _ENDED:
+        if loan.status in _ENDED and loan.open_rows:
             parts.ended_loans[loan.id] = _ENDED[loan.status]
         if loan.status == "active":
             parts.subjects += _open_subjects(loan, horizon)
