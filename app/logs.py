@@ -20,7 +20,7 @@ _SECRET_KEYS = re.compile(
 _KEPT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b\d{4}-[01]\d-[0-3]\d(?![\d-])")
 """Ids (UUID) and dates: not personal by themselves, and what a reader needs."""
 _PATTERNS = (
-    (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),  # no new attempt inside a run: one pass, any length
     (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
     (re.compile(r"\b[A-Za-z0-9_-]{43,}\b"), "[token]"),
     (re.compile(r"\+?\d[\d \-().]{6,}\d"), "[number]"),

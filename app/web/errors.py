@@ -1,6 +1,7 @@
 """Every error as RFC 9457 problem+json: ours by the table, Flask's and the database's alike."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -16,6 +17,8 @@ from app.web.problems import CODE_OF_STATUS, PROBLEMS
 
 PROBLEM_TYPE = "application/problem+json"
 _BUSY_SECONDS = 5
+_MOST_ERRORS = 100
+"""So many wrong fields are named; a body with more of them must not make the answer large."""
 _LOCATIONS = {"json": "", "query": "/query", "querystring": "/query", "headers": "/headers"}
 
 
@@ -50,7 +53,7 @@ def problem_response(
     }
     listed = [
         {"pointer": logs.redact_text(error.pointer), "code": error.code, "detail": logs.redact_text(error.detail)}
-        for error in errors
+        for error in islice(errors, _MOST_ERRORS)
     ]
     if listed:
         body["errors"] = listed

@@ -107,6 +107,13 @@ def test_an_unknown_field_is_named(client: FlaskClient) -> None:
     assert answer.json["errors"] == [{"pointer": "/admin", "code": "unknown-field", "detail": "Unknown field."}]
 
 
+def test_of_many_wrong_fields_the_first_hundred_are_named(client: FlaskClient) -> None:
+    answer = client.post("/v1/auth/otp", json={**OTP, **{f"field{n}": 1 for n in range(5000)}})
+
+    assert answer.status_code == 422
+    assert len(answer.json["errors"]) == 100
+
+
 def test_an_unknown_or_malformed_query_parameter_is_named(client: FlaskClient) -> None:
     headers = signed_in(a_borrower()[0])
 

@@ -72,3 +72,11 @@ def _use_everything(client: FlaskClient) -> tuple[str, list[str]]:
 
 def _secret(tokens: dict[str, Any]) -> list[str]:
     return [tokens["access_token"], tokens["refresh_token"]]
+
+
+@pytest.mark.parametrize("filler", ["a", "a.", "-a", "a@", "1 ", "bearer "])
+def test_a_text_as_long_as_a_body_is_redacted_in_one_pass(filler: str) -> None:
+    """A pattern that looks again from every character would take an hour for one request: this test would not end."""
+    text = filler * (1024 * 1024 // len(filler)) + " me@example.com"
+
+    assert "me@example.com" not in logs.redact_text(text)
