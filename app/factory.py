@@ -1,21 +1,32 @@
 """create_app: binds the database, the clock, the doors and the commands. The only module that knows them all."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from sqlalchemy import Engine
 
 from app import clock, logs
-from app.api.doors import open_doors
 from app.cli import register_commands
-from app.persistence import schema
-from app.persistence.db import db, engine_options
+from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
-from app.web.plumbing import App, init_web
 from config import Settings
 
 
-def create_app(settings: Settings) -> Flask:
-    """Return the app for these settings. In sandbox mode an empty database is migrated, so that every command just works."""
+class App(Flask):
+    """Flask without async views: it need not ask of every function whether it is one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
+def create_app(settings: Settings, *, serves: bool = True) -> Flask:
+    """Return the app for these settings. In sandbox mode an empty database is migrated, so that every command just works.
+
+    Without `serves` it has no routes: what they are made of is half of the time that a command takes to start.
+    """
     logs.configure(settings.log_level)
     app = App("app")
     app.config.update(
@@ -24,6 +35,7 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=1024 * 1024,
         SETTINGS=settings,
     )
+    register_commands(app)
     db.init_app(app)
     app.extensions["duecourse.vault"] = Vault(settings.keys)
     with app.app_context():
@@ -31,16 +43,25 @@ def create_app(settings: Settings) -> Flask:
     clock.use(clock.system_now)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
+    if serves:
+        _open_doors(app, settings)
+    return app
+
+
+def _prepare_sandbox(engine: Engine) -> None:
+    if is_empty(engine):
+        from app.persistence import schema
+
+        schema.upgrade(engine)
+    clock.use(stored_source(engine))
+
+
+def _open_doors(app: Flask, settings: Settings) -> None:
+    from app.api.doors import open_doors
+    from app.web.plumbing import init_web
+
     open_doors(init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
 
         open_sandbox(app, settings)
-    register_commands(app)
-    return app
-
-
-def _prepare_sandbox(engine: Engine) -> None:
-    if schema.is_empty(engine):
-        schema.upgrade(engine)
-    clock.use(stored_source(engine))

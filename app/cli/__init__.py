@@ -1,22 +1,39 @@
-"""The `flask` commands. Each file is one noun; a command parses, calls a service, and prints."""
+"""The `flask` commands. Each file is one noun; a command parses, calls a service, and prints.
 
+A noun's file is imported when the noun is asked for: a process that runs the engine never reads the importer.
+"""
+
+import click
 from flask import Flask
+from flask.cli import AppGroup
+from werkzeug.utils import import_string
 
-from app.cli.api import api_commands
-from app.cli.book import book_commands
-from app.cli.database import database_commands
-from app.cli.engine import engine_commands
-from app.cli.keys import key_commands
-from app.cli.ops import ops_commands
-from app.cli.sandbox import sandbox_commands
+NOUNS = {
+    "api": "app.cli.api:api_commands",
+    "book": "app.cli.book:book_commands",
+    "db": "app.cli.database:database_commands",
+    "engine": "app.cli.engine:engine_commands",
+    "keys": "app.cli.keys:key_commands",
+    "ops": "app.cli.ops:ops_commands",
+    "sandbox": "app.cli.sandbox:sandbox_commands",
+}
+
+
+class Nouns(AppGroup):
+    """The nouns as commands, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the nouns, and whatever an extension has added."""
+        return sorted({*super().list_commands(ctx), *NOUNS})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the noun's group."""
+        if name not in NOUNS:
+            return super().get_command(ctx, name)
+        group: click.Command = import_string(NOUNS[name])
+        return group
 
 
 def register_commands(app: Flask) -> None:
-    """Add every command to the app."""
-    app.cli.add_command(api_commands)
-    app.cli.add_command(book_commands)
-    app.cli.add_command(database_commands)
-    app.cli.add_command(engine_commands)
-    app.cli.add_command(key_commands)
-    app.cli.add_command(ops_commands)
-    app.cli.add_command(sandbox_commands)
+    """Give the app its commands; before any extension adds its own."""
+    app.cli = Nouns(app.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, event
+from sqlalchemy import Engine, MetaData, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.persistence.vault import Vault
@@ -44,6 +44,11 @@ def engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 10,
         "connect_args": {"options": "-c statement_timeout=60000 -c lock_timeout=30000", "connect_timeout": 10},
     }
+
+
+def is_empty(engine: Engine) -> bool:
+    """Return whether the database has no tables at all."""
+    return not inspect(engine).get_table_names()
 
 
 def vault() -> Vault:

@@ -7,9 +7,8 @@ from datetime import datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import yaml
 from sqlalchemy.orm import Session
 
@@ -21,6 +20,9 @@ from app.persistence.models.reminders import PolicyRow
 from app.persistence.queries.agenda import wake_all
 from app.persistence.queries.policies import add_policy, find_active_policy, get_rules_epoch, raise_rules_epoch
 from app.persistence.unit_of_work import Work, unit_of_work
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError as SchemaError
 
 _CONTENT = Path(__file__).resolve().parents[1] / "content" / "policies"
 DEFAULT_POLICY = _CONTENT / "default.yaml"
@@ -34,10 +36,10 @@ def _schema() -> dict[str, Any]:
 
 def check_document(document: Any) -> None:
     """Refuse a policy document that is not one. Raises ValidationError with a pointer per problem, and suggestions."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - most processes never see a new policy
+
     problems: list[FieldError] = []
-    for error in sorted(
-        jsonschema.Draft202012Validator(_schema()).iter_errors(document), key=lambda e: list(e.absolute_path)
-    ):
+    for error in sorted(Draft202012Validator(_schema()).iter_errors(document), key=lambda e: list(e.absolute_path)):
         pointer = "/" + "/".join(str(part) for part in error.absolute_path)
         problems.append(FieldError(pointer, str(error.validator), _with_suggestion(error)))
     if not problems:
@@ -55,7 +57,7 @@ def check_document(document: Any) -> None:
         )
 
 
-def _with_suggestion(error: jsonschema.ValidationError) -> str:
+def _with_suggestion(error: "SchemaError") -> str:
     if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
         return error.message
     known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []

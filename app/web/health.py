@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import lru_cache
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app, start_http_server
@@ -55,7 +52,7 @@ def ready() -> Answer | Response:
 
 def _not_ready() -> str | None:
     try:
-        if not _is_at_head():
+        if not schema.is_current(reads()):
             return "schema"
         lease_ends_at = find_newest_lease_end(reads())
     except SQLAlchemyError:
@@ -63,15 +60,6 @@ def _not_ready() -> str | None:
     if lease_ends_at is not None and lease_ends_at + LEASE_SLACK < clock.system_now():
         return "engine"
     return None
-
-
-def _is_at_head() -> bool:
-    return set(MigrationContext.configure(reads()).get_current_heads()) == _wanted_heads()
-
-
-@lru_cache(maxsize=1)
-def _wanted_heads() -> set[str]:
-    return set(ScriptDirectory.from_config(schema.alembic_config()).get_heads())
 
 
 def metrics_app() -> Callable[..., Any]:

@@ -1,8 +1,5 @@
 """The order of duties around every request, in one place."""
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask, Response, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -13,14 +10,6 @@ from app.web.rate_limit import ReadLimit
 from app.web.reads import end_reads
 from app.web.security_headers import add_security_headers
 from config import Settings
-
-
-class App(Flask):
-    """Flask without async views: it need not ask of every function whether it is one."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
-        return func
 
 
 def init_web(app: Flask, settings: Settings) -> Api:
