@@ -6,19 +6,27 @@ from flask import g, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-LOCALES = ("en", "zh-CN")
+_LOCALE_OF = {"en": "en", "zh": "zh-CN"}
+"""Our locale for a primary language subtag: phones say zh-Hans-CN, and zh-Hant is better met by zh-CN than by English."""
 _LONGEST_HEADER = 200
 
 
 @lru_cache(maxsize=1024)
 def negotiate(header: str) -> str | None:
-    """Return the best of our locales for an Accept-Language value (RFC 9110), None when it asks for neither."""
-    return parse_accept_header(header, LanguageAccept).best_match(LOCALES)
+    """Return our locale for the language an Accept-Language value (RFC 9110) wants most, None when it names neither."""
+    for tag, quality in parse_accept_header(header, LanguageAccept):
+        if quality > 0 and (locale := _locale(tag)):
+            return locale
+    return None
 
 
 def spoken(locale: str | None) -> str:
     """Return the locale of ours that is nearest to a stored preference."""
-    return "zh-CN" if locale and locale.lower().startswith("zh") else "en"
+    return (locale and _locale(locale)) or "en"
+
+
+def _locale(tag: str) -> str | None:
+    return _LOCALE_OF.get(tag.replace("_", "-").partition("-")[0].lower())
 
 
 def request_locale() -> str:

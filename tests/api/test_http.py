@@ -51,6 +51,32 @@ def test_problems_speak_the_language_asked_for(client: FlaskClient) -> None:
     assert (answer.json["title"], answer.json["code"]) == ("未找到", "not-found")
 
 
+@pytest.mark.parametrize(
+    ("header", "spoken"),
+    [
+        ("zh-Hans-CN,en-CN;q=0.9", "zh-CN"),  # what an iPhone set to Chinese sends
+        ("zh-Hant-TW", "zh-CN"),
+        ("zh", "zh-CN"),
+        ("en-GB,zh-CN;q=0.9", "en"),
+        ("fr-FR,zh-Hans;q=0.5", "zh-CN"),
+        ("zh;q=0,en;q=0.1", "en"),
+        ("fr", "en"),
+        ("*", "en"),
+        (";;,=q", "en"),
+    ],
+)
+def test_an_accept_language_is_met_by_its_language_whatever_its_script_and_region(
+    client: FlaskClient, header: str, spoken: str
+) -> None:
+    assert client.get("/v1/nothing", headers={"Accept-Language": header}).headers["Content-Language"] == spoken
+
+
+def test_any_language_means_the_stored_one(client: FlaskClient) -> None:
+    headers = signed_in(a_borrower(locale="zh-CN")[0])
+
+    assert client.get("/v1/me", headers={**headers, "Accept-Language": "*"}).headers["Content-Language"] == "zh-CN"
+
+
 def test_the_stored_preference_counts_when_no_language_is_asked_for(client: FlaskClient) -> None:
     borrower_id, _ = a_borrower(locale="zh-CN")
 
