@@ -137,9 +137,13 @@ def check_phone(phone: str) -> None:
         number = phonenumbers.parse(phone)
         wanted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     except phonenumbers.NumberParseException:
-        raise ValidationError("phone is not an international number such as +8613812345678.") from None
+        raise ValidationError(
+            "phone is not an international number: write +, the country code and the number, digits only."
+        ) from None
     if wanted != phone or not phonenumbers.is_possible_number(number):
-        raise ValidationError("phone is not a possible number in E.164, such as +8613812345678.")
+        raise ValidationError(
+            "phone is not a possible number: write +, the country code and the number, without a leading 0 or blanks."
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -121,8 +121,7 @@ def end_session(borrower_id: str, session_id: str, *, now: datetime, reason: str
 def end_all_sessions(borrower_id: str, *, now: datetime, reason: str = "signed_out_everywhere") -> None:
     """End every session of this borrower."""
     with unit_of_work() as work:
-        listed = queries.find_live_sessions(work.session, borrower_id, now=now, idle_since=now - IDLE)
-        ids = [row.id for row in listed]
+        ids = queries.find_session_ids(work.session, borrower_id)
         _end(work, borrower_id, ids, now=now, reason=reason, actor=f"borrower:{borrower_id}")
 
 

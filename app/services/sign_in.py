@@ -23,6 +23,7 @@ from app.persistence.queries.challenges import (
 )
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import Vault
+from app.services.borrowers import check_phone
 from app.services.limits import Limit, count, count_all
 from app.services.sessions import Tokens, open_session
 
@@ -93,8 +94,10 @@ def otp_code(vault: Vault, challenge_id: str, resend_no: int) -> str:
 def request_code(phone: str, caller: Caller, *, now: datetime, policy: SignInPolicy = POLICY) -> Challenge:
     """Make a challenge for a phone (E.164) and queue its code if the phone is known.
 
-    Raises RateLimitedError, the same for known and unknown phones; nothing is counted then.
+    Raises ValidationError for a phone that cannot exist; RateLimitedError, the same for known and unknown phones, and nothing
+    is counted then.
     """
+    check_phone(phone)
     with unit_of_work() as work:
         codes = _count_codes(work, phone, caller, now, policy)
         hashes = work.vault.search_hashes("phone", phone)
@@ -157,8 +160,8 @@ def _count_codes(work: Work, phone: str, caller: Caller, now: datetime, policy: 
     )
     digests = [each.digest for each in work.vault.search_hashes("phone", phone)]
     last = find_last_challenge_at(work.session, digests)
-    if last is not None and codes > 1:
-        wait = (last + policy.cool_down(codes - 1) - now).total_seconds()
+    if last is not None:
+        wait = (last + policy.cool_down(max(codes - 1, 1)) - now).total_seconds()
         if wait > 0:
             raise RateLimitedError("A code was sent just now; wait before asking again.", {"retry_after_seconds": wait})
     return codes

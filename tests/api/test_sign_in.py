@@ -16,12 +16,12 @@ from app import clock
 from app.domain.errors import RateLimitedError
 from app.factory import create_app
 from app.persistence.db import db, vault
-from app.persistence.models.access import AuditRow, OtpChallengeRow, SessionRow
+from app.persistence.models.access import AuditRow, OtpChallengeRow, RateCounterRow, SessionRow
 from app.persistence.models.messages import MessageRow
 from app.services.limits import Limit
 from app.services.sign_in import POLICY, Caller, otp_code, request_code
 from app.web.rate_limit import address_prefix
-from tests.builders.access import a_borrower, fresh_client
+from tests.builders.access import a_borrower, fresh_client, signed_in
 from tests.conftest import START, make_settings
 
 DEVICE = "phone-1"
@@ -164,6 +164,33 @@ def test_the_wait_between_two_codes_grows(client: FlaskClient) -> None:
     assert waits == [30, 60, 120, 240]
 
 
+def test_a_new_hour_does_not_end_the_wait(client: FlaskClient) -> None:
+    _, phone = a_borrower()
+    later(minutes=59, seconds=50)
+    ask_code(client, phone)
+
+    later(minutes=60)
+    early = ask_code(client, phone)
+
+    assert (early.status_code, early.headers["Retry-After"]) == (429, "20")
+
+
+@pytest.mark.parametrize("phone", ["+4407400123456", "+999999999999999"])
+def test_a_phone_that_cannot_exist_is_refused_in_clear_words(client: FlaskClient, phone: str) -> None:
+    answer = ask_code(client, phone)
+
+    assert (answer.status_code, answer.json["code"]) == (422, "validation-failed")
+    assert "country code" in answer.json["detail"]
+    assert phone not in answer.text
+
+
+@pytest.mark.parametrize(
+    "phone", ["+44 7400 123456", "+44-7400-123456", "+８６13800138000", "+0123456789", "tel:+447400123456"]
+)
+def test_a_phone_in_another_form_than_e164_is_named(client: FlaskClient, phone: str) -> None:
+    assert [error["pointer"] for error in ask_code(client, phone).json["errors"]] == ["/phone"]
+
+
 def test_codes_per_phone_are_limited_by_the_hour(client: FlaskClient) -> None:
     _, phone = a_borrower()
     for number in range(POLICY.codes_per_phone.most):
@@ -297,6 +324,67 @@ def test_signing_out_everywhere_and_ending_another_session(client: FlaskClient) 
 
     client.post("/v1/auth/logout", json={"scope": "all"}, headers=bearer(second))
     assert refresh(client, second["refresh_token"]).json["code"] == "session-revoked"
+
+
+def test_signing_out_everywhere_ends_every_session_however_many(client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    other = signed_in(a_borrower()[0])
+    first = signed_in(borrower_id)
+    for number in range(100):
+        signed_in(borrower_id, installation_id=f"d{number}")
+    last = signed_in(borrower_id)
+
+    client.post("/v1/auth/logout", json={"scope": "all"}, headers=last)
+
+    assert client.get("/v1/me", headers=first).json["code"] == "session-revoked"
+    assert client.get("/v1/me", headers=other).status_code == 200
+
+
+def test_an_access_token_refreshes_nothing(client: FlaskClient) -> None:
+    _, phone = a_borrower()
+    tokens = sign_in(client, phone)
+
+    assert refresh(client, tokens["access_token"]).json["code"] == "unauthenticated"
+
+
+def test_another_borrowers_session_is_neither_listed_nor_ended(client: FlaskClient) -> None:
+    mine, theirs = (sign_in(client, a_borrower()[1]) for _ in range(2))
+
+    ended = client.delete(f"/v1/me/sessions/{theirs['session_id']}", headers=bearer(mine))
+
+    assert ended.status_code == 404
+    assert [row["id"] for row in client.get("/v1/me/sessions", headers=bearer(mine)).json["items"]] == [mine["session_id"]]
+    assert client.get("/v1/me", headers=bearer(theirs)).status_code == 200
+
+
+def test_a_code_lives_to_the_last_second_and_no_longer(client: FlaskClient) -> None:
+    _, phone = a_borrower()
+    challenge_id, code = challenge_for(client, phone)
+
+    later(minutes=4, seconds=59.999)
+    assert send_code(client, challenge_id, code).status_code == 200
+    assert send_code(client, challenge_id, code).json["code"] == "otp-expired"
+
+
+def test_wrong_codes_answer_alike_for_known_and_unknown_numbers(client: FlaskClient) -> None:
+    answers = []
+    for phone in (a_borrower()[1], "+8613899999999"):
+        challenge_id, code = challenge_for(client, phone)
+        wrong = "000000" if code != "000000" else "111111"
+        tries = [send_code(client, challenge_id, wrong).json for _ in range(POLICY.tries + 1)]
+        answers.append([{**body, "instance": ""} for body in tries])
+
+    assert answers[0] == answers[1]
+
+
+def test_limits_are_counted_under_keyed_hashes(client: FlaskClient) -> None:
+    _, phone = a_borrower()
+
+    ask_code(client, phone)
+
+    buckets = db.session().scalars(select(RateCounterRow.bucket)).all()
+    assert len(buckets) == 5
+    assert not any(secret in bucket for bucket in buckets for secret in (phone[1:], DEVICE, "127.0.0"))
 
 
 def test_a_challenge_is_stored_without_the_number_in_clear(client: FlaskClient) -> None:

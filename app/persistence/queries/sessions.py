@@ -94,11 +94,15 @@ def delete_expired_access_tokens(session: Session, session_id: str, *, now: date
     session.execute(delete(AccessTokenRow).where(AccessTokenRow.session_id == session_id, AccessTokenRow.expires_at <= now))
 
 
-def find_live_sessions(
-    source: Session | Connection, borrower_id: str, *, now: datetime, idle_since: datetime
-) -> Sequence[Any]:
-    """Return the borrower's sessions that can still be used, newest first."""
-    return source.execute(
+def find_session_ids(session: Session, borrower_id: str) -> Sequence[str]:
+    """Return all of the borrower's sessions that nobody ended, also those that have run out."""
+    statement = select(SessionRow.id).where(SessionRow.borrower_id == borrower_id, SessionRow.revoked_at.is_(None))
+    return session.scalars(statement).all()
+
+
+def find_live_sessions(reads: Connection, borrower_id: str, *, now: datetime, idle_since: datetime) -> Sequence[Any]:
+    """Return the borrower's sessions that can still be used, newest first, at most 100."""
+    return reads.execute(
         select(
             SessionRow.id,
             SessionRow.installation_id,
