@@ -50,7 +50,10 @@ def put_borrower(
 def put_borrowers(
     work: Work, batch: Sequence[BorrowerValues], *, now: datetime, origin: str, source_version: int | None = None
 ) -> list[PutResult | DomainError]:
-    """Put many, each borrower number at most once; each gets its own result or the error that refused it."""
+    """Put many, each borrower number at most once; each gets its own result or the error that refused it.
+
+    Without a `source_version` the recorded one stays, so that the order of those that have one is kept.
+    """
     known = queries.find_borrower_ids(work.session, [values.borrower_no for values in batch])
     lock_agenda(work.session, known.values())
     heads = queries.find_heads(work.session, list(known))
@@ -72,7 +75,7 @@ def put_borrowers(
         borrower_id = head.id if head else new_id()
         row = _row(work.vault, borrower_id, values) | {
             "content_hash": content_hash,
-            "source_version": source_version,
+            "source_version": source_version if source_version is not None or head is None else head.source_version,
             "version": head.version + 1 if head else 1,
             "updated_at": now,
         }

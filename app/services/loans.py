@@ -73,7 +73,10 @@ def put_loans(
     origin: str,
     source_version: int | None = None,
 ) -> list[PutResult | DomainError]:
-    """Put many, each loan number at most once; the caller rebuilds the positions of those that changed."""
+    """Put many, each loan number at most once; the caller rebuilds the positions of those that changed.
+
+    Without a `source_version` the recorded one stays, so that the order of those that have one is kept.
+    """
     session = work.session
     numbers = [values.loan_no for values in batch]
     lock_agenda(session, [owner for _, owner in queries.find_loan_owners(session, lender.id, numbers).values()])
@@ -93,14 +96,22 @@ def put_loans(
             results.append(problem or NotFoundError("No such borrower."))
             continue
         digest = _digest({**asdict(values), "recorded_at": None})
-        if head is not None and digest == head.content_hash and source_version in (None, head.source_version):
-            results.append(PutResult(head.id))
-            continue
+        if head is not None and source_version in (None, head.source_version):
+            if digest == head.content_hash:
+                results.append(PutResult(head.id))
+                continue
+            if source_version is not None:
+                results.append(
+                    ConflictError(
+                        f"source_version {source_version} is recorded with other values; raise it with each change."
+                    )
+                )
+                continue
         loan_id = head.id if head else new_id()
         row = _loan_row(values, lender) | {
             "id": loan_id,
             "content_hash": digest,
-            "source_version": source_version,
+            "source_version": source_version if source_version is not None or head is None else head.source_version,
             "version": head.version + 1 if head else 1,
         }
         if head:

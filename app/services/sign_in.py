@@ -94,8 +94,8 @@ def otp_code(vault: Vault, challenge_id: str, resend_no: int) -> str:
 def request_code(phone: str, caller: Caller, *, now: datetime, policy: SignInPolicy = POLICY) -> Challenge:
     """Make a challenge for a phone (E.164) and queue its code if the phone is known.
 
-    Raises ValidationError for a phone that cannot exist; RateLimitedError, the same for known and unknown phones, and nothing
-    is counted then.
+    Raises ValidationError for a phone that cannot exist; RateLimitedError, alike for known and unknown phones, and then
+    nothing is counted.
     """
     check_phone(phone)
     with unit_of_work() as work:

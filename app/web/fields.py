@@ -20,6 +20,7 @@ PHONE_PATTERN = "[+][1-9][0-9]{6,14}"
 """E.164 by its form."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_DIGITS = re.compile("[0-9]{1,9}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -56,7 +57,7 @@ class InstantField(fields.Field[datetime]):
             raise ValidationError("Not an instant; write it like 2026-11-23T09:00:00Z.")
         try:
             return parse_instant(value)
-        except (errors.ValidationError, OverflowError):
+        except errors.ValidationError:
             raise ValidationError("Not an instant; write it like 2026-11-23T09:00:00Z.") from None
 
 
@@ -112,10 +113,32 @@ class IdField(PatternField):
         super().__init__(ID_PATTERN, "Not an id.", **kwargs)
 
 
+class CountField(fields.Integer):
+    """A whole number in a query, in plain digits: `int` would also take 1_0, blanks and digits of other scripts."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not _DIGITS.fullmatch(value):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class MapField(fields.Dict):
+    """An object with keys of its own. Errors point at the key, without the `key` or `value` marshmallow adds."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        except ValidationError as error:
+            if isinstance(error.messages, dict):
+                named = {key: [text for texts in wrong.values() for text in texts] for key, wrong in error.messages.items()}
+                raise ValidationError(named) from None
+            raise
+
+
 class PageQuerySchema(Schema):
     """What every list takes."""
 
     cursor = TextField(512, metadata={"description": "`next_cursor` of the page before."})
-    limit = fields.Integer(
+    limit = CountField(
         load_default=20, validate=validate.Range(1, 100), metadata={"description": "How many at most, 1 to 100."}
     )

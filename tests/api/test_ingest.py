@@ -10,7 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app.persistence.db import db
+from app.persistence.models.access import ApiKeyRow
 from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from app.persistence.unit_of_work import unit_of_work
+from app.services.api_keys import revoke_key
 from tests.builders.access import a_borrower, an_ingest_key, fresh_client, signed_in
 from tests.builders.book import build_lender, build_loan
 from tests.conftest import START
@@ -69,6 +72,76 @@ def test_an_older_source_version_is_refused(client: FlaskClient, key: dict[str, 
     older = client.put("/v1/ingest/borrowers/B-9", json={"name": "Anna", "source_version": 2}, headers=key)
 
     assert (older.status_code, older.json["code"]) == (412, "stale-version")
+
+
+def test_a_put_without_a_version_keeps_the_order_of_those_with_one(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = {"borrower_no": "B-9", "currency": "USD"}
+    for path, first, later in (
+        ("borrowers/B-9", {"name": "Ann"}, {"name": "Anna"}),
+        ("loans/L-9", loan, {**loan, "product": "car"}),
+    ):
+        client.put(f"/v1/ingest/{path}", json={**first, "source_version": 3}, headers=key)
+        assert client.put(f"/v1/ingest/{path}", json=later, headers=key).json["changed"]
+
+        older = client.put(f"/v1/ingest/{path}", json={**first, "source_version": 2}, headers=key)
+
+        assert (older.status_code, older.json["code"]) == (412, "stale-version"), path
+
+
+def test_a_version_recorded_with_other_values_is_a_conflict(client: FlaskClient, key: dict[str, str]) -> None:
+    loan = {"borrower_no": "B-9", "currency": "USD", "source_version": 3}
+    client.put("/v1/ingest/loans/L-9", json=loan, headers=key)
+
+    other = client.put("/v1/ingest/loans/L-9", json={**loan, "product": "car"}, headers=key)
+    same = client.put("/v1/ingest/loans/L-9", json=loan, headers=key)
+
+    assert (other.status_code, other.json["code"]) == (409, "conflict")
+    assert (same.status_code, same.json["changed"]) == (200, False)
+
+
+def test_another_lenders_loan_of_the_same_number_is_another_loan(client: FlaskClient, key: dict[str, str]) -> None:
+    theirs = build_loan(now=START, due=[TODAY], lender_id=build_lender(now=START, code="other"))
+
+    mine = client.put(f"/v1/ingest/loans/{theirs.loan_no}", json={"borrower_no": "B-9", "currency": "USD"}, headers=key)
+
+    assert mine.json["created"]
+    assert mine.json["id"] != theirs.loan_id
+    assert len(client.get("/v1/me/loans", headers=signed_in(theirs.borrower_id)).json["items"]) == 1
+
+
+def test_a_revoked_key_is_nothing_at_once(client: FlaskClient, key: dict[str, str]) -> None:
+    key_id = db.session().scalars(select(ApiKeyRow.id)).one()
+    with unit_of_work() as work:
+        revoke_key(work, key_id, now=START)
+
+    assert client.post("/v1/ingest/payments", json=payment("x"), headers=key).json["code"] == "unauthenticated"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "é", "k" * 256])
+def test_an_idempotency_key_that_is_none_is_refused(client: FlaskClient, key: dict[str, str], given: str) -> None:
+    answer = client.post("/v1/ingest/payments", json=payment("x"), headers={**key, "Idempotency-Key": given})
+
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/headers/Idempotency-Key"]
+
+
+def test_the_same_idempotency_key_of_another_lender_is_another_key(client: FlaskClient, key: dict[str, str]) -> None:
+    longest = {"Idempotency-Key": "k" * 255}
+    other = an_ingest_key(build_lender(now=START, code="other"))
+
+    first = client.post("/v1/ingest/payments", json=payment("x"), headers={**key, **longest})
+    second = client.post("/v1/ingest/payments", json=payment("y"), headers={**other, **longest})
+
+    assert [first.status_code, second.status_code] == [202, 202]
+    assert "Idempotency-Replayed" not in second.headers
+
+
+@pytest.mark.parametrize(("consents", "pointer"), [({"fax": True}, "/consents/fax"), ({"sms": "yes"}, "/consents/sms")])
+def test_a_wrong_consent_is_named_where_it_stands(
+    client: FlaskClient, key: dict[str, str], consents: dict[str, Any], pointer: str
+) -> None:
+    answer = client.put("/v1/ingest/borrowers/B-9", json={"consents": consents}, headers=key)
+
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
 def test_a_payment_is_recorded_with_its_split_and_seen_at_once(client: FlaskClient, key: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.borrowers import put_borrower as put
 from app.web.answers import Answer
 from app.web.doors import Door, answers
-from app.web.fields import PHONE_PATTERN, IdField, PatternField, TextField
+from app.web.fields import PHONE_PATTERN, IdField, MapField, PatternField, TextField
 from app.web.request_context import now
 
 door = Door("ingest", "The feed of a lender's core system.", prefix="/v1/ingest")
@@ -42,7 +42,7 @@ class BorrowerValuesSchema(Schema):
     locale = TextField(16, load_default=None, allow_none=True)
     zone = TextField(64, load_default=None, allow_none=True, metadata={"description": "IANA zone of the profile."})
     officer = TextField(120, load_default=None, allow_none=True)
-    consents = fields.Dict(
+    consents = MapField(
         keys=fields.String(validate=validate.OneOf(CONSENT_CHANNELS)),
         values=fields.Boolean(truthy={True}, falsy={False}),
         load_default=dict,
