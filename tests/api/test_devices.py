@@ -95,7 +95,8 @@ def test_a_device_that_makes_no_sense_is_refused(client: FlaskClient) -> None:
     borrower_id, _ = a_borrower()
     headers = signed_in(borrower_id)
 
-    assert put(client, headers, zone="Mars/Olympus") == 422
+    for zone in ("Mars/Olympus", "../../etc/passwd", "Asia", "UTC/foo", "right/UTC", "posix/UTC", "localtime", "Factory"):
+        assert put(client, headers, zone=zone) == 422, zone
     assert put(client, headers, locale="qq-QQ-what") == 422
     assert put(client, headers, target=None) == 422
     assert put(client, headers, platform="toaster") == 422

@@ -144,10 +144,11 @@ def test_an_unknown_or_malformed_query_parameter_is_named(client: FlaskClient) -
     headers = signed_in(a_borrower()[0])
 
     unknown = client.get("/v1/me/loans?page=2", headers=headers)
-    wrong = client.get("/v1/me/loans?limit=101", headers=headers)
 
     assert [e["pointer"] for e in unknown.json["errors"]] == ["/query/page"]
-    assert [e["pointer"] for e in wrong.json["errors"]] == ["/query/limit"]
+    for limit in ("101", "0", "-1", "1_0", "%2B5", "１０", "%2010", "1.0", "9" * 3000, ""):
+        wrong = client.get(f"/v1/me/loans?limit={limit}", headers=headers)
+        assert [e["pointer"] for e in wrong.json["errors"]] == ["/query/limit"], limit
 
 
 def test_a_body_over_one_mebibyte_is_413(client: FlaskClient) -> None:
