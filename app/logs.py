@@ -20,6 +20,8 @@ _SECRET_KEYS = re.compile(
 _KEPT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b\d{4}-[01]\d-[0-3]\d(?![\d-])")
 """Ids (UUID) and dates: not personal by themselves, and what a reader needs."""
 _PATTERNS = (
+    # What PostgreSQL adds to an error: the whole row that failed.
+    (re.compile(r"(?s)\bDETAIL: .*?(?=\n\[SQL:|\n\nThe above exception|\Z)"), "DETAIL: [values]"),
     (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),  # no new attempt inside a run: one pass, any length
     (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
     (re.compile(r"\b[A-Za-z0-9_-]{43,}\b"), "[token]"),

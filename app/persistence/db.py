@@ -35,10 +35,14 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Return the options for `create_engine`. Statement and lock time-outs keep one bad query from holding all."""
+    """Return the options for `create_engine`. Statement and lock time-outs keep one bad query from holding all.
+
+    Errors do not repeat the values of their statement: they are logged, and hold names that no pattern can find.
+    """
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False}}
+        return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False}}
     return {
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_size": 10,
         "max_overflow": 10,

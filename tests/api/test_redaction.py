@@ -4,11 +4,15 @@ import io
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import generate_latest
+from sqlalchemy import insert
 
 from app import logs
-from app.persistence.db import vault
+from app.persistence.db import db, vault
+from app.persistence.ids import new_id
+from app.persistence.models.lenders import LenderRow
 from app.services.sign_in import otp_code
 from app.web import request_context
 from tests.builders.access import a_borrower
@@ -16,6 +20,7 @@ from tests.builders.access import a_borrower
 PHONE = "+8613987654321"
 TARGET = "canary-push-target-" + "a1" * 20
 EMAIL = "canary.person@example.com"
+NAME = "Canary Person"
 
 
 def test_personal_data_and_secrets_are_in_no_log_metric_or_problem(
@@ -38,7 +43,7 @@ def test_personal_data_and_secrets_are_in_no_log_metric_or_problem(
 
 def _use_everything(client: FlaskClient) -> tuple[str, list[str]]:
     """Return the problem bodies and what must not be found."""
-    borrower_id, _ = a_borrower(phone=PHONE, email=EMAIL, name="Canary Person")
+    borrower_id, _ = a_borrower(phone=PHONE, email=EMAIL, name=NAME)
     problems: list[str] = []
 
     def call(method: str, path: str, **given: Any) -> Any:
@@ -67,11 +72,33 @@ def _use_everything(client: FlaskClient) -> tuple[str, list[str]]:
     call("POST", "/v1/auth/token", json={"grant_type": "refresh_token", "refresh_token": "not " + tokens["refresh_token"]})
     assert len(problems) > 12
     assert borrower_id
-    return "".join(problems), [PHONE, PHONE[1:], EMAIL, TARGET, f'"{code}"', *_secret(tokens), "Canary Person"]
+    return "".join(problems), [PHONE, PHONE[1:], EMAIL, TARGET, f'"{code}"', *_secret(tokens), NAME]
 
 
 def _secret(tokens: dict[str, Any]) -> list[str]:
     return [tokens["access_token"], tokens["refresh_token"]]
+
+
+def test_an_unexpected_error_of_the_database_logs_no_values(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a statement fails, its values are in the error: names too, which no pattern can find."""
+    values = {"id": new_id(), "code": "x", "name": NAME, "jurisdiction": "US", "zone": "UTC", "currency": "USD"}
+    written = io.StringIO()
+
+    def broken() -> None:
+        db.session().execute(insert(LenderRow), values)  # refused: it says not when it was recorded
+
+    monkeypatch.setitem(app.view_functions, "health.live", broken)
+    logs.configure("INFO", written)
+    try:
+        answer = client.get("/livez")
+    finally:
+        logs.configure("INFO")
+
+    assert answer.json["code"] == "internal"
+    assert "unhandled error" in written.getvalue()
+    assert NAME not in written.getvalue() + answer.text
 
 
 @pytest.mark.parametrize("filler", ["a", "a.", "-a", "a@", "1 ", "bearer "])
