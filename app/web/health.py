@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import clock, logs
 from app.persistence import schema
 from app.persistence.queries.running import find_newest_lease_end
-from app.web.answers import Answer
 from app.web.auth import PUBLIC, bind
 from app.web.doors import Door, answers
+from app.web.errors import problem_response
 from app.web.openapi import Api
 from app.web.reads import reads
 from config import Settings
@@ -24,13 +24,15 @@ from config import Settings
 LEASE_SLACK = timedelta(seconds=60)
 """How long after its lease ran out the engine may be silent before this installation is not ready."""
 
+_RETRY_SECONDS = 5
+
 door = Door("health", "Whether this process answers, and whether it can do its work.")
 
 
 class HealthSchema(Schema):
-    """Ok or not, and nothing else."""
+    """Ok, and nothing else; what is not ok is a problem of status 503."""
 
-    status = fields.String(required=True, metadata={"enum": ["ok", "not-ok"]})
+    status = fields.String(required=True, metadata={"enum": ["ok"]})
 
 
 @door.get("/livez")
@@ -42,12 +44,12 @@ def live() -> dict[str, str]:
 
 @door.get("/readyz")
 @answers(200, HealthSchema, example={"status": "ok"}, problems=("maintenance",))
-def ready() -> Answer | Response:
+def ready() -> dict[str, str] | Response:
     """Say whether the database answers, the schema is the newest and the engine is alive."""
     if reason := _not_ready():
         logs.logger().warning("not ready", reason=reason)
-        return Response('{"status":"not-ok"}', 503, content_type="application/json")
-    return Answer({"status": "ok"})
+        return problem_response("maintenance", headers={"Retry-After": str(_RETRY_SECONDS)})
+    return {"status": "ok"}
 
 
 def _not_ready() -> str | None:

@@ -81,7 +81,7 @@ def pretty(value: object) -> str:
 
 
 def _html(template: str, **values: object) -> Response:
-    response = Response(render_template(template, style=_STYLE, **values), content_type="text/html")
+    response = Response(render_template(template, style=_STYLE, **values), content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -157,7 +157,7 @@ def test_a_body_over_one_mebibyte_is_413(client: FlaskClient) -> None:
     assert (answer.status_code, answer.json["code"]) == (413, "payload-too-large")
 
 
-def test_an_unexpected_error_is_generic(client: FlaskClient, app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_is_generic(client: FlaskClient, app: Flask) -> None:
     borrower_id, _ = a_borrower()
     headers = signed_in(borrower_id)
     view = app.view_functions["profile.get_me"]
@@ -176,7 +176,15 @@ def test_an_unexpected_error_is_generic(client: FlaskClient, app: Flask, capsys:
 
 
 def test_every_answer_carries_the_security_headers(client: FlaskClient) -> None:
-    for answer in (client.get("/livez"), client.get("/v1/nothing"), client.post("/v1/auth/otp", json=OTP)):
+    for answer in (
+        client.get("/livez"),
+        client.get("/problems/internal"),
+        client.get("/v1/nothing"),
+        client.get("/v1/me"),
+        client.open("/v1/me", method="TRACE"),
+        client.post("/v1/auth/otp", data="{", content_type="application/json"),
+        client.post("/v1/auth/otp", json=OTP),
+    ):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
@@ -213,7 +221,7 @@ def test_an_installation_whose_engine_is_silent_is_not_ready(client: FlaskClient
     answer = client.get("/readyz")
 
     assert clock.system_now() > START
-    assert (answer.status_code, answer.json) == (503, {"status": "not-ok"})
+    assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, "maintenance", "5")
 
 
 def test_metrics_name_routes_by_their_template(client: FlaskClient) -> None:
@@ -248,6 +256,7 @@ def test_problem_pages_explain_each_code(client: FlaskClient) -> None:
     for code, problem in PROBLEMS.items():
         page = client.get(f"/problems/{code}")
         assert page.status_code == 200
+        assert page.content_type == "text/html; charset=utf-8"
         assert problem.zh.title in page.text
     assert client.get("/problems/what").status_code == 404
 
