@@ -171,8 +171,8 @@ def _sandbox_keys(var_dir: Path) -> str:
     if not path.exists():
         var_dir.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}.tmp")
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps({"DUECOURSE_KEYS": new_key_ring()}))
-        fresh.chmod(0o600)
         try:
             os.link(fresh, path)  # the first of several processes wins; the others read what it wrote
         except FileExistsError:
@@ -185,7 +185,7 @@ def _sandbox_keys(var_dir: Path) -> str:
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name) or str(default)
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
     return int(text)
 

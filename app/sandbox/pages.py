@@ -5,6 +5,7 @@ here, without a credential: the page listens on this machine alone, and its acts
 send here unasked.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from app.persistence.unit_of_work import reading
 from app.sandbox import acts, virtual_phone
 from app.sandbox.stand_in.client import StandInClient
 from app.web.auth import PUBLIC, bind
+from app.web.fields import MOST_MINOR
 from app.web.request_context import now
 from config import Settings
 
@@ -54,7 +56,7 @@ def people() -> Response:
 def phone(borrower_no: str) -> Response:
     """Return the clock, what the phone received after `since`, the newest decisions and the next due date."""
     since = request.args.get("since", "0")
-    if not since.isdigit():
+    if not re.fullmatch("[0-9]{1,15}", since):
         raise ValidationError("`since` is a number.")
     stand_in: StandInClient | None = current_app.extensions["duecourse.stand_in"]
     with reading() as session:
@@ -90,8 +92,8 @@ def move_clock() -> Response:
 def let_pay() -> Response:
     """Let a payment arrive."""
     body = _body(borrower_no=str, loan_no=str, amount_minor=int)
-    if body["amount_minor"] <= 0:
-        raise ValidationError("`amount_minor` is more than 0.")
+    if not 0 < body["amount_minor"] <= MOST_MINOR:
+        raise ValidationError(f"`amount_minor` is from 1 to {MOST_MINOR}.")
     result = acts.pay(body["borrower_no"], body["loan_no"], body["amount_minor"], now=now())
     return _json({"status": result.status}, 201)
 

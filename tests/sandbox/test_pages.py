@@ -104,7 +104,15 @@ def test_a_second_wish_goes_on_from_where_the_first_leads(client: FlaskClient) -
     assert parse_instant(answer.json["travel_to"]) == START + timedelta(days=1, hours=1)
 
 
-@pytest.mark.parametrize("to", ["2026-03-02T08:59:59Z", "2030-01-01T00:00:00Z", "yesterday"])
+@pytest.mark.parametrize("since", ["-1", "²", "１", "9" * 40, "x", ""])
+def test_since_is_a_number_of_plain_digits(client: FlaskClient, since: str) -> None:
+    assert client.get(f"/sandbox/phones/DEMO-CN?since={since}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["2026-03-02T08:59:59Z", "2030-01-01T00:00:00Z", "yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)
 def test_the_clock_goes_forward_only_and_not_too_far(client: FlaskClient, to: str) -> None:
     assert client.post("/sandbox/clock", json={"to": to, "borrower_no": "DEMO-CN"}).status_code == 422
 
@@ -131,6 +139,8 @@ def test_a_payment_arrives_and_moves_the_next_due_date(client: FlaskClient) -> N
         ({"borrower_no": "CN-0001", "loan_no": "CN-0001-1", "amount_minor": 100}, 404),
         ({"borrower_no": "DEMO-US", "loan_no": "DEMO-US-1", "amount_minor": 0}, 422),
         ({"borrower_no": "DEMO-US", "loan_no": "DEMO-US-1", "amount_minor": "100"}, 422),
+        ({"borrower_no": "DEMO-US", "loan_no": "DEMO-US-1", "amount_minor": 2**63 - 1}, 422),
+        ({"borrower_no": "DEMO-US", "loan_no": "DEMO-US-1\0", "amount_minor": 100}, 404),
         ({"borrower_no": "DEMO-US"}, 422),
         ([], 422),
     ],

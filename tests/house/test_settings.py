@@ -1,0 +1,101 @@
+"""What a deployment may say, and what is refused before anything starts: the message names the variable."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ROOT, Settings, SettingsError, new_key_ring, parse_keys
+
+STRONG = new_key_ring()
+
+
+def encoded(key: bytes) -> str:
+    return "k1:" + base64.b64encode(key).decode()
+
+
+def production(tmp_path: Path, **changes: str) -> dict[str, str]:
+    """An environment that production starts with, but for the changes; an empty value leaves the variable out."""
+    given = {
+        "DUECOURSE_MODE": "production",
+        "DATABASE_URL": "postgresql://duecourse@db/duecourse",
+        "DUECOURSE_KEYS": STRONG,
+        "DUECOURSE_VAR_DIR": str(tmp_path / "var"),
+    }
+    return {name: value for name, value in {**given, **changes}.items() if value}
+
+
+def test_production_starts_with_a_database_and_strong_keys(tmp_path: Path) -> None:
+    settings = Settings.from_env(production(tmp_path))
+
+    assert not settings.is_sandbox
+    assert settings.database_url == "postgresql+psycopg://duecourse@db/duecourse"
+    assert (settings.ops_port, settings.engine_ops_port, settings.public_docs) == (9100, 9101, False)
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DUECOURSE_KEYS", ""),
+        ("DUECOURSE_KEYS", "secret"),
+        ("DUECOURSE_KEYS", ","),
+        ("DUECOURSE_KEYS", encoded(b"short")),
+        ("DUECOURSE_KEYS", encoded(bytes(32))),
+        ("DUECOURSE_KEYS", encoded(b"changeme" * 4)),
+        ("DUECOURSE_KEYS", f"{STRONG},k2:{base64.b64encode(bytes(32)).decode()}"),
+        ("DUECOURSE_KEYS", STRONG.replace("k1:", "K 1:")),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "mysql://root@db/x"),
+        ("DUECOURSE_MODE", "prod"),
+        ("DUECOURSE_FCM_BASE_URL", "http://127.0.0.1:9"),
+        ("DUECOURSE_SMS_URL", "http://sms.example"),
+        ("DUECOURSE_SMS_KEY", "weak"),
+        ("DUECOURSE_STAND_IN_URL", "http://127.0.0.1:9"),
+        ("DUECOURSE_FCM_CREDENTIALS", "/nowhere.json"),
+        ("DUECOURSE_TRUSTED_PROXIES", "all"),
+        ("PORT", "65536"),
+        ("PORT", "８０"),
+        ("PORT", "²"),
+    ],
+)
+def test_production_refuses_what_is_weak_or_wrong_and_names_the_variable(tmp_path: Path, variable: str, value: str) -> None:
+    changes = {variable: value}
+    if variable == "DUECOURSE_SMS_KEY":
+        changes["DUECOURSE_SMS_URL"] = "https://sms.example"
+
+    with pytest.raises(SettingsError, match=variable) as refused:
+        Settings.from_env(production(tmp_path, **changes))
+
+    assert STRONG not in str(refused.value)
+
+
+def test_a_program_that_production_refuses_does_not_start(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], **production(tmp_path, DUECOURSE_KEYS=encoded(bytes(32)))}
+
+    started = subprocess.run(
+        [sys.executable, "-c", "import wsgi"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+    assert started.returncode != 0
+    assert "DUECOURSE_KEYS" in started.stderr
+    assert "keys ring" in started.stderr
+
+
+def test_the_sandbox_makes_its_own_keys_once_and_keeps_them_from_others(tmp_path: Path) -> None:
+    environment = {"DUECOURSE_VAR_DIR": str(tmp_path)}
+
+    first, second = Settings.from_env(environment), Settings.from_env(environment)
+
+    assert first.keys == second.keys
+    assert (tmp_path / "sandbox-keys.json").stat().st_mode & 0o077 == 0
+    assert base64.b64encode(next(iter(first.keys.values()))).decode() not in repr(first)
+
+
+def test_the_first_key_of_a_ring_writes() -> None:
+    ring = parse_keys(f"{STRONG.replace('k1:', 'new:')},{STRONG}")
+
+    assert list(ring) == ["new", "k1"]
