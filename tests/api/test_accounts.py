@@ -3,12 +3,13 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import clock
 from app.persistence.db import db
-from tests.builders.access import signed_in
+from tests.builders.access import an_ingest_key, signed_in
 from tests.builders.book import build_lender, build_loan, pay
 from tests.conftest import START
 
@@ -214,3 +215,102 @@ def test_the_profile_masks_phone_and_email(client: FlaskClient) -> None:
     body = client.get("/v1/me", headers=signed_in(loan.borrower_id)).json
 
     assert (body["name"], body["phone_masked"], body["email_masked"]) == ("Ann Lee", "•••• 5678", "a••••@example.com")
+
+
+def test_as_of_and_known_at_are_independent_even_before_the_loan(client: FlaskClient) -> None:
+    recorded = START - timedelta(days=20)
+    loan = build_loan(now=recorded, due=DUE)
+    pay(loan, 10_000, now=START - timedelta(days=5))
+    headers = signed_in(loan.borrower_id)
+    url = f"/v1/me/loans/{loan.loan_id}/balance"
+
+    future_as_known_then = client.get(f"{url}?as_of=2026-03-23&known_at=2026-02-20T00:00:00Z", headers=headers).json
+    before_anything = client.get(f"{url}?as_of=2020-01-01&known_at=2019-01-01T00:00:00Z", headers=headers).json
+    knowledge_to_come = client.get(f"{url}?known_at=9999-12-31T23:59:59Z", headers=headers).json
+    now_known = client.get(url, headers=headers).json
+
+    assert future_as_known_then["overdue"]["total"] == money(30_000)
+    assert (before_anything["overdue"]["total"], before_anything["next_due_on"]) == (money(0), None)
+    assert {**knowledge_to_come, "known_at": None} == now_known
+
+
+@pytest.mark.parametrize("query", ["as_of=2026-02-29", "as_of=2200-01-01", "as_of=2026-1-1", "known_at=2026-03-01T10:00:00"])
+def test_a_day_or_an_instant_that_is_none_is_named(client: FlaskClient, query: str) -> None:
+    loan = build_loan(now=START, due=DUE)
+
+    answer = client.get(f"/v1/me/loans/{loan.loan_id}/balance?{query}", headers=signed_in(loan.borrower_id))
+
+    assert [error["pointer"] for error in answer.json["errors"]] == [f"/query/{query.partition('=')[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"),
+    [("Pacific/Kiritimati", "2026-03-29"), ("Europe/Berlin", "2026-03-29"), ("Pacific/Pago_Pago", "2026-03-28")],
+)
+def test_today_is_the_day_of_the_loans_zone_on_both_sides_of_the_date_line_and_of_a_clock_change(
+    client: FlaskClient, zone: str, today: str
+) -> None:
+    berlin_jumps = START.replace(month=3, day=29, hour=1, minute=0)  # 02:00 there becomes 03:00
+    loan = build_loan(now=START, due=[berlin_jumps.date()], lender_id=build_lender(now=START, code="z", zone=zone))
+    headers = signed_in(loan.borrower_id, now=berlin_jumps)
+    clock.use(lambda: berlin_jumps)
+
+    balance = client.get(f"/v1/me/loans/{loan.loan_id}/balance", headers=headers).json
+    (due,) = client.get("/v1/me/due", headers=headers).json["items"]
+
+    assert (balance["as_of"], balance["timezone"], balance["days_past_due"]) == (today, zone, 0)
+    assert (due["as_of"], due["state"]) == (today, "due_today" if today == "2026-03-29" else "upcoming")
+
+
+def test_amounts_are_minor_units_of_each_currency_and_never_summed_across(client: FlaskClient) -> None:
+    key = an_ingest_key(build_lender(now=START))
+    for currency in ("JPY", "KWD", "USD"):
+        amount = {"amount_minor": 1_001, "currency": currency}
+        rows = [{"row_no": 1, "due_on": TODAY.isoformat(), "principal": amount}]
+        body = {"borrower_no": "B-many", "currency": currency, "principal": amount, "plan": {"rows": rows}}
+        assert client.put(f"/v1/ingest/loans/{currency}", json=body, headers=key).status_code == 201
+    borrower_id = client.put("/v1/ingest/borrowers/B-many", json={"name": "Ann"}, headers=key).json["id"]
+
+    totals = client.get("/v1/me/due", headers=signed_in(borrower_id)).json["totals"]
+
+    assert [(total["currency"], total["upcoming"]["amount_minor"]) for total in totals] == [
+        ("JPY", 1_001),
+        ("KWD", 1_001),
+        ("USD", 1_001),
+    ]
+
+
+def test_every_read_has_a_strong_etag_that_a_payment_changes(client: FlaskClient) -> None:
+    loan = build_loan(now=START, due=DUE)
+    headers = signed_in(loan.borrower_id)
+    paths = [f"/v1/me/loans/{loan.loan_id}{rest}" for rest in ("", "/balance", "/schedule", "/payments")]
+    paths += ["/v1/me/loans", "/v1/me/due"]
+    known = {path: client.get(path, headers=headers).headers["ETag"] for path in paths}
+    unchanged = [client.get(path, headers={**headers, "If-None-Match": f'"other", {etag}'}) for path, etag in known.items()]
+
+    pay(loan, 100, now=START)
+
+    assert {answer.status_code for answer in unchanged} == {304}
+    assert {answer.data for answer in unchanged} == {b""}
+    for path, etag in known.items():
+        assert client.get(path, headers={**headers, "If-None-Match": etag}).status_code == 200, path
+
+
+def test_a_head_says_what_a_get_would(client: FlaskClient) -> None:
+    loan = build_loan(now=START, due=DUE)
+    url, headers = f"/v1/me/loans/{loan.loan_id}/balance", signed_in(loan.borrower_id)
+
+    get, head = client.get(url, headers=headers), client.head(url, headers=headers)
+
+    assert (head.status_code, head.data) == (200, b"")
+    assert {name: head.headers[name] for name in ("ETag", "Content-Length", "Content-Type", "Vary")} == {
+        name: get.headers[name] for name in ("ETag", "Content-Length", "Content-Type", "Vary")
+    }
+
+
+@pytest.mark.parametrize("path", ["abc", "%00", "%ff", "x" * 36, "01981E6A-7C1E-7000-8000-3F1C2A5B9D10", "..%2Fme"])
+def test_a_path_that_names_no_id_is_not_found(client: FlaskClient, path: str) -> None:
+    headers = signed_in(build_loan(now=START, due=DUE).borrower_id)
+
+    for url in (f"/v1/me/loans/{path}", f"/v1/me/loans/{path}/balance"):
+        assert client.get(url, headers=headers).json["code"] == "not-found"
