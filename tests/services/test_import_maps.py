@@ -92,6 +92,71 @@ def test_what_is_wrong_with_a_map_is_said_with_its_place(changes: dict[str, Any]
     assert message in _refusal(_document(**changes))
 
 
+_ENTRY = {"name": "paid", "kind": {"constant": "repayment"}, "amount": "principal", "effective_on": "due_on"}
+
+
+def _entries(*given: dict[str, Any]) -> dict[str, Any]:
+    records = _document()["records"]
+    return {"records": records | {"entries": [_ENTRY | entry for entry in given]}}
+
+
+def _columns(**changes: dict[str, Any]) -> dict[str, Any]:
+    return {"columns": _document()["columns"] | changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoding": "rot13"}, "/encoding: 'rot13' is not an encoding"),
+        ({"encoding": "undefined"}, "/encoding"),
+        ({"delimiter": '"'}, "/delimiter: must be neither"),
+        ({"numbers": {"decimal": ",", "group": ","}}, "/numbers/group: must differ from the decimal sign"),
+        ({"key": ["loan_no", "loan_no"]}, "/key: names the same column twice"),
+        ({"as_of": "loan_no"}, "/as_of: must be a column of type date"),
+        ({"currency": {"column": "principal"}}, "/currency/column: must be a column of type currency"),
+        (_columns(due_on={"header": "Due", "type": "date", "formats": ["%Y-%Q"]}), "'%Y-%Q' is not a strptime format"),
+        (_columns(due_on={"header": "Due", "type": "date", "formats": ["%Y-%m"]}), "does not say day, month and year"),
+        (_columns(due_on={"header": "Due", "type": "date", "formats": ["rfc3339"]}), "is an instant"),
+        (_columns(due_on={"header": "D", "type": "instant", "formats": ["excel"]}), "no time of day"),
+        (_entries({"kind": {"constant": "repaiment"}}), "/entries/0/kind: 'repaiment' is not one of"),
+        (_entries({"kind": "loan_no"}), "must be a constant or a column of type code"),
+        (_entries({"row_no": {"constant": "one"}}), "/entries/0/row_no: must be a column or a whole number"),
+        (_entries({}, {}), "/entries/1/name: 'paid' is used twice"),
+        (
+            _columns(state={"header": "S", "type": "code", "codes": {"1": "paid"}})
+            | _entries({"when": {"column": "state", "in": ["payd"]}}),
+            "/entries/0/when/in: 'payd' is none of the codes",
+        ),
+        ({"records": _document()["records"] | {"tape": {"facts": ["principal"]}}}, "/records/tape: needs to know its day"),
+        (
+            {"records": _document()["records"] | {"loan": {"loan_no": "loan_no", "status": {"constant": "aktive"}}}},
+            "/records/loan/status: 'aktive' is not one of active, closed, written_off, cancelled; did you mean 'active'?",
+        ),
+    ],
+)
+def test_what_could_only_be_guessed_or_would_fail_at_every_row_is_refused_at_once(
+    changes: dict[str, Any], message: str
+) -> None:
+    assert message in _refusal(_document(**changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("about: a\nabout: b\n", "line 2: the key 'about' is there twice"),
+        ("about: a\nnulls: {0: x}\n", 'line 2: the key 0 must be text; write "0"'),
+        ("[" * 20_000, "nested too deeply"),
+    ],
+)
+def test_yaml_that_would_be_misread_in_silence_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+
+    with pytest.raises(RefusedError) as refused:
+        load_map(str(path))
+    assert message in refused.value.detail
+
+
 def test_a_date_column_must_declare_its_formats() -> None:
     document = _document()
     del document["columns"]["due_on"]["formats"]

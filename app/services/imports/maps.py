@@ -4,9 +4,8 @@ The ones we ship are in app/content/import_maps; a lender's own map is a path. A
 opened: unknown keys and unknown columns are refused with a pointer and, where one is close, a suggestion.
 """
 
-import codecs
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -20,9 +19,8 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from jsonschema.exceptions import best_match
 
 from app.domain.book import LenderValues
-from app.domain.errors import RefusedError, ValidationError
-from app.domain.money import currency_exponent
-from app.domain.times import zone_named
+from app.domain.errors import RefusedError
+from app.services.imports.map_checks import check_map
 
 FOLDER = Path(__file__).resolve().parents[2] / "content" / "import_maps"
 _LARGEST_BYTES = 256 * 1024
@@ -92,10 +90,29 @@ def load_map(name: str) -> ImportMap:
     if path.stat().st_size > _LARGEST_BYTES:
         raise RefusedError(f"{path.name} is too large for a map.")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+        return parse_map(path.stem, document)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise RefusedError(f"{path.name} is not YAML: {error}") from None
-    return parse_map(path.stem, document)
+    except RecursionError:
+        raise RefusedError(f"{path.name} is nested too deeply for a map.") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what YAML quietly lets pass: a key given twice, of which the last would win, and keys that are no text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Build a mapping. Raises YAMLError."""
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            where = f"line {key_node.start_mark.line + 1}"
+            if not isinstance(key, str):
+                raise yaml.YAMLError(f'{where}: the key {key} must be text; write "{key_node.value}".')
+            if key in seen:
+                raise yaml.YAMLError(f"{where}: the key {key!r} is there twice.")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
 
 
 def parse_map(name: str, document: Any) -> ImportMap:
@@ -131,7 +148,7 @@ def parse_map(name: str, document: Any) -> ImportMap:
         total=document.get("total"),
         records=document["records"],
     )
-    _check_facts(parsed)
+    check_map(parsed)
     return parsed
 
 
@@ -150,81 +167,6 @@ def _column(name: str, index: int, given: Mapping[str, Any], nulls: frozenset[st
         nulls=nulls | frozenset(given.get("nulls", ())),
         strip=given.get("strip", ""),
     )
-
-
-def _check_facts(parsed: ImportMap) -> None:
-    """Refuse what the form cannot see: unknown encodings, zones, currencies, and columns nobody declared."""
-    try:
-        codecs.lookup(parsed.encoding)
-    except LookupError:
-        raise RefusedError(f"Map {parsed.name}: /encoding: {parsed.encoding!r} is not an encoding known here.") from None
-    try:
-        if parsed.lender:
-            zone_named(parsed.lender.zone)
-            currency_exponent(parsed.lender.currency)
-        if parsed.currency:
-            currency_exponent(parsed.currency)
-        for column in parsed.columns.values():
-            if column.zone:
-                zone_named(column.zone)
-    except ValidationError as error:
-        raise RefusedError(f"Map {parsed.name}: {error.detail}") from None
-    for pointer, column_name in _named_columns(parsed):
-        if column_name not in parsed.columns:
-            near = difflib.get_close_matches(column_name, parsed.columns, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise RefusedError(f"Map {parsed.name}: {pointer}: there is no column {column_name!r}{hint}")
-
-
-def _named_columns(parsed: ImportMap) -> Iterable[tuple[str, str]]:
-    yield from ((f"/key/{i}", name) for i, name in enumerate(parsed.key))
-    yield "/group", parsed.group_column
-    if parsed.as_of:
-        yield "/as_of", parsed.as_of
-    if parsed.currency_column:
-        yield "/currency/column", parsed.currency_column
-    if parsed.total is not None:
-        yield from _in_value("/total", parsed.total)
-    for kind, record in parsed.records.items():
-        if kind == "tape":
-            yield from ((f"/records/tape/facts/{i}", name) for i, name in enumerate(record["facts"]))
-        elif kind == "entries":
-            for i, entry in enumerate(record):
-                yield from _in_record(f"/records/entries/{i}", entry)
-        else:
-            yield from _in_record(f"/records/{kind}", record)
-
-
-def _in_record(pointer: str, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for field, value in record.items():
-        here = f"{pointer}/{field}"
-        if field == "name" and "kind" in record:
-            continue
-        if field == "when":
-            yield f"{here}/column", value["column"]
-        elif field == "marks":
-            yield from ((f"{here}/{i}/when", each["when"]["column"]) for i, each in enumerate(value) if "when" in each)
-        elif field in ("contract", "split"):
-            yield from _in_record(here, value)
-        elif field == "address_lines":
-            for i, each in enumerate(value):
-                yield from _in_value(f"{here}/{i}", each)
-        else:
-            yield from _in_value(here, value)
-
-
-def _in_value(pointer: str, value: Any) -> Iterable[tuple[str, str]]:
-    if isinstance(value, str):
-        yield pointer, value
-        return
-    for operator, operand in value.items():
-        if operator in ("first", "previous"):
-            yield f"{pointer}/{operator}", operand
-        elif operator == "or":
-            yield from _in_value(f"{pointer}/or", operand)
-        elif operator != "constant":
-            for i, each in enumerate(operand):
-                yield from _in_value(f"{pointer}/{operator}/{i}", each)
 
 
 def _explained(error: SchemaError) -> str:
