@@ -29,10 +29,20 @@ def test_groups_of_thousands_where_declared(text: str, minor: int) -> None:
     assert cells.amount_parser(group=",")(text, "USD", 2) == minor
 
 
-@pytest.mark.parametrize("text", ["1,5", "1,234,5", ",5", "1.234,50"])
+@pytest.mark.parametrize("text", ["1,5", "12,50", "1,234,56", "1,234,5", ",5", "1.234,50"])
 def test_a_comma_in_the_wrong_place_is_not_a_group(text: str) -> None:
     with pytest.raises(ValueError, match="number"):
         cells.amount_parser(group=",")(text, "USD", 2)
+
+
+@pytest.mark.parametrize(("text", "minor"), [("$5", 500), ("-$5", -500), ("$-5", -500), ("5 $", 500)])
+def test_a_currency_sign_stands_at_an_end(text: str, minor: int) -> None:
+    assert cells.amount_parser(signs=["$"])(text, "USD", 2) == minor
+
+
+def test_a_currency_sign_between_digits_is_no_amount() -> None:
+    with pytest.raises(ValueError, match="number"):
+        cells.amount_parser(signs=["$"])("10$50", "USD", 2)
 
 
 def test_decimal_commas_where_declared() -> None:
@@ -70,6 +80,12 @@ def test_dates_by_declared_format(formats: list[str], text: str, day: date) -> N
 def test_a_day_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a date written as"):
         cells.date_parser(["%Y-%m-%d", "excel"])(text)
+
+
+@pytest.mark.parametrize(("form", "text"), [("%Y%m%d", "2026115"), ("%Y%m%d", "202611 5"), ("%y%m%d", "26115")])
+def test_a_day_without_separators_needs_all_its_digits(form: str, text: str) -> None:
+    with pytest.raises(ValueError, match="is not a date"):
+        cells.date_parser([form])(text)
 
 
 def test_an_instant_is_the_wall_time_of_its_column_zone() -> None:

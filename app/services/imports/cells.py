@@ -32,6 +32,8 @@ _REMEMBERED = 50_000
 _PLAIN = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?")
 _SCIENTIFIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
 _WHOLE = re.compile(r"([0-9]{1,10})(?:\.0+)?")
+_RUN_TOGETHER = re.compile(r"%[YymdjHMS]%[YymdjHMS]")
+"""Parts of a date with nothing between them: only their full width tells them apart."""
 _RATE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -45,13 +47,19 @@ def amount_parser(
 ) -> AmountParser:
     """Return the parser of amounts of one number locale. `tolerance` as in `minor_from_decimal`."""
     grouped = (
-        re.compile(rf"-?[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{2,3}})+(?:{re.escape(decimal)}[0-9]*)?") if group else None
+        # The last group is a full one, or "12,50" of a file with decimal commas would pass for 1,250.
+        re.compile(
+            rf"-?[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{2,3}})*{re.escape(group)}[0-9]{{3}}(?:{re.escape(decimal)}[0-9]*)?"
+        )
+        if group
+        else None
     )
+    either = "|".join(re.escape(sign) for sign in signs)
+    signed = re.compile(rf"(-?)\s*(?:{either})\s*(.*)|(.*?)\s*(?:{either})") if signs else None
 
     def parse(text: str, currency: str, exponent: int) -> int:
-        for sign in signs:
-            text = text.replace(sign, "")
-        text = text.strip()
+        if signed is not None and (match := signed.fullmatch(text)):
+            text = match[3] if match[3] is not None else match[1] + match[2]
         if grouped is not None and group in text:
             if grouped.fullmatch(text) is None:
                 raise ValueError(f"is not a number written with {group!r} between groups and {decimal!r} before decimals")
@@ -130,7 +138,10 @@ def _parse_date(text: str, formats: Sequence[str]) -> int:
                 return _in_range(_EXCEL_DAY_ZERO + int(text))
             continue
         try:
-            return _in_range(datetime.strptime(text, form).replace(tzinfo=UTC).toordinal())
+            day = datetime.strptime(text, form).replace(tzinfo=UTC)
+            if _RUN_TOGETHER.search(form) and day.strftime(form) != text:
+                continue  # "2026115" could be 15 January or 5 November
+            return _in_range(day.toordinal())
         except ValueError:
             continue
     raise ValueError(f"is not a date written as {' or '.join(formats)}")
