@@ -1,4 +1,4 @@
-"""Gunicorn's settings: threads, and metrics of all workers together on the operator's port.
+"""Gunicorn's settings: threads, logs, and metrics of all workers together on the operator's port.
 
 Gunicorn reads this file by itself from the folder it is started in; options on its command line win. Workers write their
 counters into a folder of memory-mapped files (prometheus_client's multi-process mode), and the master serves the sum.
@@ -9,6 +9,9 @@ import shutil
 import tempfile
 from typing import Any
 
+from gunicorn.glogging import Logger
+
+from app import logs
 from config import Settings
 
 _settings = Settings.from_env()
@@ -25,6 +28,18 @@ timeout = 30
 limit_request_line = 4094
 limit_request_fields = 60
 limit_request_field_size = 8190
+control_socket_disable = True  # nobody asked for a second way in; by default every server of a user shares one
+
+
+class logger_class(Logger):  # the setting's name
+    """Gunicorn's own messages as JSON lines with personal data taken out: it quotes requests that it cannot read."""
+
+    def setup(self, cfg: Any) -> None:
+        """Hand everything to the root logger, which the program's own lines go through too."""
+        super().setup(cfg)
+        logs.configure(_settings.log_level)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 def when_ready(_server: Any) -> None:
