@@ -46,8 +46,11 @@ class StrictParser(FlaskParser):
     def _raw_load_json(self, req: Request) -> Any:
         if not is_json(req):
             abort(415)
+        body = req.get_data(cache=True)
+        if req.content_length is None and len(body) >= (req.max_content_length or 0):
+            abort(413)  # a body without a length is cut at the limit, and Werkzeug says nothing
         try:
-            return orjson.loads(req.get_data(cache=True))
+            return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             _malformed(error)
 

@@ -25,6 +25,7 @@ def init_web(app: Flask, settings: Settings) -> Api:
     app.before_request(_before)
     app.after_request(_after)
     app.teardown_request(end_reads)
+    app.teardown_request(request_context.end)
     errors.init_errors(app)
     api = Api(app)
     app.extensions["duecourse.api"] = api

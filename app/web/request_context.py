@@ -30,13 +30,17 @@ def begin() -> None:
         context.request_id = given
     else:
         context.request_id = new_id()
-    clear_contextvars()
     trace = environ.get("HTTP_TRACEPARENT")
     match = _TRACEPARENT.fullmatch(trace) if trace else None
     if match:
         bind_contextvars(request_id=context.request_id, trace_id=match.group(1))
     else:
         bind_contextvars(request_id=context.request_id)
+
+
+def end(_error: object = None) -> None:
+    """Leave nothing to what this thread logs next."""
+    clear_contextvars()
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ import json
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.contextvars import get_contextvars
 
 from app import clock, logs
 from app.domain import errors
@@ -155,6 +156,26 @@ def test_a_body_over_one_mebibyte_is_413(client: FlaskClient) -> None:
     answer = client.post("/v1/auth/otp", data=b" " * (1024 * 1024 + 1), content_type="application/json")
 
     assert (answer.status_code, answer.json["code"]) == (413, "payload-too-large")
+
+
+def test_a_body_without_a_length_over_one_mebibyte_is_413_too(client: FlaskClient) -> None:
+    body = json.dumps(OTP).encode() + b" " * 1024 * 1024
+
+    answer = client.post(
+        "/v1/auth/otp",
+        input_stream=io.BytesIO(body),
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert (answer.status_code, answer.json["code"]) == (413, "payload-too-large")
+
+
+def test_a_request_leaves_nothing_of_itself_to_what_the_thread_logs_next(client: FlaskClient) -> None:
+    client.get("/livez", headers={"X-Request-Id": "line-0001"})
+
+    assert get_contextvars() == {}
 
 
 def test_an_unexpected_error_is_generic(client: FlaskClient, app: Flask) -> None:
