@@ -15,7 +15,7 @@ from app.domain.positions import OpenRow, Position, Snapshot, position_at
 from app.domain.splits import NOTHING, Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
-from app.services.positions import edges_of, position_of
+from app.services.positions import edges_of, snapshot_on
 
 UPCOMING = timedelta(days=30)
 """How far ahead `due` looks; the last day counts."""
@@ -41,6 +41,17 @@ class ScheduleRow:
     state: str
     """paid, overdue, due_today or upcoming; the date decides, not how much is open."""
     paid_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The plan that holds today, in the loan's zone."""
+
+    loan: Any
+    as_of: date
+    plan_version: int
+    """Counts from 1; 0 while there is no plan."""
+    rows: Sequence[ScheduleRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +101,27 @@ def get_position_account(reads: Connection, borrower_id: str, loan_id: str) -> A
 
 
 def position_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Position:
-    """Return the position at the end of `as_of`: in memory from the snapshot where that answers, else from the ledger."""
+    """Return the position at the end of `as_of`."""
+    return position_at(_snapshot_on(reads, row, as_of, known_at, through=as_of), as_of, edges_of(row))
+
+
+def _snapshot_on(
+    reads: Connection, row: Any, as_of: date, known_at: datetime | None = None, *, through: date = date.max
+) -> Snapshot:
+    """Return the plan's state at the end of `as_of`: the row's own snapshot where that answers, else from the ledger.
+
+    It does not answer for a day before the newest plan begins. Of the row's own, instalments after the first one due after
+    `through` are left out: to read them takes time, and they change no figure of that day.
+    """
     last = row.last_effective_on
     if known_at is None and row.open_rows is not None and (last is None or last <= as_of):
-        return position_at(_snapshot_through(row, as_of), as_of, edges_of(row))
+        return _own_snapshot(row, through)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
-        return position_of(session, row, as_of, known_at)
+        return snapshot_on(session, row, as_of, known_at)
 
 
-def _snapshot_through(row: Any, as_of: date) -> Snapshot:
-    """Return the snapshot with its rows up to the first one due after `as_of`: the later ones change no figure."""
-    last = as_of.isoformat()
+def _own_snapshot(row: Any, through: date) -> Snapshot:
+    last = through.isoformat()
     rows: list[OpenRow] = []
     for number, due_on, *parts in row.open_rows:
         rows.append(OpenRow(number, date.fromisoformat(due_on), Split(*parts)))
@@ -136,14 +157,15 @@ def _account(reads: Connection, row: Any, now: datetime) -> Account:
     return Account(row, position_on(reads, row, business_date(now, row.zone)))
 
 
-def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime) -> tuple[Any, list[ScheduleRow]]:
-    """Return the loan's columns and the rows of its current plan. Raises NotFoundError."""
+def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime) -> Schedule:
+    """Return the rows of the loan's plan. Raises NotFoundError."""
     loan = get_position_account(reads, borrower_id, loan_id)
     today = business_date(now, loan.zone)
-    still_open = {number: Split(*parts) for number, _, *parts in loan.open_rows or ()}
+    plan = _snapshot_on(reads, loan, today)
+    still_open = {row.row_no: row.open for row in plan.open_rows}
     paid_on = queries.find_last_paid_on(reads, borrower_id, loan_id)
-    rows = queries.find_plan_rows(reads, borrower_id, loan_id, loan.anchor_no or 0)
-    return loan, [
+    rows = queries.find_plan_rows(reads, borrower_id, loan_id, plan.anchor_no)
+    states = [
         ScheduleRow(
             row.row_no,
             row.due_on,
@@ -154,6 +176,7 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
         )
         for row in rows
     ]
+    return Schedule(loan, today, plan.anchor_no, states)
 
 
 def _state(due_on: date, is_open: bool, today: date) -> str:
@@ -189,11 +212,10 @@ def everything_due(reads: Connection, borrower_id: str, *, now: datetime) -> tup
     upcoming: defaultdict[str, int] = defaultdict(int)
     for loan in queries.find_owing_accounts(reads, borrower_id):
         today = business_date(now, loan.zone)
-        last = (today + UPCOMING).isoformat()
-        for number, due_text, *parts in loan.open_rows or ():
-            if due_text > last:
+        last = today + UPCOMING
+        for number, due_on, split in _snapshot_on(reads, loan, today, through=last).open_rows:
+            if due_on > last:
                 break
-            split, due_on = Split(*parts), date.fromisoformat(due_text)
             rows.append(DueRow(loan, today, number, due_on, split, max((today - due_on).days, 0)))
             (overdue if due_on < today else upcoming)[loan.currency] += split.total
     rows.sort(key=lambda row: (row.due_on, row.loan.id, row.row_no))

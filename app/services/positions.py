@@ -56,16 +56,21 @@ def edges_of(loan: Loan) -> Sequence[int]:
 
 
 def position_of(session: Session, loan: Loan, as_of: date, known_at: datetime | None = None) -> Position:
-    """Return the position at the end of `as_of`, as now known or as it was known at `known_at`.
+    """Return the position at the end of `as_of`, as now known or as it was known at `known_at`."""
+    return position_at(snapshot_on(session, loan, as_of, known_at), as_of, edges_of(loan))
 
-    One statement when the snapshot answers; an earlier day or a `known_at` replays the ledger.
+
+def snapshot_on(session: Session, loan: Loan, as_of: date, known_at: datetime | None = None) -> Snapshot:
+    """Return what a position at the end of `as_of` is made of, as now known or as it was known at `known_at`.
+
+    One statement when the stored snapshot answers; an earlier day or a `known_at` replays the ledger.
     """
     if known_at is None:
         found = find_snapshot(session, loan.borrower_id, loan.id)
         if found is not None and _answers(found[0], as_of):
-            return position_at(found[0], as_of, edges_of(loan))
+            return found[0]
     versions, entries = load_ledger(session, loan.id)
-    return position_at(replay(loan.principal_minor, versions, entries, as_of, known_at), as_of, edges_of(loan))
+    return replay(loan.principal_minor, versions, entries, as_of, known_at)
 
 
 def positions_of(

@@ -1,6 +1,6 @@
 """What a borrower sees of their loans."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import clock
+from app.domain.book import LoanValues, PlanValues
+from app.domain.plans import PlanRow
+from app.domain.splits import Split
 from app.persistence.db import db
+from app.persistence.unit_of_work import unit_of_work
+from app.services.loans import put_loan, put_plan
 from tests.builders.access import an_ingest_key, signed_in
 from tests.builders.book import build_lender, build_loan, pay
 from tests.conftest import START
@@ -195,11 +200,30 @@ def test_due_shows_all_loans_with_totals_per_currency(client: FlaskClient) -> No
     assert body["totals"] == [{"currency": "USD", "overdue": money(10_000), "upcoming": money(30_000)}]
 
 
-def test_a_loan_without_a_plan_owes_what_was_lent(client: FlaskClient) -> None:
-    from app.domain.book import LoanValues
-    from app.persistence.unit_of_work import unit_of_work
-    from app.services.loans import put_loan
+def test_until_a_new_plan_begins_every_answer_keeps_to_the_old_one(client: FlaskClient) -> None:
+    loan = build_loan(now=START, due=DUE)
+    begins = TODAY + timedelta(days=5)
+    rows = (PlanRow(1, TODAY + timedelta(days=60), Split(principal=40_000)),)
+    with unit_of_work() as work:
+        put_plan(work, loan.lender_id, PlanValues(loan.loan_no, rows, effective_on=begins), now=START, origin="test")
 
+    def seen(now: datetime) -> tuple[Any, ...]:
+        clock.use(lambda: now)
+        headers = signed_in(loan.borrower_id, now=now)
+        of_loan = f"/v1/me/loans/{loan.loan_id}"
+        schedule = client.get(f"{of_loan}/schedule", headers=headers).json
+        return (
+            client.get(f"{of_loan}/balance", headers=headers).json["overdue"]["total"]["amount_minor"],
+            client.get(of_loan, headers=headers).json["overdue"]["amount_minor"],
+            sum(total["overdue"]["amount_minor"] for total in client.get("/v1/me/due", headers=headers).json["totals"]),
+            (schedule["plan_version"], [row["state"] for row in schedule["items"]]),
+        )
+
+    assert seen(START) == (10_000, 10_000, 10_000, (1, ["overdue", "due_today", "upcoming", "upcoming"]))
+    assert seen(START + timedelta(days=5)) == (0, 0, 0, (2, ["upcoming"]))
+
+
+def test_a_loan_without_a_plan_owes_what_was_lent(client: FlaskClient) -> None:
     built = build_loan(now=START, due=[date(2026, 4, 1)])
     with unit_of_work() as work:
         bare = put_loan(work, built.lender_id, LoanValues("bare", built.borrower_no, "USD", 5_000), now=START, origin="test")

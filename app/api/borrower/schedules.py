@@ -6,7 +6,6 @@ from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
 from app.api.borrower.money import SplitSchema, example_split, split_money
-from app.domain.times import business_date
 from app.services import accounts
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -27,7 +26,7 @@ class InstalmentSchema(Schema):
 
 
 class ScheduleSchema(Schema):
-    """The plan that is now agreed."""
+    """The plan that holds today."""
 
     loan_id = IdField(required=True)
     timezone = fields.String(required=True)
@@ -58,22 +57,22 @@ _EXAMPLE = {
 @answers(200, ScheduleSchema, example=_EXAMPLE)
 def get_schedule(loan_id: str) -> dict[str, Any]:
     """Show the instalments of a loan, by due date."""
-    at = now()
-    loan, rows = accounts.schedule(reads(), borrower().borrower_id, loan_id, now=at)
+    schedule = accounts.schedule(reads(), borrower().borrower_id, loan_id, now=now())
+    currency = schedule.loan.currency
     return {
         "loan_id": loan_id,
-        "timezone": loan.zone,
-        "as_of": business_date(at, loan.zone),
-        "plan_version": loan.anchor_no or 0,
+        "timezone": schedule.loan.zone,
+        "as_of": schedule.as_of,
+        "plan_version": schedule.plan_version,
         "items": [
             {
                 "row_no": row.row_no,
                 "due_on": row.due_on,
                 "state": row.state,
-                "due": split_money(row.due, loan.currency),
-                "open": split_money(row.open, loan.currency),
+                "due": split_money(row.due, currency),
+                "open": split_money(row.open, currency),
                 "paid_on": row.paid_on,
             }
-            for row in rows
+            for row in schedule.rows
         ],
     }
