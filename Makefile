@@ -3,12 +3,16 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench nightly pins
 
+# Several processes make up a run: bytecode is kept, whatever the shell says, or each would compile the program again.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help:  ## what there is to make
@@ -19,7 +23,7 @@ run: $(RUN_READY)  ## the whole product in a sandbox: web, engine, provider stan
 	@PORT=$(PORT) exec $(BIN)/flask --app wsgi sandbox run
 
 test: $(DEV_READY)  ## the whole suite, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 -m "not nightly"
+	@$(PYTEST) -m "not nightly"
 
 check: $(DEV_READY)  ## style, types, the direction of imports
 	@$(BIN)/ruff check .
@@ -31,7 +35,7 @@ bench: $(DEV_READY)  ## the figures, each program with its limits
 	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
 
 nightly: $(DEV_READY)  ## what takes too long for every run: fuzz, soak, kill
-	@$(BIN)/python -m pytest -n 2 -m nightly
+	@$(PYTEST) -m nightly
 
 pins: $(DEV_READY)  ## compile requirements*.in into requirements*.txt with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ class Replay:
     engines: int = 1
     lines: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
+    killed: list[int] = field(default_factory=list)
 
     def start(self, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "replay", "--from", FIRST_DAY, "--to", LAST_DAY]
@@ -45,15 +45,14 @@ class Replay:
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def run(self, *, kills: int = 0) -> str:
-        """Run to the end, killing engines on the way; return the digest."""
+        """Run to the end; on each of the first `kills` days kill an engine at its work. Return the digest."""
         process = self.start()
-        killer = threading.Thread(target=self._kill, args=(process, kills), daemon=True)
-        killer.start()
         assert process.stdout is not None
         with process.stdout as out:
             for line in out:
                 self.read(line)
-        killer.join()
+                if re.fullmatch(r"\d{4}-\d\d-\d\d\n", line) and len(self.killed) < kills:
+                    self._kill_one()
         assert process.wait(timeout=60) == 0, "\n".join(self.lines)
         return self.value("digest: (.+)")
 
@@ -66,17 +65,13 @@ class Replay:
     def value(self, pattern: str) -> str:
         return next(match[1] for match in (re.search(pattern, line) for line in self.lines) if match)
 
-    def _kill(self, process: "subprocess.Popen[str]", kills: int) -> None:
-        rng = random.Random(7)
-        done = 0
-        while done < kills and process.poll() is None:
-            time.sleep(rng.uniform(0.1, 0.4))
-            for pid in rng.sample(sorted(self.pids.values()), k=min(1, len(self.pids))):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                    done += 1
-                except ProcessLookupError:
-                    pass
+    def _kill_one(self) -> None:
+        """Kill one wherever it is in its work. A day begins when the day before is done, so at least one is alive then."""
+        chance = random.Random(len(self.killed))
+        pid = chance.choice(sorted(set(self.pids.values()) - set(self.killed)))
+        time.sleep(chance.uniform(0, 0.1))
+        os.kill(pid, signal.SIGKILL)
+        self.killed.append(pid)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -154,6 +149,7 @@ def test_two_engines_killed_five_times_come_to_the_same(
 
     digest = replay.run(kills=5)
 
+    assert len(replay.killed) == 5
     assert digest == undisturbed.value("digest: (.+)")
     assert replay.value(r"messages lost: (\d+)") == "0"
     assert replay.value(r"stand-in: (\d+)") == undisturbed.value(r"stand-in: (\d+)")
