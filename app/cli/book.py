@@ -96,7 +96,10 @@ def positions(as_of: datetime, known_at: str | None, loans: Path | None, lender:
 
     numbers = None
     if loans is not None:
-        numbers = [line.strip() for line in loans.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        try:
+            numbers = [line.strip() for line in loans.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        except UnicodeDecodeError:
+            raise click.ClickException(f"{loans} is not UTF-8 text.") from None
     found = positions_on(
         session(),
         as_of.date(),

@@ -4,12 +4,14 @@ Files and the ingest API both turn into these, so a rule about the book is writt
 absent value is None and is never guessed.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from app.domain.allocation import Allocation
+from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
@@ -20,6 +22,56 @@ BORROWER_FLAGS = ("deceased", "insolvent", "represented", "no_contact", "minor_o
 LOAN_STATUSES = ("active", "closed", "written_off", "cancelled")
 
 CONSENT_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
+
+LONGEST: Mapping[str, int] = {
+    "code": 64,
+    "borrower_no": 64,
+    "loan_no": 64,
+    "reference": 120,
+    "reverses_reference": 120,
+    "name": 200,
+    "email": 254,
+    "national_id": 64,
+    "locale": 16,
+    "officer": 120,
+    "product": 80,
+    "channel": 40,
+    "bank_reference": 120,
+    "note": 500,
+    "licence_kind": 40,
+    "licence_no": 120,
+    "regulator": 200,
+    "complaints_contact": 200,
+}
+"""How many characters a text of the book may have, by the name of its field; the tables hold no more."""
+LONGEST_ADDRESS_LINE = 200
+
+_NUMBERS = frozenset({"code", "borrower_no", "loan_no", "reference", "reverses_reference"})
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE = re.compile(r"[\t\n\r\x85\u2028\u2029]")
+
+
+def check_texts(values: object) -> None:
+    """Check every text that `values` has under a name of `LONGEST`, and address lines. Raises ValidationError."""
+    for name in LONGEST:
+        text = getattr(values, name, None)
+        if isinstance(text, str):
+            check_text(name, text)
+    for line in getattr(values, "address_lines", ()):
+        check_text("address_lines", line, LONGEST_ADDRESS_LINE)
+
+
+def check_text(name: str, text: str, most: int | None = None) -> None:
+    """Refuse a text that is too long or has control characters; a number is one line. Raises ValidationError without it."""
+    most = most or LONGEST[name]
+    if len(text) > most:
+        raise ValidationError(f"{name} is longer than {most} characters.")
+    if text.isprintable():
+        return
+    if _CONTROL.search(text):
+        raise ValidationError(f"{name} has a control character in it.")
+    if name in _NUMBERS and _LINE.search(text):
+        raise ValidationError(f"{name} has an end of line or a tab in it.")
 
 
 @dataclass(frozen=True, slots=True)

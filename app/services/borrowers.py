@@ -15,7 +15,7 @@ import orjson
 import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
-from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues, PutResult
+from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues, PutResult, check_texts
 from app.domain.errors import ConflictError, DomainError, StaleVersionError, ValidationError
 from app.domain.names import folded, han_names, name_tokens
 from app.domain.times import zone_named
@@ -114,6 +114,7 @@ def ensure_borrowers(work: Work, borrower_nos: Collection[str], *, now: datetime
 
 def check_borrower(values: BorrowerValues) -> None:
     """Refuse what cannot be true of a borrower. Raises ValidationError, without personal data."""
+    check_texts(values)
     if not values.borrower_no.strip():
         raise ValidationError("borrower_no is empty.")
     if values.phone is not None:

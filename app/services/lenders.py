@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.book import LenderValues
+from app.domain.book import LenderValues, check_texts
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.money import currency_exponent
 from app.domain.times import zone_named
@@ -21,13 +21,7 @@ def put_lender(work: Work, values: LenderValues, *, now: datetime) -> LenderRow:
 
     The currency of a lender is what its files mean where they name none; it does not change the loans that exist.
     """
-    zone_named(values.zone)
-    currency_exponent(values.currency)
-    check_locale(values.locale)
-    if values.jurisdiction != "EU":
-        check_territory(values.jurisdiction, what="jurisdiction")
-    if not values.code.strip():
-        raise ValidationError("A lender needs a code.")
+    check_lender(values)
     row = find_lender(work.session, values.code)
     if row is None:
         row = LenderRow(id=new_id(), recorded_at=now, **asdict(values))
@@ -37,6 +31,18 @@ def put_lender(work: Work, values: LenderValues, *, now: datetime) -> LenderRow:
             setattr(row, name, value)
     work.session.flush()
     return row
+
+
+def check_lender(values: LenderValues) -> None:
+    """Refuse what cannot be true of a lender. Raises ValidationError."""
+    check_texts(values)
+    if not values.code.strip():
+        raise ValidationError("A lender needs a code.")
+    zone_named(values.zone)
+    currency_exponent(values.currency)
+    check_locale(values.locale)
+    if values.jurisdiction != "EU":
+        check_territory(values.jurisdiction, what="jurisdiction")
 
 
 def get_lender(work: Work | Session, code: str) -> LenderRow:

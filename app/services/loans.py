@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult
+from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult, check_texts
 from app.domain.errors import (
     ConflictError,
     CurrencyMismatchError,
@@ -29,6 +29,9 @@ from app.services import agenda, reminders
 from app.services.borrowers import ensure_borrowers
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
+
+LARGEST_PLAN_MINOR = 10**17
+"""What a plan may add up to; with everything booked on it, it stays well within 64 bits."""
 
 
 def put_loan(
@@ -191,6 +194,7 @@ def put_plans(
 
 def check_loan(values: LoanValues) -> None:
     """Refuse what cannot be true of a loan. Raises ValidationError."""
+    check_texts(values)
     if not values.loan_no.strip() or not values.borrower_no.strip():
         raise ValidationError("loan_no and borrower_no must not be empty.")
     if values.status not in LOAN_STATUSES:
@@ -203,8 +207,14 @@ def check_loan(values: LoanValues) -> None:
     if values.disbursed_on and values.maturity_on and values.maturity_on < values.disbursed_on:
         raise ValidationError("maturity_on is before disbursed_on.")
     edges = values.contract.get("delinquency_edges")
-    if edges is not None and (not edges or list(edges) != sorted(set(edges)) or min(edges) < 1):
+    if edges is not None and not _are_edges(edges):
         raise ValidationError("delinquency_edges must be ascending days from 1.")
+
+
+def _are_edges(edges: Any) -> bool:
+    if not isinstance(edges, list | tuple) or not edges or not all(isinstance(edge, int) for edge in edges):
+        return False
+    return list(edges) == sorted(set(edges)) and edges[0] >= 1
 
 
 def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: int | None) -> DomainError | None:
@@ -229,6 +239,8 @@ def _plan_problem(values: PlanValues) -> DomainError | None:
     for row in values.rows:
         if min(row.due) < 0:
             return ValidationError(f"Row {row.row_no} has a negative amount.")
+    if sum(row.due.total for row in values.rows) > LARGEST_PLAN_MINOR:
+        return ValidationError("The rows add up to more than any loan can be.")
     return None
 
 

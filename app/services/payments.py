@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.domain.book import PaymentResult, PaymentValues
+from app.domain.book import PaymentResult, PaymentValues, check_texts
 from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.splits import Split
@@ -137,6 +137,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
 
 
 def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
+    check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
     known = state.references.get(values.reference)

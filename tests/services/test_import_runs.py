@@ -134,9 +134,9 @@ def test_payments_reversals_and_strangers(app: Flask, take_in: TakeIn) -> None:
     )
 
     assert report.done["payments_unmatched"] == 2
-    assert [(each.row, each.reason) for each in report.rejections] == [
-        (5, "the value date is in the future"),
-        (6, "the amount is negative; a payment taken back is a reversal"),
+    assert [tuple(each) for each in report.rejections] == [
+        (5, "value_on", "2026-03-03", "the value date is in the future"),
+        (6, "amount", "-5.00", "the amount is negative; a payment taken back is a reversal"),
     ]
     (shown,) = positions_on(session(), date(2026, 3, 6))
     assert shown.position.principal_outstanding_minor == 10000
@@ -328,3 +328,80 @@ def test_currencies_without_decimals_and_with_three_keep_their_own_units(sqlite_
 
     assert [(each.row, each.reason) for each in report.rejections] == [(3, "has more decimals than JPY (0)")]
     assert [row.principal_minor for row in rows_of(session())] == [100]
+
+
+def test_a_lender_that_cannot_be_is_rejected_by_row_and_the_others_come_in(app: Flask, take_in: TakeIn) -> None:
+    report = take_in(
+        "lenders",
+        "code,name,jurisdiction,zone,currency",
+        "north,North,CN,Asia/Shanghai,CNY",
+        "south,South,CN,Asia/Nowhere,CNY",
+        f"{'x' * 65},Long,CN,Asia/Shanghai,CNY",
+    )
+
+    assert [(each.row, each.column) for each in report.rejections] == [(3, "zone"), (4, "code")]
+    assert list(session().scalars(select(LenderRow.code))) == ["north"]
+
+
+def test_texts_the_book_cannot_hold_are_rejected_by_row(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    report = take_in(
+        "loans",
+        TAPE_HEADER,
+        _tape("L1"),
+        _tape("L\0 2"),
+        _tape('"L\n3"').replace('B-"L\n3"', "B3"),
+        _tape("L" * 65),
+        _tape("L4").replace("B-L4", "B" * 65),
+    )
+    payments = take_in(
+        "payments", PAYMENT_HEADER, f"{'P' * 121},L1,2026-03-01,1.00,repayment,", "P2,L1,2026-03-01,1.00,repayment,"
+    )
+    borrowers = take_in("borrowers", f"{BORROWER_HEADER},officer", f"B1,Ann,,,,,,{'o' * 121}", "B2,A\x01nn,,,,,,")
+
+    assert [(each.row, each.column) for each in report.rejections] == [
+        (3, "loan_no"),
+        (4, "loan_no"),
+        (6, "loan_no"),
+        (7, "borrower_no"),
+    ]
+    assert [(each.row, each.column) for each in payments.rejections] == [(2, "payment_ref")]
+    assert [(each.column, each.value) for each in borrowers.rejections] == [("officer", "o" * 80), ("name", MASK)]
+
+
+def test_the_first_line_of_a_file_without_header_is_not_shown_where_it_is_a_person(
+    sqlite_book: Flask, take_in: TakeIn
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        take_in("borrowers", "B3,Secret Name,+6421000,x@example.com,,,")
+
+    assert "no header of this map" in refused.value.detail
+    assert "Secret" not in refused.value.detail
+
+
+def test_the_future_begins_tomorrow_where_the_lender_is(sqlite_book: Flask, take_in: TakeIn) -> None:
+    stored_lender(zone="Pacific/Auckland")
+    evening = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
+
+    assert take_in("loans", TAPE_HEADER, _tape(as_of="2026-03-03"), now=evening).accepted == 1
+    with pytest.raises(RefusedError, match="in the future"):
+        take_in("loans", TAPE_HEADER, _tape(as_of="2026-03-04"), now=evening)
+
+
+def test_utf_16_without_its_mark_is_refused_as_another_encoding(sqlite_book: Flask, tmp_path: Path) -> None:
+    path = tmp_path / "export.txt"
+    path.write_bytes("loan\t1\n".encode("utf-16-le"))
+
+    with pytest.raises(RefusedError, match="is not utf-16"):
+        import_file(path, "05_excel_unicode_text_utf16", now=START)
+
+
+def test_a_plan_beyond_what_can_be_added_up_is_rejected(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape("L1"))
+    rows = [f"L1,{n},2026-02-05,99999999999999.99,0,," for n in range(1, 12)]
+
+    report = take_in("plan", f"{PLAN_HEADER},fees", *rows)
+
+    assert report.rejected == 11
+    assert "more than any loan" in report.rejections[0].reason

@@ -3,7 +3,8 @@
 Rows are looked at in chunks, so that what the book knows of their loans costs one query for many.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.book import CONSENT_CHANNELS, LenderValues
+from app.domain.book import CONSENT_CHANNELS, LONGEST, LenderValues, check_text, check_texts
 from app.domain.errors import DomainError, RefusedError, ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.money import Money, currency_exponent, minor_from_text
@@ -24,12 +25,13 @@ from app.services.imports.reading import SourceFile
 from app.services.imports.reports import MASK, ImportReport
 from app.services.imports.staging import Stage
 from app.services.imports.values import Context, Draft, Records, Row, Value
+from app.services.lenders import check_lender
 from app.services.loans import check_loan
 
 _CHUNK = 2000
-_LONGEST_NUMBER = 64
 _LONGEST_TEXT = 500
 _SHOWN = 80
+_BLAMED = frozenset({"effective_on", "amount", "reverses"})
 
 
 class CellError(Exception):
@@ -64,6 +66,10 @@ class Checker:
         self._group = self.map.columns[self.map.group_column]
         self._order = self.map.columns[self.map.key[-1]]
         self._plan_checks = self._checks_of_plan_rows()
+        self._entry_columns = [
+            {name: self.map.columns[given] for name, given in entry.items() if name in _BLAMED and isinstance(given, str)}
+            for entry in self.map.records.get("entries", ())
+        ]
         self._default_currency = self.map.currency or (self.lender.currency if self.lender else None)
         self._today = business_date(self.now, self.lender.zone if self.lender else "UTC")
 
@@ -95,7 +101,8 @@ class Checker:
         if not self._about_loans or self.lender_id is None or place is None:
             return {}
         numbers = {self._text(texts[place], self._group) for _, texts in chunk if len(texts) > place}
-        return find_loan_heads(self.session, self.lender_id, {number for number in numbers if number})
+        askable = {number for number in numbers if number and len(number) <= LONGEST["loan_no"] and "\0" not in number}
+        return find_loan_heads(self.session, self.lender_id, askable)
 
     def _text(self, text: str, column: Column) -> str | None:
         text = text.strip()
@@ -157,8 +164,6 @@ class Checker:
         group = row[self._group.index]
         if group is None or row[self._order.index] is None:
             raise CellError(self._group if group is None else self._order, None, "is empty")
-        if self._about_loans and len(str(group)) > _LONGEST_NUMBER:
-            raise CellError(self._group, str(group), f"is longer than {_LONGEST_NUMBER} characters")
         if head is not None and self.map.currency_column and head.currency != row[-1]:
             raise CellError(self.map.columns[self.map.currency_column], row[-1], f"the loan is in {head.currency}")
         if self._needs_loan and head is None:
@@ -169,15 +174,26 @@ class Checker:
             contradiction = self.records.contradiction(context)
             if contradiction is not None:
                 raise CellError(None, None, contradiction)
-            for draft in self.records.drafts(context):
-                self._check_entry(draft)
         try:
-            if self.records.borrower:
-                check_borrower(self.records.borrower_values(row))
-            if self.records.loan:
-                check_loan(self.records.loan_values(context))
+            self._check_values(row, context)
         except ValidationError as error:
-            raise CellError(self._blamed(error.detail), self._shown(row, error.detail), error.detail) from None
+            column = self._blamed(row, error.detail)
+            shown = None if column is None else _as_text(column, row[column.index], row[-1])
+            raise CellError(column, shown or None, error.detail) from None
+
+    def _check_values(self, row: Row, context: Context) -> None:
+        """Check what the row makes by the rules of the book. Raises CellError, ValidationError."""
+        if self._about_loans:
+            check_text("loan_no", str(row[self._group.index]))
+        for draft, columns in zip(self.records.drafts(context), self._entry_columns, strict=True):
+            check_texts(draft)
+            self._check_entry(draft, columns, row[-1])
+        if self.records.lender:
+            check_lender(self.records.lender_values(row))
+        if self.records.borrower:
+            check_borrower(self.records.borrower_values(row))
+        if self.records.loan:
+            check_loan(self.records.loan_values(context))
 
     def _check_plan_row(self, context: Context) -> None:
         for name, value, column, is_required in self._plan_checks:
@@ -202,29 +218,31 @@ class Checker:
             if name != "known_at"
         ]
 
-    def _check_entry(self, draft: Draft) -> None:
+    def _check_entry(self, draft: Draft, columns: Mapping[str, Column], currency: str | None) -> None:
+        day, amount = columns.get("effective_on"), columns.get("amount")
         if draft.effective_on is None:
             if draft.reference is not None:
-                raise CellError(None, None, "the payment has no value date")
+                raise CellError(day, None, "the payment has no value date")
             return
         if draft.effective_on > self._today:
-            raise CellError(None, draft.effective_on.isoformat(), "the value date is in the future")
+            raise CellError(day, draft.effective_on.isoformat(), "the value date is in the future")
         if draft.amount_minor is None:
-            raise CellError(None, None, "the payment has a date but no amount")
+            raise CellError(amount, None, "the payment has a date but no amount")
         if draft.amount_minor < 0 and draft.kind is not EntryKind.SOURCE_ADJUSTMENT:
-            raise CellError(None, str(draft.amount_minor), "the amount is negative; a payment taken back is a reversal")
+            shown = str(Money(draft.amount_minor, currency).to_decimal()) if currency else None
+            raise CellError(amount, shown, "the amount is negative; a payment taken back is a reversal")
         if draft.split is not None and draft.split.total != draft.amount_minor:
             raise CellError(None, None, "the split does not add up to the amount")
         if draft.kind is EntryKind.REVERSAL and not draft.reverses:
-            raise CellError(None, None, "a reversal must name the payment it reverses")
+            raise CellError(columns.get("reverses"), None, "a reversal must name the payment it reverses")
 
-    def _blamed(self, detail: str) -> Column | None:
-        words = detail.replace(":", " ").split()
-        return next((column for name, column in self.map.columns.items() if words and words[0] == name), None)
-
-    def _shown(self, row: Row, detail: str) -> str | None:
-        column = self._blamed(detail)
-        return None if column is None or row[column.index] is None else str(row[column.index])
+    def _blamed(self, row: Row, detail: str) -> Column | None:
+        """Return the column a reason speaks of: it begins with the column's name, or with what the cell says."""
+        for name, column in self.map.columns.items():
+            value = row[column.index]
+            if re.match(rf"{name}\b", detail) or (isinstance(value, str) and detail.startswith(repr(value))):
+                return column
+        return None
 
     def _refuse(self, line: int, texts: Sequence[str], places: Sequence[int | None], error: CellError) -> None:
         column = error.column

@@ -22,7 +22,7 @@ from app.services.imports.maps import ImportMap
 
 _CHUNK = 1 << 16
 _MAY_BE_DATA = re.compile(r"\d{4}|@")
-"""A file without a header shows a person's row where its columns are listed; such cells are not shown."""
+"""What no header has in it, but a row may."""
 _BOM_ENCODINGS = {"utf-8": "utf-8-sig", "utf8": "utf-8-sig"}
 """UTF-8 is read with or without a byte order mark."""
 
@@ -65,13 +65,15 @@ class SourceFile:
         try:
             raw = self.path.open("rb")
         except OSError as error:
-            raise RefusedError(f"{self.path.name} cannot be opened: {error.strerror}.") from None
+            raise RefusedError(f"{self.path} cannot be opened: {error.strerror}.") from None
         with raw:
             watched = _Watched(raw, self.progress)
             try:
                 yield from self._data_rows(self._text(watched))
             except UnicodeDecodeError:
                 raise RefusedError(self._encoding_problem()) from None
+            except UnicodeError as error:
+                raise RefusedError(f"{self.path.name} is not {self.map.encoding}: {error}.") from None
             except (OSError, EOFError, zlib.error):
                 raise RefusedError(f"{self.path.name} is not whole: its gzip data is damaged or cut off.") from None
             self.sha256 = watched.digest.hexdigest()
@@ -93,9 +95,10 @@ class SourceFile:
         reader = csv.reader(text, delimiter=self.map.delimiter, quotechar=self.map.quote, strict=True)
         header: list[str] | None = None
         prefixes = tuple(self.map.starting_with)
+        line = after = self.map.title_lines + 1
         try:
             for row in reader:
-                line = reader.line_num + self.map.title_lines
+                line, after = after, reader.line_num + self.map.title_lines + 1  # a row may go over several lines
                 if not row or (len(row) == 1 and not row[0].strip()):
                     self.skipped["blank"] += 1
                 elif header is None:
@@ -115,21 +118,24 @@ class SourceFile:
 
     def _find_columns(self, header: Sequence[str]) -> None:
         missing: list[str] = []
+        columns = self.map.columns.values()
+        # Where a header is missing, the first line is a row, and may be a person's.
+        may_show = any(column.header in header for column in columns) or not any(column.personal for column in columns)
         self.width = len(header)
         self.places = []
-        for column in self.map.columns.values():
+        for column in columns:
             count = header.count(column.header)
             if count > 1:
                 raise RefusedError(f"{self.path.name} has the column {column.header!r} {count} times; which one is meant?")
             if count == 0 and not column.optional:
                 near = difflib.get_close_matches(column.header, header, n=1)
-                missing.append(repr(column.header) + (f" (did you mean {near[0]!r}?)" if near else ""))
+                missing.append(repr(column.header) + (f" (did you mean {near[0]!r}?)" if near and may_show else ""))
             self.places.append(header.index(column.header) if count else None)
         if missing:
             found = ", ".join("…" if _MAY_BE_DATA.search(cell) else repr(cell) for cell in header[:40])
             raise RefusedError(
                 f"{self.path.name} lacks {len(missing)} column(s) of map {self.map.name}: {', '.join(missing)}. "
-                f"Its first line has: {found}."
+                + (f"Its first line has: {found}." if may_show else "Its first line is no header of this map.")
             )
 
     def _encoding_problem(self) -> str:

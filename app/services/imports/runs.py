@@ -70,11 +70,13 @@ def import_file(
         source = SourceFile(path, chosen, lambda count: progress("reading", count, size))
         lender_id = stored.id if stored else None
         Checker(chosen, records, lender, lender_id, session(), now, report, stage).stage_file(source)
-        as_of = _accept(chosen, records, stage, report, lender_id, controls or Controls(), now=now, force=force)
+        zone = lender.zone if lender else "UTC"
+        as_of = _accept(chosen, records, stage, report, lender_id, zone, controls or Controls(), now=now, force=force)
         session().rollback()
         _book(chosen, records, stage, report, lender, as_of, now=now, progress=progress)
     finally:
         stage.close()
+    report.rejections.sort(key=lambda rejection: rejection.row)
     return report
 
 
@@ -103,6 +105,7 @@ def _accept(
     stage: Stage,
     report: ImportReport,
     lender_id: str | None,
+    zone: str,
     controls: Controls,
     *,
     now: datetime,
@@ -130,7 +133,6 @@ def _accept(
                 f" ({report.rejected} rows were rejected). Nothing was written."
             )
     if as_of is not None:
-        zone = chosen.lender.zone if chosen.lender else "UTC"
         if as_of > max(business_date(now, zone), now.date()):
             raise RefusedError(f"The file is of {as_of}, which is in the future. Nothing was written.")
         newest = find_newest_as_of(session(), lender_id, chosen.name) if lender_id else None

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from app.domain.book import BorrowerValues, LenderValues, LoanValues, PlanValues
-from app.domain.errors import RefusedError
+from app.domain.errors import RefusedError, ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
@@ -109,8 +109,11 @@ class Records:
         return date.fromordinal(row[self._as_of.index]) if self._as_of and row[self._as_of.index] else None
 
     def lender_values(self, row: Row) -> LenderValues:
-        """Return the lender of a row."""
+        """Return the lender of a row. Raises ValidationError when one of its facts is missing."""
         found = {name: value(Context(row, None, row)) for name, value in self.lender.items()}
+        for name in ("code", "name", "jurisdiction", "zone", "currency"):
+            if found[name] is None:
+                raise ValidationError(f"{name} is empty.")
         return LenderValues(**{name: value for name, value in found.items() if value is not None})
 
     def borrower_values(self, row: Row) -> BorrowerValues:
