@@ -41,6 +41,7 @@ class Subject:
 class PastDecision:
     """A decision that stands. DEFERRED ones are decided again when their time comes."""
 
+    decision_id: str
     key: DecisionKey
     loan_id: str
     row_no: int
@@ -48,6 +49,7 @@ class PastDecision:
     outcome: Outcome
     reason: Reason
     contact_id: str | None = None
+    next_evaluation_at: datetime | None = None
     event_count: int = 1
 
 
@@ -57,10 +59,14 @@ class PastContact:
 
     contact_id: str
     local_date: date
+    """Its day on the wall in the zone it was made in; the place under the cap is taken on that day."""
+    created_at: datetime
     slot_no: int | None
     subject_keys: tuple[DecisionKey, ...]
-    waiting: bool
+    waiting: bool = False
     """At least one message is queued or stale."""
+    tried: bool = False
+    """Something of it may have reached the borrower."""
 
 
 @dataclass(frozen=True, slots=True)

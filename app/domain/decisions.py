@@ -7,7 +7,7 @@ restrictions of the person, quiet hours, cap, channels. The first that fails dec
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from app.domain.cases import Case, DecisionKey, PastContact, Subject
@@ -62,6 +62,8 @@ class NewContact:
     """A contact to make: about these candidates, the lead one first, on these channels."""
 
     local_date: date
+    zones: tuple[str, ...]
+    """Where the borrower may be: quiet hours hold in all of these. The first is the one `local_date` is counted in."""
     slot_no: int | None
     lead: Candidate
     others: tuple[Candidate, ...]
@@ -75,14 +77,30 @@ class NewContact:
         return (self.lead, *self.others)
 
 
+class Standing(NamedTuple):
+    """A contact whose waiting messages may still leave: until when at the latest, and where the borrower may be by now."""
+
+    contact_id: str
+    not_after: datetime
+    zones: tuple[str, ...]
+
+
+class Cancelled(NamedTuple):
+    """A contact whose waiting messages will not leave. `frees_slot`: nothing of it has, so its place may be used again."""
+
+    contact_id: str
+    reason: Reason
+    frees_slot: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What `decide` says. `standing` contacts keep their waiting messages; `cancelled` lose them, for a reason."""
+    """What `decide` says about candidates, and about contacts made earlier. `settled`: all they were about is closed."""
 
     verdicts: tuple[Verdict, ...]
     contacts: tuple[NewContact, ...]
-    standing: tuple[str, ...]
-    cancelled: Mapping[str, Reason]
+    standing: tuple[Standing, ...]
+    cancelled: tuple[Cancelled, ...]
     settled: tuple[str, ...]
     next_wake: datetime | None
 
@@ -99,45 +117,64 @@ class _Decider:
         self.case, self.policy, self.now = case, policy, now
         self.verdicts: list[Verdict] = []
         self.contacts: list[NewContact] = []
+        self.standing: list[Standing] = []
+        self.cancelled: list[Cancelled] = []
+        self.settled: list[str] = []
         self.wakes: list[datetime] = []
         self.open_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is None}
         self.open_ids = {subject.subject_id for subject in self.open_subjects.values()}
         self.closed_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is not None}
 
     def run(self) -> Decided:
-        standing, cancelled, settled = self._review_contacts()
-        self._release_closed()
+        for contact in self.case.contacts:
+            if contact.subject_keys:
+                self._review(contact)
+        self._release_deferred()
         candidates = [c for subject in self.case.subjects for c in self._candidates(subject)]
         live = self._drop_superseded(self._drop_expired(self._drop_closed(candidates)))
         if live:
-            self._contact(live, freed={contact_id for contact_id in cancelled})
+            self._contact(live)
         return Decided(
-            tuple(self.verdicts), tuple(self.contacts), standing, cancelled, settled, min(self.wakes, default=None)
+            tuple(self.verdicts),
+            tuple(self.contacts),
+            tuple(self.standing),
+            tuple(self.cancelled),
+            tuple(self.settled),
+            min(self.wakes, default=None),
         )
 
     # -- what was decided before ---------------------------------------------------------------------------------------
 
-    def _review_contacts(self) -> tuple[tuple[str, ...], dict[str, Reason], tuple[str, ...]]:
-        """Check again what was decided: nothing leaves for what is closed or for someone who must not be contacted."""
-        standing: list[str] = []
-        cancelled: dict[str, Reason] = {}
-        settled: list[str] = []
-        for contact in self.case.contacts:
-            if not contact.subject_keys:
-                continue
-            still_open = any((key.subject_id, key.anchor_no) in self.open_subjects for key in contact.subject_keys)
-            if not any(key.subject_id in self.open_ids for key in contact.subject_keys):
-                settled.append(contact.contact_id)
-            if contact.waiting:
-                reason = self._closed_reason(contact.subject_keys) if not still_open else self._person_block()
-                if reason is not None:
-                    cancelled[contact.contact_id] = reason
-                    self._take_back(contact, reason)
-                elif self.case.push_block is not None:
-                    cancelled[contact.contact_id] = self.case.push_block  # what the app shows stands
-                else:
-                    standing.append(contact.contact_id)
-        return tuple(standing), cancelled, tuple(settled)
+    def _review(self, contact: PastContact) -> None:
+        """Check a contact again: nothing leaves for what is closed, for someone who must not be contacted, or at night."""
+        if not any(key.subject_id in self.open_ids for key in contact.subject_keys):
+            self.settled.append(contact.contact_id)
+        if not contact.waiting:
+            return
+        about = [
+            subject for key in contact.subject_keys if (subject := self.open_subjects.get((key.subject_id, key.anchor_no)))
+        ]
+        reason = self._person_block() if about else self._closed_reason(contact.subject_keys)
+        if reason is not None:
+            self._take_back(contact, reason)
+        else:
+            reason = self.case.push_block or self._stand(contact, about)  # if not None, what the app shows stands
+        if reason is not None:
+            self.cancelled.append(Cancelled(contact.contact_id, reason, frees_slot=not contact.tried))
+
+    def _stand(self, contact: PastContact, about: Sequence[Subject]) -> Reason | None:
+        """Let a contact wait on where the borrower is by now, or say why it cannot."""
+        zones = self._zones(about)
+        if self._allowed_at(zones) != self.now:
+            return Reason.QUIET_HOURS
+        today = business_date(self.now, zones[0])
+        if business_date(contact.created_at, zones[0]) != today:
+            return Reason.EXPIRED_WINDOW
+        others = [c for c in self._made_on(today, zones[0]) if c.contact_id != contact.contact_id]
+        if len(others) >= self.policy.contacts_per_day:
+            return Reason.CAP_PERSON
+        self.standing.append(Standing(contact.contact_id, self._window_end(zones), zones))
+        return None
 
     def _take_back(self, contact: PastContact, reason: Reason) -> None:
         for key in contact.subject_keys:
@@ -145,11 +182,16 @@ class _Decider:
             if past is not None and past.contact_id == contact.contact_id:
                 self._say_again(key, Outcome.SUPPRESSED, reason)
 
-    def _release_closed(self) -> None:
-        """A deferred decision whose subject is closed by now ends here."""
+    def _release_deferred(self) -> None:
+        """A deferred decision ends here if its subject is closed by now, or its step is no longer part of the policy."""
+        steps = {step.key for step in self.policy.steps}
         for key, past in self.case.decisions.items():
-            if past.outcome is Outcome.DEFERRED and (key.subject_id, key.anchor_no) not in self.open_subjects:
+            if past.outcome is not Outcome.DEFERRED:
+                continue
+            if (key.subject_id, key.anchor_no) not in self.open_subjects:
                 self._say_again(key, Outcome.SUPPRESSED, self._closed_reason((key,)))
+            elif key.step_key not in steps:
+                self._say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
 
     def _say_again(self, key: DecisionKey, outcome: Outcome, reason: Reason) -> None:
         past = self.case.decisions[key]
@@ -186,8 +228,8 @@ class _Decider:
                 return
             candidate = Candidate(subject, step, occurs_at)
             past = self.case.decisions.get(candidate.key)
-            is_new = occurs_at >= subject.watched_from and (decided_until is None or occurs_at > decided_until)
-            if past is None and is_new:
+            is_new = decided_until is None or occurs_at > decided_until or subject.watched_from >= decided_until
+            if past is None and is_new and occurs_at >= subject.watched_from:
                 yield candidate
             elif past is not None and past.outcome is Outcome.DEFERRED and subject.closed_at is None:
                 yield candidate
@@ -225,17 +267,18 @@ class _Decider:
 
     # -- one contact for all that is left ------------------------------------------------------------------------------
 
-    def _contact(self, live: list[Candidate], *, freed: set[str]) -> None:
+    def _contact(self, live: list[Candidate]) -> None:
         blocked = self._person_block()
         if blocked is not None:
             for candidate in live:
                 self._say(candidate, Outcome.SUPPRESSED, blocked, rule="borrower.flags")
             return
-        zones = self.case.known_zones or tuple(dict.fromkeys(c.subject.lender_zone for c in live))
+        live.sort(key=_rank)
+        zones = self._zones([candidate.subject for candidate in live])
         live = self._defer_quiet(live, zones)
         if not live:
             return
-        lead, *others = sorted(live, key=_rank)
+        lead, *others = live
         ladder = lead.step.ladder
         channels = tuple(c for c in ladder if c == "in_app" or (c == "push" and self.case.push_block is None))
         blocks = {"push": str(self.case.push_block)} if "push" in ladder and self.case.push_block else {}
@@ -243,15 +286,16 @@ class _Decider:
             for candidate in live:
                 self._say(candidate, Outcome.UNREACHABLE, self.case.push_block or Reason.NO_ENDPOINT, facts=blocks)
             return
-        today = business_date(self.now, self.case.zone or lead.subject.lender_zone)
+        today = business_date(self.now, zones[0])
         slot_no: int | None = None
         if any(channel in OUTWARD_CHANNELS for channel in channels):
-            slot_no = self._free_slot(today, freed)
+            slot_no = self._free_slot(today, zones[0])
             if slot_no is None:
                 for candidate in live:
                     self._say(candidate, Outcome.SUPPRESSED, Reason.CAP_PERSON, rule="caps.borrower.P1D")
                 return
-        self._make(NewContact(today, slot_no, lead, tuple(others), channels, self.now, self._not_after(live, zones)), blocks)
+        not_after = min(*(candidate.expires_at for candidate in live), self._window_end(zones))
+        self._make(NewContact(today, zones, slot_no, lead, tuple(others), channels, self.now, not_after), blocks)
 
     def _make(self, contact: NewContact, blocks: Mapping[str, object]) -> None:
         number = len(self.contacts)
@@ -278,7 +322,7 @@ class _Decider:
                 continue
             self.wakes.append(allowed_at)
             past = self.case.decisions.get(candidate.key)
-            if past is None or past.reason is not Reason.QUIET_HOURS:
+            if past is None or past.next_evaluation_at != allowed_at:
                 self._say(
                     candidate,
                     Outcome.DEFERRED,
@@ -299,18 +343,34 @@ class _Decider:
                 return first_allowed(quiet, closes_at, zones)
         return allowed_at
 
-    def _free_slot(self, today: date, freed: set[str]) -> int | None:
-        used = {
-            contact.slot_no
-            for contact in self.case.contacts
-            if contact.local_date == today and contact.slot_no is not None and contact.contact_id not in freed
-        }
-        return next((slot for slot in range(1, self.policy.contacts_per_day + 1) if slot not in used), None)
+    def _zones(self, about: Iterable[Subject]) -> tuple[str, ...]:
+        """Where the borrower may be, the zone that days are counted in first; the lenders' zones where nothing is known."""
+        known = self.case.known_zones or tuple(dict.fromkeys(subject.lender_zone for subject in about))
+        return tuple(dict.fromkeys((self.case.zone or known[0], *known)))
 
-    def _not_after(self, live: Iterable[Candidate], zones: tuple[str, ...]) -> datetime:
-        expires_at = min(candidate.expires_at for candidate in live)
+    def _free_slot(self, today: date, zone: str) -> int | None:
+        if len(self._made_on(today, zone)) >= self.policy.contacts_per_day:
+            return None
+        held = {contact.slot_no for contact in self._holders() if contact.local_date == today}
+        return next((slot for slot in range(1, self.policy.contacts_per_day + 1) if slot not in held), None)
+
+    def _made_on(self, today: date, zone: str) -> list[PastContact]:
+        """Return the contacts that count for a day: by the day they were made for, and by the day it was in this zone."""
+        return [
+            contact
+            for contact in self._holders()
+            if contact.local_date == today or business_date(contact.created_at, zone) == today
+        ]
+
+    def _holders(self) -> Iterable[PastContact]:
+        freed = {cancelled.contact_id for cancelled in self.cancelled if cancelled.frees_slot}
+        return (c for c in self.case.contacts if c.slot_no is not None and c.contact_id not in freed)
+
+    def _window_end(self, zones: tuple[str, ...]) -> datetime:
+        """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
+        ends = local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])
         closes_at = window_end(self.policy.quiet_hours, self.now, zones)
-        return expires_at if closes_at is None else min(expires_at, closes_at - self.policy.not_after_margin)
+        return ends if closes_at is None else min(ends, closes_at - self.policy.not_after_margin)
 
     def _person_block(self) -> Reason | None:
         return next((reason for flag, reason in PERSON_FLAGS.items() if flag in self.case.flags), None)

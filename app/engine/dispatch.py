@@ -47,6 +47,11 @@ class _Try:
     outgoing: Outgoing
     digest: str
 
+    @property
+    def claim(self) -> int:
+        """The number of the claim it is sent under: whoever takes the message over has a higher one."""
+        return self.message.attempts + 1
+
 
 @dataclass
 class Dispatcher:
@@ -112,7 +117,9 @@ class Dispatcher:
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
         targets = outbox.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
-        done = outbox.find_done_endpoints(work.session, [message.id for message in ready if message.attempts])
+        repeated = [message.id for message in ready if message.attempts]
+        done = outbox.find_done_endpoints(work.session, repeated)
+        accepted = outbox.find_accepted(work.session, repeated)
         challenges = outbox.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
@@ -124,7 +131,7 @@ class Dispatcher:
                 continue
             left = [(target, digest) for target, digest in found if (message.id, target.endpoint_id) not in done]
             if not left:
-                ended[message.id] = ("failed", "NO_ENDPOINT")
+                ended[message.id] = ("sent", "") if message.id in accepted else ("failed", "NO_ENDPOINT")
                 continue
             for target, digest in left:
                 tries.append(_Try(message, new_id(), _outgoing(message, target, text), digest))
@@ -152,24 +159,24 @@ class Dispatcher:
             "borrower_id": one.message.borrower_id,
             "message_id": one.message.id,
             "endpoint_id": one.outgoing.target.endpoint_id,
-            "attempt_no": one.message.attempts + 1,
+            "attempt_no": one.claim,
             "provider": self.channels[one.message.channel].provider,
             "started_at": now,
             "outcome": "sending",
         }
 
     def _put_back(self, messages: Sequence[Claimable], now: datetime) -> None:
+        """Have what was decided under older facts decided again. Not in the claim: agenda rows are locked first."""
         if messages:
             with unit_of_work() as work:
                 wake(work, (message.borrower_id for message in messages), now=now)
-                found = {message.id: message.case_version for message in messages}
-                outbox.mark_stale(work.session, found, owner=self.owner)
+                outbox.mark_stale(work.session, [_found(message, message.attempts) for message in messages])
 
     def _send(self, tries: Sequence[_Try]) -> None:
         """Compare once more, hand over, record."""
         now = clock.now()
         with reading() as session:
-            current = outbox.find_current(session, [one.message.id for one in tries], owner=self.owner)
+            current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
         in_time = [one for one in tries if one.message.id in current and now < one.message.not_after]
         withheld = [one for one in tries if one not in in_time]
         close_session()  # a slow provider must not hold a connection
@@ -186,9 +193,9 @@ class Dispatcher:
     def _withhold(self, tries: Sequence[_Try], now: datetime) -> None:
         """Nothing of these was handed over: the facts changed between claim and wire."""
         with unit_of_work() as work:
-            messages = {one.message.id: one.message for one in tries}
-            wake(work, (message.borrower_id for message in messages.values()), now=now)
-            outbox.mark_stale(work.session, {key: m.case_version for key, m in messages.items()}, owner=self.owner)
+            messages = {one.message.id: one for one in tries}
+            wake(work, (one.message.borrower_id for one in messages.values()), now=now)
+            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
             outbox.finish_attempts(
                 work.session, [_finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )
@@ -207,7 +214,7 @@ class Dispatcher:
                 )  # fmt: skip
             ids = sorted({one.message.id for one, _ in results})
             if not dead:
-                late = len(ids) - len(outbox.find_current(work.session, ids, owner=self.owner))
+                late = len(ids) - len(outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results}))
                 LATE_PAYMENTS.inc(late)
             outbox.finish_attempts(
                 work.session, [_finished(one, now, result, result.outcome.value) for one, result in results]
@@ -242,6 +249,7 @@ class Dispatcher:
         MESSAGES.labels(message.channel, state).inc()
         return {
             "b_id": message_id,
+            "b_attempts": message.attempts + 1,
             "b_state": state,
             "b_reason": reason or None,
             "b_next": next_at,
@@ -284,6 +292,10 @@ def _outgoing(message: Claimable, target: Target, text: Mapping[str, str]) -> Ou
         locale=message.locale,
         data={"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
     )
+
+
+def _found(message: Claimable, attempts: int) -> dict[str, Any]:
+    return {"b_id": message.id, "b_attempts": attempts, "b_version": message.case_version}
 
 
 def _finished(one: _Try, now: datetime, result: DeliveryResult, outcome: str) -> dict[str, Any]:

@@ -125,8 +125,12 @@ def _later_plans(reader: Connection, starts_at: datetime) -> set[tuple[str, int]
 def _set_aside(
     name: str, row: dict[str, Any], starts_at: datetime, later: set[tuple[str, int]], events: list[dict[str, Any]]
 ) -> bool:
-    """Take a row out that was not known yet at the start; say whether it was."""
+    """Take a row out that was not known yet at the start, or is no part of a replay; say whether it was."""
     kind, at = "", None
+    if name == "policies":
+        return bool(row["status"] != "active")  # the rules of today, over all of the past
+    if name == "ledger_entries":
+        row["imported_at"] = row["recorded_at"]  # a replay is told of everything when it is known
     if name == "loans" and row["recorded_at"] > starts_at:
         # The loan's head stays, so that keys hold; without a plan it owes nothing and is reminded of nothing.
         row["anchor_no"] = 0

@@ -11,10 +11,10 @@ from app.domain.times import business_date, local_instant
 from app.persistence.queries.invariants import (
     count_candidates,
     count_invariants,
-    find_device_zones,
     find_due_dates_and_zones,
     iterate_handed_over,
 )
+from app.persistence.queries.policies import find_rules_since
 from app.services.policies import load_rules
 
 
@@ -37,7 +37,8 @@ def count_candidates_without_decision(session: Session, *, until: datetime) -> i
     if rules is None:
         return 0
     dates, zones = find_due_dates_and_zones(session)
-    return count_candidates(session, _instants(rules.policy, dates, zones, until), until=until)
+    instants = _instants(rules.policy, dates, zones, until)
+    return count_candidates(session, instants, since=find_rules_since(session), until=until)
 
 
 def _instants(
@@ -54,14 +55,10 @@ def _instants(
 
 def _count_hand_overs(session: Session, policy: Policy) -> tuple[int, int]:
     """Count contacts handed over in quiet hours, and borrower-days on which more contacts left than allowed."""
-    device_zones = find_device_zones(session)
     quiet: set[str] = set()
     contacts: dict[tuple[str, date], set[str]] = defaultdict(set)
     for one in iterate_handed_over(session):
-        profile = {one.profile_zone} if one.profile_zone else set()
-        known = profile | device_zones.get(one.borrower_id, set()) | set(one.phone_zones)
-        lender_zone = one.lender_zone or "UTC"  # a contact without a decision is counted elsewhere
-        if any(policy.quiet_hours.holds(one.started_at, zone) for zone in known or {lender_zone}):
+        if any(policy.quiet_hours.holds(one.started_at, zone) for zone in one.zones):
             quiet.add(one.contact_id)
-        contacts[one.borrower_id, business_date(one.started_at, one.zone or lender_zone)].add(one.contact_id)
+        contacts[one.borrower_id, business_date(one.started_at, one.zones[0])].add(one.contact_id)
     return len(quiet), sum(1 for made in contacts.values() if len(made) > policy.contacts_per_day)

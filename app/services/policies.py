@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from sqlalchemy.orm import Session
 
-from app.domain.errors import FieldError, ValidationError
+from app.domain.errors import ConflictError, FieldError, ValidationError
 from app.domain.policies import Policy, Rules, Step
 from app.domain.quiet_hours import QuietHours
 from app.persistence.ids import new_id
 from app.persistence.models.reminders import PolicyRow
-from app.persistence.queries.agenda import wake_all
-from app.persistence.queries.policies import add_policy, find_active_policy, get_rules_epoch, raise_rules_epoch
-from app.persistence.unit_of_work import Work, unit_of_work
+from app.persistence.queries.policies import (
+    add_policy,
+    exists_policy,
+    find_active_rules,
+    get_document,
+    lock_rules,
+    raise_rules_epoch,
+)
+from app.persistence.unit_of_work import Work, reading, unit_of_work
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError as SchemaError
@@ -108,13 +114,13 @@ def _duration(text: str) -> timedelta:
 
 def load_rules(session: Session) -> Rules | None:
     """Return the rules in force, or None while no policy is active."""
-    row = find_active_policy(session)
-    if row is None:
+    active = find_active_rules(session)
+    if active is None:
         return None
-    policy = _parsed.get(row.id)
+    policy = _parsed.get(active.id)
     if policy is None:
-        policy = _parsed[row.id] = parse_policy(row.document, row.id)
-    return Rules(policy, get_rules_epoch(session))
+        policy = _parsed[active.id] = parse_policy(get_document(session, active.id), active.id)
+    return Rules(policy, active.rules_epoch)
 
 
 _parsed: dict[str, Policy] = {}
@@ -123,17 +129,24 @@ _parsed: dict[str, Policy] = {}
 
 def ensure_default_policy(*, now: datetime) -> None:
     """Activate the policy that ships with the product when none has ever been."""
+    with reading() as session:
+        if find_active_rules(session) is not None:
+            return
     with unit_of_work() as work:
-        if find_active_policy(work.session) is None:
+        lock_rules(work.session)  # of engines that start together one does it
+        if find_active_rules(work.session) is None:
             activate_document(work, yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8")), author="duecourse", now=now)
 
 
 def activate_document(work: Work, document: dict[str, Any], *, author: str, now: datetime) -> PolicyRow:
-    """Check a document, make it the active version, raise the epoch and have everyone looked at again.
+    """Check a document, make it the active version and raise the epoch, so that everyone is looked at again.
 
-    Raises ValidationError.
+    Raises ValidationError, ConflictError (there is such a version).
     """
     check_document(document)
+    lock_rules(work.session)
+    if exists_policy(work.session, document["policy"], document["version"]):
+        raise ConflictError(f"Policy {document['policy']} has a version {document['version']}; give the new one a higher.")
     canonical = json.dumps(document, sort_keys=True)
     row = PolicyRow(
         id=new_id(),
@@ -148,5 +161,4 @@ def activate_document(work: Work, document: dict[str, Any], *, author: str, now:
     )
     add_policy(work.session, row)
     raise_rules_epoch(work.session)
-    wake_all(work.session, now=now)
     return row

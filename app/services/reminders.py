@@ -14,6 +14,7 @@ import orjson
 
 from app.domain.decisions import Candidate, Decided, NewContact, Verdict, decide
 from app.domain.policies import Rules
+from app.domain.reasons import Reason
 from app.logs import logger
 from app.metrics import DECISIONS, UNDECIDABLE
 from app.persistence.ids import new_id
@@ -21,11 +22,11 @@ from app.persistence.queries.agenda import claim_due, claim_one, exists_due, put
 from app.persistence.queries.cases import LoadedCase, load_cases
 from app.persistence.queries.decisions import (
     add_decided,
-    find_decision_ids,
     finish_agenda,
     mark_cancelled,
     mark_decisions,
     mark_settled,
+    mark_slots_free,
     mark_standing,
 )
 from app.persistence.unit_of_work import Work, reading, unit_of_work
@@ -50,7 +51,7 @@ def sweep(*, now: datetime, limit: int = SWEEP_BATCH) -> int:
     with reading() as session:
         if not exists_due(session, now=now) or load_rules(session) is None:
             return 0
-    claimed: dict[str, int] = {}
+    claimed: list[str] = []
     try:
         with unit_of_work() as work:
             claimed = claim_due(work.session, now=now, limit=limit)
@@ -101,9 +102,10 @@ class _Writing:
     messages: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    changed: list[tuple[Verdict, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
-    standing: dict[str, int] = field(default_factory=dict)
-    cancelled: list[tuple[str, str, bool]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    standing: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: dict[Reason, list[str]] = field(default_factory=lambda: defaultdict(list))
+    freed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
 
@@ -114,37 +116,50 @@ class _Writing:
         for verdict in decided.verdicts:
             contact_id = None if verdict.contact_no is None else contact_ids[verdict.contact_no]
             self._verdict(borrower_id, loaded, verdict, contact_id)
-        self.standing |= dict.fromkeys(decided.standing, version)
-        blocked_person = {v.reason for v in decided.verdicts}
-        self.cancelled += [(key, reason.value, reason in blocked_person) for key, reason in decided.cancelled.items()]
+        for standing in decided.standing:
+            self.standing.append(
+                {
+                    "b_contact_id": standing.contact_id,
+                    "b_version": version,
+                    "b_epoch": self.rules.rules_epoch,
+                    "b_not_after": standing.not_after,
+                    "b_zones": list(standing.zones),
+                }
+            )
+        for cancelled in decided.cancelled:
+            self.cancelled[cancelled.reason].append(cancelled.contact_id)
+        self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self.settled += decided.settled
+        self._agenda(borrower_id, loaded, decided, version)
+
+    def write(self, work: Work) -> None:
+        """Write everything taken."""
+        session = work.session
+        for reason, contact_ids in self.cancelled.items():
+            mark_cancelled(session, contact_ids, reason=reason.value)
+        mark_slots_free(session, self.freed)
+        mark_decisions(session, self.changes)
+        add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
+        mark_standing(session, self.standing)
+        mark_settled(session, self.settled, now=self.now)
+        finish_agenda(session, self.agenda)
+        for event in self.events:
+            DECISIONS.labels(event["outcome"], event["reason"]).inc()
+
+    def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int) -> None:
+        case = loaded.case
+        moved = case.decided_until is not None and case.decided_zone != case.zone
         self.agenda.append(
             {
                 "b_id": borrower_id,
                 "b_wake": decided.next_wake,
                 "b_version": version,
-                "b_until": max(self.now, loaded.case.decided_until or self.now),
-                "b_zone": loaded.case.zone,
+                "b_epoch": self.rules.rules_epoch,
+                "b_until": max(self.now, case.decided_until or self.now),
+                "b_zone": case.zone,
+                "b_zone_since": self.now if moved else loaded.zone_since,
             }
         )
-
-    def write(self, work: Work) -> None:
-        """Write everything taken."""
-        session = work.session
-        for contact_id, reason, closes in self.cancelled:
-            mark_cancelled(session, contact_id, reason=reason, closes=closes and contact_id not in self.settled)
-        add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
-        ids = find_decision_ids(session, (verdict.key for verdict, _, _ in self.changed))
-        mark_decisions(session, [{**change, "b_id": ids[verdict.key]} for verdict, change, _ in self.changed])
-        add_decided(
-            session, contacts=(), messages=(), decisions=(),
-            events=[{**event, "decision_id": ids[verdict.key]} for verdict, _, event in self.changed],
-        )  # fmt: skip
-        mark_standing(session, list(self.standing), self.standing, rules_epoch=self.rules.rules_epoch)
-        mark_settled(session, self.settled, now=self.now)
-        finish_agenda(session, self.agenda)
-        for event in self.events + [event for _, _, event in self.changed]:
-            DECISIONS.labels(event["outcome"], event["reason"]).inc()
 
     def _verdict(self, borrower_id: str, loaded: LoadedCase, verdict: Verdict, contact_id: str | None) -> None:
         past = loaded.case.decisions.get(verdict.key)
@@ -160,14 +175,17 @@ class _Writing:
             "facts": dict(verdict.facts),
         }
         if past is not None:
-            change = {
-                "b_outcome": verdict.outcome.value,
-                "b_reason": verdict.reason.value,
-                "b_contact_id": contact_id or past.contact_id,
-                "b_next": verdict.next_evaluation_at,
-                "b_count": past.event_count + 1,
-            }
-            self.changed.append((verdict, change, event))
+            self.changes.append(
+                {
+                    "b_id": past.decision_id,
+                    "b_outcome": verdict.outcome.value,
+                    "b_reason": verdict.reason.value,
+                    "b_contact_id": contact_id or past.contact_id,
+                    "b_next": verdict.next_evaluation_at,
+                    "b_count": past.event_count + 1,
+                }
+            )
+            self.events.append({**event, "decision_id": past.decision_id})
             return
         decision_id = new_id()
         self.decisions.append(
@@ -202,6 +220,7 @@ class _Writing:
                 "borrower_id": borrower_id,
                 "message_class": step.message_class,
                 "local_date": contact.local_date,
+                "zones": list(contact.zones),
                 "cap_class": "outreach",
                 "slot_no": contact.slot_no,
                 "stage": step.stage,

@@ -163,12 +163,16 @@ def upgrade() -> None:
         sa.Column("borrower_id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=False),
         sa.Column("wake_at", sa.BigInteger(), nullable=True),
         sa.Column("case_version", sa.Integer(), nullable=False),
+        sa.Column("decided_version", sa.Integer(), nullable=False),
+        sa.Column("rules_epoch", sa.Integer(), nullable=False),
         sa.Column("decided_until", sa.BigInteger(), nullable=True),
         sa.Column("zone", sa.String(length=64), nullable=True),
+        sa.Column("zone_since", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_agenda_borrower_id")),
         sa.PrimaryKeyConstraint("borrower_id", name=op.f("pk_agenda")),
     )
     with op.batch_alter_table("agenda", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_agenda_rules_epoch"), ["rules_epoch"], unique=False)
         batch_op.create_index(batch_op.f("ix_agenda_wake_at"), ["wake_at"], unique=False)
 
     op.create_table(
@@ -212,6 +216,7 @@ def upgrade() -> None:
         sa.Column("borrower_id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=False),
         sa.Column("message_class", sa.String(length=16), nullable=False),
         sa.Column("local_date", sa.Date(), nullable=False),
+        sa.Column("zones", sa.Text(), nullable=False),
         sa.Column("cap_class", sa.String(length=16), nullable=False),
         sa.Column("slot_no", sa.Integer(), nullable=True),
         sa.Column("stage", sa.String(length=20), nullable=False),
@@ -563,11 +568,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_contact_id", ["contact_id"], unique=False)
         batch_op.create_index("ix_messages_inbox", ["borrower_id", "channel", "created_at", "id"], unique=False)
         batch_op.create_index(
-            "ix_messages_waiting",
+            "ix_messages_ordinary",
             ["next_attempt_at", "id"],
             unique=False,
-            sqlite_where=sa.text("state IN ('queued', 'sending')"),
-            postgresql_where=sa.text("state IN ('queued', 'sending')"),
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'"),
+        )
+        batch_op.create_index(
+            "ix_messages_security",
+            ["next_attempt_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'"),
         )
 
     op.create_table(
@@ -657,9 +669,14 @@ def downgrade() -> None:
     op.drop_table("plan_versions")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_messages_waiting",
-            sqlite_where=sa.text("state IN ('queued', 'sending')"),
-            postgresql_where=sa.text("state IN ('queued', 'sending')"),
+            "ix_messages_security",
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'"),
+        )
+        batch_op.drop_index(
+            "ix_messages_ordinary",
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'"),
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'"),
         )
         batch_op.drop_index("ix_messages_inbox")
         batch_op.drop_index("ix_messages_contact_id")
@@ -727,6 +744,7 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     with op.batch_alter_table("agenda", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_agenda_wake_at"))
+        batch_op.drop_index(batch_op.f("ix_agenda_rules_epoch"))
 
     op.drop_table("agenda")
     op.drop_table("scratch_runs")

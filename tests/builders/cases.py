@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from app.domain.cases import Case, DecisionKey, PastDecision, Subject
+from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
 from app.domain.decisions import Decided
 from app.domain.policies import Policy, Rules
 from app.domain.times import local_instant
@@ -56,4 +56,10 @@ def by_step(decided: Decided) -> Mapping[str, tuple[str, str]]:
 
 
 def past(one: Subject, step: str, outcome: Any, reason: Any, **changes: Any) -> PastDecision:
-    return PastDecision(key(one, step), one.loan_id, one.row_no, LONG_AGO, outcome, reason, **changes)
+    return PastDecision("D1", key(one, step), one.loan_id, one.row_no, LONG_AGO, outcome, reason, **changes)
+
+
+def contact(*keys: DecisionKey, **changes: Any) -> PastContact:
+    """A contact made at ten on the due date, which holds a place under the cap."""
+    given: dict[str, Any] = {"local_date": DUE, "created_at": local(DUE, 10), "slot_no": 1, "subject_keys": keys}
+    return PastContact("C1", **{**given, **changes})

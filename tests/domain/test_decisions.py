@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.cases import PastContact
 from app.domain.decisions import decide
 from app.domain.policies import Rules
 from app.domain.quiet_hours import QuietHours
 from app.domain.reasons import PERSON_FLAGS, Outcome, Reason
-from tests.builders.cases import DUE, LONG_AGO, RULES, by_step, case, key, local, past, subject
+from tests.builders.cases import DUE, LONG_AGO, RULES, by_step, case, contact, key, local, past, subject
 
 
 def test_nothing_is_said_before_the_first_step_and_the_wake_is_its_instant() -> None:
@@ -26,7 +25,7 @@ def test_a_step_whose_instant_is_reached_makes_one_contact_in_app_and_by_push() 
     decided = decide(case(subject()), RULES, local(DUE - timedelta(days=7), 10))
 
     assert by_step(decided) == {"d-7": ("SENT", "ON_SCHEDULE")}
-    assert [contact.channels for contact in decided.contacts] == [("in_app", "push")]
+    assert [made.channels for made in decided.contacts] == [("in_app", "push")]
     assert decided.next_wake == local(DUE - timedelta(days=3), 10)
 
 
@@ -71,13 +70,13 @@ def test_loans_of_one_borrower_share_one_contact_led_by_the_highest_stage() -> N
         case(soon, late, decided_until=local(DUE - timedelta(days=3), 9)), RULES, local(DUE - timedelta(days=3), 10)
     )
 
-    assert [contact.lead.subject.loan_no for contact in decided.contacts] == ["L2"]
+    assert [made.lead.subject.loan_no for made in decided.contacts] == ["L2"]
     outcomes = {(v.loan_id, v.key.step_key): v.outcome for v in decided.verdicts}
     assert outcomes == {("L2", "d+7"): Outcome.SENT, ("L1", "d-3"): Outcome.CONSOLIDATED}
 
 
 def test_a_second_contact_on_the_same_local_day_is_capped() -> None:
-    made = PastContact("C1", DUE, 1, (), waiting=False)
+    made = contact(created_at=local(DUE, 9))
 
     decided = decide(case(subject(), contacts=(made,), decided_until=local(DUE, 9)), RULES, local(DUE, 10))
 
@@ -85,12 +84,12 @@ def test_a_second_contact_on_the_same_local_day_is_capped() -> None:
 
 
 def test_a_message_in_the_app_alone_uses_no_place_under_the_cap() -> None:
-    made = PastContact("C1", DUE, 1, (), waiting=False)
+    made = contact(created_at=local(DUE, 9))
     out_of_reach = case(subject(), contacts=(made,), push_block=Reason.NO_ENDPOINT, decided_until=local(DUE, 9))
 
     decided = decide(out_of_reach, RULES, local(DUE, 10))
 
-    assert [(contact.channels, contact.slot_no) for contact in decided.contacts] == [(("in_app",), None)]
+    assert [(made.channels, made.slot_no) for made in decided.contacts] == [(("in_app",), None)]
 
 
 @pytest.mark.parametrize(("flag", "reason"), PERSON_FLAGS.items())
@@ -150,11 +149,11 @@ def test_zones_that_leave_no_common_window_before_expiry_end_the_step() -> None:
 def test_a_payment_cancels_what_is_queued_and_settles_the_contact() -> None:
     one = subject()
     sent = {key(one, "d+0"): past(one, "d+0", Outcome.SENT, Reason.ON_SCHEDULE, contact_id="C1")}
-    made = PastContact("C1", DUE, 1, (key(one, "d+0"),), waiting=True)
+    made = contact(key(one, "d+0"), waiting=True)
 
     decided = decide(case(decisions=sent, contacts=(made,)), RULES, local(DUE, 10, 5))
 
-    assert decided.cancelled == {"C1": Reason.PAID}
+    assert decided.cancelled == (("C1", Reason.PAID, True),)
     assert decided.settled == ("C1",)
     assert by_step(decided) == {"d+0": ("SUPPRESSED", "PAID")}
 
@@ -162,12 +161,12 @@ def test_a_payment_cancels_what_is_queued_and_settles_the_contact() -> None:
 def test_what_is_still_true_stays_queued() -> None:
     one = subject()
     sent = {key(one, "d+0"): past(one, "d+0", Outcome.SENT, Reason.ON_SCHEDULE, contact_id="C1")}
-    made = PastContact("C1", DUE, 1, (key(one, "d+0"),), waiting=True)
+    made = contact(key(one, "d+0"), waiting=True)
 
     decided = decide(case(one, decisions=sent, contacts=(made,)), RULES, local(DUE, 10, 5))
 
-    assert decided.standing == ("C1",)
-    assert decided.cancelled == {}
+    assert [standing.contact_id for standing in decided.standing] == ["C1"]
+    assert decided.cancelled == ()
 
 
 def test_a_step_reached_before_the_payment_was_a_candidate_and_gets_its_row() -> None:
@@ -256,9 +255,9 @@ def test_never_at_night_never_two_contacts_and_never_a_candidate_without_a_row(
     decided = decide(case(*subjects, profile_zone=zone, device_zones=tuple(others), decided_until=since), RULES, now)
 
     assert len(decided.contacts) <= 1
-    for contact in decided.contacts:
+    for made in decided.contacts:
         assert not any(RULES.policy.quiet_hours.holds(now, one) for one in (zone, *others))
-        assert now < contact.not_after
+        assert now < made.not_after
     expected = {
         key(one, step.key)
         for one in subjects

@@ -48,10 +48,16 @@ class AgendaRow(Base):
     wake_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """None: nothing to come until something changes."""
     case_version: Mapped[int] = mapped_column(default=0)
+    decided_version: Mapped[int] = mapped_column(default=0)
+    """The case version that was decided last; the case has changed since where they differ."""
+    rules_epoch: Mapped[int] = mapped_column(default=0, index=True)
+    """The epoch of the rules it was decided under last; one of an older epoch is looked at again."""
     decided_until: Mapped[datetime | None] = mapped_column(Instant)
     """Every step reached up to here has its decision; None: never looked at."""
     zone: Mapped[str | None] = mapped_column(String(64))
     """The zone steps were last counted in (profile, device or phone region); None: each loan's lender's."""
+    zone_since: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when they are counted in that zone; None: ever since."""
 
 
 class DecisionRow(Base):
@@ -114,15 +120,17 @@ class ContactRow(Base):
     message_class: Mapped[str] = mapped_column(String(16))
     """reminder (before or on the due date), collection (after), servicing, statutory, support, security."""
     local_date: Mapped[date]
+    zones: Mapped[list[str]] = mapped_column(Json, default=list)
+    """Where the borrower might be: quiet hours held in all of these. The first is the one `local_date` was counted in."""
     cap_class: Mapped[str] = mapped_column(String(16), default="outreach")
     """Which daily cap its slot is taken from; one for all reminders and collection today."""
     slot_no: Mapped[int | None]
-    """None: uses no slot (in_app alone, or cancelled before anything left)."""
+    """None: uses no slot (in_app alone, or taken back before anything left)."""
     stage: Mapped[str] = mapped_column(String(20))
     step_key: Mapped[str] = mapped_column(String(40))
     """Of the highest step it carries."""
     state: Mapped[str] = mapped_column(String(12), default="open")
-    """open, cancelled, settled."""
+    """open, settled."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 

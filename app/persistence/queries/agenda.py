@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.persistence.models.reminders import AgendaRow
+from app.persistence.models.reminders import AgendaRow, RulesStateRow
+from app.persistence.queries.chunks import chunks
 
+_EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
 _WAKE = (
     update(AgendaRow.__table__)  # type: ignore[arg-type]
     .where(AgendaRow.borrower_id == bindparam("b_id"))
@@ -29,10 +32,10 @@ def lock_agenda(session: Session, borrower_ids: Iterable[str]) -> dict[str, tupl
     """Lock these borrowers, in id order so that two lockers cannot deadlock; return their (wake_at, case_version)."""
     ids = sorted(set(borrower_ids))
     found: dict[str, tuple[datetime | None, int]] = {}
-    for start in range(0, len(ids), 500):
+    for part in chunks(ids):
         statement = (
             select(AgendaRow.borrower_id, AgendaRow.wake_at, AgendaRow.case_version)
-            .where(AgendaRow.borrower_id.in_(ids[start : start + 500]))
+            .where(AgendaRow.borrower_id.in_(part))
             .order_by(AgendaRow.borrower_id)
             .with_for_update()
         )
@@ -40,45 +43,39 @@ def lock_agenda(session: Session, borrower_ids: Iterable[str]) -> dict[str, tupl
     return found
 
 
-def claim_due(session: Session, *, now: datetime, limit: int) -> dict[str, int]:
-    """Lock up to `limit` borrowers whose wake time has come, earliest first, skipping ones another worker holds.
+def claim_due(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """Lock up to `limit` borrowers to be looked at, skipping ones another worker holds, and return their ids.
 
-    Returns borrower id -> case_version as found.
+    First those whose wake time has come, earliest first; then those last decided under older rules.
     """
-    statement = (
-        select(AgendaRow.borrower_id, AgendaRow.case_version)
-        .where(AgendaRow.wake_at <= now)
-        .order_by(AgendaRow.wake_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return {row.borrower_id: row.case_version for row in session.execute(statement)}
+    claimed = _claim(session, AgendaRow.wake_at <= now, limit=limit, order=AgendaRow.wake_at)
+    if len(claimed) < limit:
+        outdated = _claim(session, AgendaRow.rules_epoch < _EPOCH, limit=limit - len(claimed), order=AgendaRow.rules_epoch)
+        claimed = list(dict.fromkeys(claimed + outdated))
+    return claimed
+
+
+def _claim(session: Session, condition: ColumnElement[bool], *, limit: int, order: Any) -> list[str]:
+    statement = select(AgendaRow.borrower_id).where(condition).order_by(order).limit(limit)
+    return list(session.scalars(statement.with_for_update(skip_locked=True)))
 
 
 def exists_due(session: Session, *, now: datetime) -> bool:
-    """Return whether any borrower's wake time has come; a plain read of the index."""
-    return session.scalar(select(AgendaRow.borrower_id).where(AgendaRow.wake_at <= now).limit(1)) is not None
-
-
-def wake_all(session: Session, *, now: datetime) -> None:
-    """Have every borrower looked at no later than now: the rules changed, and with them every next instant."""
-    later = (AgendaRow.wake_at.is_(None)) | (AgendaRow.wake_at > now)
-    session.execute(update(AgendaRow).where(later).values(wake_at=now))
+    """Return whether a claim would find anyone; a plain read of two indexes."""
+    due = exists().where(AgendaRow.wake_at <= now)
+    return bool(session.scalar(select(or_(due, exists().where(AgendaRow.rules_epoch < _EPOCH)))))
 
 
 def claim_one(session: Session, borrower_id: str, *, now: datetime) -> bool:
-    """Lock one borrower if its wake time has come; return whether it had."""
-    row = session.execute(
-        select(AgendaRow.borrower_id)
-        .where(AgendaRow.borrower_id == borrower_id, AgendaRow.wake_at <= now)
-        .with_for_update(skip_locked=True)
-    ).first()
-    return row is not None
+    """Lock one borrower if it is still to be looked at; return whether it was."""
+    due = or_(AgendaRow.wake_at <= now, AgendaRow.rules_epoch < _EPOCH)
+    return bool(_claim(session, and_(AgendaRow.borrower_id == borrower_id, due), limit=1, order=AgendaRow.borrower_id))
 
 
 def put_off(session: Session, borrower_id: str, *, until: datetime) -> None:
-    """Look at this borrower again only then."""
-    session.execute(update(AgendaRow).where(AgendaRow.borrower_id == borrower_id).values(wake_at=until))
+    """Look at this borrower again only then, also when the rules have changed."""
+    changes = {"wake_at": until, "rules_epoch": func.coalesce(_EPOCH, 0)}
+    session.execute(update(AgendaRow).where(AgendaRow.borrower_id == borrower_id).values(changes))
 
 
 def set_wakes(session: Session, wakes: Mapping[str, tuple[datetime | None, int]]) -> None:

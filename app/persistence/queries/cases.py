@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
@@ -22,7 +22,7 @@ from app.persistence.models.loans import (
     PlanVersionRow,
     PositionSnapshotRow,
 )
-from app.persistence.models.messages import MessageRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 
 SLACK = timedelta(days=3)
@@ -40,6 +40,7 @@ class LoadedCase:
     case: Case
     locale: str | None
     case_version: int
+    zone_since: datetime | None
 
 
 @dataclass(slots=True)
@@ -48,12 +49,20 @@ class _Gathered:
 
     head: Any
     subjects: list[Subject] = field(default_factory=list)
-    changed_loans: list[Any] = field(default_factory=list)
+    paid_loans: list[Any] = field(default_factory=list)
+    """Loans with money recorded since the last look."""
+    replanned_loans: list[Any] = field(default_factory=list)
+    """Loans whose plan is watched only since the last look, and that had one before."""
     ended_loans: dict[str, Reason] = field(default_factory=dict)
     devices: list[Any] = field(default_factory=list)
     push_consent: bool = True
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the case has changed since it was decided last; else only time has passed."""
+        return bool(self.head.case_version != self.head.decided_version)
 
 
 def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, policy: Policy) -> dict[str, LoadedCase]:
@@ -63,7 +72,8 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     if not gathered:
         return {}
     _add_loans(session, gathered, horizon=now.date() + timedelta(days=policy.lead_days + 2))
-    _add_recently_closed(session, gathered)
+    _add_recently_paid(session, gathered)
+    _add_recently_replaced(session, gathered)
     _add_devices(session, gathered)
     _add_contacts(session, gathered, now, trail=timedelta(days=policy.trail_days))
     return {borrower_id: _case(parts) for borrower_id, parts in gathered.items()}
@@ -78,8 +88,10 @@ def _heads(ids: Sequence[str]) -> Any:
             BorrowerRow.locale,
             BorrowerRow.flags,
             AgendaRow.case_version,
+            AgendaRow.decided_version,
             AgendaRow.decided_until,
             AgendaRow.zone.label("decided_zone"),
+            AgendaRow.zone_since,
         )
         .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
         .where(BorrowerRow.id.in_(ids))
@@ -111,13 +123,11 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
     for loan in session.execute(statement):
         parts = gathered[loan.borrower_id]
         decided_until = parts.head.decided_until
-        if decided_until is not None and (
-            (loan.last_recorded_at is not None and loan.last_recorded_at > decided_until)
-            or loan.watched_from_at > decided_until
-        ):
-            parts.changed_loans.append(loan)
-        elif loan.status in _ENDED and loan.open_rows:
-            parts.changed_loans.append(loan)
+        if decided_until is not None:
+            if loan.last_recorded_at is not None and loan.last_recorded_at > decided_until:
+                parts.paid_loans.append(loan)
+            if loan.anchor_no > 1 and loan.watched_from_at > decided_until:
+                parts.replanned_loans.append(loan)
         if loan.status in _ENDED and loan.open_rows:
             parts.ended_loans[loan.id] = _ENDED[loan.status]
         if loan.status == "active":
@@ -144,62 +154,84 @@ def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
             return
 
 
-def _add_recently_closed(session: Session, gathered: dict[str, _Gathered]) -> None:
-    """Add rows that closed after the last look: steps reached in between were candidates and get their row too."""
-    changed = {
-        loan.id: (parts, loan)
-        for parts in gathered.values()
-        for loan in parts.changed_loans
-        if parts.head.decided_until is not None
-    }
-    if not changed:
+def _add_recently_paid(session: Session, gathered: dict[str, _Gathered]) -> None:
+    """Add rows paid after the last look: steps reached in between were candidates and get their decision too."""
+    paid = {loan.id: (parts, loan) for parts in gathered.values() for loan in parts.paid_loans}
+    if not paid:
         return
-    since = min(parts.head.decided_until for parts, _ in changed.values())
-    closings: dict[tuple[str, int], datetime] = {
-        (row.loan_id, row.row_no): row.closed_at
-        for row in session.execute(
-            select(AllocationRow.loan_id, AllocationRow.row_no, func.max(AllocationRow.recorded_at).label("closed_at"))
-            .where(
-                AllocationRow.loan_id.in_(list(changed)),
-                AllocationRow.row_no.is_not(None),
-                AllocationRow.replaced_at.is_(None),
-            )
-            .group_by(AllocationRow.loan_id, AllocationRow.row_no)
-            .having(func.max(AllocationRow.recorded_at) > since)
-        )
-    }
-    rows = session.execute(
-        select(
-            InstalmentRow.loan_id,
-            InstalmentRow.anchor_no,
-            InstalmentRow.row_no,
-            InstalmentRow.due_on,
-            PlanVersionRow.watched_from_at,
-        )
-        .join(
-            PlanVersionRow,
-            and_(PlanVersionRow.loan_id == InstalmentRow.loan_id, PlanVersionRow.anchor_no == InstalmentRow.anchor_no),
-        )
-        .where(InstalmentRow.loan_id.in_(list(changed)))
+    closed_at = func.max(AllocationRow.recorded_at)
+    closings = (
+        select(AllocationRow.loan_id, AllocationRow.row_no, closed_at.label("closed_at"))
+        .where(AllocationRow.loan_id.in_(list(paid)), AllocationRow.row_no.is_not(None), AllocationRow.replaced_at.is_(None))
+        .group_by(AllocationRow.loan_id, AllocationRow.row_no)
+        .having(closed_at > min(parts.head.decided_until for parts, _ in paid.values()))
+        .subquery()
     )
-    open_keys = {(s.loan_id, s.row_no) for parts in gathered.values() for s in parts.subjects}
-    for row in rows:
-        parts, loan = changed[row.loan_id]
-        closed_at: datetime | None = None
-        reason = Reason.PAID
-        if row.anchor_no == loan.anchor_no:
-            closed_at = closings.get((row.loan_id, row.row_no))
-            if (row.loan_id, row.row_no) in open_keys:
-                continue
-        elif row.anchor_no == loan.anchor_no - 1 and (row.loan_id, row.row_no) in open_keys:
-            closed_at, reason = loan.watched_from_at, Reason.REANCHORED
-        if closed_at is not None and closed_at > parts.head.decided_until:
-            parts.subjects.append(
-                Subject(
-                    f"{row.loan_id}/{row.row_no}", row.loan_id, loan.loan_no, loan.zone, row.row_no, row.anchor_no,
-                    row.due_on, 0, loan.currency, row.watched_from_at, closed_at, reason,
-                )
-            )  # fmt: skip
+    statement = (
+        select(InstalmentRow.loan_id, InstalmentRow.row_no, InstalmentRow.due_on, closings.c.closed_at)
+        .join(closings, and_(closings.c.loan_id == InstalmentRow.loan_id, closings.c.row_no == InstalmentRow.row_no))
+        .join(LoanRow, and_(LoanRow.id == InstalmentRow.loan_id, LoanRow.anchor_no == InstalmentRow.anchor_no))
+    )
+    for row in session.execute(statement):
+        parts, loan = paid[row.loan_id]
+        is_open = any(row.row_no == row_no for row_no, *_ in loan.open_rows)
+        if row.closed_at > parts.head.decided_until and not is_open:
+            watched_from = loan.watched_from_at
+            parts.subjects.append(_closed_subject(loan, row, loan.anchor_no, watched_from, row.closed_at, Reason.PAID))
+
+
+def _add_recently_replaced(session: Session, gathered: dict[str, _Gathered]) -> None:
+    """Add rows of plans that were replaced after the last look and that were open at that look or up to the replacing."""
+    replanned = {loan.id: (parts, loan) for parts in gathered.values() for loan in parts.replanned_loans}
+    if not replanned:
+        return
+    versions: dict[str, dict[int, datetime]] = defaultdict(dict)
+    for version in session.execute(
+        select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.watched_from_at).where(
+            PlanVersionRow.loan_id.in_(list(replanned))
+        )
+    ):
+        versions[version.loan_id][version.anchor_no] = version.watched_from_at
+    payments: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for payment in session.execute(
+        select(
+            AllocationRow.loan_id, AllocationRow.row_no, AllocationRow.recorded_at, AllocationRow.replaced_at,
+            _total(AllocationRow).label("total"),
+        ).where(AllocationRow.loan_id.in_(list(replanned)), AllocationRow.row_no.is_not(None))
+    ):  # fmt: skip
+        payments[payment.loan_id, payment.row_no].append(payment)
+    for row in session.execute(
+        select(
+            InstalmentRow.loan_id, InstalmentRow.anchor_no, InstalmentRow.row_no, InstalmentRow.due_on,
+            _total(InstalmentRow).label("total"),
+        ).where(InstalmentRow.loan_id.in_(list(replanned)))
+    ):  # fmt: skip
+        parts, loan = replanned[row.loan_id]
+        since, until = parts.head.decided_until, versions[row.loan_id].get(row.anchor_no + 1)
+        if until is None or until <= since:
+            continue
+        paid = payments[row.loan_id, row.row_no]
+        if row.total > min(_paid_before(since, paid), _paid_before(until, paid)):
+            watched_from = versions[row.loan_id][row.anchor_no]
+            parts.subjects.append(_closed_subject(loan, row, row.anchor_no, watched_from, until, Reason.REANCHORED))
+
+
+def _paid_before(at: datetime, payments: Sequence[Any]) -> int:
+    """Return what was paid on a row as known just before `at`."""
+    return sum(p.total for p in payments if p.recorded_at < at and (p.replaced_at is None or p.replaced_at >= at))
+
+
+def _total(rows: Any) -> Any:
+    return rows.principal_minor + rows.interest_minor + rows.fees_minor + rows.penalties_minor
+
+
+def _closed_subject(
+    loan: Any, row: Any, anchor_no: int, watched_from: datetime, closed_at: datetime, reason: Reason
+) -> Subject:
+    return Subject(
+        f"{loan.id}/{row.row_no}", loan.id, loan.loan_no, loan.zone, row.row_no, anchor_no, row.due_on, 0,
+        loan.currency, watched_from, closed_at, reason,
+    )  # fmt: skip
 
 
 def _add_devices(session: Session, gathered: dict[str, _Gathered]) -> None:
@@ -223,9 +255,16 @@ def _add_devices(session: Session, gathered: dict[str, _Gathered]) -> None:
 
 def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetime, *, trail: timedelta) -> None:
     ids = list(gathered)
-    changed = [borrower_id for borrower_id, parts in gathered.items() if parts.changed_loans]
+    changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
     contacts = session.execute(
-        select(ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.slot_no, ContactRow.state).where(
+        select(
+            ContactRow.id,
+            ContactRow.borrower_id,
+            ContactRow.local_date,
+            ContactRow.created_at,
+            ContactRow.slot_no,
+            ContactRow.state,
+        ).where(
             ContactRow.borrower_id.in_(ids),
             or_(
                 ContactRow.created_at >= now - RECENT_CONTACTS,
@@ -238,26 +277,39 @@ def _add_contacts(session: Session, gathered: dict[str, _Gathered], now: datetim
     for row in session.execute(_decisions(ids, contact_ids, _reachable(gathered, trail))):
         key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
         gathered[row.borrower_id].decisions[key] = PastDecision(
-            key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason), row.contact_id,
-            row.event_count,
+            row.id, key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason), row.contact_id,
+            row.next_evaluation_at, row.event_count,
         )  # fmt: skip
         if row.contact_id is not None:
             by_contact[row.contact_id].append(key)
-    waiting = set(
-        session.scalars(
-            select(MessageRow.contact_id).where(
-                MessageRow.contact_id.in_(contact_ids), MessageRow.state.in_(("queued", "stale"))
-            )
-        )
-        if contact_ids
-        else ()
-    )
+    waiting = _find_waiting(session, contact_ids)
     for contact in contacts:
         # A settled contact is done with, unless a message of it was on its way when the money came and was put back.
         keys = tuple(by_contact[contact.id]) if contact.state == "open" or contact.id in waiting else ()
         gathered[contact.borrower_id].contacts.append(
-            PastContact(contact.id, contact.local_date, contact.slot_no, keys, contact.id in waiting)
-        )
+            PastContact(
+                contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
+                waiting=contact.id in waiting, tried=waiting.get(contact.id, False),
+            )
+        )  # fmt: skip
+
+
+def _find_waiting(session: Session, contact_ids: Sequence[str]) -> dict[str, bool]:
+    """Return those of these contacts that have messages waiting, and whether something of them was handed over before."""
+    if not contact_ids:
+        return {}
+    tried = (
+        exists()
+        .where(DeliveryAttemptRow.message_id == MessageRow.id, DeliveryAttemptRow.outcome != "withheld")
+        .correlate(MessageRow)
+    )
+    statement = select(MessageRow.contact_id, tried.label("tried")).where(
+        MessageRow.contact_id.in_(contact_ids), MessageRow.state.in_(("queued", "stale"))
+    )
+    found: dict[str, bool] = {}
+    for row in session.execute(statement):
+        found[row.contact_id] = found.get(row.contact_id, False) or bool(row.tried)
+    return found
 
 
 def _reachable(gathered: dict[str, _Gathered], trail: timedelta) -> list[str]:
@@ -277,6 +329,7 @@ def _reachable(gathered: dict[str, _Gathered], trail: timedelta) -> list[str]:
 
 def _decisions(ids: Sequence[str], contact_ids: Sequence[str], subject_ids: Sequence[str]) -> Any:
     return select(
+        DecisionRow.id,
         DecisionRow.borrower_id,
         DecisionRow.subject_kind,
         DecisionRow.subject_id,
@@ -288,6 +341,7 @@ def _decisions(ids: Sequence[str], contact_ids: Sequence[str], subject_ids: Sequ
         DecisionRow.outcome,
         DecisionRow.reason,
         DecisionRow.contact_id,
+        DecisionRow.next_evaluation_at,
         DecisionRow.event_count,
     ).where(
         DecisionRow.borrower_id.in_(ids),
@@ -315,7 +369,7 @@ def _case(parts: _Gathered) -> LoadedCase:
         decided_until=head.decided_until,
         decided_zone=head.decided_zone,
     )
-    return LoadedCase(case, head.locale, head.case_version)
+    return LoadedCase(case, head.locale, head.case_version, head.zone_since)
 
 
 def _push_block(parts: _Gathered) -> Reason | None:

@@ -1,18 +1,17 @@
 """Writing decisions, their events, contacts and messages in bulk; reading them for the digest."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.cases import DecisionKey
 from app.domain.times import rfc3339
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
-from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
 
 Rows = Sequence[Mapping[str, Any]]
@@ -33,9 +32,31 @@ _FINISH = (
     .values(
         wake_at=bindparam("b_wake"),
         case_version=bindparam("b_version"),
+        decided_version=bindparam("b_version"),
+        rules_epoch=bindparam("b_epoch"),
         decided_until=bindparam("b_until"),
         zone=bindparam("b_zone"),
+        zone_since=bindparam("b_zone_since"),
     )
+)
+_WAITING = MessageRow.state.in_(("queued", "stale"))
+_STAND = (
+    update(MessageRow.__table__)  # type: ignore[arg-type]
+    .where(MessageRow.contact_id == bindparam("b_contact_id"), _WAITING)
+    .values(
+        state="queued",
+        state_reason=None,
+        case_version=bindparam("b_version"),
+        rules_epoch=bindparam("b_epoch"),
+        not_after=case(
+            (MessageRow.not_after < bindparam("b_not_after"), MessageRow.not_after), else_=bindparam("b_not_after")
+        ),
+    )
+)
+_MOVE_CONTACT = (
+    update(ContactRow.__table__)  # type: ignore[arg-type]
+    .where(ContactRow.id == bindparam("b_contact_id"))
+    .values(zones=bindparam("b_zones"))
 )
 
 
@@ -51,54 +72,32 @@ def add_decided(session: Session, *, contacts: Rows, messages: Rows, decisions: 
             session.execute(insert(row_class.__table__), list(rows))  # type: ignore[arg-type]
 
 
-def find_decision_ids(session: Session, keys: Iterable[DecisionKey]) -> dict[DecisionKey, str]:
-    """Return the ids of decisions that exist."""
-    wanted = set(keys)
-    if not wanted:
-        return {}
-    rows = session.execute(
-        select(
-            DecisionRow.id, DecisionRow.subject_kind, DecisionRow.subject_id, DecisionRow.anchor_no, DecisionRow.step_key
-        ).where(DecisionRow.subject_id.in_({key[1] for key in wanted}))
-    )
-    found = {DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key): row.id for row in rows}
-    return {key: found[key] for key in wanted}
-
-
 def mark_decisions(session: Session, changes: Rows) -> None:
     """Write the current outcome of decisions that changed."""
     if changes:
         session.connection().execute(_CHANGE_DECISION, list(changes))
 
 
-def mark_standing(session: Session, contact_ids: Sequence[str], versions: Mapping[str, int], *, rules_epoch: int) -> None:
-    """Stamp waiting messages of contacts that were checked again. `versions`: contact id -> new case version."""
-    for contact_id in contact_ids:
-        session.execute(
-            update(MessageRow)
-            .where(MessageRow.contact_id == contact_id, MessageRow.state.in_(("queued", "stale")))
-            .values(state="queued", case_version=versions[contact_id], rules_epoch=rules_epoch)
-        )
+def mark_standing(session: Session, contacts: Rows) -> None:
+    """Stamp waiting messages of contacts that were checked again; their end can only come nearer."""
+    if contacts:
+        session.connection().execute(_STAND, list(contacts))
+        session.connection().execute(_MOVE_CONTACT, list(contacts))
 
 
-def mark_cancelled(session: Session, contact_id: str, *, reason: str, closes: bool) -> None:
-    """Cancel what waits of a contact; its place under the cap is free again if nothing of it has left."""
+def mark_cancelled(session: Session, contact_ids: Sequence[str], *, reason: str) -> None:
+    """Cancel what waits of these contacts."""
     session.execute(
         update(MessageRow)
-        .where(MessageRow.contact_id == contact_id, MessageRow.state.in_(("queued", "stale")))
+        .where(MessageRow.contact_id.in_(contact_ids), _WAITING)
         .values(state="cancelled", state_reason=reason, version=MessageRow.version + 1)
     )
-    tried = session.scalar(
-        select(func.count())
-        .select_from(DeliveryAttemptRow)
-        .join(MessageRow, MessageRow.id == DeliveryAttemptRow.message_id)
-        .where(MessageRow.contact_id == contact_id)
-    )
-    values: dict[str, Any] = {} if tried else {"slot_no": None}
-    if closes:
-        values["state"] = "cancelled"
-    if values:
-        session.execute(update(ContactRow).where(ContactRow.id == contact_id).values(**values))
+
+
+def mark_slots_free(session: Session, contact_ids: Sequence[str]) -> None:
+    """Give back places under the cap: nothing of these contacts has left."""
+    if contact_ids:
+        session.execute(update(ContactRow).where(ContactRow.id.in_(contact_ids)).values(slot_no=None))
 
 
 def mark_settled(session: Session, contact_ids: Sequence[str], *, now: datetime) -> None:

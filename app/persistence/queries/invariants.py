@@ -4,18 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Date, bindparam, select, text
+from sqlalchemy import Date, bindparam, text
 from sqlalchemy.orm import Session
 
-from app.domain.times import to_micros
+from app.domain.times import EPOCH, to_micros
 from app.persistence.column_types import Id, Instant, Json
-from app.persistence.models.devices import DeviceRow
 
 _PAID_AT = """
   COALESCE((SELECT SUM(x.principal_minor + x.interest_minor + x.fees_minor + x.penalties_minor) FROM allocations x
              WHERE x.loan_id = i.loan_id AND x.row_no = i.row_no AND x.recorded_at <= {at}
                AND (x.replaced_at IS NULL OR x.replaced_at > {at})), 0)
 """
+_TOLD_LATE = """
+  EXISTS (SELECT 1 FROM ledger_entries g WHERE g.loan_id = i.loan_id AND g.recorded_at <= {at} AND g.imported_at > {at})
+"""
+"""At that instant the core knew of money that this book had not been told of; what was owed is then not judged."""
 _DUE = "(i.principal_minor + i.interest_minor + i.fees_minor + i.penalties_minor)"
 
 _CANDIDATES = text(
@@ -33,8 +36,10 @@ _CANDIDATES = text(
            AND d.anchor_no = i.anchor_no AND d.step_key = s.step_key
      WHERE d.id IS NULL AND s.at_micros >= v.watched_from_at AND s.at_micros <= :until
        AND (n.id IS NULL OR s.at_micros < n.watched_from_at)
+       AND s.at_micros >= COALESCE(a.zone_since, s.at_micros) AND s.at_micros >= :since
        AND (l.status = 'active' OR p.open_rows = '[]')
        AND {_DUE} > {_PAID_AT.format(at="s.at_micros")}
+       AND NOT {_TOLD_LATE.format(at="s.at_micros")}
     """  # noqa: S608 constants of this module only
 )
 _PUSHES_AFTER_PAYMENT = text(
@@ -43,7 +48,8 @@ _PUSHES_AFTER_PAYMENT = text(
      WHERE m.contact_id IS NOT NULL AND t.outcome <> 'withheld' AND NOT EXISTS (
        SELECT 1 FROM decisions d
          JOIN instalments i ON i.loan_id = d.loan_id AND i.anchor_no = d.anchor_no AND i.row_no = d.row_no
-        WHERE d.contact_id = m.contact_id AND {_DUE} > {_PAID_AT.format(at="t.started_at")})
+        WHERE d.contact_id = m.contact_id
+          AND ({_DUE} > {_PAID_AT.format(at="t.started_at")} OR {_TOLD_LATE.format(at="t.started_at")}))
     """  # noqa: S608 constants of this module only
 )
 _COUNTS: Mapping[str, str] = {
@@ -74,15 +80,13 @@ _COUNTS: Mapping[str, str] = {
 
 
 class HandedOver(NamedTuple):
-    """One hand-over to a provider, with what tells where its borrower may be."""
+    """One hand-over to a provider, with where its borrower might be."""
 
     contact_id: str
     borrower_id: str
     started_at: datetime
-    zone: str | None
-    profile_zone: str | None
-    phone_zones: list[str]
-    lender_zone: str | None
+    zones: list[str]
+    """The first is the one its day is counted in."""
 
 
 def find_due_dates_and_zones(session: Session) -> tuple[list[date], list[str]]:
@@ -92,10 +96,13 @@ def find_due_dates_and_zones(session: Session) -> tuple[list[date], list[str]]:
     return dates, list(zones)
 
 
-def count_candidates(session: Session, instants: Iterable[tuple[str, str, date, datetime]], *, until: datetime) -> int:
-    """Count steps reached by `until`, while their instalment was open as known then, that have no decision.
+def count_candidates(
+    session: Session, instants: Iterable[tuple[str, str, date, datetime]], *, since: datetime | None, until: datetime
+) -> int:
+    """Count steps reached from `since` (None: ever) to `until`, while their instalment was open as known then, undecided.
 
     `instants`: (zone, step key, due date, instant of the step), computed outside SQL, since offsets are not its business.
+    Of a borrower who moved only what was reached since then is judged: where they were before is not kept.
     """
     session.execute(text("CREATE TEMPORARY TABLE step_instants "
                          "(zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, at_micros BIGINT)"))  # fmt: skip
@@ -104,7 +111,7 @@ def count_candidates(session: Session, instants: Iterable[tuple[str, str, date, 
     for start in range(0, len(rows), 5000):
         session.execute(insert, rows[start : start + 5000])
     session.execute(text("CREATE INDEX ix_step_instants ON step_instants (due_on, zone)"))
-    missing = session.scalar(_CANDIDATES, {"until": to_micros(until)})
+    missing = session.scalar(_CANDIDATES, {"since": to_micros(since or EPOCH), "until": to_micros(until)})
     session.execute(text("DROP TABLE step_instants"))
     return int(missing or 0)
 
@@ -123,29 +130,15 @@ def iterate_handed_over(session: Session) -> Iterator[HandedOver]:
     """Yield every hand-over of a reminder, in no particular order."""
     statement = text(
         """
-        SELECT DISTINCT m.contact_id, t.borrower_id, t.started_at, a.zone, b.zone AS profile_zone, b.phone_zones,
-               (SELECT MIN(e.zone) FROM decisions d JOIN loans l ON l.id = d.loan_id JOIN lenders e ON e.id = l.lender_id
-                 WHERE d.contact_id = m.contact_id) AS lender_zone
+        SELECT DISTINCT m.contact_id, t.borrower_id, t.started_at, c.zones
           FROM delivery_attempts t
           JOIN messages m ON m.id = t.message_id
-          JOIN borrowers b ON b.id = t.borrower_id
-          JOIN agenda a ON a.borrower_id = t.borrower_id
-         WHERE m.contact_id IS NOT NULL AND t.outcome <> 'withheld'
+          JOIN contacts c ON c.id = m.contact_id
+         WHERE t.outcome <> 'withheld'
         """
-    ).columns(contact_id=Id, borrower_id=Id, started_at=Instant, phone_zones=Json)
+    ).columns(contact_id=Id, borrower_id=Id, started_at=Instant, zones=Json)
     for row in session.execute(statement):
-        yield HandedOver(
-            row.contact_id, row.borrower_id, row.started_at, row.zone, row.profile_zone, row.phone_zones, row.lender_zone
-        )
-
-
-def find_device_zones(session: Session) -> dict[str, set[str]]:
-    """Return the zones of each borrower's devices."""
-    zones: dict[str, set[str]] = {}
-    statement = select(DeviceRow.borrower_id, DeviceRow.zone).where(DeviceRow.zone.is_not(None))
-    for borrower_id, zone in session.execute(statement):
-        zones.setdefault(borrower_id, set()).add(str(zone))
-    return zones
+        yield HandedOver(*row)
 
 
 def tally(session: Session) -> dict[str, list[tuple[Any, ...]]]:

@@ -13,9 +13,20 @@ from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 
+
+def _word(value: str) -> Any:
+    """A literal in the statement's text: with a parameter in its place SQLite would not use a partial index."""
+    return bindparam(None, value, literal_execute=True)
+
+
+_WAITS = MessageRow.state.in_([_word("queued"), _word("sending"), _word("stale")])
+SECURITY_LANE = and_(_WAITS, MessageRow.message_class == _word("security"))
+ORDINARY_LANE = and_(_WAITS, MessageRow.message_class != _word("security"))
+"""Messages that have not come to an end: one-time codes, and all others. Each lane has its own index."""
+
 _SETTLE = (
     update(MessageRow.__table__)  # type: ignore[arg-type]
-    .where(MessageRow.id == bindparam("b_id"), MessageRow.state == "sending")
+    .where(MessageRow.id == bindparam("b_id"), MessageRow.state == "sending", MessageRow.attempts == bindparam("b_attempts"))
     .values(
         state=bindparam("b_state"),
         state_reason=bindparam("b_reason"),
@@ -25,6 +36,16 @@ _SETTLE = (
         leased_until=None,
         version=MessageRow.version + 1,
     )
+)
+_PUT_BACK = (
+    update(MessageRow.__table__)  # type: ignore[arg-type]
+    .where(
+        MessageRow.id == bindparam("b_id"),
+        MessageRow.attempts == bindparam("b_attempts"),
+        MessageRow.case_version == bindparam("b_version"),
+        MessageRow.state.in_(("queued", "sending")),
+    )
+    .values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
 )
 _FINISH_ATTEMPT = (
     update(DeliveryAttemptRow.__table__)  # type: ignore[arg-type]
@@ -53,7 +74,7 @@ class Claimable:
     challenge_id: str | None
     not_after: datetime
     attempts: int
-    """Made so far."""
+    """Made so far, this claim not counted. Each claim raises it, so that it tells our claim from a later one."""
     case_version: int
     was_sending: bool
     """Its lease ran out while sending: it may have been delivered."""
@@ -67,12 +88,14 @@ def exists_claimable(session: Session, *, now: datetime, machine_now: datetime, 
 
 
 def _claimable(now: datetime, machine_now: datetime, security: bool) -> Any:
-    lane = MessageRow.message_class == "security" if security else MessageRow.message_class != "security"
     return and_(
-        MessageRow.state.in_(("queued", "sending")),
+        SECURITY_LANE if security else ORDINARY_LANE,
         MessageRow.next_attempt_at <= now,
-        lane,
-        or_(MessageRow.state == "queued", MessageRow.leased_until < machine_now),
+        or_(
+            MessageRow.state == "queued",
+            and_(MessageRow.state == "sending", MessageRow.leased_until < machine_now),
+            and_(MessageRow.state == "stale", MessageRow.not_after <= now),  # nobody looked again in time
+        ),
     )
 
 
@@ -128,10 +151,11 @@ def mark_sending(session: Session, message_ids: Sequence[str], *, owner: str, le
 
 def mark_ended(session: Session, ended: Mapping[str, tuple[str, str]]) -> None:
     """End locked messages without sending. `ended`: message id -> (state, reason)."""
-    for message_id, (state, reason) in ended.items():
+    for state, reason in set(ended.values()):
+        ids = [message_id for message_id, end in ended.items() if end == (state, reason)]
         session.execute(
             update(MessageRow)
-            .where(MessageRow.id == message_id)
+            .where(MessageRow.id.in_(ids))
             .values(state=state, state_reason=reason, leased_by=None, leased_until=None, version=MessageRow.version + 1)
         )
 
@@ -146,38 +170,28 @@ def mark_waiting(session: Session, message_ids: Sequence[str], *, until: datetim
         )
 
 
-def mark_stale(session: Session, found: Mapping[str, int], *, owner: str) -> None:
+def mark_stale(session: Session, messages: Sequence[Mapping[str, Any]]) -> None:
     """Put back messages decided under older facts or rules; the next decision stamps or cancels them.
 
-    `found`: message id -> the case version it carried; one that was stamped anew meanwhile, or that another worker is
-    sending, is left alone.
+    `messages`: b_id with the b_attempts and b_version it had; one that was stamped anew or claimed by another worker since
+    is left alone.
     """
-    for message_id, case_version in found.items():
-        session.execute(
-            update(MessageRow)
-            .where(
-                MessageRow.id == message_id,
-                MessageRow.case_version == case_version,
-                or_(MessageRow.state == "queued", and_(MessageRow.state == "sending", MessageRow.leased_by == owner)),
-            )
-            .values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
-        )
+    if messages:
+        session.connection().execute(_PUT_BACK, list(messages))
 
 
-def find_current(session: Session, message_ids: Sequence[str], *, owner: str) -> set[str]:
-    """Return those of our claimed messages whose facts and rules are still the ones they were decided under."""
+def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
+    """Return those of our claimed messages that are still ours, and decided under what still holds.
+
+    `claims`: message id -> attempts, this one counted: a later claim has a higher number.
+    """
     epoch = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
     statement = (
-        select(MessageRow.id)
+        select(MessageRow.id, MessageRow.attempts)
         .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-        .where(
-            MessageRow.id.in_(message_ids),
-            MessageRow.state == "sending",
-            MessageRow.leased_by == owner,
-            _is_current(epoch),
-        )
+        .where(MessageRow.id.in_(list(claims)), MessageRow.state == "sending", _is_current(epoch))
     )
-    return set(session.scalars(statement))
+    return {row.id for row in session.execute(statement) if row.attempts == claims[row.id]}
 
 
 def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
@@ -212,6 +226,8 @@ def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str,
 
 def find_done_endpoints(session: Session, message_ids: Sequence[str]) -> set[tuple[str, str | None]]:
     """Return (message, endpoint) pairs that need no further attempt: accepted, or refused for good."""
+    if not message_ids:
+        return set()
     statement = select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id).where(
         DeliveryAttemptRow.message_id.in_(message_ids), DeliveryAttemptRow.outcome.in_(("accepted", "refused"))
     )
