@@ -4,14 +4,21 @@ A service opens one unit of work, loads, asks the domain, writes rows, and leave
 or not at all. Units do not nest; a service that needs another's work calls the function that takes `work`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.persistence.db import db, vault
 from app.persistence.vault import Vault
+
+_T = TypeVar("_T")
+_ATTEMPTS = 3
+_LOST_RACES = frozenset({"23505", "40001", "40P01"})
+"""PostgreSQL: unique violation, serialization failure, deadlock. On SQLite one writes at a time, and none occurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,21 @@ def unit_of_work() -> Iterator[Work]:
         raise
     finally:
         current.info.pop("duecourse_unit_open", None)
+
+
+def in_unit_of_work(act: Callable[[Work], _T]) -> _T:
+    """Run `act` in a unit of work, and again when another made the same row first: this time it is found.
+
+    For doors where two may bring the same new thing at once. Whatever `act` does outside `work` it does again.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with unit_of_work() as work:
+                return act(work)
+        except DBAPIError as error:
+            if attempt == _ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _LOST_RACES:
+                raise
+    raise AssertionError("unreachable")
 
 
 @contextmanager

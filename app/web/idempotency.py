@@ -13,7 +13,7 @@ from flask import g, request
 
 from app.domain.errors import FieldError, IdempotencyInFlightError, IdempotencyMismatchError, ValidationError
 from app.persistence.queries.idempotency import add_answer, find_answer, is_held_by_twin
-from app.persistence.unit_of_work import Work, unit_of_work
+from app.persistence.unit_of_work import Work, in_unit_of_work
 from app.web.answers import Answer
 from app.web.request_context import now
 
@@ -29,14 +29,14 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        with unit_of_work() as work:
-            return act(work)
+        return in_unit_of_work(act)
     if not _KEY.fullmatch(key):
         wrong = FieldError("/headers/Idempotency-Key", "invalid", "1 to 255 visible ASCII characters.")
         raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
     principal, route = g.principal.name, f"{request.method} {request.url_rule}"
     fingerprint = hashlib.sha256(request.get_data(cache=True)).hexdigest()
-    with unit_of_work() as work:
+
+    def once(work: Work) -> Answer:
         if is_held_by_twin(work.session, principal, route, key):
             raise IdempotencyInFlightError("The same request is being worked on.", {"retry_after_seconds": 1})
         kept = find_answer(work.session, principal, route, key)
@@ -54,6 +54,8 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
             created_at=now(),
         )
         return answer
+
+    return in_unit_of_work(once)
 
 
 def _replayed(kept: Any, fingerprint: str) -> Answer:

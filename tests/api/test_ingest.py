@@ -1,19 +1,24 @@
 """The core system's feed: idempotent, ordered, bound to one lender."""
 
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from app.domain.book import BorrowerValues, LoanValues
 from app.persistence.db import db
 from app.persistence.models.access import ApiKeyRow
+from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.api_keys import revoke_key
+from app.services.borrowers import put_borrower
+from app.services.loans import put_loan
 from tests.builders.access import a_borrower, an_ingest_key, fresh_client, signed_in
 from tests.builders.book import build_lender, build_loan
 from tests.conftest import START
@@ -33,6 +38,18 @@ def payment(loan_no: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def key(app: Flask) -> dict[str, str]:
     return an_ingest_key(build_lender(now=START))
+
+
+def wait_until_blocked(app: Flask, answer: Future[int]) -> None:
+    """Wait until another connection waits for a lock; SQLite does not tell, but lets nobody past the write lock."""
+    if db.engine.dialect.name != "postgresql":
+        return
+    deadline = time.monotonic() + 10
+    with db.engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        while not answer.done() and not connection.scalar(waiting) and time.monotonic() < deadline:
+            connection.rollback()
+            time.sleep(0.01)
 
 
 def count_entries() -> int:
@@ -259,3 +276,43 @@ def test_a_wrong_field_is_named(client: FlaskClient, key: dict[str, str], change
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("borrowers/B-9", {"name": "Ann", "phone": "+442079460000"}),
+        ("borrowers/B-8", {"name": "Bob", "phone": "+442079460000"}),
+        ("loans/L-9", {"borrower_no": "B-9", "currency": "USD"}),
+        ("loans/L-8", {"borrower_no": "B-9", "currency": "USD"}),
+    ],
+)
+def test_what_another_put_makes_at_the_same_time_is_found_not_failed_on(
+    app: Flask, key: dict[str, str], path: str, body: dict[str, Any]
+) -> None:
+    def put() -> int:
+        with app.app_context():
+            return fresh_client(app).put(f"/v1/ingest/{path}", json=body, headers=key).status_code
+
+    lender_id = db.session().scalar(select(LenderRow.id)) or ""
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work() as work:
+            put_borrower(work, BorrowerValues("B-9", "Ann", "+442079460000"), now=START, origin="test")
+            put_loan(work, lender_id, LoanValues("L-9", "B-9", "USD"), now=START, origin="test")
+            answer = pool.submit(put)
+            wait_until_blocked(app, answer)
+        status = answer.result(timeout=30)
+
+    assert status in (200, 201)
+
+
+def test_the_same_payment_without_a_loan_posted_twice_at_once_is_kept_once(app: Flask, key: dict[str, str]) -> None:
+    def post(_: int) -> int:
+        with app.app_context():
+            return fresh_client(app).post("/v1/ingest/payments", json=payment("L-9"), headers=key).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(post, range(16)))
+
+    assert statuses == {202}
+    assert db.session().scalar(select(func.count()).select_from(UnmatchedPaymentRow)) == 1

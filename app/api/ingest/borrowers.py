@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import in_unit_of_work
 from app.services.borrowers import put_borrower as put
 from app.web.answers import Answer
 from app.web.doors import Door, answers
@@ -84,6 +84,6 @@ def put_borrower(body: dict[str, Any], borrower_no: str) -> Answer:
     values = BorrowerValues(
         borrower_no, **{**body, "address_lines": tuple(body["address_lines"]), "flags": tuple(body["flags"])}
     )
-    with unit_of_work() as work:
-        result = put(work, values, now=now(), origin=ORIGIN, source_version=source_version)
+    at = now()
+    result = in_unit_of_work(lambda work: put(work, values, now=at, origin=ORIGIN, source_version=source_version))
     return Answer(result, 201 if result.created else 200)

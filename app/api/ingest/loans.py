@@ -9,7 +9,7 @@ from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues
 from app.domain.money import Money
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import Work, in_unit_of_work
 from app.services import loans
 from app.web.answers import Answer
 from app.web.auth import ingest
@@ -120,15 +120,18 @@ def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
     at, lender_id = now(), ingest().lender_id
     principal, plan, source_version = body.pop("principal"), body.pop("plan"), body.pop("source_version")
     values = LoanValues(loan_no, principal_minor=None if principal is None else principal.minor, **body)
-    with unit_of_work() as work:
+
+    def act(work: Work) -> Answer:
         result = loans.put_loan(work, lender_id, values, now=at, origin=ORIGIN, source_version=source_version)
         changed = result.changed
         if plan is not None:
             rows = tuple(PlanRow(row["row_no"], row["due_on"], _split(row)) for row in plan["rows"])
             given = PlanValues(loan_no, rows, plan["recorded_at"], plan["effective_on"])
             changed |= loans.put_plan(work, lender_id, given, now=at, origin=ORIGIN).changed
-    value = {"id": result.id, "created": result.created, "changed": changed, "conflicts": result.conflicts}
-    return Answer(value, 201 if result.created else 200)
+        value = {"id": result.id, "created": result.created, "changed": changed, "conflicts": result.conflicts}
+        return Answer(value, 201 if result.created else 200)
+
+    return in_unit_of_work(act)
 
 
 def _split(row: dict[str, Money | None]) -> Split:
