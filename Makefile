@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rfEs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help:  ## what there is to make
@@ -48,10 +48,10 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 $(RUN_READY): requirements.txt | $(BIN)/python
-	@if [ ! -e $(DEV_READY) ] || [ requirements.txt -nt $(DEV_READY) ]; then echo "Installing what it runs on ..."; $(PIP) -r requirements.txt; fi
+	@if [ ! -e $(DEV_READY) ] || [ requirements.txt -nt $(DEV_READY) ]; then echo "Installing what it runs on (once, half a minute or so) ..."; $(PIP) -r requirements.txt; fi
 	@touch $@
 
 $(DEV_READY): requirements-dev.txt | $(BIN)/python
-	@echo "Installing what it is tested with ..."
+	@echo "Installing what it runs on and is tested with (once, a minute or so) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
