@@ -1,14 +1,13 @@
 """The core system's feed: idempotent, ordered, bound to one lender."""
 
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from app.domain.book import BorrowerValues, LoanValues
 from app.persistence.db import db
@@ -21,6 +20,7 @@ from app.services.borrowers import put_borrower
 from app.services.loans import put_loan
 from tests.builders.access import a_borrower, an_ingest_key, fresh_client, signed_in
 from tests.builders.book import build_lender, build_loan
+from tests.builders.locks import wait_until_blocked
 from tests.conftest import START
 
 TODAY = START.date()
@@ -38,18 +38,6 @@ def payment(loan_no: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def key(app: Flask) -> dict[str, str]:
     return an_ingest_key(build_lender(now=START))
-
-
-def wait_until_blocked(app: Flask, answer: Future[int]) -> None:
-    """Wait until another connection waits for a lock; SQLite does not tell, but lets nobody past the write lock."""
-    if db.engine.dialect.name != "postgresql":
-        return
-    deadline = time.monotonic() + 10
-    with db.engine.connect() as connection:
-        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        while not answer.done() and not connection.scalar(waiting) and time.monotonic() < deadline:
-            connection.rollback()
-            time.sleep(0.01)
 
 
 def count_entries() -> int:
@@ -300,7 +288,7 @@ def test_what_another_put_makes_at_the_same_time_is_found_not_failed_on(
             put_borrower(work, BorrowerValues("B-9", "Ann", "+442079460000"), now=START, origin="test")
             put_loan(work, lender_id, LoanValues("L-9", "B-9", "USD"), now=START, origin="test")
             answer = pool.submit(put)
-            wait_until_blocked(app, answer)
+            wait_until_blocked(answer)
         status = answer.result(timeout=30)
 
     assert status in (200, 201)

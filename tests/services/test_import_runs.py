@@ -2,10 +2,12 @@
 
 import gzip
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -14,10 +16,15 @@ from app.persistence.db import Base, session
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ImportRunRow, LedgerEntryRow, LoanRow, LoanTapeRow, PlanVersionRow
+from app.persistence.unit_of_work import unit_of_work
 from app.services.book import differences, positions_on, rows_of
+from app.services.imports.maps import FOLDER
 from app.services.imports.reports import MASK, ImportReport
 from app.services.imports.runs import Controls, import_file
-from tests.builders.stored_book import stored_lender
+from app.services.loans import put_loan
+from tests.builders.book_values import loan_values
+from tests.builders.locks import wait_until_blocked
+from tests.builders.stored_book import stored_lender, stored_loan
 from tests.conftest import START
 
 TAPE_HEADER = "as_of,loan_no,borrower_no,currency,status,principal,disbursed_on,principal_balance"
@@ -405,3 +412,71 @@ def test_a_plan_beyond_what_can_be_added_up_is_rejected(app: Flask, take_in: Tak
 
     assert report.rejected == 11
     assert "more than any loan" in report.rejections[0].reason
+
+
+def _whole_map(tmp_path: Path, **changes: object) -> str:
+    """A map whose rows are loan, plan and payment in one, with the file's day."""
+    document = yaml.safe_load((FOLDER / "07_duplicates_conflicts_bad_rows.yaml").read_text(encoding="utf-8"))
+    document["lender"]["code"] = "acme"
+    path = tmp_path / "whole.yaml"
+    path.write_text(yaml.safe_dump(document | changes, sort_keys=False))
+    return str(path)
+
+
+WHOLE_HEADER = "loan_ref,period_no,due_date,due_principal,due_interest,paid_date,status,as_of"
+
+
+def _whole(tmp_path: Path, *lines: str, **options: object) -> ImportReport:
+    path = tmp_path / "whole.csv"
+    path.write_text("\n".join([WHOLE_HEADER, *lines, ""]))
+    return import_file(path, _whole_map(tmp_path), now=START, **options)  # type: ignore[arg-type]
+
+
+def test_a_loan_in_another_currency_gets_nothing_of_the_file_and_counts_once(app: Flask, tmp_path: Path) -> None:
+    stored_loan(currency="EUR")
+    before = _everything()
+
+    report = _whole(tmp_path, "L1,1,2026-02-05,1.00,0.00,2026-02-05,1,2026-03-01", "L1,2,2026-03-05,1.00,0.00,,0,2026-03-01")
+
+    assert [each.row for each in report.rejections] == [2, 3]
+    assert (report.rejected, report.accepted) == (2, 0)
+    assert _everything() == before | {"import_runs": 1}
+
+
+def test_a_forced_older_file_of_plans_changes_no_loan_that_a_newer_one_has(app: Flask, tmp_path: Path) -> None:
+    stored_lender()
+    _whole(tmp_path, "L1,1,2026-02-05,100.00,2.00,2026-02-04,1,2026-02-10")
+    session().rollback()
+
+    report = _whole(
+        tmp_path,
+        "L1,1,2026-02-05,999.00,2.00,,0,2026-01-10",
+        "L2,1,2026-02-05,50.00,1.00,,0,2026-01-10",
+        force=True,
+    )
+
+    assert report.done["loans_newer_already"] == 1
+    assert [(row.loan_no, row.principal_minor, row.paid_on) for row in rows_of(session())] == [
+        ("L1", 10000, date(2026, 2, 4)),
+        ("L2", 5000, None),
+    ]
+
+
+def test_two_imports_of_the_same_new_loans_at_once_both_end_well(app: Flask, tmp_path: Path) -> None:
+    lender_id = stored_lender()
+    path = tmp_path / "tape.csv"
+    path.write_text("\n".join([TAPE_HEADER, *(_tape(f"L{n:02}") for n in range(20)), ""]))
+
+    def take() -> ImportReport:
+        with app.app_context():
+            return import_file(path, "loans", now=START)
+
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work() as work:
+            put_loan(work, lender_id, loan_values("L07", borrower_no="B-L07"), now=START, origin="test")
+            other = pool.submit(take)
+            wait_until_blocked(other)
+        report = other.result(timeout=30)
+
+    assert (report.done["loans_created"], report.done["loans_changed"], report.rejected) == (19, 1, 0)
+    assert session().scalar(select(func.count()).select_from(LoanRow)) == 20

@@ -4,7 +4,7 @@ Every step asks first what the book has and writes only what differs, so an impo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -36,7 +36,7 @@ _ROWS = 6000
 
 
 @dataclass
-class _Group:
+class Group:
     """The rows of one loan (or one borrower, lender, payment ...), in order."""
 
     key: str
@@ -49,13 +49,13 @@ class _Group:
         return self.rows[0].line
 
 
-def batches(stage: Stage) -> Iterator[list[_Group]]:
+def batches(stage: Stage) -> Iterator[list[Group]]:
     """Yield the staged rows, grouped, in batches of a size for one unit of work."""
-    batch: list[_Group] = []
+    batch: list[Group] = []
     count = 0
     for key, found in groupby(stage.rows(), key=lambda row: row.group):
         rows = list(found)
-        batch.append(_Group(key, rows, contexts_of([row.values for row in rows])))
+        batch.append(Group(key, rows, contexts_of([row.values for row in rows])))
         count += len(rows)
         if len(batch) >= _GROUPS or count >= _ROWS:
             yield batch
@@ -66,16 +66,18 @@ def batches(stage: Stage) -> Iterator[list[_Group]]:
 
 @dataclass
 class Booking:
-    """Writes batches of one file; `lender` is None for files about lenders and borrowers."""
+    """Writes one file, batch by batch."""
 
     map: ImportMap
     records: Records
     stage: Stage
-    lender: LenderRow | None
     as_of: date | None
+    newest_as_of: date | None
+    """Of what was taken in before through this map: what an older file says of loans known is kept aside."""
     now: datetime
-    report: ImportReport
-    _changed: set[str] = field(default_factory=set)
+    report: ImportReport = field(init=False)
+    _changed: set[str] = field(init=False)
+    _refused: dict[int, tuple[str | None, str]] = field(init=False)
 
     @property
     def origin(self) -> str:
@@ -84,12 +86,16 @@ class Booking:
 
     @property
     def done(self) -> Counter[str]:
-        """What was written so far."""
+        """What this batch wrote."""
         return self.report.done
 
-    def book(self, work: Work, batch: Sequence[_Group]) -> None:
-        """Write one batch in the caller's unit of work."""
-        self._changed = set()
+    def book(self, work: Work, lender: LenderRow | None, batch: Sequence[Group]) -> ImportReport:
+        """Write one batch in the caller's unit of work; return what became of it. It may be done again from the start.
+
+        `lender` is None for files about lenders and borrowers.
+        """
+        self.report = ImportReport(self.map.name)
+        self._changed, self._refused = set(), {}
         if self.records.lender:
             for group in batch:
                 put_lender(work, self.records.lender_values(group.rows[0].values), now=self.now)
@@ -99,48 +105,57 @@ class Booking:
             results = put_borrowers(work, values, now=self.now, origin=self.origin)
             self._count("borrowers", batch, results)
             self.done["phones_in_use"] += sum(1 for each in results if isinstance(each, PutResult) and each.conflicts)
-        if self.lender is not None:
-            self._book_loans(work, self.lender, batch)
+        if lender is not None:
+            self._book_loans(work, lender, batch)
+        for line, (value, reason) in sorted(self._refused.items()):
+            self.report.reject(line, None, value, reason)
+        return self.report
 
-    def _book_loans(self, work: Work, lender: LenderRow, batch: Sequence[_Group]) -> None:
+    def _book_loans(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
         numbers = [group.key for group in batch]
         before = find_loan_heads(work.session, lender.id, numbers)
+        newer = self._newer_already(work, before)
+        self.done["loans_newer_already"] += len(newer)
+        current = [group for group in batch if group.key not in newer]
         if self.records.loan:
-            self._put_loans(work, lender, batch, before)
+            refused = self._put_loans(work, lender, current)
+            batch = [group for group in batch if group.key not in refused]
+            current = [group for group in current if group.key not in refused]
         heads = find_loan_heads(work.session, lender.id, numbers) if self.records.loan else before
         if self.records.facts:
             self._put_tapes(work, batch, heads)
         if self.records.plan_row:
-            self._put_plans(work, lender, batch, heads)
+            self._put_plans(work, lender, current, heads)
         if self.records.entries:
-            self._put_entries(work, lender, batch, before)
+            self._put_entries(work, lender, current, before)
         rebuild_positions(work, self._changed)
 
-    def _put_loans(self, work: Work, lender: LenderRow, batch: Sequence[_Group], before: dict[str, LoanHead]) -> None:
-        newest = find_newest_tapes(work.session, [head.id for head in before.values()]) if self.records.facts else {}
-        wanted: list[_Group] = []
+    def _newer_already(self, work: Work, before: Mapping[str, LoanHead]) -> set[str]:
+        """Return the loans of which the book has newer: a forced older file is kept for its day, it undoes nothing."""
+        if self.as_of is None:
+            return set()
+        if not self.records.facts:
+            return set(before) if self.newest_as_of is not None and self.as_of < self.newest_as_of else set()
+        newest = find_newest_tapes(work.session, [head.id for head in before.values()])
+        return {loan_no for loan_no, head in before.items() if newest.get(head.id, self.as_of) > self.as_of}
+
+    def _put_loans(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> set[str]:
+        """Put the loans; return the numbers of those refused: nothing else of their rows is booked."""
         values: list[LoanValues] = []
         for group in batch:
-            head = before.get(group.key)
-            if head is not None and self.as_of is not None and newest.get(head.id, self.as_of) > self.as_of:
-                self.done["loans_newer_already"] += (
-                    1  # a forced older tape is kept for its day; it does not undo a newer one
-                )
-                continue
-            wanted.append(group)
             loan = self.records.loan_values(group.contexts[0])
-            known_at = loan.recorded_at or self._end_of_as_of(lender)
-            values.append(replace(loan, recorded_at=known_at))
+            values.append(replace(loan, recorded_at=loan.recorded_at or self._end_of_as_of(lender)))
         known = find_borrower_ids(work.session, {value.borrower_no for value in values})
         results = put_loans(work, lender, values, now=self.now, origin=self.origin)
-        self._count("loans", wanted, results)
+        self._count("loans", batch, results)
         made = {value.borrower_no for value, each in zip(values, results, strict=True) if isinstance(each, PutResult)}
         self.done["borrowers_without_contacts"] += len(made - known.keys())
+        return {group.key for group, each in zip(batch, results, strict=True) if isinstance(each, DomainError)}
 
     def _end_of_as_of(self, lender: LenderRow) -> datetime | None:
         return end_of_day(self.as_of, lender.zone) if self.as_of else None
 
-    def _put_tapes(self, work: Work, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> None:
+    def _put_tapes(self, work: Work, batch: Sequence[Group], heads: dict[str, LoanHead]) -> None:
         if self.as_of is None:
             return
         present = find_tapes(work.session, self.as_of, [head.id for head in heads.values()])
@@ -166,9 +181,9 @@ class Booking:
         self.done["tape_rows_added"] += len(added)
         self.done["tape_rows_changed"] += len(changed)
 
-    def _put_plans(self, work: Work, lender: LenderRow, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> None:
+    def _put_plans(self, work: Work, lender: LenderRow, batch: Sequence[Group], heads: dict[str, LoanHead]) -> None:
         carried = self._carried_rows(work, batch, heads)
-        wanted: list[_Group] = []
+        wanted: list[Group] = []
         values: list[PlanValues] = []
         for group in batch:
             head = heads.get(group.key)
@@ -182,7 +197,7 @@ class Booking:
         results = put_plans(work, lender, values, now=self.now, origin=self.origin)
         self._count("plans", wanted, results)
 
-    def _carried_rows(self, work: Work, batch: Sequence[_Group], heads: dict[str, LoanHead]) -> dict[str, list[PlanRow]]:
+    def _carried_rows(self, work: Work, batch: Sequence[Group], heads: dict[str, LoanHead]) -> dict[str, list[PlanRow]]:
         """Return rows of the present plans that this file names but could not say: a mangled cell deletes no instalment."""
         carried: dict[str, list[PlanRow]] = {}
         for group in batch:
@@ -196,7 +211,7 @@ class Booking:
             carried[group.key] = [row for row in version.rows if row.row_no in refused]
         return carried
 
-    def _put_entries(self, work: Work, lender: LenderRow, batch: Sequence[_Group], before: dict[str, LoanHead]) -> None:
+    def _put_entries(self, work: Work, lender: LenderRow, batch: Sequence[Group], before: dict[str, LoanHead]) -> None:
         derived = find_derived_entries(work.session, [head.id for head in before.values()]) if before else {}
         lines: list[int] = []
         payments: list[PaymentValues] = []
@@ -242,11 +257,11 @@ class Booking:
             reference = base if standing is None else f"{base}/{standing.times + 1}"
             yield _payment(draft, reference, loan_no, currency, draft.known_at if first else None)
 
-    def _count(self, what: str, groups: Sequence[_Group], results: Sequence[PutResult | DomainError]) -> None:
+    def _count(self, what: str, groups: Sequence[Group], results: Sequence[PutResult | DomainError]) -> None:
         for group, result in zip(groups, results, strict=True):
             if isinstance(result, DomainError):
                 for row in group.rows:
-                    self.report.reject(row.line, None, None, result.detail)
+                    self._refused.setdefault(row.line, (None, result.detail))
                 continue
             self.done[f"{what}_{'created' if result.created else 'changed' if result.changed else 'unchanged'}"] += 1
             if result.changed and what != "borrowers":
@@ -254,7 +269,7 @@ class Booking:
 
     def _count_payment(self, line: int, payment: PaymentValues, result: PaymentResult | DomainError) -> None:
         if isinstance(result, DomainError):
-            self.report.reject(line, None, payment.reference, result.detail)
+            self._refused.setdefault(line, (payment.reference, result.detail))
             return
         self.done[f"payments_{result.status}"] += 1
         if result.status != "recorded" or result.loan_id is None:

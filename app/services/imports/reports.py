@@ -43,6 +43,13 @@ class ImportReport:
         if len(self.rejections) < LISTED:
             self.rejections.append(Rejection(row, column, value, reason))
 
+    def add(self, batch: "ImportReport") -> None:
+        """Add what became of one batch."""
+        self.done += batch.done
+        self.rejected += batch.rejected
+        self.rejections += batch.rejections[: LISTED - len(self.rejections)]
+        self.adjustments += batch.adjustments[: LISTED - len(self.adjustments)]
+
     @property
     def accepted(self) -> int:
         """Rows that were taken in."""

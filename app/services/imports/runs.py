@@ -4,11 +4,11 @@ A file is refused whole, with nothing written, when it is not what the map says 
 a missing column, a wrong encoding, mixed currencies, a tape older than the newest, control totals that do not match.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from app.domain.book import LenderValues
 from app.domain.errors import DomainError, RefusedError
@@ -21,8 +21,8 @@ from app.persistence.queries.imports import find_newest_as_of, get_run
 from app.persistence.queries.lenders import find_lender, find_lenders
 from app.persistence.queries.lenders import get_lender as get_lender_by_id
 from app.persistence.queries.loans import page_tape_marks, set_loans
-from app.persistence.unit_of_work import unit_of_work
-from app.services.imports.booking import Booking, batches
+from app.persistence.unit_of_work import Work, in_unit_of_work, unit_of_work
+from app.services.imports.booking import Booking, Group, batches
 from app.services.imports.checking import Checker, expected_minor
 from app.services.imports.maps import ImportMap, load_map
 from app.services.imports.reading import SourceFile
@@ -156,11 +156,12 @@ def _book(
     progress: Progress,
 ) -> None:
     run_id = new_id()
-    lender_id: str | None = None
-    with unit_of_work() as work:
+
+    def begin(work: Work) -> tuple[str | None, date | None]:
+        lender_id = None
         if lender is not None:
-            row = find_lender(work.session, lender.code) or _new_lender(work, lender, now)
-            lender_id = row.id
+            lender_id = (find_lender(work.session, lender.code) or _new_lender(work, lender, now)).id
+        newest = find_newest_as_of(work.session, lender_id, chosen.name) if lender_id else None
         work.session.add(
             ImportRunRow(
                 id=run_id,
@@ -172,12 +173,13 @@ def _book(
                 started_at=now,
             )
         )
+        return lender_id, newest
+
+    lender_id, newest = in_unit_of_work(begin)
     count = stage.count()
-    booking = Booking(chosen, records, stage, None, as_of, now, report)
+    booking = Booking(chosen, records, stage, as_of, newest, now)
     for batch in batches(stage):
-        with unit_of_work() as work:
-            booking.lender = get_lender_by_id(work.session, lender_id) if lender_id else None
-            booking.book(work, batch)
+        report.add(in_unit_of_work(partial(_book_batch, booking, lender_id, batch)))
         progress("booking", sum(len(group.rows) for group in batch), count)
     if records.facts and as_of is not None and lender_id is not None:
         _mark_absent(stage, report, lender_id, as_of)
@@ -187,7 +189,11 @@ def _book(
         run.finished_at = now
 
 
-def _new_lender(work: Any, lender: LenderValues, now: datetime) -> LenderRow:
+def _book_batch(booking: Booking, lender_id: str | None, batch: Sequence[Group], work: Work) -> ImportReport:
+    return booking.book(work, get_lender_by_id(work.session, lender_id) if lender_id else None, batch)
+
+
+def _new_lender(work: Work, lender: LenderValues, now: datetime) -> LenderRow:
     try:
         return put_lender(work, lender, now=now)
     except DomainError as error:
