@@ -131,6 +131,9 @@ def _set_aside(
         return bool(row["status"] != "active")  # the rules of today, over all of the past
     if name == "ledger_entries":
         row["imported_at"] = row["recorded_at"]  # a replay is told of everything when it is known
+    if name == "loans":
+        row["ended_at"] = starts_at if row["ended_at"] else None  # statuses have no history: it is over all along
+        row["resumed_at"] = None
     if name == "loans" and row["recorded_at"] > starts_at:
         # The loan's head stays, so that keys hold; without a plan it owes nothing and is reminded of nothing.
         row["anchor_no"] = 0
@@ -174,7 +177,7 @@ def _fit_loans(writer: Connection, paid_by_now: list[str]) -> None:
     )
     writer.execute(update(LoanRow).values(anchor_no=newest))
     for loan_ids in _pages(paid_by_now):
-        writer.execute(update(LoanRow).where(LoanRow.id.in_(loan_ids)).values(status="active"))
+        writer.execute(update(LoanRow).where(LoanRow.id.in_(loan_ids)).values(status="active", ended_at=None))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

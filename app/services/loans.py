@@ -22,7 +22,7 @@ from app.domain.times import zone_named
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.queries import loans as queries
-from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.agenda import find_decided_until, lock_agenda
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
@@ -117,6 +117,7 @@ def put_loans(
             "source_version": source_version if source_version is not None or head is None else head.source_version,
             "version": head.version + 1 if head else 1,
         }
+        row |= _ending(values.status, head, now)
         if head:
             updated.append(row)
         else:
@@ -146,7 +147,9 @@ def put_plans(
     """Put many, each loan number at most once; the caller rebuilds the positions of those that changed."""
     session = work.session
     owners = queries.find_loan_owners(session, lender.id, [values.loan_no for values in batch])
-    lock_agenda(session, [borrower_id for _, borrower_id in owners.values()])
+    borrower_ids = [borrower_id for _, borrower_id in owners.values()]
+    lock_agenda(session, borrower_ids)
+    decided_until = find_decided_until(session, borrower_ids)
     heads = queries.find_plan_heads(session, [loan_id for loan_id, _ in owners.values()])
     results: list[PutResult | DomainError] = []
     versions: list[dict[str, Any]] = []
@@ -179,7 +182,8 @@ def put_plans(
                 "effective_on": values.effective_on,
                 "recorded_at": recorded_at,
                 "imported_at": now,
-                "watched_from_at": max(recorded_at, now),
+                # A sweep may have been ahead of `now`: what it has passed over is not asked for again.
+                "watched_from_at": max(recorded_at, now, decided_until.get(borrower_id, now)),
                 "origin": origin,
                 "content_hash": digest,
             }
@@ -256,6 +260,17 @@ def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
         "contract": dict(values.contract),
         "marks": sorted(set(values.marks)),
     }
+
+
+def _ending(status: str, head: queries.LoanHead | None, now: datetime) -> dict[str, datetime | None]:
+    """Return since when the loan is over by the core's word. One that was closed by being paid is not over by its word."""
+    was_active = head is None or head.status == "active"
+    ended_at, resumed_at = (head.ended_at, head.resumed_at) if head else (None, None)
+    if was_active and status != "active":
+        ended_at = now
+    elif status == "active" and ended_at is not None:
+        ended_at, resumed_at = None, now
+    return {"ended_at": ended_at, "resumed_at": resumed_at}
 
 
 def _instalment_rows(values: PlanValues, loan_id: str, borrower_id: str, anchor_no: int) -> list[dict[str, Any]]:

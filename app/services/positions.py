@@ -40,6 +40,7 @@ class _LoanFacts(NamedTuple):
     principal_minor: int | None
     status: str
     version: int
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         snapshot = replay(loan.principal_minor, versions, entries)
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
-        status = _status_after(loan.status, was_settled=old is not None and old.settled, is_settled=snapshot.settled)
+        was_paid = loan.ended_at is None and old is not None and old.settled
+        status = _status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
         if status != loan.status:
             statuses.append({"id": loan.id, "status": status, "version": loan.version + 1})
     change_allocations(session, added=added, replaced=replaced, removed=removed)
@@ -128,11 +130,11 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     set_loans(session, statuses)
 
 
-def _status_after(status: str, *, was_settled: bool, is_settled: bool) -> str:
+def _status_after(status: str, *, was_paid: bool, is_settled: bool) -> str:
     """Close what is paid; reopen what a reversal made owed again. A loan the core closed unpaid stays as the core says."""
     if status == "active" and is_settled:
         return "closed"
-    if status == "closed" and was_settled and not is_settled:
+    if status == "closed" and was_paid and not is_settled:
         return "active"
     return status
 
@@ -155,7 +157,9 @@ def find_differences(session: Session, loan_ids: Collection[str]) -> list[Differ
 
 
 def _find_loans(session: Session, loan_ids: Sequence[str]) -> list[_LoanFacts]:
-    statement = select(LoanRow.id, LoanRow.borrower_id, LoanRow.principal_minor, LoanRow.status, LoanRow.version)
+    statement = select(
+        LoanRow.id, LoanRow.borrower_id, LoanRow.principal_minor, LoanRow.status, LoanRow.version, LoanRow.ended_at
+    )
     return [_LoanFacts(*row) for row in session.execute(statement.where(LoanRow.id.in_(loan_ids)))]
 
 

@@ -310,6 +310,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.Column("principal_minor", sa.BigInteger(), nullable=True),
         sa.Column("disbursed_on", sa.Date(), nullable=True),
         sa.Column("maturity_on", sa.Date(), nullable=True),

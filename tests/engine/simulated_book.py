@@ -62,8 +62,10 @@ class Loan:
     """The lender's."""
     loan_id: str = ""
     status: str = "active"
-    ended: bool = False
-    """Was written off at some time: what it then had is no longer asked for."""
+    goes_on: History = field(default_factory=History)
+    """Whether the core has it as going on: False once it is written off or closed unpaid."""
+    told_late: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """(known to the core, told to us): what was owed in between is not judged."""
     plans: list[Plan] = field(default_factory=list)
     payments: dict[str, int] = field(default_factory=dict)
 
@@ -80,7 +82,6 @@ class Loan:
             part = min(left, amount)
             left -= part
             plan.open[row_no].put(at, amount - part > 0)
-        assert left >= 0 or True
 
     def is_open(self, row_no: int) -> bool:
         plan = self.plans[-1]
@@ -164,6 +165,7 @@ def steps_that_had_to_be_decided(
                                     and plan.since <= reached < plan.until
                                     and reached <= until
                                     and plan.open[row_no].at(reached)
-                                    and not loan.ended
+                                    and loan.goes_on.at(reached)
+                                    and not any(known <= reached < told for known, told in loan.told_late)
                                 ):
                                     yield person.number, f"{loan.loan_id}/{row_no}", plan.anchor_no, key, reached

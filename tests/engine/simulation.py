@@ -26,7 +26,6 @@ from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import ContactRow, DecisionEventRow, DecisionRow
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
-from app.services.agenda import touch
 from app.services.borrowers import put_borrower
 from app.services.devices import DeviceValues, delete_device, put_device
 from app.services.invariants import check_invariants
@@ -42,7 +41,6 @@ from tests.engine.simulated_book import (
     Loan,
     Person,
     Phone,
-    instant,
     is_night,
     steps_that_had_to_be_decided,
     wall,
@@ -103,7 +101,7 @@ class Simulation:
         self.acts: list[tuple[int, Callable[[], None]]] = [
             (10, self.pay), (3, self.pay_late_known), (2, self.pay_by_file), (3, self.reverse), (4, self.move_phone),
             (3, self.add_phone), (2, self.remove_phone), (3, self.change_profile), (3, self.flag), (2, self.consent),
-            (4, self.replan), (2, self.write_off), (2, self.new_loan), (2, self.change_rules), (2, self.fail_engine),
+            (4, self.replan), (3, self.end_or_resume), (2, self.new_loan), (2, self.change_rules), (2, self.fail_engine),
             (3, self.change_weather),
         ]  # fmt: skip
 
@@ -148,11 +146,11 @@ class Simulation:
 
     def work(self) -> None:
         """One engine works until nothing is due; now and then things happen between its steps, or it is killed."""
-        self.dispatcher.meanwhile = self.act if self.rng.random() < 0.15 * bool(self.weather) else lambda: None
+        self.dispatcher.meanwhile = self.act_meanwhile if self.rng.random() < 0.15 * bool(self.weather) else lambda: None
         try:
             if self.rng.random() < 0.2 * bool(self.weather):
                 self.engine.sweep_all()
-                self.act()
+                self.act_meanwhile()
             for _ in range(50):
                 if not self.engine.dispatch_security() + self.engine.sweep_all() + self.engine.dispatch_all():
                     break
@@ -161,9 +159,16 @@ class Simulation:
                 raise AssertionError(f"seed {self.seed}: the engine never comes to rest at {self.now}")
         except EngineKilledError:
             self.dispatcher._paused_until.clear()
+            if self.rng.random() < 0.5:
+                self.act_meanwhile()
             self.work()
             return
         self.seen_until = self.now
+
+    def act_meanwhile(self) -> None:
+        """Something happens while the engine is at work; a little time has passed, so that it is clear what came first."""
+        self.now += timedelta(milliseconds=1)
+        self.act()
 
     def act(self) -> None:
         self.dispatcher.meanwhile = lambda: None
@@ -179,8 +184,7 @@ class Simulation:
         for outgoing in batch:
             self.judge_hand_over(outgoing)
         if self.rng.random() < 0.05 * self.weather:
-            self.now += timedelta(milliseconds=1)
-            self.act()  # while the bytes are being written
+            self.act_meanwhile()  # while the bytes are being written
         if self.rng.random() < 0.05 * self.weather:
             raise EngineKilledError
         return [self.answer(outgoing) for outgoing in batch]
@@ -283,6 +287,7 @@ class Simulation:
         lender = getattr(self, self.rng.choice(["north", "south"]))
         loan = Loan(f"{lender.code}-{self.next_number()}", lender.zone)
         self.put_loan(person, loan)
+        loan.goes_on.put(self.now, True)
         person.loans.append(loan)
         first = self.now.date() + timedelta(days=self.rng.randint(-3, 9))
         rows = {
@@ -326,11 +331,18 @@ class Simulation:
         if sum(amount for _, amount in rows.values()) >= sum(loan.payments.values()):
             self.put_plan(loan, rows)
 
-    def write_off(self) -> None:
+    def end_or_resume(self) -> None:
+        """The core has a loan as over although money is owed, or takes that back."""
         person, loan = self.some_loan()
-        if loan.status == "active" and self.rng.random() < 0.5:
-            loan.status, loan.ended = "written_off", True
-            self.put_loan(person, loan)
+        if not loan.goes_on.now:
+            loan.status = "active"
+        elif loan.status == "active":
+            loan.status = self.rng.choice(["written_off", "cancelled", "closed"])
+        else:
+            return
+        loan.goes_on.put(self.now, loan.status == "active")
+        self.put_loan(person, loan)
+        self.close_if_paid(loan)
 
     def pay(self) -> None:
         self._pay()
@@ -353,6 +365,8 @@ class Simulation:
         values = PaymentValues(reference, loan.number, amount, "USD", on, recorded_at=known)
         self.book(loan, values, in_bulk=in_bulk)
         loan.payments[reference] = amount
+        if known is not None:
+            loan.told_late.append((known, self.now))
         self.money_moved(loan)
 
     def reverse(self) -> None:
@@ -366,7 +380,7 @@ class Simulation:
         )  # fmt: skip
         self.book(loan, values)
         del loan.payments[undone]
-        if loan.status == "closed":
+        if loan.goes_on.now:
             loan.status = "active"
         self.money_moved(loan)
 
@@ -521,6 +535,3 @@ class Simulation:
         states = {contact.state for contact in contacts}
         if not states <= {"open", "settled", "cancelled"}:
             self.problems.append(f"contacts are {states}")
-
-
-__all__ = ["Simulation", "instant", "touch"]

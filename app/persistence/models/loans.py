@@ -25,6 +25,10 @@ class LoanRow(Base):
     """IANA zone whose calendar the due dates are in."""
     status: Mapped[str] = mapped_column(String(20), default="active")
     """active, closed, written_off, cancelled."""
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when the core has it as over (closed unpaid, written off, cancelled): no reminder step after it counts."""
+    resumed_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the core took such a word back: no step between the two counts."""
     principal_minor: Mapped[int | None] = mapped_column(BigInteger)
     """Amount lent; None when no source said, and then the plan's principal stands for it."""
     disbursed_on: Mapped[date | None]

@@ -43,6 +43,15 @@ def lock_agenda(session: Session, borrower_ids: Iterable[str]) -> dict[str, tupl
     return found
 
 
+def find_decided_until(session: Session, borrower_ids: Iterable[str]) -> dict[str, datetime]:
+    """Return up to when every step of these borrowers has its decision; those never looked at are absent."""
+    found: dict[str, datetime] = {}
+    for part in chunks(set(borrower_ids)):
+        statement = select(AgendaRow.borrower_id, AgendaRow.decided_until).where(AgendaRow.borrower_id.in_(part))
+        found |= {row.borrower_id: row.decided_until for row in session.execute(statement) if row.decided_until is not None}
+    return found
+
+
 def claim_due(session: Session, *, now: datetime, limit: int) -> list[str]:
     """Lock up to `limit` borrowers to be looked at, skipping ones another worker holds, and return their ids.
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -106,6 +106,8 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
             LoanRow.loan_no,
             LoanRow.currency,
             LoanRow.status,
+            LoanRow.ended_at,
+            LoanRow.resumed_at,
             LoanRow.anchor_no,
             LenderRow.zone,
             PlanVersionRow.watched_from_at,
@@ -128,10 +130,13 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
                 parts.paid_loans.append(loan)
             if loan.anchor_no > 1 and loan.watched_from_at > decided_until:
                 parts.replanned_loans.append(loan)
-        if loan.status in _ENDED and loan.open_rows:
-            parts.ended_loans[loan.id] = _ENDED[loan.status]
         if loan.status == "active":
             parts.subjects += _open_subjects(loan, horizon)
+        elif loan.open_rows:
+            parts.ended_loans[loan.id] = _ENDED[loan.status]
+            if decided_until is not None and loan.ended_at is not None and loan.ended_at > decided_until:
+                ended = {"closed_at": loan.ended_at, "closed_reason": _ENDED[loan.status]}
+                parts.subjects += [replace(subject, **ended) for subject in _open_subjects(loan, horizon)]
 
 
 def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
@@ -148,7 +153,7 @@ def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
             due_on=due_on,
             open_minor=sum(open_parts),
             currency=loan.currency,
-            watched_from=loan.watched_from_at,
+            watched_from=max(loan.watched_from_at, loan.resumed_at or loan.watched_from_at),
         )
         if due_on > horizon:
             return

@@ -26,7 +26,6 @@ _CANDIDATES = text(
     SELECT COUNT(*) FROM instalments i
       JOIN loans l ON l.id = i.loan_id
       JOIN lenders e ON e.id = l.lender_id
-      JOIN position_snapshots p ON p.loan_id = i.loan_id
       JOIN agenda a ON a.borrower_id = i.borrower_id
       JOIN plan_versions v ON v.loan_id = i.loan_id AND v.anchor_no = i.anchor_no
       LEFT JOIN plan_versions n ON n.loan_id = i.loan_id AND n.anchor_no = i.anchor_no + 1
@@ -37,7 +36,7 @@ _CANDIDATES = text(
      WHERE d.id IS NULL AND s.at_micros >= v.watched_from_at AND s.at_micros <= :until
        AND (n.id IS NULL OR s.at_micros < n.watched_from_at)
        AND s.at_micros >= COALESCE(a.zone_since, s.at_micros) AND s.at_micros >= :since
-       AND (l.status = 'active' OR p.open_rows = '[]')
+       AND s.at_micros >= COALESCE(l.resumed_at, s.at_micros) AND (l.ended_at IS NULL OR s.at_micros < l.ended_at)
        AND {_DUE} > {_PAID_AT.format(at="s.at_micros")}
        AND NOT {_TOLD_LATE.format(at="s.at_micros")}
     """  # noqa: S608 constants of this module only

@@ -26,6 +26,8 @@ class LoanHead(NamedTuple):
     source_version: int | None
     anchor_no: int
     recorded_at: datetime
+    ended_at: datetime | None
+    resumed_at: datetime | None
 
 
 class PlanHead(NamedTuple):
@@ -49,6 +51,8 @@ _HEAD = select(
     LoanRow.source_version,
     LoanRow.anchor_no,
     LoanRow.recorded_at,
+    LoanRow.ended_at,
+    LoanRow.resumed_at,
 )
 
 
@@ -77,7 +81,7 @@ def find_loan_heads(session: Session, lender_id: str, loan_nos: Collection[str])
         statement = _HEAD.join(LoanNumberRow, LoanNumberRow.loan_id == LoanRow.id).where(
             LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part)
         )
-        found |= {row.loan_no: LoanHead(*row) for row in session.execute(statement)}
+        found |= {row.loan_no: LoanHead._make(row) for row in session.execute(statement)}
     return found
 
 
