@@ -43,6 +43,7 @@ class AllocatedPlan:
     principal_reduced_minor: int = 0
     unapplied_minor: int = 0
     allocations: list[Allocation] = field(default_factory=list)
+    _prepaid_minor: int = 0
     _first_open: int = 0
 
     def open_split(self, row: PlanRow) -> Split:
@@ -52,10 +53,10 @@ class AllocatedPlan:
     def apply(self, entry: LedgerEntry) -> None:
         """Spread one more entry. Entries must come in `LedgerEntry.order`, without reversed ones."""
         if entry.kind in (EntryKind.PREPAYMENT, EntryKind.SOURCE_ADJUSTMENT):
-            self.principal_reduced_minor += entry.amount_minor
-            self.allocations.append(Allocation(entry.entry_id, None, Split(principal=entry.amount_minor)))
+            self._reduce_principal(entry, entry.amount_minor)
+            self._prepaid_minor += entry.amount_minor if entry.kind is EntryKind.PREPAYMENT else 0
         elif entry.kind is EntryKind.REFUND:
-            self._leave(entry, -entry.amount_minor)
+            self._give_back(entry)
         elif entry.kind is not EntryKind.REVERSAL:
             self._spread(entry)
 
@@ -75,6 +76,33 @@ class AllocatedPlan:
                 self._first_open = index + 1
         if left:
             self._leave(entry, left)
+
+    def _give_back(self, entry: LedgerEntry) -> None:
+        """Take a refund out of what was paid over; beyond that, as after a payment bounced, the last paid is owed again."""
+        left = entry.amount_minor
+        over = min(left, max(self.unapplied_minor, 0))
+        prepaid = min(left - over, self._prepaid_minor)
+        left -= over + prepaid
+        if prepaid:
+            self._prepaid_minor -= prepaid
+            self._reduce_principal(entry, -prepaid)
+        for index in range(len(self.rows) - 1, -1, -1):
+            row = self.rows[index]
+            paid = self.paid.get(row.row_no, NOTHING)
+            if not left or not paid.total:
+                continue
+            part = paid.minus(_by_order(paid.total - min(left, paid.total), paid))
+            left -= part.total
+            self.paid[row.row_no] = paid.minus(part)
+            self.paid_on.pop(row.row_no, None)
+            self.allocations.append(Allocation(entry.entry_id, row.row_no, NOTHING.minus(part)))
+            self._first_open = min(self._first_open, index)
+        if over or left:
+            self._leave(entry, -over - left)
+
+    def _reduce_principal(self, entry: LedgerEntry, amount_minor: int) -> None:
+        self.principal_reduced_minor += amount_minor
+        self.allocations.append(Allocation(entry.entry_id, None, Split(principal=amount_minor)))
 
     def _serve_named_row(self, entry: LedgerEntry, row_no: int) -> int:
         row = next((row for row in self.rows if row.row_no == row_no), None)
@@ -96,8 +124,8 @@ class AllocatedPlan:
             self._pay(entry, row, part)
             left = left.minus(part)
         if left.principal > 0:  # the source says principal, the rows have none left: it came off the balance
-            self.principal_reduced_minor += left.principal
-            self.allocations.append(Allocation(entry.entry_id, None, Split(principal=left.principal)))
+            self._prepaid_minor += left.principal
+            self._reduce_principal(entry, left.principal)
         return left.total - max(left.principal, 0)
 
     def _pay(self, entry: LedgerEntry, row: PlanRow, part: Split) -> int:

@@ -27,7 +27,7 @@ def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
     """Repayments, some with a named row or a split, prepayments, adjustments and reversals of some of them."""
     entries: list[LedgerEntry] = []
     for n in range(draw(st.integers(0, 7))):
-        kind = draw(st.sampled_from([EntryKind.REPAYMENT] * 4 + [EntryKind.WAIVER, EntryKind.PREPAYMENT]))
+        kind = draw(st.sampled_from([EntryKind.REPAYMENT] * 4 + [EntryKind.WAIVER, EntryKind.PREPAYMENT, EntryKind.REFUND]))
         split = draw(st.none() | st.builds(Split, components, components, components, components))
         amount = split.total if split else draw(st.integers(0, 900))
         entries.append(
@@ -38,7 +38,7 @@ def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
                 DAY + timedelta(days=draw(st.integers(0, 150))),
                 AT + timedelta(days=draw(st.integers(0, 200))),
                 draw(st.none() | st.integers(1, 6)),
-                split if kind is not EntryKind.PREPAYMENT else None,
+                split if kind not in (EntryKind.PREPAYMENT, EntryKind.REFUND) else None,
             )
         )
     for entry in list(entries):
@@ -56,7 +56,11 @@ def test_what_was_paid_is_spread_to_the_last_unit(rows: tuple[PlanRow, ...], ent
     plan = allocate(rows, entries)
 
     undone = {entry.reverses for entry in entries}
-    money = {e.entry_id: e.amount_minor for e in entries if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone}
+    money = {
+        e.entry_id: -e.amount_minor if e.kind is EntryKind.REFUND else e.amount_minor
+        for e in entries
+        if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone
+    }
     spread = dict.fromkeys(money, 0)
     for allocation in plan.allocations:
         spread[allocation.entry_id] += allocation.split.total + allocation.unapplied_minor
@@ -151,6 +155,49 @@ def test_a_row_of_nothing_is_paid_when_the_source_says_so() -> None:
     plan = allocate(rows, [LedgerEntry("e", EntryKind.REPAYMENT, 0, DAY, AT, row_no=1)])
 
     assert plan.paid_on == {1: DAY}
+
+
+def _entry(entry_id: str, amount: int, days: int, kind: EntryKind = EntryKind.REPAYMENT, **more: object) -> LedgerEntry:
+    at = AT + timedelta(days=days)
+    return LedgerEntry(entry_id, kind, amount, at.date(), at, **more)  # type: ignore[arg-type]
+
+
+def test_money_given_back_comes_out_of_what_was_paid_over() -> None:
+    rows = (PlanRow(1, DAY, Split(100)),)
+
+    plan = allocate(rows, [_entry("a", 130, 0), _entry("f", 30, 1, EntryKind.REFUND)])
+
+    assert (plan.paid[1].total, plan.unapplied_minor) == (100, 0)
+
+
+def test_money_given_back_that_was_not_paid_over_after_all_is_owed_again() -> None:
+    """Two payments, the second one too many and given back; then the first one bounces."""
+    rows = (PlanRow(1, DAY, Split(100, 5)), PlanRow(2, DAY + timedelta(days=30), Split(100, 5)))
+    entries = [
+        _entry("a", 210, 0),
+        _entry("b", 150, 1),
+        _entry("f", 150, 2, EntryKind.REFUND),
+        _entry("r", 210, 3, EntryKind.REVERSAL, reverses="a"),
+    ]
+
+    plan = allocate(rows, entries)
+
+    assert [plan.open_split(row).total for row in rows] == [105, 105]
+    assert (plan.paid_on, plan.unapplied_minor) == ({}, 0)
+
+
+def test_of_a_row_given_back_in_part_the_principal_is_owed_again_first() -> None:
+    rows = (PlanRow(1, DAY, Split(100, 5)),)
+
+    plan = allocate(rows, [_entry("a", 105, 0), _entry("f", 40, 1, EntryKind.REFUND)])
+
+    assert plan.open_split(rows[0]) == Split(40)
+
+
+def test_a_prepayment_given_back_is_owed_again() -> None:
+    plan = allocate((), [_entry("a", 80, 0, EntryKind.PREPAYMENT), _entry("f", 100, 1, EntryKind.REFUND)])
+
+    assert (plan.principal_reduced_minor, plan.unapplied_minor) == (0, -20)
 
 
 def test_a_plan_that_begins_later_answers_only_from_its_day() -> None:
