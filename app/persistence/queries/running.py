@@ -10,6 +10,4 @@ from app.persistence.queries.leases import ENGINE_PREFIX
 
 def find_newest_lease_end(reads: Connection) -> datetime | None:
     """Return when the heartbeat of the liveliest engine runs out (machine time), None when no engine has ever run."""
-    return reads.execute(
-        select(func.max(LeaseRow.expires_at)).where(LeaseRow.name.startswith(ENGINE_PREFIX))
-    ).scalar()
+    return reads.execute(select(func.max(LeaseRow.expires_at)).where(LeaseRow.name.startswith(ENGINE_PREFIX))).scalar()
