@@ -11,12 +11,14 @@ from app.domain.splits import Split
 from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.models.devices import DeviceRow, EndpointRow
+from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import unit_of_work
 from app.services.agenda import touch
 from app.services.borrowers import put_borrower
 from app.services.lenders import put_lender
-from app.services.loans import put_loan, put_plan
+from app.services.loans import put_loan, put_plan, put_plans
 from app.services.payments import PaymentResult, record_payment
+from app.services.positions import rebuild_positions
 
 _numbers = count(1)
 
@@ -68,9 +70,32 @@ def build_loan(
     return Built(lender_id, borrower_id, borrower_no, loan.id, loan_no)
 
 
-def pay(built: Built, amount_minor: int, *, now: datetime, reference: str | None = None) -> PaymentResult:
+def replan(built: Built, due: list[date], *, now: datetime, amount_minor: int = 10_000, by_file: bool = False) -> None:
+    """Give the loan another plan. `by_file`: through a door that leaves the deciding to the sweep."""
+    rows = tuple(PlanRow(n, on, Split(principal=amount_minor)) for n, on in enumerate(due, start=1))
+    values = PlanValues(built.loan_no, rows)
+    with unit_of_work() as work:
+        if by_file:
+            put_plans(work, get_lender(work.session, built.lender_id), [values], now=now, origin="test")
+            rebuild_positions(work, [built.loan_id])
+        else:
+            put_plan(work, built.lender_id, values, now=now, origin="test")
+
+
+def set_status(built: Built, status: str, *, now: datetime) -> None:
+    """Have the core say what the loan is."""
+    values = LoanValues(built.loan_no, built.borrower_no, "USD", status=status)
+    with unit_of_work() as work:
+        put_loan(work, built.lender_id, values, now=now, origin="test")
+
+
+def pay(
+    built: Built, amount_minor: int, *, now: datetime, reference: str | None = None, recorded_at: datetime | None = None
+) -> PaymentResult:
     """Record a payment of today."""
-    values = PaymentValues(reference or f"P{next(_numbers)}", built.loan_no, amount_minor, "USD", now.date())
+    values = PaymentValues(
+        reference or f"P{next(_numbers)}", built.loan_no, amount_minor, "USD", now.date(), recorded_at=recorded_at
+    )
     with unit_of_work() as work:
         return record_payment(work, built.lender_id, values, now=now, origin="test")
 

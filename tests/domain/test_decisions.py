@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.cases import Subject
 from app.domain.decisions import decide
 from app.domain.policies import Rules
 from app.domain.quiet_hours import QuietHours
@@ -237,6 +239,100 @@ def test_a_move_to_the_east_finds_the_step_that_lies_behind() -> None:
     decided = decide(moved, RULES, local(DUE, 9, 30))
 
     assert by_step(decided)["d+0"] == ("SENT", "ON_SCHEDULE")
+
+
+def _sent(one: Subject, **changes: Any) -> dict[str, Any]:
+    """A case's decisions and contacts after d+0 was decided at ten and waits to leave."""
+    decisions = {key(one, "d+0"): past(one, "d+0", Outcome.SENT, Reason.ON_SCHEDULE, contact_id="C1")}
+    return {"decisions": decisions, "contacts": (contact(key(one, "d+0"), **{"waiting": True, **changes}),)}
+
+
+def test_what_waits_does_not_leave_once_the_phone_is_where_it_is_night() -> None:
+    """Three in the afternoon in London is eleven at night in Shanghai."""
+    one = subject()
+
+    moved = case(one, device_zones=("UTC", "Asia/Shanghai"), decided_until=local(DUE, 14), decided_zone="UTC", **_sent(one))
+    decided = decide(moved, RULES, local(DUE, 15))
+
+    assert decided.cancelled == (("C1", Reason.QUIET_HOURS, True),)
+    assert decided.standing == ()
+    assert decided.verdicts == ()  # the app shows it all the same
+
+
+def test_what_waits_must_leave_before_it_is_night_where_the_phone_is_by_now() -> None:
+    one = subject()
+
+    decided = decide(case(one, device_zones=("UTC", "Asia/Shanghai"), **_sent(one)), RULES, local(DUE, 11))
+
+    assert [standing.not_after for standing in decided.standing] == [local(DUE, 21, 55, zone="Asia/Shanghai")]
+
+
+def test_what_waits_makes_room_for_no_second_contact_if_it_may_have_arrived() -> None:
+    first, second = subject("L1"), subject("L2")
+    gone = replace(first, open_minor=0, closed_at=local(DUE, 10, 5))
+    now, since = local(DUE, 11), local(DUE, 9)
+
+    def then(*, tried: bool) -> str:
+        decided = decide(case(gone, second, decided_until=since, **_sent(first, tried=tried)), RULES, now)
+        return next(verdict.reason.value for verdict in decided.verdicts if verdict.loan_id == "L2")
+
+    assert then(tried=True) == "CAP_PERSON"
+    assert then(tried=False) == "ON_SCHEDULE"
+
+
+def test_a_contact_counts_for_the_day_it_is_where_the_borrower_is_by_now() -> None:
+    """Made at 19:00 in New York on the 9th, which was 07:00 of the 10th in Shanghai, where the borrower has flown to."""
+    evening = local(DUE - timedelta(days=1), 19, zone="America/New_York")
+    made = contact(local_date=DUE - timedelta(days=1), created_at=evening)
+    flown = case(subject(), profile_zone="Asia/Shanghai", contacts=(made,), decided_until=local(DUE, 0))
+
+    decided = decide(flown, RULES, local(DUE, 10, zone="Asia/Shanghai"))
+
+    assert by_step(decided)["d+0"] == ("SUPPRESSED", "CAP_PERSON")
+
+
+def test_without_quiet_hours_a_message_still_ends_with_the_day_it_is_counted_on() -> None:
+    policy = replace(RULES.policy, quiet_hours=QuietHours(local(DUE, 0).time(), local(DUE, 0).time()))
+
+    decided = decide(case(subject(), decided_until=local(DUE, 9)), Rules(policy, 1), local(DUE, 19))
+
+    assert decided.contacts[0].not_after == local(DUE, 20)  # expires_after comes first here
+    late = Rules(replace(policy, steps=tuple(replace(s, expires_after=timedelta(days=3)) for s in policy.steps)), 1)
+    assert decide(case(subject(), decided_until=local(DUE, 9)), late, local(DUE, 19)).contacts[0].not_after == local(
+        DUE + timedelta(days=1), 0
+    )
+
+
+def test_a_deferred_step_that_a_new_policy_drops_ends_as_such() -> None:
+    one = subject()
+    waiting = {key(one, "d+0"): past(one, "d+0", Outcome.DEFERRED, Reason.QUIET_HOURS)}
+    policy = replace(RULES.policy, steps=tuple(step for step in RULES.policy.steps if step.key != "d+0"))
+
+    decided = decide(case(one, decisions=waiting, decided_until=local(DUE, 10)), Rules(policy, 2), local(DUE, 12))
+
+    assert by_step(decided) == {"d+0": ("SUPPRESSED", "RULES_CHANGED")}
+
+
+def test_a_deferral_that_moves_is_told_again() -> None:
+    one = subject()
+    until_berlin = {"next_evaluation_at": local(DUE, 8, zone="Europe/Berlin")}
+    waiting = {key(one, "d+0"): past(one, "d+0", Outcome.DEFERRED, Reason.QUIET_HOURS, **until_berlin)}
+    moved = case(
+        one, decisions=waiting, profile_zone="Asia/Shanghai", device_zones=("Europe/London",),
+        decided_until=local(DUE, 10, zone="Asia/Shanghai"),
+    )  # fmt: skip
+
+    decided = decide(moved, RULES, local(DUE, 11, zone="Asia/Shanghai"))
+
+    assert [verdict.next_evaluation_at for verdict in decided.verdicts] == [local(DUE, 8, zone="Europe/London")]
+
+
+def test_a_plan_watched_from_the_instant_of_the_last_look_has_its_steps_of_that_instant() -> None:
+    at_ten = local(DUE, 10)
+
+    decided = decide(case(subject(anchor_no=2, watched_from=at_ten), decided_until=at_ten), RULES, at_ten)
+
+    assert by_step(decided) == {"d+0": ("SENT", "ON_SCHEDULE")}
 
 
 INSTANTS = st.integers(0, 60 * 24 * 45).map(lambda minutes: local(DUE - timedelta(days=10), 0) + timedelta(minutes=minutes))

@@ -8,6 +8,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
+from app.clock import system_now
+from app.domain.book import PaymentValues
+from app.domain.errors import ConflictError
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.travel import travel
@@ -16,12 +19,15 @@ from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
+from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.outbox import claim_batch, mark_sending
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.invariants import check_invariants
+from app.services.payments import record_payments
 from app.services.policies import activate_document, ensure_default_policy
+from app.services.positions import rebuild_positions
 from app.services.reminders import sweep
-from tests.builders.book import Built, build_loan, give_phone, pay
+from tests.builders.book import Built, build_loan, give_phone, pay, replan, set_status
 from tests.fakes.channels import FakeChannel
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -251,6 +257,190 @@ def test_a_claim_that_is_alive_is_left_to_its_worker(engine: Engine, channel: Fa
     assert channel.sent == []
 
 
+def test_what_was_decided_for_many_under_older_rules_is_decided_again_in_one_go(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    for _ in range(3):
+        _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    with unit_of_work() as work:
+        activate_document(work, {**_document(), "version": 2}, author="ops", now=STEP)
+
+    engine.drain()
+
+    assert len(channel.sent) == 3
+
+
+def test_what_a_dead_worker_held_when_the_payment_came_is_put_back_and_cancelled(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    _claim_as("dead worker", leased_until=START)
+    pay(built, 10_000, now=STEP)
+
+    engine.drain()  # would never come to rest
+
+    assert channel.sent == []
+    assert _states("push") == ["cancelled"]
+
+
+def test_a_worker_that_was_frozen_records_nothing_over_the_one_who_took_over(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    slow = Dispatcher({"push": channel}, owner="slow", lease=timedelta(0))  # its lease is over before its provider answers
+    channel.answer = lambda _message: DeliveryResult(Outcome.RETRY, error_code="UNAVAILABLE")
+    channel.before = lambda: _claim_as("other", leased_until=datetime(2999, 1, 1, tzinfo=UTC))
+
+    slow.run_once(now=STEP)
+
+    assert _states("push") == ["sending"]
+    assert _rows(MessageRow.leased_by) == [None, "other"] or _rows(MessageRow.leased_by) == ["other", None]
+
+
+def test_a_worker_that_was_frozen_before_the_wire_finds_its_claim_taken(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the other one has its name, as one may who was started under the same process id."""
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    slow = Dispatcher({"push": channel}, owner="same name", lease=timedelta(0))
+    far = datetime(2999, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(slow, "_put_back", lambda *_: _claim_as("same name", leased_until=far))
+
+    slow.run_once(now=STEP)
+
+    assert channel.sent == []
+    assert _states("push") == ["sending"]
+
+
+def test_an_answer_that_came_after_the_claim_was_taken_over_still_counts(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    impatient = FakeChannel(answer=lambda _message: DeliveryResult(Outcome.RETRY, error_code="UNAVAILABLE"))
+    slow = Dispatcher({"push": channel}, owner="slow", lease=timedelta(0))
+    channel.before = lambda: Engine(Dispatcher({"push": impatient}, owner="quick")).dispatch_all()  # type: ignore[assignment]
+
+    slow.run_once(now=STEP)
+    channel.before = lambda: None
+    _reached(engine, STEP + timedelta(minutes=1), set_clock)
+
+    assert len(channel.sent) == 1
+    assert _states("push") == ["sent"]
+
+
+def test_a_stale_message_that_nobody_looked_at_in_time_comes_to_an_end(engine: Engine, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+    set_clock(STEP)
+    sweep(now=STEP)
+    with unit_of_work() as work:
+        work.session.query(MessageRow).filter_by(channel="push").update({"state": "stale"})
+
+    _reached(engine, STEP + timedelta(days=3), set_clock)  # the engines were down: the contact is out of sight by now
+
+    assert "stale" not in _states("push")
+
+
+def test_money_the_core_knew_of_before_the_last_look_settles_the_inbox_when_it_is_told(
+    engine: Engine, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    _reached(engine, STEP, set_clock)
+    told = STEP + timedelta(days=4)
+    _reached(engine, told, set_clock)
+
+    pay(built, 10_000, now=told + timedelta(hours=1), recorded_at=told - timedelta(hours=1))
+
+    assert set(_rows(ContactRow.state)) == {"settled"}
+
+
+def test_a_payment_by_file_on_a_day_with_another_step_takes_back_and_contacts_in_one_go(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    """What was tried keeps its place under the cap, in the same decision that takes it back."""
+    first = _borrower_with_phone()
+    channel.answer = lambda _message: DeliveryResult(Outcome.UNCERTAIN)
+    _reached(engine, STEP, set_clock)
+    build_loan(now=STEP, due=[STEP.date() + timedelta(days=1)], borrower_no=first.borrower_no, recorded_at=START)
+    later = STEP + timedelta(seconds=5)
+    _pay_by_file(first, now=later)
+    with unit_of_work() as work:
+        document = _document()
+        document["steps"] = [{"key": "new", "offset_days": -1, "at": "10:30", "template": "due_soon"}]
+        activate_document(work, {**document, "version": 2}, author="ops", now=later)
+    channel.answer = lambda _message: DeliveryResult(Outcome.ACCEPTED)
+
+    _reached(engine, STEP + timedelta(minutes=30), set_clock)
+
+    assert len(channel.sent) == 1
+    with reading() as session:
+        assert session.scalar(select(DecisionRow.reason).where(DecisionRow.step_key == "new")) == "CAP_PERSON"
+
+
+def test_steps_reached_in_an_outage_have_their_decision_though_the_plan_was_replaced_twice(
+    engine: Engine, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    _reached(engine, START + timedelta(days=2), set_clock)
+    replan(built, [DUE + timedelta(days=1)], now=STEP + timedelta(hours=1), by_file=True)
+    replan(built, [DUE + timedelta(days=2)], now=STEP + timedelta(hours=2), by_file=True)
+
+    _reached(engine, STEP + timedelta(hours=3), set_clock)
+
+    with reading() as session:
+        found = session.execute(select(DecisionRow.anchor_no, DecisionRow.step_key, DecisionRow.reason))
+        assert (1, "d-1", "REANCHORED") in {tuple(row) for row in found}
+        assert not any(check_invariants(session, until=STEP + timedelta(hours=3)).values())
+
+
+def test_steps_reached_in_an_outage_have_their_decision_though_the_loan_was_written_off(
+    engine: Engine, set_clock: SetClock
+) -> None:
+    built = _borrower_with_phone()
+    _reached(engine, START + timedelta(hours=25), set_clock)
+    set_status(built, "written_off", now=STEP + timedelta(hours=1))
+
+    _reached(engine, STEP + timedelta(days=5), set_clock)
+    set_status(built, "active", now=STEP + timedelta(days=5))
+    _reached(engine, datetime(2026, 3, 17, 10, tzinfo=UTC), set_clock)
+
+    with reading() as session:
+        found = session.execute(select(DecisionRow.step_key, DecisionRow.reason).order_by(DecisionRow.occurs_at))
+        steps = [tuple(row) for row in found]
+        counts = check_invariants(session, until=datetime(2026, 3, 17, 10, tzinfo=UTC))
+    assert steps == [("d-7", "ON_SCHEDULE"), ("d-3", "WRITTEN_OFF"), ("d-1", "WRITTEN_OFF"), ("d+7", "ON_SCHEDULE")]
+    assert not any(counts.values())
+
+
+def test_new_rules_wake_everyone_without_touching_their_rows(engine: Engine, set_clock: SetClock) -> None:
+    _borrower_with_phone()
+    _reached(engine, START + timedelta(hours=2), set_clock)
+    document = _document()
+    document["steps"] = [{"key": "soon", "offset_days": -6, "template": "due_soon"}]
+    with unit_of_work() as work:
+        activate_document(work, {**document, "version": 2}, author="ops", now=START + timedelta(hours=3))
+    wakes = _rows(AgendaRow.wake_at)
+
+    _reached(engine, START + timedelta(hours=4), set_clock)
+
+    assert _rows(AgendaRow.wake_at) != wakes
+    assert _rows(AgendaRow.wake_at) == [datetime(2026, 3, 4, 10, tzinfo=UTC)]
+
+
+def test_a_version_of_a_policy_is_activated_once(engine: Engine) -> None:
+    with pytest.raises(ConflictError), unit_of_work() as work:
+        activate_document(work, _document(), author="ops", now=START)
+
+
 def test_new_rules_are_asked_before_anything_decided_under_older_ones_leaves(
     engine: Engine, channel: FakeChannel, set_clock: SetClock
 ) -> None:
@@ -347,9 +537,17 @@ def _states(channel: str) -> list[str]:
         return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel)))
 
 
+def _pay_by_file(built: Built, *, now: datetime) -> None:
+    """A payment by a door that leaves the deciding to the sweep."""
+    values = PaymentValues("by file", built.loan_no, 10_000, "USD", now.date())
+    with unit_of_work() as work:
+        record_payments(work, get_lender(work.session, built.lender_id), [values], now=now, origin="test")
+        rebuild_positions(work, [built.loan_id])
+
+
 def _claim_as(owner: str, *, leased_until: datetime) -> None:
     with unit_of_work() as work:
-        claimed = claim_batch(work.session, now=STEP, machine_now=STEP, limit=10, security=False)
+        claimed = claim_batch(work.session, now=STEP, machine_now=system_now(), limit=10, security=False)
         mark_sending(work.session, [message.id for message in claimed], owner=owner, leased_until=leased_until)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.times import rfc3339
@@ -39,7 +39,7 @@ _FINISH = (
         zone_since=bindparam("b_zone_since"),
     )
 )
-_WAITING = MessageRow.state.in_(("queued", "stale"))
+_WAITING = or_(MessageRow.state == "queued", MessageRow.state == "stale")  # IN cannot be executed for many
 _STAND = (
     update(MessageRow.__table__)  # type: ignore[arg-type]
     .where(MessageRow.contact_id == bindparam("b_contact_id"), _WAITING)

@@ -43,7 +43,7 @@ _PUT_BACK = (
         MessageRow.id == bindparam("b_id"),
         MessageRow.attempts == bindparam("b_attempts"),
         MessageRow.case_version == bindparam("b_version"),
-        MessageRow.state.in_(("queued", "sending")),
+        or_(MessageRow.state == "queued", MessageRow.state == "sending"),  # IN cannot be executed for many
     )
     .values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
 )
