@@ -147,7 +147,8 @@ def verify() -> None:
 @_json_option
 @says_why
 def unmatched(lender: str | None, as_json: bool) -> None:
-    """List payments that wait for their loan."""
+    """List payments that wait: for their loan, for the payment they reverse, or because a plan file told of them."""
+    from app.domain.times import rfc3339
     from app.persistence.db import session
     from app.persistence.queries.ledger import page_unmatched
     from app.services.lenders import get_lender
@@ -165,7 +166,7 @@ def unmatched(lender: str | None, as_json: bool) -> None:
                     "amount_minor": row.payload["amount_minor"],
                     "currency": row.payload["currency"],
                     "effective_on": row.payload["effective_on"],
-                    "received_at": row.received_at,
+                    "received_at": rfc3339(row.received_at),
                 }
             after = page[-1].id
 

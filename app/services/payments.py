@@ -1,18 +1,14 @@
 """Payments, reversals, waivers and refunds: appended to the ledger once, kept aside while they cannot be matched."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
-
-import orjson
 
 from app.domain.book import PaymentResult, PaymentValues, check_texts
 from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
-from app.domain.splits import Split
-from app.domain.times import business_date, parse_instant, rfc3339
+from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
@@ -22,7 +18,9 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
+from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 
 UNKNOWN_LOAN = "unknown-loan"
 UNKNOWN_PAYMENT = "unknown-payment"
@@ -61,6 +59,7 @@ class _Batch:
     waiting: dict[str, UnmatchedPaymentRow]
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
+    told: ToldByPlan
     entries: list[dict[str, Any]] = field(default_factory=list)
     directory: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +79,7 @@ def record_payments(
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     queries.add_unmatched(work.session, state.unmatched)
-    if state.entries and any(row.reason == UNKNOWN_PAYMENT for row in _still_waiting(state)):
+    if state.entries and any(row.reason in (UNKNOWN_PAYMENT, TOLD_BY_PLAN) for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
     return results
 
@@ -97,6 +96,8 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
         values = payment_from_payload(row.payload)
         state = _read(work, lender, [values], now)
         state.waiting.pop(values.reference, None)
+        if row.reason == TOLD_BY_PLAN:
+            state.told.release(values, owners[row.loan_no][0])
         try:
             result = _take(state, values, row.payload.get("origin", "unmatched"))
         except DomainError as error:
@@ -133,6 +134,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_unmatched(session, lender.id, {values.reference for values in batch}),
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
+        find_told_by_plan(session, lender.id, batch, loans),
     )
 
 
@@ -154,6 +156,8 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
+    if state.told.has(values, loan.id):
+        return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:
@@ -251,42 +255,3 @@ def _keep_aside(state: _Batch, values: PaymentValues, digest: str, origin: str, 
         }
     )
     return PaymentResult("unmatched")
-
-
-def content_hash(values: PaymentValues) -> str:
-    """Return the hash of what makes two payments the same: money and dates, not notes or when it was sent."""
-    content = (
-        values.kind.value,
-        values.loan_no,
-        values.amount_minor,
-        values.currency,
-        values.effective_on,
-        values.row_no,
-        tuple(values.split) if values.split else None,
-        values.reverses_reference,
-    )
-    return hashlib.sha256(orjson.dumps(content)).hexdigest()
-
-
-def payload_of(values: PaymentValues, now: datetime) -> dict[str, Any]:
-    """Return the payment as JSON, known from now on unless it says otherwise."""
-    return asdict(values) | {
-        "kind": values.kind.value,
-        "effective_on": values.effective_on.isoformat(),
-        "recorded_at": rfc3339(values.recorded_at or now),
-        "split": list(values.split) if values.split else None,
-    }
-
-
-def payment_from_payload(payload: Mapping[str, Any]) -> PaymentValues:
-    """Return the payment that `payload_of` wrote."""
-    given = {key: value for key, value in payload.items() if key != "origin"}
-    return PaymentValues(
-        **given
-        | {
-            "kind": EntryKind(payload["kind"]),
-            "effective_on": date.fromisoformat(payload["effective_on"]),
-            "recorded_at": parse_instant(payload["recorded_at"]),
-            "split": Split(*payload["split"]) if payload["split"] else None,
-        }
-    )

@@ -16,6 +16,7 @@ from app.persistence.db import Base, session
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ImportRunRow, LedgerEntryRow, LoanRow, LoanTapeRow, PlanVersionRow
+from app.persistence.queries.ledger import page_unmatched
 from app.persistence.unit_of_work import unit_of_work
 from app.services.book import differences, positions_on, rows_of
 from app.services.imports.maps import FOLDER
@@ -480,3 +481,59 @@ def test_two_imports_of_the_same_new_loans_at_once_both_end_well(app: Flask, tmp
 
     assert (report.done["loans_created"], report.done["loans_changed"], report.rejected) == (19, 1, 0)
     assert session().scalar(select(func.count()).select_from(LoanRow)) == 20
+
+
+def test_money_a_plan_file_told_of_is_not_booked_again_from_a_payments_file(app: Flask, take_in: TakeIn) -> None:
+    _book(take_in)  # row 1, 102.00, paid on 4 February by the plan file
+
+    take_in("payments", PAYMENT_HEADER, "P1,L1,2026-02-04,102.00,repayment,")
+    report = take_in(
+        "payments",
+        PAYMENT_HEADER,
+        "P1,L1,2026-02-04,102.00,repayment,",
+        "P2,L1,2026-02-04,102.00,repayment,",
+        "P3,L1,2026-02-05,102.00,repayment,",
+    )
+
+    assert (report.done["payments_unmatched"], report.done["payments_recorded"]) == (1, 2)
+    assert [(row.reference, row.reason) for row in page_unmatched(session())] == [("P1", "told-by-plan")]
+    assert [row.paid_on for row in rows_of(session())] == [date(2026, 2, 4), date(2026, 2, 4)]
+
+
+def test_one_payment_of_two_rows_a_plan_file_told_of_is_seen_too(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape())
+    take_in("plan", PLAN_HEADER, "L1,1,2026-02-05,100.00,2.00,2026-02-04", "L1,2,2026-03-05,100.00,1.00,2026-02-04")
+
+    report = take_in("payments", PAYMENT_HEADER, "P1,L1,2026-02-04,203.00,repayment,")
+
+    assert report.done["payments_unmatched"] == 1
+
+
+def test_what_waits_because_a_plan_file_told_of_it_is_booked_when_the_plan_file_takes_it_back(
+    app: Flask, take_in: TakeIn
+) -> None:
+    _book(take_in)
+    take_in("payments", PAYMENT_HEADER, "P1,L1,2026-02-04,102.00,repayment,")
+    session().rollback()
+
+    take_in("plan", PLAN_HEADER, *_plan(paid_on=""))
+
+    assert page_unmatched(session()) == []
+    assert [row.paid_on for row in rows_of(session())] == [date(2026, 2, 4), None]
+    assert list(differences(session())) == []
+
+
+def test_money_a_payments_file_told_of_is_not_booked_again_from_a_plan_file(app: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", TAPE_HEADER, _tape())
+    take_in("plan", PLAN_HEADER, *_plan())
+    take_in("payments", PAYMENT_HEADER, "P1,L1,2026-02-04,50.00,repayment,", "P2,L1,2026-02-04,52.00,repayment,")
+
+    first = take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04"))
+    again = take_in("plan", PLAN_HEADER, *_plan(paid_on="2026-02-04"))
+
+    assert (first.done["payments_known_already"], first.done["payments_recorded"]) == (1, 0)
+    assert (again.done["payments_known_already"], again.done["payments_recorded"]) == (1, 0)
+    (shown,) = positions_on(session(), date(2026, 3, 1))
+    assert shown.position.principal_outstanding_minor == 10000

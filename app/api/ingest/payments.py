@@ -114,8 +114,9 @@ _POSTED = {
 def post_payment(body: dict[str, Any]) -> Any:
     """Record a payment.
 
-    201: recorded, and no reminder for what it paid leaves after this answer. 200: sent before, nothing changed. 202: no such
-    loan yet; kept, listed, and booked when the loan comes. `reference` makes it idempotent; an Idempotency-Key is honoured.
+    201: recorded, and no reminder for what it paid leaves after this answer. 200: sent before, nothing changed. 202: kept
+    and listed: no such loan yet (booked when it comes), or a plan file told of the same money before (booked when the plan
+    file takes that back). `reference` makes it idempotent; an Idempotency-Key is honoured.
     """
     values, at = _values(body), now()
 

@@ -1,7 +1,7 @@
 """The ledger, payment references, payments without a loan, and allocations."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, delete, insert, select, update
@@ -42,6 +42,13 @@ class DerivedEntry(NamedTuple):
     reference: str
     times: int
     content: tuple[Any, ...] | None
+
+
+class Told(NamedTuple):
+    """The standing repayments of a loan on one day, in minor units: those that plan rows of files told of, and others."""
+
+    by_plan: list[int]
+    by_payments: list[int]
 
 
 # Plain table inserts: the mapper's own bulk insert costs several times as much per row.
@@ -136,6 +143,30 @@ def find_derived_entries(session: Session, loan_ids: Collection[str]) -> dict[st
             own[base] = DerivedEntry(
                 row.reference, (before.times if before else 0) + 1, None if row.id in undone else content
             )
+    return found
+
+
+def find_told(
+    session: Session, loans: Mapping[str, str], days: Collection[date] | None = None
+) -> dict[tuple[str, date], Told]:
+    """Return the standing repayments of these loans (id -> number) by loan and value date; `days` None: of every day."""
+    found: dict[tuple[str, date], Told] = {}
+    undone = find_reversed(session, loans)
+    for part in chunks(loans):
+        statement = select(
+            LedgerEntryRow.loan_id,
+            LedgerEntryRow.effective_on,
+            LedgerEntryRow.id,
+            LedgerEntryRow.amount_minor,
+            LedgerEntryRow.reference,
+            LedgerEntryRow.origin,
+        ).where(LedgerEntryRow.loan_id.in_(part), LedgerEntryRow.kind == EntryKind.REPAYMENT.value)
+        if days is not None:
+            statement = statement.where(LedgerEntryRow.effective_on.in_(days))
+        for loan_id, day, entry_id, amount, reference, origin in session.execute(statement):
+            if entry_id not in undone:
+                by_plan = origin.startswith("import:") and reference.startswith(f"{loans[loan_id]}/")
+                found.setdefault((loan_id, day), Told([], []))[not by_plan].append(amount)
     return found
 
 

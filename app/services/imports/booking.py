@@ -4,7 +4,7 @@ Every step asks first what the book has and writes only what differs, so an impo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -17,15 +17,16 @@ from app.domain.plans import PlanRow
 from app.domain.times import end_of_day
 from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.borrowers import find_borrower_ids
-from app.persistence.queries.ledger import DerivedEntry, find_derived_entries
+from app.persistence.queries.ledger import find_derived_entries, find_told
 from app.persistence.queries.loans import LoanHead, find_loan_heads, find_newest_tapes, find_tapes, set_tapes
 from app.persistence.queries.positions import find_plan_versions
 from app.persistence.unit_of_work import Work
 from app.services.borrowers import put_borrowers
+from app.services.imports.entries import payments_of, told_already
 from app.services.imports.maps import ImportMap
 from app.services.imports.reports import LISTED, ImportReport
 from app.services.imports.staging import Stage, StagedRow
-from app.services.imports.values import Context, Draft, Records, contexts_of
+from app.services.imports.values import Context, Records, contexts_of
 from app.services.lenders import put_lender
 from app.services.loans import put_loans, put_plans
 from app.services.payments import record_payments
@@ -212,50 +213,32 @@ class Booking:
         return carried
 
     def _put_entries(self, work: Work, lender: LenderRow, batch: Sequence[Group], before: dict[str, LoanHead]) -> None:
-        derived = find_derived_entries(work.session, [head.id for head in before.values()]) if before else {}
+        loans = {head.id: head.loan_no for head in before.values()}
+        derived = find_derived_entries(work.session, list(loans)) if loans else {}
+        told: dict[str, dict[date, list[int]]] = {}
+        if loans and self.records.plan_row:
+            for (loan_id, day), each in find_told(work.session, loans).items():
+                told.setdefault(loan_id, {})[day] = each.by_payments
         lines: list[int] = []
         payments: list[PaymentValues] = []
         for group in batch:
             head = before.get(group.key)
             own = derived.get(head.id, {}) if head else {}
+            wanted: list[tuple[int, PaymentValues]] = []
             for row, context in zip(group.rows, group.contexts, strict=True):
                 for draft in self.records.drafts(context):
-                    for payment in self._payments(draft, group.key, context, own):
-                        lines.append(row.line)
-                        payments.append(payment)
+                    asked = payments_of(draft, group.key, self.records.row_no(context), context.row[-1], own)
+                    self.done["payments_unchanged"] += asked is None
+                    wanted += ((row.line, payment) for payment in asked or ())
+            if head is not None and head.id in told:
+                known = told_already([payment for _, payment in wanted], told[head.id])
+                self.done["payments_known_already"] += len(known)
+                wanted = [(line, payment) for line, payment in wanted if payment.reference not in known]
+            lines += (line for line, _ in wanted)
+            payments += (payment for _, payment in wanted)
         results = record_payments(work, lender, payments, now=self.now, origin=self.origin)
         for line, payment, result in zip(lines, payments, results, strict=True):
             self._count_payment(line, payment, result)
-
-    def _payments(
-        self, draft: Draft, loan_no: str, context: Context, own: dict[str, DerivedEntry]
-    ) -> Iterable[PaymentValues]:
-        currency = context.row[-1]
-        if draft.reference is not None:
-            if draft.effective_on is not None and draft.amount_minor is not None:
-                yield _payment(draft, draft.reference, loan_no, currency, draft.known_at)
-            return
-        row_no = self.records.row_no(context)
-        base = f"{loan_no}/{row_no}/{draft.name}"
-        standing = own.get(base)
-        wanted = _wanted(draft)
-        if standing is not None and standing.content == wanted:
-            self.done["payments_unchanged"] += 1
-            return
-        if standing is not None and standing.content is not None:
-            yield PaymentValues(
-                reference=f"{standing.reference}/taken-back",
-                loan_no=loan_no,
-                amount_minor=standing.content[1],
-                currency=currency,
-                effective_on=standing.content[2],
-                kind=EntryKind.REVERSAL,
-                reverses_reference=standing.reference,
-            )
-        if wanted is not None:
-            first = standing is None
-            reference = base if standing is None else f"{base}/{standing.times + 1}"
-            yield _payment(draft, reference, loan_no, currency, draft.known_at if first else None)
 
     def _count(self, what: str, groups: Sequence[Group], results: Sequence[PutResult | DomainError]) -> None:
         for group, result in zip(groups, results, strict=True):
@@ -286,30 +269,3 @@ class Booking:
                         "amount_minor": payment.amount_minor,
                     }
                 )
-
-
-def _wanted(draft: Draft) -> tuple[Any, ...] | None:
-    """Return what an entry of a plan row says, comparable with `DerivedEntry.content`; None: there is nothing to book."""
-    if draft.effective_on is None or draft.amount_minor is None:
-        return None
-    if draft.amount_minor == 0 and draft.kind is not EntryKind.REPAYMENT:
-        return None
-    return draft.kind.value, draft.amount_minor, draft.effective_on, draft.row_no, draft.split
-
-
-def _payment(draft: Draft, reference: str, loan_no: str, currency: str, known_at: datetime | None) -> PaymentValues:
-    return PaymentValues(
-        reference=reference,
-        loan_no=loan_no,
-        amount_minor=draft.amount_minor or 0,
-        currency=currency,
-        effective_on=draft.effective_on or date.min,
-        kind=draft.kind,
-        recorded_at=known_at,
-        row_no=draft.row_no,
-        split=draft.split,
-        reverses_reference=draft.reverses,
-        channel=draft.channel,
-        bank_reference=draft.bank_reference,
-        note=draft.note,
-    )
