@@ -17,8 +17,13 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 DUE = date(2026, 3, 10)
 
 
+def default_document() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
+    return document
+
+
 def default_policy() -> Policy:
-    return parse_policy(yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8")), "policy-1")
+    return parse_policy(default_document(), "policy-1")
 
 
 RULES = Rules(default_policy(), rules_epoch=1)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import yaml
 from sqlalchemy import select
 
 from app import clock
@@ -32,8 +31,9 @@ from app.services.invariants import check_invariants
 from app.services.lenders import put_lender
 from app.services.loans import put_loan, put_plan
 from app.services.payments import record_payment, record_payments
-from app.services.policies import DEFAULT_POLICY, activate_document
+from app.services.policies import activate_document
 from app.services.positions import rebuild_positions
+from tests.builders.cases import default_document
 from tests.engine.simulated_book import (
     AT,
     STEPS,
@@ -449,7 +449,7 @@ class Simulation:
         self.put(person)
 
     def change_rules(self, *, first: bool = False) -> None:
-        document: dict[str, Any] = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
+        document = default_document()
         steps = {key: (offset, AT) for key, offset in STEPS.items()}
         if not first:
             removed = self.rng.choice(sorted(steps))

@@ -28,6 +28,7 @@ from app.services.policies import activate_document, ensure_default_policy
 from app.services.positions import rebuild_positions
 from app.services.reminders import sweep
 from tests.builders.book import Built, build_loan, give_phone, pay, replan, set_status
+from tests.builders.cases import default_document
 from tests.fakes.channels import FakeChannel
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -265,7 +266,7 @@ def test_what_was_decided_for_many_under_older_rules_is_decided_again_in_one_go(
     set_clock(STEP)
     sweep(now=STEP)
     with unit_of_work() as work:
-        activate_document(work, {**_document(), "version": 2}, author="ops", now=STEP)
+        activate_document(work, {**default_document(), "version": 2}, author="ops", now=STEP)
 
     engine.drain()
 
@@ -374,7 +375,7 @@ def test_a_payment_by_file_on_a_day_with_another_step_takes_back_and_contacts_in
     later = STEP + timedelta(seconds=5)
     _pay_by_file(first, now=later)
     with unit_of_work() as work:
-        document = _document()
+        document = default_document()
         document["steps"] = [{"key": "new", "offset_days": -1, "at": "10:30", "template": "due_soon"}]
         activate_document(work, {**document, "version": 2}, author="ops", now=later)
     channel.answer = lambda _message: DeliveryResult(Outcome.ACCEPTED)
@@ -424,7 +425,7 @@ def test_steps_reached_in_an_outage_have_their_decision_though_the_loan_was_writ
 def test_new_rules_wake_everyone_without_touching_their_rows(engine: Engine, set_clock: SetClock) -> None:
     _borrower_with_phone()
     _reached(engine, START + timedelta(hours=2), set_clock)
-    document = _document()
+    document = default_document()
     document["steps"] = [{"key": "soon", "offset_days": -6, "template": "due_soon"}]
     with unit_of_work() as work:
         activate_document(work, {**document, "version": 2}, author="ops", now=START + timedelta(hours=3))
@@ -438,7 +439,7 @@ def test_new_rules_wake_everyone_without_touching_their_rows(engine: Engine, set
 
 def test_a_version_of_a_policy_is_activated_once(engine: Engine) -> None:
     with pytest.raises(ConflictError), unit_of_work() as work:
-        activate_document(work, _document(), author="ops", now=START)
+        activate_document(work, default_document(), author="ops", now=START)
 
 
 def test_new_rules_are_asked_before_anything_decided_under_older_ones_leaves(
@@ -448,7 +449,7 @@ def test_new_rules_are_asked_before_anything_decided_under_older_ones_leaves(
     set_clock(STEP)
     sweep(now=STEP)
     with unit_of_work() as work:
-        document = {**_document(), "version": 2}
+        document = {**default_document(), "version": 2}
         activate_document(work, document, author="ops", now=STEP)
 
     engine.drain()
@@ -477,7 +478,7 @@ def test_a_step_key_that_a_new_policy_moves_is_not_said_twice(
 ) -> None:
     _borrower_with_phone()
     _reached(engine, START + timedelta(days=1, hours=1), set_clock)  # d-7
-    document = _document()
+    document = default_document()
     document["steps"] = [{"key": "d-7", "offset_days": -2, "template": "due_soon"}]
     with unit_of_work() as work:
         activate_document(work, {**document, "version": 2}, author="ops", now=START + timedelta(days=2))
@@ -549,15 +550,6 @@ def _claim_as(owner: str, *, leased_until: datetime) -> None:
     with unit_of_work() as work:
         claimed = claim_batch(work.session, now=STEP, machine_now=system_now(), limit=10, security=False)
         mark_sending(work.session, [message.id for message in claimed], owner=owner, leased_until=leased_until)
-
-
-def _document() -> dict[str, object]:
-    import yaml
-
-    from app.services.policies import DEFAULT_POLICY
-
-    document: dict[str, object] = yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8"))
-    return document
 
 
 def _let_the_clock_be_moved(set_clock: SetClock) -> None:
