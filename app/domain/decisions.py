@@ -78,11 +78,10 @@ class NewContact:
 
 
 class Standing(NamedTuple):
-    """A contact whose waiting messages may still leave: until when at the latest, and where the borrower may be by now."""
+    """A contact whose waiting messages may still leave, until their own end and until `not_after`, where that is sooner."""
 
     contact_id: str
     not_after: datetime
-    zones: tuple[str, ...]
 
 
 class Cancelled(NamedTuple):
@@ -173,7 +172,7 @@ class _Decider:
         others = [c for c in self._made_on(today, zones[0]) if c.contact_id != contact.contact_id]
         if len(others) >= self.policy.contacts_per_day:
             return Reason.CAP_PERSON
-        self.standing.append(Standing(contact.contact_id, self._window_end(zones), zones))
+        self.standing.append(Standing(contact.contact_id, self._window_end(zones)))
         return None
 
     def _take_back(self, contact: PastContact, reason: Reason) -> None:

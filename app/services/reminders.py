@@ -123,7 +123,6 @@ class _Writing:
                     "b_version": version,
                     "b_epoch": self.rules.rules_epoch,
                     "b_not_after": standing.not_after,
-                    "b_zones": list(standing.zones),
                 }
             )
         for cancelled in decided.cancelled:

@@ -53,11 +53,6 @@ _STAND = (
         ),
     )
 )
-_MOVE_CONTACT = (
-    update(ContactRow.__table__)  # type: ignore[arg-type]
-    .where(ContactRow.id == bindparam("b_contact_id"))
-    .values(zones=bindparam("b_zones"))
-)
 
 
 def add_decided(session: Session, *, contacts: Rows, messages: Rows, decisions: Rows, events: Rows) -> None:
@@ -82,7 +77,6 @@ def mark_standing(session: Session, contacts: Rows) -> None:
     """Stamp waiting messages of contacts that were checked again; their end can only come nearer."""
     if contacts:
         session.connection().execute(_STAND, list(contacts))
-        session.connection().execute(_MOVE_CONTACT, list(contacts))
 
 
 def mark_cancelled(session: Session, contact_ids: Sequence[str], *, reason: str) -> None:
