@@ -1,10 +1,13 @@
 """Engines and sessions, for SQLite and PostgreSQL.
 
 SQLite: WAL, foreign keys on, and BEGIN IMMEDIATE for what writes, so that a lock is waited for at the start and never met
-in the middle. Reads outside a unit of work begin deferred.
+in the middle. Its own way of waiting looks less and less often, ten times a second in the end, and so never sees the moment
+between two transactions of a busy writer; `_begin_writing` looks every few milliseconds. Reads outside a unit of work begin
+deferred.
 """
 
 import sqlite3
+import time
 from typing import Any
 
 from flask import current_app
@@ -12,9 +15,11 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, MetaData, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from app import clock
 from app.persistence.vault import Vault
 
 SQLITE_BUSY_MS = 30_000
+SQLITE_LOOK_SECONDS = 0.002
 
 
 class Base(DeclarativeBase):
@@ -84,5 +89,25 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
 def _begin(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
         options = connection.get_execution_options()
-        if not options.get("duecourse_reads"):  # single statements, see web/reads.py
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("duecourse_writes") else "BEGIN")
+        if options.get("duecourse_writes"):
+            _begin_writing(connection)
+        elif not options.get("duecourse_reads"):  # single statements, see web/reads.py
+            connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Any) -> None:
+    driver: sqlite3.Connection = connection.connection.dbapi_connection
+    give_up_at = clock.monotonic_seconds() + SQLITE_BUSY_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while clock.monotonic_seconds() < give_up_at:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(SQLITE_LOOK_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong in SQLAlchemy's words

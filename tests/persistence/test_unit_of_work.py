@@ -1,6 +1,8 @@
 """One commit point, for both databases."""
 
 import contextlib
+import threading
+import time
 
 import pytest
 from flask import Flask
@@ -43,3 +45,27 @@ def test_instants_come_back_to_the_microsecond(app: Flask) -> None:
         work.session.add(LeaseRow(name="n", owner="o", fence=1, expires_at=at))
 
     assert db.session().scalar(select(LeaseRow.expires_at)) == at
+
+
+def test_whoever_waits_for_the_lock_of_sqlite_gets_it_between_two_busy_writers_turns(sqlite_book: Flask) -> None:
+    """Its own waiting grows to a tenth of a second between two looks: a sweep would keep a one-time code out for seconds."""
+    turns = {"busy": 0, "waiting": 0}
+
+    def write() -> None:
+        with sqlite_book.app_context():
+            while turns["waiting"] < 5 and turns["busy"] < 60:
+                with unit_of_work():
+                    turns["waiting"] += 1
+            db.session.remove()
+
+    waiting = threading.Thread(target=write)
+    while turns["busy"] < 60 and turns["waiting"] < 5:
+        with unit_of_work():
+            if not turns["busy"]:
+                waiting.start()
+            time.sleep(0.05)
+        turns["busy"] += 1
+        time.sleep(0.001)
+    waiting.join()
+
+    assert turns["waiting"] == 5, "sixty turns of the busy one were not enough"
