@@ -24,8 +24,8 @@ from app.domain.retries import RetryPolicy
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
-from app.persistence.queries import outbox
-from app.persistence.queries.outbox import Claimable
+from app.persistence.queries import attempts, outbox
+from app.persistence.queries.outbox import Claimable, Settlement
 from app.persistence.unit_of_work import Work, close_session, reading, unit_of_work
 from app.services.agenda import touch, wake
 from app.services.sign_in import otp_code
@@ -116,11 +116,10 @@ class Dispatcher:
         """Write an attempt for every endpoint of every message, before the wire is touched."""
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
-        targets = outbox.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
-        repeated = [message.id for message in ready if message.attempts]
-        done = outbox.find_done_endpoints(work.session, repeated)
-        accepted = outbox.find_accepted(work.session, repeated)
-        challenges = outbox.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
+        targets = attempts.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        done = attempts.find_done(work.session, [message.id for message in ready if message.attempts])
+        accepted = _accepted(done)
+        challenges = attempts.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
                 found = list(self._targets(work, message, targets, challenges))
@@ -136,7 +135,7 @@ class Dispatcher:
             for target, digest in left:
                 tries.append(_Try(message, new_id(), _outgoing(message, target, text), digest))
         outbox.mark_ended(work.session, ended)
-        outbox.add_attempts(work.session, [self._attempt(one, now) for one in tries])
+        attempts.add_attempts(work.session, [self._attempt(one, now) for one in tries])
         _count(ready, ended)
         return tries
 
@@ -175,11 +174,12 @@ class Dispatcher:
     def _send(self, tries: Sequence[_Try]) -> None:
         """Compare once more, hand over, record."""
         now = clock.now()
-        with reading() as session:
+        with reading() as session:  # given back before the wire: a slow provider must not hold a connection
             current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
-        in_time = [one for one in tries if one.message.id in current and now < one.message.not_after]
-        withheld = [one for one in tries if one not in in_time]
-        close_session()  # a slow provider must not hold a connection
+        in_time: list[_Try] = []
+        withheld: list[_Try] = []
+        for one in tries:
+            (in_time if one.message.id in current and now < one.message.not_after else withheld).append(one)
         results: list[tuple[_Try, DeliveryResult]] = []
         for channel in {one.message.channel for one in in_time}:
             group = [one for one in in_time if one.message.channel == channel]
@@ -196,7 +196,7 @@ class Dispatcher:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
             outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
-            outbox.finish_attempts(
+            attempts.finish_attempts(
                 work.session, [_finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )
 
@@ -208,19 +208,21 @@ class Dispatcher:
                 touch(work, {one.message.borrower_id for one, _ in dead}, now=now)
             for one, result in dead:
                 state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
-                outbox.mark_endpoint(
+                attempts.mark_endpoint(
                     work.session, one.outgoing.target.endpoint_id,
                     digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
                 )  # fmt: skip
-            ids = sorted({one.message.id for one, _ in results})
+            messages = {one.message.id: one.message for one, _ in results}
             if not dead:
-                late = len(ids) - len(outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results}))
-                LATE_PAYMENTS.inc(late)
-            outbox.finish_attempts(
+                current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
+                LATE_PAYMENTS.inc(len(messages) - len(current))
+            attempts.finish_attempts(
                 work.session, [_finished(one, now, result, result.outcome.value) for one, result in results]
             )
-            accepted = outbox.find_accepted(work.session, ids)
-            outbox.finish_messages(work.session, [self._settle(key, results, accepted, now) for key in ids])
+            accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
+            repeated = [key for key, message in messages.items() if message.attempts and key not in accepted]
+            accepted |= _accepted(attempts.find_done(work.session, repeated))
+            outbox.mark_outcomes(work.session, [self._settle(key, results, accepted, now) for key in sorted(messages)])
         for one, result in results:
             ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
             if result.pause_provider_seconds:
@@ -230,7 +232,7 @@ class Dispatcher:
 
     def _settle(
         self, message_id: str, results: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime
-    ) -> dict[str, Any]:
+    ) -> Settlement:
         """Say what became of one message from what became of its tries."""
         mine = [(one, result) for one, result in results if one.message.id == message_id]
         message = mine[0][0].message
@@ -247,14 +249,7 @@ class Dispatcher:
             )  # fmt: skip
             state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
         MESSAGES.labels(message.channel, state).inc()
-        return {
-            "b_id": message_id,
-            "b_attempts": message.attempts + 1,
-            "b_state": state,
-            "b_reason": reason or None,
-            "b_next": next_at,
-            "b_sent": now if state == "sent" else None,
-        }
+        return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
 
 
 def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
@@ -294,8 +289,12 @@ def _outgoing(message: Claimable, target: Target, text: Mapping[str, str]) -> Ou
     )
 
 
-def _found(message: Claimable, attempts: int) -> dict[str, Any]:
-    return {"b_id": message.id, "b_attempts": attempts, "b_version": message.case_version}
+def _accepted(done: Mapping[tuple[str, str | None], str]) -> set[str]:
+    return {message_id for (message_id, _), outcome in done.items() if outcome == "accepted"}
+
+
+def _found(message: Claimable, claim: int) -> dict[str, Any]:
+    return {"b_id": message.id, "b_attempts": claim, "b_version": message.case_version}
 
 
 def _finished(one: _Try, now: datetime, result: DeliveryResult, outcome: str) -> dict[str, Any]:

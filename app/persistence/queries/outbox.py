@@ -1,16 +1,17 @@
-"""The outbox: messages that wait to leave. Claimed in batches, each claim under a lease."""
+"""The outbox: messages that wait to leave. Claimed in batches, each claim under a lease.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+Its statements are made once and run without the mapper: they are what every message pays for.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.persistence.models.access import OtpChallengeRow
-from app.persistence.models.devices import DeviceRow, EndpointRow
-from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 
 
@@ -24,44 +25,85 @@ SECURITY_LANE = and_(_WAITS, MessageRow.message_class == _word("security"))
 ORDINARY_LANE = and_(_WAITS, MessageRow.message_class != _word("security"))
 """Messages that have not come to an end: one-time codes, and all others. Each lane has its own index."""
 
-_SETTLE = (
-    update(MessageRow.__table__)  # type: ignore[arg-type]
-    .where(MessageRow.id == bindparam("b_id"), MessageRow.state == "sending", MessageRow.attempts == bindparam("b_attempts"))
-    .values(
-        state=bindparam("b_state"),
-        state_reason=bindparam("b_reason"),
-        next_attempt_at=bindparam("b_next"),
-        sent_at=bindparam("b_sent"),
-        leased_by=None,
-        leased_until=None,
-        version=MessageRow.version + 1,
-    )
+_IS_CLAIMABLE = and_(
+    MessageRow.next_attempt_at <= bindparam("b_now"),
+    or_(
+        MessageRow.state == "queued",
+        and_(MessageRow.state == "sending", MessageRow.leased_until < bindparam("b_machine_now")),
+        and_(MessageRow.state == "stale", MessageRow.not_after <= bindparam("b_now")),  # nobody looked again in time
+    ),
 )
-_PUT_BACK = (
-    update(MessageRow.__table__)  # type: ignore[arg-type]
-    .where(
-        MessageRow.id == bindparam("b_id"),
-        MessageRow.attempts == bindparam("b_attempts"),
-        MessageRow.case_version == bindparam("b_version"),
-        or_(MessageRow.state == "queued", MessageRow.state == "sending"),  # IN cannot be executed for many
-    )
-    .values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
+_EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
+_IS_CURRENT = or_(
+    MessageRow.message_class == "security",
+    and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(_EPOCH, 0)),
 )
-_FINISH_ATTEMPT = (
-    update(DeliveryAttemptRow.__table__)  # type: ignore[arg-type]
-    .where(DeliveryAttemptRow.id == bindparam("b_id"))
-    .values(
-        finished_at=bindparam("b_at"),
-        outcome=bindparam("b_outcome"),
-        provider_reference=bindparam("b_reference"),
-        error_code=bindparam("b_error"),
-        raw_code=bindparam("b_raw"),
+"""Security messages stand outside the case; all others must match the case and the rules they were decided under."""
+_EXISTS = {
+    True: select(exists().where(SECURITY_LANE, _IS_CLAIMABLE)),
+    False: select(exists().where(ORDINARY_LANE, _IS_CLAIMABLE)),
+}
+_CLAIM = (
+    select(
+        MessageRow.id,
+        MessageRow.borrower_id,
+        MessageRow.channel,
+        MessageRow.message_class,
+        MessageRow.template,
+        MessageRow.locale,
+        MessageRow.text_sealed,
+        MessageRow.challenge_id,
+        MessageRow.not_after,
+        MessageRow.attempts,
+        MessageRow.case_version,
+        MessageRow.state == "sending",
+        func.coalesce(_IS_CURRENT, False),
     )
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(_IS_CLAIMABLE)
+    .order_by(MessageRow.next_attempt_at, MessageRow.id)
+    .limit(bindparam("b_limit"))
+    .with_for_update(skip_locked=True, of=MessageRow)
 )
+_CLAIMS = {True: _CLAIM.where(SECURITY_LANE), False: _CLAIM.where(ORDINARY_LANE)}
+_CURRENT = (
+    select(MessageRow.id, MessageRow.attempts)
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(MessageRow.id.in_(bindparam("b_ids", expanding=True)), MessageRow.state == "sending", _IS_CURRENT)
+)
+_CHANGE = update(cast(Table, MessageRow.__table__))
+_AMONG = MessageRow.id.in_(bindparam("b_ids", expanding=True))
+_SEND = _CHANGE.where(_AMONG).values(
+    state="sending",
+    leased_by=bindparam("b_owner"),
+    leased_until=bindparam("b_leased_until"),
+    attempts=MessageRow.attempts + 1,
+)
+_END = _CHANGE.where(_AMONG).values(
+    state=bindparam("b_state"),
+    state_reason=bindparam("b_reason"),
+    leased_by=None,
+    leased_until=None,
+    version=MessageRow.version + 1,
+)
+_SETTLE = _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
+    state=bindparam("b_state"),
+    state_reason=bindparam("b_reason"),
+    next_attempt_at=bindparam("b_next"),
+    sent_at=bindparam("b_sent"),
+    leased_by=None,
+    leased_until=None,
+    version=MessageRow.version + 1,
+)
+_PUT_BACK = _CHANGE.where(
+    MessageRow.id == bindparam("b_id"),
+    MessageRow.attempts == bindparam("b_attempts"),
+    MessageRow.case_version == bindparam("b_version"),
+    or_(MessageRow.state == "queued", MessageRow.state == "sending"),  # IN cannot be executed for many
+).values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimable:
+class Claimable(NamedTuple):
     """A message whose time has come, with what its claim is judged by."""
 
     id: str
@@ -82,82 +124,41 @@ class Claimable:
     """It was decided under the present facts and rules."""
 
 
+class Settlement(NamedTuple):
+    """What became of a message that was claimed. `claim`: its attempts, that claim counted."""
+
+    message_id: str
+    claim: int
+    state: str
+    reason: str | None
+    next_attempt_at: datetime
+    sent_at: datetime | None
+
+
 def exists_claimable(session: Session, *, now: datetime, machine_now: datetime, security: bool) -> bool:
     """Return whether a claim would find anything; a plain read, so that idling costs no write lock."""
-    return bool(session.scalar(select(exists().where(_claimable(now, machine_now, security)))))
-
-
-def _claimable(now: datetime, machine_now: datetime, security: bool) -> Any:
-    return and_(
-        SECURITY_LANE if security else ORDINARY_LANE,
-        MessageRow.next_attempt_at <= now,
-        or_(
-            MessageRow.state == "queued",
-            and_(MessageRow.state == "sending", MessageRow.leased_until < machine_now),
-            and_(MessageRow.state == "stale", MessageRow.not_after <= now),  # nobody looked again in time
-        ),
-    )
+    values = {"b_now": now, "b_machine_now": machine_now}
+    return bool(session.connection().scalar(_EXISTS[security], values))
 
 
 def claim_batch(session: Session, *, now: datetime, machine_now: datetime, limit: int, security: bool) -> list[Claimable]:
     """Lock up to `limit` waiting messages, earliest first, and return them; the caller marks each before it commits."""
-    epoch = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
-    statement = (
-        select(
-            MessageRow.id,
-            MessageRow.borrower_id,
-            MessageRow.channel,
-            MessageRow.message_class,
-            MessageRow.template,
-            MessageRow.locale,
-            MessageRow.text_sealed,
-            MessageRow.challenge_id,
-            MessageRow.not_after,
-            MessageRow.attempts,
-            MessageRow.case_version,
-            (MessageRow.state == "sending").label("was_sending"),
-            _is_current(epoch).label("is_current"),
-        )
-        .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-        .where(_claimable(now, machine_now, security))
-        .order_by(MessageRow.next_attempt_at, MessageRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=MessageRow)
-    )
-    rows: list[Any] = list(session.execute(statement))
-    return [
-        Claimable(**{**row._mapping, "was_sending": bool(row.was_sending), "is_current": bool(row.is_current)})
-        for row in rows
-    ]
-
-
-def _is_current(epoch: Any) -> Any:
-    """Security messages stand outside the case; all others must match the case and the rules they were decided under."""
-    return or_(
-        MessageRow.message_class == "security",
-        and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(epoch, 0)),
-    )
+    values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
+    return [Claimable._make(row) for row in session.connection().execute(_CLAIMS[security], values)]
 
 
 def mark_sending(session: Session, message_ids: Sequence[str], *, owner: str, leased_until: datetime) -> None:
     """Take the lease of locked messages and count the attempt."""
     if message_ids:
-        session.execute(
-            update(MessageRow)
-            .where(MessageRow.id.in_(message_ids))
-            .values(state="sending", leased_by=owner, leased_until=leased_until, attempts=MessageRow.attempts + 1)
-        )
+        values = {"b_ids": list(message_ids), "b_owner": owner, "b_leased_until": leased_until}
+        session.connection().execute(_SEND, values)
 
 
 def mark_ended(session: Session, ended: Mapping[str, tuple[str, str]]) -> None:
     """End locked messages without sending. `ended`: message id -> (state, reason)."""
     for state, reason in set(ended.values()):
         ids = [message_id for message_id, end in ended.items() if end == (state, reason)]
-        session.execute(
-            update(MessageRow)
-            .where(MessageRow.id.in_(ids))
-            .values(state=state, state_reason=reason, leased_by=None, leased_until=None, version=MessageRow.version + 1)
-        )
+        session.connection().execute(_END, {"b_ids": ids, "b_state": state, "b_reason": reason or None})
 
 
 def mark_waiting(session: Session, message_ids: Sequence[str], *, until: datetime) -> None:
@@ -185,90 +186,18 @@ def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
 
     `claims`: message id -> attempts, this one counted: a later claim has a higher number.
     """
-    epoch = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
-    statement = (
-        select(MessageRow.id, MessageRow.attempts)
-        .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-        .where(MessageRow.id.in_(list(claims)), MessageRow.state == "sending", _is_current(epoch))
-    )
-    return {row.id for row in session.execute(statement) if row.attempts == claims[row.id]}
+    rows = session.connection().execute(_CURRENT, {"b_ids": list(claims)})
+    return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
 
 
-def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
-    """Return per borrower the active push endpoints of devices that allow notifications."""
-    statement = (
-        select(
-            EndpointRow.id, EndpointRow.borrower_id, EndpointRow.address_kind, EndpointRow.address_sealed,
-            EndpointRow.address_digest, DeviceRow.platform,
-        )
-        .join(DeviceRow, DeviceRow.id == EndpointRow.device_id)
-        .where(
-            EndpointRow.borrower_id.in_(set(borrower_ids)),
-            EndpointRow.channel == "push",
-            EndpointRow.state == "active",
-            DeviceRow.push_permission.is_(True),
-        )
-        .order_by(EndpointRow.id)
-    )  # fmt: skip
-    targets: dict[str, list[Any]] = {}
-    for row in session.execute(statement):
-        targets.setdefault(row.borrower_id, []).append(row)
-    return targets
-
-
-def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str, Any]:
-    """Return what a one-time code is computed and sent from, by challenge id."""
-    statement = select(
-        OtpChallengeRow.id, OtpChallengeRow.phone_sealed, OtpChallengeRow.resend_no, OtpChallengeRow.used_at
-    ).where(OtpChallengeRow.id.in_(set(challenge_ids)))
-    return {row.id: row for row in session.execute(statement)}
-
-
-def find_done_endpoints(session: Session, message_ids: Sequence[str]) -> set[tuple[str, str | None]]:
-    """Return (message, endpoint) pairs that need no further attempt: accepted, or refused for good."""
-    if not message_ids:
-        return set()
-    statement = select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id).where(
-        DeliveryAttemptRow.message_id.in_(message_ids), DeliveryAttemptRow.outcome.in_(("accepted", "refused"))
-    )
-    return {(row.message_id, row.endpoint_id) for row in session.execute(statement)}
-
-
-def find_accepted(session: Session, message_ids: Sequence[str]) -> set[str]:
-    """Return the messages that some endpoint has accepted."""
-    statement = select(DeliveryAttemptRow.message_id).where(
-        DeliveryAttemptRow.message_id.in_(message_ids), DeliveryAttemptRow.outcome == "accepted"
-    )
-    return set(session.scalars(statement))
-
-
-def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
-    """Record tries before the wire is touched."""
-    if attempts:
-        session.execute(insert(DeliveryAttemptRow.__table__), list(attempts))  # type: ignore[arg-type]
-
-
-def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
-    """Record what tries came to."""
-    if attempts:
-        session.connection().execute(_FINISH_ATTEMPT, list(attempts))
-
-
-def finish_messages(session: Session, messages: Sequence[Mapping[str, Any]]) -> None:
-    """Record what became of messages we hold the lease of; one that was taken from us meanwhile is left alone."""
-    if messages:
-        session.connection().execute(_SETTLE, list(messages))
-
-
-def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> bool:
-    """Retire an endpoint, only if the stored target is still the one that was sent. Returns whether it was."""
-    result = session.execute(
-        update(EndpointRow)
-        .where(EndpointRow.id == endpoint_id, EndpointRow.address_digest == digest, EndpointRow.state == "active")
-        .values(state=state, reason=reason, changed_at=now)
-        .returning(EndpointRow.id)
-    )
-    return result.first() is not None
+def mark_outcomes(session: Session, settlements: Sequence[Settlement]) -> None:
+    """Record what became of claimed messages; one that was taken from us meanwhile is left alone."""
+    alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for message_id, *values in settlements:
+        alike[tuple(values)].append(message_id)
+    names = ("b_claim", "b_state", "b_reason", "b_next", "b_sent")
+    for outcome, ids in alike.items():
+        session.connection().execute(_SETTLE, dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
 
 
 def release_leases(session: Session, owner: str | None = None) -> int:

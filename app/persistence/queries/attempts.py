@@ -1,0 +1,99 @@
+"""Delivery attempts: where a message can go, and what each try came to.
+
+Like those of the outbox, the statements are made once and run without the mapper.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.persistence.models.access import OtpChallengeRow
+from app.persistence.models.devices import DeviceRow, EndpointRow
+from app.persistence.models.messages import DeliveryAttemptRow
+
+_ATTEMPTS = cast(Table, DeliveryAttemptRow.__table__)
+_ADD = insert(_ATTEMPTS)
+_FINISH = (
+    update(_ATTEMPTS)
+    .where(DeliveryAttemptRow.id == bindparam("b_id"))
+    .values(
+        finished_at=bindparam("b_at"),
+        outcome=bindparam("b_outcome"),
+        provider_reference=bindparam("b_reference"),
+        error_code=bindparam("b_error"),
+        raw_code=bindparam("b_raw"),
+    )
+)
+_DONE = select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
+    DeliveryAttemptRow.message_id.in_(bindparam("b_ids", expanding=True)),
+    DeliveryAttemptRow.outcome.in_(("accepted", "refused")),
+)
+_PUSH_TARGETS = (
+    select(
+        EndpointRow.id,
+        EndpointRow.borrower_id,
+        EndpointRow.address_kind,
+        EndpointRow.address_sealed,
+        EndpointRow.address_digest,
+        DeviceRow.platform,
+    )
+    .join(DeviceRow, DeviceRow.id == EndpointRow.device_id)
+    .where(
+        EndpointRow.borrower_id.in_(bindparam("b_ids", expanding=True)),
+        EndpointRow.channel == "push",
+        EndpointRow.state == "active",
+        DeviceRow.push_permission.is_(True),
+    )
+    .order_by(EndpointRow.id)
+)
+
+
+def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
+    """Return per borrower the active push endpoints of devices that allow notifications."""
+    targets: dict[str, list[Any]] = {}
+    for row in session.connection().execute(_PUSH_TARGETS, {"b_ids": list(set(borrower_ids))}):
+        targets.setdefault(row.borrower_id, []).append(row)
+    return targets
+
+
+def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str, Any]:
+    """Return what a one-time code is computed and sent from, by challenge id."""
+    wanted = set(challenge_ids)
+    if not wanted:
+        return {}
+    statement = select(
+        OtpChallengeRow.id, OtpChallengeRow.phone_sealed, OtpChallengeRow.resend_no, OtpChallengeRow.used_at
+    ).where(OtpChallengeRow.id.in_(wanted))
+    return {row.id: row for row in session.execute(statement)}
+
+
+def find_done(session: Session, message_ids: Sequence[str]) -> dict[tuple[str, str | None], str]:
+    """Return (message, endpoint) -> outcome of what needs no further attempt: accepted, or refused for good."""
+    if not message_ids:
+        return {}
+    rows = session.connection().execute(_DONE, {"b_ids": list(message_ids)})
+    return {(message_id, endpoint_id): outcome for message_id, endpoint_id, outcome in rows}
+
+
+def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
+    """Record tries before the wire is touched."""
+    if attempts:
+        session.connection().execute(_ADD, list(attempts))
+
+
+def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
+    """Record what tries came to."""
+    if attempts:
+        session.connection().execute(_FINISH, list(attempts))
+
+
+def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:
+    """Retire an endpoint, only if the stored target is still the one that was sent."""
+    session.execute(
+        update(EndpointRow)
+        .where(EndpointRow.id == endpoint_id, EndpointRow.address_digest == digest, EndpointRow.state == "active")
+        .values(state=state, reason=reason, changed_at=now)
+    )
