@@ -1,235 +1,237 @@
-"""How entries are spread over the rows of a plan.
+"""How a payment is spread: over which rows, over which components, in which order, and what becomes of a surplus.
 
-The default, where a contract names nothing else: the oldest row first; within a row penalties, fees, interest, principal
-(Fineract's "standard" strategy, reference: loan servicing study §2.4). A split that came with the entry is trusted; a row
-that it names is served first. What is left when every row is paid stays unapplied. Spreading is a pure function of the
-rows and the entries, so a late, back-dated or reversed entry is simply another set of entries.
+A strategy is data: an ordered list of stages. A stage names the rows it serves by their class on the day of the payment
+(past due, due today, in advance), the order of components, and its direction: *horizontal* finishes one row before the
+next, *vertical* finishes one component over all rows before the next component. What comes before its due date is surplus,
+and goes to the next row, to the last one, or evenly over all open rows. `spread` is the whole of it; everything else about
+a loan's history is in `replay.py`. Sources are named with each strategy; study: loan servicing §2.4.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import IntEnum, IntFlag, StrEnum
+from typing import NamedTuple, Protocol
 
-from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.plans import PlanRow, PlanVersion
-from app.domain.splits import NOTHING, Split
-
-
-class Allocation(NamedTuple):
-    """What one entry did to one row. `row_no` None: outside the rows (principal balance, or unapplied money)."""
-
-    entry_id: str
-    row_no: int | None
-    split: Split
-    unapplied_minor: int = 0
+from app.domain.errors import ValidationError
+from app.domain.splits import Split
 
 
-class RecordedAllocation(NamedTuple):
-    """An allocation with the span of knowledge in which it stood: from `recorded_at` until `replaced_at` (None: still)."""
+class Component(IntEnum):
+    """The parts of a claim, in the order of `Split`."""
 
-    allocation: Allocation
-    recorded_at: datetime
-    replaced_at: datetime | None
-
-
-@dataclass(slots=True)
-class AllocatedPlan:
-    """The rows of one plan with everything spread over them."""
-
-    rows: Sequence[PlanRow]
-    paid: dict[int, Split] = field(default_factory=dict)
-    paid_on: dict[int, date] = field(default_factory=dict)
-    principal_reduced_minor: int = 0
-    unapplied_minor: int = 0
-    allocations: list[Allocation] = field(default_factory=list)
-    _prepaid_minor: int = 0
-    _first_open: int = 0
-
-    def open_split(self, row: PlanRow) -> Split:
-        """Return what is still unpaid of a row."""
-        return row.due.minus(self.paid.get(row.row_no, NOTHING))
-
-    def apply(self, entry: LedgerEntry) -> None:
-        """Spread one more entry. Entries must come in `LedgerEntry.order`, without reversed ones."""
-        if entry.kind in (EntryKind.PREPAYMENT, EntryKind.SOURCE_ADJUSTMENT):
-            self._reduce_principal(entry, entry.amount_minor)
-            self._prepaid_minor += entry.amount_minor if entry.kind is EntryKind.PREPAYMENT else 0
-        elif entry.kind is EntryKind.REFUND:
-            self._give_back(entry)
-        elif entry.kind is not EntryKind.REVERSAL:
-            self._spread(entry)
-
-    def _spread(self, entry: LedgerEntry) -> None:
-        left = entry.amount_minor
-        if entry.row_no is not None:
-            left = self._serve_named_row(entry, entry.row_no)
-        elif entry.split is not None:
-            left = self._serve_components(entry, entry.split)
-        for index in range(self._first_open, len(self.rows)):
-            if left <= 0:
-                break
-            row = self.rows[index]
-            part = _by_order(left, self.open_split(row))
-            left -= self._pay(entry, row, part)
-            if index == self._first_open and self.open_split(row).total <= 0:
-                self._first_open = index + 1
-        if left:
-            self._leave(entry, left)
-
-    def _give_back(self, entry: LedgerEntry) -> None:
-        """Take a refund out of what was paid over; beyond that, as after a payment bounced, the last paid is owed again."""
-        left = entry.amount_minor
-        over = min(left, max(self.unapplied_minor, 0))
-        prepaid = min(left - over, self._prepaid_minor)
-        left -= over + prepaid
-        if prepaid:
-            self._prepaid_minor -= prepaid
-            self._reduce_principal(entry, -prepaid)
-        for index in range(len(self.rows) - 1, -1, -1):
-            row = self.rows[index]
-            paid = self.paid.get(row.row_no, NOTHING)
-            if not left or not paid.total:
-                continue
-            part = paid.minus(_by_order(paid.total - min(left, paid.total), paid))
-            left -= part.total
-            self.paid[row.row_no] = paid.minus(part)
-            self.paid_on.pop(row.row_no, None)
-            self.allocations.append(Allocation(entry.entry_id, row.row_no, NOTHING.minus(part)))
-            self._first_open = min(self._first_open, index)
-        if over or left:
-            self._leave(entry, -over - left)
-
-    def _reduce_principal(self, entry: LedgerEntry, amount_minor: int) -> None:
-        self.principal_reduced_minor += amount_minor
-        self.allocations.append(Allocation(entry.entry_id, None, Split(principal=amount_minor)))
-
-    def _serve_named_row(self, entry: LedgerEntry, row_no: int) -> int:
-        row = next((row for row in self.rows if row.row_no == row_no), None)
-        if row is None:
-            return entry.amount_minor
-        still_open = self.open_split(row)
-        part = entry.split.capped(still_open) if entry.split else _by_order(entry.amount_minor, still_open)
-        if not entry.amount_minor and not row.due.total:
-            self.paid_on.setdefault(row_no, entry.effective_on)  # a row of nothing, which the source marks as paid
-            self.allocations.append(Allocation(entry.entry_id, row_no, NOTHING))
-        return entry.amount_minor - self._pay(entry, row, part)
-
-    def _serve_components(self, entry: LedgerEntry, split: Split) -> int:
-        left = split
-        for row in self.rows[self._first_open :]:
-            if not left.total:
-                break
-            part = left.capped(self.open_split(row))
-            self._pay(entry, row, part)
-            left = left.minus(part)
-        if left.principal > 0:  # the source says principal, the rows have none left: it came off the balance
-            self._prepaid_minor += left.principal
-            self._reduce_principal(entry, left.principal)
-        return left.total - max(left.principal, 0)
-
-    def _pay(self, entry: LedgerEntry, row: PlanRow, part: Split) -> int:
-        if not part.total:
-            return 0
-        self.paid[row.row_no] = self.paid.get(row.row_no, NOTHING).plus(part)
-        if self.open_split(row).total <= 0:
-            self.paid_on.setdefault(row.row_no, entry.effective_on)
-        self._note(Allocation(entry.entry_id, row.row_no, part))
-        return part.total
-
-    def _note(self, allocation: Allocation) -> None:
-        """Keep one allocation per entry and row: what spills over may come back to a row the split served in part."""
-        for index in range(len(self.allocations) - 1, -1, -1):
-            earlier = self.allocations[index]
-            if earlier.entry_id != allocation.entry_id:
-                break
-            if earlier.row_no == allocation.row_no:
-                self.allocations[index] = earlier._replace(split=earlier.split.plus(allocation.split))
-                return
-        self.allocations.append(allocation)
-
-    def _leave(self, entry: LedgerEntry, amount_minor: int) -> None:
-        self.unapplied_minor += amount_minor
-        self.allocations.append(Allocation(entry.entry_id, None, NOTHING, amount_minor))
+    PRINCIPAL = 0
+    INTEREST = 1
+    FEES = 2
+    PENALTIES = 3
 
 
-def _by_order(amount_minor: int, still_open: Split) -> Split:
-    """Return how much of `amount_minor` each component takes: penalties, fees, interest, principal."""
-    penalties = min(amount_minor, still_open.penalties)
-    fees = min(amount_minor - penalties, still_open.fees)
-    interest = min(amount_minor - penalties - fees, still_open.interest)
-    principal = min(amount_minor - penalties - fees - interest, still_open.principal)
-    return Split(principal, interest, fees, penalties)
+class When(IntFlag):
+    """A row's class on the day of a payment."""
+
+    PAST_DUE = 1
+    DUE = 2
+    IN_ADVANCE = 4
 
 
-def standing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-    """Return the entries that count, in order: neither reversals nor what they reversed."""
-    listed = list(entries)
-    undone = {entry.reverses for entry in listed if entry.kind is EntryKind.REVERSAL}
-    counting = (e for e in listed if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone)
-    return sorted(counting, key=lambda entry: entry.order)
+class Surplus(StrEnum):
+    """Where money goes that is more than what is due."""
+
+    NEXT = "next"
+    """The next row, then the one after it."""
+    LAST = "last"
+    """The last row, then the one before it: the term gets shorter."""
+    EVENLY = "evenly"
+    """All open rows alike: each instalment gets smaller."""
 
 
-def allocate(rows: Sequence[PlanRow], entries: Iterable[LedgerEntry]) -> AllocatedPlan:
-    """Spread all `entries` over `rows`. Pure: the same rows and entries give the same result in whatever order they come."""
-    plan = AllocatedPlan(sorted(rows, key=lambda row: (row.due_on, row.row_no)))
-    for entry in standing(entries):
-        plan.apply(entry)
-    return plan
+Order = tuple[Component, ...]
+_P, _I, _F, _N = Component.PRINCIPAL, Component.INTEREST, Component.FEES, Component.PENALTIES
 
 
-def allocation_history(versions: Sequence[PlanVersion], entries: Sequence[LedgerEntry]) -> list[RecordedAllocation]:
-    """Return every allocation that ever stood, each with its span of knowledge.
+class Stage(NamedTuple):
+    """One pass over the rows of some classes."""
 
-    Knowledge grows at each `recorded_at` of an entry or a plan version. An entry that comes last in order is spread on top
-    of what stands; any other one replays all that was known then, and what changed is marked replaced.
-    """
-    history: list[RecordedAllocation] = []
-    current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
-    known: list[LedgerEntry] = []
-    plan = AllocatedPlan(())
-    changes = sorted(
-        [(version.recorded_at, 0, version.anchor_no, version) for version in versions]
-        + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))],
-        key=lambda change: change[:3],
+    when: When
+    order: Order
+    vertical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A named way to spread a payment. `own_day`: a charge is due on its own day rather than with its row."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    source: str
+    surplus: Surplus = Surplus.NEXT
+    own_day: bool = False
+
+
+def _fixed(name: str, due: Order, source: str, *, in_advance: Order | None = None, vertical: bool = False) -> Strategy:
+    stages = (Stage(When.PAST_DUE | When.DUE, due, vertical), Stage(When.IN_ADVANCE, in_advance or due))
+    return Strategy(name, stages, source, own_day=in_advance is not None)
+
+
+_FINERACT = "Apache Fineract, LoanRepaymentScheduleTransactionProcessor "
+
+STANDARD = _fixed("standard", (_N, _F, _I, _P), _FINERACT + "mifos-standard-strategy")
+
+STRATEGIES: Mapping[str, Strategy] = {
+    strategy.name: strategy
+    for strategy in (
+        STANDARD,
+        _fixed("principal-interest-penalties-fees", (_P, _I, _N, _F), _FINERACT + "principal-interest-penalties-fees-order"),
+        _fixed("interest-principal-penalties-fees", (_I, _P, _N, _F), _FINERACT + "interest-principal-penalties-fees-order"),
+        _fixed("interest-first", (_I, _F, _N, _P), "Reserve Bank of India, as Fineract's rbi-india-strategy", vertical=True),
+        _fixed("principal-first", (_P, _I, _N, _F), "Frappe Lending, non-performing loans", vertical=True),
+        _fixed(
+            "due-penalty-fee-interest-principal-in-advance-principal-penalty-fee-interest",
+            (_N, _F, _I, _P),
+            _FINERACT + "due-penalty-fee-interest-principal-in-advance-principal-penalty-fee-interest-strategy",
+            in_advance=(_P, _N, _F, _I),
+        ),
+        _fixed(
+            "due-penalty-interest-principal-fee-in-advance-penalty-interest-principal-fee",
+            (_N, _I, _P, _F),
+            _FINERACT + "due-penalty-interest-principal-fee-in-advance-penalty-interest-principal-fee-strategy",
+            in_advance=(_N, _I, _P, _F),
+        ),
+        # Costs of enforcement, interest (with overdue interest and damages), principal: of all that is due, not row by row.
+        _fixed("cn-civil-code-561", (_F, _I, _N, _P), "PRC Civil Code art. 561; the oldest row first: art. 560", vertical=True),
     )
-    for at, _, _, change in changes:
-        extends = False
-        if isinstance(change, PlanVersion):
-            plan = AllocatedPlan(sorted(change.rows, key=lambda row: (row.due_on, row.row_no)))
+}
+
+_CLASSES = {"past_due": When.PAST_DUE, "due": When.DUE, "in_advance": When.IN_ADVANCE}
+_COMPONENTS = {"principal": _P, "interest": _I, "fee": _F, "penalty": _N}
+
+
+def custom_strategy(
+    order: Sequence[str], *, vertical: bool = False, surplus: Surplus = Surplus.NEXT, name: str = "custom"
+) -> Strategy:
+    """Return the strategy of a list of twelve such as "past_due_penalty", "due_interest", "in_advance_principal".
+
+    Horizontal: classes in the order they first appear, and a row takes all before the next row. Raises ValidationError naming what is
+    unknown, missing or twice. Source: Fineract, advanced payment allocation; Mambu, horizontal and vertical allocation.
+    """
+    steps: list[tuple[When, Component]] = []
+    for step in order:
+        when, _, component = step.rpartition("_")
+        if when not in _CLASSES or component not in _COMPONENTS:
+            raise ValidationError(f"{step!r} is no step of an allocation, such as past_due_interest or in_advance_fee.")
+        steps.append((_CLASSES[when], _COMPONENTS[component]))
+    if len(set(steps)) != len(steps) or len(steps) != len(_CLASSES) * len(_COMPONENTS):
+        raise ValidationError("An allocation order names each of the twelve steps once.")
+    if vertical:
+        stages = [Stage(when, (component,), vertical=True) for when, component in steps]
+    else:
+        stages = [Stage(when, tuple(c for w, c in steps if w is when)) for when in dict(steps)]
+    return Strategy(name, tuple(stages), "the loan's contract", surplus)
+
+
+def strategy_named(name: str, surplus: Surplus = Surplus.NEXT) -> Strategy:
+    """Return a strategy by its name. Raises ValidationError listing the names there are."""
+    if name not in STRATEGIES:
+        raise ValidationError(f"{name!r} is no allocation strategy; there are {', '.join(STRATEGIES)}.")
+    return STRATEGIES[name] if surplus is Surplus.NEXT else replace(STRATEGIES[name], surplus=surplus)
+
+
+class OpenClaim(Protocol):
+    """What `spread` needs of a row: when it is due, what is open, and what of its charges is due by a day of their own."""
+
+    due_on: date
+    open: list[int]
+    """Minor units by component, as in `Split`; never negative."""
+
+    def due_ahead(self, on: date) -> list[int]:
+        """Return, by component, the open charges of the row that are due by `on` although the row is not."""
+
+
+def spread(
+    amount_minor: int, rows: Sequence[OpenClaim], on: date, strategy: Strategy = STANDARD, start: int = 0
+) -> list[tuple[int, Split]]:
+    """Return (index of row, what it takes) for a payment on that day; the sum is at most `amount_minor`.
+
+    `rows` ascend by due date and are not changed; those before `start` have nothing open. What the parts do not add up to
+    is more than the loan owes.
+    """
+    taken: dict[int, list[int]] = {}
+    left = amount_minor
+    due_until = start
+    while due_until < len(rows) and rows[due_until].due_on <= on:
+        due_until += 1
+    for stage in strategy.stages:
+        if left <= 0:
+            break
+        if stage.when is not When.IN_ADVANCE:
+            served = [k for k in range(start, due_until) if _is_of(rows[k], on, stage.when)]
+            left = _serve(left, rows, served, stage, taken)
+            if strategy.own_day and When.DUE in stage.when:
+                left = _serve_charges(left, rows, range(due_until, len(rows)), on, stage.order, taken)
+        elif strategy.surplus is Surplus.EVENLY:
+            left = _serve_evenly(left, rows, range(due_until, len(rows)), stage.order, taken)
         else:
-            in_order = not known or known[-1].order <= change.order
-            known.append(change)
-            extends = in_order and change.kind is not EntryKind.REVERSAL
-            if extends:
-                before = len(plan.allocations)
-                plan.apply(change)
-                for allocation in plan.allocations[before:]:
-                    current[_key(allocation)] = RecordedAllocation(allocation, at, None)
-            else:
-                known.sort(key=lambda entry: entry.order)
-        if extends:
-            continue
-        plan = allocate(plan.rows, known)
-        _replace(current, history, {_key(allocation): allocation for allocation in plan.allocations}, at)
-    return history + list(current.values())
+            ahead = range(due_until, len(rows))
+            left = _serve(left, rows, ahead if strategy.surplus is Surplus.NEXT else ahead[::-1], stage, taken)
+    return [(index, Split(*parts)) for index, parts in sorted(taken.items()) if any(parts)]
 
 
-def _key(allocation: Allocation) -> tuple[str, int | None, int]:
-    return allocation.entry_id, allocation.row_no, 1 if allocation.unapplied_minor else 0
+def _is_of(row: OpenClaim, on: date, when: When) -> bool:
+    return (When.PAST_DUE if row.due_on < on else When.DUE) in when
 
 
-def _replace(
-    current: dict[tuple[str, int | None, int], RecordedAllocation],
-    history: list[RecordedAllocation],
-    wanted: Mapping[tuple[str, int | None, int], Allocation],
-    at: datetime,
-) -> None:
-    for key, recorded in list(current.items()):
-        if wanted.get(key) != recorded.allocation:
-            del current[key]
-            if recorded.recorded_at < at:
-                history.append(RecordedAllocation(recorded.allocation, recorded.recorded_at, at))
-    for key, allocation in wanted.items():
-        if key not in current:
-            current[key] = RecordedAllocation(allocation, at, None)
+def _serve(left: int, rows: Sequence[OpenClaim], served: Sequence[int], stage: Stage, taken: dict[int, list[int]]) -> int:
+    """Take row by row, or for a vertical stage component by component; return what is left."""
+    passes: Iterable[Order] = ((component,) for component in stage.order) if stage.vertical else (stage.order,)
+    for order in passes:
+        for index in served:
+            left = _take(left, index, rows[index].open, order, taken)
+            if not left:
+                return 0
+    return left
+
+
+def _take(left: int, index: int, limit: list[int], order: Order, taken: dict[int, list[int]]) -> int:
+    """Take up to `limit` of each component, less what this payment took of it before; return what is left."""
+    mine = taken.get(index)
+    if mine is None:
+        mine = taken[index] = [0, 0, 0, 0]
+    for component in order:
+        part = limit[component] - mine[component]
+        if part > 0:
+            if part > left:
+                part = left
+            mine[component] += part
+            left -= part
+            if not left:
+                break
+    return left
+
+
+def _serve_charges(
+    left: int, rows: Sequence[OpenClaim], ahead: Iterable[int], on: date, order: Order, taken: dict[int, list[int]]
+) -> int:
+    """Take what is due by its own day in rows that are not. Source: Fineract, a charge is due by its own due date."""
+    for index in ahead:
+        due = rows[index].due_ahead(on)
+        if any(due):
+            left = _take(left, index, due, order, taken)
+    return left
+
+
+def _serve_evenly(
+    left: int, rows: Sequence[OpenClaim], ahead: Iterable[int], order: Order, taken: dict[int, list[int]]
+) -> int:
+    """Give every open row the same, in whole minor units; what does not divide goes to the last ones, one unit each.
+
+    Source: Fineract, future instalment allocation rule re-amortisation.
+    """
+    still_open = [k for k in ahead if sum(rows[k].open) - sum(taken.get(k, ())) > 0]
+    while left and still_open:
+        part, over = divmod(left, len(still_open))
+        for place, index in enumerate(still_open):
+            share = part + (place >= len(still_open) - over)
+            left -= share - _take(share, index, rows[index].open, order, taken) if share else 0
+        still_open = [k for k in still_open if sum(rows[k].open) > sum(taken[k])]
+    return left
+

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.allocation import Allocation
+from app.domain.replay import Allocation
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow

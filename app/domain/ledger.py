@@ -23,6 +23,10 @@ class EntryKind(StrEnum):
     """Undoes one earlier entry as if it had never been."""
     REFUND = "refund"
     """Money given back out of what was paid over."""
+    CHARGE = "charge"
+    """A fee or a penalty levied: a new claim, in its `split`, due on `due_on` with the row of that day."""
+    CHARGE_OFF = "charge_off"
+    """The lender's books give the claim up as lost; the borrower owes it still. Changes no position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class LedgerEntry:
     """One fact. `amount_minor` is not negative, except for a source adjustment that raises the balance.
 
     `effective_on` is the value date, `recorded_at` when the book of record knew it. `row_no` names the instalment the
-    payer meant, `split` the source's own division, both optional. `reverses` is the id of the entry undone.
+    payer meant, `split` the source's own division, both optional. `reverses` is the id of the entry undone. `due_on` is the
+    day a charge falls due; None: the day it is levied.
     """
 
     entry_id: str
@@ -41,6 +46,7 @@ class LedgerEntry:
     row_no: int | None = None
     split: Split | None = None
     reverses: str | None = None
+    due_on: date | None = None
 
     @property
     def order(self) -> tuple[date, datetime, str]:
@@ -56,5 +62,7 @@ def check_entry(entry: LedgerEntry, *, today: date) -> None:
         raise ValidationError("The amount is negative; a payment taken back is a reversal that names the payment.")
     if entry.kind is EntryKind.REVERSAL and entry.reverses is None:
         raise ValidationError("A reversal must name the entry it reverses.")
+    if entry.kind is EntryKind.CHARGE and (entry.split is None or entry.split.principal or entry.split.interest):
+        raise ValidationError("A charge says in its split what of it is fees and what penalties, and nothing else.")
     if entry.split is not None and entry.split.total != entry.amount_minor:
         raise ValidationError("The split does not add up to the amount.")

@@ -9,19 +9,34 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from app.domain.allocation import AllocatedPlan, allocate
-from app.domain.delinquency import DEFAULT_EDGES, bucket
+from app.domain.delinquency import USUAL, DelinquencyRule, Pause, class_of, days_in_arrears, is_late, tolerated
+from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion, version_for
+from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import NOTHING, Split
+from app.domain.terms import PLAIN, LoanTerms
+
+
+class OpenCharge(NamedTuple):
+    """A charge still open that is due before its row."""
+
+    due_on: date
+    fees_minor: int
+    penalties_minor: int
 
 
 class OpenRow(NamedTuple):
-    """An instalment with something unpaid: what is still open, by component."""
+    """An instalment with something unpaid: what is still open, by component, and how late it is.
+
+    `late` and `open` stand at the end of the snapshot's `last_effective_on`. `ahead` are charges in it that are due earlier.
+    """
 
     row_no: int
     due_on: date
     open: Split
+    late: Lateness = ON_TIME
+    ahead: tuple[OpenCharge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,8 @@ class Snapshot:
     open_rows: tuple[OpenRow, ...]
     last_effective_on: date | None
     last_recorded_at: datetime | None
+    holds_until: date | None = None
+    """Last day it answers for; None: every later day. Where interest follows what is really owed, rows change once late."""
 
     @property
     def settled(self) -> bool:
@@ -60,6 +77,9 @@ class Position:
     overdue: Split
     overdue_principal_minor: int
     days_past_due: int
+    """From the oldest due date before `as_of` that is unpaid; due today is 0."""
+    days_in_arrears: int
+    """The same after the tolerance of the loan; pauses are not counted."""
     bucket: str
     next_due_on: date | None
     next_due_minor: int
@@ -72,51 +92,104 @@ class Position:
 
 
 def snapshot_of(
-    principal_minor: int | None, version: PlanVersion | None, plan: AllocatedPlan, entries: Sequence[LedgerEntry]
+    principal_minor: int | None, version: PlanVersion | None, account: Account, entries: Sequence[LedgerEntry]
 ) -> Snapshot:
-    """Return the snapshot of an allocated plan. `principal_minor` is the amount lent; None: what the rows add up to."""
+    """Return the snapshot of an account. `principal_minor` is the amount lent; None: what the rows add up to."""
     if principal_minor is None:
-        principal_minor = sum(row.due.principal for row in plan.rows)
-    paid_principal = sum(split.principal for split in plan.paid.values())
-    days = [entry.effective_on for entry in entries]
-    if version is not None and version.effective_on is not None:
-        days.append(version.effective_on)
-    rows = (OpenRow(row.row_no, row.due_on, plan.open_split(row)) for row in plan.rows)
+        principal_minor = sum(row.due[0] for row in account.rows)
+    paid_principal = sum(row.due[0] - row.open[0] for row in account.rows)
+    last = _last_day(version, entries)
+    holds_until: date | None = None
+    if account.terms.contract is not None:
+        still = [row.due_on for row in account.rows if row.open[0]]
+        holds_until = max(min(still, default=date.max), last or date.min)
     return Snapshot(
         anchor_no=version.anchor_no if version else 0,
-        principal_balance_minor=principal_minor - paid_principal - plan.principal_reduced_minor,
-        unapplied_minor=plan.unapplied_minor,
-        open_rows=tuple(row for row in rows if row.open.total > 0),
-        last_effective_on=max(days, default=None),
+        principal_balance_minor=principal_minor - paid_principal - account.principal_reduced_minor,
+        unapplied_minor=account.unapplied_minor,
+        open_rows=tuple(
+            OpenRow(row.row_no, row.due_on, Split(*row.open), row.late, _ahead(row)) for row in account.rows if any(row.open)
+        ),
+        last_effective_on=last,
         last_recorded_at=max((entry.recorded_at for entry in entries), default=None),
+        holds_until=holds_until,
     )
 
 
-def position_at(snapshot: Snapshot, as_of: date, edges: Sequence[int] = DEFAULT_EDGES) -> Position:
-    """Return the position at the end of `as_of`, which must not be before `snapshot.last_effective_on`."""
+def _last_day(version: PlanVersion | None, entries: Sequence[LedgerEntry]) -> date | None:
+    days = [entry.effective_on for entry in entries]
+    if version is not None and version.effective_on is not None:
+        days.append(version.effective_on)
+    return max(days, default=None)
+
+
+def _ahead(row: AccountRow) -> tuple[OpenCharge, ...]:
+    """Return what is open of the row's early charges; of a kind, the earliest is paid first."""
+    found: list[OpenCharge] = []
+    before = [0, 0, 0, 0]
+    for due_on in sorted({each.due_on for each in row.levied if each.due_on < row.due_on}):
+        so_far = row.due_ahead(due_on)
+        found.append(OpenCharge(due_on, so_far[2] - before[2], so_far[3] - before[3]))
+        before = so_far
+    return tuple(each for each in found if each.fees_minor or each.penalties_minor)
+
+
+def open_rows_at(snapshot: Snapshot, as_of: date, late: LateTerms | None) -> Sequence[OpenRow]:
+    """Return the open rows with late charges up to `as_of`; the rows of the snapshot where none are charged."""
+    if late is None:
+        return snapshot.open_rows
+    rows: list[OpenRow] = []
+    for row in snapshot.open_rows:
+        if row.due_on < as_of:
+            since = max(snapshot.last_effective_on or row.due_on, row.due_on)
+            later = advance(row.late, row.open, row.due_on, since, as_of, late)
+            more = later.charged_minor - row.late.charged_minor
+            row = row._replace(open=row.open._replace(penalties=row.open.penalties + more), late=later)
+        rows.append(row)
+    return rows
+
+
+def position_at(
+    snapshot: Snapshot, as_of: date, rule: DelinquencyRule = USUAL, terms: LoanTerms = PLAIN, *, pauses: Sequence[Pause] = ()
+) -> Position:
+    """Return the position at the end of `as_of`, a day for which the snapshot answers."""
     due, overdue = NOTHING, NOTHING
     oldest: date | None = None
+    late_from: date | None = None
     next_row: OpenRow | None = None
-    for row in snapshot.open_rows:
+    ahead = NOTHING
+    for row in open_rows_at(snapshot, as_of, terms.late):
         if row.due_on > as_of:
             next_row = next_row or row
+            # A charge stands in the first row due after it, so no later row can have one that is due by now.
+            for charge in row.ahead:
+                if charge.due_on <= as_of:
+                    ahead = ahead.plus(Split(0, 0, charge.fees_minor, charge.penalties_minor))
             break
         due = due.plus(row.open)
+        if late_from is None and is_late(row.due_on, as_of, rule):
+            late_from = row.due_on
         if row.due_on < as_of:
             overdue = overdue.plus(row.open)
             oldest = oldest or row.due_on
         else:
             next_row = next_row or row
     days = (as_of - oldest).days if oldest else 0
+    principal = snapshot.principal_balance_minor
+    arrears = 0
+    if oldest and not tolerated(overdue.total, principal, rule):
+        arrears = days_in_arrears(oldest, as_of, rule, pauses)
+    owed = due.plus(ahead)
     return Position(
         as_of=as_of,
-        outstanding_minor=snapshot.principal_balance_minor + due.total - due.principal,
-        principal_outstanding_minor=snapshot.principal_balance_minor,
-        due_to_date=due,
+        outstanding_minor=principal + owed.total - owed.principal,
+        principal_outstanding_minor=principal,
+        due_to_date=owed,
         overdue=overdue,
         overdue_principal_minor=due.principal,
         days_past_due=days,
-        bucket=bucket(days, edges),
+        days_in_arrears=arrears,
+        bucket=class_of(days, rule) if late_from else "current",
         next_due_on=next_row.due_on if next_row else None,
         next_due_minor=next_row.open.total if next_row else 0,
         unapplied_minor=snapshot.unapplied_minor,
@@ -129,6 +202,7 @@ def replay(
     entries: Sequence[LedgerEntry],
     as_of: date | None = None,
     known_at: datetime | None = None,
+    terms: LoanTerms = PLAIN,
 ) -> Snapshot:
     """Return the snapshot as of a day and as known at an instant, from the ledger alone.
 
@@ -140,5 +214,10 @@ def replay(
         if (as_of is None or entry.effective_on <= as_of) and (known_at is None or entry.recorded_at <= known_at)
     ]
     version = version_for(versions, as_of or date.max, known_at)
-    rows = version.rows if version else ()
-    return snapshot_of(principal_minor, version, allocate(rows, counting), counting)
+    account = allocate(version.rows if version else (), counting, terms)
+    last = _last_day(version, counting)
+    if terms.contract is not None:
+        account.accrue(as_of or last or terms.contract.starts_on)
+    elif last is not None:
+        account.accrue(last)
+    return snapshot_of(principal_minor, version, account, counting)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.allocation import RecordedAllocation, allocation_history
+from app.domain.replay import RecordedAllocation, allocation_history
 from app.domain.delinquency import DEFAULT_EDGES
 from app.domain.ledger import LedgerEntry
 from app.domain.positions import Position, Snapshot, position_at, replay

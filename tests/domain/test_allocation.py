@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.allocation import allocate, allocation_history
+from app.domain.replay import allocate, allocation_history
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
@@ -65,7 +65,7 @@ def test_what_was_paid_is_spread_to_the_last_unit(rows: tuple[PlanRow, ...], ent
     for allocation in plan.allocations:
         spread[allocation.entry_id] += allocation.split.total + allocation.unapplied_minor
     assert spread == money
-    assert all(min(plan.open_split(row)) >= 0 for row in rows)
+    assert all(min(row.open) >= 0 for row in plan.rows)
     assert len({(a.entry_id, a.row_no, bool(a.unapplied_minor)) for a in plan.allocations}) == len(plan.allocations)
 
 
@@ -137,7 +137,7 @@ def test_within_a_row_penalties_come_first_and_principal_last() -> None:
 
     plan = allocate(rows, [LedgerEntry("e", EntryKind.REPAYMENT, 30, DAY, AT)])
 
-    assert plan.paid[1] == Split(0, 15, 10, 5)
+    assert plan.rows[0].paid == Split(0, 15, 10, 5)
 
 
 def test_what_spills_over_a_named_row_and_comes_back_is_one_allocation() -> None:
@@ -154,7 +154,7 @@ def test_a_row_of_nothing_is_paid_when_the_source_says_so() -> None:
 
     plan = allocate(rows, [LedgerEntry("e", EntryKind.REPAYMENT, 0, DAY, AT, row_no=1)])
 
-    assert plan.paid_on == {1: DAY}
+    assert plan.rows[0].paid_on == DAY
 
 
 def _entry(entry_id: str, amount: int, days: int, kind: EntryKind = EntryKind.REPAYMENT, **more: object) -> LedgerEntry:
@@ -167,7 +167,7 @@ def test_money_given_back_comes_out_of_what_was_paid_over() -> None:
 
     plan = allocate(rows, [_entry("a", 130, 0), _entry("f", 30, 1, EntryKind.REFUND)])
 
-    assert (plan.paid[1].total, plan.unapplied_minor) == (100, 0)
+    assert (plan.rows[0].paid.total, plan.unapplied_minor) == (100, 0)
 
 
 def test_money_given_back_that_was_not_paid_over_after_all_is_owed_again() -> None:
@@ -182,8 +182,8 @@ def test_money_given_back_that_was_not_paid_over_after_all_is_owed_again() -> No
 
     plan = allocate(rows, entries)
 
-    assert [plan.open_split(row).total for row in rows] == [105, 105]
-    assert (plan.paid_on, plan.unapplied_minor) == ({}, 0)
+    assert [sum(row.open) for row in plan.rows] == [105, 105]
+    assert ([row.paid_on for row in plan.rows], plan.unapplied_minor) == ([None, None], 0)
 
 
 def test_of_a_row_given_back_in_part_the_principal_is_owed_again_first() -> None:
@@ -191,7 +191,7 @@ def test_of_a_row_given_back_in_part_the_principal_is_owed_again_first() -> None
 
     plan = allocate(rows, [_entry("a", 105, 0), _entry("f", 40, 1, EntryKind.REFUND)])
 
-    assert plan.open_split(rows[0]) == Split(40)
+    assert plan.rows[0].open == [40, 0, 0, 0]
 
 
 def test_a_prepayment_given_back_is_owed_again() -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.allocation import Allocation, RecordedAllocation
+from app.domain.replay import Allocation, RecordedAllocation
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.splits import Split
 from app.persistence.models.loans import (

@@ -1,0 +1,414 @@
+"""A loan's history played over its plan: every entry in the order of its value date, late charges worked out on the way.
+
+Replay is a pure function of rows, entries and terms, so a late, back-dated or reversed entry is simply another set of
+entries. A split that came with an entry is trusted, and a row it names is served first; everything else is spread by the
+loan's strategy (`allocation.py`). What is left when every row is paid stays unapplied.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from app.domain.actual_balance import ActualBalance
+from app.domain.allocation import Strategy, spread
+from app.domain.late_charges import ON_TIME, Lateness, advance
+from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.plans import PlanRow, PlanVersion
+from app.domain.splits import NOTHING, Split
+from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
+
+
+class Allocation(NamedTuple):
+    """What one entry did to one row. `row_no` None: outside the rows (principal balance, or unapplied money)."""
+
+    entry_id: str
+    row_no: int | None
+    split: Split
+    unapplied_minor: int = 0
+
+
+class RecordedAllocation(NamedTuple):
+    """An allocation with the span of knowledge in which it stood: from `recorded_at` until `replaced_at` (None: still)."""
+
+    allocation: Allocation
+    recorded_at: datetime
+    replaced_at: datetime | None
+
+
+class Levied(NamedTuple):
+    """A charge on a row that is due on a day of its own."""
+
+    due_on: date
+    fees_minor: int
+    penalties_minor: int
+    entry_id: str
+
+
+class AccountRow:
+    """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
+
+    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no")
+
+    def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
+        self.row_no = row_no
+        self.due_on = due_on
+        self.from_on = from_on
+        """First day of its interest; None where no row and no contract says."""
+        self.due = list(due)
+        self.open = list(due)
+        self.late: Lateness = ON_TIME
+        self.levied: list[Levied] = []
+        self.paid_on: date | None = None
+
+    @property
+    def paid(self) -> Split:
+        """What was paid of it."""
+        return Split(*(due - still for due, still in zip(self.due, self.open, strict=True)))
+
+    def due_ahead(self, on: date) -> list[int]:
+        """Return the open charges that are due by `on` by a day of their own; the earliest of a kind is paid first."""
+        if not self.levied:
+            return [0, 0, 0, 0]
+        fees = sum(each.fees_minor for each in self.levied if each.due_on <= on)
+        penalties = sum(each.penalties_minor for each in self.levied if each.due_on <= on)
+        return [0, 0, max(fees - self.due[2] + self.open[2], 0), max(penalties - self.due[3] + self.open[3], 0)]
+
+    def add(self, component: int, amount_minor: int) -> None:
+        """Make more (or less) of a component due."""
+        self.due[component] += amount_minor
+        self.open[component] += amount_minor
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AccountRow):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in AccountRow.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Account:
+    """The rows of one plan with everything that happened spread over them."""
+
+    def __init__(
+        self, rows: Iterable[PlanRow], terms: LoanTerms = PLAIN, starts_on: date | None = None
+    ) -> None:
+        self.terms = terms
+        self.rows: list[AccountRow] = []
+        before = starts_on or (terms.contract.starts_on if terms.contract else None)
+        for row in sorted(rows, key=lambda row: (row.due_on, row.row_no)):
+            self.rows.append(AccountRow(row.row_no, row.due_on, row.due, before))
+            before = row.due_on
+        self.allocations: list[Allocation] = []
+        self.principal_reduced_minor = 0
+        self.unapplied_minor = 0
+        self.accrued_to: date | None = None
+        """The day up to which late charges are worked out."""
+        self._prepaid_minor = 0
+        self._first_open = 0
+        self._actual = ActualBalance(terms.contract) if terms.contract is not None else None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Account):
+            return NotImplemented
+        return (self.rows, self.allocations, self.principal_reduced_minor, self.unapplied_minor) == (
+            other.rows,
+            other.allocations,
+            other.principal_reduced_minor,
+            other.unapplied_minor,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def row(self, row_no: int) -> AccountRow | None:
+        """Return a row by its number."""
+        if 0 < row_no <= len(self.rows) and self.rows[row_no - 1].row_no == row_no:
+            return self.rows[row_no - 1]
+        return next((row for row in self.rows if row.row_no == row_no), None)
+
+    def apply(self, entry: LedgerEntry) -> None:
+        """Take in one more entry. Entries must come in `LedgerEntry.order`, without reversed ones."""
+        self.accrue(entry.effective_on)
+        kind = entry.kind
+        if kind in (EntryKind.PREPAYMENT, EntryKind.SOURCE_ADJUSTMENT):
+            self._reduce_principal(entry, entry.amount_minor)
+            self._prepaid_minor += entry.amount_minor if kind is EntryKind.PREPAYMENT else 0
+        elif kind is EntryKind.REFUND:
+            self._give_back(entry)
+        elif kind is EntryKind.CHARGE:
+            self._levy(entry)
+        elif kind in (EntryKind.REPAYMENT, EntryKind.WAIVER):
+            self._take(entry)
+
+    def accrue(self, until: date) -> None:
+        """Bring late charges, and interest on the actual balance, to the end of `until`."""
+        if self._actual is not None:
+            self._actual.project(self.rows, until)
+        terms = self.terms.late
+        if terms is None or (self.accrued_to is not None and until <= self.accrued_to):
+            self.accrued_to = max(until, self.accrued_to) if self.accrued_to else until
+            return
+        for index in range(self._first_open, len(self.rows)):
+            row = self.rows[index]
+            if row.due_on >= until:
+                break
+            if not any(row.open):
+                continue
+            since = max(self.accrued_to or row.due_on, row.due_on)
+            late = advance(row.late, row.open, row.due_on, since, until, terms)
+            row.add(3, late.charged_minor - row.late.charged_minor)
+            row.late = late
+        self.accrued_to = until
+
+    # --- money in ------------------------------------------------------------------------------------------------------
+
+    def _take(self, entry: LedgerEntry) -> None:
+        left = entry.amount_minor
+        if entry.row_no is not None:
+            left = self._serve_named_row(entry, entry.row_no)
+        elif entry.split is not None:
+            left = self._serve_components(entry, entry.split)
+        elif self._actual is not None:
+            left = self._serve_actual(entry, left)
+        elif self.terms.early_settlement is EarlySettlement.ACTUAL_PERIOD:
+            self._settle_if_enough(entry, left)
+        if left > 0:
+            left = self._serve_by_strategy(entry, left, self.terms.strategy)
+        if left:
+            self._leave(entry, left)
+
+    def _serve_by_strategy(self, entry: LedgerEntry, left: int, strategy: Strategy) -> int:
+        rows = self.rows
+        for index, part in spread(left, rows, entry.effective_on, strategy, self._first_open):
+            left -= self._pay(entry, rows[index], part)
+        while self._first_open < len(rows) and not any(rows[self._first_open].open):
+            self._first_open += 1
+        return left
+
+    def _settle_if_enough(self, entry: LedgerEntry, amount_minor: int) -> None:
+        """Drop interest that is not earned yet when the payment settles everything else. Source: `EarlySettlement`."""
+        unearned = self.unearned_interest(entry.effective_on)
+        still_open = sum(sum(row.open) for row in self.rows)
+        if unearned and amount_minor >= still_open - sum(unearned.values()):
+            for index, minor in unearned.items():
+                self.rows[index].add(1, -minor)
+
+    def unearned_interest(self, on: date) -> dict[int, int]:
+        """Return, by index of row, the open interest that is for days after `on`, pro rata of the row's days."""
+        found: dict[int, int] = {}
+        for index in range(self._first_open, len(self.rows)):
+            row = self.rows[index]
+            if row.due_on <= on or not row.open[1]:
+                continue
+            earned = 0
+            if row.from_on is not None and row.from_on < on:
+                earned = -(-row.due[1] * (on - row.from_on).days // (row.due_on - row.from_on).days)
+            unearned = min(row.due[1] - earned, row.open[1])
+            if unearned > 0:
+                found[index] = unearned
+        return found
+
+    def _serve_actual(self, entry: LedgerEntry, left: int) -> int:
+        """Serve what is due; the rest reduces the balance from this day on, and the rows follow."""
+        assert self._actual is not None
+        on = entry.effective_on
+        due = sum(1 for row in self.rows if row.due_on <= on)
+        for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
+            left -= self._pay(entry, self.rows[index], part)
+        for index, principal in self._actual.reduce(self.rows, left, on):
+            row = self.rows[index]
+            if principal > row.open[0]:  # the money paid early is what the row now asks for
+                row.add(0, principal - row.open[0])
+            left -= self._pay(entry, row, Split(principal))
+        self._actual.project(self.rows, on)
+        while self._first_open < len(self.rows) and not any(self.rows[self._first_open].open):
+            self._first_open += 1
+        return left
+
+    def _serve_named_row(self, entry: LedgerEntry, row_no: int) -> int:
+        row = self.row(row_no)
+        if row is None:
+            return entry.amount_minor
+        if entry.split:
+            part = entry.split.capped(Split(*row.open))
+        else:
+            parts = spread(entry.amount_minor, [row], row.due_on, self.terms.strategy)
+            part = parts[0][1] if parts else NOTHING
+        if not entry.amount_minor and not any(row.due):
+            row.paid_on = row.paid_on or entry.effective_on  # a row of nothing, which the source marks as paid
+            self.allocations.append(Allocation(entry.entry_id, row_no, NOTHING))
+        return entry.amount_minor - self._pay(entry, row, part)
+
+    def _serve_components(self, entry: LedgerEntry, split: Split) -> int:
+        left = split
+        for row in self.rows[self._first_open :]:
+            if not left.total:
+                break
+            part = left.capped(Split(*row.open))
+            self._pay(entry, row, part)
+            left = left.minus(part)
+        if left.principal > 0:  # the source says principal, the rows have none left: it came off the balance
+            self._prepaid_minor += left.principal
+            self._reduce_principal(entry, left.principal)
+        return left.total - max(left.principal, 0)
+
+    def _pay(self, entry: LedgerEntry, row: AccountRow, part: Split) -> int:
+        total = part[0] + part[1] + part[2] + part[3]
+        if not total:
+            return 0
+        still = row.open
+        still[0] -= part[0]
+        still[1] -= part[1]
+        still[2] -= part[2]
+        still[3] -= part[3]
+        if not (still[0] or still[1] or still[2] or still[3]) and row.paid_on is None:
+            row.paid_on = entry.effective_on
+        if self._actual is not None:
+            self._actual.note(entry.effective_on, part[0])
+        self._note(Allocation(entry.entry_id, row.row_no, part))
+        return total
+
+    # --- other entries -------------------------------------------------------------------------------------------------
+
+    def _levy(self, entry: LedgerEntry) -> None:
+        """Put a charge on the row of its due day; after the last row it gets one of its own."""
+        split, due_on = entry.split or NOTHING, entry.due_on or entry.effective_on
+        row = next((row for row in self.rows if row.due_on >= due_on), None)
+        if row is None:
+            before = self.rows[-1].due_on if self.rows else None
+            row = AccountRow(max((row.row_no for row in self.rows), default=0) + 1, due_on, (0, 0, 0, 0), before)
+            self.rows.append(row)
+        row.add(2, split.fees)
+        row.add(3, split.penalties)
+        row.paid_on = None if split.total else row.paid_on
+        row.levied.append(Levied(due_on, split.fees, split.penalties, entry.entry_id))
+        self._first_open = min(self._first_open, self.rows.index(row))
+
+    def _give_back(self, entry: LedgerEntry) -> None:
+        """Take a refund out of what was paid over; beyond that, as after a payment bounced, the last paid is owed again."""
+        left = entry.amount_minor
+        over = min(left, max(self.unapplied_minor, 0))
+        prepaid = min(left - over, self._prepaid_minor)
+        left -= over + prepaid
+        if prepaid:
+            self._prepaid_minor -= prepaid
+            self._reduce_principal(entry, -prepaid)
+        for index in range(len(self.rows) - 1, -1, -1):
+            row = self.rows[index]
+            paid = row.paid
+            if not left or not paid.total:
+                continue
+            part = paid.minus(_last_but(paid, min(left, paid.total)))
+            left -= part.total
+            row.open = [still + back for still, back in zip(row.open, part, strict=True)]
+            row.paid_on = None
+            if self._actual is not None:
+                self._actual.note(entry.effective_on, -part.principal)
+            self.allocations.append(Allocation(entry.entry_id, row.row_no, NOTHING.minus(part)))
+            self._first_open = min(self._first_open, index)
+        if over or left:
+            self._leave(entry, -over - left)
+
+    def _reduce_principal(self, entry: LedgerEntry, amount_minor: int) -> None:
+        self.principal_reduced_minor += amount_minor
+        self.allocations.append(Allocation(entry.entry_id, None, Split(principal=amount_minor)))
+
+    def _note(self, allocation: Allocation) -> None:
+        """Keep one allocation per entry and row: what spills over may come back to a row the split served in part."""
+        allocations = self.allocations
+        for index in range(len(allocations) - 1, -1, -1):
+            earlier = allocations[index]
+            if earlier.entry_id != allocation.entry_id:
+                break
+            if earlier.row_no == allocation.row_no:
+                allocations[index] = earlier._replace(split=earlier.split.plus(allocation.split))
+                return
+        allocations.append(allocation)
+
+    def _leave(self, entry: LedgerEntry, amount_minor: int) -> None:
+        self.unapplied_minor += amount_minor
+        self.allocations.append(Allocation(entry.entry_id, None, NOTHING, amount_minor))
+
+
+def _last_but(paid: Split, back_minor: int) -> Split:
+    """Return what stays paid when `back_minor` is given back: principal is owed again first, penalties last."""
+    left = paid.total - back_minor
+    penalties = min(left, paid.penalties)
+    fees = min(left - penalties, paid.fees)
+    interest = min(left - penalties - fees, paid.interest)
+    return Split(left - penalties - fees - interest, interest, fees, penalties)
+
+
+def standing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Return the entries that count, in order: neither reversals nor what they reversed."""
+    listed = list(entries)
+    undone = {entry.reverses for entry in listed if entry.kind is EntryKind.REVERSAL}
+    counting = (e for e in listed if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone)
+    return sorted(counting, key=lambda entry: entry.order)
+
+
+def allocate(rows: Iterable[PlanRow], entries: Iterable[LedgerEntry], terms: LoanTerms = PLAIN) -> Account:
+    """Spread all `entries` over `rows`. Pure: the same rows and entries give the same result in whatever order they come."""
+    account = Account(rows, terms)
+    for entry in standing(entries):
+        account.apply(entry)
+    return account
+
+
+def allocation_history(
+    versions: Sequence[PlanVersion], entries: Sequence[LedgerEntry], terms: LoanTerms = PLAIN
+) -> list[RecordedAllocation]:
+    """Return every allocation that ever stood, each with its span of knowledge.
+
+    Knowledge grows at each `recorded_at` of an entry or a plan version. An entry that comes last in order is spread on top
+    of what stands; any other one replays all that was known then, and what changed is marked replaced.
+    """
+    history: list[RecordedAllocation] = []
+    current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
+    known: list[LedgerEntry] = []
+    rows: Sequence[PlanRow] = ()
+    account = Account((), terms)
+    changes = sorted(
+        [(version.recorded_at, 0, version.anchor_no, version) for version in versions]
+        + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))],
+        key=lambda change: change[:3],
+    )
+    for at, _, _, change in changes:
+        extends = False
+        if isinstance(change, PlanVersion):
+            rows = change.rows
+        else:
+            in_order = not known or known[-1].order <= change.order
+            known.append(change)
+            extends = in_order and change.kind is not EntryKind.REVERSAL
+            if extends:
+                before = len(account.allocations)
+                account.apply(change)
+                for allocation in account.allocations[before:]:
+                    current[_key(allocation)] = RecordedAllocation(allocation, at, None)
+            else:
+                known.sort(key=lambda entry: entry.order)
+        if extends:
+            continue
+        account = allocate(rows, known, terms)
+        _replace(current, history, {_key(allocation): allocation for allocation in account.allocations}, at)
+    return history + list(current.values())
+
+
+def _key(allocation: Allocation) -> tuple[str, int | None, int]:
+    return allocation.entry_id, allocation.row_no, 1 if allocation.unapplied_minor else 0
+
+
+def _replace(
+    current: dict[tuple[str, int | None, int], RecordedAllocation],
+    history: list[RecordedAllocation],
+    wanted: Mapping[tuple[str, int | None, int], Allocation],
+    at: datetime,
+) -> None:
+    for key, recorded in list(current.items()):
+        if wanted.get(key) != recorded.allocation:
+            del current[key]
+            if recorded.recorded_at < at:
+                history.append(RecordedAllocation(recorded.allocation, recorded.recorded_at, at))
+    for key, allocation in wanted.items():
+        if key not in current:
+            current[key] = RecordedAllocation(allocation, at, None)

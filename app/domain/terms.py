@@ -1,0 +1,31 @@
+"""What of a contract matters after the plan is made: how payments are spread, what lateness costs, how early money counts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.allocation import STANDARD, Strategy
+from app.domain.contracts import Contract
+from app.domain.late_charges import LateTerms
+
+
+class EarlySettlement(StrEnum):
+    """What interest is owed by who pays everything back early."""
+
+    AS_PLANNED = "as_planned"
+    """All rows as they stand."""
+    ACTUAL_PERIOD = "actual_period"
+    """Interest up to the day of payment only. Source: PRC Civil Code art. 677."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoanTerms:
+    """How a loan's history is replayed. `contract` is set where interest follows the balance really owed."""
+
+    strategy: Strategy = STANDARD
+    late: LateTerms | None = None
+    early_settlement: EarlySettlement = EarlySettlement.AS_PLANNED
+    contract: Contract | None = None
+
+
+PLAIN = LoanTerms()
+"""The terms of a loan whose contract names none: rows as given, the oldest first, nothing added for lateness."""
