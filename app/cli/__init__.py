@@ -11,6 +11,7 @@ from werkzeug.utils import import_string
 NOUNS = {
     "api": "app.cli.api:api_commands",
     "book": "app.cli.book:book_commands",
+    "calendar": "app.cli.calendar:calendar_commands",
     "db": "app.cli.database:database_commands",
     "engine": "app.cli.engine:engine_commands",
     "keys": "app.cli.keys:key_commands",

@@ -29,3 +29,5 @@ class LenderRow(Base):
     currency: Mapped[str] = mapped_column(String(3))
     locale: Mapped[str] = mapped_column(String(16), default="en")
     recorded_at: Mapped[datetime] = mapped_column(Instant)
+    calendar_version: Mapped[str | None] = mapped_column(Id)
+    """New with every edit of its own days (`calendar_days`); None: it never had any."""
