@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from app.domain.amortisation import Factor, level_instalment, periods_of, rate_factor
+from app.domain.amortisation import periods_of
+from app.domain.annuities import Factor, level_instalment, rate_factor
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import InterestPeriod, share_of_part
 from app.domain.rounding import divide
@@ -127,9 +128,7 @@ class ActualBalance:
             if not stretches or stretches[-1][1] != balance:
                 stretches.append((day, balance))
         ends = [day for day, _ in stretches[1:]] + [end]
-        return sum(
-            self._rounded(k, balance, day, stop) for (day, balance), stop in zip(stretches, ends, strict=True)
-        )
+        return sum(self._rounded(k, balance, day, stop) for (day, balance), stop in zip(stretches, ends, strict=True))
 
     def _balance(self, on: date) -> int:
         return self.contract.principal_minor - sum(minor for day, minor in self.paid if day <= on)

@@ -98,7 +98,9 @@ STRATEGIES: Mapping[str, Strategy] = {
             in_advance=(_N, _I, _P, _F),
         ),
         # Costs of enforcement, interest (with overdue interest and damages), principal: of all that is due, not row by row.
-        _fixed("cn-civil-code-561", (_F, _I, _N, _P), "PRC Civil Code art. 561; the oldest row first: art. 560", vertical=True),
+        _fixed(
+            "cn-civil-code-561", (_F, _I, _N, _P), "PRC Civil Code art. 561; the oldest row first: art. 560", vertical=True
+        ),
     )
 }
 
@@ -234,4 +236,3 @@ def _serve_evenly(
             left -= share - _take(share, index, rows[index].open, order, taken) if share else 0
         still_open = [k for k in still_open if sum(rows[k].open) > sum(taken[k])]
     return left
-

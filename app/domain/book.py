@@ -138,9 +138,9 @@ class PlanValues:
 
 @dataclass(frozen=True, slots=True)
 class PaymentValues:
-    """One payment, reversal, waiver or refund. `reference` is unique per lender and makes it idempotent.
+    """One payment, reversal, waiver, refund or charge. `reference` is unique per lender and makes it idempotent.
 
-    `recorded_at` None: known now. `row_no` and `split` are trusted when the source gives them.
+    `recorded_at` None: known now. `row_no` and `split` are trusted when the source gives them. `due_on` is a charge's own day.
     """
 
     reference: str
@@ -156,6 +156,7 @@ class PaymentValues:
     channel: str | None = None
     bank_reference: str | None = None
     note: str | None = None
+    due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

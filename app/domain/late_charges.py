@@ -78,9 +78,7 @@ def days_charged(days_late: int, terms: LateTerms) -> int:
     return days_late if terms.from_due else days_late - terms.grace_days
 
 
-def advance(
-    late: Lateness, open_minor: Sequence[int], due_on: date, since: date, until: date, terms: LateTerms
-) -> Lateness:
+def advance(late: Lateness, open_minor: Sequence[int], due_on: date, since: date, until: date, terms: LateTerms) -> Lateness:
     """Return a row's lateness at the end of `until`, when `open_minor` stood open from `since` on; both after `due_on`.
 
     `charged_minor` of the result is the whole charge up to then; it never falls.

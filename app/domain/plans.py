@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from app.domain.splits import Split
@@ -26,8 +27,14 @@ class PlanVersion:
 
     anchor_no: int
     rows: tuple[PlanRow, ...]
+    """Ascending by due date, then by number."""
     recorded_at: datetime
     effective_on: date | None = None
+
+    def __post_init__(self) -> None:
+        rows = self.rows
+        if any(after[1] < before[1] for before, after in pairwise(rows)):
+            object.__setattr__(self, "rows", tuple(sorted(rows, key=lambda row: (row.due_on, row.row_no))))
 
 
 def version_for(versions: Sequence[PlanVersion], as_of: date, known_at: datetime | None) -> PlanVersion | None:

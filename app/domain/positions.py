@@ -4,18 +4,23 @@
 asked as now known for that day (`known_at` None) and as it was known at an instant. No figure depends on a nightly job.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from app.domain.delinquency import USUAL, DelinquencyRule, Pause, class_of, days_in_arrears, is_late, tolerated
 from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
 from app.domain.ledger import LedgerEntry
-from app.domain.plans import PlanVersion, version_for
-from app.domain.replay import Account, AccountRow, allocate
+from app.domain.plans import PlanRow, PlanVersion, version_for
+from app.domain.replay import Account, AccountRow, allocate, counting
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, LoanTerms
+from app.domain.waterfall import open_after, paid_in_order
+
+_EFFECTIVE_ON, _RECORDED_AT = attrgetter("effective_on"), attrgetter("recorded_at")
 
 
 class OpenCharge(NamedTuple):
@@ -116,11 +121,37 @@ def snapshot_of(
     )
 
 
+def _snapshot_by_sum(
+    principal_minor: int | None,
+    version: PlanVersion | None,
+    paid_minor: int,
+    terms: LoanTerms,
+    entries: Sequence[LedgerEntry],
+) -> Snapshot:
+    """Return the same for a loan where the sum paid says where it stands."""
+    rows = version.rows if version else ()
+    still_open, paid_principal, left = open_after(rows, paid_minor, terms.strategy)
+    if principal_minor is None:
+        principal_minor = sum(row[2][0] for row in rows)
+    return Snapshot(
+        anchor_no=version.anchor_no if version else 0,
+        principal_balance_minor=principal_minor - paid_principal,
+        unapplied_minor=left,
+        open_rows=tuple(map(OpenRow._make, zip(*_columns(still_open), repeat(ON_TIME), repeat(()), strict=False))),
+        last_effective_on=_last_day(version, entries),
+        last_recorded_at=max(map(_RECORDED_AT, entries), default=None),
+    )
+
+
+def _columns(rows: Sequence[PlanRow]) -> Iterator[tuple[Any, ...]]:
+    return zip(*rows, strict=True) if rows else iter(((), (), ()))
+
+
 def _last_day(version: PlanVersion | None, entries: Sequence[LedgerEntry]) -> date | None:
-    days = [entry.effective_on for entry in entries]
-    if version is not None and version.effective_on is not None:
-        days.append(version.effective_on)
-    return max(days, default=None)
+    last = max(map(_EFFECTIVE_ON, entries), default=None)
+    if version is None or version.effective_on is None:
+        return last
+    return max(last or version.effective_on, version.effective_on)
 
 
 def _ahead(row: AccountRow) -> tuple[OpenCharge, ...]:
@@ -208,16 +239,19 @@ def replay(
 
     `as_of` None: everything effective; `known_at` None: everything known; `principal_minor` as in `snapshot_of`.
     """
-    counting = [
-        entry
-        for entry in entries
-        if (as_of is None or entry.effective_on <= as_of) and (known_at is None or entry.recorded_at <= known_at)
-    ]
+    known = entries
+    if as_of is not None:
+        known = [entry for entry in known if entry.effective_on <= as_of]
+    if known_at is not None:
+        known = [entry for entry in known if entry.recorded_at <= known_at]
     version = version_for(versions, as_of or date.max, known_at)
-    account = allocate(version.rows if version else (), counting, terms)
-    last = _last_day(version, counting)
+    paid_minor = paid_in_order(terms, counting(known))
+    if paid_minor is not None:
+        return _snapshot_by_sum(principal_minor, version, paid_minor, terms, known)
+    account = allocate(version.rows if version else (), known, terms)
+    last = _last_day(version, known)
     if terms.contract is not None:
         account.accrue(as_of or last or terms.contract.starts_on)
     elif last is not None:
         account.accrue(last)
-    return snapshot_of(principal_minor, version, account, counting)
+    return snapshot_of(principal_minor, version, account, known)

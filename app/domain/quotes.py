@@ -55,9 +55,7 @@ def pay_off(
     return owed, before, after
 
 
-def payoff_quote(
-    rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN
-) -> PayoffQuote:
+def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN) -> PayoffQuote:
     """Return the payoff quote for a day. Entries after it do not count."""
     owed, before, _ = pay_off(rows, entries, on, terms)
     expires_on, tomorrow = on, owed

@@ -44,9 +44,7 @@ def re_age(
         open_split = open_split.plus(Split(*row.open))
     parts = [level_parts(component, count, multiple_minor) for component in open_split]
     first_no = max((row.row_no for row in rows), default=0) + 1
-    added = [
-        PlanRow(first_no + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)
-    ]
+    added = [PlanRow(first_no + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
     return (*(_paid_part(row) for row in rows), *added)
 
 

@@ -129,7 +129,7 @@ def _loan(
         product=product.name,
         disbursed_on=disbursed_on,
         maturity_on=rows[-1].due_on,
-        contract={"yearly_rate": f"{float(product.yearly_rate):.4f}"},
+        contract={"annual_rate": f"{float(product.yearly_rate):.4f}"},
         recorded_at=known_at,
     )
     return SampleLoan(

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult, check_texts
+from app.domain.contract_forms import read_terms
 from app.domain.errors import (
     ConflictError,
     CurrencyMismatchError,
@@ -29,6 +30,7 @@ from app.services import agenda, reminders
 from app.services.borrowers import ensure_borrowers
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
+from app.services.terms import cap_at_signing, terms_at_signing
 
 LARGEST_PLAN_MINOR = 10**17
 """What a plan may add up to; with everything booked on it, it stays well within 64 bits."""
@@ -210,15 +212,7 @@ def check_loan(values: LoanValues) -> None:
         zone_named(values.zone)
     if values.disbursed_on and values.maturity_on and values.maturity_on < values.disbursed_on:
         raise ValidationError("maturity_on is before disbursed_on.")
-    edges = values.contract.get("delinquency_edges")
-    if edges is not None and not _are_edges(edges):
-        raise ValidationError("delinquency_edges must be ascending days from 1.")
-
-
-def _are_edges(edges: Any) -> bool:
-    if not isinstance(edges, list | tuple) or not edges or not all(isinstance(edge, int) for edge in edges):
-        return False
-    return list(edges) == sorted(set(edges)) and edges[0] >= 1
+    read_terms(values.contract)
 
 
 def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: int | None) -> DomainError | None:
@@ -257,7 +251,8 @@ def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
         "principal_minor": values.principal_minor,
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
-        "contract": dict(values.contract),
+        "contract": terms_at_signing(values.contract, lender),
+        "cap": cap_at_signing(values, lender),
         "marks": sorted(set(values.marks)),
     }
 

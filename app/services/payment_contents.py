@@ -16,7 +16,7 @@ from app.domain.times import parse_instant, rfc3339
 
 def content_hash(values: PaymentValues) -> str:
     """Return the hash of what makes two payments the same: money and dates, not notes or when it was sent."""
-    content = (
+    content: tuple[object, ...] = (
         values.kind.value,
         values.loan_no,
         values.amount_minor,
@@ -26,6 +26,8 @@ def content_hash(values: PaymentValues) -> str:
         tuple(values.split) if values.split else None,
         values.reverses_reference,
     )
+    if values.due_on is not None:
+        content = (*content, values.due_on)
     return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
@@ -36,6 +38,7 @@ def payload_of(values: PaymentValues, now: datetime) -> dict[str, Any]:
         "effective_on": values.effective_on.isoformat(),
         "recorded_at": rfc3339(values.recorded_at or now),
         "split": list(values.split) if values.split else None,
+        "due_on": values.due_on.isoformat() if values.due_on else None,
     }
 
 
@@ -49,5 +52,6 @@ def payment_from_payload(payload: Mapping[str, Any]) -> PaymentValues:
             "effective_on": date.fromisoformat(payload["effective_on"]),
             "recorded_at": parse_instant(payload["recorded_at"]),
             "split": Split(*payload["split"]) if payload["split"] else None,
+            "due_on": date.fromisoformat(payload["due_on"]) if payload.get("due_on") else None,
         }
     )

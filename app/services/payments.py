@@ -179,6 +179,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         values.row_no,
         values.split,
         reverses_id,
+        values.due_on,
     )
     check_entry(entry, today=business_date(state.now, loan.zone))
     _append(state, values, entry, loan, digest, origin)
@@ -217,6 +218,7 @@ def _append(state: _Batch, values: PaymentValues, entry: LedgerEntry, loan: Loan
             "reference": values.reference,
             "reverses_id": entry.reverses,
             "row_no": entry.row_no,
+            "due_on": entry.due_on,
             "principal_minor": split[0],
             "interest_minor": split[1],
             "fees_minor": split[2],

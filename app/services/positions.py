@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.replay import RecordedAllocation, allocation_history
-from app.domain.delinquency import DEFAULT_EDGES
 from app.domain.ledger import LedgerEntry
 from app.domain.positions import Position, Snapshot, position_at, replay
 from app.persistence.ids import new_id
@@ -19,6 +18,7 @@ from app.persistence.queries.ledger import StoredAllocation, change_allocations,
 from app.persistence.queries.loans import set_loans
 from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
 from app.persistence.unit_of_work import Work
+from app.services.terms import kernel_terms
 
 
 class Loan(Protocol):
@@ -31,13 +31,20 @@ class Loan(Protocol):
     @property
     def principal_minor(self) -> int | None: ...  # noqa: D102
     @property
+    def disbursed_on(self) -> date | None: ...  # noqa: D102
+    @property
     def contract(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def cap(self) -> dict[str, Any] | None: ...  # noqa: D102
 
 
 class _LoanFacts(NamedTuple):
     id: str
     borrower_id: str
     principal_minor: int | None
+    disbursed_on: date | None
+    contract: dict[str, Any]
+    cap: dict[str, Any] | None
     status: str
     version: int
     ended_at: datetime | None
@@ -51,14 +58,15 @@ class Difference:
     what: str
 
 
-def edges_of(loan: Loan) -> Sequence[int]:
-    """Return the first day of each delinquency bucket: the loan's own, else the usual ones."""
-    return tuple(loan.contract.get("delinquency_edges") or DEFAULT_EDGES)
+def position_by(snapshot: Snapshot, loan: Loan, as_of: date) -> Position:
+    """Return the position that a snapshot of the loan gives for a day, by the loan's own terms."""
+    terms, rule, pauses = kernel_terms(loan)
+    return position_at(snapshot, as_of, rule, terms, pauses=pauses)
 
 
 def position_of(session: Session, loan: Loan, as_of: date, known_at: datetime | None = None) -> Position:
     """Return the position at the end of `as_of`, as now known or as it was known at `known_at`."""
-    return position_at(snapshot_on(session, loan, as_of, known_at), as_of, edges_of(loan))
+    return position_by(snapshot_on(session, loan, as_of, known_at), loan, as_of)
 
 
 def snapshot_on(session: Session, loan: Loan, as_of: date, known_at: datetime | None = None) -> Snapshot:
@@ -68,10 +76,10 @@ def snapshot_on(session: Session, loan: Loan, as_of: date, known_at: datetime | 
     """
     if known_at is None:
         found = find_snapshot(session, loan.borrower_id, loan.id)
-        if found is not None and _answers(found[0], as_of):
+        if found is not None and answers(found[0], as_of):
             return found[0]
     versions, entries = load_ledger(session, loan.id)
-    return replay(loan.principal_minor, versions, entries, as_of, known_at)
+    return replay(loan.principal_minor, versions, entries, as_of, known_at, kernel_terms(loan).terms)
 
 
 def positions_of(
@@ -80,15 +88,18 @@ def positions_of(
     """Return the positions of many loans by id, with a handful of statements."""
     by_id = {loan.id: loan for loan in loans}
     snapshots = {} if known_at else find_snapshots(session, by_id)
-    ready = {key: snapshot for key, (snapshot, _) in snapshots.items() if _answers(snapshot, as_of)}
+    ready = {key: snapshot for key, (snapshot, _) in snapshots.items() if answers(snapshot, as_of)}
     ledgers = load_ledgers(session, [key for key in by_id if key not in ready])
     for key, (versions, entries) in ledgers.items():
-        ready[key] = replay(by_id[key].principal_minor, versions, entries, as_of, known_at)
-    return {key: position_at(ready[key], as_of, edges_of(loan)) for key, loan in by_id.items()}
+        loan = by_id[key]
+        ready[key] = replay(loan.principal_minor, versions, entries, as_of, known_at, kernel_terms(loan).terms)
+    return {key: position_by(ready[key], loan, as_of) for key, loan in by_id.items()}
 
 
-def _answers(snapshot: Snapshot, as_of: date) -> bool:
-    return snapshot.last_effective_on is None or snapshot.last_effective_on <= as_of
+def answers(snapshot: Any, as_of: date) -> bool:
+    """Return whether a snapshot (or the row that holds one) answers for the end of `as_of`."""
+    last, until = snapshot.last_effective_on, snapshot.holds_until
+    return (last is None or last <= as_of) and (until is None or as_of <= until)
 
 
 def rebuild_positions(work: Work, loan_ids: Collection[str]) -> None:
@@ -113,12 +124,13 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     statuses: list[dict[str, Any]] = []
     for loan in loans:
         versions, entries = ledgers[loan.id]
-        history = allocation_history(versions, entries)
+        terms = kernel_terms(loan).terms
+        history = allocation_history(versions, entries, terms)
         missing, changed, gone = _compare(history, stored[loan.id])
         added += _allocation_rows(loan, missing, entries)
         replaced += changed
         removed += gone
-        snapshot = replay(loan.principal_minor, versions, entries)
+        snapshot = replay(loan.principal_minor, versions, entries, terms=terms)
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
         was_paid = loan.ended_at is None and old is not None and old.settled
@@ -148,17 +160,26 @@ def find_differences(session: Session, loan_ids: Collection[str]) -> list[Differ
         snapshots = find_snapshots(session, part)
         for loan in _find_loans(session, part):
             versions, entries = ledgers[loan.id]
-            if any(_compare(allocation_history(versions, entries), stored[loan.id])):
+            terms = kernel_terms(loan).terms
+            if any(_compare(allocation_history(versions, entries, terms), stored[loan.id])):
                 found.append(Difference(loan.id, "allocations"))
             kept = snapshots.get(loan.id)
-            if kept is None or kept[0] != replay(loan.principal_minor, versions, entries):
+            if kept is None or kept[0] != replay(loan.principal_minor, versions, entries, terms=terms):
                 found.append(Difference(loan.id, "snapshot"))
     return found
 
 
 def _find_loans(session: Session, loan_ids: Sequence[str]) -> list[_LoanFacts]:
     statement = select(
-        LoanRow.id, LoanRow.borrower_id, LoanRow.principal_minor, LoanRow.status, LoanRow.version, LoanRow.ended_at
+        LoanRow.id,
+        LoanRow.borrower_id,
+        LoanRow.principal_minor,
+        LoanRow.disbursed_on,
+        LoanRow.contract,
+        LoanRow.cap,
+        LoanRow.status,
+        LoanRow.version,
+        LoanRow.ended_at,
     )
     return [_LoanFacts(*row) for row in session.execute(statement.where(LoanRow.id.in_(loan_ids)))]
 

@@ -56,8 +56,6 @@ def contract_of(loan: dict[str, Any]) -> Contract:
     """Return the contract of a loan that states its terms (cumulative and progressive)."""
     if loan.get("compounding", "none") != "none":
         raise Refused("compounding of unpaid interest")
-    if "SAME_AS_REPAYMENT_COMPOUNDING" in loan.get("product", ""):
-        raise Refused("interest recalculated only at rest dates")
     digits = int(loan.get("currency_digits", 2))
     principal, starts_on = minor(loan["principal"], digits), day(loan["submitted_on"])
     down = Fraction(str(loan.get("down_payment_percent") or 0)) / 100
@@ -94,7 +92,9 @@ def contract_of(loan: dict[str, Any]) -> Contract:
         down_payment=down,
         on_actual_balance=bool(loan.get("interest_recalculation")),
         whole_periods=loan.get("preclosure_interest") == "till_rest_frequency_date",
-        prepayment=Prepayment.NEXT_ROWS if progressive else PREPAYMENT[loan.get("prepayment_adjustment", "reduce_emi_amount")],
+        prepayment=Prepayment.NEXT_ROWS
+        if progressive
+        else PREPAYMENT[loan.get("prepayment_adjustment", "reduce_emi_amount")],
     )
 
 

@@ -35,6 +35,8 @@ class LoanRow(Base):
     maturity_on: Mapped[date | None]
     contract: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """The loan's own terms: method, day_count, rate, delinquency_edges, ... ; nothing about a loan is a constant in code."""
+    cap: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """The cap of law on what the loan may cost, as it stood when the loan was put (domain/caps.py); None: never looked at."""
     marks: Mapped[list[str]] = mapped_column(Json, default=list)
     """What a reader must know: first_instalment_only, estimated_plan, absent_from_tape, ..."""
     anchor_no: Mapped[int] = mapped_column(default=0)
@@ -131,6 +133,8 @@ class LedgerEntryRow(Base):
     """The payer's or the core's reference; unique per lender (`payment_references`)."""
     reverses_id: Mapped[str | None] = mapped_column(Id)
     row_no: Mapped[int | None]
+    due_on: Mapped[date | None]
+    """When a charge falls due; None: the day it is levied."""
     principal_minor: Mapped[int | None] = mapped_column(BigInteger)
     interest_minor: Mapped[int | None] = mapped_column(BigInteger)
     fees_minor: Mapped[int | None] = mapped_column(BigInteger)
@@ -210,8 +214,12 @@ class PositionSnapshotRow(Base):
     unapplied_minor: Mapped[int] = mapped_column(BigInteger)
     open_rows: Mapped[list[list[Any]]] = mapped_column(Json)
     """[row_no, due_on ISO, principal, interest, fees, penalties] still open, ascending by due date."""
+    row_states: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """By row number, of rows that are late or have charges due before them: {"late": [...], "ahead": [[due_on, fees, penalties]]}."""
     last_effective_on: Mapped[date | None]
     last_recorded_at: Mapped[datetime | None] = mapped_column(Instant)
+    holds_until: Mapped[date | None]
+    """Last day it answers for; None: every later day."""
 
 
 class ImportRunRow(Base):

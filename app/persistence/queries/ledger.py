@@ -69,6 +69,7 @@ _ENTRY = select(
     LedgerEntryRow.fees_minor,
     LedgerEntryRow.penalties_minor,
     LedgerEntryRow.reverses_id,
+    LedgerEntryRow.due_on,
 )
 
 
@@ -77,7 +78,7 @@ def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[
     found: dict[str, list[LedgerEntry]] = {loan_id: [] for loan_id in loan_ids}
     for part in chunks(loan_ids):
         statement = _ENTRY.where(LedgerEntryRow.loan_id.in_(part)).order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id)
-        for loan_id, entry_id, kind, amount, effective_on, recorded_at, row_no, *split, reverses in session.execute(
+        for loan_id, entry_id, kind, amount, effective_on, recorded_at, row_no, *split, reverses, due_on in session.execute(
             statement
         ):
             found[loan_id].append(
@@ -90,6 +91,7 @@ def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[
                     row_no,
                     None if split[0] is None else Split(*split),
                     reverses,
+                    due_on,
                 )
             )
     return found

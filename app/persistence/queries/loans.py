@@ -121,7 +121,7 @@ def find_loans_numbered(session: Session, lender_id: str | None, loan_nos: Colle
         )
         if lender_id is not None:
             statement = statement.where(LoanNumberRow.lender_id == lender_id)
-        found += session.scalars(statement).all()
+        found += session.scalars(statement, execution_options={"populate_existing": True}).all()
     return found
 
 
@@ -160,6 +160,19 @@ def find_plan_heads(session: Session, loan_ids: Collection[str]) -> dict[str, Pl
             .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
         )
         found |= {row.loan_id: PlanHead(*row) for row in session.execute(statement)}
+    return found
+
+
+def find_plan_origins(session: Session, loan_ids: Collection[str]) -> dict[str, str]:
+    """Return where the current plan of each loan that has one came from, by loan id."""
+    found: dict[str, str] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(PlanVersionRow.loan_id, PlanVersionRow.origin)
+            .join(LoanRow, LoanRow.id == PlanVersionRow.loan_id)
+            .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
+        )
+        found |= {row.loan_id: row.origin for row in session.execute(statement)}
     return found
 
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Row, Table, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.late_charges import ON_TIME, Lateness
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
-from app.domain.positions import OpenRow, Snapshot
+from app.domain.positions import OpenCharge, OpenRow, Snapshot
 from app.domain.splits import Split
 from app.persistence.models.loans import AllocationRow, InstalmentRow, LoanRow, PlanVersionRow, PositionSnapshotRow
 from app.persistence.queries.chunks import chunks
@@ -34,8 +35,10 @@ _SNAPSHOT = select(
     PositionSnapshotRow.principal_balance_minor,
     PositionSnapshotRow.unapplied_minor,
     PositionSnapshotRow.open_rows,
+    PositionSnapshotRow.row_states,
     PositionSnapshotRow.last_effective_on,
     PositionSnapshotRow.last_recorded_at,
+    PositionSnapshotRow.holds_until,
 )
 
 
@@ -60,10 +63,37 @@ def _snapshot(row: Row[Any]) -> Snapshot:
         anchor_no=row.anchor_no,
         principal_balance_minor=row.principal_balance_minor,
         unapplied_minor=row.unapplied_minor,
-        open_rows=tuple(OpenRow(no, date.fromisoformat(on), Split(*parts)) for no, on, *parts in row.open_rows),
+        open_rows=open_rows_of(row.open_rows, row.row_states),
         last_effective_on=row.last_effective_on,
         last_recorded_at=row.last_recorded_at,
+        holds_until=row.holds_until,
     )
+
+
+def open_rows_of(
+    stored: Sequence[Sequence[Any]], states: Mapping[str, Any] | None, through: date = date.max
+) -> tuple[OpenRow, ...]:
+    """Return the open rows as stored in a snapshot, up to the first one due after `through`."""
+    rows: list[OpenRow] = []
+    last = through.isoformat()
+    for number, due_on, *parts in stored:
+        row = OpenRow(number, date.fromisoformat(due_on), Split(*parts))
+        if states and (state := states.get(str(number))) is not None:
+            ahead = tuple(OpenCharge(date.fromisoformat(on), fees, penalties) for on, fees, penalties in state["ahead"])
+            row = row._replace(late=Lateness(*state["late"]), ahead=ahead)
+        rows.append(row)
+        if due_on > last:
+            break
+    return tuple(rows)
+
+
+def _states(snapshot: Snapshot) -> dict[str, Any] | None:
+    states = {
+        str(row.row_no): {"late": list(row.late), "ahead": [[each.due_on.isoformat(), *each[1:]] for each in row.ahead]}
+        for row in snapshot.open_rows
+        if row.late != ON_TIME or row.ahead
+    }
+    return states or None
 
 
 def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot, int]]) -> None:
@@ -77,8 +107,10 @@ def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot,
             "principal_balance_minor": snapshot.principal_balance_minor,
             "unapplied_minor": snapshot.unapplied_minor,
             "open_rows": [[row.row_no, row.due_on.isoformat(), *row.open] for row in snapshot.open_rows],
+            "row_states": _states(snapshot),
             "last_effective_on": snapshot.last_effective_on,
             "last_recorded_at": snapshot.last_recorded_at,
+            "holds_until": snapshot.holds_until,
         }
         for loan_id, (borrower_id, snapshot, version) in snapshots.items()
     ]

@@ -1,0 +1,293 @@
+"""Contracts as they are stored and sent: reading the JSON object of a loan's terms, naming every field that cannot be true.
+
+Amounts are whole minor units, rates and shares decimal strings ("0.154" is 15.4 % a year), days ISO dates. Names under "x_"
+are the lender's own and kept as they are. A field left out has the default of `Contract`, `LateTerms`, `DelinquencyRule`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from app.domain.allocation import STANDARD, Strategy, Surplus, custom_strategy, strategy_named
+from app.domain.calendars import BusinessDayRule
+from app.domain.charges import Fee, FeeBasis, FeeDue
+from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange, Remainder
+from app.domain.day_counts import DayCount
+from app.domain.delinquency import RULES, USUAL, Boundary, Cure, DelinquencyRule, Pause
+from app.domain.errors import FieldError, ValidationError
+from app.domain.late_charges import LateBase, LateTerms
+from app.domain.periods import DayOfMonth, Frequency, Unit
+from app.domain.rounding import Rounding
+from app.domain.terms import EarlySettlement, LoanTerms
+
+Read = Callable[[Any], Any]
+_MOST_MINOR = 10**15
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    return next(iter(get_close_matches(name, names, 1)), "")
+
+
+def _one_of(kind: type[StrEnum]) -> Read:
+    def read(value: Any) -> StrEnum:
+        try:
+            return kind(value)
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(kind)}") from None
+
+    return read
+
+
+def _whole(least: int, most: int) -> Read:
+    def read(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _share(most: int) -> Read:
+    def read(value: Any) -> Fraction:
+        if not isinstance(value, str) or not value.replace(".", "", 1).isdecimal() or len(value) > 20:
+            raise ValueError('must be a decimal string such as "0.154"')
+        share = Fraction(value)
+        if share > most:
+            raise ValueError(f'must be a fraction of one, at most {most}: 15.4 % is "0.154"')
+        return share
+
+    return read
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("must be a date such as 2026-11-23") from None
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 80:
+        raise ValueError("must be a text of at most 80 characters")
+    return value
+
+
+_MINOR, _DAYS, _ROWS, _RATE = _whole(0, _MOST_MINOR), _whole(0, 3660), _whole(0, 1200), _share(100)
+
+_CONTRACT: Mapping[str, Read] = {
+    "method": _one_of(Method),
+    "annual_rate": _RATE,
+    "instalments": _whole(1, 1200),
+    "every": _whole(1, 366),
+    "unit": _one_of(Unit),
+    "first_due_on": _day,
+    "day_of_month": _one_of(DayOfMonth),
+    "business_day_rule": _one_of(BusinessDayRule),
+    "day_count": _one_of(DayCount),
+    "rounding": _one_of(Rounding),
+    "instalment_rounding": _one_of(Rounding),
+    "instalment_multiple_minor": _whole(1, _MOST_MINOR),
+    "instalment_minor": _whole(1, _MOST_MINOR),
+    "level_by_nominal_days": _flag,
+    "remainder": _one_of(Remainder),
+    "even_out": _flag,
+    "principal_grace": _ROWS,
+    "interest_grace": _ROWS,
+    "interest_free": _ROWS,
+    "down_payment": _share(1),
+    "on_actual_balance": _flag,
+    "whole_periods": _flag,
+    "prepayment": _one_of(Prepayment),
+}
+_DISBURSEMENT: Mapping[str, Read] = {"on": _day, "amount_minor": _whole(1, _MOST_MINOR)}
+_RATE_CHANGE: Mapping[str, Read] = {"on": _day, "annual_rate": _RATE}
+_FEE: Mapping[str, Read] = {
+    "name": _text,
+    "basis": _one_of(FeeBasis),
+    "due": _one_of(FeeDue),
+    "amount_minor": _MINOR,
+    "share": _share(1),
+    "penalty": _flag,
+}
+_LATE: Mapping[str, Read] = {
+    "annual_rate": _RATE,
+    "base": _one_of(LateBase),
+    "grace_days": _DAYS,
+    "from_due": _flag,
+    "year_days": _whole(360, 366),
+    "fee_minor": _MINOR,
+    "fee_share": _share(1),
+    "fee_base": _one_of(LateBase),
+    "fee_after_days": _DAYS,
+}
+_DELINQUENCY: Mapping[str, Read] = {
+    "tolerance_days": _DAYS,
+    "tolerance_minor": _MINOR,
+    "tolerance_share": _share(1),
+    "from_due": _flag,
+    "boundary": _one_of(Boundary),
+    "cure": _one_of(Cure),
+    "cure_from_days": _DAYS,
+}
+_PAUSE: Mapping[str, Read] = {"start": _day, "end": _day}
+
+PARTS = ("allocation", "surplus", "early_settlement", "late", "delinquency", "delinquency_edges", "pauses", "disbursements",
+         "rate_changes", "fees", "signed_on")  # fmt: skip
+RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing")
+"""What cores send beside the terms; kept and shown, never computed with."""
+NAMES = (*_CONTRACT, *PARTS, *RECORDED)
+
+
+class ReadTerms(NamedTuple):
+    """A stored contract, read: the fields of a `Contract` that were given, and what holds after the plan is made."""
+
+    fields: Mapping[str, Any]
+    strategy: Strategy
+    early_settlement: EarlySettlement
+    late: LateTerms | None
+    rule: DelinquencyRule
+    pauses: tuple[Pause, ...]
+    signed_on: date | None
+
+    def contract(self, principal_minor: int | None, starts_on: date | None) -> Contract | None:
+        """Return the whole contract, or None where too little is known to make a plan of it."""
+        given = dict(self.fields)
+        method = given.pop("method", None)
+        instalments = given.pop("instalments", 0)
+        if not method or not principal_minor or starts_on is None:
+            return None
+        if not instalments and method not in (Method.FIXED_INSTALMENT, Method.SINGLE_PAYMENT):
+            return None
+        return Contract(method, principal_minor, starts_on, instalments or int(method is Method.SINGLE_PAYMENT), **given)
+
+
+def read_terms(stored: Mapping[str, Any]) -> ReadTerms:
+    """Read a stored contract. Raises ValidationError with a FieldError for each field, pointers below /contract."""
+    errors: list[FieldError] = []
+    for name in stored:
+        if name not in NAMES and not name.startswith("x_"):
+            close = _nearest(name, NAMES)
+            hint = f" Did you mean {close}?" if close else ' Names of your own begin with "x_".'
+            errors.append(FieldError(f"/contract/{name}", "unknown-field", f"No term of a contract is called so.{hint}"))
+    fields = _object({k: v for k, v in stored.items() if k in _CONTRACT}, _CONTRACT, "", errors)
+    every, unit = fields.pop("every", 1), fields.pop("unit", Unit.MONTHS)
+    if "every" in stored or "unit" in stored:
+        fields["frequency"] = Frequency(every, unit)
+    for name, form, make in (
+        ("disbursements", _DISBURSEMENT, Disbursement),
+        ("rate_changes", _RATE_CHANGE, RateChange),
+        ("fees", _FEE, Fee),
+    ):
+        if stored.get(name):
+            fields[name] = tuple(_listed(stored[name], form, make, name, errors))
+    read = ReadTerms(
+        fields=fields,
+        strategy=_part(stored, "allocation", lambda value: _strategy(value, stored.get("surplus")), STANDARD, errors),
+        early_settlement=_part(stored, "early_settlement", _one_of(EarlySettlement), EarlySettlement.AS_PLANNED, errors),
+        late=LateTerms(**_object(stored["late"], _LATE, "late/", errors)) if stored.get("late") else None,
+        rule=_rule(stored, errors),
+        pauses=tuple(_listed(stored.get("pauses") or (), _PAUSE, Pause, "pauses", errors)),
+        signed_on=_part(stored, "signed_on", _day, None, errors),
+    )
+    if errors:
+        raise ValidationError("The contract has terms that cannot be true.", errors=errors)
+    return read
+
+
+def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None) -> LoanTerms:
+    """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
+    actual = contract if contract is not None and contract.on_actual_balance else None
+    return LoanTerms(read.strategy, late, read.early_settlement, actual)
+
+
+def _object(value: Any, form: Mapping[str, Read], where: str, errors: list[FieldError]) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        errors.append(FieldError(f"/contract/{where.rstrip('/')}", "invalid", "Must be an object."))
+        return {}
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        if name not in form:
+            close = _nearest(name, tuple(form))
+            detail = f"Unknown field.{f' Did you mean {close}?' if close else ''}"
+            errors.append(FieldError(f"/contract/{where}{name}", "unknown-field", detail))
+        elif given is not None:
+            try:
+                found[name] = form[name](given)
+            except ValueError as error:
+                errors.append(FieldError(f"/contract/{where}{name}", "invalid", f"It {error}."))
+    return found
+
+
+def _listed(
+    value: Any, form: Mapping[str, Read], make: Callable[..., Any], name: str, errors: list[FieldError]
+) -> list[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > 1000:
+        errors.append(FieldError(f"/contract/{name}", "invalid", "Must be a list of at most 1000."))
+        return []
+    found: list[Any] = []
+    for index, each in enumerate(value):
+        before = len(errors)
+        fields = _object(each, form, f"{name}/{index}/", errors)
+        try:
+            if len(errors) == before:
+                found.append(make(**fields))
+        except TypeError:
+            errors.append(FieldError(f"/contract/{name}/{index}", "required", f"Needs {', '.join(form)}."))
+    return found
+
+
+def _part(stored: Mapping[str, Any], name: str, read: Read, default: Any, errors: list[FieldError]) -> Any:
+    if stored.get(name) is None:
+        return default
+    try:
+        return read(stored[name])
+    except ValueError as error:
+        errors.append(FieldError(f"/contract/{name}", "invalid", f"It {error}."))
+    except ValidationError as error:
+        errors.append(FieldError(f"/contract/{name}", "invalid", error.detail))
+    return default
+
+
+def _strategy(value: Any, surplus: Any) -> Strategy:
+    rule = _one_of(Surplus)(surplus) if surplus is not None else Surplus.NEXT
+    if isinstance(value, str):
+        return strategy_named(value, rule)
+    if not isinstance(value, Mapping) or not isinstance(value.get("order"), Sequence) or set(value) - {"order", "vertical"}:
+        raise ValueError('must be the name of a strategy, or {"order": [twelve steps], "vertical": true or false}')
+    return custom_strategy(list(value["order"]), vertical=bool(value.get("vertical")), surplus=rule)
+
+
+def _rule(stored: Mapping[str, Any], errors: list[FieldError]) -> DelinquencyRule:
+    value, edges = stored.get("delinquency"), stored.get("delinquency_edges")
+    rule = USUAL
+    if isinstance(value, str):
+        if value not in RULES:
+            errors.append(FieldError("/contract/delinquency", "invalid", f"There are {', '.join(RULES)}."))
+        rule = RULES.get(value, USUAL)
+    elif value is not None:
+        rule = DelinquencyRule(**_object(value, _DELINQUENCY, "delinquency/", errors))
+    if edges is not None:
+        if not _are_edges(edges):
+            errors.append(FieldError("/contract/delinquency_edges", "invalid", "Must be ascending days from 1."))
+        elif isinstance(value, str):
+            errors.append(FieldError("/contract/delinquency_edges", "invalid", "A named rule has its own edges."))
+        else:
+            rule = DelinquencyRule(**{**{f: getattr(rule, f) for f in rule.__slots__}, "edges": tuple(edges)})
+    return rule
+
+
+def _are_edges(edges: Any) -> bool:
+    if not isinstance(edges, list | tuple) or not edges or not all(isinstance(edge, int) for edge in edges):
+        return False
+    return list(edges) == sorted(set(edges)) and edges[0] >= 1

@@ -1,0 +1,57 @@
+"""Flat interest: on what was first lent, throughout, spread like the principal.
+
+The whole instalment is rounded (to the contract's multiple), interest keeps minor units, and the last row, or the first,
+takes what rounding leaves of both. Source: Fineract, flat loans; study: loan servicing §2.1.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from app.domain.annuities import EXACT
+from app.domain.contracts import Contract, Remainder
+from app.domain.day_counts import Share
+from app.domain.level_rows import Paid
+from app.domain.periods import Period
+from app.domain.rounding import divide, round_decimal
+
+
+def flat_rows(contract: Contract, periods: Sequence[Period], shares: Sequence[Share], lent: int) -> Paid:
+    """Return what the rows of a flat loan of `lent` minor units pay."""
+    exact = [
+        lent * _rate_of(contract, period) * Fraction(*share) if k >= contract.interest_free else Fraction(0)
+        for k, (period, share) in enumerate(zip(periods, shares, strict=True))
+    ]
+    total = sum(exact, Fraction(0))
+    rounded = [divide(each.numerator, each.denominator, contract.rounding) for each in exact]
+    odd = len(rounded) - 1 if contract.remainder is Remainder.LAST else min(contract.interest_free, len(rounded) - 1)
+    interest = list(rounded)
+    interest[odd] += divide(total.numerator, total.denominator, contract.rounding) - sum(rounded)
+    principal = _principal(contract, exact, rounded, lent)
+    return Paid(principal, interest)
+
+
+def _rate_of(contract: Contract, period: Period) -> Fraction:
+    rate = contract.annual_rate
+    for change in contract.rate_changes:
+        if change.on < period.interest.to_on:
+            rate = change.annual_rate
+    return rate
+
+
+def _principal(contract: Contract, exact: Sequence[Fraction], rounded: Sequence[int], lent: int) -> list[int]:
+    grace, count = contract.principal_grace, len(exact) - contract.principal_grace
+    balance, principal = lent, [0] * grace
+    for k in range(grace, len(exact)):
+        level = contract.instalment_minor
+        if level is None:
+            whole = Decimal(lent) / count + EXACT.divide(Decimal(exact[k].numerator), Decimal(exact[k].denominator))
+            level = round_decimal(whole, contract.instalment_rounding, contract.instalment_multiple_minor)
+        part = max(min(level - rounded[k], balance), 0)
+        principal.append(part)
+        balance -= part
+    if contract.remainder is Remainder.FIRST:
+        principal[grace] += balance
+    else:
+        principal[-1] += balance
+    return principal

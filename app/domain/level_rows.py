@@ -1,0 +1,244 @@
+"""Rows on a declining balance: what each pays of principal and interest, in whole minor units.
+
+Interest is rounded once a row (once for each stretch of one balance and one rate), and the last row, or the first, takes
+what rounding leaves, so the rows always add up to the balance. Sources: Fineract and the study, loan servicing §2.1-2.3.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from app.domain.annuities import EXACT, FREE, Factor, growth_of, level_instalment, rate_factors
+from app.domain.contracts import Contract, Method, Remainder
+from app.domain.day_counts import InterestPeriod, Share, share_of_part
+from app.domain.errors import ValidationError
+from app.domain.periods import Period
+from app.domain.rounding import Rounding, divide, round_decimal
+
+MOST_ROWS = 1200
+"""A hundred years of months: a fixed instalment that needs more hardly pays its interest."""
+
+
+class Stretch(NamedTuple):
+    """A part of a row with one balance and one rate."""
+
+    start: date
+    end: date
+    balance_minor: int
+    interest_minor: int
+
+
+class Change(NamedTuple):
+    """Something that happens on a day inside the loan: money paid out, or another rate from then on."""
+
+    on: date
+    amount_minor: int
+    annual_rate: Fraction | None
+
+
+class Paid(NamedTuple):
+    """What rows pay, in order: principal and interest of each."""
+
+    principal: list[int]
+    interest: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows to be worked out together: from one change of the loan to its end."""
+
+    contract: Contract
+    periods: Sequence[Period]
+    factors: Sequence[Factor]
+    balance_minor: int
+    """Before the first row, with what is paid out in it."""
+    grace: int
+    """How many of these rows pay no principal."""
+    rate: Fraction
+    stretches: tuple[Stretch, ...] = ()
+    """The parts of the first row, where something changes inside it."""
+
+    def rows(self) -> Paid:
+        """Return what the rows pay, by the contract's method. Raises ValidationError."""
+        contract = self.contract
+        if contract.method is Method.EQUAL_PRINCIPAL:
+            part = divide(self.balance_minor, len(self.periods) - self.grace, contract.rounding)
+            return self._level_principal(self.grace, part)
+        if contract.method in (Method.INTEREST_ONLY, Method.SINGLE_PAYMENT):
+            return self._level_principal(len(self.periods) - 1, self.balance_minor)
+        if contract.instalment_minor is not None:
+            if contract.method is Method.FIXED_INSTALMENT:
+                return self._until_paid(contract.instalment_minor)
+            return self._level(contract.instalment_minor)
+        grace = self.grace
+        interest = [period.interest for period in self.periods[grace:]] if contract.level_by_nominal_days else ()
+        level = level_instalment(
+            contract, self.balance_minor, interest, self.factors[grace:] if grace else self.factors, self.rate
+        )
+        paid = self._level(level)
+        if contract.even_out:
+            paid = self._evened(level, paid)
+        if contract.remainder is Remainder.FIRST and len(self.periods) - grace > 1:
+            paid = self._remainder_first(level, paid)
+        return paid
+
+    def _first_interest(self) -> int:
+        return sum(stretch.interest_minor for stretch in self.stretches)
+
+    def _level(self, level: int, first_level: int | None = None) -> Paid:
+        """Rows of one level instalment; the last one closes the balance."""
+        alike = self.factors.count(self.factors[0]) == len(self.factors)
+        if alike and not self.grace and not self.stretches and first_level is None:
+            paid = self._level_alike(level)
+            if paid is not None:
+                return paid
+        balance, grace, rounding = self.balance_minor, self.grace, self.contract.rounding
+        paid = Paid([], [])
+        for k, (numerator, denominator) in enumerate(self.factors):
+            interest = divide(balance * numerator, denominator, rounding)
+            if k == 0 and self.stretches:
+                interest = self._first_interest()
+            wanted = first_level if first_level is not None and k == grace else level
+            principal = 0 if k < grace else min(wanted - interest, balance)
+            balance -= principal
+            paid.principal.append(principal)
+            paid.interest.append(interest)
+        paid.principal[-1] += balance
+        return paid
+
+    def _level_alike(self, level: int) -> Paid | None:
+        """The same for equal periods and rounding half to even, with `divide` written out; None when it does not fit.
+
+        This loop is most of what a plan costs: beside a plain decimal loop it is what bench/kernel.py measures.
+        """
+        if self.contract.rounding is not Rounding.HALF_EVEN:
+            return None
+        numerator, denominator = self.factors[0]
+        numerator, half, denominator = 2 * numerator, denominator, 2 * denominator
+        balance = self.balance_minor
+        principals: list[int] = []
+        interests: list[int] = []
+        add_principal, add_interest = principals.append, interests.append
+        for _ in range(len(self.factors)):
+            interest, rest = divmod(balance * numerator + half, denominator)
+            if not rest and interest & 1:  # exactly between two: to the even one
+                interest -= 1
+            principal = level - interest
+            balance -= principal
+            add_principal(principal)
+            add_interest(interest)
+        principals[-1] += balance
+        # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row.
+        return Paid(principals, interests) if principals[-1] >= 0 else None
+
+    def _level_principal(self, grace: int, part: int) -> Paid:
+        """Rows of one level principal; the last one (or the first) takes the remainder of the division."""
+        balance, last = self.balance_minor, len(self.periods) - 1
+        spare = balance - part * (last + 1 - grace) if self.contract.remainder is Remainder.FIRST else 0
+        paid = Paid([], [])
+        for k, factor in enumerate(self.factors):
+            interest = divide(balance * factor.numerator, factor.denominator, self.contract.rounding)
+            principal = 0 if k < grace else min(part + (spare if k == grace else 0), balance)
+            if k == last:
+                principal = balance
+            balance -= principal
+            paid.principal.append(principal)
+            paid.interest.append(self._first_interest() if k == 0 and self.stretches else interest)
+        return paid
+
+    def _until_paid(self, level: int) -> Paid:
+        """Rows of a given instalment until nothing is left. Raises ValidationError when it does not pay the interest."""
+        balance, paid = self.balance_minor, Paid([], [])
+        for k, factor in enumerate(self.factors):
+            interest = divide(balance * factor.numerator, factor.denominator, self.contract.rounding)
+            if k == 0 and self.stretches:
+                interest = self._first_interest()
+            closes = k == len(self.factors) - 1 and self.contract.instalments
+            principal = balance if closes else min(level - interest, balance)
+            if principal <= 0:
+                raise ValidationError("The instalment does not pay the interest of its period; it must be higher.")
+            balance -= principal
+            paid.principal.append(principal)
+            paid.interest.append(interest)
+            if not balance:
+                return paid
+        raise ValidationError(f"The instalment needs more than {MOST_ROWS} rows; it must be higher.")
+
+    def _evened(self, level: int, paid: Paid) -> Paid:
+        """Spread the last row's difference once; keep it only when the difference shrinks.
+
+        Source: Fineract, ProgressiveEMICalculator: only a difference of more than half a minor unit a row is worth it.
+        """
+        count = len(self.periods) - self.grace
+        difference = paid.principal[-1] + paid.interest[-1] - level
+        if count < 2 or abs(difference) <= count // 2:
+            return paid
+        multiple = self.contract.instalment_multiple_minor
+        adjusted = level + divide(difference, count * multiple) * multiple
+        if adjusted == level:
+            return paid
+        better = self._level(adjusted)
+        left = better.principal[-1] + better.interest[-1] - adjusted
+        return better if abs(left) < abs(difference) else paid
+
+    def _remainder_first(self, level: int, paid: Paid) -> Paid:
+        """Move what the last row differs by into the first row that pays principal, so that all others are level.
+
+        A unit paid that early saves its interest until the end, so the first row takes the difference discounted; rounding of
+        the rows between may still leave the last one a minor unit off.
+        """
+        difference = paid.principal[-1] + paid.interest[-1] - level
+        growth = Decimal(1)
+        for factor in self.factors[self.grace + 1 :]:
+            growth = EXACT.multiply(growth, growth_of(factor))
+        near = round_decimal(abs(difference) / growth) * (1 if difference > 0 else -1)
+        tries = [self._level(level, level + near + nudge) for nudge in (0, 1, -1, 2, -2)]
+        return min(tries, key=lambda found: abs(found.principal[-1] + found.interest[-1] - level))
+
+
+def run_from(
+    contract: Contract,
+    periods: Sequence[Period],
+    shares: Sequence[Share],
+    index: int,
+    opening: int,
+    rate: Fraction,
+    inside: Sequence[Change] = (),
+) -> Run:
+    """Return the run of the rows from `index` on, given the balance before them and what happens inside the first of them."""
+    after = next((change.annual_rate for change in reversed(inside) if change.annual_rate is not None), rate)
+    free = max(contract.interest_free - index, 0)
+    factors = rate_factors(after, shares[index:] if index else shares)
+    factors[:free] = [FREE] * free
+    stretches: tuple[Stretch, ...] = ()
+    if inside:
+        stretches = stretches_of(contract, periods[index].interest, opening, Fraction(0) if free else rate, inside)
+    return Run(
+        contract,
+        periods[index:] if index else periods,
+        factors,
+        opening + sum(change.amount_minor for change in inside),
+        max(contract.principal_grace - index, 0),
+        after,
+        stretches,
+    )
+
+
+def stretches_of(
+    contract: Contract, period: InterestPeriod, balance: int, rate: Fraction, inside: Sequence[Change]
+) -> tuple[Stretch, ...]:
+    """Return the parts of one row between the changes in it, each with its own balance and rate."""
+    parts: list[Stretch] = []
+    start = period.from_on
+    for change in (*inside, Change(period.to_on, 0, None)):
+        if change.on > start:
+            share, year = share_of_part(contract.day_count, period, start, change.on)
+            interest = divide(balance * rate.numerator * share, rate.denominator * year, contract.rounding)
+            parts.append(Stretch(start, change.on, balance, interest))
+            start = change.on
+        balance += change.amount_minor
+        rate = change.annual_rate if change.annual_rate is not None else rate
+    return tuple(parts)

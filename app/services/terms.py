@@ -1,0 +1,113 @@
+"""What a stored loan's contract means for its position: read once for each contract, plain for a loan that names no terms."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from app.domain.book import LoanValues
+from app.domain.caps import cap_for
+from app.domain.contract_forms import ReadTerms, read_terms, terms_of
+from app.domain.contracts import Contract
+from app.domain.delinquency import USUAL, DelinquencyRule, Pause
+from app.domain.errors import ValidationError
+from app.domain.late_charges import LateTerms
+from app.domain.terms import PLAIN, LoanTerms
+from app.persistence.models.lenders import LenderRow
+from app.services import base_rates
+
+
+STATUTORY: Mapping[str, Mapping[str, Any]] = {
+    "CN": {"allocation": "cn-civil-code-561", "early_settlement": "actual_period"},
+}
+"""Terms that hold by law where a contract agrees nothing else, by jurisdiction. PRC Civil Code art. 561 and 677."""
+
+
+def terms_at_signing(contract: Mapping[str, Any], lender: LenderRow) -> dict[str, Any]:
+    """Return the contract with what the law supplies; written into the loan, so a later change here changes no loan."""
+    return {**STATUTORY.get(lender.jurisdiction, {}), **contract}
+
+
+def cap_at_signing(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
+    """Return the cap on what the loan may cost, as stored with it. Never refuses a loan for it."""
+    signed_on = read_terms(values.contract).signed_on or values.disbursed_on
+    cap = cap_for(lender.jurisdiction, lender.licence_kind, signed_on, base_rates.fixings())
+    return {
+        "status": cap.status,
+        "annual_rate": None if cap.annual_rate is None else str(cap.annual_rate),
+        "code": cap.code,
+        "fixed_on": None if cap.fixed_on is None else cap.fixed_on.isoformat(),
+        "may_bind": cap.may_bind,
+    }
+
+
+class Contracted(Protocol):
+    """A loan with its contract; a `LoanRow` has it."""
+
+    @property
+    def principal_minor(self) -> int | None: ...  # noqa: D102
+    @property
+    def disbursed_on(self) -> date | None: ...  # noqa: D102
+    @property
+    def contract(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def cap(self) -> dict[str, Any] | None: ...  # noqa: D102
+
+
+class KernelTerms(NamedTuple):
+    """How a loan is replayed and how its lateness is counted."""
+
+    terms: LoanTerms
+    rule: DelinquencyRule
+    pauses: Sequence[Pause]
+
+
+_PLAIN = KernelTerms(PLAIN, USUAL, ())
+
+
+def kernel_terms(loan: Contracted) -> KernelTerms:
+    """Return the terms of a loan. What was stored before a term was known by its name is left aside."""
+    if not loan.contract:
+        return _PLAIN
+    packed = orjson.dumps([loan.contract, loan.cap], option=orjson.OPT_SORT_KEYS)
+    return _kernel_terms(packed, loan.principal_minor, loan.disbursed_on)
+
+
+@lru_cache(maxsize=4096)
+def _kernel_terms(packed: bytes, principal_minor: int | None, starts_on: date | None) -> KernelTerms:
+    stored, cap = orjson.loads(packed)
+    read = _read(stored)
+    late = late_terms(read, cap)
+    return KernelTerms(terms_of(read, read.contract(principal_minor, starts_on), late), read.rule, read.pauses)
+
+
+def contract_of(loan: Contracted) -> Contract | None:
+    """Return the loan's contract, or None where too little of it is known to make a plan. Raises ValidationError."""
+    return read_terms(loan.contract).contract(loan.principal_minor, loan.disbursed_on)
+
+
+def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | None:
+    """Return the late terms as the law leaves them.
+
+    Where a cap applies they carry it. Where one may apply and its figure is missing, nothing is charged: DESIGN's choice is
+    never to collect what may be above a cap.
+    """
+    if read.late is None or cap is None:
+        return read.late
+    if cap.get("may_bind"):
+        return None
+    if cap.get("annual_rate") is None:
+        return read.late
+    fields = {name: getattr(read.late, name) for name in read.late.__slots__}
+    return LateTerms(**fields | {"cap_rate": Fraction(cap["annual_rate"])})
+
+
+def _read(stored: dict[str, Any]) -> ReadTerms:
+    try:
+        return read_terms(stored)
+    except ValidationError as error:
+        wrong = {field.pointer.split("/")[2] for field in error.errors}
+        return read_terms({name: value for name, value in stored.items() if name not in wrong})
