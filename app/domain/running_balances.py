@@ -1,7 +1,7 @@
 """A loan's balances while a statement walks through its days: what each instalment and each entry changed.
 
-The walk trusts the kernel for how money is spread (`_spread`, the only place that asks it) and adds up what that did. Entries
-are spread in their order, each on top of what stands; only a reversal or another plan makes everything be spread anew.
+The walk trusts the kernel for how money is spread (`_spread`, the only place that asks it) and adds up what that did.
+Entries are spread in their order, each on top of what stands; only a reversal or another plan spreads everything anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ from app.domain.splits import NOTHING, Split
 class Balances(NamedTuple):
     """What stands on a loan at the end of a day, in minor units; also the difference of two such.
 
-    `principal` is the principal balance; `interest`, `fees` and `penalties` are those due by then and unpaid. `ahead` is what
-    was paid of interest, fees and penalties not yet due, `unapplied` what was paid beyond all rows: both are the borrower's.
+    `principal` is the principal balance; `interest`, `fees` and `penalties` are those due by then and unpaid. `ahead` is
+    what was paid of those not yet due, `unapplied` what was paid beyond all rows: both are the borrower's.
     """
 
     principal: int = 0
@@ -57,6 +57,9 @@ class Spread(NamedTuple):
     unapplied: int = 0
 
 
+UNSPREAD = Spread()
+
+
 def _spread(rows: Sequence[PlanRow], entries: Iterable[LedgerEntry]) -> Sequence[Allocation]:
     """Ask the kernel what these entries do to these rows. Entries undone by a reversal among them do nothing."""
     return allocate(rows, entries).allocations
@@ -71,7 +74,7 @@ class RunningBalances:
 
     principal_minor: int | None
     balances: Balances = UNMOVED
-    spread: Spread = Spread()
+    spread: Spread = UNSPREAD
     _rows: dict[int, PlanRow] = field(default_factory=dict)
     _due: set[int] = field(default_factory=set)
     _paid: dict[int, Split] = field(default_factory=dict)
@@ -96,7 +99,7 @@ class RunningBalances:
             self._did.setdefault(allocation.entry_id, []).append(allocation)
         lent = sum(row.due.principal for row in rows) if self.principal_minor is None else self.principal_minor
         self.balances = Balances(principal=lent)
-        self.spread = Spread()
+        self.spread = UNSPREAD
         for row_no in self._due:
             self.balances = self.balances.plus(self._standing(row_no))
         for entry in entries:

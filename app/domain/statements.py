@@ -1,8 +1,9 @@
 """A statement of account: for a period, what stood at its beginning, all that happened, and what stood at its end.
 
-Days mean what they mean for positions: the opening is the end of the day before the period, the closing the end of its last
-day. On one day instalments fall due first, then entries apply in their order. The statement adds up, by component: opening
-and movements make the closing, and both ends are the loan's positions of those days. A statement that does not is never made.
+Days mean what they mean for positions: the opening is the end of the day before the period, the closing the end of its
+last day. On one day instalments fall due first, then entries apply in their order. The statement adds up, by component:
+opening and movements make the closing, and both ends are the loan's positions of those days. One that does not is never
+made.
 """
 
 from collections.abc import Iterator, Sequence
