@@ -73,6 +73,22 @@ def reading() -> Iterator[Session]:
         current.rollback()
 
 
+@contextmanager
+def reading_one_state() -> Iterator[Session]:
+    """Read as `reading` does, every statement seeing the state of the first: for what is put together of several.
+
+    On PostgreSQL a transaction otherwise sees what others commit between its statements.
+    """
+    current = db.session()
+    current.rollback()
+    postgresql = db.engine.dialect.name == "postgresql"
+    current.connection(execution_options={"isolation_level": "REPEATABLE READ"} if postgresql else {})
+    try:
+        yield current
+    finally:
+        current.rollback()
+
+
 def close_session() -> None:
     """Give the connection back. Call it after work outside a request, before anything slow."""
     db.session.remove()

@@ -1,5 +1,7 @@
 """How a view's value becomes a response: JSON by orjson, an ETag on what can be read again, `no-store` on the rest."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +12,7 @@ from flask.json.provider import JSONProvider
 from marshmallow import Schema
 from werkzeug.datastructures import Headers
 
-from app.web.etag import PRIVATE, VARY, body_etag, is_unchanged
+from app.web.etag import PRIVATE, VARY, VARY_BY_MEDIA, body_etag, is_unchanged
 from app.web.languages import request_locale
 
 JSON_TYPE = "application/json"
@@ -71,6 +73,18 @@ class ReadyResponse(Response):
     def get_wsgi_headers(self, environ: Any) -> Headers:
         """Return the headers as they are."""
         return self.headers
+
+
+def file_answer(body: bytes, media_type: str, *, name: str) -> Response:
+    """Return a file to be kept under `name`, whose SHA-256 is its ETag and its Repr-Digest (RFC 9530), or a 304."""
+    digest = hashlib.sha256(body)
+    response = cacheable(body, f'"{digest.hexdigest()}"')
+    response.headers["Vary"] = VARY_BY_MEDIA
+    response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+    if response.status_code == 200:
+        response.headers["Content-Type"] = media_type
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def cacheable(body: bytes, etag: str) -> Response:

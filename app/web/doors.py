@@ -123,8 +123,10 @@ def answers(
     example: Any = None,
     also: tuple[int, ...] = (),
     problems: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
-    """Say what a view answers: status, form and example, other good statuses, and its own problem codes.
+    """Say what a view answers: status, form and example, other good statuses, its own problem codes, and other media
+    types than JSON in which it can answer (see `media.prefers`).
 
     The view returns a value, which is dumped through the schema, an `Answer`, or a Response that it made itself.
     """
@@ -142,6 +144,7 @@ def answers(
             "example": example,
             "also": also,
             "problems": problems,
+            "files": files,
         }
         return wrapper
 

@@ -11,6 +11,8 @@ from flask import request
 API_REVISION = "1"
 PRIVATE = "private, no-cache"
 VARY = "Authorization, Accept-Language"
+VARY_BY_MEDIA = f"{VARY}, Accept"
+"""Where a view can also answer with a file."""
 
 
 def strong_etag(locale: str, *parts: object) -> str:

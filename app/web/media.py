@@ -1,10 +1,10 @@
-"""What may come in and go out: JSON in UTF-8, at most 1 MiB, both ways."""
+"""What may come in and go out: JSON in UTF-8, at most 1 MiB in; a few views can also answer with a file."""
 
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
-from flask import Request, abort, request
+from flask import Request, abort, current_app, request
 from webargs.flaskparser import FlaskParser
 from webargs.flaskparser import abort as abort_with
 from werkzeug.datastructures import MIMEAccept
@@ -18,7 +18,7 @@ def check_media() -> None:
     """Refuse an Accept we cannot meet (406) and a body that is not JSON (415)."""
     environ = request.environ
     accept = environ.get("HTTP_ACCEPT")
-    if accept and not accepts_json(accept):
+    if accept and not accepts_json(accept) and not _offers_file(accept):
         abort(406)
     if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
         return
@@ -29,8 +29,25 @@ def check_media() -> None:
 @lru_cache(maxsize=1024)
 def accepts_json(accept: str) -> bool:
     """Return whether JSON answers meet this Accept value (RFC 9110)."""
-    parsed = parse_accept_header(accept[:500], MIMEAccept)
+    parsed = _parsed(accept)
     return not parsed or parsed.best_match(_TYPES) is not None
+
+
+def prefers(media_type: str) -> bool:
+    """Return whether the caller would rather have this than JSON (RFC 9110); JSON where both are as good."""
+    accept = request.environ.get("HTTP_ACCEPT")
+    return accept is not None and _parsed(accept).best_match(("application/json", media_type)) == media_type
+
+
+def _offers_file(accept: str) -> bool:
+    """Return whether the view asked for says, by `answers(files=...)`, that it has what this Accept value wants."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    files = getattr(view, "_apidoc", {}).get("answers", {}).get("files", ())
+    return _parsed(accept).best_match(files) is not None
+
+
+def _parsed(accept: str) -> MIMEAccept:
+    return parse_accept_header(accept[:500], MIMEAccept)
 
 
 def is_json(req: Request) -> bool:

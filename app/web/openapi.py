@@ -216,6 +216,9 @@ def _good(about: dict[str, Any]) -> dict[str, Any]:
         if about["example"] is not None:
             content["example"] = about["example"]
         response["content"] = {"application/json": content}
+        for media_type in about["files"]:
+            described = {"type": "string", "contentMediaType": media_type, "description": "Its SHA-256 is in Repr-Digest."}
+            response["content"][media_type] = {"schema": described, "example": "%PDF-1.4 ..."}
     return response
 
 

@@ -73,7 +73,11 @@ PROBLEMS: dict[str, Problem] = {
         405, "Method not allowed", "The Allow header lists what can be done here.", "方法不允许", "可用方法见 Allow 响应头。"
     ),
     "not-acceptable": _problem(
-        406, "Not acceptable", "Answers are application/json.", "无法提供所需格式", "响应格式为 application/json。"
+        406,
+        "Not acceptable",
+        "Answers are application/json, and where the document says so other media.",
+        "无法提供所需格式",
+        "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
     "idempotency-in-flight": _problem(

@@ -1,4 +1,4 @@
-"""Amounts and dates as people write them. Messages only: the API sends minor units and ISO dates."""
+"""Amounts and dates as people write them. Messages and documents only: the API sends minor units and ISO dates."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal, get_currency_name
 
-from app.domain.money import Money
+from app.domain.money import Money, currency_exponent
 
 
 @lru_cache(maxsize=64)
@@ -31,3 +31,24 @@ def written_sum(totals: Mapping[str, int], locale: str) -> str:
 def written_date(on: date, locale: str) -> str:
     """Return e.g. "23 Nov 2026" in the manner of the locale. Source: CLDR."""
     return format_date(on, format="medium", locale=_locale(locale))
+
+
+@lru_cache(maxsize=256)
+def _column_pattern(currency: str, locale: str) -> str:
+    """Return the locale's pattern of decimals, such as #,##0.###, with exactly as many as ISO 4217 gives the currency."""
+    whole = str(_locale(locale).decimal_formats[None].pattern).partition(".")[0]
+    exponent = currency_exponent(currency)
+    return whole + ("." + "0" * exponent if exponent else "")
+
+
+@lru_cache(maxsize=8192)
+def written_number(minor: int, currency: str, locale: str) -> str:
+    """Return e.g. "1,234.50" or "-0.05" for a column of amounts that names its currency elsewhere. Source: CLDR."""
+    amount = Money(minor, currency).to_decimal()
+    return format_decimal(amount, format=_column_pattern(currency, locale), locale=_locale(locale))
+
+
+@lru_cache(maxsize=256)
+def currency_name(currency: str, locale: str) -> str:
+    """Return e.g. "Chinese Yuan" or "人民币". Source: CLDR."""
+    return get_currency_name(currency, locale=_locale(locale))

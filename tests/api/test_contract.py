@@ -31,6 +31,7 @@ with warnings.catch_warnings():
 
 RULES_BEYOND_SCHEMAS = {
     "get_balance",
+    "get_statement",
     "list_loans",
     "list_payments",
     "list_inbox",

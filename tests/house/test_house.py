@@ -11,7 +11,7 @@ from app.domain.reasons import DELIVERY_REASONS, OWNERS, PERSON_FLAGS, Reason
 from tests.house.map import MAP, ROOMS, ROOT, write_map
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-TEXTS = [ROOT / name for name in TRACKED if not name.endswith((".png", ".ico", ".woff2", ".txt"))]
+TEXTS = [ROOT / name for name in TRACKED if not name.endswith((".png", ".ico", ".woff2", ".ttf", ".txt"))]
 
 
 def test_the_map_is_true() -> None:

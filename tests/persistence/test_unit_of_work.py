@@ -6,11 +6,11 @@ import time
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.persistence.db import db
 from app.persistence.models.running import LeaseRow
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import reading_one_state, unit_of_work
 from tests.conftest import START
 
 
@@ -32,6 +32,18 @@ def test_an_error_takes_back_everything(app: Flask) -> None:
         _ = 1 / 0
 
     assert db.session().scalars(select(LeaseRow.name)).all() == []
+
+
+def test_what_is_read_as_one_state_holds_nothing_that_was_committed_meanwhile(app: Flask) -> None:
+    names = select(LeaseRow.name)
+    with reading_one_state() as session:
+        before = session.scalars(names).all()
+        with db.engine.connect().execution_options(duecourse_writes=True) as other, other.begin():
+            other.execute(insert(LeaseRow).values(name="new", owner="me", fence=1, expires_at=START))
+        after = session.scalars(names).all()
+
+    assert (before, after) == ([], [])
+    assert db.session().scalars(names).all() == ["new"]
 
 
 def test_units_of_work_do_not_nest(app: Flask) -> None:
