@@ -113,7 +113,9 @@ def snapshot_of(
         principal_balance_minor=principal_minor - paid_principal - account.principal_reduced_minor,
         unapplied_minor=account.unapplied_minor,
         open_rows=tuple(
-            OpenRow(row.row_no, row.due_on, Split(*row.open), row.late, _ahead(row)) for row in account.rows if any(row.open)
+            OpenRow(row.row_no, row.due_on, Split(*row.open), row.late, _ahead(row))
+            for row in account.rows
+            if sum(row.open) > 0
         ),
         last_effective_on=last,
         last_recorded_at=max((entry.recorded_at for entry in entries), default=None),

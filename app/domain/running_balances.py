@@ -1,17 +1,18 @@
-"""A loan's balances while a statement walks through its days: what each instalment and each entry changed.
+"""A loan's balances while a statement walks through its days: what each instalment, charge and entry changed.
 
-The walk trusts the kernel for how money is spread (`_spread`, the only place that asks it) and adds up what that did.
-Entries are spread in their order, each on top of what stands; only a reversal or another plan spreads everything anew.
+The walk goes along with the kernel's own account (`replay.Account`), which spreads money and works late charges out, and
+reads the balances off it: so they are the position of each moment, and what changed is the difference.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
-from app.domain.allocation import Allocation, allocate
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow
+from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import NOTHING, Split
+from app.domain.terms import PLAIN, LoanTerms
 
 
 class Balances(NamedTuple):
@@ -57,81 +58,79 @@ class Spread(NamedTuple):
     unapplied: int = 0
 
 
-UNSPREAD = Spread()
-
-
-def _spread(rows: Sequence[PlanRow], entries: Iterable[LedgerEntry]) -> Sequence[Allocation]:
-    """Ask the kernel what these entries do to these rows. Entries undone by a reversal among them do nothing."""
-    return allocate(rows, entries).allocations
-
-
-@dataclass(slots=True)
 class RunningBalances:
-    """The balances under one plan, moved on by instalments that fall due and by entries.
+    """The balances under one plan, moved on by days, instalments that fall due and entries.
 
     `principal_minor` is the amount lent; None: what the rows of the plan add up to.
     """
 
-    principal_minor: int | None
-    balances: Balances = UNMOVED
-    spread: Spread = UNSPREAD
-    _rows: dict[int, PlanRow] = field(default_factory=dict)
-    _due: set[int] = field(default_factory=set)
-    _paid: dict[int, Split] = field(default_factory=dict)
-    _did: dict[str, list[Allocation]] = field(default_factory=dict)
+    def __init__(self, principal_minor: int | None, terms: LoanTerms = PLAIN) -> None:
+        self.principal_minor = principal_minor
+        self.terms = terms
+        self.account = Account((), terms)
+        self._due_until = date.min
+        self._due: set[int] = set()
+        """Rows due on the day after `_due_until` that have been told."""
 
-    def begin(
-        self,
-        rows: Sequence[PlanRow],
-        due: Iterable[PlanRow],
-        entries: Sequence[LedgerEntry],
-        following: Sequence[LedgerEntry] = (),
-    ) -> None:
-        """Spread `entries` over `rows` anew, `due` being those that have fallen due.
+    def begin(self, rows: Sequence[PlanRow], until: date, entries: Iterable[LedgerEntry]) -> None:
+        """Play `entries` over `rows` up to the end of `until`; entries undone by a reversal among them do nothing."""
+        self.account = allocate(rows, entries, self.terms)
+        self.move_to(until)
 
-        `following` are the entries that `apply` will get next, up to a reversal or another plan: to be spread with the rest.
-        """
-        self._rows = {row.row_no: row for row in rows}
-        self._due = {row.row_no for row in due}
-        self._paid = {}
-        self._did = {}
-        for allocation in _spread(rows, (*entries, *following)):
-            self._did.setdefault(allocation.entry_id, []).append(allocation)
-        lent = sum(row.due.principal for row in rows) if self.principal_minor is None else self.principal_minor
-        self.balances = Balances(principal=lent)
-        self.spread = UNSPREAD
-        for row_no in self._due:
-            self.balances = self.balances.plus(self._standing(row_no))
-        for entry in entries:
-            self.apply(entry)
+    def move_to(self, day: date) -> None:
+        """Work late charges, and interest on the actual balance, out to the end of that day; its rows are due."""
+        self.account.accrue(day)
+        self._due_until, self._due = day, set()
 
-    def fall_due(self, row: PlanRow) -> None:
+    def open_day(self, day: date) -> None:
+        """Work late charges out to that day; of the rows due on it none is due before `fall_due`."""
+        self.account.accrue(day)
+        self._due_until, self._due = date.fromordinal(day.toordinal() - 1), set()
+
+    def falling_due(self, day: date) -> list[AccountRow]:
+        """Return the rows due on that day with something to tell."""
+        return [row for row in self.account.rows if row.due_on == day and any(row.due)]
+
+    def fall_due(self, row: AccountRow) -> None:
         """Make a row's interest, fees and penalties owed; what was paid of them ahead is used up."""
-        before = self._standing(row.row_no)
         self._due.add(row.row_no)
-        self.balances = self.balances.plus(self._standing(row.row_no).minus(before))
 
     def apply(self, entry: LedgerEntry) -> None:
         """Take in what an entry did, of any kind but a reversal (after which `begin` is due)."""
-        for allocation in self._did.get(entry.entry_id, ()):
-            self.spread = Spread(self.spread.paid.plus(allocation.split), self.spread.unapplied + allocation.unapplied_minor)
-            self.balances = self.balances.plus(self._moved(allocation))
+        self.account.apply(entry)
 
-    def _moved(self, allocation: Allocation) -> Balances:
-        split, row_no = allocation.split, allocation.row_no
-        beyond = Balances(principal=-split.principal, unapplied=allocation.unapplied_minor)
-        if row_no is None or row_no not in self._rows:
-            return beyond._replace(interest=-split.interest, fees=-split.fees, penalties=-split.penalties)
-        before = self._standing(row_no)
-        self._paid[row_no] = self._paid.get(row_no, NOTHING).plus(split)
-        return beyond.plus(self._standing(row_no).minus(before))
+    @property
+    def spread(self) -> Spread:
+        """What was paid so far, by component."""
+        paid, unapplied = NOTHING, 0
+        for allocation in self.account.allocations:
+            paid = paid.plus(allocation.split)
+            unapplied += allocation.unapplied_minor
+        return Spread(paid, unapplied)
 
-    def _standing(self, row_no: int) -> Balances:
-        """Return what one row adds to the balances, principal apart; a row with nothing left to pay adds nothing."""
-        paid = self._paid.get(row_no, NOTHING)
-        if row_no not in self._due:
-            return Balances(ahead=paid.total - paid.principal)
-        still_open = self._rows[row_no].due.minus(paid)
-        if still_open.total <= 0:
-            return UNMOVED
-        return Balances(0, still_open.interest, still_open.fees, still_open.penalties)
+    def balances(self, charges_until: date) -> Balances:
+        """Return what stands, with charges that are due by `charges_until` by a day of their own."""
+        account = self.account
+        owed, ahead, principal, lent = [0, 0, 0, 0], 0, 0, 0
+        for row in account.rows:
+            lent += row.due[0]
+            principal += row.due[0] - row.open[0]
+            if row.due_on <= self._due_until or row.row_no in self._due:
+                if sum(row.open) <= 0:  # parts that cancel out
+                    continue
+                owed = [so_far + still for so_far, still in zip(owed, row.open, strict=True)]
+                continue
+            early = row.due_ahead(charges_until)
+            owed = [so_far + still for so_far, still in zip(owed, early, strict=True)]
+            ahead += row.due[1] - row.open[1] + _paid_ahead(row, charges_until)
+        if self.principal_minor is not None:
+            lent = self.principal_minor
+        balance = lent - principal - account.principal_reduced_minor
+        return Balances(balance, owed[1], owed[2], owed[3], ahead, account.unapplied_minor)
+
+
+def _paid_ahead(row: AccountRow, charges_until: date) -> int:
+    """Return what was paid of a row's fees and penalties before they are due by any day."""
+    fees = sum(each.fees_minor for each in row.levied if each.due_on <= charges_until)
+    penalties = sum(each.penalties_minor for each in row.levied if each.due_on <= charges_until)
+    return max(row.due[2] - row.open[2] - fees, 0) + max(row.due[3] - row.open[3] - penalties, 0)

@@ -9,17 +9,21 @@ made.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from app.domain.errors import FieldError, ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.plans import PlanRow, PlanVersion, version_for
+from app.domain.plans import PlanVersion, version_for
 from app.domain.positions import Position
 from app.domain.running_balances import UNMOVED, Balances, RunningBalances
 from app.domain.splits import NOTHING, Split
+from app.domain.terms import PLAIN, LoanTerms
 
 INSTALMENT_DUE = "instalment_due"
 PLAN_CHANGED = "plan_changed"
-LINE_KINDS = (INSTALMENT_DUE, PLAN_CHANGED, *(kind.value for kind in EntryKind))
+CHARGE_DUE = "charge_due"
+LATE_CHARGES = "late_charges"
+LINE_KINDS = (INSTALMENT_DUE, PLAN_CHANGED, CHARGE_DUE, LATE_CHARGES, *(kind.value for kind in EntryKind))
 """What a line may be; entries keep the name of their kind."""
 
 _ONE_DAY = timedelta(days=1)
@@ -44,7 +48,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRules:
-    """How long a period may be. Five years: what lenders keep of a closed loan at the least in most places served."""
+    """How long a period may be. Five years of months fit a document that is read; longer histories are asked for in parts."""
 
     most_years: int = 5
 
@@ -76,6 +80,7 @@ class Ledger:
     principal_minor: int | None
     versions: Sequence[PlanVersion]
     entries: Sequence[LedgerEntry]
+    terms: LoanTerms = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,9 @@ def build_statement(
     Raises FootingError.
     """
     walk = _Walk(ledger, period, known_at)
-    begins_with = walk.running.balances
+    begins_with = walk.balances
     lines = tuple(walk.lines())
-    statement = Statement(period, known_at, begins_with, lines, _totals(lines), walk.running.balances)
+    statement = Statement(period, known_at, begins_with, lines, _totals(lines), walk.balances)
     check_footing(statement, opening, closing)
     return statement
 
@@ -148,7 +153,9 @@ class _Walk:
     ledger: Ledger
     period: Period
     known_at: datetime | None
-    running: RunningBalances = field(init=False)
+    balances: Balances = field(init=False)
+    """What stands after the last line."""
+    _running: RunningBalances = field(init=False)
     _entries: list[LedgerEntry] = field(init=False)
     _done: int = field(init=False)
     """How many of `_entries` have been taken in."""
@@ -159,8 +166,9 @@ class _Walk:
         self._entries = sorted((e for e in known if e.effective_on <= self.period.last), key=lambda e: e.order)
         self._done = sum(entry.effective_on < self.period.first for entry in self._entries)
         self._version = self._version_on(self.period.eve)
-        self.running = RunningBalances(self.ledger.principal_minor)
+        self._running = RunningBalances(self.ledger.principal_minor, self.ledger.terms)
         self._begin(self.period.eve)
+        self.balances = self._running.balances(self.period.eve)
 
     def lines(self) -> Iterator[Line]:
         """Yield what happened, in order."""
@@ -170,65 +178,73 @@ class _Walk:
             version = self._version_on(on)
             if version is not self._version:
                 self._version = version
-                yield self._change_plan(on)
-            for row in self._rows():
-                if row.due_on == on and row.due.total:
-                    yield self._fall_due(row)
+                self._begin(on - _ONE_DAY)
+                yield self._line(on, PLAN_CHANGED, on - _ONE_DAY, plan_version=version.anchor_no if version else 0)
+            yield from self._accrued(on)
+            for row in self._running.falling_due(on):
+                self._running.fall_due(row)
+                due = Split(*row.due)
+                yield self._line(on, INSTALMENT_DUE, on - _ONE_DAY, amount_minor=due.total, split=due, row_no=row.row_no)
+            yield from self._charged(on)
             while self._done < len(self._entries) and self._entries[self._done].effective_on == on:
                 entry = self._entries[self._done]
                 yield self._apply(entry, by_id.get(entry.reverses or ""), undone_on.get(entry.entry_id))
+        yield from self._accrued(self.period.last, ends=True)
 
     def _days(self) -> list[date]:
         days = {row.due_on for version in self.ledger.versions for row in version.rows}
         days |= {version.effective_on for version in self.ledger.versions if version.effective_on}
         days |= {entry.effective_on for entry in self._entries}
+        days |= {entry.due_on for entry in self._entries if entry.due_on}
         return sorted(day for day in days if self.period.first <= day <= self.period.last)
 
     def _version_on(self, on: date) -> PlanVersion | None:
         return version_for(self.ledger.versions, on, self.known_at)
 
-    def _rows(self) -> Sequence[PlanRow]:
-        return self._version.rows if self._version else ()
+    def _begin(self, until: date) -> None:
+        rows = self._version.rows if self._version else ()
+        self._running.begin(rows, until, self._entries[: self._done])
 
-    def _begin(self, due_until: date) -> None:
-        following: list[LedgerEntry] = []
-        for entry in self._entries[self._done :]:
-            if entry.kind is EntryKind.REVERSAL:
-                break
-            following.append(entry)
-        due = [row for row in self._rows() if row.due_on <= due_until]
-        self.running.begin(self._rows(), due, self._entries[: self._done], following)
+    def _line(self, on: date, kind: str, charges_until: date, *, amount_minor: int = 0, **more: Any) -> Line:
+        before, self.balances = self.balances, self._running.balances(charges_until)
+        split, unapplied = more.pop("split", NOTHING), more.pop("unapplied_minor", 0)
+        return Line(on, kind, amount_minor, split, unapplied, self.balances.minus(before), self.balances, **more)
 
-    def _change_plan(self, on: date) -> Line:
-        before = self.running.balances
-        self._begin(on - _ONE_DAY)
-        moved = self.running.balances.minus(before)
-        number = self._version.anchor_no if self._version else 0
-        return Line(on, PLAN_CHANGED, 0, NOTHING, 0, moved, self.running.balances, plan_version=number)
+    def _accrued(self, on: date, *, ends: bool = False) -> Iterator[Line]:
+        """Yield what lateness has cost since the last line, if anything."""
+        if ends:
+            self._running.move_to(on)
+        else:
+            self._running.open_day(on)
+        charges_until = on if ends else on - _ONE_DAY
+        moved = self._running.balances(charges_until).minus(self.balances)
+        if moved != UNMOVED:
+            split = Split(interest=moved.interest, fees=moved.fees, penalties=moved.penalties)
+            yield self._line(on, LATE_CHARGES, charges_until, amount_minor=split.total, split=split)
 
-    def _fall_due(self, row: PlanRow) -> Line:
-        before = self.running.balances
-        self.running.fall_due(row)
-        after = self.running.balances
-        return Line(row.due_on, INSTALMENT_DUE, row.due.total, row.due, 0, after.minus(before), after, row.row_no)
+    def _charged(self, on: date) -> Iterator[Line]:
+        """Yield what falls due on that day of charges levied before."""
+        moved = self._running.balances(on).minus(self.balances)
+        if moved != UNMOVED:
+            split = Split(fees=moved.fees, penalties=moved.penalties)
+            yield self._line(on, CHARGE_DUE, on, amount_minor=split.total, split=split)
 
     def _apply(self, entry: LedgerEntry, undoes: LedgerEntry | None, undone_on: date | None) -> Line:
-        before, spread_before = self.running.balances, self.running.spread
+        before = self._running.spread
         self._done += 1
         if entry.kind is EntryKind.REVERSAL:
             self._begin(entry.effective_on)
         else:
-            self.running.apply(entry)
-        after, spread = self.running.balances, self.running.spread
-        return Line(
+            self._running.apply(entry)
+        after = self._running.spread
+        return self._line(
             entry.effective_on,
             entry.kind.value,
-            entry.amount_minor,
-            spread.paid.minus(spread_before.paid),
-            spread.unapplied - spread_before.unapplied,
-            after.minus(before),
-            after,
-            entry.row_no,
+            entry.effective_on,
+            amount_minor=entry.amount_minor,
+            split=after.paid.minus(before.paid),
+            unapplied_minor=after.unapplied - before.unapplied,
+            row_no=entry.row_no,
             entry=entry,
             undoes=undoes,
             undone_on=undone_on,

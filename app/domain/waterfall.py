@@ -50,7 +50,7 @@ def open_after(rows: Sequence[PlanRow], paid_minor: int, strategy: Strategy) -> 
         if total > left:
             part = _part(left, due, order_of(strategy) or ())
             still_open = [PlanRow(row.row_no, row.due_on, due.minus(part))]
-            return [*still_open, *(later for later in rows[index + 1 :] if any(later[2]))], principal + part[0], 0
+            return [*still_open, *(later for later in rows[index + 1 :] if sum(later[2]) > 0)], principal + part[0], 0
         left -= total
         principal += due[0]
     return [], principal, left
