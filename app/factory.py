@@ -58,8 +58,10 @@ def _prepare_sandbox(engine: Engine) -> None:
 
 def _open_doors(app: Flask, settings: Settings) -> None:
     from app.api.doors import open_doors
+    from app.services.base_rates import load_fixings
     from app.web.plumbing import init_web
 
+    app.extensions["duecourse.lpr"] = load_fixings(settings.lpr_file)
     open_doors(init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
