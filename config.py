@@ -17,6 +17,7 @@ from pathlib import Path
 MODES = ("sandbox", "production")
 KEY_BYTES = 32
 ROOT = Path(__file__).resolve().parent
+LPR_FILE = ROOT / "app" / "content" / "reference" / "lpr.csv"
 HOW_TO_MAKE_KEYS = "make one with `flask --app wsgi keys ring` and keep it outside the repository"
 
 
@@ -56,6 +57,8 @@ class Settings:
     """DUECOURSE_SMS_KEY: signs those posts."""
     stand_in_url: str | None = None
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
+    lpr_file: Path = LPR_FILE
+    """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
     """DUECOURSE_LOG_LEVEL."""
 
@@ -75,6 +78,9 @@ class Settings:
         credentials = env.get("DUECOURSE_FCM_CREDENTIALS")
         if credentials and not Path(credentials).is_file():
             raise SettingsError(f"DUECOURSE_FCM_CREDENTIALS names {credentials}, which is not a file.")
+        lpr_file = Path(env.get("DUECOURSE_LPR_FILE") or LPR_FILE)
+        if not lpr_file.is_file():
+            raise SettingsError(f"DUECOURSE_LPR_FILE names {lpr_file}, which is not a file.")
         settings = cls(
             mode=mode,
             database_url=_database_url(env, mode, var_dir),
@@ -90,6 +96,7 @@ class Settings:
             sms_url=env.get("DUECOURSE_SMS_URL") or None,
             sms_key=env.get("DUECOURSE_SMS_KEY") or None,
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
+            lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
         if mode == "production":

@@ -11,6 +11,7 @@ from app.cli import register_commands
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
+from app.services import base_rates
 from config import Settings
 
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     with app.app_context():
         engine = db.engine
     clock.use(clock.system_now)
+    base_rates.use_table(settings.lpr_file)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:
@@ -60,6 +62,7 @@ def _open_doors(app: Flask, settings: Settings) -> None:
     from app.api.doors import open_doors
     from app.web.plumbing import init_web
 
+    base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
     open_doors(init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox

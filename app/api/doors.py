@@ -1,14 +1,26 @@
 """Every door of the API with the credential it asks for. What is not listed here does not exist."""
 
 from app.api.auth import sign_in
-from app.api.borrower import balances, devices, due, inbox, loans, payments, profile, schedules, sessions, statements
+from app.api.borrower import (
+    balances,
+    devices,
+    disclosures,
+    due,
+    inbox,
+    loans,
+    payments,
+    profile,
+    schedules,
+    sessions,
+    statements,
+)
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import payments as ingest_payments
 from app.web.auth import BORROWER, INGEST, PUBLIC
 from app.web.openapi import Api
 
-_SHARED = (balances, schedules, payments, statements, due, ingest_loans, ingest_payments)
+_SHARED = (balances, schedules, payments, statements, disclosures, due, ingest_loans, ingest_payments)
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
 

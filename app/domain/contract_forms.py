@@ -143,7 +143,7 @@ _DELINQUENCY: Mapping[str, Read] = {
 _PAUSE: Mapping[str, Read] = {"start": _day, "end": _day}
 
 PARTS = ("allocation", "surplus", "early_settlement", "late", "delinquency", "delinquency_edges", "pauses", "disbursements",
-         "rate_changes", "fees", "signed_on")  # fmt: skip
+         "rate_changes", "fees", "fees_upfront_minor", "signed_on")  # fmt: skip
 RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing")
 """What cores send beside the terms; kept and shown, never computed with."""
 NAMES = (*_CONTRACT, *PARTS, *RECORDED)

@@ -10,6 +10,8 @@ from typing import Any
 from app.domain.allocation import STRATEGIES
 from app.domain.amortisation import amortise, plan_rows
 from app.domain.annuities import annuity, annuity_factors, rate_factor
+from app.domain.apr import apr_of_stream
+from app.domain.caps import Fixing, cap_for
 from app.domain.collateral import shortfall_minor
 from app.domain.contracts import Contract, Disbursement, Method, Prepayment
 from app.domain.day_counts import DayCount, InterestPeriod, share_of_part, share_of_year
@@ -19,10 +21,13 @@ from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import DayOfMonth, Frequency, Unit, on_day_of_month, periods, step
 from app.domain.plans import PlanRow
 from app.domain.quotes import pay_off
+from app.domain.rates import annualised_rate_of_months, percent
 from app.domain.replay import allocate
 from app.domain.rounding import Rounding, divide
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
+from app.services.base_rates import load_fixings
+from config import LPR_FILE
 from tests.vectors.loans import UNITS, day_count_of
 from tests.vectors.outcomes import Mismatch, Refused, check, day, minor
 
@@ -448,6 +453,65 @@ def collateral(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
     check("shortfall", minor(expected["shortfall"]), shortfall_minor(minor(inputs["outstanding"]), value, haircut))
 
 
+# --- rates and caps --------------------------------------------------------------------------------------------------------
+
+
+def apr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
+    if "advance" not in inputs or "payment" not in inputs:
+        raise Refused(f"an APR of {', '.join(sorted(inputs))}")
+    found = apr_of_stream(
+        minor(inputs["advance"]),
+        day(inputs["advance_date"]),
+        minor(inputs["payment"]),
+        int(inputs["count"]),
+        day(inputs["first_payment"]),
+        str(inputs["unit"]),
+    )
+    check("APR", Decimal(expected["apr_percent"]), percent(found.rate))
+
+
+def irr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Level payments after an advance, less what is kept of it at the start: period rate, simple and compound annual rate."""
+    principal = inputs.get("principal", inputs.get("advance", inputs.get("amount")))
+    kept = inputs.get("fee_upfront", inputs.get("upfront_fee", inputs.get("fee", "0")))
+    payment = inputs.get("payment", inputs.get("instalment"))
+    count = inputs.get("count", inputs.get("number_of_repayments", inputs.get("periods")))
+    if principal is None or payment is None or count is None:
+        raise Refused(f"a rate of {', '.join(sorted(inputs))}")
+    scale = Fraction(str(principal)) - Fraction(str(kept))
+    amounts = [int(scale * 10**4), *[-int(Fraction(str(payment)) * 10**4)] * int(count)]
+    found = annualised_rate_of_months(amounts)
+    values = {"simple": found.simple, "compound": found.compound, "period": found.period_rate, "monthly": found.period_rate}
+    for key, wanted in expected.items():
+        name = next((name for name in values if name in key), None)
+        if name is None or "percent" not in key:
+            raise Refused(f"the figure {key} of a rate")
+        places = -int(Decimal(str(wanted)).as_tuple().exponent)
+        check(key, Decimal(str(wanted)), percent(values[name], places))
+
+
+def rate_cap(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Four times the one-year LPR: of a rate that is given, or of the one that held on a day."""
+    lpr = next((value for key, value in inputs.items() if "lpr" in key and not isinstance(value, dict)), None)
+    signed = next((value for key, value in inputs.items() if "sign" in key or "date" in key or key.endswith("_on")), None)
+    table = load_fixings(LPR_FILE)
+    if lpr is not None:
+        on = day(signed) if signed else date(2021, 1, 1)
+        table = (Fixing(on, Decimal(str(lpr)) / 100, Decimal(str(lpr)) / 100),)
+        signed = on.isoformat()
+    if signed is None:
+        raise Refused(f"a cap of {', '.join(sorted(inputs))}")
+    kind = inputs.get("licence_kind", inputs.get("lender_kind", "private_lender"))
+    found = cap_for("CN", "private_lender" if kind in ("private", "private_lending") else kind, day(signed), table)
+    for key, wanted in expected.items():
+        if "percent" in key and found.annual_rate is not None:
+            check(key, Decimal(str(wanted)), found.annual_rate * 100)
+        elif key in ("status", "cap_status"):
+            check(key, wanted, found.status)
+        else:
+            raise Refused(f"the figure {key} of a cap")
+
+
 FIGURES: dict[str, Callable[[dict[str, Any], Any], None]] = {
     "schedule": schedule,
     "schedule_fixed_instalment": schedule_fixed_instalment,
@@ -463,6 +527,11 @@ FIGURES: dict[str, Callable[[dict[str, Any], Any], None]] = {
     "penalty": penalty,
     "delinquency_days": delinquency_days,
     "collateral": collateral,
+    "apr": apr,
+    "irr": irr,
+    "annualised_rate": irr,
+    "effective_rate": irr,
+    "rate_cap": rate_cap,
 }
 
 
