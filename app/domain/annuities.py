@@ -70,10 +70,11 @@ def annuity(balance_minor: int, factors: Sequence[Factor]) -> Decimal:
         if not first.numerator:
             return EXACT.divide(Decimal(balance_minor), Decimal(count))
         rate = EXACT.divide(Decimal(first.numerator), Decimal(first.denominator))
-        growth = EXACT.power(1 + rate, count)
-        return EXACT.divide(EXACT.multiply(balance_minor * rate, growth), growth - 1)
-    growth = {factor: growth_of(factor) for factor in set(factors)}
-    growths = [growth[factor] for factor in factors]
+        grown = EXACT.power(EXACT.add(1, rate), count)
+        first_interest = EXACT.multiply(Decimal(balance_minor), rate)
+        return EXACT.divide(EXACT.multiply(first_interest, grown), EXACT.subtract(grown, 1))
+    made = {factor: growth_of(factor) for factor in set(factors)}
+    growths = [made[factor] for factor in factors]
     product = Decimal(1)
     for each in growths:
         product = EXACT.multiply(product, each)
@@ -82,7 +83,7 @@ def annuity(balance_minor: int, factors: Sequence[Factor]) -> Decimal:
 
 def growth_of(factor: Factor) -> Decimal:
     """Return what a unit of balance grows to in a period."""
-    return 1 + EXACT.divide(Decimal(factor.numerator), Decimal(factor.denominator))
+    return EXACT.add(1, EXACT.divide(Decimal(factor.numerator), Decimal(factor.denominator)))
 
 
 def annuity_factors(growths: Sequence[Decimal], context: Context = EXACT) -> list[Decimal]:

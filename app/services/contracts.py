@@ -20,6 +20,7 @@ from app.services.terms import contract_of
 ORIGIN = "contract"
 """The origin of plans made from a contract; the core's own plan always replaces one."""
 
+
 def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
     """Return the plan of the loan's contract; None where too little is known. Raises ValidationError."""
     contract = contract_of(loan)

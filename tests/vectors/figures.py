@@ -26,6 +26,7 @@ from app.domain.replay import allocate
 from app.domain.rounding import Rounding, divide
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
+from app.domain.unit_periods import UNITS as UNIT_PERIODS
 from app.services.base_rates import load_fixings
 from config import LPR_FILE
 from tests.vectors.loans import UNITS, day_count_of
@@ -459,13 +460,17 @@ def collateral(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
 def apr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
     if "advance" not in inputs or "payment" not in inputs:
         raise Refused(f"an APR of {', '.join(sorted(inputs))}")
+    name = str(inputs["unit"]).replace("-", "").replace("_", "").replace(" ", "")
+    units = {key.replace("_", ""): unit for key, unit in UNIT_PERIODS.items()}
+    if name not in units:
+        raise Refused(f"an APR by the {inputs['unit']}")
     found = apr_of_stream(
         minor(inputs["advance"]),
         day(inputs["advance_date"]),
         minor(inputs["payment"]),
         int(inputs["count"]),
         day(inputs["first_payment"]),
-        str(inputs["unit"]),
+        units[name],
     )
     check("APR", Decimal(expected["apr_percent"]), percent(found.rate))
 
