@@ -15,6 +15,7 @@ from app.domain.positions import OpenRow, Position, Snapshot, position_at
 from app.domain.splits import NOTHING, Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
+from app.services.mismatches import Shown, shown_to_borrower
 from app.services.positions import edges_of, snapshot_on
 
 UPCOMING = timedelta(days=30)
@@ -101,8 +102,14 @@ def get_position_account(reads: Connection, borrower_id: str, loan_id: str) -> A
 
 
 def position_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Position:
-    """Return the position at the end of `as_of`."""
-    return position_at(_snapshot_on(reads, row, as_of, known_at, through=as_of), as_of, edges_of(row))
+    """Return what is shown as the position at the end of `as_of`: the core's figures where they differ from ours."""
+    return shown_on(reads, row, as_of, known_at).position
+
+
+def shown_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Shown:
+    """Return the position at the end of `as_of` as it is shown, with whose figures it is."""
+    snapshot = _snapshot_on(reads, row, as_of, known_at, through=as_of)
+    return shown_to_borrower(row, snapshot, position_at(snapshot, as_of, edges_of(row)), known_at)
 
 
 def _snapshot_on(

@@ -24,12 +24,15 @@ _POSITION_COLUMNS = (
     LoanRow.principal_minor,
     LoanRow.contract,
     LoanRow.version,
+    LoanRow.core_as_of,
+    LoanRow.core_figures,
     PositionSnapshotRow.version.label("snapshot_version"),
     PositionSnapshotRow.anchor_no,
     PositionSnapshotRow.principal_balance_minor,
     PositionSnapshotRow.unapplied_minor,
     PositionSnapshotRow.open_rows,
     PositionSnapshotRow.last_effective_on,
+    PositionSnapshotRow.last_recorded_at,
 )
 _ACCOUNT_COLUMNS = (
     *_POSITION_COLUMNS,
