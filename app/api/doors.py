@@ -2,6 +2,7 @@
 
 from app.api.auth import sign_in
 from app.api.borrower import balances, devices, due, inbox, loans, payments, profile, schedules, sessions
+from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
@@ -9,7 +10,7 @@ from app.api.ingest import payments as ingest_payments
 from app.web.auth import BORROWER, INGEST, PUBLIC
 from app.web.openapi import Api
 
-_SHARED = (balances, schedules, payments, due, ingest_loans, ingest_payments, ingest_mismatches)
+_SHARED = (balances, schedules, payments, due, ingest_loans, ingest_payments, ingest_batches, ingest_mismatches)
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
 
