@@ -14,13 +14,26 @@ from app.api.borrower import (
     sessions,
     statements,
 )
+from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import loans as ingest_loans
+from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.web.auth import BORROWER, INGEST, PUBLIC
 from app.web.openapi import Api
 
-_SHARED = (balances, schedules, payments, statements, disclosures, due, ingest_loans, ingest_payments)
+_SHARED = (
+    balances,
+    schedules,
+    payments,
+    statements,
+    disclosures,
+    due,
+    ingest_loans,
+    ingest_payments,
+    ingest_batches,
+    ingest_mismatches,
+)
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
 

@@ -29,6 +29,7 @@ _SHOWN = 50
 @click.option("--map", "map_name", required=True, help="A shipped map by name (see `book maps`), or a map file of your own.")
 @click.option("--lender", help="Code of the lender; default: the map's own.")
 @click.option("--force", is_flag=True, help="Take a tape older than the newest; it does not undo the newer one.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Business date of a file that does not say it itself.")
 @click.option("--expect-rows", type=int, help="How many data rows the sender counted.")
 @click.option("--expect-total", help="What the sender's amounts add up to, in major units.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
@@ -38,6 +39,7 @@ def import_command(
     map_name: str,
     lender: str | None,
     force: bool,
+    as_of: datetime | None,
     expect_rows: int | None,
     expect_total: str | None,
     as_json: bool,
@@ -53,6 +55,7 @@ def import_command(
             lender_code=lender,
             force=force,
             controls=Controls(expect_rows, expect_total),
+            as_of=as_of.date() if as_of else None,
             progress=progress,
         )
     click.echo(orjson.dumps(report.to_json()).decode() if as_json else _told(report))
@@ -61,10 +64,11 @@ def import_command(
 @book_commands.command("maps")
 def maps() -> None:
     """List the maps that come with the product."""
-    from app.services.imports.maps import load_map, shipped_maps
+    from app.services.imports.maps import load_maps, shipped_maps
 
     for name in shipped_maps():
-        click.echo(f"{name:35} {load_map(name).about}")
+        for part in load_maps(name):
+            click.echo(f"{part.name:35} {part.about}")
 
 
 @book_commands.command("rows")
@@ -173,6 +177,65 @@ def unmatched(lender: str | None, as_json: bool) -> None:
     _print(found(), as_json)
 
 
+@book_commands.command("mismatches")
+@_lender_option
+@click.option("--kind", "kinds", multiple=True, help="principal_balance, outstanding, overdue, days_past_due; default: all.")
+@click.option("--tolerance-minor", type=click.IntRange(0), default=0, help="Minor units two amounts may lie apart.")
+@_json_option
+@says_why
+def mismatches_command(lender: str | None, kinds: tuple[str, ...], tolerance_minor: int, as_json: bool) -> None:
+    """List where the core's newest tape differs from our book, a figure a line."""
+    from app.domain.mismatches import KINDS, MismatchPolicy
+    from app.persistence.db import session
+    from app.services.mismatches import mismatches
+
+    unknown = next((kind for kind in kinds if kind not in KINDS), None)
+    if unknown is not None:
+        raise click.ClickException(f"{unknown!r} is not one of {', '.join(KINDS)}.")
+    found = mismatches(session(), lender, kinds=kinds or KINDS, policy=MismatchPolicy(tolerance_minor))
+    _print(
+        (
+            {
+                "loan": each.loan_no,
+                "as_of": each.as_of,
+                "kind": each.mismatch.kind,
+                "core": each.mismatch.core,
+                "ours": each.mismatch.ours,
+                "difference": each.mismatch.difference,
+                "currency": each.currency,
+            }
+            for each in found
+        ),
+        as_json,
+    )
+
+
+@book_commands.command("standing-orders")
+@click.option("--lender", required=True, help="Code of the lender.")
+@_json_option
+@says_why
+def standing_orders(lender: str, as_json: bool) -> None:
+    """List standing orders with the loan of their account and how far each is from its instalment."""
+    from app.persistence.db import session
+    from app.services.lenders import get_lender
+    from app.services.loan_accounts import standing_orders_of
+
+    _print(
+        (
+            {
+                "reference": each.reference,
+                "account": each.account_no,
+                "loan": each.loan_no,
+                "amount_minor": each.amount_minor,
+                "instalment_minor": (each.contract or {}).get("instalment_minor"),
+                "currency": each.currency,
+            }
+            for each in standing_orders_of(session(), get_lender(session(), lender).id)
+        ),
+        as_json,
+    )
+
+
 @book_commands.command("without-contacts")
 @_json_option
 def without_contacts(as_json: bool) -> None:
@@ -247,11 +310,14 @@ def _told(report: "ImportReport") -> str:
         + (f", lender {report.lender}" if report.lender else "")
         + (f", {report.as_of}" if report.as_of else ""),
         f"{report.read} data rows: {report.accepted} accepted, {report.duplicates} duplicates ignored, "
-        f"{report.rejected} rejected",
+        f"{report.rejected} rejected, {report.passed_over.total()} passed over",
     ]
-    if report.skipped:
-        lines.append("skipped: " + ", ".join(f"{count} {kind}" for kind, count in sorted(report.skipped.items())))
+    skipped = report.skipped + report.passed_over
+    if skipped:
+        lines.append("skipped: " + ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items())))
     lines += [f"{name.replace('_', ' ')}: {count}" for name, count in sorted(report.done.items()) if count]
+    if report.differing:
+        lines.append(f"{report.differing} loans differ from our book; `flask book mismatches` lists them")
     for row, column, value, reason in report.rejections[:_SHOWN]:
         where = f"line {row}" + (f", {column}" if column else "") + (f" = {value!r}" if value is not None else "")
         lines.append(f"rejected {where}: {reason}")

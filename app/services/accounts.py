@@ -11,11 +11,16 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.domain.money import Money
-from app.domain.positions import OpenRow, Position, Snapshot, position_at
+from app.domain.plans import version_for
+from app.domain.positions import Position, Snapshot, open_rows_at
+from app.domain.replay import AccountRow, allocate
 from app.domain.splits import NOTHING, Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
-from app.services.positions import edges_of, snapshot_on
+from app.persistence.queries.positions import load_ledger, open_rows_of
+from app.services.mismatches import Shown, shown_to_borrower
+from app.services.positions import answers, position_by, snapshot_on
+from app.services.terms import kernel_terms
 
 UPCOMING = timedelta(days=30)
 """How far ahead `due` looks; the last day counts."""
@@ -101,8 +106,14 @@ def get_position_account(reads: Connection, borrower_id: str, loan_id: str) -> A
 
 
 def position_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Position:
-    """Return the position at the end of `as_of`."""
-    return position_at(_snapshot_on(reads, row, as_of, known_at, through=as_of), as_of, edges_of(row))
+    """Return what is shown as the position at the end of `as_of`: the core's figures where they differ from ours."""
+    return shown_on(reads, row, as_of, known_at).position
+
+
+def shown_on(reads: Connection, row: Any, as_of: date, known_at: datetime | None = None) -> Shown:
+    """Return the position at the end of `as_of` as it is shown, with whose figures it is."""
+    snapshot = _snapshot_on(reads, row, as_of, known_at, through=as_of)
+    return shown_to_borrower(row, snapshot, position_by(snapshot, row, as_of), known_at)
 
 
 def _snapshot_on(
@@ -113,27 +124,21 @@ def _snapshot_on(
     It does not answer for a day before the newest plan begins. Of the row's own, instalments after the first one due after
     `through` are left out: to read them takes time, and they change no figure of that day.
     """
-    last = row.last_effective_on
-    if known_at is None and row.open_rows is not None and (last is None or last <= as_of):
+    if known_at is None and row.open_rows is not None and answers(row, as_of):
         return _own_snapshot(row, through)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         return snapshot_on(session, row, as_of, known_at)
 
 
 def _own_snapshot(row: Any, through: date) -> Snapshot:
-    last = through.isoformat()
-    rows: list[OpenRow] = []
-    for number, due_on, *parts in row.open_rows:
-        rows.append(OpenRow(number, date.fromisoformat(due_on), Split(*parts)))
-        if due_on > last:
-            break
     return Snapshot(
         anchor_no=row.anchor_no,
         principal_balance_minor=row.principal_balance_minor,
         unapplied_minor=row.unapplied_minor,
-        open_rows=tuple(rows),
+        open_rows=open_rows_of(row.open_rows, row.row_states, through),
         last_effective_on=row.last_effective_on,
         last_recorded_at=None,
+        holds_until=row.holds_until,
     )
 
 
@@ -161,30 +166,24 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
     """Return the rows of the loan's plan. Raises NotFoundError."""
     loan = get_position_account(reads, borrower_id, loan_id)
     today = business_date(now, loan.zone)
-    plan = _snapshot_on(reads, loan, today)
-    still_open = {row.row_no: row.open for row in plan.open_rows}
-    paid_on = queries.find_last_paid_on(reads, borrower_id, loan_id)
-    rows = queries.find_plan_rows(reads, borrower_id, loan_id, plan.anchor_no)
-    states = [
-        ScheduleRow(
-            row.row_no,
-            row.due_on,
-            Split(*row[2:]),
-            still_open.get(row.row_no, NOTHING),
-            _state(row.due_on, row.row_no in still_open, today),
-            None if row.row_no in still_open else paid_on.get(row.row_no),
-        )
-        for row in rows
+    with Session(bind=reads, join_transaction_mode="rollback_only") as session:
+        versions, entries = load_ledger(session, loan_id)
+    version = version_for(versions, today, None)
+    account = allocate(version.rows if version else (), entries, kernel_terms(loan).terms)
+    account.accrue(today)
+    rows = [
+        ScheduleRow(row.row_no, row.due_on, Split(*row.due), Split(*row.open), _state(row, today), row.paid_on)
+        for row in account.rows
     ]
-    return Schedule(loan, today, plan.anchor_no, states)
+    return Schedule(loan, today, version.anchor_no if version else 0, rows)
 
 
-def _state(due_on: date, is_open: bool, today: date) -> str:
-    if not is_open:
+def _state(row: AccountRow, today: date) -> str:
+    if sum(row.open) <= 0:
         return "paid"
-    if due_on < today:
+    if row.due_on < today:
         return "overdue"
-    return "due_today" if due_on == today else "upcoming"
+    return "due_today" if row.due_on == today else "upcoming"
 
 
 def page_payments(
@@ -213,11 +212,12 @@ def everything_due(reads: Connection, borrower_id: str, *, now: datetime) -> tup
     for loan in queries.find_owing_accounts(reads, borrower_id):
         today = business_date(now, loan.zone)
         last = today + UPCOMING
-        for number, due_on, split in _snapshot_on(reads, loan, today, through=last).open_rows:
-            if due_on > last:
+        snapshot = _snapshot_on(reads, loan, today, through=last)
+        for row in open_rows_at(snapshot, today, kernel_terms(loan).terms.late):
+            if row.due_on > last:
                 break
-            rows.append(DueRow(loan, today, number, due_on, split, max((today - due_on).days, 0)))
-            (overdue if due_on < today else upcoming)[loan.currency] += split.total
+            rows.append(DueRow(loan, today, row.row_no, row.due_on, row.open, max((today - row.due_on).days, 0)))
+            (overdue if row.due_on < today else upcoming)[loan.currency] += row.open.total
     rows.sort(key=lambda row: (row.due_on, row.loan.id, row.row_no))
     totals = {
         currency: DueTotal(Money(overdue[currency], currency), Money(upcoming[currency], currency))

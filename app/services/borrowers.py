@@ -5,7 +5,7 @@ not touched by it.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
@@ -48,12 +48,23 @@ def put_borrower(
 
 
 def put_borrowers(
-    work: Work, batch: Sequence[BorrowerValues], *, now: datetime, origin: str, source_version: int | None = None
+    work: Work,
+    batch: Sequence[BorrowerValues],
+    *,
+    now: datetime,
+    origin: str,
+    source_version: int | Mapping[str, int] | None = None,
 ) -> list[PutResult | DomainError]:
     """Put many, each borrower number at most once; each gets its own result or the error that refused it.
 
-    Without a `source_version` the recorded one stays, so that the order of those that have one is kept.
+    Without a `source_version` the recorded one stays, so that the order of those that have one is kept. A mapping says it
+    by borrower number.
     """
+    versions = (
+        source_version
+        if isinstance(source_version, Mapping)
+        else dict.fromkeys((values.borrower_no for values in batch), source_version)
+    )
     known = queries.find_borrower_ids(work.session, [values.borrower_no for values in batch])
     lock_agenda(work.session, known.values())
     heads = queries.find_heads(work.session, list(known))
@@ -62,7 +73,7 @@ def put_borrowers(
     added: list[dict[str, Any]] = []
     updated: list[dict[str, Any]] = []
     for values in batch:
-        head = heads.get(values.borrower_no)
+        head, source_version = heads.get(values.borrower_no), versions.get(values.borrower_no)
         content_hash = _content_hash(work.vault, values)
         try:
             check_borrower(values)

@@ -1,7 +1,7 @@
 """Loans and their plans as the core gives them. Plans are kept as given, also where our own formula would differ."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -76,17 +76,25 @@ def put_loans(
     *,
     now: datetime,
     origin: str,
-    source_version: int | None = None,
+    source_version: int | Mapping[str, int] | None = None,
 ) -> list[PutResult | DomainError]:
     """Put many, each loan number at most once; the caller rebuilds the positions of those that changed.
 
-    Without a `source_version` the recorded one stays, so that the order of those that have one is kept.
+    Without a `source_version` the recorded one stays, so that the order of those that have one is kept. A mapping says it
+    by loan number.
     """
+    versions = (
+        source_version
+        if isinstance(source_version, Mapping)
+        else dict.fromkeys((values.loan_no for values in batch), source_version)
+    )
     session = work.session
     numbers = [values.loan_no for values in batch]
     lock_agenda(session, [owner for _, owner in queries.find_loan_owners(session, lender.id, numbers).values()])
     heads = queries.find_loan_heads(session, lender.id, numbers)
-    problems = {values.loan_no: _problem(values, heads.get(values.loan_no), source_version) for values in batch}
+    problems = {
+        values.loan_no: _problem(values, heads.get(values.loan_no), versions.get(values.loan_no)) for values in batch
+    }
     borrowers = ensure_borrowers(work, {values.borrower_no for values in batch if problems[values.loan_no] is None}, now=now)
     results: list[PutResult | DomainError] = []
     added: list[dict[str, Any]] = []
@@ -94,6 +102,7 @@ def put_loans(
     touched: set[str] = set()
     for values in batch:
         head, problem = heads.get(values.loan_no), problems[values.loan_no]
+        source_version = versions.get(values.loan_no)
         borrower_id = borrowers.get(values.borrower_no)
         if problem is None and head is not None and head.borrower_id != borrower_id:
             problem = ConflictError(f"Loan {values.loan_no} is recorded for another borrower_no.")
@@ -160,7 +169,7 @@ def put_plans(
     for values in batch:
         owner = owners.get(values.loan_no)
         problem = (
-            _plan_problem(values) if owner else NotFoundError(f"There is no loan {values.loan_no}; send the loan first.")
+            plan_problem(values) if owner else NotFoundError(f"There is no loan {values.loan_no}; send the loan first.")
         )
         if problem is not None or owner is None:
             results.append(problem or NotFoundError("No such loan."))
@@ -229,7 +238,8 @@ def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: 
     return None
 
 
-def _plan_problem(values: PlanValues) -> DomainError | None:
+def plan_problem(values: PlanValues) -> DomainError | None:
+    """Return why these rows cannot be a plan, or None."""
     if not values.rows:
         return ValidationError("A plan needs at least one row.")
     if len({row.row_no for row in values.rows}) != len(values.rows):

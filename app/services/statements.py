@@ -18,6 +18,7 @@ from app.services import limits
 from app.services.lenders import get_lender
 from app.services.limits import Limit
 from app.services.positions import position_of
+from app.services.terms import kernel_terms
 from app.wording.catalogue import match_locale
 from app.wording.statement_pdf import LenderBlock, StatementDocument, statement_pdf
 
@@ -109,7 +110,7 @@ def _get(
 def _statement(session: Session, loan: Any, period: Period, known_at: datetime | None) -> Statement:
     versions, entries = load_ledger(session, loan.id)
     return build_statement(
-        Ledger(loan.principal_minor, versions, entries),
+        Ledger(loan.principal_minor, versions, entries, kernel_terms(loan).terms),
         period,
         opening=position_of(session, loan, period.eve, known_at),
         closing=position_of(session, loan, period.last, known_at),

@@ -52,12 +52,19 @@ def requested_key(query: Mapping[str, Any]) -> Key | None:
     return read_cursor(vault(), cursor, _scope(query)) if cursor else None
 
 
-def page_answer(rows: Sequence[Any], keys: Sequence[Key], query: Mapping[str, Any], **more: Any) -> Answer:
-    """Return a page out of up to limit + 1 rows: the extra one only says that there is a next page (RFC 8288)."""
+def page_answer(
+    rows: Sequence[Any], keys: Sequence[Key], query: Mapping[str, Any], *, resume: Key | None = None, **more: Any
+) -> Answer:
+    """Return a page out of up to limit + 1 rows: the extra one only says that there is a next page (RFC 8288).
+
+    `resume`: where a search that stopped before the page was full goes on.
+    """
     limit = query["limit"]
-    if len(rows) <= limit:
+    if len(rows) > limit:
+        resume = keys[limit - 1]
+    if resume is None:
         return Answer({"items": rows, "next_cursor": None, **more})
-    cursor = write_cursor(vault(), keys[limit - 1], _scope(query))
+    cursor = write_cursor(vault(), resume, _scope(query))
     link = urlencode([*((k, v) for k, v in request.args.items(multi=True) if k != "cursor"), ("cursor", cursor)])
     headers = {"Link": f'<{request.path}?{link}>; rel="next"'}
     return Answer({"items": rows[:limit], "next_cursor": cursor, **more}, headers=headers)

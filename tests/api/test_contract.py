@@ -41,6 +41,8 @@ RULES_BEYOND_SCHEMAS = {
     "put_borrower",
     "put_loan",
     "post_payment",
+    "post_batch",
+    "list_mismatches",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 

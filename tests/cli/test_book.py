@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.domain.tapes import TapeValues
 from app.persistence.db import db, session
 from app.persistence.models.access import ApiKeyRow
 from app.persistence.models.loans import PositionSnapshotRow
 from app.persistence.unit_of_work import unit_of_work
 from app.persistence.vault import token_hash
 from app.services.payments import record_payment
+from app.services.tapes import put_tapes
 from config import parse_keys
 from tests.builders.book_values import payment_values
 from tests.builders.stored_book import stored_lender, stored_loan
@@ -137,3 +139,27 @@ def test_a_key_needs_a_lender_and_a_known_scope(sqlite_book: Flask) -> None:
 
 def test_a_key_ring_is_strong_enough_for_production(sqlite_book: Flask) -> None:
     assert len(parse_keys(_run(sqlite_book, "keys", "ring")[1].strip())) == 1
+
+
+def test_mismatches_are_one_figure_a_line(sqlite_book: Flask) -> None:
+    lender_id = stored_loan()
+    with unit_of_work() as work:
+        put_tapes(work, lender_id, START.date(), [TapeValues("L1", {"principal_balance": 29999})], now=START)
+
+    code, output = _run(sqlite_book, "book", "mismatches", "--lender", "acme", "--json")
+    _, none = _run(sqlite_book, "book", "mismatches", "--tolerance-minor", "1", "--json")
+    wrong, said = _run(sqlite_book, "book", "mismatches", "--kind", "balance")
+
+    assert (code, none) == (0, "")
+    assert _lines(output) == [
+        {
+            "loan": "L1",
+            "as_of": "2026-03-02",
+            "kind": "principal_balance",
+            "core": 29999,
+            "ours": 30000,
+            "difference": -1,
+            "currency": "USD",
+        }
+    ]
+    assert (wrong, "is not one of principal_balance" in said) == (1, True)

@@ -100,3 +100,24 @@ def test_row_numbers_are_whole(text: str) -> None:
     assert cells.whole("19.0") == 19
     with pytest.raises(ValueError, match="whole"):
         cells.whole(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "percent", "decimals", "rate"),
+    [
+        ("0.1540", False, None, "0.1540"),
+        ("14.07", True, None, "0.1407"),
+        ("12", True, 4, "0.12"),
+        ("0.12869999999999998", False, 4, "0.1287"),
+        ("0", True, None, "0"),
+        ("100", True, None, "1"),
+        ("1000", False, 2, "1000"),
+    ],
+)
+def test_a_rate_is_as_given_unless_the_map_says_more(text: str, percent: bool, decimals: int | None, rate: str) -> None:
+    assert cells.rate_parser(percent=percent, decimals=decimals)(text) == rate
+
+
+def test_a_rate_is_never_rounded() -> None:
+    with pytest.raises(ValueError, match="more than 4 decimals"):
+        cells.rate_parser(decimals=4)("0.12875")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.domain.errors import RefusedError
-from app.services.imports.maps import load_map, parse_map, shipped_maps
+from app.services.imports.maps import load_map, load_maps, parse_map, shipped_maps
 from app.services.imports.values import Records
 
 
@@ -128,6 +128,26 @@ def _columns(**changes: dict[str, Any]) -> dict[str, Any]:
             "/entries/0/when/in: 'payd' is none of the codes",
         ),
         ({"records": _document()["records"] | {"tape": {"facts": ["principal"]}}}, "/records/tape: needs to know its day"),
+        ({"as_of": {"constant": "2026-02-30"}}, "/as_of/constant: is not a day"),
+        ({"loan_by": "account"}, "/loan_by: is for files of payments or standing orders"),
+        (
+            _columns(principal={"header": "P", "type": "amount", "day": 1}),
+            "/columns/principal/day: is for columns of type date",
+        ),
+        (_columns(due_on={"header": "D", "type": "date", "day": 1, "formats": ["%Y"]}), "'%Y' does not say month and year"),
+        (
+            _columns(due_on={"header": "D", "type": "date", "day": 1, "formats": ["%Y-%m-%d"]}),
+            "says the day; leave out `day`",
+        ),
+        ({"skip": {"where": [{"column": "state", "in": ["x"], "as": "y"}]}}, "/skip/where/0/column: there is no column"),
+        (
+            _columns(days_past_due={"header": "D", "type": "text"})
+            | {
+                "as_of": {"with_the_file": True},
+                "records": _document()["records"] | {"tape": {"facts": ["days_past_due"]}},
+            },
+            "/records/tape/facts/0: days_past_due is held against our figures: its column must be of type whole",
+        ),
         (
             {"records": _document()["records"] | {"loan": {"loan_no": "loan_no", "status": {"constant": "aktive"}}}},
             "/records/loan/status: 'aktive' is not one of active, closed, written_off, cancelled; did you mean 'active'?",
@@ -155,6 +175,19 @@ def test_yaml_that_would_be_misread_in_silence_is_refused(tmp_path: Path, text: 
     with pytest.raises(RefusedError) as refused:
         load_map(str(path))
     assert message in refused.value.detail
+
+
+def test_every_part_of_a_map_we_ship_is_sound() -> None:
+    parts = [part for name in shipped_maps() for part in load_maps(name)]
+
+    assert {"berka/loans", "berka/orders", "berka/statement"} < {part.name for part in parts}
+    assert all(Records(part, part.lender) for part in parts)
+
+
+def test_a_part_of_a_map_can_be_named() -> None:
+    assert [part.name for part in load_maps("berka/orders")] == ["berka/orders"]
+    with pytest.raises(RefusedError, match="has no part 'order'; it has loans, orders, statement"):
+        load_maps("berka/order")
 
 
 def test_a_date_column_must_declare_its_formats() -> None:

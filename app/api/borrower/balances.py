@@ -11,10 +11,11 @@ from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
 from app.api.borrower.money import SplitSchema, example_money, example_split
-from app.domain.positions import Position
 from app.domain.splits import Split
+from app.domain.tapes import CoreFigures
 from app.domain.times import business_date, rfc3339
 from app.services import accounts
+from app.services.mismatches import Shown
 from app.web.answers import cacheable, dump_json
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -32,8 +33,36 @@ class BalanceQuerySchema(Schema):
     known_at = InstantField(metadata={"description": "As it was known then; as known now."})
 
 
+class CoreFiguresSchema(Schema):
+    """What the lender's core system last said, at the end of its own `as_of`; null where it said nothing."""
+
+    as_of = DateField(required=True)
+    principal_balance = MoneyField(required=True, allow_none=True)
+    outstanding = MoneyField(required=True, allow_none=True)
+    overdue = MoneyField(required=True, allow_none=True)
+    days_past_due = fields.Integer(required=True, allow_none=True)
+    days_past_due_to = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Where the core gives a band: its other end, if it has one."},
+    )
+
+
+class OwnFiguresSchema(Schema):
+    """What our own book says of `as_of`, where the core's figures are shown."""
+
+    outstanding = MoneyField(required=True)
+    principal_outstanding = MoneyField(required=True)
+    overdue = MoneyField(required=True)
+    days_past_due = fields.Integer(required=True)
+    bucket = fields.String(required=True)
+
+
 class BalanceSchema(Schema):
-    """What is owed at the end of `as_of`."""
+    """What is owed at the end of `as_of`.
+
+    Where the lender's core differs from our book, its figures are the ones above `source`, brought forward to `as_of`.
+    """
 
     loan_id = IdField(required=True)
     as_of = DateField(required=True)
@@ -51,6 +80,11 @@ class BalanceSchema(Schema):
     next_due_on = DateField(required=True, allow_none=True)
     next_due = MoneyField(required=True, allow_none=True)
     unapplied = MoneyField(required=True, metadata={"description": "Paid beyond all rows of the plan."})
+    source = fields.String(
+        required=True, metadata={"enum": ["ledger", "core"], "description": "Whose figures these are: ours, or the core's."}
+    )
+    core = fields.Nested(CoreFiguresSchema, required=True, allow_none=True)
+    ours = fields.Nested(OwnFiguresSchema, required=True, allow_none=True)
 
 
 _EXAMPLE = {
@@ -67,6 +101,22 @@ _EXAMPLE = {
     "next_due_on": "2026-12-20",
     "next_due": example_money(104500),
     "unapplied": example_money(0),
+    "source": "core",
+    "core": {
+        "as_of": "2026-11-23",
+        "principal_balance": example_money(707845),
+        "outstanding": None,
+        "overdue": example_money(104500),
+        "days_past_due": 3,
+        "days_past_due_to": 3,
+    },
+    "ours": {
+        "outstanding": example_money(712345),
+        "principal_outstanding": example_money(707845),
+        "overdue": example_money(104500),
+        "days_past_due": 4,
+        "bucket": "1-29",
+    },
 }
 
 
@@ -85,12 +135,14 @@ def get_balance(query: dict[str, Any], loan_id: str) -> Response:
     etag = strong_etag(request_locale(), loan_id, loan.version, loan.snapshot_version, as_of, known_at)
     if is_unchanged(etag):
         return cacheable(b"", etag)
-    position = accounts.position_on(connection, loan, as_of, known_at)
+    shown = accounts.shown_on(connection, loan, as_of, known_at)
     known = None if known_at is None else rfc3339(known_at)
-    return cacheable(dump_json(_view(loan_id, loan.zone, loan.currency, known, position)), etag)
+    return cacheable(dump_json(_view(loan_id, loan.zone, loan.currency, known, shown)), etag)
 
 
-def _view(loan_id: str, zone: str, currency: str, known_at: str | None, position: Position) -> dict[str, Any]:
+def _view(loan_id: str, zone: str, currency: str, known_at: str | None, shown: Shown) -> dict[str, Any]:
+    position, ours = shown.position, shown.ours
+
     def money(minor: int) -> dict[str, Any]:
         return {"amount_minor": minor, "currency": currency}
 
@@ -118,4 +170,29 @@ def _view(loan_id: str, zone: str, currency: str, known_at: str | None, position
         "next_due_on": position.next_due_on,
         "next_due": money(position.next_due_minor) if position.next_due_on else None,
         "unapplied": money(position.unapplied_minor),
+        "source": "ledger" if ours is None else "core",
+        "core": None if shown.core is None else _core(shown.core, currency),
+        "ours": None
+        if ours is None
+        else {
+            "outstanding": money(ours.outstanding_minor),
+            "principal_outstanding": money(ours.principal_outstanding_minor),
+            "overdue": money(ours.overdue_minor),
+            "days_past_due": ours.days_past_due,
+            "bucket": ours.bucket,
+        },
+    }
+
+
+def _core(core: CoreFigures, currency: str) -> dict[str, Any]:
+    def money(minor: int | None) -> dict[str, Any] | None:
+        return None if minor is None else {"amount_minor": minor, "currency": currency}
+
+    return {
+        "as_of": core.as_of,
+        "principal_balance": money(core.principal_balance_minor),
+        "outstanding": money(core.outstanding_minor),
+        "overdue": money(core.overdue_minor),
+        "days_past_due": core.days_past_due.least if core.days_past_due else None,
+        "days_past_due_to": core.days_past_due.most if core.days_past_due else None,
     }

@@ -80,10 +80,14 @@ def put_borrower(body: dict[str, Any], borrower_no: str) -> Answer:
 
     The same values again change nothing. Ordered by `source_version`, so no If-Match is needed.
     """
-    source_version = body.pop("source_version")
-    values = BorrowerValues(
-        borrower_no, **{**body, "address_lines": tuple(body["address_lines"]), "flags": tuple(body["flags"])}
-    )
+    values, source_version = borrower_values(body, borrower_no)
     at = now()
     result = in_unit_of_work(lambda work: put(work, values, now=at, origin=ORIGIN, source_version=source_version))
     return Answer(result, 201 if result.created else 200)
+
+
+def borrower_values(body: dict[str, Any], borrower_no: str) -> tuple[BorrowerValues, int | None]:
+    """Return the borrower of a `BorrowerValuesSchema`, and the core's counter."""
+    source_version = body.pop("source_version")
+    lists = {"address_lines": tuple(body["address_lines"]), "flags": tuple(body["flags"])}
+    return BorrowerValues(borrower_no, **{**body, **lists}), source_version

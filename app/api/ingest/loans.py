@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from app.api.ingest.borrowers import ORIGIN, PUT_EXAMPLE, PutSchema, door, source_version_field
 from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues
@@ -43,8 +43,20 @@ class PlanSchema(Schema):
 class ContractSchema(Schema):
     """The loan's own terms."""
 
-    method = TextField(40)
-    day_count = TextField(20)
+    method = TextField(
+        40,
+        metadata={
+            "description": "equal_instalment, equal_principal, flat, interest_only, single_payment or fixed_instalment."
+        },
+    )
+    day_count = TextField(20, metadata={"description": "30/360, actual/360, actual/364, actual/365 or actual/actual."})
+    annual_rate = PatternField("-?[0-9]{1,6}([.][0-9]{1,12})?", metadata={"description": 'A decimal string, "0.1540".'})
+    instalments = fields.Integer(strict=True, validate=validate.Range(1, MOST_ROWS))
+    every = fields.Integer(strict=True, validate=validate.Range(1, 1000), metadata={"description": "So many units apart."})
+    unit = fields.String(validate=validate.OneOf(["months", "weeks", "days", "half_months"]))
+    first_due_on = DateField()
+    rounding = fields.String(validate=validate.OneOf(["half_even", "half_up", "up"]))
+    instalment = MoneyField(metadata={"description": "What falls due each time, where the core has fixed it."})
     rate = PatternField("-?[0-9]{1,6}([.][0-9]{1,12})?", metadata={"description": 'A decimal string, "0.1540".'})
     delinquency_edges = fields.List(
         fields.Integer(strict=True, validate=validate.Range(1, 10_000)), validate=validate.Length(1, 20)
@@ -55,6 +67,13 @@ class ContractSchema(Schema):
         edges = data.get("delinquency_edges", [])
         if sorted(set(edges)) != edges:
             raise ValidationError({"delinquency_edges": ["Must ascend."]})
+
+    @post_load
+    def _as_stored(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        instalment, first_due_on = data.pop("instalment", None), data.pop("first_due_on", None)
+        if instalment is not None:
+            data |= {"instalment_minor": instalment.minor, "x_instalment_currency": instalment.currency}
+        return data | ({"first_due_on": first_due_on.isoformat()} if first_due_on else {})
 
 
 class LoanValuesSchema(Schema):
@@ -76,6 +95,8 @@ class LoanValuesSchema(Schema):
     @validates_schema
     def _one_currency(self, data: dict[str, Any], **_kwargs: Any) -> None:
         wrong: dict[str, Any] = {}
+        if data["contract"].pop("x_instalment_currency", data["currency"]) != data["currency"]:
+            wrong["contract"] = {"instalment": ["Not in the currency of the loan."]}
         if data["principal"] is not None and data["principal"].currency != data["currency"]:
             wrong["principal"] = ["Not in the currency of the loan."]
         for index, row in enumerate((data["plan"] or {}).get("rows", ())):
@@ -118,20 +139,30 @@ def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
     A borrower number not known yet becomes a borrower without contacts. Payments that waited for the loan are booked.
     """
     at, lender_id = now(), ingest().lender_id
-    principal, plan, source_version = body.pop("principal"), body.pop("plan"), body.pop("source_version")
-    values = LoanValues(loan_no, principal_minor=None if principal is None else principal.minor, **body)
+    values, plan, source_version = loan_values(body, loan_no)
 
     def act(work: Work) -> Answer:
         result = loans.put_loan(work, lender_id, values, now=at, origin=ORIGIN, source_version=source_version)
         changed = result.changed
         if plan is not None:
-            rows = tuple(PlanRow(row["row_no"], row["due_on"], _split(row)) for row in plan["rows"])
-            given = PlanValues(loan_no, rows, plan["recorded_at"], plan["effective_on"])
-            changed |= loans.put_plan(work, lender_id, given, now=at, origin=ORIGIN).changed
+            changed |= loans.put_plan(work, lender_id, plan, now=at, origin=ORIGIN).changed
         value = {"id": result.id, "created": result.created, "changed": changed, "conflicts": result.conflicts}
         return Answer(value, 201 if result.created else 200)
 
     return in_unit_of_work(act)
+
+
+def loan_values(body: dict[str, Any], loan_no: str) -> tuple[LoanValues, PlanValues | None, int | None]:
+    """Return the loan, its plan where one is given, and the core's counter."""
+    principal, plan, source_version = body.pop("principal"), body.pop("plan"), body.pop("source_version")
+    values = LoanValues(loan_no, principal_minor=None if principal is None else principal.minor, **body)
+    return values, None if plan is None else plan_values(plan, loan_no), source_version
+
+
+def plan_values(plan: dict[str, Any], loan_no: str) -> PlanValues:
+    """Return the plan of a `PlanSchema`."""
+    rows = tuple(PlanRow(row["row_no"], row["due_on"], _split(row)) for row in plan["rows"])
+    return PlanValues(loan_no, rows, plan["recorded_at"], plan["effective_on"])
 
 
 def _split(row: dict[str, Money | None]) -> Split:

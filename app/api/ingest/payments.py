@@ -118,7 +118,7 @@ def post_payment(body: dict[str, Any]) -> Any:
     and listed: no such loan yet (booked when it comes), or a plan file told of the same money before (booked when the plan
     file takes that back). `reference` makes it idempotent; an Idempotency-Key is honoured.
     """
-    values, at = _values(body), now()
+    values, at = payment_values(body), now()
 
     def act(work: Work) -> Answer:
         result = record_payment(work, ingest().lender_id, values, now=at, origin=ORIGIN)
@@ -128,7 +128,8 @@ def post_payment(body: dict[str, Any]) -> Any:
     return answer_once(act)
 
 
-def _values(body: dict[str, Any]) -> PaymentValues:
+def payment_values(body: dict[str, Any]) -> PaymentValues:
+    """Return the payment of a `PaymentValuesSchema`."""
     amount: Money = body.pop("amount")
     split, kind = body.pop("split"), EntryKind(body.pop("kind"))
     parts = None

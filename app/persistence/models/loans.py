@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json
@@ -41,12 +41,26 @@ class LoanRow(Base):
     """What a reader must know: first_instalment_only, estimated_plan, absent_from_tape, ..."""
     anchor_no: Mapped[int] = mapped_column(default=0)
     """The current plan version; 0 while there is no plan."""
+    core_as_of: Mapped[date | None]
+    """Day of the newest tape that has the loan; with `core_figures` a copy, so that a balance needs no statement more."""
+    core_figures: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """What that tape says, as far as it can be held against ours (domain/tapes.py `CoreFigures`)."""
     version: Mapped[int] = mapped_column(default=1)
     source_version: Mapped[int | None]
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     recorded_at: Mapped[datetime] = mapped_column(Instant)
     """When the book of record knew the loan."""
     imported_at: Mapped[datetime] = mapped_column(Instant)
+
+    __table_args__ = (
+        Index(
+            "ix_loans_on_tape",
+            "lender_id",
+            "id",
+            sqlite_where=text("core_as_of IS NOT NULL"),
+            postgresql_where=text("core_as_of IS NOT NULL"),
+        ),
+    )
 
 
 class LoanNumberRow(Base):
@@ -58,6 +72,30 @@ class LoanNumberRow(Base):
     loan_no: Mapped[str] = mapped_column(String(64), primary_key=True)
     loan_id: Mapped[str] = mapped_column(Id, ForeignKey("loans.id"))
     borrower_id: Mapped[str] = mapped_column(Id)
+
+
+class LoanAccountRow(Base):
+    """Directory: which loans are kept in, or paid from, this account; what statement lines are matched by."""
+
+    __tablename__ = "loan_accounts"
+
+    lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"), primary_key=True)
+    account_no: Mapped[str] = mapped_column(String(56), primary_key=True)
+    loan_id: Mapped[str] = mapped_column(Id, ForeignKey("loans.id"), primary_key=True)
+    borrower_id: Mapped[str] = mapped_column(Id)
+
+
+class StandingOrderRow(Base):
+    """An order by which the borrower's bank pays by itself, as the core last said."""
+
+    __tablename__ = "standing_orders"
+
+    lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(120), primary_key=True)
+    account_no: Mapped[str] = mapped_column(String(56))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    imported_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class LoanTapeRow(Base):

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
 
 from app.domain.book import LoanValues, PaymentResult, PaymentValues, PlanValues, PutResult
 from app.domain.errors import DomainError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
+from app.domain.tapes import TapeValues
 from app.domain.times import end_of_day
 from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.borrowers import find_borrower_ids
 from app.persistence.queries.ledger import find_derived_entries, find_told
-from app.persistence.queries.loans import LoanHead, find_loan_heads, find_newest_tapes, find_tapes, set_tapes
+from app.persistence.queries.loans import LoanHead, find_loan_heads, find_newest_tapes
 from app.persistence.queries.positions import find_plan_versions
 from app.persistence.unit_of_work import Work
 from app.services.borrowers import put_borrowers
@@ -28,9 +28,12 @@ from app.services.imports.reports import LISTED, ImportReport
 from app.services.imports.staging import Stage, StagedRow
 from app.services.imports.values import Context, Records, contexts_of
 from app.services.lenders import put_lender
+from app.services.loan_accounts import loan_numbers, put_loan_accounts, put_standing_orders
 from app.services.loans import put_loans, put_plans
+from app.services.mismatches import differing_loans
 from app.services.payments import record_payments
 from app.services.positions import rebuild_positions
+from app.services.tapes import put_tapes
 
 _GROUPS = 300
 _ROWS = 6000
@@ -113,6 +116,11 @@ class Booking:
         return self.report
 
     def _book_loans(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
+        if self.records.standing_order:
+            self._put_standing_orders(work, lender, batch)
+        if self.map.loan_by_account:
+            known = loan_numbers(work, lender, {group.key for group in batch})
+            batch = [replace(group, key=known[group.key]) for group in batch]
         numbers = [group.key for group in batch]
         before = find_loan_heads(work.session, lender.id, numbers)
         newer = self._newer_already(work, before)
@@ -123,13 +131,34 @@ class Booking:
             batch = [group for group in batch if group.key not in refused]
             current = [group for group in current if group.key not in refused]
         heads = find_loan_heads(work.session, lender.id, numbers) if self.records.loan else before
+        if self.records.loan:
+            self._put_accounts(work, lender, current, heads)
         if self.records.facts:
-            self._put_tapes(work, batch, heads)
+            self._put_tapes(work, lender, [group for group in batch if group.key in heads])
         if self.records.plan_row:
             self._put_plans(work, lender, current, heads)
         if self.records.entries:
             self._put_entries(work, lender, current, before)
         rebuild_positions(work, self._changed)
+        if self.records.facts:
+            self.report.differing = differing_loans(work.session, [head.id for head in heads.values()])
+
+    def _put_standing_orders(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
+        rows = [pair for group in batch for pair in zip(group.rows, group.contexts, strict=True)]
+        orders = [self.records.standing_order_values(context) for _, context in rows]
+        results = put_standing_orders(work, lender, orders, now=self.now)
+        for (row, _), order, result in zip(rows, orders, results, strict=True):
+            if isinstance(result, DomainError):
+                self._refused.setdefault(row.line, (order.reference, result.detail))
+                continue
+            done = "created" if result.created else "changed" if result.changed else "unchanged"
+            self.done[f"standing_orders_{done}"] += 1
+
+    def _put_accounts(self, work: Work, lender: LenderRow, batch: Sequence[Group], heads: Mapping[str, LoanHead]) -> None:
+        found = {group.key: self.records.account_no(group.contexts[0]) for group in batch}
+        accounts = {loan_no: account_no for loan_no, account_no in found.items() if account_no}
+        if accounts:
+            put_loan_accounts(work, lender, accounts, heads, now=self.now)
 
     def _newer_already(self, work: Work, before: Mapping[str, LoanHead]) -> set[str]:
         """Return the loans of which the book has newer: a forced older file is kept for its day, it undoes nothing."""
@@ -156,31 +185,13 @@ class Booking:
     def _end_of_as_of(self, lender: LenderRow) -> datetime | None:
         return end_of_day(self.as_of, lender.zone) if self.as_of else None
 
-    def _put_tapes(self, work: Work, batch: Sequence[Group], heads: dict[str, LoanHead]) -> None:
+    def _put_tapes(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
         if self.as_of is None:
             return
-        present = find_tapes(work.session, self.as_of, [head.id for head in heads.values()])
-        added: list[dict[str, Any]] = []
-        changed: list[dict[str, Any]] = []
-        for group in batch:
-            head = heads.get(group.key)
-            if head is None:
-                continue
-            row = group.rows[0].values
-            facts = {column.name: row[column.index] for column in self.records.facts if row[column.index] is not None}
-            facts |= {
-                column.name: date.fromordinal(facts[column.name]).isoformat()
-                for column in self.records.facts
-                if column.type == "date" and column.name in facts
-            }
-            tape = {"loan_id": head.id, "as_of": self.as_of, "borrower_id": head.borrower_id, "facts": facts}
-            if head.id not in present:
-                added.append(tape | {"imported_at": self.now})
-            elif present[head.id] != facts:
-                changed.append(tape | {"imported_at": self.now})
-        set_tapes(work.session, added, changed)
-        self.done["tape_rows_added"] += len(added)
-        self.done["tape_rows_changed"] += len(changed)
+        values = [TapeValues(group.key, self.records.facts_of(group.rows[0].values)) for group in batch]
+        for result in put_tapes(work, lender.id, self.as_of, values, now=self.now):
+            if isinstance(result, PutResult) and result.changed:
+                self.done["tape_rows_added" if result.created else "tape_rows_changed"] += 1
 
     def _put_plans(self, work: Work, lender: LenderRow, batch: Sequence[Group], heads: dict[str, LoanHead]) -> None:
         carried = self._carried_rows(work, batch, heads)

@@ -34,6 +34,7 @@ _SCIENTIFIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
 _WHOLE = re.compile(r"([0-9]{1,10})(?:\.0+)?")
 _RUN_TOGETHER = re.compile(r"%[YymdjHMS]%[YymdjHMS]")
 """Parts of a date with nothing between them: only their full width tells them apart."""
+_BINARY_NOISE = Decimal("1e-9")
 _RATE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -102,11 +103,27 @@ def whole(text: str) -> int:
     return int(match[1])
 
 
-def rate(text: str) -> str:
-    """Return a decimal as text, exactly as given: a rate is never rounded."""
-    if _RATE.fullmatch(text) is None:
-        raise ValueError("is not a decimal number")
-    return text
+def rate_parser(*, percent: bool = False, decimals: int | None = None) -> Callable[[str], str]:
+    """Return the parser of rates, which gives decimal text: exactly as given, unless the map says more.
+
+    `percent`: 12.5 is 0.125. `decimals`: 0.12210000000000001 is 0.1221; what changes it by more than binary fractions do is
+    refused, for a rate is never rounded.
+    """
+
+    def parse(text: str) -> str:
+        if _RATE.fullmatch(text) is None:
+            raise ValueError("is not a decimal number")
+        if not percent and decimals is None:
+            return text
+        value = Decimal(text).scaleb(-2) if percent else Decimal(text)
+        if decimals is not None:
+            rounded = value.quantize(Decimal(1).scaleb(-decimals))
+            if abs(rounded - value) > _BINARY_NOISE:
+                raise ValueError(f"has more than {decimals} decimals")
+            value = rounded
+        return f"{value.normalize():f}"
+
+    return parse
 
 
 def currency(text: str) -> str:
@@ -116,8 +133,11 @@ def currency(text: str) -> str:
     return text
 
 
-def date_parser(formats: Sequence[str]) -> Parser:
-    """Return the parser of dates in one of these strptime formats (or "excel"), tried in order."""
+def date_parser(formats: Sequence[str], day: int | None = None) -> Parser:
+    """Return the parser of dates in one of these strptime formats (or "excel"), tried in order.
+
+    `day`: the formats say only month and year, and this day of the month is meant.
+    """
     remembered: dict[str, int] = {}
 
     def parse(text: str) -> int:
@@ -125,7 +145,7 @@ def date_parser(formats: Sequence[str]) -> Parser:
         if found is None:
             if len(remembered) > _REMEMBERED:
                 remembered.clear()
-            found = remembered[text] = _parse_date(text, formats)
+            found = remembered[text] = _parse_date(text, formats) + (day or 1) - 1
         return found
 
     return parse

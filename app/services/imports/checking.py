@@ -26,6 +26,7 @@ from app.services.imports.reports import MASK, ImportReport
 from app.services.imports.staging import Stage
 from app.services.imports.values import Context, Draft, Records, Row, Value
 from app.services.lenders import check_lender
+from app.services.loan_accounts import LONGEST_ACCOUNT, waiting_number
 from app.services.loans import check_loan
 
 _CHUNK = 2000
@@ -62,7 +63,7 @@ class Checker:
     def __post_init__(self) -> None:
         self._parsers = [(column, self._parser(column)) for column in self.map.columns.values()]
         self._needs_loan = "loan" not in self.map.records and bool(self.records.plan_row)
-        self._about_loans = bool(self.records.loan or self.records.plan_row or self.records.entries)
+        self._about_loans = bool({"loan", "tape", "plan_row", "entries", "standing_order"} & self.map.records.keys())
         self._group = self.map.columns[self.map.group_column]
         self._order = self.map.columns[self.map.key[-1]]
         self._plan_checks = self._checks_of_plan_rows()
@@ -90,15 +91,29 @@ class Checker:
             try:
                 if len(texts) != source.width:
                     raise CellError(None, None, f"has {len(texts)} cells where the header has {source.width}")
+                if (counted_as := self._passed_over(texts, source.places)) is not None:
+                    self.report.passed_over[counted_as] += 1
+                    continue
                 values = self._values(texts, source.places, heads)
                 self._check(values, heads.get(values[self._group.index]))
                 self.stage.add(line, str(values[self._group.index]), values[self._order.index], values)
             except CellError as error:
                 self._refuse(line, texts, source.places, error)
 
+    def _passed_over(self, texts: Sequence[str], places: Sequence[int | None]) -> str | None:
+        """Return what a row that the map leaves aside is counted as; None: it is data. Raises CellError."""
+        for rows in self.map.passed_over:
+            column, parse = self._parsers[self.map.columns[rows.column].index]
+            place = places[column.index]
+            text = None if place is None else self._coded(self._text(texts[place], column), column)
+            value = text if text is None or parse is None else self._parsed(column, parse, text)
+            if value in rows.values:
+                return rows.counted_as
+        return None
+
     def _heads(self, source: SourceFile, chunk: Iterable[tuple[int, list[str]]]) -> dict[str, LoanHead]:
         place = source.places[self._group.index]
-        if not self._about_loans or self.lender_id is None or place is None:
+        if not self._about_loans or self.map.loan_by_account or self.lender_id is None or place is None:
             return {}
         numbers = {self._text(texts[place], self._group) for _, texts in chunk if len(texts) > place}
         askable = {number for number in numbers if number and len(number) <= LONGEST["loan_no"] and "\0" not in number}
@@ -110,12 +125,21 @@ class Checker:
             text = text.strip(column.strip).strip()
         return None if text in column.nulls else text
 
+    def _coded(self, text: str | None, column: Column) -> str | None:
+        """Return what a code means where the codes of a column stand for values of its type. Raises CellError."""
+        if text is None or not column.codes or column.type == "code":
+            return text
+        try:
+            return column.codes[text] or None
+        except KeyError:
+            raise CellError(column, text, f"is not one of the codes {', '.join(column.codes)}") from None
+
     def _values(self, texts: Sequence[str], places: Sequence[int | None], heads: dict[str, LoanHead]) -> list[Any]:
         """Return the typed values of a row with its currency at the end."""
         values: list[Any] = []
         amounts: list[tuple[int, Column, Callable[..., Any], str]] = []
         for (column, parse), place in zip(self._parsers, places, strict=True):
-            text = None if place is None else self._text(texts[place], column)
+            text = None if place is None else self._coded(self._text(texts[place], column), column)
             if text is None:
                 if column.required:
                     raise CellError(column, None, "is empty")
@@ -184,7 +208,8 @@ class Checker:
     def _check_values(self, row: Row, context: Context) -> None:
         """Check what the row makes by the rules of the book. Raises CellError, ValidationError."""
         if self._about_loans:
-            check_text("loan_no", str(row[self._group.index]))
+            group = str(row[self._group.index])
+            check_text("loan_no", waiting_number(group) if self.map.loan_by_account else group)
         for draft, columns in zip(self.records.drafts(context), self._entry_columns, strict=True):
             check_texts(draft)
             self._check_entry(draft, columns, row[-1])
@@ -194,6 +219,15 @@ class Checker:
             check_borrower(self.records.borrower_values(row))
         if self.records.loan:
             check_loan(self.records.loan_values(context))
+            check_text("account_no", self.records.account_no(context) or "", LONGEST_ACCOUNT)
+        if self.records.standing_order:
+            self._check_standing_order(context)
+
+    def _check_standing_order(self, context: Context) -> None:
+        order = self.records.standing_order_values(context)
+        if order.amount_minor is None or order.amount_minor < 0:
+            raise CellError(None, None, "the amount of the standing order is empty or negative")
+        check_text("reference", order.reference)
 
     def _check_plan_row(self, context: Context) -> None:
         for name, value, column, is_required in self._plan_checks:
@@ -288,12 +322,15 @@ class Checker:
         zone = column.zone or (self.lender.zone if self.lender else "UTC")
         kinds: dict[str, Callable[[], Callable[..., Any]]] = {
             "amount": lambda: cells.amount_parser(
-                decimal=self.map.decimal, group=self.map.group, signs=self.map.signs, tolerance=self.map.tolerance
+                decimal=self.map.decimal,
+                group=self.map.group,
+                signs=self.map.signs,
+                tolerance=self.map.tolerance if column.tolerance is None else column.tolerance,
             ),
             "whole": lambda: cells.whole,
-            "rate": lambda: cells.rate,
+            "rate": lambda: cells.rate_parser(percent=column.percent, decimals=column.decimals),
             "currency": lambda: cells.currency,
-            "date": lambda: cells.date_parser(column.formats),
+            "date": lambda: cells.date_parser(column.formats, column.day),
             "instant": lambda: cells.instant_parser(column.formats, zone),
             "code": lambda: cells.code_parser(dict(column.codes)),
             "list": lambda: lambda text: [item.strip() for item in text.split(";") if item.strip()],

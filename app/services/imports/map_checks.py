@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 _SAMPLE = datetime(2001, 12, 31)  # noqa: DTZ001 - no instant, only something to write and read back
 _LARGEST_ROW_NO = 100_000
+_FACTS = {
+    **dict.fromkeys(
+        ("principal_balance", "interest_due", "fees_due", "penalties_due", "total_due", "amount_past_due"), "amount"
+    ),
+    **dict.fromkeys(("days_past_due", "days_past_due_from", "days_past_due_to"), "whole"),
+}
+_OPTIONS = {"day": ("date",), "percent": ("rate",), "decimals": ("rate",), "tolerance": ("amount",)}
+"""Of a column: what only some types know."""
 
 
 def check_map(given: "ImportMap") -> None:
@@ -58,6 +66,9 @@ def _of_the_file(given: "ImportMap") -> Iterable[tuple[str, str]]:
 
 def _of_columns(given: "ImportMap") -> Iterable[tuple[str, str]]:
     for name, column in given.columns.items():
+        for option, types in _OPTIONS.items():
+            if getattr(column, option) not in (None, False) and column.type not in types:
+                yield f"/columns/{name}/{option}", f"is for columns of type {' or '.join(types)}."
         if column.zone:
             yield from _unknown(f"/columns/{name}/zone", zone_named, column.zone)
         for i, form in enumerate(column.formats):
@@ -67,6 +78,8 @@ def _of_columns(given: "ImportMap") -> Iterable[tuple[str, str]]:
 
 
 def _format_problem(form: str, column: "Column") -> str | None:
+    if column.day is not None and column.type == "date":
+        return _month_format_problem(form)
     if form == EXCEL_SERIAL:
         return None if column.type == "date" else "a day number has no time of day."
     if form == RFC3339:
@@ -78,13 +91,22 @@ def _format_problem(form: str, column: "Column") -> str | None:
     return None if read.date() == _SAMPLE.date() else f"{form!r} does not say day, month and year."
 
 
+def _month_format_problem(form: str) -> str | None:
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(form), form)  # noqa: DTZ007
+    except ValueError:
+        return f"{form!r} is not a strptime format."
+    if (read.year, read.month) != (_SAMPLE.year, _SAMPLE.month):
+        return f"{form!r} does not say month and year."
+    return None if read.day == 1 else f"{form!r} says the day; leave out `day`."
+
+
 def _of_records(given: "ImportMap") -> Iterable[tuple[str, str]]:
     if given.as_of and given.columns[given.as_of].type != "date":
         yield "/as_of", "must be a column of type date."
     if given.currency_column and given.columns[given.currency_column].type != "currency":
         yield "/currency/column", "must be a column of type currency."
-    if "tape" in given.records and not given.as_of:
-        yield "/records/tape", "needs to know its day: name the column with `as_of`."
+    yield from _of_tapes(given)
     yield from _words(given, "/records/loan/status", given.records.get("loan", {}).get("status"), LOAN_STATUSES)
     for i, mark in enumerate(given.records.get("loan", {}).get("marks", ())):
         yield from _condition(given, f"/records/loan/marks/{i}/when", mark.get("when"))
@@ -101,6 +123,21 @@ def _of_records(given: "ImportMap") -> Iterable[tuple[str, str]]:
         if entry.get("name") in names:
             yield f"{pointer}/name", f"{entry['name']!r} is used twice; what was booked is known by it."
         names += filter(None, [entry.get("name")])
+
+
+def _of_tapes(given: "ImportMap") -> Iterable[tuple[str, str]]:
+    if "tape" in given.records and not (given.as_of or given.as_of_on or given.as_of_with_file):
+        yield "/records/tape", "needs to know its day: name the column with `as_of`."
+    for i, name in enumerate(given.records.get("tape", {}).get("facts", ())):
+        wanted = _FACTS.get(name)
+        if wanted and given.columns[name].type != wanted:
+            yield f"/records/tape/facts/{i}", f"{name} is held against our figures: its column must be of type {wanted}."
+    for i, rows in enumerate(given.passed_over):
+        yield from _condition(given, f"/skip/where/{i}", {"column": rows.column, "in": rows.values - {None}})
+    if given.loan_by_account and {"loan", "plan_row", "tape"} & given.records.keys():
+        yield "/loan_by", "is for files of payments or standing orders; a loan, its tape and its plan are known by number."
+    if "standing_order" in given.records and not given.loan_by_account:
+        yield "/records/standing_order", "is known by the account it pays from: loan_by must be account."
 
 
 def _words(given: "ImportMap", pointer: str, value: Any, known: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -126,7 +163,7 @@ def _condition(given: "ImportMap", pointer: str, condition: Mapping[str, Any] | 
         return
     column = given.columns[condition["column"]]
     for word in condition["in"]:
-        if column.type == "code" and word not in column.codes.values():
+        if column.codes and word not in column.codes.values():
             yield f"{pointer}/in", f"{word!r} is none of the codes of {condition['column']!r}."
 
 
@@ -148,6 +185,7 @@ def _named_columns(given: "ImportMap") -> Iterable[tuple[str, str]]:
         yield "/as_of", given.as_of
     if given.currency_column:
         yield "/currency/column", given.currency_column
+    yield from ((f"/skip/where/{i}/column", rows.column) for i, rows in enumerate(given.passed_over))
     if given.total is not None:
         yield from _in_value("/total", given.total)
     for kind, record in given.records.items():
@@ -183,8 +221,11 @@ def _in_value(pointer: str, value: Any) -> Iterable[tuple[str, str]]:
         yield pointer, value
         return
     for operator, operand in value.items():
-        if operator in ("first", "previous"):
+        if operator in ("first", "previous", "after"):
             yield f"{pointer}/{operator}", operand
+        elif operator in ("day", "months"):
+            if isinstance(operand, str):
+                yield f"{pointer}/{operator}", operand
         elif operator == "or":
             yield from _in_value(f"{pointer}/or", operand)
         elif operator != "constant":

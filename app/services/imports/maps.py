@@ -7,10 +7,11 @@ opened: unknown keys and unknown columns are refused with a pointer and, where o
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import yaml
@@ -42,6 +43,20 @@ class Column:
     codes: Mapping[str, str]
     nulls: frozenset[str]
     strip: str
+    day: int | None
+    """Of a date that says only month and year: the day meant."""
+    percent: bool
+    decimals: int | None
+    tolerance: Decimal | None
+    """Of an amount; None: the file's."""
+
+
+class PassedOver(NamedTuple):
+    """Data rows that are about something else: those with one of these values in this column."""
+
+    column: str
+    values: frozenset[str | int | None]
+    counted_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,14 @@ class ImportMap:
     currency: str | None
     currency_column: str | None
     as_of: str | None
+    """The column with the file's business date."""
+    as_of_on: date | None
+    """The business date, where every file of this map is of one day."""
+    as_of_with_file: bool
+    """Whether whoever imports the file says its business date."""
+    passed_over: tuple[PassedOver, ...]
+    loan_by_account: bool
+    """Whether the group column names the account of a loan instead of its number."""
     columns: Mapping[str, Column]
     key: tuple[str, ...]
     group_column: str
@@ -78,10 +101,20 @@ def shipped_maps() -> dict[str, Path]:
 
 
 def load_map(name: str) -> ImportMap:
-    """Return a shipped map by name, or a lender's own by path. Raises RefusedError that says what is wrong and where."""
+    """Return a map as `load_maps` does; of one with several parts, the first. Raises RefusedError."""
+    return load_maps(name)[0]
+
+
+def load_maps(name: str) -> tuple[ImportMap, ...]:
+    """Return a shipped map by name, or a lender's own by path. Raises RefusedError that says what is wrong and where.
+
+    A map for several files of one core has several parts; "name/part" names one of them.
+    """
     shipped = shipped_maps()
-    path = shipped.get(name)
+    stem, _, part = name.partition("/")
+    path = None if Path(name).is_file() and name not in shipped else shipped.get(stem)
     if path is None:
+        part = ""
         path = Path(name)
         if not path.is_file():
             near = difflib.get_close_matches(name, shipped, n=1)
@@ -90,12 +123,28 @@ def load_map(name: str) -> ImportMap:
     if path.stat().st_size > _LARGEST_BYTES:
         raise RefusedError(f"{path.name} is too large for a map.")
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-        return parse_map(path.stem, document)
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), _Loader))
+        parts = _parts(path.stem, documents)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise RefusedError(f"{path.name} is not YAML: {error}") from None
     except RecursionError:
         raise RefusedError(f"{path.name} is nested too deeply for a map.") from None
+    if part and part not in parts:
+        raise RefusedError(f"Map {stem} has no part {part!r}; it has {', '.join(filter(None, parts)) or 'none'}.")
+    return (parts[part],) if part else tuple(parts.values())
+
+
+def _parts(stem: str, documents: Sequence[Any]) -> dict[str, ImportMap]:
+    """Return the maps of one file by part, in order; a map of its own is the part "". Raises RefusedError."""
+    if len(documents) < 2:
+        return {"": parse_map(stem, documents[0] if documents else None)}
+    parts: dict[str, ImportMap] = {}
+    for number, document in enumerate(documents, start=1):
+        part = document.get("part") if isinstance(document, dict) else None
+        if not isinstance(part, str) or part in parts:
+            raise RefusedError(f"Map {stem}, document {number}: each of several documents needs a `part` of its own.")
+        parts[part] = parse_map(f"{stem}/{part}", document)
+    return parts
 
 
 class _Loader(yaml.SafeLoader):
@@ -122,8 +171,7 @@ def parse_map(name: str, document: Any) -> ImportMap:
         raise RefusedError(f"Map {name}: {_explained(error)}")
     numbers, skip = document.get("numbers", {}), document.get("skip", {})
     nulls = frozenset(document.get("nulls", [""])) | {""}
-    currency = document.get("currency")
-    lender = document.get("lender")
+    currency, lender, as_of = document.get("currency"), document.get("lender"), document.get("as_of")
     parsed = ImportMap(
         name=name,
         about=document["about"],
@@ -141,7 +189,11 @@ def parse_map(name: str, document: Any) -> ImportMap:
         lender=LenderValues(**lender) if lender else None,
         currency=currency if isinstance(currency, str) else None,
         currency_column=currency["column"] if isinstance(currency, dict) else None,
-        as_of=document.get("as_of"),
+        as_of=as_of if isinstance(as_of, str) else None,
+        as_of_on=_known_day(name, as_of),
+        as_of_with_file=isinstance(as_of, dict) and "with_the_file" in as_of,
+        passed_over=tuple(PassedOver(each["column"], frozenset(each["in"]), each["as"]) for each in skip.get("where", ())),
+        loan_by_account=document.get("loan_by") == "account",
         columns={key: _column(key, index, column, nulls) for index, (key, column) in enumerate(document["columns"].items())},
         key=tuple(document["key"]),
         group_column=document.get("group", document["key"][0]),
@@ -166,7 +218,18 @@ def _column(name: str, index: int, given: Mapping[str, Any], nulls: frozenset[st
         codes=given.get("codes", {}),
         nulls=nulls | frozenset(given.get("nulls", ())),
         strip=given.get("strip", ""),
+        day=given.get("day"),
+        percent=given.get("percent", False),
+        decimals=given.get("decimals"),
+        tolerance=Decimal(given["tolerance"]) if "tolerance" in given else None,
     )
+
+
+def _known_day(name: str, as_of: Any) -> date | None:
+    try:
+        return date.fromisoformat(as_of["constant"]) if isinstance(as_of, dict) and "constant" in as_of else None
+    except ValueError:
+        raise RefusedError(f"Map {name}: /as_of/constant: is not a day written as 2026-03-31.") from None
 
 
 def _explained(error: SchemaError) -> str:
@@ -179,7 +242,8 @@ def _explained(error: SchemaError) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"
         return f"{pointer.rstrip('/')}/{unknown}: unknown key; {hint}"
     if error.validator in ("oneOf", "type") and "constant" in str(schema) and "$defs" not in schema:
-        return f"{pointer}: must be a column name, or one of constant, sum, minus, either, first, previous (with `or`)"
+        known = "constant, sum, minus, either, join, after, first, previous (with `or`)"
+        return f"{pointer}: must be a column name, or one of {known}"
     return f"{pointer}: {error.message}"
 
 

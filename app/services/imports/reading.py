@@ -84,6 +84,17 @@ class SourceFile:
             binary = cast(BinaryIO, gzip.GzipFile(fileobj=binary))
         return io.TextIOWrapper(binary, encoding=self._codec, errors="strict", newline="")
 
+    def header(self) -> list[str]:
+        """Return the header line alone; nothing when the file cannot be read so."""
+        try:
+            with self.path.open("rb") as raw, self._text(_Watched(raw, lambda _bytes: None)) as text:
+                for _ in range(self.map.title_lines):
+                    text.readline()
+                reader = csv.reader(text, delimiter=self.map.delimiter, quotechar=self.map.quote, strict=True)
+                return [cell.strip() for cell in next((row for row in reader if any(cell.strip() for cell in row)), [])]
+        except (OSError, EOFError, zlib.error, UnicodeError, csv.Error):
+            return []
+
     @property
     def _codec(self) -> str:
         return _BOM_ENCODINGS.get(self.map.encoding.lower(), self.map.encoding)

@@ -20,7 +20,10 @@ class Rejection(NamedTuple):
 
 @dataclass
 class ImportReport:
-    """Counts by what happened. `read` = accepted + duplicates + rejected; skipped rows are no data."""
+    """Counts by what happened. `read` = accepted + duplicates + rejected + passed over; skipped rows are no data.
+
+    Passed-over rows are data about something else, as the map says; they are shown among the skipped.
+    """
 
     map: str
     lender: str | None = None
@@ -29,6 +32,7 @@ class ImportReport:
     read: int = 0
     duplicates: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
     total_minor: int | None = None
     currency: str | None = None
     rejected: int = 0
@@ -36,6 +40,8 @@ class ImportReport:
     done: Counter[str] = field(default_factory=Counter)
     """loans_created, plans_changed, payments_recorded, ... : what was written."""
     adjustments: list[dict[str, Any]] = field(default_factory=list)
+    differing: int = 0
+    """Loans of a tape on which the core's newest figures are not ours; `flask book mismatches` lists them."""
 
     def reject(self, row: int, column: str | None, value: str | None, reason: str) -> None:
         """Count a row that is not taken in, and name it while there is room."""
@@ -47,13 +53,14 @@ class ImportReport:
         """Add what became of one batch."""
         self.done += batch.done
         self.rejected += batch.rejected
+        self.differing += batch.differing
         self.rejections += batch.rejections[: LISTED - len(self.rejections)]
         self.adjustments += batch.adjustments[: LISTED - len(self.adjustments)]
 
     @property
     def accepted(self) -> int:
         """Rows that were taken in."""
-        return self.read - self.duplicates - self.rejected
+        return self.read - self.duplicates - self.rejected - self.passed_over.total()
 
     def counts(self) -> dict[str, Any]:
         """Return the counts alone, as the run is stored."""
@@ -62,9 +69,10 @@ class ImportReport:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
-            "skipped": dict(sorted(self.skipped.items())),
+            "skipped": dict(sorted((self.skipped + self.passed_over).items())),
             "total_minor": self.total_minor,
             "done": dict(sorted(self.done.items())),
+            "differing": self.differing,
         }
 
     def to_json(self) -> dict[str, Any]:

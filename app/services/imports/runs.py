@@ -24,7 +24,7 @@ from app.persistence.queries.loans import page_tape_marks, set_loans
 from app.persistence.unit_of_work import Work, in_unit_of_work, unit_of_work
 from app.services.imports.booking import Booking, Group, batches
 from app.services.imports.checking import Checker, expected_minor
-from app.services.imports.maps import ImportMap, load_map
+from app.services.imports.maps import ImportMap, load_maps
 from app.services.imports.reading import SourceFile
 from app.services.imports.reports import ImportReport
 from app.services.imports.staging import Stage
@@ -54,13 +54,16 @@ def import_file(
     lender_code: str | None = None,
     force: bool = False,
     controls: Controls | None = None,
+    as_of: date | None = None,
     progress: Progress = lambda _phase, _done, _of: None,
 ) -> ImportReport:
     """Take a file in through a map and say what became of every row. `force` takes a tape older than the newest.
 
+    `as_of` is the business date of a file that does not say it itself.
+
     Raises RefusedError, and then nothing was written.
     """
-    chosen = load_map(map_name)
+    chosen = _map_for(path, load_maps(map_name))
     lender, stored = _lender_for(chosen, lender_code)
     records = Records(chosen, lender)
     report = ImportReport(chosen.name, lender.code if lender else None)
@@ -71,7 +74,7 @@ def import_file(
         lender_id = stored.id if stored else None
         Checker(chosen, records, lender, lender_id, session(), now, report, stage).stage_file(source)
         zone = lender.zone if lender else "UTC"
-        as_of = _accept(chosen, records, stage, report, lender_id, zone, controls or Controls(), now=now, force=force)
+        as_of = _accept(chosen, records, stage, report, lender_id, zone, controls or Controls(), as_of, now=now, force=force)
         session().rollback()
         _book(chosen, records, stage, report, lender, as_of, now=now, progress=progress)
     finally:
@@ -80,9 +83,21 @@ def import_file(
     return report
 
 
+def _map_for(path: Path, parts: Sequence[ImportMap]) -> ImportMap:
+    """Return the part of a map that reads the file: the first whose columns its header has. Raises RefusedError."""
+    if len(parts) == 1:
+        return parts[0]
+    for part in parts:
+        header = SourceFile(path, part).header()
+        if all(column.header in header for column in part.columns.values() if not column.optional):
+            return part
+    names = ", ".join(part.name for part in parts)
+    raise RefusedError(f"{path.name} has the columns of none of {names}; name one of them to see what it lacks.")
+
+
 def _lender_for(chosen: ImportMap, code: str | None) -> tuple[LenderValues | None, LenderRow | None]:
     """Return the lender a file is for: the one named, else the map's own, else the only one there is."""
-    if not {"loan", "plan_row", "entries"} & chosen.records.keys():
+    if not {"loan", "tape", "plan_row", "entries", "standing_order"} & chosen.records.keys():
         return None, None
     if code is None and chosen.lender is None:
         known = find_lenders(session())
@@ -107,19 +122,21 @@ def _accept(
     lender_id: str | None,
     zone: str,
     controls: Controls,
+    said: date | None,
     *,
     now: datetime,
     force: bool,
 ) -> date | None:
     """Return the business date of an accepted file. Raises RefusedError."""
-    as_of: date | None = None
+    as_of = _stated_day(chosen, said)
     total = 0
     for row in stage.rows():
         if records.total is not None:
             total += records.total(Context(row.values, None, row.values)) or 0
         stated = records.as_of(row.values)
         if stated is not None and as_of is not None and stated != as_of:
-            raise RefusedError(f"The file holds two business dates, {as_of} and {stated}; send one file a day.")
+            both = "is said to be of" if as_of == said else "holds two business dates,"
+            raise RefusedError(f"The file {both} {as_of} and {stated}; send one file a day.")
         as_of = stated or as_of
     report.as_of = as_of.isoformat() if as_of else None
     report.total_minor = total if records.total is not None else None
@@ -142,6 +159,15 @@ def _accept(
                 "Nothing was written; --force keeps it for its day without undoing the newer one."
             )
     return as_of
+
+
+def _stated_day(chosen: ImportMap, said: date | None) -> date | None:
+    """Return the business date as far as no row needs to say it. Raises RefusedError."""
+    if chosen.as_of_with_file and said is None:
+        raise RefusedError("The file does not say of which day it is; say it with --as-of.")
+    if said is not None and not (chosen.as_of or chosen.as_of_on or chosen.as_of_with_file):
+        raise RefusedError(f"Map {chosen.name} knows no business date; --as-of would mean nothing.")
+    return said or chosen.as_of_on
 
 
 def _book(

@@ -16,7 +16,9 @@ from app.domain.errors import RefusedError, ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
-from app.domain.times import end_of_day, from_micros
+from app.domain.tapes import StandingOrderValues
+from app.domain.times import end_of_day, from_micros, rfc3339
+from app.services.imports.days import later_day
 from app.services.imports.maps import ImportMap
 
 Row = Sequence[Any]
@@ -40,7 +42,6 @@ _AMOUNT = frozenset({"amount"})
 _DATE = frozenset({"date"})
 _KNOWN = frozenset({"date", "instant"})
 _WHOLE = frozenset({"whole", "constant"})
-_ANY = frozenset({"text", "code", "rate", "currency", "constant", "whole", "date", "instant", "amount", "list", "choices"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Records:
 
     def __init__(self, given: ImportMap, lender: LenderValues | None) -> None:
         self._map = given
+        self._group_index = given.columns[given.group_column].index
         self._zone = lender.zone if lender else "UTC"
         self.total = self._value("/total", given.total, _AMOUNT) if given.total is not None else None
         self.lender = self._record("lender", {})
@@ -93,6 +95,8 @@ class Records:
         self.row_no = self.plan_row.get("row_no", _nothing)
         self._due_on = self.plan_row.get("due_on", _nothing)
         self._components = tuple(self.plan_row.get(name) for name in _COMPONENTS)
+        self.standing_order = self._record("standing_order", {"amount": _AMOUNT})
+        self.account_no = self.loan.pop("account_no", _nothing)
         self._as_of = given.columns[given.as_of] if given.as_of else None
         self.facts = tuple(given.columns[name] for name in given.records.get("tape", {}).get("facts", ()))
         self.entries = tuple(
@@ -142,6 +146,23 @@ class Records:
             marks=tuple(mark for mark, when in self._marks if when is None or when(context)),
             recorded_at=known_at,
         )
+
+    def standing_order_values(self, context: Context) -> StandingOrderValues:
+        """Return the standing order of a row."""
+        return StandingOrderValues(
+            reference=str(self.standing_order["reference"](context)),
+            account_no=str(context.row[self._group_index]),
+            amount_minor=self.standing_order["amount"](context),
+            currency=context.row[-1],
+        )
+
+    def facts_of(self, row: Row) -> dict[str, Any]:
+        """Return what the core says of the loan on the day of the tape: dates in ISO form, empty cells left out."""
+        return {
+            column.name: date.fromordinal(row[column.index]).isoformat() if column.type == "date" else row[column.index]
+            for column in self.facts
+            if row[column.index] is not None
+        }
 
     def plan_values(self, contexts: Sequence[Context], loan_no: str, carried: Sequence[PlanRow] = ()) -> PlanValues:
         """Return the whole plan that the rows of a loan make, with `carried` rows of the plan before."""
@@ -205,7 +226,7 @@ class Records:
         for name, expression in given.items():
             pointer = f"/records/{kind}/{name}"
             if name == "contract":
-                self._contract = {key: self._value(f"{pointer}/{key}", each, _ANY) for key, each in expression.items()}
+                self._contract = {key: self._contract_value(f"{pointer}/{key}", each) for key, each in expression.items()}
             elif name == "marks":
                 self._marks = tuple(
                     (each["mark"], self._condition(each["when"]) if "when" in each else None) for each in expression
@@ -257,6 +278,14 @@ class Records:
             return self._known(kind, value)
         return value
 
+    def _contract_value(self, pointer: str, expression: Any) -> Value:
+        kind, value = self._compiled(pointer, expression)
+        if kind == "instant":
+            return lambda context: None if (micros := value(context)) is None else rfc3339(from_micros(micros))
+        if kind == "date":
+            return lambda context: None if (day := _day(value(context))) is None else day.isoformat()
+        return value
+
     def _known(self, kind: str, value: Value) -> Value:
         zone = self._zone
         if kind == "instant":
@@ -279,11 +308,36 @@ class Records:
             column = self._map.columns[expression["previous"]]
             index, (_, otherwise) = column.index, self._compiled(f"{pointer}/or", expression["or"])
             return column.type, lambda context: otherwise(context) if context.previous is None else context.previous[index]
+        if "join" in expression:
+            texts = [self._value(f"{pointer}/join/{i}", each, _TEXT) for i, each in enumerate(expression["join"])]
+            return "text", _joined(texts)
+        if "after" in expression:
+            return "date", self._later_day(pointer, expression)
         operator = next(iter(expression))
         parts = [self._value(f"{pointer}/{operator}/{i}", each, _AMOUNT) for i, each in enumerate(expression[operator])]
         if operator == "sum" and len(parts) > 1 and all(isinstance(each, str) for each in expression["sum"]):
             return "amount", _summed_columns([self._map.columns[each].index for each in expression["sum"]])
         return "amount", {"sum": _summed, "minus": _reduced, "either": _either}[operator](parts)
+
+    def _later_day(self, pointer: str, expression: Mapping[str, Any]) -> Value:
+        day = self._value(f"{pointer}/after", expression["after"], _DATE)
+        on_day: int | None = expression.get("day")
+        months = expression.get("months", 0)
+        count = self._value(f"{pointer}/months", months, _WHOLE) if isinstance(months, str) else lambda _context: months
+
+        def value(context: Context) -> int | None:
+            start, later = _day(day(context)), count(context)
+            return None if start is None or later is None else later_day(start, on_day, later).toordinal()
+
+        return value
+
+
+def _joined(parts: Sequence[Value]) -> Value:
+    def value(context: Context) -> str | None:
+        found = [part(context) for part in parts]
+        return None if None in found else "".join(map(str, found))
+
+    return value
 
 
 def _nothing(_context: Context) -> Any:
