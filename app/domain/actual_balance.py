@@ -10,11 +10,18 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
+from app.domain.allocation import Surplus
 from app.domain.amortisation import periods_of
 from app.domain.annuities import Factor, level_instalment, rate_factor
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import InterestPeriod, share_of_part
 from app.domain.rounding import divide
+
+_CHOICES = {
+    Surplus.NEXT: Prepayment.PAY_AHEAD,
+    Surplus.LAST: Prepayment.REDUCE_TERM,
+    Surplus.EVENLY: Prepayment.REDUCE_INSTALMENT,
+}
 
 
 class Row(Protocol):
@@ -36,23 +43,29 @@ class ActualBalance:
         self.paid: list[tuple[date, int]] = []
         """Principal paid, by day."""
         self._ahead_minor = 0
+        self._chosen: dict[int, Prepayment] = {}
+        """By row, what the payer chose for money paid early in it; else the contract's way."""
 
     def note(self, on: date, principal_minor: int) -> None:
         """Remember that principal was paid."""
         if principal_minor:
             self.paid.append((on, principal_minor))
 
-    def reduce(self, rows: Sequence[Row], amount_minor: int, on: date) -> list[tuple[int, int]]:
+    def reduce(
+        self, rows: Sequence[Row], amount_minor: int, on: date, choice: Surplus | None = None
+    ) -> list[tuple[int, int]]:
         """Take money that is more than what is due off the balance; return (index of row, principal it counts for).
 
-        What is more than the balance is left over. The rows are worked out anew.
+        `choice` is the payer's, for this money. What is more than the balance is left over. The rows are worked out anew.
         """
         owed = self.contract.principal_minor - sum(minor for _, minor in self.paid)
         current = next((k for k in range(len(self.periods)) if rows[k].due_on >= on), len(self.periods) - 1)
         principal = min(amount_minor, owed)
         if principal <= 0:
             return []
-        if self.contract.prepayment is not Prepayment.NEXT_ROWS:
+        way = self.contract.prepayment if choice is None else _CHOICES[choice]
+        if way is not Prepayment.NEXT_ROWS:
+            self._chosen[current] = way
             return [(current, principal)]
         self._ahead_minor = principal
         self.paid.append((on, principal))
@@ -77,7 +90,8 @@ class ActualBalance:
             row = rows[k]
             paid = row.due[0] - row.open[0]
             interest = self._interest(k, planned, planned - ahead, today)
-            wanted = max(level - surplus, interest) if contract.prepayment is Prepayment.PAY_AHEAD else level
+            wanted = max(level - surplus, interest)
+            way = self._chosen.get(k, contract.prepayment)
             principal = self._principal(k, planned, wanted - interest)
             excess = min(paid, planned) > principal
             if excess:
@@ -86,8 +100,9 @@ class ActualBalance:
             planned -= principal
             # Money paid ahead that no row has yet counts for the first rows that are not due.
             ahead = max(ahead - (principal if self._ahead_minor and row.due_on >= today else paid), 0)
-            surplus = max(surplus + principal + interest - level, 0)
-            if excess and k < last and contract.prepayment is Prepayment.REDUCE_INSTALMENT:
+            if surplus or (excess and way is Prepayment.PAY_AHEAD):
+                surplus = max(surplus + principal + interest - level, 0)
+            if excess and k < last and way is Prepayment.REDUCE_INSTALMENT:
                 level = self._level(planned, k + 1)
 
     def _level(self, balance: int, index: int) -> int:

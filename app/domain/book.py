@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.replay import Allocation
+from app.domain.allocation import Surplus
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
+from app.domain.replay import Allocation
 from app.domain.splits import Split
 
 BORROWER_FLAGS = ("deceased", "insolvent", "represented", "no_contact", "minor_or_unverified")
@@ -140,7 +141,8 @@ class PlanValues:
 class PaymentValues:
     """One payment, reversal, waiver, refund or charge. `reference` is unique per lender and makes it idempotent.
 
-    `recorded_at` None: known now. `row_no` and `split` are trusted when the source gives them. `due_on` is a charge's own day.
+    `recorded_at` None: known now. `row_no` and `split` are trusted when the source gives them. `due_on` is a charge's
+    own day; `surplus` what the payer chose for money that is more than what is due.
     """
 
     reference: str
@@ -157,6 +159,7 @@ class PaymentValues:
     bank_reference: str | None = None
     note: str | None = None
     due_on: date | None = None
+    surplus: Surplus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ _PAUSE: Mapping[str, Read] = {"start": _day, "end": _day}
 
 PARTS = ("allocation", "surplus", "early_settlement", "late", "delinquency", "delinquency_edges", "pauses", "disbursements",
          "rate_changes", "fees", "fees_upfront_minor", "signed_on")  # fmt: skip
-RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing")
+RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing", "term_days")
 """What cores send beside the terms; kept and shown, never computed with."""
 NAMES = (*_CONTRACT, *PARTS, *RECORDED)
 
@@ -201,7 +201,8 @@ def read_terms(stored: Mapping[str, Any]) -> ReadTerms:
         signed_on=_part(stored, "signed_on", _day, None, errors),
     )
     if errors:
-        raise ValidationError("The contract has terms that cannot be true.", errors=errors)
+        first = errors[0]
+        raise ValidationError(f"{first.pointer[1:].replace('/', '.')}: {first.detail}", errors=errors)
     return read
 
 

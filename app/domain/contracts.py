@@ -13,7 +13,7 @@ from fractions import Fraction
 from app.domain.calendars import BusinessDayRule
 from app.domain.charges import Fee
 from app.domain.day_counts import DayCount
-from app.domain.periods import DayOfMonth, Frequency
+from app.domain.periods import MONTHLY, DayOfMonth, Frequency
 from app.domain.rounding import Rounding
 
 
@@ -84,7 +84,7 @@ class Contract:
     starts_on: date
     instalments: int
     annual_rate: Fraction = Fraction(0)
-    frequency: Frequency = Frequency()
+    frequency: Frequency = MONTHLY
     first_due_on: date | None = None
     day_of_month: DayOfMonth = DayOfMonth.SAME
     business_day_rule: BusinessDayRule = BusinessDayRule.NONE

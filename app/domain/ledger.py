@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from app.domain.allocation import Surplus
 from app.domain.errors import ValidationError
 from app.domain.splits import Split
 
@@ -47,6 +48,8 @@ class LedgerEntry:
     split: Split | None = None
     reverses: str | None = None
     due_on: date | None = None
+    surplus: Surplus | None = None
+    """What the payer chose for money that is more than what is due; None: what the contract says."""
 
     @property
     def order(self) -> tuple[date, datetime, str]:

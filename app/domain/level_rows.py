@@ -187,8 +187,8 @@ class Run:
     def _remainder_first(self, level: int, paid: Paid) -> Paid:
         """Move what the last row differs by into the first row that pays principal, so that all others are level.
 
-        A unit paid that early saves its interest until the end, so the first row takes the difference discounted; rounding of
-        the rows between may still leave the last one a minor unit off.
+        A unit paid that early saves its interest until the end, so the first row takes the difference discounted; rounding
+        of the rows between may still leave the last one a minor unit off.
         """
         difference = paid.principal[-1] + paid.interest[-1] - level
         growth = Decimal(1)
@@ -208,7 +208,7 @@ def run_from(
     rate: Fraction,
     inside: Sequence[Change] = (),
 ) -> Run:
-    """Return the run of the rows from `index` on, given the balance before them and what happens inside the first of them."""
+    """Return the run of the rows from `index` on, given the balance before them and what happens inside the first."""
     after = next((change.annual_rate for change in reversed(inside) if change.annual_rate is not None), rate)
     free = max(contract.interest_free - index, 0)
     factors = rate_factors(after, shares[index:] if index else shares)

@@ -46,6 +46,9 @@ class Frequency:
         return self.every * {Unit.DAYS: 1, Unit.WEEKS: 7, Unit.HALF_MONTHS: 15, Unit.MONTHS: 30}[self.unit]
 
 
+MONTHLY = Frequency()
+
+
 class Period(NamedTuple):
     """One row's stretch of interest and its due date before any business-day rule."""
 

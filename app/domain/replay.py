@@ -6,6 +6,7 @@ loan's strategy (`allocation.py`). What is left when every row is paid stays una
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from operator import attrgetter
 from typing import NamedTuple
@@ -17,7 +18,6 @@ from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
-
 
 _IN_ORDER = attrgetter("effective_on", "recorded_at", "entry_id")
 """`LedgerEntry.order`, without the cost of a property for each of many entries."""
@@ -175,7 +175,10 @@ class Account:
         elif self.terms.early_settlement is EarlySettlement.ACTUAL_PERIOD:
             self._settle_if_enough(entry, left)
         if left > 0:
-            left = self._serve_by_strategy(entry, left, self.terms.strategy)
+            strategy = self.terms.strategy
+            if entry.surplus is not None and entry.surplus is not strategy.surplus:
+                strategy = replace(strategy, surplus=entry.surplus)
+            left = self._serve_by_strategy(entry, left, strategy)
         if left:
             self._leave(entry, left)
 
@@ -217,7 +220,7 @@ class Account:
         due = sum(1 for row in self.rows if row.due_on <= on)
         for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
             left -= self._pay(entry, self.rows[index], part)
-        for index, principal in self._actual.reduce(self.rows, left, on):
+        for index, principal in self._actual.reduce(self.rows, left, on, entry.surplus):
             row = self.rows[index]
             if principal > row.open[0]:  # the money paid early is what the row now asks for
                 row.add(0, principal - row.open[0])

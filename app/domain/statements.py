@@ -48,7 +48,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRules:
-    """How long a period may be. Five years of months fit a document that is read; longer histories are asked for in parts."""
+    """How long a period may be. Five years of months make a document one reads; longer ones are asked for in parts."""
 
     most_years: int = 5
 

@@ -1,4 +1,4 @@
-"""What of a contract matters after the plan is made: how payments are spread, what lateness costs, how early money counts."""
+"""What of a contract matters once the plan is made: how payments are spread, what lateness costs, how early money counts."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -35,7 +35,7 @@ def paid_in_order(terms: LoanTerms, entries: Sequence[LedgerEntry]) -> int | Non
         return None
     total = 0
     for entry in entries:
-        if entry.row_no is not None or entry.split is not None or entry.kind not in _MONEY_IN:
+        if entry.kind not in _MONEY_IN or entry.row_no is not None or entry.split is not None or entry.surplus is not None:
             return None
         total += entry.amount_minor
     return total

@@ -18,6 +18,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_heads
 from app.persistence.unit_of_work import Work
 from app.services.borrowers import put_borrowers
+from app.services.contracts import contract_problem, put_contract_plans
 from app.services.loans import plan_problem, put_loans, put_plans
 from app.services.payments import record_payments
 from app.services.positions import rebuild_positions
@@ -81,7 +82,11 @@ class Feed:
         """Put loans with their plans. Of an item whose plan cannot be one, nothing is put."""
 
         def put(part: Sequence[LoanItem]) -> Sequence[Outcome]:
-            wrong = {item.values.loan_no: problem for item in part if item.plan and (problem := plan_problem(item.plan))}
+            wrong: dict[str, Outcome] = {
+                item.values.loan_no: problem
+                for item in part
+                if (problem := plan_problem(item.plan) if item.plan else contract_problem(item.values))
+            }
             good = [item for item in part if item.values.loan_no not in wrong]
             versions = _versions({item.values.loan_no: item.source_version for item in good})
             values = [item.values for item in good]
@@ -91,6 +96,9 @@ class Feed:
             plans = put_plans(self.work, self.lender, planned, now=self.now, origin=self.origin)
             for given, plan in zip(planned, plans, strict=True):
                 found[given.loan_no] = _with_plan(found[given.loan_no], plan)
+            unplanned = [item.values.loan_no for item in good if not item.plan]
+            made = put_contract_plans(self.work, self.lender, unplanned, now=self.now)
+            found |= {number: _with_plan(found[number], plan) for number, plan in made.items()}
             return [(found | wrong)[item.values.loan_no] for item in part]
 
         results = _in_rounds(items, lambda item: item.values.loan_no, put)

@@ -1,16 +1,17 @@
 """Plans of stored contracts, where the core sends none."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from app.domain.amortisation import plan_rows
-from app.domain.book import PlanValues, PutResult
+from app.domain.book import LoanValues, PlanValues, PutResult
 from app.domain.calendars import BusinessDayRule
-from app.domain.errors import DomainError
+from app.domain.contract_forms import read_terms
+from app.domain.errors import DomainError, ValidationError
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import find_loans_numbered, find_plan_origins
+from app.persistence.queries.loans import find_loans_numbered, find_plan_origins, pages_without_plan, set_loans
 from app.persistence.unit_of_work import Work
 from app.services import loans
 from app.services.calendars import calendar_for
@@ -19,6 +20,8 @@ from app.services.terms import contract_of
 
 ORIGIN = "contract"
 """The origin of plans made from a contract; the core's own plan always replaces one."""
+ESTIMATED = "estimated_plan"
+"""The mark of a loan whose plan we made of a tape's terms."""
 
 
 def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
@@ -32,13 +35,23 @@ def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
     return PlanValues(loan.loan_no, plan_rows(contract, calendar))
 
 
+def contract_problem(values: LoanValues) -> DomainError | None:
+    """Return why no plan can be made of this contract, or None; also where too little is known to make one."""
+    try:
+        contract = read_terms(values.contract).contract(values.principal_minor, values.disbursed_on)
+        if contract is not None:
+            plan_rows(contract)
+    except ValidationError as error:
+        return error
+    return None
+
+
 def put_contract_plan(work: Work, lender_id: str, loan_no: str, *, now: datetime) -> PutResult | None:
     """Give the loan the plan of its contract, unless the core has given one; None where none was made.
 
     Raises ValidationError for terms no plan can be made of.
     """
-    lender = get_lender(work.session, lender_id)
-    (result,) = put_contract_plans(work, lender, [loan_no], now=now) or (None,)
+    result = put_contract_plans(work, get_lender(work.session, lender_id), [loan_no], now=now).get(loan_no)
     if isinstance(result, DomainError):
         raise result
     if result is not None and result.changed:
@@ -48,20 +61,47 @@ def put_contract_plan(work: Work, lender_id: str, loan_no: str, *, now: datetime
 
 def put_contract_plans(
     work: Work, lender: LenderRow, loan_nos: Collection[str], *, now: datetime
-) -> list[PutResult | DomainError]:
-    """Make plans for many loans; the caller rebuilds the positions of those that changed. Loans with a given plan are left."""
-    found: Sequence[LoanRow] = find_loans_numbered(work.session, lender.id, loan_nos)
+) -> dict[str, PutResult | DomainError]:
+    """Make plans for many loans, by number; the caller rebuilds the positions of those that changed.
+
+    Loans with a plan that the core gave are left, and so are those of which too little is known.
+    """
+    found = find_loans_numbered(work.session, lender.id, loan_nos)
     origins = find_plan_origins(work.session, [loan.id for loan in found])
     plans: list[PlanValues] = []
-    refused: list[PutResult | DomainError] = []
+    results: dict[str, PutResult | DomainError] = {}
     for loan in found:
         if origins.get(loan.id, ORIGIN) != ORIGIN:
             continue
         try:
             plan = plan_of(work, lender, loan)
         except DomainError as error:
-            refused.append(error)
+            results[loan.loan_no] = error
             continue
         if plan is not None:
             plans.append(plan)
-    return [*loans.put_plans(work, lender, plans, now=now, origin=ORIGIN), *refused]
+    made = loans.put_plans(work, lender, plans, now=now, origin=ORIGIN)
+    return results | dict(zip((plan.loan_no for plan in plans), made, strict=True))
+
+
+def mark_estimated(work: Work, lender: LenderRow, *, now: datetime, limit: int = 300) -> int:
+    """Make estimated plans for loans that a tape brought with terms and without rows; return how many were made.
+
+    They are marked `estimated_plan`: what the core's own plan says may differ, and replaces them when it comes.
+    """
+    made = 0
+    for part in pages_without_plan(work.session, lender.id, limit):
+        results = put_contract_plans(work, lender, [loan.loan_no for loan in part], now=now)
+        done = {number for number, result in results.items() if isinstance(result, PutResult) and result.changed}
+        marked = [loan for loan in part if loan.loan_no in done]
+        set_loans(
+            work.session,
+            [
+                {"id": loan.id, "marks": sorted({*loan.marks, ESTIMATED}), "version": loan.version + 1}
+                for loan in marked
+                if ESTIMATED not in loan.marks
+            ],
+        )
+        rebuild_positions(work, [loan.id for loan in marked])
+        made += len(marked)
+    return made

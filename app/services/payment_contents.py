@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from app.domain.allocation import Surplus
 from app.domain.book import PaymentValues
 from app.domain.ledger import EntryKind
 from app.domain.splits import Split
@@ -26,8 +27,9 @@ def content_hash(values: PaymentValues) -> str:
         tuple(values.split) if values.split else None,
         values.reverses_reference,
     )
-    if values.due_on is not None:
-        content = (*content, values.due_on)
+    more = {"due_on": values.due_on, "surplus": values.surplus}
+    if any(more.values()):
+        content = (*content, more)
     return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
@@ -53,5 +55,6 @@ def payment_from_payload(payload: Mapping[str, Any]) -> PaymentValues:
             "recorded_at": parse_instant(payload["recorded_at"]),
             "split": Split(*payload["split"]) if payload["split"] else None,
             "due_on": date.fromisoformat(payload["due_on"]) if payload.get("due_on") else None,
+            "surplus": Surplus(payload["surplus"]) if payload.get("surplus") else None,
         }
     )

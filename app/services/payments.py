@@ -180,6 +180,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         values.split,
         reverses_id,
         values.due_on,
+        values.surplus,
     )
     check_entry(entry, today=business_date(state.now, loan.zone))
     _append(state, values, entry, loan, digest, origin)
@@ -219,6 +220,7 @@ def _append(state: _Batch, values: PaymentValues, entry: LedgerEntry, loan: Loan
             "reverses_id": entry.reverses,
             "row_no": entry.row_no,
             "due_on": entry.due_on,
+            "surplus": entry.surplus,
             "principal_minor": split[0],
             "interest_minor": split[1],
             "fees_minor": split[2],

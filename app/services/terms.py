@@ -1,4 +1,4 @@
-"""What a stored loan's contract means for its position: read once for each contract, plain for a loan that names no terms."""
+"""What a stored contract means for a loan's position: read once for each contract, plain for a loan that names no terms."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,7 +18,6 @@ from app.domain.late_charges import LateTerms
 from app.domain.terms import PLAIN, LoanTerms
 from app.persistence.models.lenders import LenderRow
 from app.services import base_rates
-
 
 STATUTORY: Mapping[str, Mapping[str, Any]] = {
     "CN": {"allocation": "cn-civil-code-561", "early_settlement": "actual_period"},

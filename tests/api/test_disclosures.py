@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from app.domain.book import BorrowerValues, LoanValues, PlanValues
 from app.domain.plans import PlanRow
 from app.domain.rates import percent
 from app.domain.splits import Split
 from app.domain.unit_periods import UNITS, dates_every
+from app.persistence.models.loans import LoanRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.borrowers import put_borrower
 from app.services.loans import put_loan, put_plan
@@ -37,9 +39,13 @@ def shown(
     *,
     lender: dict[str, Any] | None = None,
     rows: tuple[PlanRow, ...] | None = None,
+    stored: dict[str, Any] | None = None,
     **loan: Any,
 ) -> dict[str, Any]:
-    """Put a lender, a loan and perhaps a plan; return the disclosures as its borrower sees them."""
+    """Put a lender, a loan and perhaps a plan; return the disclosures as its borrower sees them.
+
+    `stored`: a contract as it may stand from before terms were checked.
+    """
     lender = CHINA | (lender or {})
     lender_id = build_lender(now=START, code="harbour", **lender)
     given: dict[str, Any] = {"principal_minor": 10_000_000, "disbursed_on": DISBURSED} | loan
@@ -50,6 +56,8 @@ def shown(
         loan_id = put_loan(work, lender_id, values, now=START, origin="test").id
         if rows:
             put_plan(work, lender_id, PlanValues("L-1", rows), now=START, origin="test")
+        if stored is not None:
+            work.session.execute(update(LoanRow).where(LoanRow.id == loan_id).values(contract=stored))
     answer = client.get(f"/v1/me/loans/{loan_id}/disclosures", headers=signed_in(borrower_id))
     assert answer.status_code == 200, answer.text
     return answer.json
@@ -204,12 +212,12 @@ def test_where_figures_cannot_be_made_they_are_null_with_a_reason(
 
 @pytest.mark.parametrize("annual_rate", ["much", "NaN", "1e400", None, ["0.1"]])
 def test_a_contract_rate_that_is_none_is_not_shown(client: FlaskClient, annual_rate: Any) -> None:
-    assert shown(client, contract={"annual_rate": annual_rate})["nominal_rate"] is None
+    assert shown(client, stored={"annual_rate": annual_rate})["nominal_rate"] is None
 
 
 @pytest.mark.parametrize("signed_on", ["soon", 20250610, ""])
 def test_a_signing_date_that_is_none_is_not_replaced_by_another(client: FlaskClient, signed_on: Any) -> None:
-    cap = shown(client, contract={"signed_on": signed_on})["cap"]
+    cap = shown(client, stored={"signed_on": signed_on})["cap"]
 
     assert (cap["signed_on"], cap["code"]) == (None, "signing-date-missing")
 

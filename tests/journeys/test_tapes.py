@@ -58,7 +58,11 @@ def test_a_live_tape_has_terms_bands_of_days_and_balances(sqlite_book: Flask, sh
         "instalments": 60,
         "first_due_on": "2018-04-01",
     }
-    assert (loan.principal_minor, loan.contract["instalment_minor"], loan.contract["rounding"]) == (2800000, 65253, "up")
+    assert (loan.principal_minor, loan.contract["instalment_minor"], loan.contract["instalment_rounding"]) == (
+        2800000,
+        65253,
+        "up",
+    )
     facts = _facts(loan)
     assert (facts["core_status"], facts["principal_balance"], facts["days_past_due_to"]) == ("Current", 2701586, 0)
     statuses = {row[0]: row[1] for row in session().execute(select(LoanRow.status, func.count()).group_by(LoanRow.status))}

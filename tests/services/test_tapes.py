@@ -53,7 +53,7 @@ TAPE: dict[str, Any] = {
                 "annual_rate": "rate",
                 "instalments": "count",
                 "first_due_on": {"after": "month", "day": 12},
-                "second": {"after": "month", "day": 12, "months": 1},
+                "x_second": {"after": "month", "day": 12, "months": 1},
             },
         },
         "tape": {"facts": ["principal_balance", "days_past_due_from", "days_past_due_to"]},
@@ -116,7 +116,7 @@ def test_a_tape_makes_the_loan_with_its_terms_and_keeps_what_the_core_says(app: 
         "annual_rate": "0.1221",
         "instalments": 12,
         "first_due_on": "2026-01-12",
-        "second": "2026-02-12",
+        "x_second": "2026-02-12",
     }
     assert (loan.disbursed_on, loan.maturity_on) == (date(2026, 1, 1), date(2027, 1, 1))
     assert session().scalar(select(BorrowerRow.borrower_no)) == "acme-L1"

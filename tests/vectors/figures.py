@@ -101,7 +101,7 @@ def schedule_fixed_instalment(inputs: dict[str, Any], expected: dict[str, Any]) 
 
 
 def schedule_summary(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Published calculators round half up, and state either their rows' sum, the rounded instalment times n, or the exact sum."""
+    """Published calculators round half up, and state their rows' sum, the rounded instalment times n, or the exact sum."""
     if inputs.get("period_rate", "annual/12") != "annual/12":
         raise Refused(f"period rate {inputs['period_rate']}")
     level_principal = "principal" in expected.get("method", "").lower() or "等额本金" in expected.get("method", "")
@@ -476,7 +476,7 @@ def apr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def irr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Level payments after an advance, less what is kept of it at the start: period rate, simple and compound annual rate."""
+    """Level payments after an advance, less what is kept of it at the start: the period's rate, simple and compound."""
     principal = inputs.get("principal", inputs.get("advance", inputs.get("amount")))
     kept = inputs.get("fee_upfront", inputs.get("upfront_fee", inputs.get("fee", "0")))
     payment = inputs.get("payment", inputs.get("instalment"))

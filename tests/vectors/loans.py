@@ -1,4 +1,4 @@
-"""Contracts of the vectors' loans: how the fields of other products map to ours. What they leave to a product's name is here."""
+"""Contracts of the vectors' loans: how fields of other products map to ours, and what they leave to a product's name."""
 
 from fractions import Fraction
 from typing import Any

@@ -31,6 +31,9 @@ RANGES = DelinquencyRule(
     (1, 4, 31, 61, 91, 121, 151, 181, 241),
     tuple(f"RANGE_{n}" for n in (1, 3, 30, 60, 90, 120, 150, 180, 240)),
 )
+LATE_PRINCIPAL = (
+    "late principal bears interest for as long as it is late; the source counts only the days since the latest due date"
+)
 MONEY_KINDS = {
     "repay": "repayment",
     "repayment": "repayment",
@@ -41,7 +44,7 @@ MONEY_KINDS = {
 
 
 class LatestPeriodOnly(ActualBalance):
-    """How Fineract's cumulative schedules recalculate: of what is late, only the days since the latest due date bear interest."""
+    """How Fineract's cumulative schedules recalculate: of what is late, only days since the latest due date bear interest."""
 
     def project(self, rows: Any, today: date) -> None:
         self.latest = max((period.from_on for period in self.periods if period.from_on < today), default=date.min)
@@ -319,7 +322,7 @@ class Timeline:
     def _compare(self, what: str, wanted: Any, ours: Any, others: Any) -> None:
         if wanted != ours and wanted == others:
             raise ChosenDifference(
-                f"pauses by overlap: on {self.today} the source takes an ended pause off whole, also its days before the arrears"
+                f"pauses by overlap: on {self.today} the source takes an ended pause off whole, also its days before arrears"
             )
         check(f"{what} on {self.today}", wanted, ours)
 
@@ -431,7 +434,7 @@ class Timeline:
         return found
 
     def _income_lines(self, account: Account) -> list[dict[str, Any]]:
-        """Return the lines of the source's accounts, where it shows them: income of rows due once its job ran, the rest on closing.
+        """Return the lines of the source's accounts, where it shows them: income due once its job ran, the rest on closing.
 
         Our ledger has no accounts; the lines follow from the rows all the same.
         """
@@ -531,10 +534,6 @@ def run_timeline(vector: dict[str, Any]) -> None:
             timeline.other_way = True
             timeline.expect(event)
             timeline.other_way = False
-            differences.append(
-                ChosenDifference(
-                    "late principal bears interest for as long as it is late; the source counts only the days since the latest due date"
-                )
-            )
+            differences.append(ChosenDifference(LATE_PRINCIPAL))
     if differences:
         raise differences[0]

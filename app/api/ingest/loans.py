@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.api.ingest.borrowers import ORIGIN, PUT_EXAMPLE, PutSchema, door, source_version_field
+from app.api.ingest.contracts import CURRENCIES, ContractSchema
 from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues
 from app.domain.money import Money
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
 from app.persistence.unit_of_work import Work, in_unit_of_work
-from app.services import loans
+from app.services import contracts, loans
 from app.web.answers import Answer
 from app.web.auth import ingest
 from app.web.doors import answers
@@ -40,42 +41,6 @@ class PlanSchema(Schema):
     recorded_at = InstantField(load_default=None, allow_none=True, metadata={"description": "When it was agreed."})
 
 
-class ContractSchema(Schema):
-    """The loan's own terms."""
-
-    method = TextField(
-        40,
-        metadata={
-            "description": "equal_instalment, equal_principal, flat, interest_only, single_payment or fixed_instalment."
-        },
-    )
-    day_count = TextField(20, metadata={"description": "30/360, actual/360, actual/364, actual/365 or actual/actual."})
-    annual_rate = PatternField("-?[0-9]{1,6}([.][0-9]{1,12})?", metadata={"description": 'A decimal string, "0.1540".'})
-    instalments = fields.Integer(strict=True, validate=validate.Range(1, MOST_ROWS))
-    every = fields.Integer(strict=True, validate=validate.Range(1, 1000), metadata={"description": "So many units apart."})
-    unit = fields.String(validate=validate.OneOf(["months", "weeks", "days", "half_months"]))
-    first_due_on = DateField()
-    rounding = fields.String(validate=validate.OneOf(["half_even", "half_up", "up"]))
-    instalment = MoneyField(metadata={"description": "What falls due each time, where the core has fixed it."})
-    rate = PatternField("-?[0-9]{1,6}([.][0-9]{1,12})?", metadata={"description": 'A decimal string, "0.1540".'})
-    delinquency_edges = fields.List(
-        fields.Integer(strict=True, validate=validate.Range(1, 10_000)), validate=validate.Length(1, 20)
-    )
-
-    @validates_schema
-    def _ascend(self, data: dict[str, Any], **_kwargs: Any) -> None:
-        edges = data.get("delinquency_edges", [])
-        if sorted(set(edges)) != edges:
-            raise ValidationError({"delinquency_edges": ["Must ascend."]})
-
-    @post_load
-    def _as_stored(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-        instalment, first_due_on = data.pop("instalment", None), data.pop("first_due_on", None)
-        if instalment is not None:
-            data |= {"instalment_minor": instalment.minor, "x_instalment_currency": instalment.currency}
-        return data | ({"first_due_on": first_due_on.isoformat()} if first_due_on else {})
-
-
 class LoanValuesSchema(Schema):
     """A loan as the core knows it; a field left out is emptied, except the plan, which then stays."""
 
@@ -95,8 +60,9 @@ class LoanValuesSchema(Schema):
     @validates_schema
     def _one_currency(self, data: dict[str, Any], **_kwargs: Any) -> None:
         wrong: dict[str, Any] = {}
-        if data["contract"].pop("x_instalment_currency", data["currency"]) != data["currency"]:
-            wrong["contract"] = {"instalment": ["Not in the currency of the loan."]}
+        for name, currency in data["contract"].pop(CURRENCIES, {}).items():
+            if currency != data["currency"]:
+                wrong.setdefault("contract", {})[name] = ["Not in the currency of the loan."]
         if data["principal"] is not None and data["principal"].currency != data["currency"]:
             wrong["principal"] = ["Not in the currency of the loan."]
         for index, row in enumerate((data["plan"] or {}).get("rows", ())):
@@ -136,7 +102,8 @@ _EXAMPLE = {
 def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
     """Make a loan, or bring it up to these values, with its plan where one is given.
 
-    A borrower number not known yet becomes a borrower without contacts. Payments that waited for the loan are booked.
+    A borrower number not known yet becomes a borrower without contacts. Payments that waited for the loan are booked. With
+    no plan given, and none before, the plan is made of the contract where that says enough.
     """
     at, lender_id = now(), ingest().lender_id
     values, plan, source_version = loan_values(body, loan_no)
@@ -146,6 +113,8 @@ def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
         changed = result.changed
         if plan is not None:
             changed |= loans.put_plan(work, lender_id, plan, now=at, origin=ORIGIN).changed
+        elif (made := contracts.put_contract_plan(work, lender_id, loan_no, now=at)) is not None:
+            changed |= made.changed
         value = {"id": result.id, "created": result.created, "changed": changed, "conflicts": result.conflicts}
         return Answer(value, 201 if result.created else 200)
 

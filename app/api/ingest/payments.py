@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.api.borrower.money import SplitSchema, example_split, split_money
 from app.api.ingest.borrowers import ORIGIN, door
+from app.domain.allocation import Surplus
 from app.domain.book import PaymentResult, PaymentValues
 from app.domain.ledger import EntryKind
 from app.domain.money import Money
@@ -32,7 +33,7 @@ class GivenSplitSchema(Schema):
 
 
 class PaymentValuesSchema(Schema):
-    """One payment, reversal, waiver or refund."""
+    """One payment, reversal, waiver, refund or charge."""
 
     reference = TextField(
         120, required=True, metadata={"description": "Unique per lender: the same one again is the same payment."}
@@ -50,6 +51,20 @@ class PaymentValuesSchema(Schema):
         metadata={"description": "The instalment the payer meant."},
     )
     split = fields.Nested(GivenSplitSchema, load_default=None, allow_none=True)
+    due_on = DateField(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Of a charge: the day it falls due; the day it is levied."},
+    )
+    surplus = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(list(Surplus)),
+        metadata={
+            "description": "What the payer chose for money that is more than what is due: next (pays the next instalments), "
+            "last (the term gets shorter), evenly (each instalment gets smaller)."
+        },
+    )
     reverses_reference = TextField(120, load_default=None, allow_none=True)
     channel = TextField(40, load_default=None, allow_none=True)
     bank_reference = TextField(120, load_default=None, allow_none=True)
@@ -135,7 +150,15 @@ def payment_values(body: dict[str, Any]) -> PaymentValues:
     parts = None
     if split is not None:
         parts = Split(*(0 if split[name] is None else split[name].minor for name in Split._fields))
-    return PaymentValues(amount_minor=amount.minor, currency=amount.currency, split=parts, kind=kind, **body)
+    surplus = body.pop("surplus")
+    return PaymentValues(
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        split=parts,
+        kind=kind,
+        surplus=Surplus(surplus) if surplus else None,
+        **body,
+    )
 
 
 def _view(result: PaymentResult, currency: str) -> dict[str, Any]:

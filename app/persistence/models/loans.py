@@ -36,7 +36,7 @@ class LoanRow(Base):
     contract: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """The loan's own terms: method, day_count, rate, delinquency_edges, ... ; nothing about a loan is a constant in code."""
     cap: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    """The cap of law on what the loan may cost, as it stood when the loan was put (domain/caps.py); None: never looked at."""
+    """The cap of law on what the loan may cost, as of when the loan was put (domain/caps.py); None: never looked at."""
     marks: Mapped[list[str]] = mapped_column(Json, default=list)
     """What a reader must know: first_instalment_only, estimated_plan, absent_from_tape, ..."""
     anchor_no: Mapped[int] = mapped_column(default=0)
@@ -173,6 +173,8 @@ class LedgerEntryRow(Base):
     row_no: Mapped[int | None]
     due_on: Mapped[date | None]
     """When a charge falls due; None: the day it is levied."""
+    surplus: Mapped[str | None] = mapped_column(String(12))
+    """What the payer chose for money that is more than what is due (domain/allocation.py `Surplus`)."""
     principal_minor: Mapped[int | None] = mapped_column(BigInteger)
     interest_minor: Mapped[int | None] = mapped_column(BigInteger)
     fees_minor: Mapped[int | None] = mapped_column(BigInteger)
@@ -253,7 +255,7 @@ class PositionSnapshotRow(Base):
     open_rows: Mapped[list[list[Any]]] = mapped_column(Json)
     """[row_no, due_on ISO, principal, interest, fees, penalties] still open, ascending by due date."""
     row_states: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    """By row number, of rows that are late or have charges due before them: {"late": [...], "ahead": [[due_on, fees, penalties]]}."""
+    """By row number, of rows that are late or have charges due before them: late [...], ahead [[due_on, fees, penalties]]."""
     last_effective_on: Mapped[date | None]
     last_recorded_at: Mapped[datetime | None] = mapped_column(Instant)
     holds_until: Mapped[date | None]

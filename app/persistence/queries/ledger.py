@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.replay import Allocation, RecordedAllocation
+from app.domain.allocation import Surplus
 from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.replay import Allocation, RecordedAllocation
 from app.domain.splits import Split
 from app.persistence.models.loans import (
     AllocationRow,
@@ -70,6 +71,7 @@ _ENTRY = select(
     LedgerEntryRow.penalties_minor,
     LedgerEntryRow.reverses_id,
     LedgerEntryRow.due_on,
+    LedgerEntryRow.surplus,
 )
 
 
@@ -78,9 +80,19 @@ def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[
     found: dict[str, list[LedgerEntry]] = {loan_id: [] for loan_id in loan_ids}
     for part in chunks(loan_ids):
         statement = _ENTRY.where(LedgerEntryRow.loan_id.in_(part)).order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id)
-        for loan_id, entry_id, kind, amount, effective_on, recorded_at, row_no, *split, reverses, due_on in session.execute(
-            statement
-        ):
+        for (
+            loan_id,
+            entry_id,
+            kind,
+            amount,
+            effective_on,
+            recorded_at,
+            row_no,
+            *split,
+            reverses,
+            due_on,
+            surplus,
+        ) in session.execute(statement):
             found[loan_id].append(
                 LedgerEntry(
                     entry_id,
@@ -92,6 +104,7 @@ def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[
                     None if split[0] is None else Split(*split),
                     reverses,
                     due_on,
+                    Surplus(surplus) if surplus else None,
                 )
             )
     return found
