@@ -1,4 +1,4 @@
-"""What the kernel costs beside a plain Decimal loop that does only the arithmetic: a 360-row plan, a position of 200 entries.
+"""What the kernel costs beside a plain Decimal loop that does only the arithmetic: a 360-row plan, and a position.
 
 The baselines do what anyone would write by hand with `decimal`: interest, principal and balance of each row, rounded to the
 cent; and each payment spread over the rows in order. No dates, no day counts, no components but two, no values made. So they

@@ -113,7 +113,7 @@ def custom_strategy(
 ) -> Strategy:
     """Return the strategy of a list of twelve such as "past_due_penalty", "due_interest", "in_advance_principal".
 
-    Horizontal: classes in the order they first appear, and a row takes all before the next row. Raises ValidationError naming
+    Horizontal: classes in the order they first appear, and a row takes all before the next row. Raises ValidationError for
     what is unknown, missing or twice. Source: Fineract, advanced payment allocation; Mambu, horizontal and vertical.
     """
     steps: list[tuple[When, Component]] = []

@@ -1,7 +1,7 @@
-"""What it takes to pay a loan off on a day: by component, with what each further day costs and until when it stands.
+"""What it takes to pay a loan off on a day, and what paying more than is due would change.
 
-A quote is not a formula beside the ledger: it is what the ledger would do with more than enough money on that day. So paying
-the quote on its day closes the loan to zero, by construction. Source: the defects that came of two formulas, apache/fineract
+A quote is not a formula beside the ledger: it is what the ledger would do with that money on that day. So paying the payoff
+quote on its day closes the loan to zero, by construction. Source: the defects that came of two formulas, apache/fineract
 4771, 4798, 5360 (study: loan servicing §1).
 """
 
@@ -9,19 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from app.domain.allocation import Surplus
+from app.domain.errors import ConflictError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow
 from app.domain.replay import Account, allocate
 from app.domain.splits import NOTHING, Split
-from app.domain.terms import PLAIN, LoanTerms
+from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
 
 MORE_THAN_ENOUGH_MINOR = 10**18
+LONGEST_DAYS = 31
+"""How many days ahead a quote looks for the day its amount changes."""
+_PAYMENT = "\uffff"
 _LAST = datetime.max.replace(tzinfo=UTC)
+"""The payment asked about comes after everything else of its day."""
 
 
 @dataclass(frozen=True, slots=True)
 class PayoffQuote:
-    """What closes the loan at the end of `on`. Minor units. `per_diem` is what the next day adds, by component."""
+    """What closes the loan at the end of `on`. Minor units."""
 
     on: date
     owed: Split
@@ -30,6 +36,7 @@ class PayoffQuote:
     saved_interest_minor: int
     """Interest of the plan that need not be paid because the loan ends early."""
     per_diem: Split
+    """What the next day adds, by component."""
     expires_on: date
     """Last day on which this very amount closes the loan."""
 
@@ -39,32 +46,45 @@ class PayoffQuote:
         return self.owed.total
 
 
+@dataclass(frozen=True, slots=True)
+class PrepaymentChoice:
+    """What the rest of the loan looks like when money that is more than what is due goes one way."""
+
+    surplus: Surplus
+    instalments_left: int
+    next_due_on: date | None
+    next_due_minor: int
+    last_due_on: date | None
+    interest_left_minor: int
+    saved_interest_minor: int
+    """Less interest than without the payment, over the rest of the loan."""
+    unapplied_minor: int
+
+
 def pay_off(
     rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN
-) -> tuple[Split, Account, Account]:
-    """Return what closes the loan on that day, and the account before and after paying it."""
-    counting = [entry for entry in entries if entry.effective_on <= on]
-    before = allocate(rows, counting, terms)
-    before.accrue(on)
-    payment = LedgerEntry("\uffff", EntryKind.REPAYMENT, MORE_THAN_ENOUGH_MINOR, on, _LAST)
-    after = allocate(rows, [*counting, payment], terms)
+) -> tuple[Split, Account]:
+    """Return what closes the loan on that day, and the account after paying it. Entries after the day do not count."""
     owed = NOTHING
+    after = _with_payment(rows, entries, MORE_THAN_ENOUGH_MINOR, on, terms)
     for allocation in after.allocations:
-        if allocation.entry_id == payment.entry_id:
+        if allocation.entry_id == _PAYMENT:
             owed = owed.plus(allocation.split)
-    return owed, before, after
+    return owed, after
 
 
 def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN) -> PayoffQuote:
     """Return the payoff quote for a day. Entries after it do not count."""
-    owed, before, _ = pay_off(rows, entries, on, terms)
-    expires_on, tomorrow = on, owed
-    for ahead in range(1, 32):
-        later, _, _ = pay_off(rows, entries, on + timedelta(days=ahead), terms)
-        tomorrow = later if ahead == 1 else tomorrow
-        if later != owed:
-            break
-        expires_on = on + timedelta(days=ahead)
+    owed, _ = pay_off(rows, entries, on, terms)
+    before = _until(rows, entries, on, terms)
+    tomorrow, expires_on = owed, on + timedelta(days=LONGEST_DAYS)
+    if _moves_daily(terms):
+        for ahead in range(1, LONGEST_DAYS + 1):
+            later, _ = pay_off(rows, entries, on + timedelta(days=ahead), terms)
+            tomorrow = later if ahead == 1 else tomorrow
+            if later != owed:
+                expires_on = on + timedelta(days=ahead - 1)
+                break
     planned = sum(row.open[1] for row in before.rows)
     return PayoffQuote(
         on=on,
@@ -74,3 +94,67 @@ def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: da
         per_diem=tomorrow.minus(owed),
         expires_on=expires_on,
     )
+
+
+def check_quotable(principal_balance_minor: int, rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date) -> None:
+    """Refuse a quote where the rows are not all that is owed: paying them would leave a balance, or pay too much.
+
+    Raises ConflictError.
+    """
+    account = _until(rows, entries, on, PLAIN)
+    if sum(row.open[0] for row in account.rows) != principal_balance_minor:
+        raise ConflictError(
+            "The plan's rows do not add up to the principal owed, so no amount can be quoted; ask the lender."
+        )
+
+
+def prepayment_choices(
+    rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], amount_minor: int, on: date, terms: LoanTerms = PLAIN
+) -> tuple[PrepaymentChoice, ...]:
+    """Return what paying `amount_minor` on that day would leave, for each way its surplus can go."""
+    before = _until(rows, entries, on, terms)
+    planned = sum(row.open[1] for row in before.rows)
+    choices: list[PrepaymentChoice] = []
+    for surplus in Surplus:
+        after = _with_payment(rows, entries, amount_minor, on, terms, surplus)
+        paid = sum(a.split.interest for a in after.allocations if a.entry_id == _PAYMENT)
+        left = [row for row in after.rows if sum(row.open) > 0]
+        ahead = [row for row in left if row.due_on > on]
+        interest = sum(row.open[1] for row in left)
+        choices.append(
+            PrepaymentChoice(
+                surplus=surplus,
+                instalments_left=len(left),
+                next_due_on=ahead[0].due_on if ahead else None,
+                next_due_minor=sum(ahead[0].open) if ahead else 0,
+                last_due_on=left[-1].due_on if left else None,
+                interest_left_minor=interest,
+                saved_interest_minor=max(planned - paid - interest, 0),
+                unapplied_minor=after.unapplied_minor - before.unapplied_minor,
+            )
+        )
+    return tuple(choices)
+
+
+def _moves_daily(terms: LoanTerms) -> bool:
+    """Whether what closes the loan can change from one day to the next without anything happening."""
+    as_planned = terms.early_settlement is EarlySettlement.AS_PLANNED
+    return terms.late is not None or terms.contract is not None or not as_planned
+
+
+def _until(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms) -> Account:
+    account = allocate(rows, [entry for entry in entries if entry.effective_on <= on], terms)
+    account.accrue(on)
+    return account
+
+
+def _with_payment(
+    rows: Sequence[PlanRow],
+    entries: Sequence[LedgerEntry],
+    amount_minor: int,
+    on: date,
+    terms: LoanTerms,
+    surplus: Surplus | None = None,
+) -> Account:
+    payment = LedgerEntry(_PAYMENT, EntryKind.REPAYMENT, amount_minor, on, _LAST, surplus=surplus)
+    return allocate(rows, [*(entry for entry in entries if entry.effective_on <= on), payment], terms)

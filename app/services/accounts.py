@@ -11,15 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.domain.money import Money
-from app.domain.plans import version_for
 from app.domain.positions import Position, Snapshot, open_rows_at
-from app.domain.replay import AccountRow, allocate
 from app.domain.splits import NOTHING, Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
-from app.persistence.queries.positions import load_ledger, open_rows_of
+from app.persistence.queries.positions import open_rows_of
 from app.services.mismatches import Shown, shown_to_borrower
 from app.services.positions import answers, position_by, snapshot_on
+from app.services.schedules import ScheduleRow, schedule_on
 from app.services.terms import kernel_terms
 
 UPCOMING = timedelta(days=30)
@@ -33,19 +32,6 @@ class Account:
     loan: Any
     """The loan's columns, with its lender's name."""
     position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleRow:
-    """One instalment of the current plan: what fell due, what is open, and when it was paid."""
-
-    row_no: int
-    due_on: date
-    due: Split
-    open: Split
-    state: str
-    """paid, overdue, due_today or upcoming; the date decides, not how much is open."""
-    paid_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +153,8 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
     loan = get_position_account(reads, borrower_id, loan_id)
     today = business_date(now, loan.zone)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
-        versions, entries = load_ledger(session, loan_id)
-    version = version_for(versions, today, None)
-    account = allocate(version.rows if version else (), entries, kernel_terms(loan).terms)
-    account.accrue(today)
-    rows = [
-        ScheduleRow(row.row_no, row.due_on, Split(*row.due), Split(*row.open), _state(row, today), row.paid_on)
-        for row in account.rows
-    ]
-    return Schedule(loan, today, version.anchor_no if version else 0, rows)
-
-
-def _state(row: AccountRow, today: date) -> str:
-    if sum(row.open) <= 0:
-        return "paid"
-    if row.due_on < today:
-        return "overdue"
-    return "due_today" if row.due_on == today else "upcoming"
+        plan_version, rows = schedule_on(session, loan, today)
+    return Schedule(loan, today, plan_version, rows)
 
 
 def page_payments(

@@ -51,7 +51,19 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
-| what is owed | `positions`, `delinquency` | `queries/positions` | `positions`, `accounts` | `api/borrower/balances` |
+| what a history does to a plan | `replay`, `actual_balance`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
+| what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |
+| how late a loan is | `delinquency` | `queries/positions` | `positions`, `terms` | `api/borrower/balances` |
+| a plan from a contract | `contracts`, `amortisation`, `annuities`, `level_rows`, `flat_rows`, `periods`, `day_counts` | `queries/loans` | `contracts` | `api/ingest/contracts` |
+| what a contract may say | `contract_forms`, `contracts`, `terms` | | `terms` | `api/ingest/contracts` |
+| another plan for a loan that runs | `replans` | `queries/loans` | | |
+| fees, late charges | `charges`, `late_charges` | `queries/positions` | `terms` | `api/ingest/payments` |
+| payoff and prepayment quotes | `quotes` | `queries/positions` | `quotes` | `api/borrower/quotes`, `cli/loan` |
+| rates, caps, disclosures | `rates`, `apr`, `caps` | `queries/disclosures` | `disclosures`, `base_rates` | `api/borrower/disclosures` |
+| statements of account | `statements`, `running_balances` | `queries/statements` | `statements`, `wording/statement_pdf` | `api/borrower/statements`, `cli/loan` |
+| which days are business days | `calendars` | `queries/calendars` | `calendars`, `country_calendars` | `content/calendars`, `cli/calendar` |
+| what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `cli/book` |
+| many things from the core at once | | | `batches` | `api/ingest/batches` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
 | the inbox | | `queries/inbox` | `inbox` | `api/borrower/inbox` |
@@ -73,9 +85,9 @@ def write_map() -> str:
         "\n## Beside app/\n\n| | |\n| --- | --- |\n"
         "| `config.py` | typed settings from the environment |\n| `wsgi.py` | entry point of web server and `flask` |\n"
         "| `migrations/` | alembic; never imports the program's models by name |\n"
-        "| `app/content/` | policies, messages, import maps: data, no code |\n"
+        "| `app/content/` | policies, messages, import maps, calendars, base rates: data, no code |\n"
         "| `tests/` | a folder a room, `journeys/` for whole stories, `house/` for the house itself |\n"
-        "| `docs/api/` | the committed OpenAPI document |\n"
+        "| `docs/api/` | the committed OpenAPI document |\n| `docs/kernel-choices.md` | what the kernel chose where others differ, and what it refuses |\n"
     )
     return "".join(parts)
 

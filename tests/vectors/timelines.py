@@ -44,7 +44,7 @@ MONEY_KINDS = {
 
 
 class LatestPeriodOnly(ActualBalance):
-    """How Fineract's cumulative schedules recalculate: of what is late, only days since the latest due date bear interest."""
+    """How Fineract's cumulative schedules recalculate: what is late bears interest since the latest due date only."""
 
     def project(self, rows: Any, today: date) -> None:
         self.latest = max((period.from_on for period in self.periods if period.from_on < today), default=date.min)
@@ -204,7 +204,7 @@ class Timeline:
 
     def do_pay_off(self, event: dict[str, Any]) -> None:
         on = day(event["date"])
-        owed, _, _ = pay_off(self.rows, self.entries, on, self.terms())
+        owed, _ = pay_off(self.rows, self.entries, on, self.terms())
         entry = self._add(EntryKind.REPAYMENT, owed.total, on)
         self.types[entry.entry_id] = "repayment"
 

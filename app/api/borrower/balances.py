@@ -76,6 +76,9 @@ class BalanceSchema(Schema):
     due = fields.Nested(SplitSchema, required=True, metadata={"description": "Unpaid of rows due on or before that day."})
     overdue = fields.Nested(SplitSchema, required=True, metadata={"description": "Unpaid of rows due before that day."})
     days_past_due = fields.Integer(required=True)
+    days_in_arrears = fields.Integer(
+        required=True, metadata={"description": "Days past due after the loan's tolerance; pauses are not counted."}
+    )
     bucket = fields.String(required=True)
     next_due_on = DateField(required=True, allow_none=True)
     next_due = MoneyField(required=True, allow_none=True)
@@ -97,6 +100,7 @@ _EXAMPLE = {
     "due": example_split(100000, 4500),
     "overdue": example_split(100000, 4500),
     "days_past_due": 3,
+    "days_in_arrears": 3,
     "bucket": "1-29",
     "next_due_on": "2026-12-20",
     "next_due": example_money(104500),
@@ -166,6 +170,7 @@ def _view(loan_id: str, zone: str, currency: str, known_at: str | None, shown: S
         "due": split(position.due_to_date),
         "overdue": split(position.overdue),
         "days_past_due": position.days_past_due,
+        "days_in_arrears": position.days_in_arrears,
         "bucket": position.bucket,
         "next_due_on": position.next_due_on,
         "next_due": money(position.next_due_minor) if position.next_due_on else None,

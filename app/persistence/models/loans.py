@@ -255,7 +255,7 @@ class PositionSnapshotRow(Base):
     open_rows: Mapped[list[list[Any]]] = mapped_column(Json)
     """[row_no, due_on ISO, principal, interest, fees, penalties] still open, ascending by due date."""
     row_states: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    """By row number, of rows that are late or have charges due before them: late [...], ahead [[due_on, fees, penalties]]."""
+    """By row number, of rows that are late or have charges due earlier: late [...], ahead [[due_on, fees, penalties]]."""
     last_effective_on: Mapped[date | None]
     last_recorded_at: Mapped[datetime | None] = mapped_column(Instant)
     holds_until: Mapped[date | None]

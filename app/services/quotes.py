@@ -1,0 +1,92 @@
+"""Quotes from the stored ledger: paying a loan off, and paying more than is due."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from app.domain.errors import ConflictError, FieldError, ValidationError
+from app.domain.plans import PlanVersion, version_for
+from app.domain.quotes import PayoffQuote, PrepaymentChoice, check_quotable, payoff_quote, prepayment_choices
+from app.domain.times import business_date
+from app.persistence.queries.positions import load_ledger
+from app.services.accounts import get_position_account
+from app.services.positions import Loan, position_of
+from app.services.terms import kernel_terms
+
+FURTHEST = timedelta(days=366)
+"""How far ahead a quote may be asked for: what is owed then depends on too much that has not happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedLoan:
+    """A loan with a quote; `today` is the day in the loan's zone on which it was asked for."""
+
+    loan: Any
+    today: date
+    quote: PayoffQuote
+
+
+@dataclass(frozen=True, slots=True)
+class Prepayment:
+    """A loan with what a payment of `amount_minor` on `on` would leave, by what its surplus does."""
+
+    loan: Any
+    on: date
+    choices: tuple[PrepaymentChoice, ...]
+
+
+def own_payoff(reads: Connection, borrower_id: str, loan_id: str, on: date | None, *, now: datetime) -> QuotedLoan:
+    """Return the payoff quote of a borrower's loan; `on` None: today.
+
+    Raises NotFoundError, ValidationError for a day before today or too far ahead, ConflictError for a loan whose plan is not
+    all that is owed.
+    """
+    loan = get_position_account(reads, borrower_id, loan_id)
+    today = business_date(now, loan.zone)
+    on = _asked_day(on, today)
+    with Session(bind=reads, join_transaction_mode="rollback_only") as session:
+        return QuotedLoan(loan, today, payoff_on(session, loan, on))
+
+
+def payoff_on(session: Session, loan: Loan, on: date) -> PayoffQuote:
+    """Return the payoff quote of a loan for any day. Raises ConflictError for a plan that is not all that is owed."""
+    versions, entries = load_ledger(session, loan.id)
+    version = _plan_on(versions, on)
+    check_quotable(position_of(session, loan, on).principal_outstanding_minor, version.rows, entries, on)
+    return payoff_quote(version.rows, entries, on, kernel_terms(loan).terms)
+
+
+def own_prepayment(
+    reads: Connection, borrower_id: str, loan_id: str, amount_minor: int, on: date | None, *, now: datetime
+) -> Prepayment:
+    """Return what paying so much would leave, for each choice; errors as of `own_payoff`."""
+    loan = get_position_account(reads, borrower_id, loan_id)
+    on = _asked_day(on, business_date(now, loan.zone))
+    with Session(bind=reads, join_transaction_mode="rollback_only") as session:
+        versions, entries = load_ledger(session, loan_id)
+    rows = _plan_on(versions, on).rows
+    return Prepayment(loan, on, prepayment_choices(rows, entries, amount_minor, on, kernel_terms(loan).terms))
+
+
+def _plan_on(versions: Any, on: date) -> PlanVersion:
+    version = version_for(versions, on, None)
+    if version is None:
+        raise ConflictError("The loan has no plan yet, so no amount can be quoted.")
+    return version
+
+
+def _asked_day(on: date | None, today: date) -> date:
+    if on is None:
+        return today
+    if on < today:
+        raise _refused("past", f"on is before today, {today}; a quote is for a day on which it can still be paid.")
+    if on > today + FURTHEST:
+        raise _refused("too-far", f"on is more than {FURTHEST.days} days ahead.")
+    return on
+
+
+def _refused(code: str, detail: str) -> ValidationError:
+    return ValidationError(detail, errors=(FieldError("/query/on", code, detail),))

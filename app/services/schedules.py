@@ -1,0 +1,52 @@
+"""The rows of a loan's plan with what is due and open of each, charges and lateness included."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.plans import version_for
+from app.domain.replay import AccountRow, allocate
+from app.domain.splits import Split
+from app.persistence.queries.positions import load_ledger
+from app.services.positions import Loan
+from app.services.terms import kernel_terms
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """One instalment of the plan: what fell due, what is open, and when it was paid."""
+
+    row_no: int
+    due_on: date
+    due: Split
+    """As agreed, with charges levied on it and what lateness has cost."""
+    open: Split
+    state: str
+    """paid, overdue, due_today or upcoming; the date decides, not how much is open."""
+    paid_on: date | None
+
+
+def schedule_on(
+    session: Session, loan: Loan, as_of: date, known_at: datetime | None = None
+) -> tuple[int, Sequence[ScheduleRow]]:
+    """Return (plan version, rows by due date) as they stand at the end of `as_of`; version 0 while there is no plan."""
+    versions, entries = load_ledger(session, loan.id)
+    version = version_for(versions, as_of, known_at)
+    counting = [e for e in entries if e.effective_on <= as_of and (known_at is None or e.recorded_at <= known_at)]
+    account = allocate(version.rows if version else (), counting, kernel_terms(loan).terms)
+    account.accrue(as_of)
+    rows = [
+        ScheduleRow(row.row_no, row.due_on, Split(*row.due), Split(*row.open), _state(row, as_of), row.paid_on)
+        for row in account.rows
+    ]
+    return version.anchor_no if version else 0, rows
+
+
+def _state(row: AccountRow, as_of: date) -> str:
+    if sum(row.open) <= 0:
+        return "paid"
+    if row.due_on < as_of:
+        return "overdue"
+    return "due_today" if row.due_on == as_of else "upcoming"
