@@ -46,6 +46,12 @@ class ActualBalance:
         self._chosen: dict[int, Prepayment] = {}
         """By row, what the payer chose for money paid early in it; else the contract's way."""
 
+    @classmethod
+    def of(cls, contract: Contract, rows: int) -> "ActualBalance | None":
+        """Return it for an account of so many rows; None where they are not the contract's, as after another plan."""
+        made = cls(contract)
+        return made if len(made.periods) == rows else None
+
     def note(self, on: date, principal_minor: int) -> None:
         """Remember that principal was paid."""
         if principal_minor:

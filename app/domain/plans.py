@@ -30,6 +30,8 @@ class PlanVersion:
     """Ascending by due date, then by number."""
     recorded_at: datetime
     effective_on: date | None = None
+    given: bool = False
+    """The core sent the rows: they stay as they are, also where the contract's interest follows the actual balance."""
 
     def __post_init__(self) -> None:
         rows = self.rows

@@ -15,7 +15,7 @@ from app.domain.delinquency import USUAL, DelinquencyRule, Pause, class_of, days
 from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion, version_for
-from app.domain.replay import Account, AccountRow, allocate, counting
+from app.domain.replay import Account, AccountRow, allocate, counting, terms_under
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, LoanTerms
 from app.domain.waterfall import open_after, paid_in_order
@@ -247,6 +247,7 @@ def replay(
     if known_at is not None:
         known = [entry for entry in known if entry.recorded_at <= known_at]
     version = version_for(versions, as_of or date.max, known_at)
+    terms = terms_under(version, terms)
     paid_minor = paid_in_order(terms, counting(known))
     if paid_minor is not None:
         return _snapshot_by_sum(principal_minor, version, paid_minor, terms, known)

@@ -108,7 +108,7 @@ class Account:
         """The day up to which late charges are worked out."""
         self._prepaid_minor = 0
         self._first_open = 0
-        self._actual = ActualBalance(terms.contract) if terms.contract is not None else None
+        self._actual = ActualBalance.of(terms.contract, len(self.rows)) if terms.contract is not None else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Account):
@@ -366,6 +366,13 @@ def allocate(rows: Iterable[PlanRow], entries: Iterable[LedgerEntry], terms: Loa
     return account
 
 
+def terms_under(version: PlanVersion | None, terms: LoanTerms) -> LoanTerms:
+    """Return the terms that hold under a plan: rows that the core gave do not follow the actual balance."""
+    if terms.contract is None or (version is not None and not version.given):
+        return terms
+    return replace(terms, contract=None)
+
+
 def allocation_history(
     versions: Sequence[PlanVersion], entries: Sequence[LedgerEntry], terms: LoanTerms = PLAIN
 ) -> list[RecordedAllocation]:
@@ -378,7 +385,8 @@ def allocation_history(
     current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
     known: list[LedgerEntry] = []
     rows: Sequence[PlanRow] = ()
-    account = Account((), terms)
+    its_terms = replace(terms, contract=None)
+    account = Account((), its_terms)
     changes = sorted(
         [(version.recorded_at, 0, version.anchor_no, version) for version in versions]
         + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))],
@@ -387,7 +395,7 @@ def allocation_history(
     for at, _, _, change in changes:
         extends = False
         if isinstance(change, PlanVersion):
-            rows = change.rows
+            rows, its_terms = change.rows, terms_under(change, terms)
         else:
             in_order = not known or known[-1].order <= change.order
             known.append(change)
@@ -401,7 +409,7 @@ def allocation_history(
                 known.sort(key=lambda entry: entry.order)
         if extends:
             continue
-        account = allocate(rows, known, terms)
+        account = allocate(rows, known, its_terms)
         _replace(current, history, {_key(allocation): allocation for allocation in account.allocations}, at)
     return history + list(current.values())
 

@@ -15,6 +15,7 @@ from app.domain.errors import FieldError, ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanVersion, version_for
 from app.domain.positions import Position
+from app.domain.replay import terms_under
 from app.domain.running_balances import UNMOVED, Balances, RunningBalances
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, LoanTerms
@@ -203,6 +204,7 @@ class _Walk:
 
     def _begin(self, until: date) -> None:
         rows = self._version.rows if self._version else ()
+        self._running.terms = terms_under(self._version, self.ledger.terms)
         self._running.begin(rows, until, self._entries[: self._done])
 
     def _line(self, on: date, kind: str, charges_until: date, *, amount_minor: int = 0, **more: Any) -> Line:

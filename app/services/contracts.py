@@ -9,7 +9,7 @@ from app.domain.calendars import BusinessDayRule
 from app.domain.contract_forms import read_terms
 from app.domain.errors import DomainError, ValidationError
 from app.persistence.models.lenders import LenderRow
-from app.persistence.models.loans import LoanRow
+from app.persistence.models.loans import OF_CONTRACT, LoanRow
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans_numbered, find_plan_origins, pages_without_plan, set_loans
 from app.persistence.unit_of_work import Work
@@ -18,8 +18,6 @@ from app.services.calendars import calendar_for
 from app.services.positions import rebuild_positions
 from app.services.terms import contract_of
 
-ORIGIN = "contract"
-"""The origin of plans made from a contract; the core's own plan always replaces one."""
 ESTIMATED = "estimated_plan"
 """The mark of a loan whose plan we made of a tape's terms."""
 
@@ -71,7 +69,7 @@ def put_contract_plans(
     plans: list[PlanValues] = []
     results: dict[str, PutResult | DomainError] = {}
     for loan in found:
-        if origins.get(loan.id, ORIGIN) != ORIGIN:
+        if origins.get(loan.id, OF_CONTRACT) != OF_CONTRACT:
             continue
         try:
             plan = plan_of(work, lender, loan)
@@ -80,7 +78,7 @@ def put_contract_plans(
             continue
         if plan is not None:
             plans.append(plan)
-    made = loans.put_plans(work, lender, plans, now=now, origin=ORIGIN)
+    made = loans.put_plans(work, lender, plans, now=now, origin=OF_CONTRACT)
     return results | dict(zip((plan.loan_no for plan in plans), made, strict=True))
 
 

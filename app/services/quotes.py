@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import ConflictError, FieldError, ValidationError
 from app.domain.plans import PlanVersion, version_for
 from app.domain.quotes import PayoffQuote, PrepaymentChoice, check_quotable, payoff_quote, prepayment_choices
+from app.domain.replay import terms_under
 from app.domain.times import business_date
 from app.persistence.queries.positions import load_ledger
 from app.services.accounts import get_position_account
@@ -56,7 +57,7 @@ def payoff_on(session: Session, loan: Loan, on: date) -> PayoffQuote:
     versions, entries = load_ledger(session, loan.id)
     version = _plan_on(versions, on)
     check_quotable(position_of(session, loan, on).principal_outstanding_minor, version.rows, entries, on)
-    return payoff_quote(version.rows, entries, on, kernel_terms(loan).terms)
+    return payoff_quote(version.rows, entries, on, terms_under(version, kernel_terms(loan).terms))
 
 
 def own_prepayment(
@@ -67,8 +68,9 @@ def own_prepayment(
     on = _asked_day(on, business_date(now, loan.zone))
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         versions, entries = load_ledger(session, loan_id)
-    rows = _plan_on(versions, on).rows
-    return Prepayment(loan, on, prepayment_choices(rows, entries, amount_minor, on, kernel_terms(loan).terms))
+    version = _plan_on(versions, on)
+    terms = terms_under(version, kernel_terms(loan).terms)
+    return Prepayment(loan, on, prepayment_choices(version.rows, entries, amount_minor, on, terms))
 
 
 def _plan_on(versions: Any, on: date) -> PlanVersion:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from app.domain.plans import version_for
-from app.domain.replay import AccountRow, allocate
+from app.domain.replay import AccountRow, allocate, terms_under
 from app.domain.splits import Split
 from app.persistence.queries.positions import load_ledger
 from app.services.positions import Loan
@@ -35,7 +35,7 @@ def schedule_on(
     versions, entries = load_ledger(session, loan.id)
     version = version_for(versions, as_of, known_at)
     counting = [e for e in entries if e.effective_on <= as_of and (known_at is None or e.recorded_at <= known_at)]
-    account = allocate(version.rows if version else (), counting, kernel_terms(loan).terms)
+    account = allocate(version.rows if version else (), counting, terms_under(version, kernel_terms(loan).terms))
     account.accrue(as_of)
     rows = [
         ScheduleRow(row.row_no, row.due_on, Split(*row.due), Split(*row.open), _state(row, as_of), row.paid_on)

@@ -127,7 +127,7 @@ class PauseSchema(_TermsSchema):
     end = DateField(required=True, allow_none=True)
 
 
-class AllocationSchema(_TermsSchema):
+class AllocationOrderSchema(_TermsSchema):
     """An order of one's own: past_due, due and in_advance, each with penalty, fee, principal and interest."""
 
     order = fields.List(fields.String(validate=validate.Length(1, 40)), required=True, validate=validate.Length(12, 12))
@@ -166,7 +166,7 @@ class ContractSchema(_TermsSchema):
     whole_periods = fields.Boolean(truthy={True}, falsy={False})
     prepayment = _named(Prepayment)
     allocation = fields.String(validate=validate.OneOf(list(STRATEGIES)))
-    allocation_order = fields.Nested(AllocationSchema, metadata={"description": "Instead of a named allocation."})
+    allocation_order = fields.Nested(AllocationOrderSchema, metadata={"description": "Instead of a named allocation."})
     surplus = _named(Surplus)
     early_settlement = _named(EarlySettlement)
     late = fields.Nested(LateSchema)

@@ -110,6 +110,10 @@ class LoanTapeRow(Base):
     imported_at: Mapped[datetime] = mapped_column(Instant)
 
 
+OF_CONTRACT = "contract"
+"""The origin of plans made from the loan's contract; the core's own plan always replaces one."""
+
+
 class PlanVersionRow(Base):
     """One version of a loan's plan. `anchor_no` counts from 1."""
 

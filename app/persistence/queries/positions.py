@@ -12,7 +12,14 @@ from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import OpenCharge, OpenRow, Snapshot
 from app.domain.splits import Split
-from app.persistence.models.loans import AllocationRow, InstalmentRow, LoanRow, PlanVersionRow, PositionSnapshotRow
+from app.persistence.models.loans import (
+    OF_CONTRACT,
+    AllocationRow,
+    InstalmentRow,
+    LoanRow,
+    PlanVersionRow,
+    PositionSnapshotRow,
+)
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.ledger import find_entries
 
@@ -142,13 +149,20 @@ def find_plan_versions(session: Session, loan_ids: Collection[str]) -> dict[str,
         for loan_id, anchor_no, row_no, due_on, *amounts in instalments:
             rows.setdefault((loan_id, anchor_no), []).append(PlanRow(row_no, due_on, Split(*amounts)))
         versions = session.connection().execute(
-            select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.recorded_at, PlanVersionRow.effective_on)
+            select(
+                PlanVersionRow.loan_id,
+                PlanVersionRow.anchor_no,
+                PlanVersionRow.recorded_at,
+                PlanVersionRow.effective_on,
+                PlanVersionRow.origin,
+            )
             .where(PlanVersionRow.loan_id.in_(part))
             .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
         )
-        for loan_id, anchor_no, recorded_at, effective_on in versions:
+        for loan_id, anchor_no, recorded_at, effective_on, origin in versions:
             ordered = sorted(rows.get((loan_id, anchor_no), ()), key=lambda row: (row.due_on, row.row_no))
-            found[loan_id].append(PlanVersion(anchor_no, tuple(ordered), recorded_at, effective_on))
+            given = origin != OF_CONTRACT
+            found[loan_id].append(PlanVersion(anchor_no, tuple(ordered), recorded_at, effective_on, given))
     return found
 
 
