@@ -96,12 +96,18 @@ def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: da
     )
 
 
-def check_quotable(principal_balance_minor: int, rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date) -> None:
+def check_quotable(
+    principal_balance_minor: int,
+    rows: Sequence[PlanRow],
+    entries: Sequence[LedgerEntry],
+    on: date,
+    terms: LoanTerms = PLAIN,
+) -> None:
     """Refuse a quote where the rows are not all that is owed: paying them would leave a balance, or pay too much.
 
     Raises ConflictError.
     """
-    account = _until(rows, entries, on, PLAIN)
+    account = _until(rows, entries, on, terms)
     if sum(row.open[0] for row in account.rows) != principal_balance_minor:
         raise ConflictError(
             "The plan's rows do not add up to the principal owed, so no amount can be quoted; ask the lender."

@@ -56,8 +56,10 @@ def payoff_on(session: Session, loan: Loan, on: date) -> PayoffQuote:
     """Return the payoff quote of a loan for any day. Raises ConflictError for a plan that is not all that is owed."""
     versions, entries = load_ledger(session, loan.id)
     version = _plan_on(versions, on)
-    check_quotable(position_of(session, loan, on).principal_outstanding_minor, version.rows, entries, on)
-    return payoff_quote(version.rows, entries, on, terms_under(version, kernel_terms(loan).terms))
+    terms = terms_under(version, kernel_terms(loan).terms)
+    balance = position_of(session, loan, on).principal_outstanding_minor
+    check_quotable(balance, version.rows, entries, on, terms)
+    return payoff_quote(version.rows, entries, on, terms)
 
 
 def own_prepayment(
