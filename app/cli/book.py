@@ -71,6 +71,20 @@ def maps() -> None:
             click.echo(f"{part.name:35} {part.about}")
 
 
+@book_commands.command("caps")
+@click.option("--lender", required=True, help="Code of the lender.")
+@says_why
+def caps(lender: str) -> None:
+    """Look caps of law up again that were not known when a loan came, in the table in use (DUECOURSE_LPR_FILE)."""
+    from app.persistence.unit_of_work import unit_of_work
+    from app.services.caps import look_up_caps
+    from app.services.lenders import get_lender
+
+    with unit_of_work() as work:
+        done = look_up_caps(work, get_lender(work.session, lender), now=clock.now())
+    click.echo(f"{done.unknown} loans had a cap that was not known; of {done.found} it is known now")
+
+
 @book_commands.command("rows")
 @_lender_option
 @_json_option

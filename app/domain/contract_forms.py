@@ -206,6 +206,31 @@ def read_terms(stored: Mapping[str, Any]) -> ReadTerms:
     return read
 
 
+def read_stored(stored: Mapping[str, Any]) -> ReadTerms:
+    """Read a contract that is in the book: a term from before it was checked is left aside rather than refused."""
+    try:
+        return read_terms(stored)
+    except ValidationError as error:
+        wrong = {field.pointer.split("/")[2] for field in error.errors}
+        return read_terms({name: value for name, value in stored.items() if name not in wrong})
+
+
+def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | None:
+    """Return the late terms as the law leaves them.
+
+    Where a cap applies they carry it. Where one may apply and its figure is missing, nothing is charged: DESIGN's choice is
+    never to collect what may be above a cap.
+    """
+    if read.late is None or cap is None:
+        return read.late
+    if cap.get("may_bind"):
+        return None
+    if cap.get("annual_rate") is None:
+        return read.late
+    fields = {name: getattr(read.late, name) for name in read.late.__slots__}
+    return LateTerms(**fields | {"cap_rate": Fraction(cap["annual_rate"])})
+
+
 def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None) -> LoanTerms:
     """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
     actual = contract if contract is not None and contract.on_actual_balance else None

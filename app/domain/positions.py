@@ -171,10 +171,17 @@ def open_rows_at(snapshot: Snapshot, as_of: date, late: LateTerms | None) -> Seq
     """Return the open rows with late charges up to `as_of`; the rows of the snapshot where none are charged."""
     if late is None:
         return snapshot.open_rows
+    return charged_until(snapshot.open_rows, snapshot.last_effective_on, as_of, late)
+
+
+def charged_until(
+    open_rows: Sequence[OpenRow], last_effective_on: date | None, as_of: date, late: LateTerms
+) -> Sequence[OpenRow]:
+    """Return open rows, which stand at the end of `last_effective_on`, with late charges up to `as_of`."""
     rows: list[OpenRow] = []
-    for row in snapshot.open_rows:
+    for row in open_rows:
         if row.due_on < as_of:
-            since = max(snapshot.last_effective_on or row.due_on, row.due_on)
+            since = max(last_effective_on or row.due_on, row.due_on)
             later = advance(row.late, row.open, row.due_on, since, as_of, late)
             more = later.charged_minor - row.late.charged_minor
             row = row._replace(open=row.open._replace(penalties=row.open.penalties + more), late=later)

@@ -262,7 +262,7 @@ def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
         "contract": terms_at_signing(values.contract, lender),
-        "cap": cap_at_signing(values, lender),
+        "cap": cap_at_signing(values.contract, values.disbursed_on, lender),
         "marks": sorted(set(values.marks)),
     }
 

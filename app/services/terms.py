@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from app.domain.book import LoanValues
 from app.domain.caps import cap_for
-from app.domain.contract_forms import ReadTerms, read_terms, terms_of
+from app.domain.contract_forms import late_terms, read_stored, read_terms, terms_of
 from app.domain.contracts import Contract
 from app.domain.delinquency import USUAL, DelinquencyRule, Pause
-from app.domain.errors import ValidationError
-from app.domain.late_charges import LateTerms
 from app.domain.terms import PLAIN, LoanTerms
 from app.persistence.models.lenders import LenderRow
 from app.services import base_rates
@@ -30,9 +26,12 @@ def terms_at_signing(contract: Mapping[str, Any], lender: LenderRow) -> dict[str
     return {**STATUTORY.get(lender.jurisdiction, {}), **contract}
 
 
-def cap_at_signing(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
-    """Return the cap on what the loan may cost, as stored with it. Never refuses a loan for it."""
-    signed_on = read_terms(values.contract).signed_on or values.disbursed_on
+def cap_at_signing(contract: Mapping[str, Any], disbursed_on: date | None, lender: LenderRow) -> dict[str, Any]:
+    """Return the cap on what the loan may cost, as stored with it. Never refuses a loan for it.
+
+    Without a day of signing, the day of disbursement stands for it.
+    """
+    signed_on = read_stored(contract).signed_on or disbursed_on
     cap = cap_for(lender.jurisdiction, lender.licence_kind, signed_on, base_rates.fixings())
     return {
         "status": cap.status,
@@ -78,7 +77,7 @@ def kernel_terms(loan: Contracted) -> KernelTerms:
 @lru_cache(maxsize=4096)
 def _kernel_terms(packed: bytes, principal_minor: int | None, starts_on: date | None) -> KernelTerms:
     stored, cap = orjson.loads(packed)
-    read = _read(stored)
+    read = read_stored(stored)
     late = late_terms(read, cap)
     return KernelTerms(terms_of(read, read.contract(principal_minor, starts_on), late), read.rule, read.pauses)
 
@@ -86,27 +85,3 @@ def _kernel_terms(packed: bytes, principal_minor: int | None, starts_on: date | 
 def contract_of(loan: Contracted) -> Contract | None:
     """Return the loan's contract, or None where too little of it is known to make a plan. Raises ValidationError."""
     return read_terms(loan.contract).contract(loan.principal_minor, loan.disbursed_on)
-
-
-def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | None:
-    """Return the late terms as the law leaves them.
-
-    Where a cap applies they carry it. Where one may apply and its figure is missing, nothing is charged: DESIGN's choice is
-    never to collect what may be above a cap.
-    """
-    if read.late is None or cap is None:
-        return read.late
-    if cap.get("may_bind"):
-        return None
-    if cap.get("annual_rate") is None:
-        return read.late
-    fields = {name: getattr(read.late, name) for name in read.late.__slots__}
-    return LateTerms(**fields | {"cap_rate": Fraction(cap["annual_rate"])})
-
-
-def _read(stored: dict[str, Any]) -> ReadTerms:
-    try:
-        return read_terms(stored)
-    except ValidationError as error:
-        wrong = {field.pointer.split("/")[2] for field in error.errors}
-        return read_terms({name: value for name, value in stored.items() if name not in wrong})

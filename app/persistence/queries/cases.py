@@ -1,7 +1,7 @@
 """Loading cases: everything `decide` may look at, for a batch of borrowers in a fixed number of statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,8 +10,11 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
+from app.domain.contract_forms import late_terms, read_stored
 from app.domain.policies import Policy
+from app.domain.positions import charged_until
 from app.domain.reasons import Outcome, Reason
+from app.domain.times import business_date
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.lenders import LenderRow
@@ -24,11 +27,13 @@ from app.persistence.models.loans import (
 )
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
+from app.persistence.queries.positions import open_rows_of
 
 SLACK = timedelta(days=3)
 """A change of zone can move a step's instant by up to 26 h; so much further back decisions are loaded."""
 RECENT_CONTACTS = timedelta(days=2)
 """A local day is over everywhere within so long; the daily cap looks no further back."""
+_NO_CHARGES: Mapping[int, int] = {}
 _ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED, "closed": Reason.LOAN_CLOSED}
 """Statuses that end reminders although money is open."""
 
@@ -71,7 +76,7 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     gathered = {row.id: _Gathered(row) for row in session.execute(_heads(ids))}
     if not gathered:
         return {}
-    _add_loans(session, gathered, horizon=now.date() + timedelta(days=policy.lead_days + 2))
+    _add_loans(session, gathered, now, horizon=now.date() + timedelta(days=policy.lead_days + 2))
     _add_recently_paid(session, gathered)
     _add_recently_replaced(session, gathered)
     _add_devices(session, gathered)
@@ -98,7 +103,7 @@ def _heads(ids: Sequence[str]) -> Any:
     )
 
 
-def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: date) -> None:
+def _add_loans(session: Session, gathered: dict[str, _Gathered], now: datetime, *, horizon: date) -> None:
     statement = (
         select(
             LoanRow.id,
@@ -111,7 +116,11 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
             LoanRow.anchor_no,
             LenderRow.zone,
             PlanVersionRow.watched_from_at,
+            LoanRow.contract,
+            LoanRow.cap,
             PositionSnapshotRow.open_rows,
+            PositionSnapshotRow.row_states,
+            PositionSnapshotRow.last_effective_on,
             PositionSnapshotRow.last_recorded_at,
         )
         .join(LenderRow, LenderRow.id == LoanRow.lender_id)
@@ -131,7 +140,7 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
             if loan.anchor_no > 1 and loan.watched_from_at > decided_until:
                 parts.replanned_loans.append(loan)
         if loan.status == "active":
-            parts.subjects += _open_subjects(loan, horizon)
+            parts.subjects += _open_subjects(loan, horizon, _late_charges(loan, now))
         elif loan.open_rows:
             parts.ended_loans[loan.id] = _ENDED[loan.status]
             if decided_until is not None and loan.ended_at is not None and loan.ended_at > decided_until:
@@ -139,7 +148,19 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], *, horizon: dat
                 parts.subjects += [replace(subject, **ended) for subject in _open_subjects(loan, horizon)]
 
 
-def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
+def _late_charges(loan: Any, now: datetime) -> Mapping[int, int]:
+    """Return what lateness has cost since the snapshot, by row number, on the lender's day; mostly nothing."""
+    if not loan.contract.get("late"):
+        return {}
+    late = late_terms(read_stored(loan.contract), loan.cap)
+    if late is None:
+        return {}
+    rows = open_rows_of(loan.open_rows, loan.row_states)
+    later = charged_until(rows, loan.last_effective_on, business_date(now, loan.zone), late)
+    return {row.row_no: grown.open.penalties - row.open.penalties for row, grown in zip(rows, later, strict=True)}
+
+
+def _open_subjects(loan: Any, horizon: date, late_charges: Mapping[int, int] = _NO_CHARGES) -> Iterable[Subject]:
     """Yield the open rows up to the horizon, and the first one beyond it: that one says when to wake next."""
     for row_no, due_text, *open_parts in loan.open_rows:
         due_on = date.fromisoformat(due_text)
@@ -151,7 +172,7 @@ def _open_subjects(loan: Any, horizon: date) -> Iterable[Subject]:
             row_no=row_no,
             anchor_no=loan.anchor_no,
             due_on=due_on,
-            open_minor=sum(open_parts),
+            open_minor=sum(open_parts) + late_charges.get(row_no, 0),
             currency=loan.currency,
             watched_from=max(loan.watched_from_at, loan.resumed_at or loan.watched_from_at),
         )
