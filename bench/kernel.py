@@ -12,12 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
+from app.domain.allocation import STRATEGIES
 from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method
 from app.domain.day_counts import DayCount
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanVersion
 from app.domain.positions import position_at, replay
+from app.domain.replay import allocate
+from app.domain.terms import LoanTerms
 
 ROWS, ENTRIES = 360, 200
 START = date(2020, 1, 15)
@@ -99,13 +102,15 @@ def main() -> None:
     daily = Contract(Method.EQUAL_INSTALMENT, 63_000_000, START, ROWS, Fraction(49, 1000), day_count=DayCount.ACTUAL_365)
     position_us = micros(lambda: position(ENTRIES), 50)
     position_base = micros(lambda: decimal_position(by_hand, decimals, ENTRIES), 50)
-    growth = micros(lambda: position(400), 25) / micros(lambda: position(100), 50)
+    by_law = LoanTerms(STRATEGIES["cn-civil-code-561"])
+    played = {n: micros(lambda n=n: allocate(rows, ledger[:n], by_law), 25) for n in (100, 200, 400)}  # type: ignore[misc]
     print(f"figure plan_360_rows {plan_us:.0f} us")
     print(f"figure plan_360_rows_actual_365 {micros(lambda: plan_rows(daily), 100):.0f} us")
     print(f"ratio plan_to_decimal_loop {plan_us / plan_base:.2f} x aim 1.2")
     print(f"figure position_360_rows_200_entries {position_us:.0f} us")
     print(f"ratio position_to_decimal_loop {position_us / position_base:.2f} x aim 1.2")
-    print(f"ratio position_400_to_100_entries {growth:.2f} x max 4.0")
+    print(f"figure account_360_rows_200_entries_played_by_another_strategy {played[200]:.0f} us")
+    print(f"ratio account_400_to_100_entries {played[400] / played[100]:.2f} x linear 4.0")
 
 
 if __name__ == "__main__":
