@@ -77,13 +77,27 @@ _FINERACT = "Apache Fineract, LoanRepaymentScheduleTransactionProcessor "
 
 STANDARD = _fixed("standard", (_N, _F, _I, _P), _FINERACT + "mifos-standard-strategy")
 
+# Costs and interest of everything due come before any principal; within them the oldest row first.
+INTEREST_FIRST = Strategy(
+    "interest-first",
+    (
+        Stage(When.PAST_DUE | When.DUE, (_N, _F, _I)),
+        Stage(When.PAST_DUE | When.DUE, (_P,)),
+        Stage(When.IN_ADVANCE, (_N, _F, _I, _P)),
+    ),
+    "Reserve Bank of India, as " + _FINERACT + "rbi-india-strategy",
+)
+
 STRATEGIES: Mapping[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
         STANDARD,
+        INTEREST_FIRST,
         _fixed("principal-interest-penalties-fees", (_P, _I, _N, _F), _FINERACT + "principal-interest-penalties-fees-order"),
         _fixed("interest-principal-penalties-fees", (_I, _P, _N, _F), _FINERACT + "interest-principal-penalties-fees-order"),
-        _fixed("interest-first", (_I, _F, _N, _P), "Reserve Bank of India, as Fineract's rbi-india-strategy", vertical=True),
+        _fixed(
+            "principal-interest-fees-penalties", (_P, _I, _F, _N), _FINERACT + "heavensfamily-strategy, without its waiver"
+        ),
         _fixed("principal-first", (_P, _I, _N, _F), "Frappe Lending, non-performing loans", vertical=True),
         _fixed(
             "due-penalty-fee-interest-principal-in-advance-principal-penalty-fee-interest",

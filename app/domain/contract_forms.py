@@ -234,7 +234,7 @@ def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | No
 def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None) -> LoanTerms:
     """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
     actual = contract if contract is not None and contract.on_actual_balance else None
-    return LoanTerms(read.strategy, late, read.early_settlement, actual)
+    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID)
 
 
 def _object(value: Any, form: Mapping[str, Read], where: str, errors: list[FieldError]) -> dict[str, Any]:

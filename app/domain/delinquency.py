@@ -139,19 +139,22 @@ def tolerated(overdue_minor: int, principal_minor: int, rule: DelinquencyRule) -
     return overdue_minor <= max(rule.tolerance_minor, share.numerator // share.denominator)
 
 
-def worst_days_of_run(rows: Iterable[Late], as_of: date) -> int:
+def worst_days_of_run(rows: Iterable[Late], as_of: date, *, paid_only: bool = False) -> int:
     """Return the most days late that any row of the present run of arrears has been; 0 when nothing is in arrears.
 
-    A run lasts while at least one row is late; a row paid on the day the next falls due joins both.
+    A run lasts while at least one row is late; a row paid on the day the next falls due joins both. `paid_only`: of those
+    rows that are paid by now.
     """
     spans = sorted(
-        (row.due_on, min(row.paid_on or as_of, as_of)) for row in rows if row.due_on <= as_of and row.paid_on != row.due_on
+        (row.due_on, min(row.paid_on or as_of, as_of), row.paid_on is not None)
+        for row in rows
+        if row.due_on <= as_of and row.paid_on != row.due_on
     )
     worst, reached = 0, date.min
-    for due_on, until in spans:
+    for due_on, until, is_paid in spans:
         if due_on > reached:
             worst = 0
-        worst = max(worst, (until - due_on).days)
+        worst = max(worst, (until - due_on).days if is_paid or not paid_only else 0)
         reached = max(reached, until)
     return worst if reached >= as_of and spans else 0
 

@@ -11,7 +11,18 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from app.domain.delinquency import USUAL, DelinquencyRule, Pause, class_of, days_in_arrears, is_late, tolerated
+from app.domain.delinquency import (
+    USUAL,
+    Cure,
+    DelinquencyRule,
+    Late,
+    Pause,
+    class_of,
+    days_in_arrears,
+    is_late,
+    tolerated,
+    worst_days_of_run,
+)
 from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion, version_for
@@ -60,6 +71,8 @@ class Snapshot:
     last_recorded_at: datetime | None
     holds_until: date | None = None
     """Last day it answers for; None: every later day. Where interest follows what is really owed, rows change once late."""
+    paid_late_days: int = 0
+    """Most days late of rows that are paid, in the run of arrears that goes on; 0 without one. See `delinquency.Cure`."""
 
     @property
     def settled(self) -> bool:
@@ -120,7 +133,15 @@ def snapshot_of(
         last_effective_on=last,
         last_recorded_at=max((entry.recorded_at for entry in entries), default=None),
         holds_until=holds_until,
+        paid_late_days=_paid_late_days(account, last) if account.terms.remembers_arrears and last else 0,
     )
+
+
+def _paid_late_days(account: Account, on: date) -> int:
+    rows = [Late(row.due_on, row.paid_on if not any(row.open) else None) for row in account.rows if any(row.due)]
+    if not any(row.due_on < on and row.paid_on is None for row in rows):
+        return 0
+    return worst_days_of_run([row for row in rows if row.due_on < on], on, paid_only=True)
 
 
 def _snapshot_by_sum(
@@ -216,9 +237,13 @@ def position_at(
             next_row = next_row or row
     days = (as_of - oldest).days if oldest else 0
     principal = snapshot.principal_balance_minor
-    arrears = 0
-    if oldest and not tolerated(overdue.total, principal, rule):
-        arrears = days_in_arrears(oldest, as_of, rule, pauses)
+    arrears = classed = 0
+    if tolerated(overdue.total, principal, rule):
+        late_from = late_from if oldest is None else None
+    elif oldest:
+        arrears = classed = days_in_arrears(oldest, as_of, rule, pauses)
+    if rule.cure is Cure.ALL_PAID and snapshot.paid_late_days >= rule.cure_from_days:
+        classed = max(classed, snapshot.paid_late_days)
     owed = due.plus(ahead)
     return Position(
         as_of=as_of,
@@ -229,7 +254,7 @@ def position_at(
         overdue_principal_minor=due.principal,
         days_past_due=days,
         days_in_arrears=arrears,
-        bucket=class_of(days, rule) if late_from else "current",
+        bucket=class_of(classed, rule) if late_from else "current",
         next_due_on=next_row.due_on if next_row else None,
         next_due_minor=next_row.open.total if next_row else 0,
         unapplied_minor=snapshot.unapplied_minor,

@@ -25,6 +25,8 @@ class LoanTerms:
     late: LateTerms | None = None
     early_settlement: EarlySettlement = EarlySettlement.AS_PLANNED
     contract: Contract | None = None
+    remembers_arrears: bool = False
+    """Whether a position must know how late rows were that are paid by now (see `delinquency.Cure`)."""
 
 
 PLAIN = LoanTerms()

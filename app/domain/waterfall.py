@@ -19,7 +19,7 @@ _MONEY_IN = (EntryKind.REPAYMENT, EntryKind.WAIVER)
 def order_of(strategy: Strategy) -> Order | None:
     """Return the one order of a strategy that goes row by row whatever is due; None when it does otherwise."""
     orders = {stage.order for stage in strategy.stages}
-    if len(orders) != 1 or strategy.own_day or strategy.surplus is not Surplus.NEXT:
+    if len(orders) != 1 or len(strategy.stages) != 2 or strategy.own_day or strategy.surplus is not Surplus.NEXT:
         return None
     return None if any(stage.vertical for stage in strategy.stages) else orders.pop()
 
@@ -29,7 +29,9 @@ def paid_in_order(terms: LoanTerms, entries: Sequence[LedgerEntry]) -> int | Non
 
     `entries` are those that count, neither reversals nor what they undid.
     """
-    if terms.late is not None or terms.contract is not None or terms.early_settlement is not EarlySettlement.AS_PLANNED:
+    if terms.late is not None or terms.contract is not None or terms.remembers_arrears:
+        return None
+    if terms.early_settlement is not EarlySettlement.AS_PLANNED:
         return None
     if order_of(terms.strategy) is None:
         return None

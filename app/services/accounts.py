@@ -125,6 +125,7 @@ def _own_snapshot(row: Any, through: date) -> Snapshot:
         last_effective_on=row.last_effective_on,
         last_recorded_at=None,
         holds_until=row.holds_until,
+        paid_late_days=row.paid_late_days,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from app.domain.delinquency import class_of, days_in_arrears, days_past_due, is_late
 from app.domain.plans import version_for
 from app.domain.replay import AccountRow, allocate, terms_under
 from app.domain.splits import Split
@@ -26,6 +27,10 @@ class ScheduleRow:
     state: str
     """paid, overdue, due_today or upcoming; the date decides, not how much is open."""
     paid_on: date | None
+    days_past_due: int
+    """Of this row alone; 0 once it is paid."""
+    bucket: str
+    """Of its own days in arrears, by the loan's rule."""
 
 
 def schedule_on(
@@ -35,12 +40,18 @@ def schedule_on(
     versions, entries = load_ledger(session, loan.id)
     version = version_for(versions, as_of, known_at)
     counting = [e for e in entries if e.effective_on <= as_of and (known_at is None or e.recorded_at <= known_at)]
-    account = allocate(version.rows if version else (), counting, terms_under(version, kernel_terms(loan).terms))
+    terms, rule, pauses = kernel_terms(loan)
+    account = allocate(version.rows if version else (), counting, terms_under(version, terms))
     account.accrue(as_of)
-    rows = [
-        ScheduleRow(row.row_no, row.due_on, Split(*row.due), Split(*row.open), _state(row, as_of), row.paid_on)
-        for row in account.rows
-    ]
+    rows: list[ScheduleRow] = []
+    for row in account.rows:
+        is_open = sum(row.open) > 0
+        days = days_past_due(row.due_on, as_of) if is_open else 0
+        arrears = days_in_arrears(row.due_on, as_of, rule, pauses) if is_open else 0
+        late = is_open and is_late(row.due_on, as_of, rule)
+        bucket = class_of(arrears, rule) if late else "current"
+        due, still = Split(*row.due), Split(*row.open)
+        rows.append(ScheduleRow(row.row_no, row.due_on, due, still, _state(row, as_of), row.paid_on, days, bucket))
     return version.anchor_no if version else 0, rows
 
 

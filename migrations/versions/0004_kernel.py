@@ -15,9 +15,11 @@ def upgrade() -> None:
     op.add_column("ledger_entries", sa.Column("surplus", sa.String(length=12), nullable=True))
     op.add_column("position_snapshots", sa.Column("row_states", sa.Text(), nullable=True))
     op.add_column("position_snapshots", sa.Column("holds_until", sa.Date(), nullable=True))
+    op.add_column("position_snapshots", sa.Column("paid_late_days", sa.Integer(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
+    op.drop_column("position_snapshots", "paid_late_days")
     op.drop_column("position_snapshots", "holds_until")
     op.drop_column("position_snapshots", "row_states")
     op.drop_column("ledger_entries", "surplus")

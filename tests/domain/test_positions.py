@@ -1,15 +1,17 @@
 """What is owed at the end of a day, and in which bucket."""
 
 from datetime import UTC, date, datetime, time
+from fractions import Fraction
 
 import pytest
 
-from app.domain.delinquency import bucket
+from app.domain.delinquency import RULES, Cure, DelinquencyRule, Pause, bucket
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, position_at, replay
 from app.domain.splits import Split
+from app.domain.terms import LoanTerms
 from app.domain.times import business_date, end_of_day, local_instant, parse_instant
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,3 +85,56 @@ def test_wall_times_in_gaps_and_folds_have_one_meaning() -> None:
 def test_an_instant_needs_an_offset(text: str) -> None:
     with pytest.raises(ValidationError):
         parse_instant(text)
+
+
+def _rule_at(rule: DelinquencyRule, as_of: date, *paid: tuple[int, date], pauses: tuple[Pause, ...] = ()) -> Position:
+    entries = [
+        LedgerEntry(f"e{n}", EntryKind.REPAYMENT, amount, on, datetime.combine(on, time(12), tzinfo=UTC))
+        for n, (amount, on) in enumerate(paid)
+    ]
+    terms = LoanTerms(remembers_arrears=rule.cure is Cure.ALL_PAID)
+    return position_at(replay(300, [PlanVersion(1, ROWS, AT)], entries, as_of, terms=terms), as_of, rule, pauses=pauses)
+
+
+def test_days_in_arrears_stand_beside_days_past_due_and_give_the_class() -> None:
+    position = _rule_at(DelinquencyRule(tolerance_days=5), date(2026, 1, 20))
+
+    assert (position.days_past_due, position.days_in_arrears, position.bucket) == (10, 5, "1-29")
+    assert _rule_at(DelinquencyRule(tolerance_days=5), date(2026, 1, 15)).bucket == "current"
+
+
+def test_so_little_overdue_is_no_arrears() -> None:
+    rule = DelinquencyRule(tolerance_minor=6, tolerance_share=Fraction(1, 100))
+
+    assert _rule_at(rule, date(2026, 1, 20), (99, date(2026, 1, 10))).bucket == "current"
+    assert _rule_at(rule, date(2026, 1, 20), (98, date(2026, 1, 10))).bucket == "1-29"
+
+
+def test_of_a_pause_only_the_days_within_the_arrears_are_taken_off() -> None:
+    pauses = (Pause(date(2026, 1, 5), date(2026, 1, 15)), Pause(date(2026, 1, 12), date(2026, 1, 18)))
+
+    position = _rule_at(DelinquencyRule(), date(2026, 1, 25), pauses=pauses)
+
+    assert (position.days_past_due, position.days_in_arrears) == (15, 7)
+
+
+def test_a_class_counted_at_day_end_begins_on_the_due_date_itself() -> None:
+    rbi = RULES["rbi"]
+
+    assert [_rule_at(rbi, day).bucket for day in (date(2026, 1, 9), date(2026, 1, 10), date(2026, 2, 9))] == [
+        "current",
+        "SMA-0",
+        "SMA-1",
+    ]
+
+
+def test_a_class_that_stays_until_all_is_paid_outlives_the_oldest_row() -> None:
+    """January is paid 95 days late, which leaves February 64 days late: still the class of January."""
+    on = date(2026, 4, 15)
+
+    after = _rule_at(RULES["rbi"], on, (105, on))
+    cured = _rule_at(RULES["rbi"], on, (315, on))
+
+    assert (after.days_past_due, after.bucket) == (64, "NPA")
+    assert cured.bucket == "current"
+    assert _rule_at(RULES["cn-credit-card"], on, (105, on)).bucket == "special mention"

@@ -17,6 +17,9 @@ STRATEGY_NAMES = {
     "mifos_standard_strategy": "standard",
     "principal_interest_penalties_fees_order": "principal-interest-penalties-fees",
     "interest_principal_penalties_fees_order": "interest-principal-penalties-fees",
+    "creocore_strategy": "standard",
+    "heavensfamily_strategy": "principal-interest-fees-penalties",
+    "early_repayment_strategy": "interest-principal-penalties-fees",
     "rbi_india_strategy": "interest-first",
     "due_penalty_fee_interest_principal_in_advance_principal_penalty_fee_interest": (
         "due-penalty-fee-interest-principal-in-advance-principal-penalty-fee-interest"

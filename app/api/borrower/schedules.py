@@ -23,6 +23,8 @@ class InstalmentSchema(Schema):
     due = fields.Nested(SplitSchema, required=True, metadata={"description": "As agreed."})
     open = fields.Nested(SplitSchema, required=True, metadata={"description": "Still unpaid."})
     paid_on = DateField(required=True, allow_none=True, metadata={"description": "When the last of it was paid."})
+    days_past_due = fields.Integer(required=True, metadata={"description": "Of this instalment; 0 once it is paid."})
+    bucket = fields.String(required=True, metadata={"description": "Of its days in arrears, by the loan's rule."})
 
 
 class ScheduleSchema(Schema):
@@ -48,6 +50,8 @@ _EXAMPLE = {
             "due": example_split(100000, 4500),
             "open": example_split(100000, 4500),
             "paid_on": None,
+            "days_past_due": 3,
+            "bucket": "1-29",
         }
     ],
 }
@@ -72,6 +76,8 @@ def get_schedule(loan_id: str) -> dict[str, Any]:
                 "due": split_money(row.due, currency),
                 "open": split_money(row.open, currency),
                 "paid_on": row.paid_on,
+                "days_past_due": row.days_past_due,
+                "bucket": row.bucket,
             }
             for row in schedule.rows
         ],

@@ -264,6 +264,8 @@ class PositionSnapshotRow(Base):
     last_recorded_at: Mapped[datetime | None] = mapped_column(Instant)
     holds_until: Mapped[date | None]
     """Last day it answers for; None: every later day."""
+    paid_late_days: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Most days late of rows paid by now in the run of arrears that goes on."""
 
 
 class ImportRunRow(Base):

@@ -37,6 +37,7 @@ _POSITION_COLUMNS = (
     PositionSnapshotRow.last_effective_on,
     PositionSnapshotRow.last_recorded_at,
     PositionSnapshotRow.holds_until,
+    PositionSnapshotRow.paid_late_days,
 )
 _ACCOUNT_COLUMNS = (
     *_POSITION_COLUMNS,

@@ -46,6 +46,7 @@ _SNAPSHOT = select(
     PositionSnapshotRow.last_effective_on,
     PositionSnapshotRow.last_recorded_at,
     PositionSnapshotRow.holds_until,
+    PositionSnapshotRow.paid_late_days,
 )
 
 
@@ -74,6 +75,7 @@ def _snapshot(row: Row[Any]) -> Snapshot:
         last_effective_on=row.last_effective_on,
         last_recorded_at=row.last_recorded_at,
         holds_until=row.holds_until,
+        paid_late_days=row.paid_late_days,
     )
 
 
@@ -118,6 +120,7 @@ def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot,
             "last_effective_on": snapshot.last_effective_on,
             "last_recorded_at": snapshot.last_recorded_at,
             "holds_until": snapshot.holds_until,
+            "paid_late_days": snapshot.paid_late_days,
         }
         for loan_id, (borrower_id, snapshot, version) in snapshots.items()
     ]
