@@ -13,7 +13,7 @@ from app.domain.annuities import annuity, annuity_factors, rate_factor
 from app.domain.apr import apr_of_stream
 from app.domain.caps import Fixing, cap_for
 from app.domain.collateral import shortfall_minor
-from app.domain.contracts import Contract, Disbursement, Method, Prepayment
+from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange
 from app.domain.day_counts import DayCount, InterestPeriod, share_of_part, share_of_year
 from app.domain.delinquency import RULES, DelinquencyRule, Late, class_of, days_in_arrears, days_past_due, standing_class
 from app.domain.late_charges import LateTerms, days_charged, late_interest
@@ -188,22 +188,19 @@ def progressive_schedule(vector: dict[str, Any]) -> None:
     if frequency.unit in (Unit.DAYS, Unit.WEEKS) and day_count is DayCount.THIRTY_360:
         day_count = DayCount.ACTUAL_360
     paid_out: list[Disbursement] = []
+    rates: list[RateChange] = []
     rate = Fraction(str(loan["annual_rate_percent"])) / 100
     contract = None
     for event in vector["timeline"]:
         if event.get("do") == "disburse":
             paid_out.append(Disbursement(day(event["date"]), minor(event["amount"], loan.get("currency_digits", 2))))
-            contract = Contract(
-                Method.EQUAL_INSTALMENT,
-                paid_out[0].amount_minor,
-                spans[0][0],
-                len(spans),
-                rate,
-                frequency,
-                day_count=day_count,
-                even_out=True,
-                disbursements=tuple(paid_out[1:]),
-            )
+            contract = _progressive(spans, paid_out, rates, rate, frequency, day_count)
+            continue
+        if "rate" in event.get("do", ""):
+            percent_now = next(value for key, value in event.items() if "rate" in key or "percent" in key)
+            on = day(event.get("date") or event["from"])
+            rates.append(RateChange(on, Fraction(str(percent_now)) / 100))
+            contract = _progressive(spans, paid_out, rates, rate, frequency, day_count)
             continue
         if event.get("expect") != "periods" or contract is None:
             raise Refused(f"{event.get('do') or event.get('expect')} in a progressive schedule")
@@ -211,6 +208,28 @@ def progressive_schedule(vector: dict[str, Any]) -> None:
         check("rows", len(event["rows"]), len(rows))
         for wanted, row in zip(event["rows"], rows, strict=True):
             _progressive_row(contract, rate, wanted, row, paid_out)
+
+
+def _progressive(
+    spans: list[tuple[date, date]],
+    paid_out: list[Disbursement],
+    rates: list[RateChange],
+    rate: Fraction,
+    frequency: Frequency,
+    day_count: DayCount,
+) -> Contract:
+    return Contract(
+        Method.EQUAL_INSTALMENT,
+        paid_out[0].amount_minor,
+        spans[0][0],
+        len(spans),
+        rate,
+        frequency,
+        day_count=day_count,
+        even_out=True,
+        disbursements=tuple(paid_out[1:]),
+        rate_changes=tuple(rates),
+    )
 
 
 def _progressive_row(
@@ -239,7 +258,8 @@ def _progressive_row(
         share, year = (
             share_of_year(contract.day_count, period) if whole else share_of_part(contract.day_count, period, start, end)
         )
-        exact = Fraction(rate.numerator * share, rate.denominator * year)
+        now = next((each.annual_rate for each in reversed(contract.rate_changes) if each.on <= start), rate)
+        exact = Fraction(now.numerator * share, now.denominator * year)
         _same_digits(f"row {wanted['n']} rate factor", part["rate_factor"], exact)
         check(f"row {wanted['n']} part interest", minor(part["interest"]), interest)
 
@@ -459,9 +479,15 @@ def collateral(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
 # --- rates and caps --------------------------------------------------------------------------------------------------------
 
 
+def _named(inputs: dict[str, Any], *words: str) -> Any:
+    """Return the first input whose name has one of these words in it; sources differ in what they call a thing."""
+    return next((value for word in words for key, value in inputs.items() if word in key), None)
+
+
 def apr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
-    if "advance" not in inputs or "payment" not in inputs:
-        raise Refused(f"an APR of {', '.join(sorted(inputs))}")
+    if "first_payment" not in inputs:
+        irr(inputs, expected)
+        return
     name = str(inputs["unit"]).replace("-", "").replace("_", "").replace(" ", "")
     units = {key.replace("_", ""): unit for key, unit in UNIT_PERIODS.items()}
     if name not in units:
@@ -479,16 +505,19 @@ def apr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
 
 def irr(inputs: dict[str, Any], expected: dict[str, Any]) -> None:
     """Level payments after an advance, less what is kept of it at the start: the period's rate, simple and compound."""
-    principal = inputs.get("principal", inputs.get("advance", inputs.get("amount")))
-    kept = inputs.get("fee_upfront", inputs.get("upfront_fee", inputs.get("fee", "0")))
-    payment = inputs.get("payment", inputs.get("instalment"))
-    count = inputs.get("count", inputs.get("number_of_repayments", inputs.get("periods")))
+    principal = _named(inputs, "principal", "advance", "loan_amount", "amount")
+    kept = _named(inputs, "fee") or "0"
+    payment = _named(inputs, "payment", "instalment", "installment")
+    count = _named(inputs, "count", "number_of", "periods", "months", "terms")
     if principal is None or payment is None or count is None:
         raise Refused(f"a rate of {', '.join(sorted(inputs))}")
+    if isinstance(payment, list):
+        raise Refused("a rate of payments that differ")
     scale = Fraction(str(principal)) - Fraction(str(kept))
     amounts = [int(scale * 10**4), *[-int(Fraction(str(payment)) * 10**4)] * int(count)]
     found = annualised_rate_of_months(amounts)
-    values = {"simple": found.simple, "compound": found.compound, "period": found.period_rate, "monthly": found.period_rate}
+    values = {"simple": found.simple, "compound": found.compound, "effective": found.compound}
+    values |= dict.fromkeys(("period", "month", "irr"), found.period_rate)
     for key, wanted in expected.items():
         name = next((name for name in values if name in key), None)
         if name is None or "percent" not in key:

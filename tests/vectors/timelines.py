@@ -77,6 +77,8 @@ class Timeline:
     restructured: tuple[date, str, int] | None = None
     tags: dict[str, Any] = field(default_factory=dict)
     other_tags: dict[str, Any] = field(default_factory=dict)
+    earliest: bool = True
+    """Whether the next row is the earliest unpaid one."""
     other_way: bool = False
     """Play the loan the source's way where ours differs on purpose."""
 
@@ -127,6 +129,15 @@ class Timeline:
 
     def do_enable(self, event: dict[str, Any]) -> None:
         """Interest is worked out for any day anyway."""
+
+    def do_set_configuration(self, event: dict[str, Any]) -> None:
+        """Which row is next: the earliest that is unpaid, or the next unpaid one after today. Both are always known here."""
+        named = [str(value) for key, value in event.items() if key != "do"]
+        if not any("next" in text or "earliest" in text for text in named):
+            raise Refused(f"the configuration {', '.join(named)}")
+        self.earliest = any("earliest" in text for text in named)
+
+    do_configure = do_set_config = do_set_rule = do_set_next_payment_due_rule = do_set_configuration
 
     def do_set_future_allocation(self, event: dict[str, Any]) -> None:
         self.surplus[event["transaction"]] = event["rule"]
@@ -297,6 +308,9 @@ class Timeline:
             "delinquent_days": 0 if oldest is None else days_in_arrears(oldest, self.today, self.rule, self.pauses),
             "past_due_days": 0 if oldest is None else (self.today - oldest).days,
         }
+        next_due = self._next_due()
+        for name in ("next_payment_due_date", "next_payment_due_on", "next_due_date", "next_due_on", "next_payment_due"):
+            figures[name] = next_due.isoformat() if next_due else None
         others = figures | {
             "classification": self.other_tags["class"],
             "delinquent_days": 0 if oldest is None else self._days_less_whole_pauses(oldest, self.rule),
@@ -308,6 +322,18 @@ class Timeline:
         if unknown:
             raise Refused(f"delinquency figures {', '.join(sorted(unknown))}")
         self._compare("delinquency", wanted, {k: figures[k] for k in wanted}, {k: others[k] for k in wanted})
+
+    def _next_due(self) -> date | None:
+        unpaid = [row.due_on for row in self.account().rows if any(row.open)]
+        ahead = [due_on for due_on in unpaid if due_on >= self.today]
+        return (unpaid if self.earliest else ahead or unpaid or [None])[0] if unpaid else None
+
+    def expect_next_payment_due_date(self, event: dict[str, Any]) -> None:
+        wanted = next((value for key, value in event.items() if key not in ("expect", "as_of")), None)
+        next_due = self._next_due()
+        check(f"next payment due on {self.today}", wanted, next_due.isoformat() if next_due else None)
+
+    expect_next_due = expect_next_payment_due = expect_next_payment_due_date
 
     def expect_instalment_delinquency(self, event: dict[str, Any]) -> None:
         wanted = {row["range"]: self.money(row["amount"]) for row in event.get("rows", [])}
