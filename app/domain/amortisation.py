@@ -8,7 +8,7 @@ that row on. The number of rows is contractual: it is never traded for round num
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
@@ -18,7 +18,7 @@ from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
 from app.domain.errors import ValidationError
 from app.domain.flat_rows import flat_rows
 from app.domain.level_rows import MOST_ROWS, Change, Paid, Stretch, run_from
-from app.domain.periods import DayOfMonth, Frequency, Period, periods, step
+from app.domain.periods import DayOfMonth, Frequency, Period, periods, periods_to, step
 from app.domain.plans import PlanRow
 from app.domain.rounding import divide
 from app.domain.splits import Split
@@ -102,7 +102,7 @@ def _check(contract: Contract) -> None:
         raise ValidationError("A plan needs at least one instalment.")
     if contract.instalments > MOST_ROWS:
         raise ValidationError(f"A plan has at most {MOST_ROWS} rows.")
-    if contract.principal_minor <= 0:
+    if contract.principal_minor < 0 or not (contract.principal_minor or contract.disbursements):
         raise ValidationError("A plan needs a principal above 0.")
     if contract.annual_rate < 0:
         raise ValidationError("The annual rate is negative.")
@@ -114,8 +114,18 @@ def _check(contract: Contract) -> None:
         raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
+    if contract.due_dates:
+        _check_due_dates(contract)
     if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
         raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
+
+
+def _check_due_dates(contract: Contract) -> None:
+    days = (contract.starts_on, *contract.due_dates)
+    if len(contract.due_dates) != contract.instalments or any(b <= a for a, b in pairwise(days)):
+        raise ValidationError("due_dates must be one a row, each after the one before and after the start.")
+    if contract.first_due_on is not None or contract.method is Method.SINGLE_PAYMENT:
+        raise ValidationError("due_dates cannot be combined with first_due_on or a single payment.")
 
 
 def _lent(contract: Contract) -> int:
@@ -129,6 +139,8 @@ def _spread_of(contract: Contract) -> _Spread:
         due = contract.first_due_on or due
         period = Period(InterestPeriod(contract.starts_on, due, contract.frequency.nominal_days * count), due)
         return _Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
+    if contract.due_dates:
+        return _with_shares(periods_to(contract.due_dates, contract.starts_on, contract.frequency), contract.day_count)
     return _spread(
         contract.starts_on, contract.frequency, count, contract.first_due_on, contract.day_of_month, contract.day_count
     )
@@ -139,7 +151,10 @@ def _spread(
     starts_on: date, frequency: Frequency, count: int, first: date | None, rule: DayOfMonth, day_count: DayCount
 ) -> _Spread:
     """Many loans start on one day: their dates are worked out once."""
-    found = periods(starts_on, frequency, count, first, rule)
+    return _with_shares(periods(starts_on, frequency, count, first, rule), day_count)
+
+
+def _with_shares(found: Sequence[Period], day_count: DayCount) -> _Spread:
     return _Spread(
         found, tuple(share_of_year(day_count, period.interest) for period in found), tuple(period.due_on for period in found)
     )

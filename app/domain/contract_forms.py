@@ -83,6 +83,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _some_days(value: Any) -> tuple[date, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > 1200:
+        raise ValueError("must be a list of at most 1200 dates")
+    return tuple(_day(each) for each in value)
+
+
 _MINOR, _DAYS, _ROWS, _RATE = _whole(0, _MOST_MINOR), _whole(0, 3660), _whole(0, 1200), _share(100)
 
 _CONTRACT: Mapping[str, Read] = {
@@ -92,6 +98,7 @@ _CONTRACT: Mapping[str, Read] = {
     "every": _whole(1, 366),
     "unit": _one_of(Unit),
     "first_due_on": _day,
+    "due_dates": _some_days,
     "day_of_month": _one_of(DayOfMonth),
     "business_day_rule": _one_of(BusinessDayRule),
     "day_count": _one_of(DayCount),
@@ -164,7 +171,7 @@ class ReadTerms(NamedTuple):
         """Return the whole contract, or None where too little is known to make a plan of it."""
         given = dict(self.fields)
         method = given.pop("method", None)
-        instalments = given.pop("instalments", 0)
+        instalments = given.pop("instalments", 0) or len(given.get("due_dates", ()))
         if not method or not principal_minor or starts_on is None:
             return None
         if not instalments and method not in (Method.FIXED_INSTALMENT, Method.SINGLE_PAYMENT):

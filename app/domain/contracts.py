@@ -74,7 +74,8 @@ class RateChange:
 class Contract:
     """The terms. Rates are fractions of one a year (0.154 for 15.4 %); amounts are minor units; counts are of rows.
 
-    `principal_minor` is paid out on `starts_on`; `disbursements` come on top. `first_due_on` None: one period later.
+    `principal_minor` is paid out on `starts_on`; `disbursements` come on top (with no principal, they are all there is).
+    `first_due_on` None: one period later.
     `instalment_minor` fixes the instalment instead of having it worked out. The number of rows is contractual, except for
     a fixed instalment, where it follows.
     """
@@ -86,6 +87,8 @@ class Contract:
     annual_rate: Fraction = Fraction(0)
     frequency: Frequency = MONTHLY
     first_due_on: date | None = None
+    due_dates: tuple[date, ...] = ()
+    """Due dates agreed one by one, instead of a frequency's; under 30/360 each row counts as one whole period."""
     day_of_month: DayOfMonth = DayOfMonth.SAME
     business_day_rule: BusinessDayRule = BusinessDayRule.NONE
     day_count: DayCount = DayCount.THIRTY_360

@@ -4,6 +4,7 @@ Interest runs from period to period on the unadjusted dates; a due date that is 
 rule without changing the interest (ISDA "unadjusted"). Months step from the anchor day: 31 January, 28 February, 31 March.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -103,6 +104,15 @@ def on_day_of_month(due: date, rule: DayOfMonth) -> date:
 
 
 @lru_cache(maxsize=4096)
+def periods_to(due_dates: Sequence[date], starts_on: date, frequency: Frequency) -> tuple[Period, ...]:
+    """Return the periods that end on given days, each of one unit's nominal length. `due_dates` ascend from `starts_on`."""
+    starts = (starts_on, *due_dates)
+    return tuple(
+        Period(InterestPeriod(start, end, frequency.nominal_days), end)
+        for start, end in zip(starts, due_dates, strict=False)
+    )
+
+
 def periods(
     starts_on: date,
     frequency: Frequency,

@@ -85,7 +85,8 @@ def reschedule(
 ) -> tuple[PlanRow, ...]:
     """Work the rows from `from_on` on out again for the balance then planned, with more rows, a grace, another rate or date.
 
-    Rows before it stay. Raises ValidationError when no row is due on or after `from_on`.
+    Rows before it stay; what is still to be paid out and the rates agreed for later stay too, unless another rate is given.
+    Raises ValidationError when no row is due on or after `from_on`, and where given due dates would have to move.
     """
     kept = [row for row in rows if row.due_on < from_on]
     rest = [row for row in rows if row.due_on >= from_on]
@@ -94,17 +95,24 @@ def reschedule(
     balance = sum(row.due[0] for row in rest)
     start = kept[-1].due_on if kept else contract.starts_on
     regular = step(contract.starts_on, contract.frequency, len(kept) + 1) == rest[0].due_on
+    more = extra_rows + principal_grace
+    later = tuple(each for each in contract.disbursements if each.on >= start)
+    if later and contract.down_payment:
+        raise ValidationError("A loan with down payments is rescheduled once all of it is paid out.")
+    if contract.due_dates and first_due_on:
+        raise ValidationError("Due dates agreed one by one do not move together; agree a new plan with new due_dates.")
     again = replace(
         contract,
-        principal_minor=balance,
+        principal_minor=balance - sum(each.amount_minor for each in later),
         starts_on=start,
-        instalments=len(rest) + extra_rows + principal_grace,
+        instalments=len(rest) + more,
         principal_grace=principal_grace,
-        annual_rate=contract.annual_rate if annual_rate is None else annual_rate,
-        first_due_on=first_due_on or (None if regular else rest[0].due_on),
+        annual_rate=_rate_on(contract, start) if annual_rate is None else annual_rate,
+        first_due_on=None if contract.due_dates else first_due_on or (None if regular else rest[0].due_on),
+        due_dates=_due_dates(contract, rest, more),
         down_payment=Fraction(0),
-        disbursements=(),
-        rate_changes=(),
+        disbursements=later,
+        rate_changes=tuple(each for each in contract.rate_changes if each.on >= start) if annual_rate is None else (),
     )
     number = kept[-1].row_no if kept else 0
     flat_from = contract.principal_minor
@@ -119,3 +127,16 @@ def reschedule(
             for row in made
         ]
     return (*(_as_due(row) for row in kept), *made)
+
+
+def _rate_on(contract: Contract, on: date) -> Fraction:
+    held = [each for each in contract.rate_changes if each.on < on]
+    return max(held, key=lambda each: each.on).annual_rate if held else contract.annual_rate
+
+
+def _due_dates(contract: Contract, rest: Sequence[AccountRow], more: int) -> tuple[date, ...]:
+    """Return the given due dates that are left, and `more` at the contract's frequency after them."""
+    if not contract.due_dates:
+        return ()
+    last = rest[-1].due_on
+    return (*(row.due_on for row in rest), *(step(last, contract.frequency, k) for k in range(1, more + 1)))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from app.domain.allocation import STRATEGIES
@@ -187,54 +188,37 @@ def progressive_schedule(vector: dict[str, Any]) -> None:
     day_count = day_count_of(str(loan["days_in_month"]), str(loan["days_in_year"]))
     if frequency.unit in (Unit.DAYS, Unit.WEEKS) and day_count is DayCount.THIRTY_360:
         day_count = DayCount.ACTUAL_360
-    paid_out: list[Disbursement] = []
-    rates: list[RateChange] = []
-    rate = Fraction(str(loan["annual_rate_percent"])) / 100
-    contract = None
-    for event in vector["timeline"]:
-        if event.get("do") == "disburse":
-            paid_out.append(Disbursement(day(event["date"]), minor(event["amount"], loan.get("currency_digits", 2))))
-            contract = _progressive(spans, paid_out, rates, rate, frequency, day_count)
-            continue
-        if "rate" in event.get("do", ""):
-            percent_now = next(value for key, value in event.items() if "rate" in key or "percent" in key)
-            on = day(event.get("date") or event["from"])
-            rates.append(RateChange(on, Fraction(str(percent_now)) / 100))
-            contract = _progressive(spans, paid_out, rates, rate, frequency, day_count)
-            continue
-        if event.get("expect") != "periods" or contract is None:
-            raise Refused(f"{event.get('do') or event.get('expect')} in a progressive schedule")
-        rows = amortise(contract)
-        check("rows", len(event["rows"]), len(rows))
-        for wanted, row in zip(event["rows"], rows, strict=True):
-            _progressive_row(contract, rate, wanted, row, paid_out)
-
-
-def _progressive(
-    spans: list[tuple[date, date]],
-    paid_out: list[Disbursement],
-    rates: list[RateChange],
-    rate: Fraction,
-    frequency: Frequency,
-    day_count: DayCount,
-) -> Contract:
-    return Contract(
+    terms = Contract(
         Method.EQUAL_INSTALMENT,
-        paid_out[0].amount_minor,
+        0,
         spans[0][0],
         len(spans),
-        rate,
+        Fraction(str(loan["annual_rate_percent"])) / 100,
         frequency,
+        # Where the rows of a source do not meet, it goes by its frequency.
+        due_dates=tuple(due for _, due in spans) if all(a[1] == b[0] for a, b in pairwise(spans)) else (),
         day_count=day_count,
         even_out=True,
-        disbursements=tuple(paid_out[1:]),
-        rate_changes=tuple(rates),
     )
+    for event in vector["timeline"]:
+        done = event.get("do", "")
+        if done == "disburse":
+            paid = Disbursement(day(event["date"]), minor(event["amount"], loan.get("currency_digits", 2)))
+            terms = replace(terms, disbursements=(*terms.disbursements, paid))
+        elif "rate" in done:
+            percent_now = next(value for key, value in event.items() if key != "do" and ("rate" in key or "percent" in key))
+            change = RateChange(day(event.get("date") or event["from"]), Fraction(str(percent_now)) / 100)
+            terms = replace(terms, rate_changes=(*terms.rate_changes, change))
+        elif event.get("expect") == "periods" and terms.disbursements:
+            rows = amortise(terms)
+            check("rows", len(event["rows"]), len(rows))
+            for wanted, row in zip(event["rows"], rows, strict=True):
+                _progressive_row(terms, wanted, row)
+        else:
+            raise Refused(f"{done or event.get('expect')} in a progressive schedule")
 
 
-def _progressive_row(
-    contract: Contract, rate: Fraction, wanted: dict[str, Any], row: Any, paid_out: list[Disbursement]
-) -> None:
+def _progressive_row(contract: Contract, wanted: dict[str, Any], row: Any) -> None:
     period: InterestPeriod = row.period.interest
     check(f"row {wanted['n']} from", day(wanted["from"]), period.from_on)
     got = {
@@ -242,7 +226,7 @@ def _progressive_row(
         "interest": row.interest_minor,
         "instalment": row.principal_minor + row.interest_minor,
         # The source counts money paid out on a due date into the balance after that row.
-        "balance": row.balance_minor + sum(each.amount_minor for each in paid_out[1:] if each.on == period.to_on),
+        "balance": row.balance_minor + sum(each.amount_minor for each in contract.disbursements if each.on == period.to_on),
     }
     for key, value in got.items():
         check(f"row {wanted['n']} {key}", minor(wanted[key]), value)
@@ -258,7 +242,8 @@ def _progressive_row(
         share, year = (
             share_of_year(contract.day_count, period) if whole else share_of_part(contract.day_count, period, start, end)
         )
-        now = next((each.annual_rate for each in reversed(contract.rate_changes) if each.on <= start), rate)
+        held = (each.annual_rate for each in reversed(contract.rate_changes) if each.on <= start)
+        now = next(held, contract.annual_rate)
         exact = Fraction(now.numerator * share, now.denominator * year)
         _same_digits(f"row {wanted['n']} rate factor", part["rate_factor"], exact)
         check(f"row {wanted['n']} part interest", minor(part["interest"]), interest)

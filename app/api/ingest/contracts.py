@@ -56,8 +56,14 @@ class _TermsSchema(Schema):
                 stored[f"{name}_minor"] = value.minor
             else:
                 currencies.update((name, currency) for currency in _currencies(value))
-                stored[name] = value.isoformat() if isinstance(value, date) else value
+                stored[name] = _as_text(value)
         return stored | ({CURRENCIES: currencies} if currencies else {})
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_text(each) for each in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _currencies(value: Any) -> Iterable[str]:
@@ -144,6 +150,7 @@ class ContractSchema(_TermsSchema):
     every = _count(366, "So many units apart.", least=1)
     unit = _named(Unit)
     first_due_on = DateField()
+    due_dates = fields.List(DateField(), validate=validate.Length(1, _MOST_ROWS))
     day_of_month = _named(DayOfMonth)
     business_day_rule = _named(BusinessDayRule, "Moves due dates by the lender's calendar; interest stays as it is.")
     day_count = _named(DayCount)

@@ -1,0 +1,77 @@
+"""New plans for loans that run: nothing owed is lost, nothing paid moves, what was agreed for later still holds."""
+
+from datetime import UTC, date, datetime
+from fractions import Fraction
+
+import pytest
+
+from app.domain.amortisation import amortise, plan_rows
+from app.domain.contracts import Contract, Disbursement, Method, RateChange
+from app.domain.errors import ValidationError
+from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.periods import MONTHLY
+from app.domain.replans import re_age, re_amortise, reschedule
+from app.domain.replay import Account, AccountRow
+
+START = date(2024, 1, 1)
+AT = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def _contract(**terms: object) -> Contract:
+    fields: dict[str, object] = {"annual_rate": Fraction("0.12")} | terms
+    return Contract(Method.EQUAL_INSTALMENT, 100_000, START, 12, **fields)  # type: ignore[arg-type]
+
+
+def _rows(contract: Contract, *paid: int) -> tuple[AccountRow, ...]:
+    account = Account(plan_rows(contract))
+    for number, amount in enumerate(paid):
+        account.apply(LedgerEntry(f"e{number}", EntryKind.REPAYMENT, amount, date(2024, 2 + number, 1), AT))
+    return tuple(account.rows)
+
+
+def test_what_is_open_moves_into_the_new_rows_and_what_was_paid_stays():
+    rows = _rows(_contract(), 5_000)
+    aged = re_age(rows, date(2024, 6, 15), MONTHLY, 7)
+    assert sum(row.due.total for row in aged[:12]) == 5_000
+    assert sum(row.due.total for row in aged[12:]) == sum(sum(row.open) for row in rows)
+    assert [row.due_on for row in aged[12:14]] == [date(2024, 6, 15), date(2024, 7, 15)]
+
+
+def test_what_is_past_due_is_spread_over_the_rows_ahead():
+    rows = _rows(_contract(), 5_000)
+    spread = re_amortise(rows, date(2024, 5, 1))
+    assert sum(row.due.total for row in spread) == sum(sum(row.due) for row in rows)
+    assert [row.due.total for row in spread[:4]] == [5_000, 0, 0, 0]
+    with pytest.raises(ValidationError, match="a re-age makes new rows"):
+        re_amortise(rows, date(2025, 1, 1))
+
+
+def test_a_rate_that_was_agreed_before_is_the_rate_of_the_new_rows():
+    contract = _contract(rate_changes=(RateChange(date(2024, 3, 1), Fraction("0.06")),))
+    rows = _rows(contract)
+    longer = reschedule(rows, contract, date(2024, 5, 1), extra_rows=2)
+    assert longer[:3] == plan_rows(contract)[:3]
+    balance = amortise(contract)[2].balance_minor
+    assert longer[3].due.interest == round(balance * Fraction("0.06") / 12)
+    assert len(longer) == 14
+
+
+def test_a_rate_agreed_for_later_and_money_still_to_come_stay():
+    contract = _contract(
+        rate_changes=(RateChange(date(2024, 9, 1), Fraction("0.24")),),
+        disbursements=(Disbursement(date(2024, 8, 1), 50_000),),
+    )
+    same = reschedule(_rows(contract), contract, date(2024, 5, 1))
+    assert [row.due for row in same] == [row.due for row in plan_rows(contract)]
+    flat = reschedule(_rows(contract), contract, date(2024, 5, 1), annual_rate=Fraction(0))
+    assert sum(row.due.interest for row in flat[3:]) == 0
+    assert sum(row.due.principal for row in flat) == 150_000
+
+
+def test_given_due_dates_go_on_at_their_frequency_and_do_not_move_together():
+    days = tuple(date(2024, month, 20) for month in range(2, 12))
+    contract = Contract(Method.EQUAL_PRINCIPAL, 100_000, START, 10, due_dates=days)
+    longer = reschedule(_rows(contract), contract, date(2024, 5, 20), extra_rows=2)
+    assert [row.due_on for row in longer[-2:]] == [date(2024, 12, 20), date(2025, 1, 20)]
+    with pytest.raises(ValidationError, match="agree a new plan"):
+        reschedule(_rows(contract), contract, date(2024, 5, 20), first_due_on=date(2024, 6, 1))
