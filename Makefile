@@ -32,7 +32,7 @@ check: $(DEV_READY)  ## style, types, the direction of imports
 	@$(BIN)/lint-imports
 
 bench: $(DEV_READY)  ## the figures, each program with its limits
-	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
+	@set -e; for program in $(filter-out __init__,$(basename $(notdir $(wildcard bench/*.py)))); do echo "== $$program"; $(BIN)/python -m bench.$$program; done
 
 nightly: $(DEV_READY)  ## what takes too long for every run: fuzz, soak, kill
 	@$(PYTEST) -m nightly

@@ -51,7 +51,7 @@ def test_every_rate_fixing_is_the_20th_or_the_next_business_day(shared: Path) ->
 
 
 def test_first_due_dates_of_a_nigerian_lender_need_its_own_days(shared: Path) -> None:
-    """Of 3,791 loans with one instalment. Most of those left unexplained fall due a working day later than approval says.
+    """Of 3,791 loans with one instalment, by the rule that a due date on a day off moves to the next working day.
 
     The lender's own days are learnt from one half of the loans and tried on the other, both ways, so that what is counted
     was not what it was learnt from.
