@@ -1,4 +1,4 @@
-"""What a borrower sees of their loans: positions, schedule, payments, and everything that is due."""
+"""What a borrower sees of their loans: positions, schedule, and everything that is due."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFoundError
 from app.domain.money import Money
 from app.domain.positions import Position, Snapshot, open_rows_at
-from app.domain.splits import NOTHING, Split
+from app.domain.splits import Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
 from app.persistence.queries.positions import open_rows_of
@@ -43,24 +43,6 @@ class Schedule:
     plan_version: int
     """Counts from 1; 0 while there is no plan."""
     rows: Sequence[ScheduleRow]
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One ledger entry with how it is spread, as now known."""
-
-    entry: Any
-    reversed: bool
-    allocations: Sequence[tuple[int | None, Split]]
-    unapplied_minor: int
-
-    @property
-    def split(self) -> Split:
-        """What it paid by component, over all rows."""
-        total = NOTHING
-        for _, part in self.allocations:
-            total = total.plus(part)
-        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +138,6 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         plan_version, rows = schedule_on(session, loan, today)
     return Schedule(loan, today, plan_version, rows)
-
-
-def page_payments(
-    reads: Connection, borrower_id: str, loan_id: str, *, before: tuple[datetime, str] | None, limit: int
-) -> list[Payment]:
-    """Return up to `limit` entries, newest first, each with its split as posted. Raises NotFoundError."""
-    get_position_account(reads, borrower_id, loan_id)
-    entries = queries.page_entries(reads, borrower_id, loan_id, before=before, limit=limit)
-    ids = [entry.id for entry in entries]
-    undone = queries.find_reversed_ids(reads, borrower_id, loan_id, ids) if ids else set()
-    spread: defaultdict[str, list[tuple[int | None, Split]]] = defaultdict(list)
-    unapplied: defaultdict[str, int] = defaultdict(int)
-    for row in queries.find_standing_allocations(reads, borrower_id, loan_id, ids) if ids else ():
-        split = Split(row.principal_minor, row.interest_minor, row.fees_minor, row.penalties_minor)
-        if split.total or row.row_no is not None:
-            spread[row.entry_id].append((row.row_no, split))
-        unapplied[row.entry_id] += row.unapplied_minor
-    return [Payment(entry, entry.id in undone, spread[entry.id], unapplied[entry.id]) for entry in entries]
 
 
 def everything_due(reads: Connection, borrower_id: str, *, now: datetime) -> tuple[list[DueRow], dict[str, DueTotal]]:

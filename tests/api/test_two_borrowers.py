@@ -10,7 +10,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
-from tests.builders.book import build_loan
+from tests.builders.book import build_loan, pay
 from tests.conftest import START
 
 
@@ -23,6 +23,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
     ids = {
         "loan_id": loan.loan_id,
+        "entry_id": pay(loan, 100, now=START).entry_id or "",
         "message_id": tell(loan),
         "session_id": session_id,
         "installation_id": f"{name}-phone",

@@ -10,7 +10,6 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
     AllocationRow,
     InstalmentRow,
-    LedgerEntryRow,
     LoanRow,
     PositionSnapshotRow,
 )
@@ -121,62 +120,3 @@ def find_last_paid_on(reads: Connection, borrower_id: str, loan_id: str) -> dict
         .group_by(AllocationRow.row_no)
     )
     return {row_no: on for row_no, on in rows}
-
-
-def page_entries(
-    reads: Connection, borrower_id: str, loan_id: str, *, before: tuple[datetime, str] | None, limit: int
-) -> Sequence[Any]:
-    """Return up to `limit` ledger entries of a loan, newest first by (recorded_at, id), older than `before`."""
-    statement = (
-        select(
-            LedgerEntryRow.id,
-            LedgerEntryRow.kind,
-            LedgerEntryRow.amount_minor,
-            LedgerEntryRow.currency,
-            LedgerEntryRow.effective_on,
-            LedgerEntryRow.recorded_at,
-            LedgerEntryRow.reference,
-            LedgerEntryRow.reverses_id,
-            LedgerEntryRow.channel,
-        )
-        .where(LedgerEntryRow.loan_id == loan_id, LedgerEntryRow.borrower_id == borrower_id)
-        .order_by(LedgerEntryRow.recorded_at.desc(), LedgerEntryRow.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        statement = statement.where(tuple_(LedgerEntryRow.recorded_at, LedgerEntryRow.id) < before)
-    return reads.execute(statement).all()
-
-
-def find_standing_allocations(reads: Connection, borrower_id: str, loan_id: str, entry_ids: Sequence[str]) -> Sequence[Any]:
-    """Return how these entries are spread over the rows as now known."""
-    return reads.execute(
-        select(
-            AllocationRow.entry_id,
-            AllocationRow.row_no,
-            AllocationRow.principal_minor,
-            AllocationRow.interest_minor,
-            AllocationRow.fees_minor,
-            AllocationRow.penalties_minor,
-            AllocationRow.unapplied_minor,
-        )
-        .where(
-            AllocationRow.loan_id == loan_id,
-            AllocationRow.borrower_id == borrower_id,
-            AllocationRow.entry_id.in_(entry_ids),
-            AllocationRow.replaced_at.is_(None),
-        )
-        .order_by(AllocationRow.row_no, AllocationRow.id)
-    ).all()
-
-
-def find_reversed_ids(reads: Connection, borrower_id: str, loan_id: str, entry_ids: Sequence[str]) -> set[str]:
-    """Return which of these entries were reversed."""
-    found = reads.execute(
-        select(LedgerEntryRow.reverses_id).where(
-            LedgerEntryRow.loan_id == loan_id,
-            LedgerEntryRow.borrower_id == borrower_id,
-            LedgerEntryRow.reverses_id.in_(entry_ids),
-        )
-    ).scalars()
-    return {entry_id for entry_id in found if entry_id is not None}
