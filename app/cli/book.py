@@ -85,6 +85,22 @@ def caps(lender: str) -> None:
     click.echo(f"{done.unknown} loans had a cap that was not known; of {done.found} it is known now")
 
 
+@book_commands.command("estimate")
+@click.option("--lender", required=True, help="Code of the lender.")
+@says_why
+def estimate(lender: str) -> None:
+    """Make plans of the terms of active loans that came without rows; they are marked estimated_plan."""
+    from app.services.contracts import estimate_plans
+
+    made = too_little_known = 0
+    for page in estimate_plans(lender, now=clock.now()):
+        made += page.made
+        too_little_known += page.too_little_known
+        for loan_no, why in page.refused.items():
+            click.echo(f"{loan_no}\t{why}")
+    click.echo(f"{made} plans estimated; of {too_little_known} loans too little is known to make one")
+
+
 @book_commands.command("rows")
 @_lender_option
 @_json_option

@@ -1,6 +1,7 @@
 """Plans of stored contracts, where the core sends none."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.amortisation import plan_rows
@@ -11,15 +12,28 @@ from app.domain.errors import DomainError, ValidationError
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import OF_CONTRACT, LoanRow
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import find_loans_numbered, find_plan_origins, pages_without_plan, set_loans
-from app.persistence.unit_of_work import Work
+from app.persistence.queries.loans import find_loans_numbered, find_plan_origins, page_without_plan, set_loans
+from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import loans
 from app.services.calendars import calendar_for
+from app.services.lenders import get_lender as get_lender_by_code
 from app.services.positions import rebuild_positions
 from app.services.terms import contract_of
 
 ESTIMATED = "estimated_plan"
 """The mark of a loan whose plan we made of a tape's terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What became of a page of loans without a plan: how many got one, and of how many too little is known to make one."""
+
+    made: int
+    too_little_known: int
+    refused: Mapping[str, str]
+    """Why no plan can be made of a loan's terms, by loan number."""
+    last_id: str | None
+    """What the next page follows; None: this was the last."""
 
 
 def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
@@ -82,24 +96,35 @@ def put_contract_plans(
     return results | dict(zip((plan.loan_no for plan in plans), made, strict=True))
 
 
-def mark_estimated(work: Work, lender: LenderRow, *, now: datetime, limit: int = 300) -> int:
-    """Make estimated plans for loans that a tape brought with terms and without rows; return how many were made.
+def estimate_plans(lender_code: str, *, now: datetime) -> Iterator[Estimates]:
+    """Make estimated plans for all loans of a lender that have none, a page of them in a unit of work; yield each page.
+
+    Raises NotFoundError for an unknown lender.
+    """
+    after: str | None = ""
+    while after is not None:
+        with unit_of_work() as work:
+            page = mark_estimated(work, get_lender_by_code(work, lender_code), now=now, after=after)
+        yield page
+        after = page.last_id
+
+
+def mark_estimated(work: Work, lender: LenderRow, *, now: datetime, after: str = "", limit: int = 300) -> Estimates:
+    """Make estimated plans for a page of active loans that a tape brought with terms and without rows, by id after `after`.
 
     They are marked `estimated_plan`: what the core's own plan says may differ, and replaces them when it comes.
     """
-    made = 0
-    for part in pages_without_plan(work.session, lender.id, limit):
-        results = put_contract_plans(work, lender, [loan.loan_no for loan in part], now=now)
-        done = {number for number, result in results.items() if isinstance(result, PutResult) and result.changed}
-        marked = [loan for loan in part if loan.loan_no in done]
-        set_loans(
-            work.session,
-            [
-                {"id": loan.id, "marks": sorted({*loan.marks, ESTIMATED}), "version": loan.version + 1}
-                for loan in marked
-                if ESTIMATED not in loan.marks
-            ],
-        )
-        rebuild_positions(work, [loan.id for loan in marked])
-        made += len(marked)
-    return made
+    page = page_without_plan(work.session, lender.id, after=after, limit=limit)
+    results = put_contract_plans(work, lender, [loan.loan_no for loan in page], now=now)
+    made = [loan for loan in page if isinstance(results.get(loan.loan_no), PutResult)]
+    set_loans(
+        work.session,
+        [{"id": loan.id, "marks": sorted({*loan.marks, ESTIMATED}), "version": loan.version + 1} for loan in made],
+    )
+    rebuild_positions(work, [loan.id for loan in made])
+    return Estimates(
+        made=len(made),
+        too_little_known=len(page) - len(results),
+        refused={number: result.detail for number, result in results.items() if isinstance(result, DomainError)},
+        last_id=page[-1].id if len(page) == limit else None,
+    )

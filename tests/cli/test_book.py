@@ -1,22 +1,29 @@
 """The book on the command line: files in, positions out, a reason and exit code 1 when refused."""
 
 import json
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app.domain.tapes import TapeValues
 from app.persistence.db import db, session
 from app.persistence.models.access import ApiKeyRow
-from app.persistence.models.loans import PositionSnapshotRow
+from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.unit_of_work import unit_of_work
 from app.persistence.vault import token_hash
+from app.services.book import differences
+from app.services.contracts import mark_estimated
+from app.services.lenders import get_lender
+from app.services.loans import put_loan
 from app.services.payments import record_payment
 from app.services.tapes import put_tapes
 from config import parse_keys
-from tests.builders.book_values import payment_values
-from tests.builders.stored_book import stored_lender, stored_loan
+from tests.builders.book_values import loan_values, payment_values
+from tests.builders.stored_book import position, stored_lender, stored_loan
 from tests.conftest import START
 
 
@@ -163,3 +170,50 @@ def test_mismatches_are_one_figure_a_line(sqlite_book: Flask) -> None:
         }
     ]
     assert (wrong, "is not one of principal_balance" in said) == (1, True)
+
+
+def test_plans_are_estimated_of_terms_that_came_without_rows(sqlite_book: Flask) -> None:
+    lender_id = stored_lender()
+    terms = {"method": "equal_instalment", "annual_rate": "0.12", "instalments": 3}
+    pays_nothing = {"method": "fixed_instalment", "annual_rate": "0.9", "instalment_minor": 100}
+    given: dict[str, Any] = {"disbursed_on": date(2026, 1, 5)}
+    with unit_of_work() as work:
+        for values in (
+            loan_values("L1", contract=terms, marks=("reduced",), **given),
+            loan_values("L2", contract=pays_nothing, **given),
+            loan_values("L3", contract=terms),
+            loan_values("L4", contract=terms, status="closed", **given),
+        ):
+            put_loan(work, lender_id, values, now=START, origin="test")
+
+    first = _run(sqlite_book, "book", "estimate", "--lender", "acme")
+    again = _run(sqlite_book, "book", "estimate", "--lender", "acme")
+
+    refused = "L2\tThe instalment does not pay the interest of its period; it must be higher.\n"
+    assert first == (0, f"{refused}1 plans estimated; of 1 loans too little is known to make one\n")
+    assert again == (0, f"{refused}0 plans estimated; of 1 loans too little is known to make one\n")
+    made = session().scalars(select(LoanRow).where(LoanRow.anchor_no == 1)).one()
+    assert (made.loan_no, made.marks) == ("L1", ["estimated_plan", "reduced"])
+    assert position("L1", date(2026, 2, 5)).next_due_minor == 10201
+    assert list(differences(session())) == []
+    assert "no lender 'none'" in _run(sqlite_book, "book", "estimate", "--lender", "none")[1]
+
+
+def test_estimating_goes_on_page_by_page_past_loans_that_get_no_plan(sqlite_book: Flask) -> None:
+    lender_id = stored_lender()
+    terms = {"method": "equal_instalment", "annual_rate": "0.12", "instalments": 3}
+    with unit_of_work() as work:
+        for number in range(5):
+            known = {"disbursed_on": date(2026, 1, 5)} if number % 2 else {}
+            values = loan_values(f"L{number}", contract=terms, **known)
+            put_loan(work, lender_id, values, now=START, origin="test")
+
+    after: str | None = ""
+    pages = []
+    while after is not None:
+        with unit_of_work() as work:
+            page = mark_estimated(work, get_lender(work, "acme"), now=START, after=after, limit=2)
+        pages.append((page.made, page.too_little_known))
+        after = page.last_id
+
+    assert pages == [(1, 1), (1, 1), (0, 1)]

@@ -1,6 +1,6 @@
 """Loans, their directory, and their plan versions."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
@@ -109,19 +109,17 @@ def page_loans(session: Session, *, lender_id: str | None = None, after: str = "
     return session.scalars(statement).all()
 
 
-def pages_without_plan(session: Session, lender_id: str, limit: int) -> Iterator[Sequence[LoanRow]]:
-    """Yield the lender's active loans that have no plan, some at a time, by id."""
+def page_without_plan(session: Session, lender_id: str, *, after: str = "", limit: int = 300) -> Sequence[LoanRow]:
+    """Return the lender's active loans that have no plan, by id, following `after`."""
     statement = (
         select(LoanRow)
         .where(LoanRow.lender_id == lender_id, LoanRow.anchor_no == 0, LoanRow.status == "active")
         .order_by(LoanRow.id)
         .limit(limit)
     )
-    page = session.scalars(statement).all()
-    while page:
-        after = page[-1].id
-        yield page
-        page = session.scalars(statement.where(LoanRow.id > after)).all()
+    if after:
+        statement = statement.where(LoanRow.id > after)
+    return session.scalars(statement).all()
 
 
 def find_loans_numbered(session: Session, lender_id: str | None, loan_nos: Collection[str]) -> Sequence[LoanRow]:
