@@ -84,6 +84,18 @@ def test_a_reversal_is_linked_from_what_it_took_back_and_from_what_it_moved(clie
     assert (reversal["reverses_id"], reversal["replaced_by"], rows_of(reversal)) == (first["id"], None, [])
 
 
+def test_a_reversal_counts_where_the_payment_it_takes_back_did(client: FlaskClient) -> None:
+    loan = build_loan(now=START, due=DUE)
+    for reference, days in (("first", 5), ("second", 3)):
+        post(loan, reference, 10_000, now=START, on=TODAY - timedelta(days=days))
+    post(loan, "third", 10_000, now=LATER)
+    back = take_back(loan, "first", 10_000, now=LATER)
+
+    second = listed(client, loan, signed_in(loan.borrower_id))["second"]
+
+    assert second["replaced_by"] == by_entry(back.entry_id)
+
+
 def test_another_plan_is_linked_by_its_version_and_each_later_standing_by_its_own_cause(client: FlaskClient) -> None:
     loan = build_loan(now=START, due=DUE)
     paid = post(loan, "first", 10_000, now=START)
@@ -137,7 +149,7 @@ def test_a_list_takes_as_many_statements_for_a_hundred_entries_as_for_one(client
     loan = build_loan(now=START, due=DUE)
     headers = signed_in(loan.borrower_id)
 
-    def statements() -> int:
+    def statements(*, replaced: bool = True) -> int:
         seen: list[str] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -148,10 +160,11 @@ def test_a_list_takes_as_many_statements_for_a_hundred_entries_as_for_one(client
             answer = client.get(f"/v1/me/loans/{loan.loan_id}/payments?limit=100", headers=headers)
         finally:
             event.remove(db.engine, "before_cursor_execute", note)
-        assert answer.json["items"][-1]["replaced_by"] is not None
+        assert (answer.json["items"][-1]["replaced_by"] is not None) == replaced
         return len(seen)
 
     pay(loan, 100, now=START)
+    assert statements(replaced=False) == 5
     replan(loan, DUE, now=LATER, amount_minor=50)
     few = statements()
     for day in range(1, 40):

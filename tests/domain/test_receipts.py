@@ -137,6 +137,16 @@ def test_an_entry_taken_back_in_the_instant_it_came_never_stood() -> None:
     assert (only.rows, only.until_at, receipt.reversed) == ([], None, True)
 
 
+def test_what_was_moved_and_put_back_in_one_instant_stood_throughout() -> None:
+    earlier = _entry("b", 105, 5, on=date(2026, 1, 9))
+    undone = _entry("r", 105, 5, kind=EntryKind.REVERSAL, reverses="b")
+
+    receipt = _receipt("a", [_entry("a", 105, 1), earlier, undone])
+
+    (only,) = receipt.standings
+    assert (only.rows, only.until_at) == ([(1, Split(100, 5))], None)
+
+
 @st.composite
 def _ledgers(draw: st.DrawFn) -> tuple[list[LedgerEntry], list[PlanVersion]]:
     """Payments of any value date, some taken back, and plans, each known at an hour of its own or at once with others."""
