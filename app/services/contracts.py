@@ -10,7 +10,7 @@ from app.domain.calendars import BusinessDayRule
 from app.domain.contract_forms import read_terms
 from app.domain.errors import DomainError, ValidationError
 from app.persistence.models.lenders import LenderRow
-from app.persistence.models.loans import OF_CONTRACT, LoanRow
+from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT, LoanRow
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans_numbered, find_plan_origins, page_without_plan, set_loans
 from app.persistence.unit_of_work import Work, unit_of_work
@@ -19,9 +19,6 @@ from app.services.calendars import calendar_for
 from app.services.lenders import get_lender as get_lender_by_code
 from app.services.positions import rebuild_positions
 from app.services.terms import contract_of
-
-ESTIMATED = "estimated_plan"
-"""The mark of a loan whose plan we made of a tape's terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ def mark_estimated(work: Work, lender: LenderRow, *, now: datetime, after: str =
     made = [loan for loan in page if isinstance(results.get(loan.loan_no), PutResult)]
     set_loans(
         work.session,
-        [{"id": loan.id, "marks": sorted({*loan.marks, ESTIMATED}), "version": loan.version + 1} for loan in made],
+        [{"id": loan.id, "marks": sorted({*loan.marks, ESTIMATED_PLAN}), "version": loan.version + 1} for loan in made],
     )
     rebuild_positions(work, [loan.id for loan in made])
     return Estimates(

@@ -15,10 +15,11 @@ from app.domain.plans import PlanRow
 from app.domain.rates import AllInCost, AnnualisedRate, all_in_cost, annualised_rate, flows_of_plan
 from app.domain.splits import Split
 from app.domain.times import business_date
+from app.persistence.models.loans import ESTIMATED_PLAN
 from app.persistence.queries import disclosures as queries
 from app.persistence.queries.accounts import find_plan_rows
 
-NOT_THE_WHOLE_PLAN = frozenset({"first_instalment_only", "estimated_plan"})
+NOT_THE_WHOLE_PLAN = frozenset({"first_instalment_only", ESTIMATED_PLAN})
 """Marks of loans whose plan is not what was agreed, so that no rate may be made from it."""
 
 HIGHEST_NOMINAL_RATE = Decimal(1000)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy.orm import Session
 
 from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult, check_texts
 from app.domain.contract_forms import read_terms
@@ -22,6 +23,7 @@ from app.domain.money import currency_exponent
 from app.domain.times import zone_named
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT
 from app.persistence.queries import loans as queries
 from app.persistence.queries.agenda import find_decided_until, lock_agenda
 from app.persistence.queries.lenders import get_lender
@@ -129,6 +131,8 @@ def put_loans(
             "version": head.version + 1 if head else 1,
         }
         row |= _ending(values.status, head, now)
+        if head is not None and ESTIMATED_PLAN in head.marks:
+            row["marks"] = sorted({*values.marks, ESTIMATED_PLAN})
         if head:
             updated.append(row)
         else:
@@ -204,7 +208,24 @@ def put_plans(
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
     queries.add_plans(session, versions, instalments)
+    if origin != OF_CONTRACT:
+        _no_longer_estimated(session, heads, results)
     return results
+
+
+def _no_longer_estimated(
+    session: Session, heads: Mapping[str, queries.PlanHead], results: Sequence[PutResult | DomainError]
+) -> None:
+    """Take the mark off loans whose plan the core has given, also where it is what was estimated."""
+    given = [heads[result.id] for result in results if isinstance(result, PutResult) and result.id in heads]
+    queries.set_loans(
+        session,
+        [
+            {"id": head.loan_id, "marks": sorted(set(head.marks) - {ESTIMATED_PLAN})}
+            for head in given
+            if ESTIMATED_PLAN in head.marks
+        ],
+    )
 
 
 def check_loan(values: LoanValues) -> None:

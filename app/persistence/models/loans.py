@@ -112,6 +112,8 @@ class LoanTapeRow(Base):
 
 OF_CONTRACT = "contract"
 """The origin of plans made from the loan's contract; the core's own plan always replaces one."""
+ESTIMATED_PLAN = "estimated_plan"
+"""The mark of a loan whose plan was made of a tape's terms; it goes when the core sends the plan."""
 
 
 class PlanVersionRow(Base):

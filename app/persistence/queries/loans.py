@@ -28,15 +28,17 @@ class LoanHead(NamedTuple):
     recorded_at: datetime
     ended_at: datetime | None
     resumed_at: datetime | None
+    marks: list[str]
 
 
 class PlanHead(NamedTuple):
-    """The newest plan version of a loan."""
+    """The newest plan version of a loan, with the loan's marks."""
 
     loan_id: str
     anchor_no: int
     content_hash: str
     recorded_at: datetime
+    marks: list[str]
 
 
 _HEAD = select(
@@ -53,6 +55,7 @@ _HEAD = select(
     LoanRow.recorded_at,
     LoanRow.ended_at,
     LoanRow.resumed_at,
+    LoanRow.marks,
 )
 
 
@@ -168,7 +171,13 @@ def find_plan_heads(session: Session, loan_ids: Collection[str]) -> dict[str, Pl
     found: dict[str, PlanHead] = {}
     for part in chunks(loan_ids):
         statement = (
-            select(PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.content_hash, PlanVersionRow.recorded_at)
+            select(
+                PlanVersionRow.loan_id,
+                PlanVersionRow.anchor_no,
+                PlanVersionRow.content_hash,
+                PlanVersionRow.recorded_at,
+                LoanRow.marks,
+            )
             .join(LoanRow, LoanRow.id == PlanVersionRow.loan_id)
             .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
         )
