@@ -249,4 +249,6 @@ def _strict_form(_converter: Any, field: ma_fields.Field[Any], ret: dict[str, An
         return {"anyOf": [reference, {"type": "null"}]} if field.allow_none else reference
     if isinstance(field, PatternField):
         return {"pattern": f"^{field.pattern}$"}
+    if isinstance(field, DateField):
+        return {"pattern": "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"}
     return {}

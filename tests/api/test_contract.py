@@ -31,6 +31,8 @@ with warnings.catch_warnings():
 
 RULES_BEYOND_SCHEMAS = {
     "get_balance",
+    "get_payoff_quote",
+    "get_prepayment_quote",
     "get_statement",
     "list_loans",
     "list_payments",
