@@ -116,6 +116,8 @@ def _check(contract: Contract) -> None:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
     if contract.due_dates:
         _check_due_dates(contract)
+    if contract.method is Method.FLAT and contract.disbursements and contract.annual_rate:
+        raise ValidationError("Flat interest cannot be combined with parts paid out later; agree a plan for each part.")
     if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
         raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
 
@@ -172,7 +174,7 @@ def _worked_out(contract: Contract) -> tuple[_Spread, Paid, dict[int, tuple[Stre
     _check(contract)
     spread = _spread_of(contract)
     stretches: dict[int, tuple[Stretch, ...]] = {}
-    if contract.method is Method.FLAT:
+    if contract.method is Method.FLAT and not contract.disbursements:
         paid = flat_rows(contract, spread.periods, spread.shares, _lent(contract))
     else:
         paid = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate).rows()

@@ -35,6 +35,13 @@ class Subject:
     closed_at: datetime | None = None
     """When it became known to be closed; steps reached before that were candidates."""
     closed_reason: Reason = Reason.PAID
+    held_reason: Reason | None = None
+    """Why nothing is said about it although our book has it open."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether something may be said about it: open, and not held."""
+        return self.closed_at is None and self.held_reason is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,9 @@ class _Decider:
         self.cancelled: list[Cancelled] = []
         self.settled: list[str] = []
         self.wakes: list[datetime] = []
-        self.open_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is None}
+        self.open_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.speaks}
         self.open_ids = {subject.subject_id for subject in self.open_subjects.values()}
-        self.closed_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.closed_at is not None}
+        self.closed_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if not s.speaks}
 
     def run(self) -> Decided:
         for contact in self.case.contacts:
@@ -203,7 +203,7 @@ class _Decider:
         for key in keys:
             subject = self.closed_subjects.get((key.subject_id, key.anchor_no))
             if subject is not None:
-                return subject.closed_reason
+                return subject.held_reason or subject.closed_reason
             if key.subject_id in self.open_ids:
                 return Reason.REANCHORED
             past = self.case.decisions.get(key)
@@ -230,14 +230,16 @@ class _Decider:
             is_new = decided_until is None or occurs_at > decided_until or subject.watched_from >= decided_until
             if past is None and is_new and occurs_at >= subject.watched_from:
                 yield candidate
-            elif past is not None and past.outcome is Outcome.DEFERRED and subject.closed_at is None:
+            elif past is not None and past.outcome is Outcome.DEFERRED and subject.speaks:
                 yield candidate
 
     def _drop_closed(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         live: list[Candidate] = []
         for candidate in candidates:
             closed_at = candidate.subject.closed_at
-            if closed_at is None:
+            if candidate.subject.held_reason is not None:
+                self._say(candidate, Outcome.SUPPRESSED, candidate.subject.held_reason)
+            elif closed_at is None:
                 live.append(candidate)
             elif candidate.occurs_at < closed_at:
                 self._say(candidate, Outcome.SUPPRESSED, candidate.subject.closed_reason)

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     LOAN_CLOSED = "LOAN_CLOSED"
     WRITTEN_OFF = "WRITTEN_OFF"
     REANCHORED = "REANCHORED"
+    CORE_SAYS_PAID = "CORE_SAYS_PAID"
+    PLAN_ESTIMATED = "PLAN_ESTIMATED"
     DECEASED = "DECEASED"
     INSOLVENT = "INSOLVENT"
     REPRESENTED = "REPRESENTED"
@@ -50,6 +52,8 @@ OWNERS: dict[Reason, str] = {
     Reason.LOAN_CLOSED: "debt",
     Reason.WRITTEN_OFF: "debt",
     Reason.REANCHORED: "debt",
+    Reason.CORE_SAYS_PAID: "debt",
+    Reason.PLAN_ESTIMATED: "debt",
     Reason.DECEASED: "law",
     Reason.INSOLVENT: "law",
     Reason.REPRESENTED: "law",

@@ -1,8 +1,9 @@
 """New plans for loans that run: rows put off, spread anew, lengthened. What was paid stays where it was paid.
 
-Each function takes the rows of an account and returns the rows of the next plan version. A row whose rest moved away keeps
-what was paid of it. Interest that is already due moves with its row; interest not yet due follows from the new dates only
-where the contract says how (`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation, rescheduling.
+Each function takes the rows of an account, ascending, and returns the rows of the next plan version. A row whose rest moved
+away keeps what was paid of it. Interest that is already due moves with its row; interest not yet due follows from the new
+dates only where the contract says how (`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation,
+rescheduling.
 """
 
 from collections.abc import Sequence
@@ -10,21 +11,35 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from app.domain.amortisation import amortise
+from app.domain.amortisation import amortise, down_payment_minor
 from app.domain.contracts import Contract
 from app.domain.errors import ValidationError
+from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, step
 from app.domain.plans import PlanRow
-from app.domain.replay import AccountRow
-from app.domain.splits import NOTHING, Split
-
-
-def _paid_part(row: AccountRow) -> PlanRow:
-    return PlanRow(row.row_no, row.due_on, row.paid)
+from app.domain.replay import AccountRow, allocate
+from app.domain.splits import Split
+from app.domain.terms import LoanTerms
 
 
 def _as_due(row: AccountRow) -> PlanRow:
-    return PlanRow(row.row_no, row.due_on, Split(*row.due))
+    """Return a row that stays, less what charges and lateness made of it: replay makes that again."""
+    return _less_levied(row, Split(*row.due), row.late.charged_minor)
+
+
+def _moved(row: AccountRow) -> PlanRow:
+    """Return a row whose open principal and interest move away. Fees and penalties stay where they fell due.
+
+    Nothing of it is late from then on, so what lateness has cost so far becomes part of the plan.
+    """
+    paid = row.paid
+    return _less_levied(row, Split(paid.principal, paid.interest, row.due[2], row.due[3]))
+
+
+def _less_levied(row: AccountRow, due: Split, for_lateness_minor: int = 0) -> PlanRow:
+    fees = sum(each.fees_minor for each in row.levied)
+    penalties = sum(each.penalties_minor for each in row.levied) + for_lateness_minor
+    return PlanRow(row.row_no, row.due_on, due._replace(fees=due.fees - fees, penalties=due.penalties - penalties))
 
 
 def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
@@ -36,16 +51,34 @@ def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
 def re_age(
     rows: Sequence[AccountRow], start: date, frequency: Frequency, count: int, *, multiple_minor: int = 1
 ) -> tuple[PlanRow, ...]:
-    """Move everything open into `count` new rows from `start` on; the old rows keep what was paid of them."""
+    """Move open principal and interest into `count` new rows from `start` on; the old rows keep what was paid of them.
+
+    Fees and penalties stay where they fell due. Raises ValidationError.
+    """
     if count < 1:
         raise ValidationError("A plan needs at least one row.")
-    open_split = NOTHING
-    for row in rows:
-        open_split = open_split.plus(Split(*row.open))
-    parts = [level_parts(component, count, multiple_minor) for component in open_split]
+    moved = Split(sum(row.open[0] for row in rows), sum(row.open[1] for row in rows))
+    parts = [level_parts(component, count, multiple_minor) for component in moved]
     first_no = max((row.row_no for row in rows), default=0) + 1
     added = [PlanRow(first_no + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
-    return (*(_paid_part(row) for row in rows), *added)
+    return (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
+
+
+def less_made_again(
+    before: Sequence[AccountRow], after: Sequence[PlanRow], entries: Sequence[LedgerEntry], terms: LoanTerms
+) -> tuple[PlanRow, ...]:
+    """Take off what lateness costs a second time when the ledger is replayed over rows that moved after being paid in part.
+
+    `after` are the rows that `re_age` or `re_amortise` made of `before`.
+    """
+    played = {row.row_no: row for row in allocate(after, entries, terms).rows}
+    wanted = {row.row_no: row.due[3] for row in before}
+    found: list[PlanRow] = []
+    for row in after:
+        over = played[row.row_no].due[3] - wanted.get(row.row_no, played[row.row_no].due[3])
+        less = min(max(over, 0), row.due.penalties)
+        found.append(row._replace(due=row.due._replace(penalties=row.due.penalties - less)))
+    return tuple(found)
 
 
 def re_amortise(rows: Sequence[AccountRow], on: date, *, multiple_minor: int = 1) -> tuple[PlanRow, ...]:
@@ -53,23 +86,14 @@ def re_amortise(rows: Sequence[AccountRow], on: date, *, multiple_minor: int = 1
     ahead = [row for row in rows if row.due_on > on]
     if not ahead:
         raise ValidationError("There is no row left to spread what is past due over; a re-age makes new rows.")
-    late = [row for row in rows if row.due_on <= on and any(row.open)]
-    moved = NOTHING
-    for row in late:
-        moved = moved.plus(Split(*row.open))
-    principal = moved.principal + sum(row.open[0] for row in ahead)
-    shares = level_parts(principal, len(ahead), multiple_minor)
-    others = [level_parts(component, len(ahead)) for component in moved[1:]]
+    shares = level_parts(sum(row.open[0] for row in rows), len(ahead), multiple_minor)
+    interest = level_parts(sum(row.open[1] for row in rows if row.due_on <= on), len(ahead))
     found: list[PlanRow] = []
-    place = 0
-    for row in rows:
-        if row in ahead:
-            paid = row.paid
-            due = (paid.principal + shares[place], *(row.due[k] + others[k - 1][place] for k in (1, 2, 3)))
-            found.append(PlanRow(row.row_no, row.due_on, Split(*due)))
-            place += 1
-        else:
-            found.append(_paid_part(row) if any(row.open) else _as_due(row))
+    for row in rows[: len(rows) - len(ahead)]:
+        found.append(_moved(row) if any(row.open) else _as_due(row))
+    for place, row in enumerate(ahead):
+        due = Split(row.paid.principal + shares[place], row.due[1] + interest[place], row.due[2], row.due[3])
+        found.append(_less_levied(row, due))
     return tuple(found)
 
 
@@ -80,6 +104,7 @@ def reschedule(
     *,
     extra_rows: int = 0,
     principal_grace: int = 0,
+    interest_grace: int = 0,
     annual_rate: Fraction | None = None,
     first_due_on: date | None = None,
 ) -> tuple[PlanRow, ...]:
@@ -93,11 +118,17 @@ def reschedule(
     if not rest:
         raise ValidationError(f"No row is due on or after {from_on}.")
     balance = sum(row.due[0] for row in rest)
-    start = kept[-1].due_on if kept else contract.starts_on
-    regular = step(contract.starts_on, contract.frequency, len(kept) + 1) == rest[0].due_on
+    down = _down_payment_rows(contract, kept)
+    begun = [row for row in kept if row.row_no not in down]
+    start = begun[-1].due_on if begun else contract.starts_on
+    regular = step(contract.starts_on, contract.frequency, len(begun) + 1) == rest[0].due_on
     more = extra_rows + principal_grace
-    later = tuple(each for each in contract.disbursements if each.on >= start)
-    if later and contract.down_payment:
+    later = tuple(
+        replace(each, amount_minor=each.amount_minor - down_payment_minor(contract, each.amount_minor))
+        for each in contract.disbursements
+        if each.on >= start
+    )
+    if contract.down_payment and any(each.on >= from_on for each in later):
         raise ValidationError("A loan with down payments is rescheduled once all of it is paid out.")
     if contract.due_dates and first_due_on:
         raise ValidationError("Due dates agreed one by one do not move together; agree a new plan with new due_dates.")
@@ -107,6 +138,8 @@ def reschedule(
         starts_on=start,
         instalments=len(rest) + more,
         principal_grace=principal_grace,
+        interest_grace=interest_grace,
+        interest_free=max(contract.interest_free - len(begun), 0),
         annual_rate=_rate_on(contract, start) if annual_rate is None else annual_rate,
         first_due_on=None if contract.due_dates else first_due_on or (None if regular else rest[0].due_on),
         due_dates=_due_dates(contract, rest, more),
@@ -127,6 +160,14 @@ def reschedule(
             for row in made
         ]
     return (*(_as_due(row) for row in kept), *made)
+
+
+def _down_payment_rows(contract: Contract, rows: Sequence[AccountRow]) -> set[int]:
+    """Return the numbers of the rows that are down payments: the first due on each day on which money is paid out."""
+    if not contract.down_payment:
+        return set()
+    days = {contract.starts_on, *(each.on for each in contract.disbursements)}
+    return {next(row.row_no for row in rows if row.due_on == on) for on in days if any(row.due_on == on for row in rows)}
 
 
 def _rate_on(contract: Contract, on: date) -> Fraction:

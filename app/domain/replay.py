@@ -218,6 +218,8 @@ class Account:
         assert self._actual is not None
         on = entry.effective_on
         due = sum(1 for row in self.rows if row.due_on <= on)
+        if self._actual.contract.whole_periods and due < len(self.rows):
+            due += 1  # the period's interest is owed whole, so early money pays it first
         for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
             left -= self._pay(entry, self.rows[index], part)
         for index, principal in self._actual.reduce(self.rows, left, on, entry.surplus):

@@ -378,3 +378,33 @@ def test_a_step_missed_long_before_the_engine_ever_looked_is_recorded_once() -> 
 
     assert len(decided.verdicts) == len(RULES.policy.steps)
     assert {verdict.reason for verdict in decided.verdicts} == {Reason.EXPIRED_WINDOW}
+
+
+def test_of_what_the_core_has_paid_nothing_is_said_and_why_is_on_record() -> None:
+    one = subject(held_reason=Reason.CORE_SAYS_PAID)
+
+    decided = decide(case(one), RULES, local(DUE + timedelta(days=1), 10))
+
+    assert decided.contacts == ()
+    assert set(by_step(decided).values()) == {("SUPPRESSED", "CORE_SAYS_PAID")}
+    assert decided.next_wake is not None
+
+
+def test_a_contact_that_waits_is_taken_back_when_the_core_says_it_is_paid() -> None:
+    one = subject(held_reason=Reason.CORE_SAYS_PAID)
+    waits = contact(key(one, "d-7"), waiting=True)
+    decisions = {key(one, "d-7"): past(one, "d-7", Outcome.SENT, Reason.ON_SCHEDULE, contact_id=waits.contact_id)}
+
+    decided = decide(case(one, decisions=decisions, contacts=(waits,)), RULES, local(DUE - timedelta(days=7), 11))
+
+    assert [cancelled.reason for cancelled in decided.cancelled] == [Reason.CORE_SAYS_PAID]
+    assert decided.settled == (waits.contact_id,)
+
+
+def test_a_deferred_step_ends_when_the_core_says_it_is_paid() -> None:
+    one = subject(held_reason=Reason.CORE_SAYS_PAID)
+    decisions = {key(one, "d-7"): past(one, "d-7", Outcome.DEFERRED, Reason.QUIET_HOURS)}
+
+    decided = decide(case(one, decisions=decisions), RULES, local(DUE - timedelta(days=6), 10))
+
+    assert by_step(decided) == {"d-7": ("SUPPRESSED", "CORE_SAYS_PAID")}

@@ -1,5 +1,6 @@
 """Plans worked out again for what happens inside the loan. Figures: Apache Fineract, ProgressiveEMICalculatorTest."""
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -66,3 +67,12 @@ def test_due_dates_agreed_one_by_one_count_as_whole_periods():
 def test_due_dates_that_cannot_be_are_refused(days: tuple[date, ...]):
     with pytest.raises(ValidationError, match="due_dates must be one a row"):
         amortise(_contract(due_dates=days))
+
+
+def test_a_flat_loan_paid_out_in_parts_is_planned_whole_or_refused():
+    parts = (Disbursement(date(2024, 2, 10), 50_00),)
+    terms = {"method": Method.FLAT, "disbursements": parts}
+    free = replace(_contract(), annual_rate=Fraction(0), **terms)
+    assert sum(row.principal_minor for row in amortise(free)) == 150_00
+    with pytest.raises(ValidationError, match="a plan for each part"):
+        amortise(replace(_contract(), **terms))

@@ -8,10 +8,13 @@ import pytest
 from app.domain.amortisation import amortise, plan_rows
 from app.domain.contracts import Contract, Disbursement, Method, RateChange
 from app.domain.errors import ValidationError
+from app.domain.late_charges import LateTerms
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import MONTHLY
-from app.domain.replans import re_age, re_amortise, reschedule
-from app.domain.replay import Account, AccountRow
+from app.domain.replans import less_made_again, re_age, re_amortise, reschedule
+from app.domain.replay import Account, AccountRow, allocate
+from app.domain.splits import Split
+from app.domain.terms import LoanTerms
 
 START = date(2024, 1, 1)
 AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -75,3 +78,41 @@ def test_given_due_dates_go_on_at_their_frequency_and_do_not_move_together():
     assert [row.due_on for row in longer[-2:]] == [date(2024, 12, 20), date(2025, 1, 20)]
     with pytest.raises(ValidationError, match="agree a new plan"):
         reschedule(_rows(contract), contract, date(2024, 5, 20), first_due_on=date(2024, 6, 1))
+
+
+def test_interest_free_rows_are_free_once():
+    contract = _contract(interest_free=2)
+    longer = reschedule(_rows(contract), contract, date(2024, 5, 1))
+    assert [row.due.interest > 0 for row in longer] == [False] * 2 + [True] * 10
+
+
+def test_a_charge_and_what_lateness_cost_are_not_asked_for_twice():
+    terms = LoanTerms(late=LateTerms(annual_rate=Fraction("0.18")))
+    contract = _contract()
+    entries = [
+        LedgerEntry("c", EntryKind.CHARGE, 1_500, date(2024, 2, 10), AT, split=Split(penalties=1_500)),
+        LedgerEntry("p", EntryKind.REPAYMENT, 9_000, date(2024, 3, 20), AT),
+    ]
+    before = allocate(plan_rows(contract), entries, terms)
+    assert before.rows[0].late.charged_minor
+    assert before.rows[1].levied
+    rows = tuple(before.rows)
+    for plan in (
+        reschedule(rows, contract, date(2024, 5, 1)),
+        re_amortise(rows, date(2024, 3, 20)),
+        re_age(rows, date(2024, 6, 15), MONTHLY, 7),
+    ):
+        after = allocate(less_made_again(rows, plan, entries, terms), entries, terms)
+        assert [row.due[3] for row in after.rows[:2]] == [row.due[3] for row in before.rows[:2]]
+        assert sum(sum(row.due) for row in after.rows) == sum(sum(row.due) for row in before.rows)
+
+
+def test_a_loan_with_down_payments_is_rescheduled_by_its_periods():
+    parts = (Disbursement(date(2024, 1, 1), 40_000),)
+    contract = _contract(down_payment=Fraction(1, 4), disbursements=parts, annual_rate=Fraction(0))
+    longer = reschedule(_rows(contract), contract, date(2024, 5, 1), extra_rows=3)
+    assert sum(row.due.principal for row in longer) == 140_000
+    assert longer[-1].due_on == date(2025, 4, 1)
+    to_come = _contract(down_payment=Fraction(1, 4), disbursements=(Disbursement(date(2024, 9, 1), 40_000),))
+    with pytest.raises(ValidationError, match="once all of it is paid out"):
+        reschedule(_rows(to_come), to_come, date(2024, 5, 1))

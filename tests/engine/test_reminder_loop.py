@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.clock import system_now
@@ -17,6 +17,7 @@ from app.engine.travel import travel
 from app.persistence.db import db
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import EndpointRow
+from app.persistence.models.loans import ESTIMATED_PLAN, LoanRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
 from app.persistence.queries.lenders import get_lender
@@ -559,3 +560,32 @@ def _let_the_clock_be_moved(set_clock: SetClock) -> None:
 
     set_frozen(START)
     clock.use(stored_source(db.engine))
+
+
+def _book_says(built: Built, **changes: object) -> None:
+    with unit_of_work() as work:
+        work.session.execute(update(LoanRow).where(LoanRow.id == built.loan_id).values(**changes))
+
+
+def test_nothing_is_said_of_a_plan_that_was_only_estimated(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    _book_says(_borrower_with_phone(), marks=[ESTIMATED_PLAN])
+
+    _reached(engine, STEP + timedelta(days=20), set_clock)
+
+    assert channel.sent == []
+    assert set(_rows(DecisionRow.reason)) == {"PLAN_ESTIMATED"}
+
+
+@pytest.mark.parametrize(("days", "sent"), [([0, 0], 0), ([0, 30], 1), ([10, 10], 1)])
+def test_nothing_is_said_of_what_the_core_has_as_paid(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock, days: list[int], sent: int
+) -> None:
+    figures = {"principal_balance_minor": None, "outstanding_minor": None, "overdue_minor": None, "days_past_due": days}
+    _book_says(_borrower_with_phone(), core_as_of=DUE + timedelta(days=5), core_figures=figures)
+
+    _reached(engine, datetime(2026, 3, 17, 10, tzinfo=UTC), set_clock)
+
+    assert len(channel.sent) == sent
+    assert ("CORE_SAYS_PAID" in _rows(DecisionRow.reason)) is not bool(sent)

@@ -94,7 +94,8 @@ def contract_of(loan: dict[str, Any]) -> Contract:
         interest_free=int(loan.get("interest_free_periods") or 0),
         down_payment=down,
         on_actual_balance=bool(loan.get("interest_recalculation")),
-        whole_periods=loan.get("preclosure_interest") == "till_rest_frequency_date",
+        whole_periods=loan.get("preclosure_interest") == "till_rest_frequency_date"
+        or "RECALCULATION_SAME_AS_REPAYMENT" in loan.get("product", ""),  # recalculated at rest dates only
         prepayment=Prepayment.NEXT_ROWS
         if progressive
         else PREPAYMENT[loan.get("prepayment_adjustment", "reduce_emi_amount")],

@@ -11,14 +11,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.cases import Case, DecisionKey, PastContact, PastDecision, Subject
 from app.domain.contract_forms import late_terms, read_stored
+from app.domain.mismatches import still_holds
 from app.domain.policies import Policy
 from app.domain.positions import charged_until
 from app.domain.reasons import Outcome, Reason
+from app.domain.tapes import DayRange
 from app.domain.times import business_date
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
+    ESTIMATED_PLAN,
     AllocationRow,
     InstalmentRow,
     LoanRow,
@@ -28,6 +31,7 @@ from app.persistence.models.loans import (
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 from app.persistence.queries.positions import open_rows_of
+from app.persistence.queries.tapes import core_figures
 
 SLACK = timedelta(days=3)
 """A change of zone can move a step's instant by up to 26 h; so much further back decisions are loaded."""
@@ -118,6 +122,9 @@ def _add_loans(session: Session, gathered: dict[str, _Gathered], now: datetime, 
             PlanVersionRow.watched_from_at,
             LoanRow.contract,
             LoanRow.cap,
+            LoanRow.marks,
+            LoanRow.core_as_of,
+            LoanRow.core_figures,
             PositionSnapshotRow.open_rows,
             PositionSnapshotRow.row_states,
             PositionSnapshotRow.last_effective_on,
@@ -162,6 +169,8 @@ def _late_charges(loan: Any, now: datetime) -> Mapping[int, int]:
 
 def _open_subjects(loan: Any, horizon: date, late_charges: Mapping[int, int] = _NO_CHARGES) -> Iterable[Subject]:
     """Yield the open rows up to the horizon, and the first one beyond it: that one says when to wake next."""
+    estimated = Reason.PLAN_ESTIMATED if ESTIMATED_PLAN in loan.marks else None
+    paid_to = _paid_to(loan)
     for row_no, due_text, *open_parts in loan.open_rows:
         due_on = date.fromisoformat(due_text)
         yield Subject(
@@ -175,9 +184,23 @@ def _open_subjects(loan: Any, horizon: date, late_charges: Mapping[int, int] = _
             open_minor=sum(open_parts) + late_charges.get(row_no, 0),
             currency=loan.currency,
             watched_from=max(loan.watched_from_at, loan.resumed_at or loan.watched_from_at),
+            held_reason=estimated or (Reason.CORE_SAYS_PAID if due_on < paid_to else None),
         )
         if due_on > horizon:
             return
+
+
+def _paid_to(loan: Any) -> date:
+    """Return the day up to which the core has everything paid, by its newest word that no money since has overtaken.
+
+    The borrower is shown the core's figures; a reminder of what they say is paid would contradict the app.
+    """
+    core = core_figures(loan.core_as_of, loan.core_figures)
+    if core is None or core.days_past_due != DayRange(0, 0):
+        return date.min
+    on, at = loan.last_effective_on, loan.last_recorded_at
+    held = still_holds(core, core.as_of, zone=loan.zone, last_effective_on=on, last_recorded_at=at)
+    return core.as_of if held else date.min
 
 
 def _add_recently_paid(session: Session, gathered: dict[str, _Gathered]) -> None:
