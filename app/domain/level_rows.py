@@ -102,7 +102,7 @@ class Run:
             if k == 0 and self.stretches:
                 interest = self._first_interest()
             wanted = first_level if first_level is not None and k == grace else level
-            principal = 0 if k < grace else min(wanted - interest, balance)
+            principal = 0 if k < grace else max(min(wanted - interest, balance), 0)
             balance -= principal
             paid.principal.append(principal)
             paid.interest.append(interest)
@@ -131,8 +131,9 @@ class Run:
             add_principal(principal)
             add_interest(interest)
         principals[-1] += balance
-        # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row.
-        return Paid(principals, interests) if principals[-1] >= 0 else None
+        # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row. And an
+        # instalment that does not pay the first interest pays no later one.
+        return Paid(principals, interests) if principals[-1] >= 0 and principals[0] >= 0 else None
 
     def _level_principal(self, grace: int, part: int) -> Paid:
         """Rows of one level principal; the last one (or the first) takes the remainder of the division."""
@@ -141,7 +142,7 @@ class Run:
         paid = Paid([], [])
         for k, factor in enumerate(self.factors):
             interest = divide(balance * factor.numerator, factor.denominator, self.contract.rounding)
-            principal = 0 if k < grace else min(part + (spare if k == grace else 0), balance)
+            principal = 0 if k < grace else max(min(part + (spare if k == grace else 0), balance), 0)
             if k == last:
                 principal = balance
             balance -= principal
