@@ -114,6 +114,8 @@ def _check(contract: Contract) -> None:
         raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
+    if contract.method is Method.FLAT and contract.disbursements:
+        raise ValidationError("Flat interest is on what was first lent; it cannot be combined with parts paid out later.")
     if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
         raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
 
