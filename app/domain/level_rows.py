@@ -211,12 +211,13 @@ def run_from(
 ) -> Run:
     """Return the run of the rows from `index` on, given the balance before them and what happens inside the first."""
     after = next((change.annual_rate for change in reversed(inside) if change.annual_rate is not None), rate)
-    free = max(contract.interest_free - index, 0)
     factors = rate_factors(after, shares[index:] if index else shares)
+    free = min(max(contract.interest_free - index, 0), len(factors))
     factors[:free] = [FREE] * free
     stretches: tuple[Stretch, ...] = ()
     if inside:
-        stretches = stretches_of(contract, periods[index].interest, opening, Fraction(0) if free else rate, inside)
+        parts = [change._replace(annual_rate=None) for change in inside] if free else inside
+        stretches = stretches_of(contract, periods[index].interest, opening, Fraction(0) if free else rate, parts)
     return Run(
         contract,
         periods[index:] if index else periods,
