@@ -108,10 +108,10 @@ def _check(contract: Contract) -> None:
         raise ValidationError("The annual rate is negative.")
     if fixed and not contract.instalment_minor:
         raise ValidationError("A fixed instalment needs instalment_minor.")
+    if fixed and contract.principal_grace:
+        raise ValidationError("A fixed instalment pays principal from the first row on; it cannot have a principal_grace.")
     if not fixed and contract.principal_grace >= contract.instalments:
         raise ValidationError("principal_grace must leave at least one row with principal.")
-    if contract.interest_grace and contract.interest_grace >= contract.instalments:
-        raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
     if contract.method is Method.FLAT and contract.disbursements:
@@ -195,5 +195,7 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
 def _defer_interest(contract: Contract, paid: Paid) -> None:
     """Move the interest of the grace rows into the first row after them. Source: Fineract, grace on interest payment."""
     grace = contract.interest_grace
+    if grace >= len(paid.interest):
+        raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     paid.interest[grace] += sum(paid.interest[:grace])
     paid.interest[:grace] = [0] * grace
