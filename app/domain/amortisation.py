@@ -178,7 +178,7 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
     while changes:
         first = changes[0].on
         index = next((k for k, period in enumerate(spread.periods) if first < period.interest.to_on), None)
-        if index is None or first < contract.starts_on:
+        if index is None or index >= len(paid.principal) or first < contract.starts_on:
             raise ValidationError(f"{first} lies outside the loan; nothing can be paid out or change on that day.")
         ends_on = spread.periods[index].interest.to_on
         inside = tuple(change for change in changes if change.on < ends_on)
