@@ -18,7 +18,7 @@ from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
 from app.domain.errors import ValidationError
 from app.domain.flat_rows import flat_rows
 from app.domain.level_rows import MOST_ROWS, Change, Paid, Stretch, run_from
-from app.domain.periods import DayOfMonth, Frequency, Period, periods, step
+from app.domain.periods import DayOfMonth, Frequency, Period, broken_days, periods, step
 from app.domain.plans import PlanRow
 from app.domain.rounding import divide
 from app.domain.splits import Split
@@ -127,9 +127,12 @@ def _lent(contract: Contract) -> int:
 def _spread_of(contract: Contract) -> _Spread:
     count = contract.instalments or MOST_ROWS
     if contract.method is Method.SINGLE_PAYMENT and count > 1:
-        due = step(contract.starts_on, contract.frequency, count)
-        due = contract.first_due_on or due
-        period = Period(InterestPeriod(contract.starts_on, due, contract.frequency.nominal_days * count), due)
+        regular = step(contract.starts_on, contract.frequency, count)
+        due = contract.first_due_on or regular
+        nominal = contract.frequency.nominal_days * count
+        if due != regular:
+            nominal = broken_days(contract.starts_on, due, contract.frequency)
+        period = Period(InterestPeriod(contract.starts_on, due, nominal), due)
         return _Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
     return _spread(
         contract.starts_on, contract.frequency, count, contract.first_due_on, contract.day_of_month, contract.day_count
