@@ -377,6 +377,7 @@ def allocation_history(
     history: list[RecordedAllocation] = []
     current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
     known: list[LedgerEntry] = []
+    undone: set[str | None] = set()
     rows: Sequence[PlanRow] = ()
     account = Account((), terms)
     changes = sorted(
@@ -391,7 +392,10 @@ def allocation_history(
         else:
             in_order = not known or known[-1].order <= change.order
             known.append(change)
-            extends = in_order and change.kind is not EntryKind.REVERSAL
+            if change.kind is EntryKind.REVERSAL:
+                undone.add(change.reverses)
+            # A reversal may be known before what it undoes: one file brings both, or the two come in the wrong order.
+            extends = in_order and change.kind is not EntryKind.REVERSAL and change.entry_id not in undone
             if extends:
                 before = len(account.allocations)
                 account.apply(change)
