@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
-from app.domain.contracts import Contract, Disbursement, Method
+from app.domain.contracts import Contract, Disbursement, Method, Remainder
 from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
 from app.domain.errors import ValidationError
 from app.domain.flat_rows import flat_rows
@@ -77,7 +77,15 @@ def amortise(contract: Contract) -> list[Instalment]:
 
 def periods_of(contract: Contract) -> Sequence[Period]:
     """Return the periods of the contract's rows; of a single payment, the one period from start to end."""
-    return _spread_of(contract).periods
+    found = _spread_of(contract).periods
+    return found[: len(amortise(contract))] if contract.method is Method.FIXED_INSTALMENT else found
+
+
+def level_of(contract: Contract) -> int:
+    """Return the level instalment of a contract of equal instalments that leaves it to be worked out."""
+    spread = _spread_of(contract)
+    run = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate)
+    return run.level_and_rows()[0]
 
 
 def down_payment_minor(contract: Contract, amount_minor: int) -> int:
@@ -114,10 +122,19 @@ def _check(contract: Contract) -> None:
         raise ValidationError("principal_grace must leave at least one row with principal.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
+    _check_combinations(contract)
+
+
+def _check_combinations(contract: Contract) -> None:
+    """Refuse what is true by itself but cannot be kept together."""
     if contract.method is Method.FLAT and contract.disbursements:
         raise ValidationError("Flat interest is on what was first lent; it cannot be combined with parts paid out later.")
     if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
         raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
+    if contract.on_actual_balance and (contract.interest_grace or contract.remainder is Remainder.FIRST):
+        raise ValidationError("Interest on the actual balance cannot be combined with interest_grace or remainder first.")
+    if contract.on_actual_balance and contract.method is Method.FLAT:
+        raise ValidationError("Flat interest is on what was first lent, never on the actual balance.")
 
 
 def _lent(contract: Contract) -> int:

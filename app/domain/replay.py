@@ -108,7 +108,14 @@ class Account:
         """The day up to which late charges are worked out."""
         self._prepaid_minor = 0
         self._first_open = 0
-        self._actual = ActualBalance(terms.contract) if terms.contract is not None else None
+        self._actual = self._actual_balance()
+
+    def _actual_balance(self) -> ActualBalance | None:
+        """Return what works the rows out anew; None where the rows are not the contract's own: those stay as given."""
+        if self.terms.contract is None:
+            return None
+        actual = ActualBalance(self.terms.contract)
+        return actual if len(actual.periods) == len(self.rows) else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Account):
