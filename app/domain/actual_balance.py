@@ -102,6 +102,8 @@ class ActualBalance:
             excess = min(paid, planned) > principal
             if excess:
                 principal = min(paid, planned)
+            later -= paid
+            principal = min(principal, planned - later)  # what was paid in later rows by their name is not asked for here
             _set(row, principal, interest)
             planned -= principal
             # Money paid ahead that no row has yet counts for the first rows that are not due.
