@@ -11,8 +11,8 @@ from datetime import date
 from typing import Protocol
 
 from app.domain.allocation import Surplus
-from app.domain.amortisation import periods_of
-from app.domain.annuities import Factor, level_instalment, rate_factor
+from app.domain.amortisation import level_of, periods_of
+from app.domain.annuities import FREE, Factor, level_instalment, rate_factor
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import InterestPeriod, share_of_part
 from app.domain.rounding import divide
@@ -39,7 +39,12 @@ class ActualBalance:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.periods: Sequence[InterestPeriod] = [period.interest for period in periods_of(contract)]
-        self.factors: list[Factor] = [rate_factor(contract, contract.annual_rate, period) for period in self.periods]
+        self.factors: list[Factor] = [
+            FREE if k < contract.interest_free else rate_factor(contract, contract.annual_rate, period)
+            for k, period in enumerate(self.periods)
+        ]
+        evened = contract.even_out and contract.method is Method.EQUAL_INSTALMENT and contract.instalment_minor is None
+        self._first_level = level_of(contract) if evened else self._level(contract.principal_minor, 0)
         self.paid: list[tuple[date, int]] = []
         """Principal paid, by day."""
         self._ahead_minor = 0
@@ -90,8 +95,9 @@ class ActualBalance:
         """Set principal and interest of every row as they follow from what was paid until `today`."""
         contract, last = self.contract, len(self.periods) - 1
         planned = contract.principal_minor
-        level, surplus = self._level(planned, 0), 0
-        ahead = sum(rows[k].due[0] - rows[k].open[0] for k in range(last + 1)) + self._ahead_minor
+        level, surplus = self._first_level, 0
+        later = sum(rows[k].due[0] - rows[k].open[0] for k in range(last + 1))
+        ahead = later + self._ahead_minor
         for k in range(last + 1):
             row = rows[k]
             paid = row.due[0] - row.open[0]
@@ -102,6 +108,8 @@ class ActualBalance:
             excess = min(paid, planned) > principal
             if excess:
                 principal = min(paid, planned)
+            later -= paid
+            principal = min(principal, planned - later)  # what was paid in later rows by their name is not asked for here
             _set(row, principal, interest)
             planned -= principal
             # Money paid ahead that no row has yet counts for the first rows that are not due.
@@ -113,7 +121,7 @@ class ActualBalance:
 
     def _level(self, balance: int, index: int) -> int:
         contract = self.contract
-        if contract.method is Method.EQUAL_PRINCIPAL or balance <= 0:
+        if contract.method not in (Method.EQUAL_INSTALMENT, Method.FIXED_INSTALMENT) or balance <= 0:
             return 0
         if contract.instalment_minor is not None:
             return contract.instalment_minor

@@ -242,11 +242,16 @@ def _serve_evenly(
 
     Source: Fineract, future instalment allocation rule re-amortisation.
     """
-    still_open = [k for k in ahead if sum(rows[k].open) - sum(taken.get(k, ())) > 0]
+
+    def room(index: int) -> int:
+        mine = taken.get(index, (0, 0, 0, 0))
+        return sum(rows[index].open[component] - mine[component] for component in order)
+
+    still_open = [k for k in ahead if room(k) > 0]
     while left and still_open:
         part, over = divmod(left, len(still_open))
         for place, index in enumerate(still_open):
             share = part + (place >= len(still_open) - over)
             left -= share - _take(share, index, rows[index].open, order, taken) if share else 0
-        still_open = [k for k in still_open if sum(rows[k].open) > sum(taken[k])]
+        still_open = [k for k in still_open if room(k) > 0]
     return left

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
-from app.domain.contracts import Contract, Disbursement, Method
+from app.domain.contracts import Contract, Disbursement, Method, Remainder
 from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
 from app.domain.errors import ValidationError
 from app.domain.flat_rows import flat_rows
 from app.domain.level_rows import MOST_ROWS, Change, Paid, Stretch, run_from
-from app.domain.periods import DayOfMonth, Frequency, Period, periods, periods_to, step
+from app.domain.periods import DayOfMonth, Frequency, Period, broken_days, periods, periods_to, step
 from app.domain.plans import PlanRow
 from app.domain.rounding import divide
 from app.domain.splits import Split
@@ -77,7 +77,15 @@ def amortise(contract: Contract) -> list[Instalment]:
 
 def periods_of(contract: Contract) -> Sequence[Period]:
     """Return the periods of the contract's rows; of a single payment, the one period from start to end."""
-    return _spread_of(contract).periods
+    found = _spread_of(contract).periods
+    return found[: len(amortise(contract))] if contract.method is Method.FIXED_INSTALMENT else found
+
+
+def level_of(contract: Contract) -> int:
+    """Return the level instalment of a contract of equal instalments that leaves it to be worked out."""
+    spread = _spread_of(contract)
+    run = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate)
+    return run.level_and_rows()[0]
 
 
 def down_payment_minor(contract: Contract, amount_minor: int) -> int:
@@ -108,18 +116,27 @@ def _check(contract: Contract) -> None:
         raise ValidationError("The annual rate is negative.")
     if fixed and not contract.instalment_minor:
         raise ValidationError("A fixed instalment needs instalment_minor.")
+    if fixed and contract.principal_grace:
+        raise ValidationError("A fixed instalment pays principal from the first row on; it cannot have a principal_grace.")
     if not fixed and contract.principal_grace >= contract.instalments:
         raise ValidationError("principal_grace must leave at least one row with principal.")
-    if contract.interest_grace and contract.interest_grace >= contract.instalments:
-        raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
         raise ValidationError("first_due_on must be after the day the money was paid out.")
     if contract.due_dates:
         _check_due_dates(contract)
+    _check_combinations(contract)
+
+
+def _check_combinations(contract: Contract) -> None:
+    """Refuse what is true by itself but cannot be kept together."""
     if contract.method is Method.FLAT and contract.disbursements and contract.annual_rate:
         raise ValidationError("Flat interest cannot be combined with parts paid out later; agree a plan for each part.")
     if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
         raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
+    if contract.on_actual_balance and (contract.interest_grace or contract.remainder is Remainder.FIRST):
+        raise ValidationError("Interest on the actual balance cannot be combined with interest_grace or remainder first.")
+    if contract.on_actual_balance and contract.method is Method.FLAT:
+        raise ValidationError("Flat interest is on what was first lent, never on the actual balance.")
 
 
 def _check_due_dates(contract: Contract) -> None:
@@ -137,9 +154,12 @@ def _lent(contract: Contract) -> int:
 def _spread_of(contract: Contract) -> _Spread:
     count = contract.instalments or MOST_ROWS
     if contract.method is Method.SINGLE_PAYMENT and count > 1:
-        due = step(contract.starts_on, contract.frequency, count)
-        due = contract.first_due_on or due
-        period = Period(InterestPeriod(contract.starts_on, due, contract.frequency.nominal_days * count), due)
+        regular = step(contract.starts_on, contract.frequency, count)
+        due = contract.first_due_on or regular
+        nominal = contract.frequency.nominal_days * count
+        if due != regular:
+            nominal = broken_days(contract.starts_on, due, contract.frequency)
+        period = Period(InterestPeriod(contract.starts_on, due, nominal), due)
         return _Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
     if contract.due_dates:
         return _with_shares(periods_to(contract.due_dates, contract.starts_on, contract.frequency), contract.day_count)
@@ -193,7 +213,7 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
     while changes:
         first = changes[0].on
         index = next((k for k, period in enumerate(spread.periods) if first < period.interest.to_on), None)
-        if index is None or first < contract.starts_on:
+        if index is None or index >= len(paid.principal) or first < contract.starts_on:
             raise ValidationError(f"{first} lies outside the loan; nothing can be paid out or change on that day.")
         ends_on = spread.periods[index].interest.to_on
         inside = tuple(change for change in changes if change.on < ends_on)
@@ -210,5 +230,7 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
 def _defer_interest(contract: Contract, paid: Paid) -> None:
     """Move the interest of the grace rows into the first row after them. Source: Fineract, grace on interest payment."""
     grace = contract.interest_grace
+    if grace >= len(paid.interest):
+        raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
     paid.interest[grace] += sum(paid.interest[:grace])
     paid.interest[:grace] = [0] * grace

@@ -1,6 +1,7 @@
 """Fees that a contract asks for: with every instalment or with the first.
 
-What is kept back from the money paid out is the contract's `fees_upfront`, which no row asks for. Charges levied later (a bounced payment, a letter) are ledger entries; what lateness costs is in `late_charges.py`.
+What is kept back from the money paid out is the contract's `fees_upfront`, which no row asks for. Charges levied later (a
+bounced payment, a letter) are ledger entries; what lateness costs is in `late_charges.py`.
 """
 
 from collections.abc import Sequence

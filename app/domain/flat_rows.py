@@ -24,16 +24,21 @@ def flat_rows(contract: Contract, periods: Sequence[Period], shares: Sequence[Sh
     ]
     total = sum(exact, Fraction(0))
     rounded = [divide(each.numerator, each.denominator, contract.rounding) for each in exact]
-    odd = len(rounded) - 1 if contract.remainder is Remainder.LAST else min(contract.interest_free, len(rounded) - 1)
+    spare = divide(total.numerator, total.denominator, contract.rounding) - sum(rounded)
     interest = list(rounded)
-    interest[odd] += divide(total.numerator, total.denominator, contract.rounding) - sum(rounded)
+    bearing = range(min(contract.interest_free, len(rounded) - 1), len(rounded))
+    # What is to take off may be more than one small row has: then the next one gives the rest.
+    for k in bearing if contract.remainder is Remainder.FIRST else bearing[::-1]:
+        part = max(spare, -interest[k])
+        interest[k] += part
+        spare -= part
     principal = _principal(contract, exact, rounded, lent)
     return Paid(principal, interest)
 
 
 def _rate_of(contract: Contract, period: Period) -> Fraction:
     rate = contract.annual_rate
-    for change in contract.rate_changes:
+    for change in sorted(contract.rate_changes, key=lambda change: change.on):
         if change.on < period.interest.to_on:
             rate = change.annual_rate
     return rate

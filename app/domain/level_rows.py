@@ -73,17 +73,20 @@ class Run:
             if contract.method is Method.FIXED_INSTALMENT:
                 return self._until_paid(contract.instalment_minor)
             return self._level(contract.instalment_minor)
-        grace = self.grace
+        level, paid = self.level_and_rows()
+        if contract.remainder is Remainder.FIRST and len(self.periods) - self.grace > 1:
+            paid = self._remainder_first(level, paid)
+        return paid
+
+    def level_and_rows(self) -> tuple[int, Paid]:
+        """Return the level instalment, evened out where the contract says so, and the rows whose last one closes."""
+        contract, grace = self.contract, self.grace
         interest = [period.interest for period in self.periods[grace:]] if contract.level_by_nominal_days else ()
         level = level_instalment(
             contract, self.balance_minor, interest, self.factors[grace:] if grace else self.factors, self.rate
         )
         paid = self._level(level)
-        if contract.even_out:
-            paid = self._evened(level, paid)
-        if contract.remainder is Remainder.FIRST and len(self.periods) - grace > 1:
-            paid = self._remainder_first(level, paid)
-        return paid
+        return self._evened(level, paid) if contract.even_out else (level, paid)
 
     def _first_interest(self) -> int:
         return sum(stretch.interest_minor for stretch in self.stretches)
@@ -102,7 +105,7 @@ class Run:
             if k == 0 and self.stretches:
                 interest = self._first_interest()
             wanted = first_level if first_level is not None and k == grace else level
-            principal = 0 if k < grace else min(wanted - interest, balance)
+            principal = 0 if k < grace else max(min(wanted - interest, balance), 0)
             balance -= principal
             paid.principal.append(principal)
             paid.interest.append(interest)
@@ -131,8 +134,9 @@ class Run:
             add_principal(principal)
             add_interest(interest)
         principals[-1] += balance
-        # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row.
-        return Paid(principals, interests) if principals[-1] >= 0 else None
+        # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row. And an
+        # instalment that does not pay the first interest pays no later one.
+        return Paid(principals, interests) if principals[-1] >= 0 and principals[0] >= 0 else None
 
     def _level_principal(self, grace: int, part: int) -> Paid:
         """Rows of one level principal; the last one (or the first) takes the remainder of the division."""
@@ -141,7 +145,7 @@ class Run:
         paid = Paid([], [])
         for k, factor in enumerate(self.factors):
             interest = divide(balance * factor.numerator, factor.denominator, self.contract.rounding)
-            principal = 0 if k < grace else min(part + (spare if k == grace else 0), balance)
+            principal = 0 if k < grace else max(min(part + (spare if k == grace else 0), balance), 0)
             if k == last:
                 principal = balance
             balance -= principal
@@ -167,7 +171,7 @@ class Run:
                 return paid
         raise ValidationError(f"The instalment needs more than {MOST_ROWS} rows; it must be higher.")
 
-    def _evened(self, level: int, paid: Paid) -> Paid:
+    def _evened(self, level: int, paid: Paid) -> tuple[int, Paid]:
         """Spread the last row's difference once; keep it only when the difference shrinks.
 
         Source: Fineract, ProgressiveEMICalculator: only a difference of more than half a minor unit a row is worth it.
@@ -175,20 +179,20 @@ class Run:
         count = len(self.periods) - self.grace
         difference = paid.principal[-1] + paid.interest[-1] - level
         if count < 2 or abs(difference) <= count // 2:
-            return paid
+            return level, paid
         multiple = self.contract.instalment_multiple_minor
         adjusted = level + divide(difference, count * multiple) * multiple
         if adjusted == level:
-            return paid
+            return level, paid
         better = self._level(adjusted)
         left = better.principal[-1] + better.interest[-1] - adjusted
-        return better if abs(left) < abs(difference) else paid
+        return (adjusted, better) if abs(left) < abs(difference) else (level, paid)
 
     def _remainder_first(self, level: int, paid: Paid) -> Paid:
         """Move what the last row differs by into the first row that pays principal, so that all others are level.
 
-        A unit paid that early saves its interest until the end, so the first row takes the difference discounted; rounding
-        of the rows between may still leave the last one a minor unit off.
+        A unit paid that early saves its interest until the end, so the first row takes the difference discounted. The rows
+        between round, so the last one may still be off, by less than half a minor unit a row.
         """
         difference = paid.principal[-1] + paid.interest[-1] - level
         growth = Decimal(1)
@@ -210,12 +214,13 @@ def run_from(
 ) -> Run:
     """Return the run of the rows from `index` on, given the balance before them and what happens inside the first."""
     after = next((change.annual_rate for change in reversed(inside) if change.annual_rate is not None), rate)
-    free = max(contract.interest_free - index, 0)
     factors = rate_factors(after, shares[index:] if index else shares)
+    free = min(max(contract.interest_free - index, 0), len(factors))
     factors[:free] = [FREE] * free
     stretches: tuple[Stretch, ...] = ()
     if inside:
-        stretches = stretches_of(contract, periods[index].interest, opening, Fraction(0) if free else rate, inside)
+        parts = [change._replace(annual_rate=None) for change in inside] if free else inside
+        stretches = stretches_of(contract, periods[index].interest, opening, Fraction(0) if free else rate, parts)
     return Run(
         contract,
         periods[index:] if index else periods,

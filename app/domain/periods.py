@@ -103,6 +103,11 @@ def on_day_of_month(due: date, rule: DayOfMonth) -> date:
     return due
 
 
+def broken_days(start: date, end: date, frequency: Frequency) -> int:
+    """Return the nominal length of a period that is no whole number of the frequency's own."""
+    return (end - start).days if frequency.unit in (Unit.DAYS, Unit.WEEKS) else days_30_360(start, end)
+
+
 @lru_cache(maxsize=4096)
 def periods_to(due_dates: Sequence[date], starts_on: date, frequency: Frequency) -> tuple[Period, ...]:
     """Return the periods that end on given days, each of one unit's nominal length. `due_dates` ascend from `starts_on`."""
@@ -125,8 +130,8 @@ def periods(
     first = natural if first is None else on_day_of_month(first, rule) if frequency.unit is Unit.MONTHS else first
     nominal = frequency.nominal_days
     regular = first == step(starts_on, frequency, 1)
-    broken = (first - starts_on).days if frequency.unit in (Unit.DAYS, Unit.WEEKS) else days_30_360(starts_on, first)
-    found = [Period(InterestPeriod(starts_on, first, nominal if regular else broken), first)]
+    first_days = nominal if regular else broken_days(starts_on, first, frequency)
+    found = [Period(InterestPeriod(starts_on, first, first_days), first)]
     before = first
     # A regular first period keeps the anchor day of the start: 31 January, 28 February, 31 March.
     anchor, ahead = (starts_on, 1) if regular else (first, 0)

@@ -35,7 +35,7 @@ class PlanVersion:
 
     def __post_init__(self) -> None:
         rows = self.rows
-        if any(after[1] < before[1] for before, after in pairwise(rows)):
+        if any(after[1] <= before[1] for before, after in pairwise(rows)):
             object.__setattr__(self, "rows", tuple(sorted(rows, key=lambda row: (row.due_on, row.row_no))))
 
 

@@ -5,7 +5,7 @@ asked as now known for that day (`known_at` None) and as it was known at an inst
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import repeat
 from operator import attrgetter
@@ -289,4 +289,6 @@ def replay(
         account.accrue(as_of or last or terms.contract.starts_on)
     elif last is not None:
         account.accrue(last)
-    return snapshot_of(principal_minor, version, account, known)
+    snapshot = snapshot_of(principal_minor, version, account, known)
+    # Rows that follow the balance really owed stand at `as_of`, and so do their late charges: no day counts twice.
+    return snapshot if terms.contract is None or as_of is None else replace(snapshot, last_effective_on=as_of)

@@ -145,7 +145,7 @@ class Account:
     def accrue(self, until: date) -> None:
         """Bring late charges, and interest on the actual balance, to the end of `until`."""
         if self._actual is not None:
-            self._actual.project(self.rows, until)
+            self._project(until)
         terms = self.terms.late
         if terms is None or (self.accrued_to is not None and until <= self.accrued_to):
             self.accrued_to = max(until, self.accrued_to) if self.accrued_to else until
@@ -227,10 +227,14 @@ class Account:
             if principal > row.open[0]:  # the money paid early is what the row now asks for
                 row.add(0, principal - row.open[0])
             left -= self._pay(entry, row, Split(principal))
-        self._actual.project(self.rows, on)
-        while self._first_open < len(self.rows) and not any(self.rows[self._first_open].open):
-            self._first_open += 1
+        self._project(on)
         return left
+
+    def _project(self, today: date) -> None:
+        """Work the rows out anew; one that was paid ahead may ask for more again."""
+        assert self._actual is not None
+        self._actual.project(self.rows, today)
+        self._first_open = next((k for k, row in enumerate(self.rows) if any(row.open)), len(self.rows))
 
     def _serve_named_row(self, entry: LedgerEntry, row_no: int) -> int:
         row = self.row(row_no)
@@ -404,7 +408,7 @@ def allocation_history(
             known.append(change)
             if change.kind is EntryKind.REVERSAL:
                 undone.add(change.reverses)
-            # A reversal may be known before what it takes back: that never counts.
+            # A reversal may be known before what it undoes: one file brings both, or the two come in the wrong order.
             extends = in_order and change.kind is not EntryKind.REVERSAL and change.entry_id not in undone
             if extends:
                 before = len(account.allocations)

@@ -19,7 +19,9 @@ _MONEY_IN = (EntryKind.REPAYMENT, EntryKind.WAIVER)
 def order_of(strategy: Strategy) -> Order | None:
     """Return the one order of a strategy that goes row by row whatever is due; None when it does otherwise."""
     orders = {stage.order for stage in strategy.stages}
-    if len(orders) != 1 or len(strategy.stages) != 2 or strategy.own_day or strategy.surplus is not Surplus.NEXT:
+    classes = [stage.when for stage in strategy.stages]
+    by_row = len(orders) == 1 and len(classes) == 2 and classes == sorted(classes)
+    if not by_row or strategy.own_day or strategy.surplus is not Surplus.NEXT:
         return None
     return None if any(stage.vertical for stage in strategy.stages) else orders.pop()
 
