@@ -4,7 +4,8 @@ A strategy is data: an ordered list of stages. A stage names the rows it serves 
 (past due, due today, in advance), the order of components, and its direction: *horizontal* finishes one row before the
 next, *vertical* finishes one component over all rows before the next component. What comes before its due date is surplus,
 and goes to the next row, to the last one, or evenly over all open rows. `spread` is the whole of it; everything else about
-a loan's history is in `replay.py`. Sources are named with each strategy; study: loan servicing §2.4.
+a loan's history is in `replay.py`, orders of one's own in `allocation_orders.py`. Each strategy names its source; study:
+loan servicing §2.4.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -117,32 +118,6 @@ STRATEGIES: Mapping[str, Strategy] = {
         ),
     )
 }
-
-_CLASSES = {"past_due": When.PAST_DUE, "due": When.DUE, "in_advance": When.IN_ADVANCE}
-_COMPONENTS = {"principal": _P, "interest": _I, "fee": _F, "penalty": _N}
-
-
-def custom_strategy(
-    order: Sequence[str], *, vertical: bool = False, surplus: Surplus = Surplus.NEXT, name: str = "custom"
-) -> Strategy:
-    """Return the strategy of a list of twelve such as "past_due_penalty", "due_interest", "in_advance_principal".
-
-    Horizontal: classes in the order they first appear, and a row takes all before the next row. Raises ValidationError for
-    what is unknown, missing or twice. Source: Fineract, advanced payment allocation; Mambu, horizontal and vertical.
-    """
-    steps: list[tuple[When, Component]] = []
-    for step in order:
-        when, _, component = step.rpartition("_")
-        if when not in _CLASSES or component not in _COMPONENTS:
-            raise ValidationError(f"{step!r} is no step of an allocation, such as past_due_interest or in_advance_fee.")
-        steps.append((_CLASSES[when], _COMPONENTS[component]))
-    if len(set(steps)) != len(steps) or len(steps) != len(_CLASSES) * len(_COMPONENTS):
-        raise ValidationError("An allocation order names each of the twelve steps once.")
-    if vertical:
-        stages = [Stage(when, (component,), vertical=True) for when, component in steps]
-    else:
-        stages = [Stage(when, tuple(c for w, c in steps if w is when)) for when in dict(steps)]
-    return Strategy(name, tuple(stages), "the loan's contract", surplus)
 
 
 def strategy_named(name: str, surplus: Surplus = Surplus.NEXT) -> Strategy:

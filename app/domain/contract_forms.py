@@ -11,7 +11,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from app.domain.allocation import STANDARD, Strategy, Surplus, custom_strategy, strategy_named
+from app.domain.allocation import STANDARD, Strategy, Surplus, strategy_named
+from app.domain.allocation_orders import custom_strategy
 from app.domain.calendars import BusinessDayRule
 from app.domain.charges import Fee, FeeBasis, FeeDue
 from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange, Remainder

@@ -5,9 +5,9 @@ entries. A split that came with an entry is trusted, and a row it names is serve
 loan's strategy (`allocation.py`). What is left when every row is paid stays unapplied.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -30,14 +30,6 @@ class Allocation(NamedTuple):
     row_no: int | None
     split: Split
     unapplied_minor: int = 0
-
-
-class RecordedAllocation(NamedTuple):
-    """An allocation with the span of knowledge in which it stood: from `recorded_at` until `replaced_at` (None: still)."""
-
-    allocation: Allocation
-    recorded_at: datetime
-    replaced_at: datetime | None
 
 
 class Levied(NamedTuple):
@@ -377,68 +369,3 @@ def terms_under(version: PlanVersion | None, terms: LoanTerms) -> LoanTerms:
     if terms.contract is None or (version is not None and not version.given):
         return terms
     return replace(terms, contract=None)
-
-
-def allocation_history(
-    versions: Sequence[PlanVersion], entries: Sequence[LedgerEntry], terms: LoanTerms = PLAIN
-) -> list[RecordedAllocation]:
-    """Return every allocation that ever stood, each with its span of knowledge.
-
-    Knowledge grows at each `recorded_at` of an entry or a plan version. An entry that comes last in order is spread on top
-    of what stands; any other one replays all that was known then, and what changed is marked replaced.
-    """
-    history: list[RecordedAllocation] = []
-    current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
-    known: list[LedgerEntry] = []
-    undone: set[str | None] = set()
-    rows: Sequence[PlanRow] = ()
-    its_terms = replace(terms, contract=None)
-    account = Account((), its_terms)
-    changes = sorted(
-        [(version.recorded_at, 0, version.anchor_no, version) for version in versions]
-        + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))],
-        key=lambda change: change[:3],
-    )
-    for at, _, _, change in changes:
-        extends = False
-        if isinstance(change, PlanVersion):
-            rows, its_terms = change.rows, terms_under(change, terms)
-        else:
-            in_order = not known or known[-1].order <= change.order
-            known.append(change)
-            if change.kind is EntryKind.REVERSAL:
-                undone.add(change.reverses)
-            # A reversal may be known before what it undoes: one file brings both, or the two come in the wrong order.
-            extends = in_order and change.kind is not EntryKind.REVERSAL and change.entry_id not in undone
-            if extends:
-                before = len(account.allocations)
-                account.apply(change)
-                for allocation in account.allocations[before:]:
-                    current[_key(allocation)] = RecordedAllocation(allocation, at, None)
-            else:
-                known.sort(key=lambda entry: entry.order)
-        if extends:
-            continue
-        account = allocate(rows, known, its_terms)
-        _replace(current, history, {_key(allocation): allocation for allocation in account.allocations}, at)
-    return history + list(current.values())
-
-
-def _key(allocation: Allocation) -> tuple[str, int | None, int]:
-    return allocation.entry_id, allocation.row_no, 1 if allocation.unapplied_minor else 0
-
-
-def _replace(
-    current: dict[tuple[str, int | None, int], RecordedAllocation],
-    history: list[RecordedAllocation],
-    wanted: Mapping[tuple[str, int | None, int], Allocation],
-    at: datetime,
-) -> None:
-    for key, recorded in list(current.items()):
-        if wanted.get(key) != recorded.allocation:
-            del current[key]
-            if recorded.recorded_at < at:
-                history.append(RecordedAllocation(recorded.allocation, recorded.recorded_at, at))
-    for key, allocation in wanted.items():
-        if key not in current:
-            current[key] = RecordedAllocation(allocation, at, None)

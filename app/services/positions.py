@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.allocation_history import RecordedAllocation, allocation_history
 from app.domain.ledger import LedgerEntry
 from app.domain.positions import Position, Snapshot, position_at, replay
-from app.domain.replay import RecordedAllocation, allocation_history
 from app.persistence.ids import new_id
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks

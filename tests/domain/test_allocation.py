@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.allocation_history import allocation_history
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
 from app.domain.positions import position_at, replay
-from app.domain.replay import allocate, allocation_history
+from app.domain.replay import allocate
 from app.domain.splits import NOTHING, Split
 
 DAY = date(2026, 1, 1)

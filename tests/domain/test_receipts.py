@@ -7,10 +7,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.allocation_history import allocation_history
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.receipts import Change, Receipt, receipt_of
-from app.domain.replay import allocate, allocation_history
+from app.domain.replay import allocate
 from app.domain.splits import NOTHING, Split
 
 MORNING = datetime(2026, 1, 1, tzinfo=UTC)

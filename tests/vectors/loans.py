@@ -3,7 +3,8 @@
 from fractions import Fraction
 from typing import Any
 
-from app.domain.allocation import STRATEGIES, Strategy, Surplus, custom_strategy
+from app.domain.allocation import STRATEGIES, Strategy, Surplus
+from app.domain.allocation_orders import custom_strategy
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import DayCount, days_in_year
 from app.domain.late_charges import LateBase, LateTerms
