@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from app.domain.day_counts import InterestPeriod, days_30_360
+from app.domain.errors import ValidationError
 
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -72,7 +73,19 @@ def add_months(on: date, months: int, day: int | None = None) -> date:
 
 
 def step(start: date, frequency: Frequency, times: int) -> date:
-    """Return the date `times` periods after `start`, counted from `start` and never from the date before it."""
+    """Return the date `times` periods after `start`, counted from `start` and never from the date before it.
+
+    Raises ValidationError for a date after the year 9999.
+    """
+    try:
+        return _step(start, frequency, times)
+    except (ValueError, OverflowError):
+        raise ValidationError(
+            f"{times} periods after {start} fall after the year 9999; fewer or shorter ones do not."
+        ) from None
+
+
+def _step(start: date, frequency: Frequency, times: int) -> date:
     count = frequency.every * times
     if frequency.unit is Unit.DAYS:
         return start + timedelta(days=count)

@@ -108,6 +108,14 @@ def test_terms_no_plan_can_be_made_of_refuse_the_loan_whole(core: Core) -> None:
     assert db.session().scalar(select(LoanNumberRow.loan_id)) is None
 
 
+@pytest.mark.parametrize("unit", ["months", "half_months"])
+def test_rows_that_would_fall_after_the_last_year_refuse_the_loan(core: Core, unit: str) -> None:
+    answer = core.put({**CONTRACT, "every": 366, "unit": unit, "instalments": 1200})
+
+    assert (answer.status_code, "after the year 9999" in answer.json["detail"]) == (422, True)
+    assert db.session().scalar(select(LoanNumberRow.loan_id)) is None
+
+
 def test_lateness_costs_what_the_contract_says_on_any_day_without_a_job(core: Core) -> None:
     core.put({**CONTRACT, "late": {"annual_rate": "0.18", "grace_days": 3}})
 
