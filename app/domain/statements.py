@@ -236,7 +236,8 @@ class _Walk:
         self._done += 1
         if entry.kind is EntryKind.REVERSAL:
             self._begin(entry.effective_on)
-        else:
+        elif all(earlier.reverses != entry.entry_id for earlier in self._entries[: self._done]):
+            # What was taken back by a reversal that comes before it moves nothing, now or later.
             self._running.apply(entry)
         after = self._running.spread
         return self._line(

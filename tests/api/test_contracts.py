@@ -200,3 +200,15 @@ def test_who_pays_more_than_is_due_chooses_what_it_does(core: Core) -> None:
     still_open = [row for row in core.get("schedule").json["items"] if row["state"] != "paid"]
     assert still_open[-1]["due_on"] == choices["last"]["last_due_on"]
     assert core.get("prepayment-quote").status_code == 422
+
+
+def test_a_reversal_valued_before_what_it_takes_back_leaves_a_statement_that_adds_up(core: Core) -> None:
+    core.put(CONTRACT)
+    core.post(50_000, "2026-02-20")
+    core.post(50_000, "2026-02-10", kind="reversal", reverses_reference="R1")
+
+    statement, balance = core.get("statement", **{"from": "2026-01-01"}), core.get("balance")
+
+    assert statement.status_code == 200
+    assert statement.json["closing"]["outstanding"] == balance.json["outstanding"]
+    assert balance.json["principal_outstanding"] == yuan(600_000)
