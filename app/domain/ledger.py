@@ -67,5 +67,7 @@ def check_entry(entry: LedgerEntry, *, today: date) -> None:
         raise ValidationError("A reversal must name the entry it reverses.")
     if entry.kind is EntryKind.CHARGE and (entry.split is None or entry.split.principal or entry.split.interest):
         raise ValidationError("A charge says in its split what of it is fees and what penalties, and nothing else.")
+    if entry.split is not None and entry.kind is not EntryKind.SOURCE_ADJUSTMENT and min(entry.split) < 0:
+        raise ValidationError("A part of the split is negative; more owed is a charge, money taken back a reversal.")
     if entry.split is not None and entry.split.total != entry.amount_minor:
         raise ValidationError("The split does not add up to the amount.")

@@ -212,3 +212,19 @@ def test_a_reversal_valued_before_what_it_takes_back_leaves_a_statement_that_add
     assert statement.status_code == 200
     assert statement.json["closing"]["outstanding"] == balance.json["outstanding"]
     assert balance.json["principal_outstanding"] == yuan(600_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "split"),
+    [
+        ("repayment", {"principal": yuan(-100), "interest": yuan(200)}),
+        ("charge", {"fees": yuan(200), "penalties": yuan(-100)}),
+    ],
+)
+def test_a_split_with_a_part_below_nothing_is_refused(core: Core, kind: str, split: dict[str, Any]) -> None:
+    core.put(CONTRACT)
+
+    refused = core.post(100, "2026-03-02", kind=kind, split=split)
+
+    assert (refused.status_code, "is negative" in refused.json.get("detail", "")) == (422, True)
+    assert core.get("balance").json["principal_outstanding"] == yuan(600_000)
