@@ -38,7 +38,7 @@ class Pause(NamedTuple):
     """A stretch in which arrears do not grow: from `start` up to, not including, `end` (None: still running)."""
 
     start: date
-    end: date | None
+    end: date | None = None
 
 
 class Late(NamedTuple):

@@ -116,6 +116,12 @@ def test_rows_that_would_fall_after_the_last_year_refuse_the_loan(core: Core, un
     assert db.session().scalar(select(LoanNumberRow.loan_id)) is None
 
 
+def test_a_pause_that_still_runs_is_taken(core: Core) -> None:
+    core.put({**CONTRACT, "pauses": [{"start": "2026-02-10", "end": None}]})
+
+    assert core.get("balance", as_of="2026-02-28").json["days_in_arrears"] == 8
+
+
 def test_lateness_costs_what_the_contract_says_on_any_day_without_a_job(core: Core) -> None:
     core.put({**CONTRACT, "late": {"annual_rate": "0.18", "grace_days": 3}})
 
