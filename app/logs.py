@@ -25,7 +25,7 @@ _PATTERNS = (
     (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),  # no new attempt inside a run: one pass, any length
     (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
     (re.compile(r"\b[A-Za-z0-9_-]{43,}\b"), "[token]"),
-    (re.compile(r"\+?\d[\d \-().]{6,}\d"), "[number]"),
+    (re.compile(r"\+?\d(?:[ \-().]*\d){6,}"), "[number]"),
 )
 
 

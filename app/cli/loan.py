@@ -22,7 +22,19 @@ loan_commands = AppGroup("loan", help="One loan by its number.")
 
 _lender_option = click.option("--lender", required=True, help="Code of the lender.")
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-_DATE = click.DateTime(["%Y-%m-%d"])
+
+
+class _Date(click.DateTime):
+    """A day from 1900 to 2199, as the API takes it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        on = super().convert(value, param, ctx)
+        if on is not None and not 1900 <= on.year < 2200:
+            self.fail("The year must be from 1900 to 2199.", param, ctx)
+        return on
+
+
+_DATE = _Date(["%Y-%m-%d"])
 
 
 _as_of_option = click.option("--as-of", type=_DATE, help="End of this day; default: today in the loan's zone.")

@@ -45,7 +45,8 @@ def _one_of(kind: type[StrEnum]) -> Read:
 def _whole(least: int, most: int) -> Read:
     def read(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
+            upto = f"to {most}" if most < _MOST_MINOR else "up, of at most 15 digits"
+            raise ValueError(f"must be a whole number from {least} {upto}")
         return value
 
     return read
@@ -208,10 +209,24 @@ def read_terms(stored: Mapping[str, Any]) -> ReadTerms:
         pauses=tuple(_listed(stored.get("pauses") or (), _PAUSE, Pause, "pauses", errors)),
         signed_on=_part(stored, "signed_on", _day, None, errors),
     )
+    _check_lists(read, errors)
     if errors:
         first = errors[0]
         raise ValidationError(f"{first.pointer[1:].replace('/', '.')}: {first.detail}", errors=errors)
     return read
+
+
+def _check_lists(read: ReadTerms, errors: list[FieldError]) -> None:
+    """Note what is wrong between the parts of lists."""
+    for index, pause in enumerate(read.pauses):
+        if pause.end is not None and pause.end < pause.start:
+            errors.append(FieldError(f"/contract/pauses/{index}/end", "invalid", "It is before the start."))
+    for index, fee in enumerate(read.fields.get("fees", ())):
+        if not (fee.amount_minor or fee.share):
+            errors.append(FieldError(f"/contract/fees/{index}", "invalid", "A fee needs an amount or a share above 0."))
+    days = [each.on for each in read.fields.get("rate_changes", ())]
+    if len(set(days)) < len(days):
+        errors.append(FieldError("/contract/rate_changes", "invalid", "Two rates begin on one day."))
 
 
 def read_stored(stored: Mapping[str, Any]) -> ReadTerms:
@@ -242,7 +257,8 @@ def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | No
 def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None) -> LoanTerms:
     """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
     actual = contract if contract is not None and contract.on_actual_balance else None
-    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID)
+    later = tuple(sorted(read.fields.get("disbursements", ()), key=lambda each: each.on))
+    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later)
 
 
 def _object(value: Any, form: Mapping[str, Read], where: str, errors: list[FieldError]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Snapshot:
 
     anchor_no: int
     principal_balance_minor: int
+    """With what the contract says will be paid out later; a position leaves that out until its day."""
     unapplied_minor: int
     open_rows: tuple[OpenRow, ...]
     last_effective_on: date | None
@@ -112,19 +113,23 @@ class Position:
 def snapshot_of(
     principal_minor: int | None, version: PlanVersion | None, account: Account, entries: Sequence[LedgerEntry]
 ) -> Snapshot:
-    """Return the snapshot of an account. `principal_minor` is the amount lent; None: what the rows add up to."""
-    if principal_minor is None:
-        principal_minor = sum(row.due[0] for row in account.rows)
+    """Return the snapshot of an account. `principal_minor` is the amount first lent; None: the rows add up to all of it."""
+    lent_minor = sum(row.due[0] for row in account.rows)
+    if principal_minor is not None:
+        lent_minor = principal_minor + account.terms.paid_out_later_minor
     paid_principal = sum(row.due[0] - row.open[0] for row in account.rows)
     last = _last_day(version, entries)
     holds_until: date | None = None
     if account.terms.contract is not None:
         still = [row.due_on for row in account.rows if row.open[0]]
         holds_until = max(min(still, default=date.max), last or date.min)
+    balance_minor = lent_minor - paid_principal - account.principal_reduced_minor
+    # A core may say principal of more than is owed; what is over is the borrower's, and no balance is below zero.
+    over_minor = max(-balance_minor, 0)
     return Snapshot(
         anchor_no=version.anchor_no if version else 0,
-        principal_balance_minor=principal_minor - paid_principal - account.principal_reduced_minor,
-        unapplied_minor=account.unapplied_minor,
+        principal_balance_minor=balance_minor + over_minor,
+        unapplied_minor=account.unapplied_minor + over_minor,
         open_rows=tuple(
             OpenRow(row.row_no, row.due_on, Split(*row.open), row.late, _ahead(row))
             for row in account.rows
@@ -154,11 +159,12 @@ def _snapshot_by_sum(
     """Return the same for a loan where the sum paid says where it stands."""
     rows = version.rows if version else ()
     still_open, paid_principal, left = open_after(rows, paid_minor, terms.strategy)
-    if principal_minor is None:
-        principal_minor = sum(row[2][0] for row in rows)
+    lent_minor = sum(row[2][0] for row in rows)
+    if principal_minor is not None:
+        lent_minor = principal_minor + terms.paid_out_later_minor
     return Snapshot(
         anchor_no=version.anchor_no if version else 0,
-        principal_balance_minor=principal_minor - paid_principal,
+        principal_balance_minor=lent_minor - paid_principal,
         unapplied_minor=left,
         open_rows=tuple(map(OpenRow._make, zip(*_columns(still_open), repeat(ON_TIME), repeat(()), strict=False))),
         last_effective_on=_last_day(version, entries),
@@ -236,7 +242,7 @@ def position_at(
         else:
             next_row = next_row or row
     days = (as_of - oldest).days if oldest else 0
-    principal = snapshot.principal_balance_minor
+    principal = snapshot.principal_balance_minor - terms.to_be_paid_out_minor(as_of)
     arrears = classed = 0
     if tolerated(overdue.total, principal, rule):
         late_from = late_from if oldest is None else None

@@ -107,6 +107,8 @@ def check_quotable(
 
     Raises ConflictError.
     """
+    if terms.to_be_paid_out_minor(on):
+        raise ConflictError("Parts of the loan are still to be paid out, so no amount can be quoted; ask the lender.")
     account = _until(rows, entries, on, terms)
     if sum(row.open[0] for row in account.rows) != principal_balance_minor:
         raise ConflictError(

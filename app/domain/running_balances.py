@@ -61,13 +61,14 @@ class Spread(NamedTuple):
 class RunningBalances:
     """The balances under one plan, moved on by days, instalments that fall due and entries.
 
-    `principal_minor` is the amount lent; None: what the rows of the plan add up to.
+    `principal_minor` is the amount first lent; None: the rows of the plan add up to all that is lent.
     """
 
     def __init__(self, principal_minor: int | None, terms: LoanTerms = PLAIN) -> None:
         self.principal_minor = principal_minor
         self.terms = terms
         self.account = Account((), terms)
+        self._lent_until = date.min
         self._due_until = date.min
         self._due: set[int] = set()
         """Rows due on the day after `_due_until` that have been told."""
@@ -75,6 +76,7 @@ class RunningBalances:
     def begin(self, rows: Sequence[PlanRow], until: date, entries: Iterable[LedgerEntry]) -> None:
         """Play `entries` over `rows` up to the end of `until`; entries undone by a reversal among them do nothing."""
         self.account = allocate(rows, entries, self.terms)
+        self._lent_until = max(self._lent_until, until)
         self.move_to(until)
 
     def move_to(self, day: date) -> None:
@@ -86,6 +88,12 @@ class RunningBalances:
         """Work late charges out to that day; of the rows due on it none is due before `fall_due`."""
         self.account.accrue(day)
         self._due_until, self._due = date.fromordinal(day.toordinal() - 1), set()
+
+    def pay_out(self, day: date) -> int:
+        """Lend what the contract says is paid out on that day; return how much that is."""
+        before = self.terms.to_be_paid_out_minor(self._lent_until)
+        self._lent_until = max(self._lent_until, day)
+        return before - self.terms.to_be_paid_out_minor(self._lent_until)
 
     def falling_due(self, day: date) -> list[AccountRow]:
         """Return the rows due on that day with something to tell."""
@@ -124,9 +132,11 @@ class RunningBalances:
             owed = [so_far + still for so_far, still in zip(owed, early, strict=True)]
             ahead += row.due[1] - row.open[1] + _paid_ahead(row, charges_until)
         if self.principal_minor is not None:
-            lent = self.principal_minor
+            lent = self.principal_minor + self.terms.paid_out_later_minor
         balance = lent - principal - account.principal_reduced_minor
-        return Balances(balance, owed[1], owed[2], owed[3], ahead, account.unapplied_minor)
+        over = max(-balance, 0)  # as a position: no balance is below zero
+        balance += over - self.terms.to_be_paid_out_minor(self._lent_until)
+        return Balances(balance, owed[1], owed[2], owed[3], ahead, account.unapplied_minor + over)
 
 
 def _paid_ahead(row: AccountRow, charges_until: date) -> int:

@@ -23,8 +23,9 @@ from app.domain.terms import PLAIN, LoanTerms
 INSTALMENT_DUE = "instalment_due"
 PLAN_CHANGED = "plan_changed"
 CHARGE_DUE = "charge_due"
+PAID_OUT = "paid_out"
 LATE_CHARGES = "late_charges"
-LINE_KINDS = (INSTALMENT_DUE, PLAN_CHANGED, CHARGE_DUE, LATE_CHARGES, *(kind.value for kind in EntryKind))
+LINE_KINDS = (PAID_OUT, INSTALMENT_DUE, PLAN_CHANGED, CHARGE_DUE, LATE_CHARGES, *(kind.value for kind in EntryKind))
 """What a line may be; entries keep the name of their kind."""
 
 _ONE_DAY = timedelta(days=1)
@@ -182,6 +183,9 @@ class _Walk:
                 self._begin(on - _ONE_DAY)
                 yield self._line(on, PLAN_CHANGED, on - _ONE_DAY, plan_version=version.anchor_no if version else 0)
             yield from self._accrued(on)
+            lent_minor = self._running.pay_out(on)
+            if lent_minor:
+                yield self._line(on, PAID_OUT, on - _ONE_DAY, amount_minor=lent_minor)
             for row in self._running.falling_due(on):
                 self._running.fall_due(row)
                 due = Split(*row.due)
@@ -197,6 +201,7 @@ class _Walk:
         days |= {version.effective_on for version in self.ledger.versions if version.effective_on}
         days |= {entry.effective_on for entry in self._entries}
         days |= {entry.due_on for entry in self._entries if entry.due_on}
+        days |= {each.on for each in self.ledger.terms.paid_out_later}
         return sorted(day for day in days if self.period.first <= day <= self.period.last)
 
     def _version_on(self, on: date) -> PlanVersion | None:

@@ -1,10 +1,11 @@
 """What of a contract matters once the plan is made: how payments are spread, what lateness costs, how early money counts."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from app.domain.allocation import STANDARD, Strategy
-from app.domain.contracts import Contract
+from app.domain.contracts import Contract, Disbursement
 from app.domain.late_charges import LateTerms
 
 
@@ -27,6 +28,17 @@ class LoanTerms:
     contract: Contract | None = None
     remembers_arrears: bool = False
     """Whether a position must know how late rows were that are paid by now (see `delinquency.Cure`)."""
+    paid_out_later: tuple[Disbursement, ...] = ()
+    """What is lent on top of the loan's principal, each part from its day on."""
+
+    @property
+    def paid_out_later_minor(self) -> int:
+        """All of it, whether or not its day has come."""
+        return sum(each.amount_minor for each in self.paid_out_later)
+
+    def to_be_paid_out_minor(self, as_of: date) -> int:
+        """Return what of it is still to come at the end of that day."""
+        return sum(each.amount_minor for each in self.paid_out_later if each.on > as_of)
 
 
 PLAIN = LoanTerms()

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from app.domain.amortisation import plan_rows
 from app.domain.book import LoanValues, PlanValues, PutResult
-from app.domain.calendars import BusinessDayRule
+from app.domain.calendars import BusinessDayRule, Calendar
 from app.domain.contract_forms import read_terms
-from app.domain.errors import DomainError, ValidationError
+from app.domain.contracts import Contract
+from app.domain.errors import DomainError, FieldError, ValidationError
+from app.domain.plans import PlanRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT, LoanRow
 from app.persistence.queries.lenders import get_lender
@@ -41,7 +43,7 @@ def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
     calendar = None
     if contract.business_day_rule is not BusinessDayRule.NONE:
         calendar = calendar_for(work.session, lender)
-    return PlanValues(loan.loan_no, plan_rows(contract, calendar))
+    return PlanValues(loan.loan_no, _rows_of(contract, calendar))
 
 
 def contract_problem(values: LoanValues) -> DomainError | None:
@@ -49,10 +51,19 @@ def contract_problem(values: LoanValues) -> DomainError | None:
     try:
         contract = read_terms(values.contract).contract(values.principal_minor, values.disbursed_on)
         if contract is not None:
-            plan_rows(contract)
+            _rows_of(contract)
     except ValidationError as error:
         return error
     return None
+
+
+def _rows_of(contract: Contract, calendar: Calendar | None = None) -> tuple[PlanRow, ...]:
+    """Return the rows of a plan; terms that cannot be kept together are refused as the contract's."""
+    try:
+        return plan_rows(contract, calendar)
+    except ValidationError as error:
+        listed = error.errors or (FieldError("/contract", "invalid", error.detail),)
+        raise ValidationError(error.detail, errors=listed) from None
 
 
 def put_contract_plan(work: Work, lender_id: str, loan_no: str, *, now: datetime) -> PutResult | None:

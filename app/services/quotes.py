@@ -1,5 +1,6 @@
 """Quotes from the stored ledger: paying a loan off, and paying more than is due."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -8,9 +9,11 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.errors import ConflictError, FieldError, ValidationError
+from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion, version_for
 from app.domain.quotes import PayoffQuote, PrepaymentChoice, check_quotable, payoff_quote, prepayment_choices
 from app.domain.replay import terms_under
+from app.domain.terms import LoanTerms
 from app.domain.times import business_date
 from app.persistence.queries.positions import load_ledger
 from app.services.accounts import get_position_account
@@ -56,9 +59,7 @@ def payoff_on(session: Session, loan: Loan, on: date) -> PayoffQuote:
     """Return the payoff quote of a loan for any day. Raises ConflictError for a plan that is not all that is owed."""
     versions, entries = load_ledger(session, loan.id)
     version = _plan_on(versions, on)
-    terms = terms_under(version, kernel_terms(loan).terms)
-    balance = position_of(session, loan, on).principal_outstanding_minor
-    check_quotable(balance, version.rows, entries, on, terms)
+    terms = _quotable_terms(session, loan, version, entries, on)
     return payoff_quote(version.rows, entries, on, terms)
 
 
@@ -70,9 +71,18 @@ def own_prepayment(
     on = _asked_day(on, business_date(now, loan.zone))
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         versions, entries = load_ledger(session, loan_id)
-    version = _plan_on(versions, on)
-    terms = terms_under(version, kernel_terms(loan).terms)
+        version = _plan_on(versions, on)
+        terms = _quotable_terms(session, loan, version, entries, on)
     return Prepayment(loan, on, prepayment_choices(version.rows, entries, amount_minor, on, terms))
+
+
+def _quotable_terms(
+    session: Session, loan: Loan, version: PlanVersion, entries: Sequence[LedgerEntry], on: date
+) -> LoanTerms:
+    terms = terms_under(version, kernel_terms(loan).terms)
+    balance = position_of(session, loan, on).principal_outstanding_minor
+    check_quotable(balance, version.rows, entries, on, terms)
+    return terms
 
 
 def _plan_on(versions: Any, on: date) -> PlanVersion:

@@ -100,6 +100,9 @@ EN = Labels(
     nothing="Nothing happened in this period.",
     kinds={
         "instalment_due": "Instalments due",
+        "paid_out": "Paid out",
+        "charge_due": "Charges due",
+        "late_charges": "Late charges",
         "plan_changed": "Plan changes",
         "repayment": "Repayment",
         "waiver": "Waiver",
@@ -165,6 +168,9 @@ ZH_CN = Labels(
     nothing="本期间内无交易。",
     kinds={
         "instalment_due": "分期到期",
+        "paid_out": "放款",
+        "charge_due": "费用到期",
+        "late_charges": "逾期费用",
         "plan_changed": "还款计划变更",
         "repayment": "还款",
         "waiver": "减免",

@@ -101,6 +101,37 @@ def test_a_term_that_cannot_be_true_is_refused_by_name(core: Core, contract: dic
     assert db.session().scalar(select(LoanNumberRow.loan_id)) is None
 
 
+@pytest.mark.parametrize(
+    ("terms", "pointer"),
+    [
+        ({"pauses": [{"start": "2026-03-10", "end": "2026-03-01"}]}, "/contract/pauses/0/end"),
+        ({"rate_changes": [{"on": "2026-03-10", "annual_rate": rate} for rate in ("0.1", "0.2")]}, "/contract/rate_changes"),
+        ({"fees": [{"name": "x"}]}, "/contract/fees/0"),
+        ({"first_due_on": "2025-12-31"}, "/contract"),
+        ({"due_dates": ["2026-02-01"]}, "/contract"),
+    ],
+)
+def test_terms_that_cannot_hold_together_are_refused_where_they_stand(
+    core: Core, terms: dict[str, Any], pointer: str
+) -> None:
+    answer = core.put({**CONTRACT, **terms})
+
+    assert (answer.status_code, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
+
+
+def test_a_named_rule_is_offered_by_its_name(core: Core) -> None:
+    assert "30-60-90" in core.put({**CONTRACT, "delinquency": "none"}).text
+
+
+def test_more_principal_than_is_owed_is_the_borrowers(core: Core) -> None:
+    core.put(CONTRACT)
+    core.post(900_000, "2026-02-02", split={"principal": yuan(900_000)})
+
+    owed = core.get("balance").json
+    assert (owed["principal_outstanding"], owed["unapplied"]) == (yuan(0), yuan(300_000))
+    assert core.get("statement", **{"from": "2026-02-01", "to": "2026-02-28"}).status_code == 200
+
+
 def test_terms_no_plan_can_be_made_of_refuse_the_loan_whole(core: Core) -> None:
     answer = core.put({"method": "fixed_instalment", "annual_rate": "0.12", "instalment": yuan(1_000)})
 
@@ -120,6 +151,29 @@ def test_a_pause_that_still_runs_is_taken(core: Core) -> None:
     core.put({**CONTRACT, "pauses": [{"start": "2026-02-10", "end": None}]})
 
     assert core.get("balance", as_of="2026-02-28").json["days_in_arrears"] == 8
+
+
+def test_what_is_paid_out_later_is_owed_from_its_day(core: Core) -> None:
+    core.put({**CONTRACT, "disbursements": [{"on": "2026-02-15", "amount": yuan(100_000)}]}, on="2026-01-02")
+
+    owed = [core.get("balance", as_of=day).json["principal_outstanding"] for day in ("2026-02-14", "2026-02-15")]
+    assert owed == [yuan(600_000), yuan(700_000)]
+    statement = core.get("statement", **{"from": "2026-02-01", "to": "2026-02-28"}).json
+    assert [line["kind"] for line in statement["lines"]] == ["instalment_due", "paid_out"]
+    assert core.post(103_529, "2026-02-02").status_code == 201
+    quote = core.get("payoff-quote").json
+    assert core.post(quote["total"]["amount_minor"], quote["on"]).status_code == 201
+    after = core.get("balance").json
+    assert (after["outstanding"], after["unapplied"]) == (yuan(0), yuan(0))
+    assert list(differences(db.session())) == []
+
+
+def test_nothing_is_quoted_before_all_is_paid_out(core: Core) -> None:
+    core.put({**CONTRACT, "disbursements": [{"on": "2026-04-15", "amount": yuan(100_000)}]})
+
+    for path in ("payoff-quote", "prepayment-quote"):
+        answer = core.get(path, **({} if path == "payoff-quote" else {"amount_minor": 1}))
+        assert (answer.status_code, "still to be paid out" in answer.json["detail"]) == (409, True)
 
 
 def test_lateness_costs_what_the_contract_says_on_any_day_without_a_job(core: Core) -> None:

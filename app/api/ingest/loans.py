@@ -46,7 +46,11 @@ class LoanValuesSchema(Schema):
 
     borrower_no = PatternField(NUMBER_PATTERN, required=True)
     currency = PatternField("[A-Z]{3}", required=True, metadata={"description": "ISO 4217."})
-    principal = MoneyField(load_default=None, allow_none=True, metadata={"description": "Amount lent."})
+    principal = MoneyField(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Amount first lent; parts paid out later are in contract.disbursements."},
+    )
     zone = TextField(64, load_default=None, allow_none=True, metadata={"description": "IANA zone; else the lender's."})
     product = TextField(80, load_default=None, allow_none=True)
     status = fields.String(load_default="active", validate=validate.OneOf(LOAN_STATUSES))
