@@ -6,16 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.allocation import Surplus, strategy_named
 from app.domain.allocation_history import allocation_history
+from app.domain.allocation_orders import custom_strategy
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
 from app.domain.positions import position_at, replay
 from app.domain.replay import allocate
 from app.domain.splits import NOTHING, Split
+from app.domain.terms import LoanTerms
 
 DAY = date(2026, 1, 1)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+WHEN = ("past_due", "due", "in_advance")
 
 components = st.integers(0, 300)
 rows_of_plans = st.lists(st.builds(Split, components, components, components, components), min_size=1, max_size=5).map(
@@ -209,6 +213,53 @@ def test_a_plan_that_begins_later_answers_only_from_its_day() -> None:
     assert version_for([first, second], begins - timedelta(days=1), None) is first
     assert version_for([first, second], begins, None) is second
     assert replay(100, [first, second], []).last_effective_on == begins
+
+
+def test_a_surplus_of_fewer_units_than_rows_goes_evenly_to_the_last_ones() -> None:
+    rows = tuple(PlanRow(n, DAY + timedelta(days=30 * n), Split(100)) for n in (1, 2, 3))
+
+    plan = allocate(rows, [_entry("a", 2, 0)], LoanTerms(strategy_named("standard", Surplus.EVENLY)))
+
+    assert [row.open[0] for row in plan.rows] == [100, 99, 99]
+
+
+def test_a_surplus_spread_evenly_one_component_at_a_time_ends() -> None:
+    order = [f"{when}_{part}" for part in ("interest", "principal", "fee", "penalty") for when in WHEN]
+    strategy = custom_strategy(order, vertical=True, surplus=Surplus.EVENLY)
+    rows = (PlanRow(1, DAY + timedelta(days=30), Split(100, 5)), PlanRow(2, DAY + timedelta(days=60), Split(100, 20)))
+
+    plan = allocate(rows, [_entry("a", 125, 0)], LoanTerms(strategy))
+
+    assert [tuple(row.paid) for row in plan.rows] == [(50, 5, 0, 0), (50, 20, 0, 0)]
+
+
+def test_an_order_that_serves_rows_in_advance_first_is_kept() -> None:
+    strategy = custom_strategy(
+        [f"{when}_{part}" for when in WHEN[::-1] for part in ("interest", "principal", "fee", "penalty")]
+    )
+    rows = (PlanRow(1, DAY, Split(100)), PlanRow(2, DAY + timedelta(days=30), Split(100)))
+
+    snapshot = replay(200, [PlanVersion(1, rows, AT)], [_entry("a", 100, 1)], terms=LoanTerms(strategy))
+
+    assert [row.row_no for row in snapshot.open_rows] == [1]
+
+
+def test_rows_of_one_day_are_paid_in_the_order_of_their_numbers() -> None:
+    version = PlanVersion(1, (PlanRow(2, DAY, Split(100)), PlanRow(1, DAY, Split(100))), AT)
+
+    snapshot = replay(200, [version], [_entry("a", 100, 1)])
+
+    assert [row.row_no for row in snapshot.open_rows] == [2]
+    assert allocate(version.rows, [_entry("a", 100, 1)]).row(1).open == [0, 0, 0, 0]  # type: ignore[union-attr]
+
+
+def test_an_entry_whose_reversal_was_known_first_never_stands() -> None:
+    rows = (PlanRow(1, DAY, Split(100)),)
+    entries = [_entry("e", 60, 2), _entry("a", 60, 1, EntryKind.REVERSAL, reverses="e")]
+
+    history = allocation_history([PlanVersion(1, rows, AT)], entries)
+
+    assert [each for each in history if each.replaced_at is None] == []
 
 
 @pytest.mark.parametrize(
