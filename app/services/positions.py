@@ -18,24 +18,16 @@ from app.persistence.queries.ledger import StoredAllocation, change_allocations,
 from app.persistence.queries.loans import set_loans
 from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
 from app.persistence.unit_of_work import Work
-from app.services.terms import kernel_terms
+from app.services.terms import Contracted, kernel_terms
 
 
-class Loan(Protocol):
+class Loan(Contracted, Protocol):
     """What a position needs of a loan; a `LoanRow` has it."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
     @property
     def borrower_id(self) -> str: ...  # noqa: D102
-    @property
-    def principal_minor(self) -> int | None: ...  # noqa: D102
-    @property
-    def disbursed_on(self) -> date | None: ...  # noqa: D102
-    @property
-    def contract(self) -> dict[str, Any]: ...  # noqa: D102
-    @property
-    def cap(self) -> dict[str, Any] | None: ...  # noqa: D102
 
 
 class _LoanFacts(NamedTuple):
