@@ -147,7 +147,7 @@ def reschedule(
         disbursements=later,
         rate_changes=tuple(each for each in contract.rate_changes if each.on >= start) if annual_rate is None else (),
     )
-    number = kept[-1].row_no if kept else 0
+    number = max((row.row_no for row in kept), default=0)
     flat_from = contract.principal_minor
     made = [
         PlanRow(number + k, each.period.due_on, Split(each.principal_minor, each.interest_minor))

@@ -47,14 +47,20 @@ def answers(*parts: bytes) -> Handler:
 def test_a_kept_connection_the_peer_has_closed_is_replaced_before_anything_is_sent() -> None:
     """Else the request would be in doubt, and an SMS in doubt is never sent again."""
     seen: list[bytes] = []
+    closed = threading.Semaphore(0)
 
     def one_answer(connection: socket.socket) -> None:
         seen.append(connection.recv(65536))
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.release()
 
+    statuses = []
     with a_server(one_answer) as url:
         transport = PooledTransport(url, threads=1)
-        statuses = [transport.post([A_POST])[0].status for _ in range(4)]
+        for _ in range(4):
+            statuses.append(transport.post([A_POST])[0].status)
+            assert closed.acquire(timeout=10)
         transport.close()
 
     assert statuses == [200] * 4
