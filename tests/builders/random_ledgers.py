@@ -74,12 +74,12 @@ def _directed(draw: st.DrawFn, amount: int, form: str, rows: int) -> dict[str, A
 
 
 def _undone(draw: st.DrawFn, entry: LedgerEntry) -> LedgerEntry:
-    """A reversal, that may be known at the same instant and have an earlier value date or id than what it undoes."""
+    """A reversal, which may have an earlier value date or id than what it undoes and be known before it."""
     return LedgerEntry(
         draw(st.sampled_from("az")) + entry.entry_id,
         EntryKind.REVERSAL,
         entry.amount_minor,
-        entry.effective_on + timedelta(days=draw(st.integers(-3, 20))),
-        entry.recorded_at + timedelta(days=draw(st.integers(0, 20))),
+        entry.effective_on + timedelta(days=draw(st.sampled_from([-3, 0, 0, 1, 20]))),
+        entry.recorded_at + timedelta(days=draw(st.sampled_from([-1, 0, 0, 1, 20]))),
         reverses=entry.entry_id,
     )

@@ -169,6 +169,7 @@ class MoneyMachine(RuleBasedStateMachine):
             rows = self._replanned(before, how, count)
         except ValidationError:
             return
+        assert len({row.row_no for row in rows}) == len(rows)
         self.versions.append(PlanVersion(len(self.versions) + 1, rows, self.now(), self.today))
         if how != "reschedule" and self._is_moved_whole():
             after = self.account()
@@ -189,10 +190,9 @@ class MoneyMachine(RuleBasedStateMachine):
         kinds = {entry.kind for entry in counting(self.entries.values())}
         return as_planned and terms.late is None and EntryKind.CHARGE not in kinds
 
-    @rule(back=st.integers(0, 90))
-    def ask_for_a_position(self, back: int) -> None:
-        as_of = self.today - timedelta(days=back)
-        at = self.now()
+    @rule(days=st.integers(-90, 90))
+    def ask_for_a_position(self, days: int) -> None:
+        as_of, at = self.today + timedelta(days=days), self.now()
         self.answers.append((as_of, at, self.position(as_of, at)))
 
     # --- what holds -----------------------------------------------------------------------------------------------------

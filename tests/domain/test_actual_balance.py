@@ -10,6 +10,7 @@ from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.late_charges import LateTerms
 from app.domain.ledger import LedgerEntry
+from app.domain.periods import Frequency, Unit
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import position_at, replay
 from app.domain.quotes import payoff_quote
@@ -115,15 +116,23 @@ def test_principal_paid_ahead_in_a_later_row_is_not_asked_for_again() -> None:
 
 
 def test_a_row_that_asks_for_more_again_is_served_again() -> None:
-    """Principal of row 2 paid ahead by its name; once row 1 is late, the rest of the plan is worked out anew."""
-    entries = [
-        payment("a", 33_333, date(2026, 1, 2), row_no=1, split=Split(33_333)),
-        payment("b", 300_000, date(2026, 4, 20)),
-    ]
+    """Money that spills over row 1 lowers the interest of row 2, so the level rows are worked out with more principal."""
+    named = payment("a", 60_000, START, row_no=1)
+    divided = payment("b", 10_000, date(2026, 1, 16), split=Split(10_000))
 
-    account = account_of(contract(rows=3), *entries, until=date(2026, 4, 20))
+    made = contract(Method.EQUAL_INSTALMENT, prepayment=Prepayment.NEXT_ROWS)
+    account = allocate(plan_rows(made), [named, divided], LoanTerms(contract=made))
 
-    assert not any(any(row.open) for row in account.rows)
+    assert [row.open for row in account.rows] == [[0, 0, 0, 0], [31_502, 0, 0, 0]]
+
+
+def test_rows_free_of_interest_count_in_the_level_instalment() -> None:
+    made = Contract(
+        Method.EQUAL_INSTALMENT, 130, START, 3, Fraction(48, 100), Frequency(4, Unit.WEEKS), interest_free=3,
+        on_actual_balance=True,
+    )  # fmt: skip
+
+    assert dues(account_of(made, until=START)) == [(43, 0), (43, 0), (44, 0)]
 
 
 @pytest.mark.parametrize("method", [Method.SINGLE_PAYMENT, Method.INTEREST_ONLY])

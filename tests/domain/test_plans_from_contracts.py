@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil, floor
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from app.domain.amortisation import amortise, plan_rows
 from app.domain.calendars import BusinessDayRule, Calendar
 from app.domain.charges import Fee, FeeBasis, FeeDue
 from app.domain.contracts import Contract, Disbursement, Method, RateChange, Remainder
-from app.domain.day_counts import DayCount
+from app.domain.day_counts import DayCount, share_of_year
 from app.domain.errors import ValidationError
 from app.domain.periods import DayOfMonth, Frequency, Unit
 from app.domain.replay import Account
@@ -85,6 +86,30 @@ def test_the_balance_falls_by_each_rows_principal_and_bears_all_the_interest(mad
     if not made.annual_rate and not made.rate_changes:
         assert not any(row.interest_minor for row in rows)
     assert all(row.balance_minor >= 0 for row in rows)
+
+
+@given(contracts(methods=tuple(method for method in Method if method is not Method.FLAT)))
+def test_interest_is_that_of_the_balance_for_the_share_of_the_year(made: Contract) -> None:
+    made = replace(made, disbursements=(), rate_changes=(), interest_grace=0, down_payment=Fraction(0))
+    assume(plan_of(made))
+
+    balance = made.principal_minor
+    for k, row in enumerate(amortise(made)):
+        share, year = share_of_year(made.day_count, row.period.interest)
+        exact = 0 if k < made.interest_free else balance * made.annual_rate * share / year
+        assert row.interest_minor == rounded(exact, made.rounding)
+        balance -= row.principal_minor
+
+
+def rounded(exact: Fraction | int, rounding: Rounding) -> int:
+    """Round by other means than the kernel's."""
+    ways = {
+        Rounding.HALF_EVEN: round,
+        Rounding.UP: ceil,
+        Rounding.DOWN: floor,
+        Rounding.HALF_UP: lambda x: floor(x + Fraction(1, 2)),
+    }
+    return ways[rounding](Fraction(exact))
 
 
 @given(contracts(methods=(Method.EQUAL_INSTALMENT,)))
@@ -165,6 +190,13 @@ def test_on_the_actual_balance_a_loan_untouched_has_the_rows_of_its_plan(made: C
 def test_equal_instalments() -> None:
     # 1200 x 0.01 x 1.01^3 / (1.01^3 - 1) = 408.0265: 12.00 on 1200.00, 8.04 on 803.97, 4.04 on 403.98.
     assert paid(contract(Method.EQUAL_INSTALMENT, 120_000)) == [(39603, 1200), (39999, 804), (40398, 404)]
+
+
+def test_interest_exactly_between_two_units_goes_to_the_even_one() -> None:
+    # 0.50, 1.50 and 2.50 of a cent, in the loop for equal periods and in the general one.
+    for principal, interest in ((50, 0), (150, 2), (250, 2)):
+        assert paid(contract(Method.EQUAL_INSTALMENT, principal, rows=1)) == [(principal, interest)]
+        assert paid(contract(Method.INTEREST_ONLY, principal, rows=1)) == [(principal, interest)]
 
 
 def test_equal_instalments_after_a_grace_on_principal() -> None:
