@@ -116,3 +116,12 @@ def test_a_loan_with_down_payments_is_rescheduled_by_its_periods():
     to_come = _contract(down_payment=Fraction(1, 4), disbursements=(Disbursement(date(2024, 9, 1), 40_000),))
     with pytest.raises(ValidationError, match="once all of it is paid out"):
         reschedule(_rows(to_come), to_come, date(2024, 5, 1))
+
+
+def test_rows_of_a_rescheduled_plan_have_numbers_of_their_own():
+    contract = _contract()
+    rows = tuple(
+        AccountRow(number, row.due_on, row.due) for number, row in zip((9, *range(2, 13)), plan_rows(contract), strict=True)
+    )
+    again = reschedule(rows, contract, date(2024, 5, 1))
+    assert len({row.row_no for row in again}) == len(again)
