@@ -1,14 +1,13 @@
 """A borrower's loans as they see them. Every statement filters by the borrower: what is another's is not there."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import Connection, Select, and_, bindparam, select, tuple_
 
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
-    AllocationRow,
     InstalmentRow,
     LoanRow,
     PositionSnapshotRow,
@@ -106,17 +105,3 @@ def find_plan_rows(reads: Connection, borrower_id: str, loan_id: str, anchor_no:
         )
         .order_by(InstalmentRow.due_on, InstalmentRow.row_no)
     ).all()
-
-
-def find_last_paid_on(reads: Connection, borrower_id: str, loan_id: str) -> dict[int | None, date]:
-    """Return the value date of the last payment that now stands against each row."""
-    rows = reads.execute(
-        select(AllocationRow.row_no, func.max(AllocationRow.effective_on))
-        .where(
-            AllocationRow.loan_id == loan_id,
-            AllocationRow.borrower_id == borrower_id,
-            AllocationRow.replaced_at.is_(None),
-        )
-        .group_by(AllocationRow.row_no)
-    )
-    return {row_no: on for row_no, on in rows}
