@@ -18,7 +18,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
-from app import clock
+from app import clock, logs
 from app.factory import create_app
 from app.persistence import schema
 from app.persistence.db import Base, db
@@ -98,6 +98,12 @@ def make_settings(url: str, var_dir: Path, **changes: object) -> Settings:
     """Settings as a test wants them; production mode, so that nothing of the sandbox hides in a result."""
     given: dict[str, object] = {"mode": "production", "database_url": url, "keys": KEYS, "var_dir": var_dir}
     return Settings(**{**given, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _logs_have_an_open_stream() -> None:
+    """An app that was made under a captured stream leaves the log bound to it, and it is closed when that test ends."""
+    logs.configure()
 
 
 @pytest.fixture(scope="session")
