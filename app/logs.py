@@ -24,7 +24,8 @@ _PATTERNS = (
     (re.compile(r"(?s)\bDETAIL: .*?(?=\n\[SQL:|\n\nThe above exception|\Z)"), "DETAIL: [values]"),
     (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),  # no new attempt inside a run: one pass, any length
     (re.compile(r"(?i)bearer\s+[\w.~+/=-]+"), "[token]"),
-    (re.compile(r"\b[A-Za-z0-9_-]{43,}\b"), "[token]"),
+    # No word boundary: a token may begin or end with "-". One attempt a run, as above.
+    (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43,}"), "[token]"),
     (re.compile(r"\+?\d(?:[ \-().]*\d){6,}"), "[number]"),
 )
 
