@@ -31,6 +31,7 @@ class PayoffQuote:
 
     on: date
     owed: Split
+    """By component, none below zero: interest paid ahead that will not be earned is set against principal."""
     overpaid_minor: int
     """What was paid over before, and will be given back or set off; not taken off `owed`."""
     saved_interest_minor: int
@@ -75,12 +76,13 @@ def pay_off(
 
 def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN) -> PayoffQuote:
     """Return the payoff quote for a day. Entries after it do not count."""
-    owed, _ = pay_off(rows, entries, on, terms)
+    split, _ = pay_off(rows, entries, on, terms)
+    owed = _none_below_zero(split)
     before = _until(rows, entries, on, terms)
     tomorrow, expires_on = owed, on + timedelta(days=LONGEST_DAYS)
     if _moves_daily(terms):
         for ahead in range(1, LONGEST_DAYS + 1):
-            later, _ = pay_off(rows, entries, on + timedelta(days=ahead), terms)
+            later = _none_below_zero(pay_off(rows, entries, on + timedelta(days=ahead), terms)[0])
             tomorrow = later if ahead == 1 else tomorrow
             if later != owed:
                 expires_on = on + timedelta(days=ahead - 1)
@@ -90,10 +92,14 @@ def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: da
         on=on,
         owed=owed,
         overpaid_minor=before.unapplied_minor,
-        saved_interest_minor=max(planned - owed.interest, 0),
+        saved_interest_minor=max(planned - split.interest, 0),
         per_diem=tomorrow.minus(owed),
         expires_on=expires_on,
     )
+
+
+def _none_below_zero(split: Split) -> Split:
+    return split if split.interest >= 0 else split._replace(principal=max(split.principal + split.interest, 0), interest=0)
 
 
 def check_quotable(

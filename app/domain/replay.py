@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from app.domain.actual_balance import ActualBalance
 from app.domain.allocation import Strategy, spread
+from app.domain.early_settlement import drop_unearned, paid_back
 from app.domain.late_charges import ON_TIME, Lateness, advance
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
@@ -24,7 +25,10 @@ _IN_ORDER = attrgetter("effective_on", "recorded_at", "entry_id")
 
 
 class Allocation(NamedTuple):
-    """What one entry did to one row. `row_no` None: outside the rows (principal balance, or unapplied money)."""
+    """What one entry did to one row. `row_no` None: outside the rows (principal balance, or what had nothing to apply to).
+
+    What of a repayment is not applied is the borrower's money; of a waiver it is nothing.
+    """
 
     entry_id: str
     row_no: int | None
@@ -44,7 +48,7 @@ class Levied(NamedTuple):
 class AccountRow:
     """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
 
-    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no")
+    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor")
 
     def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
         self.row_no = row_no
@@ -56,6 +60,8 @@ class AccountRow:
         self.late: Lateness = ON_TIME
         self.levied: list[Levied] = []
         self.paid_on: date | None = None
+        self.stated_interest_minor = 0
+        """What of its interest the core said was paid, or was waived (see `early_settlement.py`)."""
 
     @property
     def paid(self) -> Split:
@@ -100,6 +106,7 @@ class Account:
         """The day up to which late charges are worked out."""
         self._prepaid_minor = 0
         self._first_open = 0
+        self._settled_early = False
         self._actual = ActualBalance.of(terms.contract, len(self.rows)) if terms.contract is not None else None
 
     def __eq__(self, other: object) -> bool:
@@ -164,15 +171,17 @@ class Account:
             left = self._serve_components(entry, entry.split)
         elif self._actual is not None:
             left = self._serve_actual(entry, left)
-        elif self.terms.early_settlement is EarlySettlement.ACTUAL_PERIOD:
-            self._settle_if_enough(entry, left)
         if left > 0:
             strategy = self.terms.strategy
             if entry.surplus is not None and entry.surplus is not strategy.surplus:
                 strategy = replace(strategy, surplus=entry.surplus)
             left = self._serve_by_strategy(entry, left, strategy)
-        if left:
-            self._leave(entry, left)
+        spare = 0
+        if self._actual is None and self.terms.early_settlement is EarlySettlement.ACTUAL_PERIOD:
+            spare = self._settle_early(entry)
+        if left or spare:
+            # A claim that is not there cannot be given up: what is left of a waiver is nobody's money.
+            self._leave(entry, left + spare, spare if entry.kind is EntryKind.WAIVER else left + spare)
 
     def _serve_by_strategy(self, entry: LedgerEntry, left: int, strategy: Strategy) -> int:
         rows = self.rows
@@ -182,28 +191,23 @@ class Account:
             self._first_open += 1
         return left
 
-    def _settle_if_enough(self, entry: LedgerEntry, amount_minor: int) -> None:
-        """Drop interest that is not earned yet when the payment settles everything else. Source: `EarlySettlement`."""
-        unearned = self.unearned_interest(entry.effective_on)
-        still_open = sum(sum(row.open) for row in self.rows)
-        if unearned and amount_minor >= still_open - sum(unearned.values()):
-            for index, minor in unearned.items():
-                self.rows[index].add(1, -minor)
-
-    def unearned_interest(self, on: date) -> dict[int, int]:
-        """Return, by index of row, the open interest that is for days after `on`, pro rata of the row's days."""
-        found: dict[int, int] = {}
-        for index in range(self._first_open, len(self.rows)):
-            row = self.rows[index]
-            if row.due_on <= on or not row.open[1]:
-                continue
-            earned = 0
-            if row.from_on is not None and row.from_on < on:
-                earned = -(-row.due[1] * (on - row.from_on).days // (row.due_on - row.from_on).days)
-            unearned = min(row.due[1] - earned, row.open[1])
-            if unearned > 0:
-                found[index] = unearned
-        return found
+    def _settle_early(self, entry: LedgerEntry) -> int:
+        """Close a loan that is paid back early: unearned interest paid ahead pays the rest. Return what is over."""
+        on = entry.effective_on
+        if self._settled_early or not paid_back(self.rows, on):
+            return 0
+        self._settled_early = True
+        was_open = [any(row.open) for row in self.rows]
+        spare = 0
+        for index, minor in drop_unearned(self.rows, on).items():
+            spare += minor
+            self._note(Allocation(entry.entry_id, self.rows[index].row_no, Split(interest=-minor)))
+        for row in self.rows:
+            spare -= self._pay(entry, row, Split(*row.open))
+        for row, was in zip(self.rows, was_open, strict=True):
+            row.paid_on = on if was else row.paid_on
+        self._first_open = len(self.rows)
+        return spare
 
     def _serve_actual(self, entry: LedgerEntry, left: int) -> int:
         """Serve what is due; the rest reduces the balance from this day on, and the rows follow."""
@@ -264,6 +268,8 @@ class Account:
         still[1] -= part[1]
         still[2] -= part[2]
         still[3] -= part[3]
+        if entry.split is not None or entry.kind is EntryKind.WAIVER:
+            row.stated_interest_minor += part[1]
         if not (still[0] or still[1] or still[2] or still[3]) and row.paid_on is None:
             row.paid_on = entry.effective_on
         if self._actual is not None:
@@ -310,7 +316,7 @@ class Account:
             self.allocations.append(Allocation(entry.entry_id, row.row_no, NOTHING.minus(part)))
             self._first_open = min(self._first_open, index)
         if over or left:
-            self._leave(entry, -over - left)
+            self._leave(entry, -over - left, -over - left)
 
     def _reduce_principal(self, entry: LedgerEntry, amount_minor: int) -> None:
         self.principal_reduced_minor += amount_minor
@@ -324,12 +330,13 @@ class Account:
             if earlier.entry_id != allocation.entry_id:
                 break
             if earlier.row_no == allocation.row_no:
-                allocations[index] = earlier._replace(split=earlier.split.plus(allocation.split))
+                both = earlier.split.plus(allocation.split)
+                allocations[index : index + 1] = [earlier._replace(split=both)] if any(both) else []
                 return
         allocations.append(allocation)
 
-    def _leave(self, entry: LedgerEntry, amount_minor: int) -> None:
-        self.unapplied_minor += amount_minor
+    def _leave(self, entry: LedgerEntry, amount_minor: int, money_minor: int) -> None:
+        self.unapplied_minor += money_minor
         self.allocations.append(Allocation(entry.entry_id, None, NOTHING, amount_minor))
 
 

@@ -52,7 +52,7 @@ UNMOVED = Balances()
 
 
 class Spread(NamedTuple):
-    """What was paid by component over all rows, and what beyond them; as a difference: what one entry added."""
+    """What was paid by component over all rows, and what money beyond them; as a difference: what one entry added."""
 
     paid: Split = NOTHING
     unapplied: int = 0
@@ -110,11 +110,10 @@ class RunningBalances:
     @property
     def spread(self) -> Spread:
         """What was paid so far, by component."""
-        paid, unapplied = NOTHING, 0
+        paid = NOTHING
         for allocation in self.account.allocations:
             paid = paid.plus(allocation.split)
-            unapplied += allocation.unapplied_minor
-        return Spread(paid, unapplied)
+        return Spread(paid, self.account.unapplied_minor)
 
     def balances(self, charges_until: date) -> Balances:
         """Return what stands, with charges that are due by `charges_until` by a day of their own."""

@@ -13,8 +13,6 @@ from app.domain.plans import PlanRow
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
 
-_MONEY_IN = (EntryKind.REPAYMENT, EntryKind.WAIVER)
-
 
 def order_of(strategy: Strategy) -> Order | None:
     """Return the one order of a strategy that goes row by row whatever is due; None when it does otherwise."""
@@ -39,7 +37,12 @@ def paid_in_order(terms: LoanTerms, entries: Sequence[LedgerEntry]) -> int | Non
         return None
     total = 0
     for entry in entries:
-        if entry.kind not in _MONEY_IN or entry.row_no is not None or entry.split is not None or entry.surplus is not None:
+        if (
+            entry.kind is not EntryKind.REPAYMENT
+            or entry.row_no is not None
+            or entry.split is not None
+            or entry.surplus is not None
+        ):
             return None
         total += entry.amount_minor
     return total

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.allocation import Surplus
@@ -15,7 +15,7 @@ from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanVersion
 from app.domain.positions import position_at, replay, snapshot_of
 from app.domain.replay import Account, allocate, standing
-from app.domain.terms import EarlySettlement, LoanTerms
+from app.domain.terms import LoanTerms
 from tests.builders.random_ledgers import last_of_the_day, ledgers, payment
 from tests.builders.random_loans import KNOWN, RandomLoan, loans, one_order
 
@@ -108,7 +108,6 @@ def test_what_was_known_then_never_changes(data: st.DataObject, loan: RandomLoan
 def test_a_payment_in_two_parts_of_one_day_is_one_payment(
     data: st.DataObject, loan: RandomLoan, on: int, one: int, other: int
 ) -> None:
-    assume(loan.terms.contract or loan.terms.early_settlement is EarlySettlement.AS_PLANNED)
     before = data.draw(ledgers(loan, 3, PLAIN, reversals=False))
     day = loan.day(on)
 
@@ -128,7 +127,6 @@ def test_a_payment_of_nothing_changes_nothing_on_whatever_day(
     data: st.DataObject, loan: RandomLoan, days: list[int], as_of: int
 ) -> None:
     """So late charges do not depend on how often the loan was looked at."""
-    assume(loan.terms.contract or loan.terms.early_settlement is EarlySettlement.AS_PLANNED)
     entries = data.draw(ledgers(loan))
     nothing = [payment(f"0{number}", 0, loan.day(day)) for number, day in enumerate(days)]
     last = max([loan.day(as_of), *(entry.effective_on for entry in (*entries, *nothing))])

@@ -1,0 +1,57 @@
+"""Early settlement for the actual period: who pays a loan back early owes interest up to that day only.
+
+Interest of rows not yet due is earned pro rata of their days. Once what is still open is no more than what is not earned,
+the loan is paid back: the unearned interest is dropped, and what was paid of it ahead counts for the rest. So it makes no
+difference in how many parts the money came. Source: PRC Civil Code art. 677.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+
+class InterestRow(Protocol):
+    """What is needed of a row: its days, and by component what is due and what is open."""
+
+    due_on: date
+    due: list[int]
+    open: list[int]
+
+    @property
+    def from_on(self) -> date | None:
+        """First day of its interest; None: not known, so nothing of it is earned before its due date."""
+
+    @property
+    def stated_interest_minor(self) -> int:
+        """What of its interest the core said was paid, or was waived: it is never given back."""
+
+
+def interest_kept(row: InterestRow, on: date) -> int:
+    """Return what of a row's interest stays owed when the loan is paid back on that day, in minor units, rounded up."""
+    if row.due_on <= on or not row.due[1]:
+        return row.due[1]
+    earned = 0
+    if row.from_on is not None and row.from_on < on:
+        earned = -(-row.due[1] * (on - row.from_on).days // (row.due_on - row.from_on).days)
+    stated = min(row.stated_interest_minor, row.due[1] - row.open[1])
+    return min(max(earned, stated), row.due[1])
+
+
+def paid_back(rows: Sequence[InterestRow], on: date) -> bool:
+    """Whether what is open is no more than the interest that is not earned by that day."""
+    still_open = sum(sum(row.open) for row in rows)
+    if still_open > sum(row.due[1] for row in rows if row.due_on > on):
+        return False  # nearly every payment, so nothing is worked out for it
+    return still_open <= sum(row.due[1] - interest_kept(row, on) for row in rows if row.due_on > on)
+
+
+def drop_unearned(rows: Sequence[InterestRow], on: date) -> dict[int, int]:
+    """Take the unearned interest off the rows; return, by index of row, what had been paid of it, in minor units."""
+    paid_ahead: dict[int, int] = {}
+    for index, row in enumerate(rows):
+        if row.due_on > on:
+            kept, paid = interest_kept(row, on), row.due[1] - row.open[1]
+            row.due[1], row.open[1] = kept, max(kept - paid, 0)
+            if paid > kept:
+                paid_ahead[index] = paid - kept
+    return paid_ahead
