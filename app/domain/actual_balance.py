@@ -11,7 +11,7 @@ from datetime import date
 from typing import Protocol
 
 from app.domain.allocation import Surplus
-from app.domain.amortisation import level_of, periods_of
+from app.domain.amortisation import amortise, level_of, periods_of
 from app.domain.annuities import FREE, Factor, level_instalment, rate_factor
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import InterestPeriod, share_of_part
@@ -52,10 +52,10 @@ class ActualBalance:
         """By row, what the payer chose for money paid early in it; else the contract's way."""
 
     @classmethod
-    def of(cls, contract: Contract, rows: int) -> "ActualBalance | None":
-        """Return it for an account of so many rows; None where they are not the contract's, as after another plan."""
-        made = cls(contract)
-        return made if len(made.periods) == rows else None
+    def of(cls, contract: Contract, rows: Sequence[Row]) -> "ActualBalance | None":
+        """Return it for an account of these rows; None where they are not the contract's, as after another plan."""
+        agreed = [[each.principal_minor, each.interest_minor] for each in amortise(contract)]
+        return cls(contract) if agreed == [row.due[:2] for row in rows] else None
 
     def note(self, on: date, principal_minor: int) -> None:
         """Remember that principal was paid."""

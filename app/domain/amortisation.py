@@ -53,10 +53,10 @@ def plan_rows(contract: Contract, calendar: Calendar | None = None) -> tuple[Pla
     new, nothing = tuple.__new__, repeat(0)
     splits = map(new, repeat(Split), zip(paid.principal, paid.interest, nothing, nothing, strict=False))
     rows: list[PlanRow] = list(map(new, repeat(PlanRow), zip(range(1, len(due_on) + 1), due_on, splits, strict=True)))
-    if contract.down_payment:
-        rows = _with_down_payments(contract, rows)
     if contract.fees:
-        return with_fees(rows, contract.fees, contract.principal_minor, contract.rounding)
+        rows = with_fees(rows, contract.fees, contract.lent_minor, contract.rounding)
+    if contract.down_payment:  # after the fees: a down payment is no instalment, so none falls due with it
+        rows = _with_down_payments(contract, rows)
     return tuple(rows)
 
 
@@ -195,6 +195,9 @@ def _worked_out(contract: Contract) -> tuple[_Spread, Paid, dict[int, tuple[Stre
     spread = _spread_of(contract)
     stretches: dict[int, tuple[Stretch, ...]] = {}
     if contract.method is Method.FLAT and not contract.disbursements:
+        for each in contract.rate_changes:
+            if not contract.starts_on <= each.on < spread.periods[-1].interest.to_on:
+                raise _outside(each.on)
         paid = flat_rows(contract, spread.periods, spread.shares, _lent(contract))
     else:
         paid = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate).rows()
@@ -214,7 +217,7 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
         first = changes[0].on
         index = next((k for k, period in enumerate(spread.periods) if first < period.interest.to_on), None)
         if index is None or index >= len(paid.principal) or first < contract.starts_on:
-            raise ValidationError(f"{first} lies outside the loan; nothing can be paid out or change on that day.")
+            raise _outside(first)
         ends_on = spread.periods[index].interest.to_on
         inside = tuple(change for change in changes if change.on < ends_on)
         changes = changes[len(inside) :]
@@ -225,6 +228,10 @@ def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tup
         stretches[index] = run.stretches
         rate, balance, done = run.rate, run.balance_minor, index
     return stretches
+
+
+def _outside(on: date) -> ValidationError:
+    return ValidationError(f"{on} lies outside the loan; nothing can be paid out or change on that day.")
 
 
 def _defer_interest(contract: Contract, paid: Paid) -> None:

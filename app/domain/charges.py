@@ -18,7 +18,7 @@ class FeeBasis(StrEnum):
 
     FLAT = "flat"
     PERCENT_OF_PRINCIPAL = "percent_of_principal"
-    """Of the amount lent."""
+    """Of all that is lent, what is paid out later included."""
     PERCENT_OF_INSTALMENT_PRINCIPAL = "percent_of_instalment_principal"
     PERCENT_OF_INSTALMENT = "percent_of_instalment"
     """Of the row's principal and interest."""
@@ -43,12 +43,12 @@ class Fee:
     penalty: bool = False
     """Counts among penalties rather than fees."""
 
-    def of(self, row: PlanRow, principal_minor: int, rounding: Rounding = Rounding.HALF_EVEN) -> int:
+    def of(self, row: PlanRow, lent_minor: int, rounding: Rounding = Rounding.HALF_EVEN) -> int:
         """Return what it comes to in one row, in minor units."""
         if self.basis is FeeBasis.FLAT:
             return self.amount_minor
         if self.basis is FeeBasis.PERCENT_OF_PRINCIPAL:
-            base = principal_minor
+            base = lent_minor
         elif self.basis is FeeBasis.PERCENT_OF_INSTALMENT_PRINCIPAL:
             base = row.due.principal
         else:
@@ -57,15 +57,15 @@ class Fee:
 
 
 def with_fees(
-    rows: Sequence[PlanRow], fees: Sequence[Fee], principal_minor: int, rounding: Rounding = Rounding.HALF_EVEN
-) -> tuple[PlanRow, ...]:
-    """Return the rows with the contract's fees in them."""
+    rows: Sequence[PlanRow], fees: Sequence[Fee], lent_minor: int, rounding: Rounding = Rounding.HALF_EVEN
+) -> list[PlanRow]:
+    """Return the rows with the contract's fees in them. Source for rows: Fineract, no charge on a down payment (PR 3406)."""
     charged: list[PlanRow] = []
     for index, row in enumerate(rows):
         due = row.due
         for fee in fees:
             if fee.due is FeeDue.EACH_INSTALMENT or index == 0:
-                minor = fee.of(row, principal_minor, rounding)
+                minor = fee.of(row, lent_minor, rounding)
                 due = due._replace(penalties=due.penalties + minor) if fee.penalty else due._replace(fees=due.fees + minor)
         charged.append(row._replace(due=due))
-    return tuple(charged)
+    return charged

@@ -120,6 +120,11 @@ class Contract:
     prepayment: Prepayment = Prepayment.REDUCE_INSTALMENT
 
     @property
+    def lent_minor(self) -> int:
+        """All that is lent, what is paid out later included."""
+        return self.principal_minor + sum(each.amount_minor for each in self.disbursements)
+
+    @property
     def rows_with_principal(self) -> int:
         """How many rows pay principal back."""
         return self.instalments - self.principal_grace

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from app.domain.annuities import EXACT
 from app.domain.contracts import Contract, Remainder
-from app.domain.day_counts import Share
+from app.domain.day_counts import Share, share_of_part
 from app.domain.level_rows import Paid
 from app.domain.periods import Period
 from app.domain.rounding import divide, round_decimal
@@ -19,7 +19,7 @@ from app.domain.rounding import divide, round_decimal
 def flat_rows(contract: Contract, periods: Sequence[Period], shares: Sequence[Share], lent: int) -> Paid:
     """Return what the rows of a flat loan of `lent` minor units pay."""
     exact = [
-        lent * _rate_of(contract, period) * Fraction(*share) if k >= contract.interest_free else Fraction(0)
+        _interest(contract, period, share, lent) if k >= contract.interest_free else Fraction(0)
         for k, (period, share) in enumerate(zip(periods, shares, strict=True))
     ]
     total = sum(exact, Fraction(0))
@@ -36,12 +36,18 @@ def flat_rows(contract: Contract, periods: Sequence[Period], shares: Sequence[Sh
     return Paid(principal, interest)
 
 
-def _rate_of(contract: Contract, period: Period) -> Fraction:
-    rate = contract.annual_rate
+def _interest(contract: Contract, period: Period, share: Share, lent: int) -> Fraction:
+    """Return the interest of one row, in parts where a rate changes inside it; a rate holds from its day on."""
+    rate, start, end = contract.annual_rate, period.interest.from_on, period.interest.to_on
+    total = Fraction(0)
     for change in sorted(contract.rate_changes, key=lambda change: change.on):
-        if change.on < period.interest.to_on:
+        if start < change.on < end:
+            total += rate * Fraction(*share_of_part(contract.day_count, period.interest, start, change.on))
+            start = change.on
+        if change.on < end:
             rate = change.annual_rate
-    return rate
+    rest = share if start == period.interest.from_on else share_of_part(contract.day_count, period.interest, start, end)
+    return lent * (total + rate * Fraction(*rest))
 
 
 def _principal(contract: Contract, exact: Sequence[Fraction], rounded: Sequence[int], lent: int) -> list[int]:

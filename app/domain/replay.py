@@ -107,7 +107,7 @@ class Account:
         self._prepaid_minor = 0
         self._first_open = 0
         self._settled_early = False
-        self._actual = ActualBalance.of(terms.contract, len(self.rows)) if terms.contract is not None else None
+        self._actual = ActualBalance.of(terms.contract, self.rows) if terms.contract is not None else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Account):

@@ -14,6 +14,7 @@ from app.domain.periods import Frequency, Unit
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import position_at, replay
 from app.domain.quotes import payoff_quote
+from app.domain.replans import re_amortise
 from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
@@ -140,3 +141,15 @@ def test_methods_without_an_instalment_need_no_rows_with_principal(method: Metho
     made = contract(method, 6, principal_grace=4)
 
     assert dues(account_of(made, until=START)) == [(row.due[0], row.due[1]) for row in plan_rows(made)]
+
+
+def test_what_was_agreed_anew_over_as_many_rows_stands_as_agreed() -> None:
+    """A contract worked out again would undo what was agreed."""
+    made = contract(rows=4)
+    on, terms = date(2026, 3, 15), LoanTerms(contract=made)
+    agreed = re_amortise(account_of(made, until=on).rows, on)
+
+    account = allocate(agreed, [payment("a", 1_000, on)], terms)
+    account.accrue(date(2026, 6, 1))
+
+    assert [tuple(row.due) for row in account.rows] == [row.due for row in agreed]

@@ -278,6 +278,30 @@ def test_another_rate_holds_from_its_day() -> None:
     assert [row[1] for row in paid(contract(Method.FLAT, rate_changes=changes))] == [1000, 2000, 0]
 
 
+def test_a_flat_rate_that_changes_inside_a_row_holds_from_its_day_too() -> None:
+    # January: 15 of 31 days at 1 % a month, 16 at 2 %: 10.00 x 15/31 + 20.00 x 16/31.
+    change = RateChange(date(2026, 1, 16), Fraction(24, 100))
+
+    assert [row[1] for row in paid(contract(Method.FLAT, rate_changes=(change,)))] == [1516, 2000, 2000]
+
+
+def test_a_fee_falls_due_with_instalments_and_a_down_payment_is_none() -> None:
+    fees = (Fee("service", amount_minor=200), Fee("opening", due=FeeDue.FIRST_INSTALMENT, amount_minor=1000))
+
+    rows = plan_rows(contract(Method.EQUAL_PRINCIPAL, rows=2, fees=fees, down_payment=Fraction(1, 4)))
+
+    assert [row.due[2] for row in rows] == [0, 1200, 200]
+
+
+def test_a_fee_on_the_principal_counts_what_is_paid_out_later() -> None:
+    fee = Fee("opening", FeeBasis.PERCENT_OF_PRINCIPAL, FeeDue.FIRST_INSTALMENT, share=Fraction(1, 100))
+    later = (Disbursement(date(2026, 1, 16), 50_000),)
+
+    rows = plan_rows(contract(Method.EQUAL_PRINCIPAL, rows=2, fees=(fee,), disbursements=later))
+
+    assert [row.due[2] for row in rows] == [1500, 0]
+
+
 def test_fees_of_a_contract() -> None:
     fees = (
         Fee("service", amount_minor=200),
@@ -349,6 +373,8 @@ AFTER_THE_END = (Disbursement(date(2026, 3, 9), 1),)
         (Method.FLAT, {"on_actual_balance": True}, "Flat interest"),
         (Method.EQUAL_PRINCIPAL, {"on_actual_balance": True, "remainder": Remainder.FIRST}, "actual balance"),
         (Method.EQUAL_PRINCIPAL, {"rate_changes": (RateChange(date(2026, 4, 1), Fraction(0)),)}, "outside"),
+        (Method.FLAT, {"rate_changes": (RateChange(date(2026, 4, 1), Fraction(0)),)}, "outside"),
+        (Method.FLAT, {"rate_changes": (RateChange(date(2025, 12, 31), Fraction(0)),)}, "outside"),
     ],
 )  # fmt: skip
 def test_a_contract_that_cannot_be_kept_is_refused(method: Method, more: dict[str, Any], message: str) -> None:
