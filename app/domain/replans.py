@@ -1,6 +1,6 @@
 """New plans for loans that run: rows put off, spread anew, lengthened. What was paid stays where it was paid.
 
-Each function takes the rows of an account, ascending, and returns the rows of the next plan version. A row whose rest moved
+Each function returns the rows of the next plan version. A row whose rest moved
 away keeps what was paid of it. Interest that is already due moves with its row; interest not yet due follows from the new
 dates only where the contract says how (`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation,
 rescheduling.
@@ -17,9 +17,8 @@ from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, step
 from app.domain.plans import PlanRow
-from app.domain.replay import AccountRow, allocate
+from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import Split
-from app.domain.terms import LoanTerms
 
 
 def _as_due(row: AccountRow) -> PlanRow:
@@ -49,30 +48,34 @@ def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
 
 
 def re_age(
-    rows: Sequence[AccountRow], start: date, frequency: Frequency, count: int, *, multiple_minor: int = 1
+    account: Account,
+    entries: Sequence[LedgerEntry],
+    start: date,
+    frequency: Frequency,
+    count: int,
+    *,
+    multiple_minor: int = 1,
 ) -> tuple[PlanRow, ...]:
     """Move open principal and interest into `count` new rows from `start` on; the old rows keep what was paid of them.
 
-    Fees and penalties stay where they fell due. Raises ValidationError.
+    `account` is where `entries` leave the loan. Fees and penalties stay where they fell due. Raises ValidationError.
     """
     if count < 1:
         raise ValidationError("A plan needs at least one row.")
+    rows = account.rows
     moved = Split(sum(row.open[0] for row in rows), sum(row.open[1] for row in rows))
     parts = [level_parts(component, count, multiple_minor) for component in moved]
-    first_no = max((row.row_no for row in rows), default=0) + 1
-    added = [PlanRow(first_no + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
-    return (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
+    # A payment may name a row that the plan did not have: it was not meant for a row made now.
+    taken = max((number for number in (*(row.row_no for row in rows), *(e.row_no or 0 for e in entries))), default=0)
+    added = [PlanRow(taken + 1 + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
+    after = (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
+    return _less_made_again(account, after, entries)
 
 
-def less_made_again(
-    before: Sequence[AccountRow], after: Sequence[PlanRow], entries: Sequence[LedgerEntry], terms: LoanTerms
-) -> tuple[PlanRow, ...]:
-    """Take off what lateness costs a second time when the ledger is replayed over rows that moved after being paid in part.
-
-    `after` are the rows that `re_age` or `re_amortise` made of `before`.
-    """
-    played = {row.row_no: row for row in allocate(after, entries, terms).rows}
-    wanted = {row.row_no: row.due[3] for row in before}
+def _less_made_again(account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry]) -> tuple[PlanRow, ...]:
+    """Take off what lateness costs a second time when the ledger is played over rows that moved once paid in part."""
+    played = {row.row_no: row for row in allocate(after, entries, account.terms).rows}
+    wanted = {row.row_no: row.due[3] for row in account.rows}
     found: list[PlanRow] = []
     for row in after:
         over = played[row.row_no].due[3] - wanted.get(row.row_no, played[row.row_no].due[3])
@@ -81,8 +84,14 @@ def less_made_again(
     return tuple(found)
 
 
-def re_amortise(rows: Sequence[AccountRow], on: date, *, multiple_minor: int = 1) -> tuple[PlanRow, ...]:
-    """Spread what is past due on that day over the rows not yet due. Raises ValidationError when there is none."""
+def re_amortise(
+    account: Account, entries: Sequence[LedgerEntry], on: date, *, multiple_minor: int = 1
+) -> tuple[PlanRow, ...]:
+    """Spread what is past due on that day over the rows not yet due.
+
+    `account` is where `entries` leave the loan. Raises ValidationError when no row is left to spread it over.
+    """
+    rows = account.rows
     ahead = [row for row in rows if row.due_on > on]
     if not ahead:
         raise ValidationError("There is no row left to spread what is past due over; a re-age makes new rows.")
@@ -94,7 +103,7 @@ def re_amortise(rows: Sequence[AccountRow], on: date, *, multiple_minor: int = 1
     for place, row in enumerate(ahead):
         due = Split(row.paid.principal + shares[place], row.due[1] + interest[place], row.due[2], row.due[3])
         found.append(_less_levied(row, due))
-    return tuple(found)
+    return _less_made_again(account, found, entries)
 
 
 def reschedule(

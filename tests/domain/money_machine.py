@@ -5,7 +5,6 @@ anew, days pass. After each step the account must hold every unit the model coun
 order of arrival and what was answered on the way must all agree.
 """
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from random import Random
@@ -22,7 +21,7 @@ from app.domain.periods import MONTHLY
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, position_at, replay
 from app.domain.quotes import payoff_quote
-from app.domain.replans import less_made_again, re_age, re_amortise, reschedule
+from app.domain.replans import re_age, re_amortise, reschedule
 from app.domain.replay import Account, allocate, counting
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement
@@ -173,20 +172,17 @@ class MoneyMachine(RuleBasedStateMachine):
             return
         assert len({row.row_no for row in rows}) == len(rows)
         self.versions.append(PlanVersion(len(self.versions) + 1, rows, self.now(), self.today))
-        if how != "reschedule":
-            entries = list(self.entries.values())
-            rows = less_made_again(before.rows, rows, entries, self.loan.terms)
-            self.versions[-1] = replace(self.versions[-1], rows=rows)
         if how != "reschedule" and self._is_moved_whole():
             after = self.account()
             assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows)
             assert after.unapplied_minor == before.unapplied_minor
 
     def _replanned(self, account: Account, how: str, count: int) -> tuple[PlanRow, ...]:
+        entries = list(self.entries.values())
         if how == "re-age":
-            return re_age(account.rows, self.today + timedelta(days=5), MONTHLY, count)
+            return re_age(account, entries, self.today + timedelta(days=5), MONTHLY, count)
         if how == "re-amortise":
-            return re_amortise(account.rows, self.today)
+            return re_amortise(account, entries, self.today)
         return reschedule(account.rows, self.loan.contract, self.today, extra_rows=count, annual_rate=Fraction(1, 10))
 
     def _is_moved_whole(self) -> bool:

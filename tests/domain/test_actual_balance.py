@@ -147,7 +147,7 @@ def test_what_was_agreed_anew_over_as_many_rows_stands_as_agreed() -> None:
     """A contract worked out again would undo what was agreed."""
     made = contract(rows=4)
     on, terms = date(2026, 3, 15), LoanTerms(contract=made)
-    agreed = re_amortise(account_of(made, until=on).rows, on)
+    agreed = re_amortise(account_of(made, until=on), [], on)
 
     account = allocate(agreed, [payment("a", 1_000, on)], terms)
     account.accrue(date(2026, 6, 1))

@@ -11,7 +11,7 @@ from app.domain.errors import ValidationError
 from app.domain.late_charges import LateTerms
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import MONTHLY
-from app.domain.replans import less_made_again, re_age, re_amortise, reschedule
+from app.domain.replans import re_age, re_amortise, reschedule
 from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
@@ -25,28 +25,40 @@ def _contract(**terms: object) -> Contract:
     return Contract(Method.EQUAL_INSTALMENT, 100_000, START, 12, **fields)  # type: ignore[arg-type]
 
 
-def _rows(contract: Contract, *paid: int) -> tuple[AccountRow, ...]:
-    account = Account(plan_rows(contract))
-    for number, amount in enumerate(paid):
-        account.apply(LedgerEntry(f"e{number}", EntryKind.REPAYMENT, amount, date(2024, 2 + number, 1), AT))
-    return tuple(account.rows)
+def _rows(contract: Contract) -> list[AccountRow]:
+    return Account(plan_rows(contract)).rows
+
+
+def _paid(amount: int, **more: int) -> list[LedgerEntry]:
+    return [LedgerEntry("e", EntryKind.REPAYMENT, amount, date(2024, 2, 1), AT, **more)]  # type: ignore[arg-type]
 
 
 def test_what_is_open_moves_into_the_new_rows_and_what_was_paid_stays():
-    rows = _rows(_contract(), 5_000)
-    aged = re_age(rows, date(2024, 6, 15), MONTHLY, 7)
+    paid = _paid(5_000)
+    account = allocate(plan_rows(_contract()), paid)
+    aged = re_age(account, paid, date(2024, 6, 15), MONTHLY, 7)
     assert sum(row.due.total for row in aged[:12]) == 5_000
-    assert sum(row.due.total for row in aged[12:]) == sum(sum(row.open) for row in rows)
+    assert sum(row.due.total for row in aged[12:]) == sum(sum(row.open) for row in account.rows)
     assert [row.due_on for row in aged[12:14]] == [date(2024, 6, 15), date(2024, 7, 15)]
 
 
+def test_a_payment_that_named_a_row_there_was_not_does_not_land_on_a_new_one():
+    named = _paid(5_000, row_no=13)
+    account = allocate(plan_rows(_contract()), named)
+    aged = re_age(account, named, date(2024, 6, 15), MONTHLY, 7)
+    after = allocate(aged, named)
+    assert [row.paid for row in after.rows] == [row.paid for row in (*account.rows, *after.rows[12:])]
+    assert not any(row.paid.total for row in after.rows[12:])
+
+
 def test_what_is_past_due_is_spread_over_the_rows_ahead():
-    rows = _rows(_contract(), 5_000)
-    spread = re_amortise(rows, date(2024, 5, 1))
-    assert sum(row.due.total for row in spread) == sum(sum(row.due) for row in rows)
+    paid = _paid(5_000)
+    account = allocate(plan_rows(_contract()), paid)
+    spread = re_amortise(account, paid, date(2024, 5, 1))
+    assert sum(row.due.total for row in spread) == sum(sum(row.due) for row in account.rows)
     assert [row.due.total for row in spread[:4]] == [5_000, 0, 0, 0]
     with pytest.raises(ValidationError, match="a re-age makes new rows"):
-        re_amortise(rows, date(2025, 1, 1))
+        re_amortise(account, paid, date(2025, 1, 1))
 
 
 def test_a_rate_that_was_agreed_before_is_the_rate_of_the_new_rows():
@@ -99,10 +111,10 @@ def test_a_charge_and_what_lateness_cost_are_not_asked_for_twice():
     rows = tuple(before.rows)
     for plan in (
         reschedule(rows, contract, date(2024, 5, 1)),
-        re_amortise(rows, date(2024, 3, 20)),
-        re_age(rows, date(2024, 6, 15), MONTHLY, 7),
+        re_amortise(before, entries, date(2024, 3, 20)),
+        re_age(before, entries, date(2024, 6, 15), MONTHLY, 7),
     ):
-        after = allocate(less_made_again(rows, plan, entries, terms), entries, terms)
+        after = allocate(plan, entries, terms)
         assert [row.due[3] for row in after.rows[:2]] == [row.due[3] for row in before.rows[:2]]
         assert sum(sum(row.due) for row in after.rows) == sum(sum(row.due) for row in before.rows)
 

@@ -230,14 +230,15 @@ class Timeline:
         frequency = Frequency(int(event["every"]), UNITS[event["unit"]])
         moved = sum(row.open[0] for row in account.rows)
         count = int(event["number_of_instalments"])
-        self.rows = re_age(account.rows, day(event["start_date"]), frequency, count, multiple_minor=self._multiple())
+        start = day(event["start_date"])
+        self.rows = re_age(account, self.entries, start, frequency, count, multiple_minor=self._multiple())
         self.restructured = (self.today, "re-age", moved)
         self._tag()
 
     def do_re_amortise(self, event: dict[str, Any]) -> None:
         on, account = day(event["date"]), self.account()
         moved = sum(row.open[0] for row in account.rows if row.due_on <= on)
-        self.rows = re_amortise(account.rows, on, multiple_minor=self._multiple())
+        self.rows = re_amortise(account, self.entries, on, multiple_minor=self._multiple())
         self.restructured = (on, "re-amortize", moved)
         self._tag()
 
