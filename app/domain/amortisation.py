@@ -177,9 +177,10 @@ def _spread(
 
 
 def _with_shares(found: Sequence[Period], day_count: DayCount) -> _Spread:
-    return _Spread(
-        found, tuple(share_of_year(day_count, period.interest) for period in found), tuple(period.due_on for period in found)
-    )
+    shares = [share_of_year(day_count, period.interest) for period in found]
+    # Equal shares are one object: to see that all are alike is then a look at each, not a comparison of tuples.
+    one = {share: share for share in shares}
+    return _Spread(found, tuple(one[share] for share in shares), tuple(period.due_on for period in found))
 
 
 def _changes(contract: Contract) -> list[Change]:

@@ -6,8 +6,9 @@ ProgressiveEMICalculator; study: loan servicing §2.1.
 """
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from math import gcd, prod
 from typing import NamedTuple
 
 from app.domain.contracts import Contract
@@ -44,8 +45,9 @@ def rate_factors(rate: Fraction, shares: Sequence[Share]) -> list[Factor]:
 
 def _factor(rate: Fraction, share: Share) -> Factor:
     """Return the factor in lowest terms: the balance is multiplied by it in every row."""
-    exact = rate * Fraction(*share)
-    return Factor(exact.numerator, exact.denominator)
+    numerator, denominator = rate.numerator * share[0], rate.denominator * share[1]
+    common = gcd(numerator, denominator)
+    return Factor(numerator // common, denominator // common)
 
 
 def level_instalment(
@@ -75,10 +77,8 @@ def annuity(balance_minor: int, factors: Sequence[Factor]) -> Decimal:
         return EXACT.divide(EXACT.multiply(first_interest, grown), EXACT.subtract(grown, 1))
     made = {factor: growth_of(factor) for factor in set(factors)}
     growths = [made[factor] for factor in factors]
-    product = Decimal(1)
-    for each in growths:
-        product = EXACT.multiply(product, each)
-    return EXACT.divide(EXACT.multiply(Decimal(balance_minor), product), annuity_factors(growths)[-1])
+    with localcontext(EXACT):
+        return balance_minor * prod(growths) / annuity_factors(growths)[-1]
 
 
 def growth_of(factor: Factor) -> Decimal:
@@ -88,7 +88,10 @@ def growth_of(factor: Factor) -> Decimal:
 
 def annuity_factors(growths: Sequence[Decimal], context: Context = EXACT) -> list[Decimal]:
     """Return f_1 .. f_n of periods that each grow a balance by 1 + r_k, in the digits of `context`."""
-    found = [Decimal(1)]
-    for growth in growths[1:]:
-        found.append(context.add(1, context.multiply(found[-1], growth)))
+    factor = Decimal(1)
+    found = [factor]
+    with localcontext(context):  # operators cost half of what the context's methods do
+        for growth in growths[1:]:
+            factor = factor * growth + 1
+            found.append(factor)
     return found

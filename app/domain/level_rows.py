@@ -99,7 +99,8 @@ class Run:
             if paid is not None:
                 return paid
         balance, grace, rounding = self.balance_minor, self.grace, self.contract.rounding
-        paid = Paid([], [])
+        principals: list[int] = []
+        interests: list[int] = []
         for k, (numerator, denominator) in enumerate(self.factors):
             interest = divide(balance * numerator, denominator, rounding)
             if k == 0 and self.stretches:
@@ -107,33 +108,35 @@ class Run:
             wanted = first_level if first_level is not None and k == grace else level
             principal = 0 if k < grace else max(min(wanted - interest, balance), 0)
             balance -= principal
-            paid.principal.append(principal)
-            paid.interest.append(interest)
-        paid.principal[-1] += balance
-        return paid
+            principals.append(principal)
+            interests.append(interest)
+        principals[-1] += balance
+        return Paid(principals, interests)
 
     def _level_alike(self, level: int) -> Paid | None:
-        """The same for equal periods and rounding half to even, with `divide` written out; None when it does not fit.
+        """The same for equal periods and rounding half to even; None when it does not fit.
 
-        This loop is most of what a plan costs: beside a plain decimal loop it is what bench/kernel.py measures.
+        Interest falls by the interest on the principal that the row before paid, so principal grows by just that. With the
+        rest of each division carried on, every row still is the exact interest of its balance, rounded once; only the
+        numbers are small. This loop is much of what a plan costs: bench/kernel.py measures it.
         """
         if self.contract.rounding is not Rounding.HALF_EVEN:
             return None
         numerator, denominator = self.factors[0]
-        numerator, half, denominator = 2 * numerator, denominator, 2 * denominator
-        balance = self.balance_minor
+        if denominator & 1:  # made even, so that its half is whole
+            numerator, denominator = 2 * numerator, 2 * denominator
+        exact = level * denominator - self.balance_minor * numerator
+        principal, rest = divmod(exact + denominator // 2, denominator)
         principals: list[int] = []
-        interests: list[int] = []
-        add_principal, add_interest = principals.append, interests.append
-        for _ in range(len(self.factors)):
-            interest, rest = divmod(balance * numerator + half, denominator)
-            if not rest and interest & 1:  # exactly between two: to the even one
-                interest -= 1
-            principal = level - interest
-            balance -= principal
-            add_principal(principal)
-            add_interest(interest)
-        principals[-1] += balance
+        for _ in self.factors:
+            if not rest and (level - principal) & 1:  # interest exactly between two: to the even one
+                principal, rest = principal - 1, denominator
+            principals.append(principal)
+            rest += principal * numerator
+            principal += rest // denominator
+            rest %= denominator
+        interests = [level - principal for principal in principals]
+        principals[-1] += self.balance_minor - sum(principals)
         # Below zero once, the balance falls for good: then the instalment pays the loan back before its last row. And an
         # instalment that does not pay the first interest pays no later one.
         return Paid(principals, interests) if principals[-1] >= 0 and principals[0] >= 0 else None

@@ -1,5 +1,6 @@
 """An amount by component: principal, interest, fees, penalties, each in minor units of one currency."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -30,3 +31,8 @@ class Split(NamedTuple):
 
 
 NOTHING = Split()
+
+
+def total_of(splits: Sequence[Split]) -> Split:
+    """Return the sum of any number of splits, component by component; of none, nothing."""
+    return Split(*map(sum, zip(*splits, strict=True))) if splits else NOTHING
