@@ -1,20 +1,24 @@
 """Interest on the balance really owed: late money costs more, early money less, to the day.
 
 The plan's rows are worked out again from what was paid: up to a day from the true balance, after it from the plan, as if
-what is late were paid on that day. A row's interest is rounded for each stretch of one balance. Money that is more than what
-is due comes off the balance at once; what that does to the rows is the contract's choice (`Prepayment`). Sources: Fineract,
-interest recalculation (daily rest, no compounding); the study, loan servicing §2.5 and §1 (prepayment policy).
+what is late were paid on that day. A row's interest is rounded for each stretch of one balance and one rate. Money that is
+more than what is due comes off the balance at once; what that does to the rows is the contract's choice (`Prepayment`).
+Money paid out later, or another rate, makes the instalments anew from its row on. A down payment bears no interest.
+Sources: Fineract, interest recalculation (daily rest, no compounding); the study, loan servicing §2.5 and §1 (prepayment
+policy).
 """
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Protocol
+from fractions import Fraction
+from typing import Generic, Protocol, TypeVar
 
 from app.domain.allocation import Surplus
-from app.domain.amortisation import amortise, level_of, periods_of
-from app.domain.annuities import FREE, Factor, level_instalment, rate_factor
+from app.domain.amortisation import amortise, changes_of, lent_at_start, spread_of, without_down_payments
+from app.domain.annuities import FREE, Factor, level_instalment, rate_factors
 from app.domain.contracts import Contract, Method, Prepayment
-from app.domain.day_counts import InterestPeriod, share_of_part
+from app.domain.day_counts import share_of_part
+from app.domain.level_rows import Change, run_from
 from app.domain.rounding import divide
 
 _CHOICES = {
@@ -33,83 +37,92 @@ class Row(Protocol):
     paid_on: date | None
 
 
-class ActualBalance:
-    """Works the rows of one loan out again after each thing that happens to it."""
+R = TypeVar("R", bound=Row)
 
-    def __init__(self, contract: Contract) -> None:
+
+class ActualBalance(Generic[R]):
+    """Works the rows of one loan out again after each thing that happens to it. `rows` are those of its periods."""
+
+    def __init__(self, contract: Contract, rows: Sequence[R]) -> None:
         self.contract = contract
-        self.periods: Sequence[InterestPeriod] = [period.interest for period in periods_of(contract)]
-        self.factors: list[Factor] = [
-            FREE if k < contract.interest_free else rate_factor(contract, contract.annual_rate, period)
-            for k, period in enumerate(self.periods)
-        ]
-        evened = contract.even_out and contract.method is Method.EQUAL_INSTALMENT and contract.instalment_minor is None
-        self._first_level = level_of(contract) if evened else self._level(contract.principal_minor, 0)
+        self.rows = rows
+        self._spread = spread_of(contract)
+        self.periods = [period.interest for period in self._spread.periods[: len(rows)]]
+        self._lent = lent_at_start(contract)
+        self._changes = sorted(changes_of(contract), key=lambda change: change.on)
+        self._inside = [[each for each in self._changes if p.from_on <= each.on < p.to_on] for p in self.periods]
+        self._factors: dict[Fraction, list[Factor]] = {}
+        self._own = {id(row) for row in rows}
         self.paid: list[tuple[date, int]] = []
         """Principal paid, by day."""
         self._ahead_minor = 0
         self._chosen: dict[int, Prepayment] = {}
         """By row, what the payer chose for money paid early in it; else the contract's way."""
+        self._begins = self._anew(0, self._lent, contract.annual_rate, ())
 
     @classmethod
-    def of(cls, contract: Contract, rows: Sequence[Row]) -> "ActualBalance | None":
+    def of(cls, contract: Contract, rows: Sequence[R]) -> "ActualBalance[R] | None":
         """Return it for an account of these rows; None where they are not the contract's, as after another plan."""
         agreed = [[each.principal_minor, each.interest_minor] for each in amortise(contract)]
-        return cls(contract) if agreed == [row.due[:2] for row in rows] else None
+        own = without_down_payments(rows, contract)
+        return cls(contract, own) if agreed == [row.due[:2] for row in own] else None
 
-    def note(self, on: date, principal_minor: int) -> None:
-        """Remember that principal was paid."""
-        if principal_minor:
+    def note(self, row: R, on: date, principal_minor: int) -> None:
+        """Remember that principal of a row was paid. A down payment is not part of the balance that bears interest."""
+        if principal_minor and id(row) in self._own:
             self.paid.append((on, principal_minor))
 
-    def reduce(
-        self, rows: Sequence[Row], amount_minor: int, on: date, choice: Surplus | None = None
-    ) -> list[tuple[int, int]]:
-        """Take money that is more than what is due off the balance; return (index of row, principal it counts for).
+    def reduce(self, amount_minor: int, on: date, choice: Surplus | None = None) -> list[tuple[R, int]]:
+        """Take money that is more than what is due off the balance; return (row, principal it counts for).
 
         `choice` is the payer's, for this money. What is more than the balance is left over. The rows are worked out anew.
         """
-        owed = self.contract.principal_minor - sum(minor for _, minor in self.paid)
-        current = next((k for k in range(len(self.periods)) if rows[k].due_on >= on), len(self.periods) - 1)
+        owed = self._lent_by(on) - sum(minor for _, minor in self.paid)
+        current = next((k for k, row in enumerate(self.rows) if row.due_on >= on), len(self.rows) - 1)
         principal = min(amount_minor, owed)
         if principal <= 0:
             return []
         way = self.contract.prepayment if choice is None else _CHOICES[choice]
         if way is not Prepayment.NEXT_ROWS:
             self._chosen[current] = way
-            return [(current, principal)]
+            return [(self.rows[current], principal)]
         self._ahead_minor = principal
         self.paid.append((on, principal))
-        self.project(rows, on)
+        self.project(on)
         self.paid.pop()
         self._ahead_minor = 0
-        found: list[tuple[int, int]] = []
-        for index in range(current, len(self.periods)):
-            part = min(principal, rows[index].open[0])
+        found: list[tuple[R, int]] = []
+        for row in self.rows[current:]:
+            part = min(principal, row.open[0])
             principal -= part
             if part:
-                found.append((index, part))
+                found.append((row, part))
         return found
 
-    def project(self, rows: Sequence[Row], today: date) -> None:
+    def project(self, today: date) -> None:
         """Set principal and interest of every row as they follow from what was paid until `today`."""
-        contract, last = self.contract, len(self.periods) - 1
-        planned = contract.principal_minor
-        level, surplus = self._first_level, 0
-        later = sum(rows[k].due[0] - rows[k].open[0] for k in range(last + 1))
+        contract, rows, last = self.contract, self.rows, len(self.rows) - 1
+        planned, rate = self._lent, contract.annual_rate
+        level, surplus = self._begins, 0
+        later = sum(row.due[0] - row.open[0] for row in rows)
         ahead = later + self._ahead_minor
-        for k in range(last + 1):
-            row = rows[k]
+        for k, row in enumerate(rows):
             paid = row.due[0] - row.open[0]
             interest = self._interest(k, planned, planned - ahead, today)
-            wanted = max(level - surplus, interest)
+            inside = self._inside[k]
+            if inside:
+                level, surplus = self._anew(k, planned, rate, inside), 0
+                planned += sum(change.amount_minor for change in inside)
+                rate = _rate_after(inside, rate)
+            wanted = level if contract.method is Method.EQUAL_PRINCIPAL else max(level - surplus, interest) - interest
             way = self._chosen.get(k, contract.prepayment)
-            principal = self._principal(k, planned, wanted - interest)
+            principal = self._principal(k, planned, wanted)
             excess = min(paid, planned) > principal
             if excess:
                 principal = min(paid, planned)
             later -= paid
-            principal = min(principal, planned - later)  # what was paid in later rows by their name is not asked for here
+            # What was paid in later rows by their name is not asked for here.
+            principal = max(min(principal, planned + self._lent_after(k) - later), 0)
             _set(row, principal, interest)
             planned -= principal
             # Money paid ahead that no row has yet counts for the first rows that are not due.
@@ -117,56 +130,87 @@ class ActualBalance:
             if surplus or (excess and way is Prepayment.PAY_AHEAD):
                 surplus = max(surplus + principal + interest - level, 0)
             if excess and k < last and way is Prepayment.REDUCE_INSTALMENT:
-                level = self._level(planned, k + 1)
+                level = self._less(k + 1, planned, rate, level)
 
-    def _level(self, balance: int, index: int) -> int:
-        contract = self.contract
-        if contract.method not in (Method.EQUAL_INSTALMENT, Method.FIXED_INSTALMENT) or balance <= 0:
+    def _anew(self, k: int, opening: int, rate: Fraction, inside: Sequence[Change]) -> int:
+        """Return what rows from `k` on pay once something changes in it: the instalment, or of equal principal its part."""
+        contract, spread = self.contract, self._spread
+        if contract.method is Method.EQUAL_PRINCIPAL:
+            balance = opening + sum(change.amount_minor for change in inside)
+            return divide(balance, len(self.rows) - max(k, contract.principal_grace), contract.rounding)
+        if contract.method not in (Method.EQUAL_INSTALMENT, Method.FIXED_INSTALMENT):
             return 0
         if contract.instalment_minor is not None:
             return contract.instalment_minor
-        start = max(index, contract.principal_grace)
-        return level_instalment(contract, balance, self.periods[start:], self.factors[start:], contract.annual_rate)
+        return run_from(contract, spread.periods, spread.shares, k, opening, rate, inside).level_and_rows()[0]
+
+    def _less(self, k: int, balance: int, rate: Fraction, level: int) -> int:
+        """Return the smaller instalment of the rows from `k` on after money paid early; a part of principal stays."""
+        contract = self.contract
+        if contract.method is Method.EQUAL_PRINCIPAL or contract.instalment_minor is not None or not level or balance <= 0:
+            return level if balance > 0 else 0
+        start = max(k, contract.principal_grace)
+        return level_instalment(contract, balance, self.periods[start:], self._factors_at(rate)[start:], rate)
+
+    def _factors_at(self, rate: Fraction) -> list[Factor]:
+        if rate not in self._factors:
+            found = rate_factors(rate, self._spread.shares[: len(self.rows)])
+            free = min(self.contract.interest_free, len(found))
+            self._factors[rate] = [FREE] * free + found[free:]
+        return self._factors[rate]
 
     def _principal(self, k: int, planned: int, wanted: int) -> int:
         contract = self.contract
-        if k == len(self.periods) - 1:
+        if k == len(self.rows) - 1:
             return planned
         if k < contract.principal_grace or contract.method in (Method.INTEREST_ONLY, Method.SINGLE_PAYMENT):
             return 0
-        if contract.method is Method.EQUAL_PRINCIPAL:
-            rows = contract.rows_with_principal
-            return min(divide(contract.principal_minor, rows, contract.rounding), planned)
         return max(min(wanted, planned), 0)
 
     def _interest(self, k: int, planned: int, after: int, today: date) -> int:
-        """Return a row's interest: on the true balance until `today`, on the planned one (`after`) from then on."""
+        """Return a row's interest: on the true balance until `today`, on the planned one from then on.
+
+        `planned` is the balance at the row's beginning, `after` the same less what was paid ahead.
+        """
         contract, period = self.contract, self.periods[k]
         start, end = period.from_on, period.to_on
         if k < contract.interest_free:
             return 0
-        if contract.whole_periods:
-            balance = self._balance(start) if start < today else after
-            return self._rounded(k, balance, start, end)
-        days = {start, end, *(on for on, _ in self.paid if start < on < end)}
-        if start < today < end:
-            days.add(today)
-        stretches: list[tuple[date, int]] = []
-        for day in sorted(days)[:-1]:
-            balance = self._balance(day) if day < today else after
-            if not stretches or stretches[-1][1] != balance:
-                stretches.append((day, balance))
-        ends = [day for day, _ in stretches[1:]] + [end]
-        return sum(self._rounded(k, balance, day, stop) for (day, balance), stop in zip(stretches, ends, strict=True))
-
-    def _balance(self, on: date) -> int:
-        return self.contract.principal_minor - sum(minor for day, minor in self.paid if day <= on)
+        days = {start, *(each.on for each in self._inside[k])}
+        if not contract.whole_periods:
+            days |= {on for on, _ in self.paid if start < on < end}
+            if start < today < end:
+                days.add(today)
+        stretches: list[tuple[date, int, int]] = []
+        for day in sorted(days):
+            seen = sum(each.on <= day for each in self._changes)
+            paid_by = start if contract.whole_periods else day
+            if paid_by < today:
+                balance = self._lent_by(day) - sum(minor for on, minor in self.paid if on <= paid_by)
+            else:
+                balance = after + sum(each.amount_minor for each in self._inside[k] if each.on <= day)
+            balance = max(balance, 0)  # paid ahead of what is still to be lent
+            if not stretches or stretches[-1][1:] != (balance, seen):
+                stretches.append((day, balance, seen))
+        ends = [day for day, _, _ in stretches[1:]] + [end]
+        return sum(self._rounded(k, balance, day, stop) for (day, balance, _), stop in zip(stretches, ends, strict=True))
 
     def _rounded(self, k: int, balance: int, start: date, end: date) -> int:
+        """Return the interest of a stretch of one balance and one rate, the one that holds on its first day."""
         contract = self.contract
-        rate = contract.annual_rate
+        rate = _rate_after([each for each in self._changes if each.on <= start], contract.annual_rate)
         share, year = share_of_part(contract.day_count, self.periods[k], start, end)
         return divide(balance * rate.numerator * share, rate.denominator * year, contract.rounding)
+
+    def _lent_by(self, on: date) -> int:
+        return self._lent + sum(each.amount_minor for each in self._changes if each.on <= on)
+
+    def _lent_after(self, k: int) -> int:
+        return sum(each.amount_minor for inside in self._inside[k + 1 :] for each in inside)
+
+
+def _rate_after(changes: Sequence[Change], rate: Fraction) -> Fraction:
+    return next((change.annual_rate for change in reversed(changes) if change.annual_rate is not None), rate)
 
 
 def _set(row: Row, principal: int, interest: int) -> None:

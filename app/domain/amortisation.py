@@ -5,11 +5,12 @@ A plan is made of periods (`periods.py`), each a share of a year (`day_counts.py
 that row on. The number of rows is contractual: it is never traded for round numbers.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise, repeat
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
@@ -34,7 +35,9 @@ class Instalment(NamedTuple):
     stretches: tuple[Stretch, ...] = ()
 
 
-class _Spread(NamedTuple):
+class Spread(NamedTuple):
+    """The periods of a contract, each with its share of a year and its due date."""
+
     periods: Sequence[Period]
     shares: Sequence[Share]
     due_on: Sequence[date]
@@ -63,8 +66,8 @@ def plan_rows(contract: Contract, calendar: Calendar | None = None) -> tuple[Pla
 def amortise(contract: Contract) -> list[Instalment]:
     """Return the instalments in order, without fees and down payments and before due dates move. Raises ValidationError."""
     spread, paid, stretches = _worked_out(contract)
-    balance = _lent(contract)
-    later = sorted(_changes(contract), key=lambda change: change.on)
+    balance = lent_at_start(contract)
+    later = sorted(changes_of(contract), key=lambda change: change.on)
     found: list[Instalment] = []
     for k, (principal, interest) in enumerate(zip(*paid, strict=True)):
         period = spread.periods[k]
@@ -77,15 +80,8 @@ def amortise(contract: Contract) -> list[Instalment]:
 
 def periods_of(contract: Contract) -> Sequence[Period]:
     """Return the periods of the contract's rows; of a single payment, the one period from start to end."""
-    found = _spread_of(contract).periods
+    found = spread_of(contract).periods
     return found[: len(amortise(contract))] if contract.method is Method.FIXED_INSTALMENT else found
-
-
-def level_of(contract: Contract) -> int:
-    """Return the level instalment of a contract of equal instalments that leaves it to be worked out."""
-    spread = _spread_of(contract)
-    run = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate)
-    return run.level_and_rows()[0]
 
 
 def down_payment_minor(contract: Contract, amount_minor: int) -> int:
@@ -102,6 +98,31 @@ def _with_down_payments(contract: Contract, rows: list[PlanRow]) -> list[PlanRow
     ]
     ordered = sorted([*down, *rows], key=lambda row: (row.due_on, row.row_no))
     return [PlanRow(number, row.due_on, row.due) for number, row in enumerate(ordered, start=1)]
+
+
+class DueRow(Protocol):
+    """What a row must have to tell whether it is a down payment."""
+
+    @property
+    def due_on(self) -> date:
+        """Its due date."""
+
+
+R = TypeVar("R", bound=DueRow)
+
+
+def without_down_payments(rows: Sequence[R], contract: Contract) -> list[R]:
+    """Return the rows that are instalments. Down payments are due on the days money is paid out, first of those days."""
+    if not contract.down_payment:
+        return list(rows)
+    down = Counter([contract.starts_on, *(each.on for each in contract.disbursements)])
+    found: list[R] = []
+    for row in rows:
+        if down[row.due_on]:
+            down[row.due_on] -= 1
+        else:
+            found.append(row)
+    return found
 
 
 def _check(contract: Contract) -> None:
@@ -131,8 +152,8 @@ def _check_combinations(contract: Contract) -> None:
     """Refuse what is true by itself but cannot be kept together."""
     if contract.method is Method.FLAT and contract.disbursements and contract.annual_rate:
         raise ValidationError("Flat interest cannot be combined with parts paid out later; agree a plan for each part.")
-    if contract.on_actual_balance and (contract.down_payment or contract.disbursements or contract.rate_changes):
-        raise ValidationError("Interest on the actual balance cannot be combined with parts paid out later or other rates.")
+    if contract.on_actual_balance and contract.whole_periods and contract.down_payment:
+        raise ValidationError("whole_periods cannot be combined with a down payment.")
     if contract.on_actual_balance and (contract.interest_grace or contract.remainder is Remainder.FIRST):
         raise ValidationError("Interest on the actual balance cannot be combined with interest_grace or remainder first.")
     if contract.on_actual_balance and contract.method is Method.FLAT:
@@ -147,11 +168,13 @@ def _check_due_dates(contract: Contract) -> None:
         raise ValidationError("due_dates cannot be combined with first_due_on or a single payment.")
 
 
-def _lent(contract: Contract) -> int:
+def lent_at_start(contract: Contract) -> int:
+    """Return what the rows pay back of the money first paid out: all but its down payment."""
     return contract.principal_minor - down_payment_minor(contract, contract.principal_minor)
 
 
-def _spread_of(contract: Contract) -> _Spread:
+def spread_of(contract: Contract) -> Spread:
+    """Return the contract's periods; of a fixed instalment without a number of rows, as many as there could be."""
     count = contract.instalments or MOST_ROWS
     if contract.method is Method.SINGLE_PAYMENT and count > 1:
         regular = step(contract.starts_on, contract.frequency, count)
@@ -160,7 +183,7 @@ def _spread_of(contract: Contract) -> _Spread:
         if due != regular:
             nominal = broken_days(contract.starts_on, due, contract.frequency)
         period = Period(InterestPeriod(contract.starts_on, due, nominal), due)
-        return _Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
+        return Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
     if contract.due_dates:
         return _with_shares(periods_to(contract.due_dates, contract.starts_on, contract.frequency), contract.day_count)
     return _spread(
@@ -171,19 +194,20 @@ def _spread_of(contract: Contract) -> _Spread:
 @lru_cache(maxsize=4096)
 def _spread(
     starts_on: date, frequency: Frequency, count: int, first: date | None, rule: DayOfMonth, day_count: DayCount
-) -> _Spread:
+) -> Spread:
     """Many loans start on one day: their dates are worked out once."""
     return _with_shares(periods(starts_on, frequency, count, first, rule), day_count)
 
 
-def _with_shares(found: Sequence[Period], day_count: DayCount) -> _Spread:
+def _with_shares(found: Sequence[Period], day_count: DayCount) -> Spread:
     shares = [share_of_year(day_count, period.interest) for period in found]
     # Equal shares are one object: to see that all are alike is then a look at each, not a comparison of tuples.
     one = {share: share for share in shares}
-    return _Spread(found, tuple(one[share] for share in shares), tuple(period.due_on for period in found))
+    return Spread(found, tuple(one[share] for share in shares), tuple(period.due_on for period in found))
 
 
-def _changes(contract: Contract) -> list[Change]:
+def changes_of(contract: Contract) -> list[Change]:
+    """Return what happens inside the loan, unordered: parts paid out later, less their down payments, and other rates."""
     paid_out = [
         Change(each.on, each.amount_minor - down_payment_minor(contract, each.amount_minor), None)
         for each in contract.disbursements
@@ -191,17 +215,17 @@ def _changes(contract: Contract) -> list[Change]:
     return [*paid_out, *(Change(each.on, 0, each.annual_rate) for each in contract.rate_changes)]
 
 
-def _worked_out(contract: Contract) -> tuple[_Spread, Paid, dict[int, tuple[Stretch, ...]]]:
+def _worked_out(contract: Contract) -> tuple[Spread, Paid, dict[int, tuple[Stretch, ...]]]:
     _check(contract)
-    spread = _spread_of(contract)
+    spread = spread_of(contract)
     stretches: dict[int, tuple[Stretch, ...]] = {}
     if contract.method is Method.FLAT and not contract.disbursements:
         for each in contract.rate_changes:
             if not contract.starts_on <= each.on < spread.periods[-1].interest.to_on:
                 raise _outside(each.on)
-        paid = flat_rows(contract, spread.periods, spread.shares, _lent(contract))
+        paid = flat_rows(contract, spread.periods, spread.shares, lent_at_start(contract))
     else:
-        paid = run_from(contract, spread.periods, spread.shares, 0, _lent(contract), contract.annual_rate).rows()
+        paid = run_from(contract, spread.periods, spread.shares, 0, lent_at_start(contract), contract.annual_rate).rows()
         if contract.disbursements or contract.rate_changes:
             stretches = _run_again(contract, spread, paid)
     if contract.interest_grace:
@@ -209,10 +233,10 @@ def _worked_out(contract: Contract) -> tuple[_Spread, Paid, dict[int, tuple[Stre
     return spread, paid, stretches
 
 
-def _run_again(contract: Contract, spread: _Spread, paid: Paid) -> dict[int, tuple[Stretch, ...]]:
+def _run_again(contract: Contract, spread: Spread, paid: Paid) -> dict[int, tuple[Stretch, ...]]:
     """Work the rows out anew from each row in which something changes. Raises ValidationError for a day outside the loan."""
-    changes = sorted(_changes(contract), key=lambda change: change.on)
-    rate, balance, done = contract.annual_rate, _lent(contract), 0
+    changes = sorted(changes_of(contract), key=lambda change: change.on)
+    rate, balance, done = contract.annual_rate, lent_at_start(contract), 0
     stretches: dict[int, tuple[Stretch, ...]] = {}
     while changes:
         first = changes[0].on

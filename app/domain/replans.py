@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from app.domain.amortisation import amortise, down_payment_minor
+from app.domain.amortisation import amortise, down_payment_minor, without_down_payments
 from app.domain.contracts import Contract
 from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
@@ -127,8 +127,7 @@ def reschedule(
     if not rest:
         raise ValidationError(f"No row is due on or after {from_on}.")
     balance = sum(row.due[0] for row in rest)
-    down = _down_payment_rows(contract, kept)
-    begun = [row for row in kept if row.row_no not in down]
+    begun = without_down_payments(kept, contract)
     start = begun[-1].due_on if begun else contract.starts_on
     regular = step(contract.starts_on, contract.frequency, len(begun) + 1) == rest[0].due_on
     more = extra_rows + principal_grace
@@ -169,14 +168,6 @@ def reschedule(
             for row in made
         ]
     return (*(_as_due(row) for row in kept), *made)
-
-
-def _down_payment_rows(contract: Contract, rows: Sequence[AccountRow]) -> set[int]:
-    """Return the numbers of the rows that are down payments: the first due on each day on which money is paid out."""
-    if not contract.down_payment:
-        return set()
-    days = {contract.starts_on, *(each.on for each in contract.disbursements)}
-    return {next(row.row_no for row in rows if row.due_on == on) for on in days if any(row.due_on == on for row in rows)}
 
 
 def _rate_on(contract: Contract, on: date) -> Fraction:

@@ -218,8 +218,7 @@ class Account:
             due += 1  # the period's interest is owed whole, so early money pays it first
         for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
             left -= self._pay(entry, self.rows[index], part)
-        for index, principal in self._actual.reduce(self.rows, left, on, entry.surplus):
-            row = self.rows[index]
+        for row, principal in self._actual.reduce(left, on, entry.surplus):
             if principal > row.open[0]:  # the money paid early is what the row now asks for
                 row.add(0, principal - row.open[0])
             left -= self._pay(entry, row, Split(principal))
@@ -229,7 +228,7 @@ class Account:
     def _project(self, today: date) -> None:
         """Work the rows out anew; one that was paid ahead may ask for more again."""
         assert self._actual is not None
-        self._actual.project(self.rows, today)
+        self._actual.project(today)
         self._first_open = next((k for k, row in enumerate(self.rows) if any(row.open)), len(self.rows))
 
     def _serve_named_row(self, entry: LedgerEntry, row_no: int) -> int:
@@ -273,7 +272,7 @@ class Account:
         if not (still[0] or still[1] or still[2] or still[3]) and row.paid_on is None:
             row.paid_on = entry.effective_on
         if self._actual is not None:
-            self._actual.note(entry.effective_on, part[0])
+            self._actual.note(row, entry.effective_on, part[0])
         self._note(Allocation(entry.entry_id, row.row_no, part))
         return total
 
@@ -312,7 +311,7 @@ class Account:
             row.open = [still + back for still, back in zip(row.open, part, strict=True)]
             row.paid_on = None
             if self._actual is not None:
-                self._actual.note(entry.effective_on, -part.principal)
+                self._actual.note(row, entry.effective_on, -part.principal)
             self.allocations.append(Allocation(entry.entry_id, row.row_no, NOTHING.minus(part)))
             self._first_open = min(self._first_open, index)
         if over or left:

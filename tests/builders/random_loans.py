@@ -138,16 +138,15 @@ late_terms = st.builds(
 def loans_on_actual_balance(draw: st.DrawFn, most_rows: int = 12) -> Contract:
     """Contracts whose interest follows what is really owed, of all that can be combined with it."""
     methods = tuple(method for method in Method if method is not Method.FLAT)
+    made, whole_periods = draw(contracts(methods, most_rows)), draw(st.booleans())
     return replace(
-        draw(contracts(methods, most_rows)),
+        made,
         on_actual_balance=True,
-        whole_periods=draw(st.booleans()),
+        whole_periods=whole_periods,
         prepayment=draw(st.sampled_from(Prepayment)),
         interest_grace=0,
         remainder=Remainder.LAST,
-        down_payment=Fraction(0),
-        disbursements=(),
-        rate_changes=(),
+        down_payment=Fraction(0) if whole_periods else made.down_payment,
     )
 
 

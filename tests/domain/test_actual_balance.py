@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.amortisation import plan_rows
-from app.domain.contracts import Contract, Method, Prepayment
+from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange
 from app.domain.late_charges import LateTerms
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, Unit
@@ -153,3 +153,39 @@ def test_what_was_agreed_anew_over_as_many_rows_stands_as_agreed() -> None:
     account.accrue(date(2026, 6, 1))
 
     assert [tuple(row.due) for row in account.rows] == [row.due for row in agreed]
+
+
+def test_money_paid_out_later_and_another_rate_count_from_their_day() -> None:
+    # January: 15 days on 1000.00 and 16 on 1500.00 at 1 % a month; then 2 %, on 750.00 or, with nothing paid, on 1500.00.
+    made = contract(
+        rows=2,
+        disbursements=(Disbursement(date(2026, 1, 16), 50_000),),
+        rate_changes=(RateChange(date(2026, 2, 1), Fraction(24, 100)),),
+    )
+
+    assert dues(account_of(made, until=START)) == [(75_000, 484 + 774), (75_000, 1500)]
+    assert dues(account_of(made, until=date(2026, 3, 1))) == [(75_000, 484 + 774), (75_000, 3000)]
+    # 500.00 on the 16th, the day the second part comes: the balance stays 1000.00.
+    early = payment("a", 50_000, date(2026, 1, 16))
+    assert dues(account_of(made, early, until=date(2026, 1, 20)))[0][1] == 484 + 516
+
+
+def test_a_down_payment_bears_no_interest_and_is_not_part_of_the_balance() -> None:
+    made = contract(rows=2, down_payment=Fraction(1, 4))
+
+    unpaid, paid = (account_of(made, *money, until=date(2026, 2, 1)) for money in ((), (payment("a", 25_000, START),)))
+
+    assert dues(unpaid) == [(25_000, 0), (37_500, 750), (37_500, 375)]
+    assert dues(paid) == dues(unpaid)
+    assert paid.rows[0].open == [0, 0, 0, 0]
+
+
+def test_money_that_is_more_than_was_lent_by_then_earns_nothing() -> None:
+    made = contract(rows=2, disbursements=(Disbursement(date(2026, 1, 16), 50_000),), prepayment=Prepayment.REDUCE_TERM)
+
+    account = account_of(made, payment("a", 120_000, date(2026, 1, 10)), until=date(2026, 2, 1))
+
+    # 9 days on 1000.00, none on nothing, 16 on the second part, of which the rest of the money pays the interest ahead.
+    assert account.rows[0].due[1] == 290 + 258
+    assert account.rows[0].open == [0, 0, 0, 0]
+    assert account.unapplied_minor == 0

@@ -1,10 +1,12 @@
 """Contracts of the vectors' loans: how fields of other products map to ours, and what they leave to a product's name."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from app.domain.allocation import STRATEGIES, Strategy, Surplus
 from app.domain.allocation_orders import custom_strategy
+from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import DayCount, days_in_year
 from app.domain.late_charges import LateBase, LateTerms
@@ -101,6 +103,14 @@ def contract_of(loan: dict[str, Any]) -> Contract:
         if progressive
         else PREPAYMENT[loan.get("prepayment_adjustment", "reduce_emi_amount")],
     )
+
+
+def first_paid_out(contract: Contract, loan: dict[str, Any]) -> Contract:
+    """Return the contract of a loan paid out in parts: its instalment (cumulative) is that of all that was approved."""
+    in_parts = "MULTIDISB" in loan.get("product", "") and loan["allocation_strategy"] != "advanced_payment_allocation"
+    if not in_parts or contract.method is not Method.EQUAL_INSTALMENT:
+        return contract
+    return replace(contract, instalment_minor=plan_rows(replace(contract, fees=()))[0].due.total)
 
 
 def strategy_of(loan: dict[str, Any], surplus: Surplus | None = None) -> Strategy:

@@ -23,7 +23,7 @@ from app.domain.replans import re_age, re_amortise, reschedule
 from app.domain.replay import Account, AccountRow, standing
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
-from tests.vectors.loans import SURPLUS, UNITS, contract_of, late_terms_of, strategy_of
+from tests.vectors.loans import SURPLUS, UNITS, contract_of, first_paid_out, late_terms_of, strategy_of
 from tests.vectors.outcomes import ChosenDifference, Mismatch, Refused, check, day, minor
 
 AT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -43,12 +43,12 @@ MONEY_KINDS = {
 }
 
 
-class LatestPeriodOnly(ActualBalance):
+class LatestPeriodOnly(ActualBalance[AccountRow]):
     """How Fineract's cumulative schedules recalculate: what is late bears interest since the latest due date only."""
 
-    def project(self, rows: Any, today: date) -> None:
+    def project(self, today: date) -> None:
         self.latest = max((period.from_on for period in self.periods if period.from_on < today), default=date.min)
-        super().project(rows, today)
+        super().project(today)
 
     def _interest(self, k: int, planned: int, after: int, today: date) -> int:
         period = self.periods[k]
@@ -101,7 +101,7 @@ class Timeline:
         terms = self.terms()
         account = Account(self.rows, terms, self.contract.starts_on if self.contract else None)
         if self.other_way and terms.contract is not None:
-            account._actual = LatestPeriodOnly(terms.contract)
+            account._actual = LatestPeriodOnly(terms.contract, account.rows)
         for entry in standing(self.entries):
             rule = self.surplus_of.get(entry.entry_id)
             account.terms = replace(terms, strategy=strategy_of(self.loan, rule)) if rule else terms
@@ -146,9 +146,7 @@ class Timeline:
         on, amount = day(event["date"]), self.money(event["amount"])
         assert self.contract is not None
         if not self.disbursed:
-            self.contract = replace(self.contract, principal_minor=amount, starts_on=on)
-        elif self.contract.on_actual_balance:
-            raise Refused("interest on the actual balance together with later disbursements")
+            self.contract = replace(first_paid_out(self.contract, self.loan), principal_minor=amount, starts_on=on)
         else:
             self.contract = replace(self.contract, disbursements=(*self.contract.disbursements, Disbursement(on, amount)))
         self.disbursed.append(Disbursement(on, amount))
