@@ -15,6 +15,7 @@ from enum import IntEnum, IntFlag, StrEnum
 from typing import NamedTuple, Protocol
 
 from app.domain.errors import ValidationError
+from app.domain.rounding import divide
 from app.domain.splits import Split
 
 
@@ -213,7 +214,7 @@ def _serve_charges(
 def _serve_evenly(
     left: int, rows: Sequence[OpenClaim], ahead: Iterable[int], order: Order, taken: dict[int, list[int]]
 ) -> int:
-    """Give every open row the same, in whole minor units; what does not divide goes to the last ones, one unit each.
+    """Give every open row the same, rounded to whole minor units; the last one takes what that leaves, or lacks.
 
     Source: Fineract, future instalment allocation rule re-amortisation.
     """
@@ -224,9 +225,11 @@ def _serve_evenly(
 
     still_open = [k for k in ahead if room(k) > 0]
     while left and still_open:
-        part, over = divmod(left, len(still_open))
-        for place, index in enumerate(still_open):
-            share = part + (place >= len(still_open) - over)
+        part, last = divide(left, len(still_open)), still_open[-1]
+        to_give = left
+        for index in still_open:
+            share = to_give if index == last else min(part, to_give)
+            to_give -= share
             left -= share - _take(share, index, rows[index].open, order, taken) if share else 0
         still_open = [k for k in still_open if room(k) > 0]
     return left

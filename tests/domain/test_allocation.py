@@ -215,12 +215,24 @@ def test_a_plan_that_begins_later_answers_only_from_its_day() -> None:
     assert replay(100, [first, second], []).last_effective_on == begins
 
 
-def test_a_surplus_of_fewer_units_than_rows_goes_evenly_to_the_last_ones() -> None:
+@pytest.mark.parametrize(
+    ("amount", "parts"),
+    [(275, [92, 92, 91]), (274, [91, 91, 92]), (2, [1, 1, 0]), (1, [0, 0, 1]), (300, [100, 100, 100])],
+)
+def test_a_surplus_is_spread_evenly_and_the_last_row_takes_the_difference(amount: int, parts: list[int]) -> None:
     rows = tuple(PlanRow(n, DAY + timedelta(days=30 * n), Split(100)) for n in (1, 2, 3))
 
-    plan = allocate(rows, [_entry("a", 2, 0)], LoanTerms(strategy_named("standard", Surplus.EVENLY)))
+    plan = allocate(rows, [_entry("a", amount, 0)], LoanTerms(strategy_named("standard", Surplus.EVENLY)))
 
-    assert [row.open[0] for row in plan.rows] == [100, 99, 99]
+    assert [row.paid.total for row in plan.rows] == parts
+
+
+def test_fewer_units_than_half_the_rows_are_not_given_twice() -> None:
+    rows = tuple(PlanRow(n, DAY + timedelta(days=n), Split(100)) for n in range(1, 9))
+
+    plan = allocate(rows, [_entry("a", 5, 0)], LoanTerms(strategy_named("standard", Surplus.EVENLY)))
+
+    assert [row.paid.total for row in plan.rows] == [1, 1, 1, 1, 1, 0, 0, 0]
 
 
 def test_a_surplus_spread_evenly_one_component_at_a_time_ends() -> None:
