@@ -14,11 +14,12 @@ from fractions import Fraction
 from typing import Generic, Protocol, TypeVar
 
 from app.domain.allocation import Surplus
-from app.domain.amortisation import amortise, changes_of, lent_at_start, spread_of, without_down_payments
+from app.domain.amortisation import amortise, changes_of, lent_at_start, spread_of
 from app.domain.annuities import FREE, Factor, level_instalment, rate_factors
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import share_of_part
 from app.domain.level_rows import Change, run_from
+from app.domain.plans import without_down_payments
 from app.domain.rounding import divide
 
 _CHOICES = {
@@ -64,7 +65,7 @@ class ActualBalance(Generic[R]):
     def of(cls, contract: Contract, rows: Sequence[R]) -> "ActualBalance[R] | None":
         """Return it for an account of these rows; None where they are not the contract's, as after another plan."""
         agreed = [[each.principal_minor, each.interest_minor] for each in amortise(contract)]
-        own = without_down_payments(rows, contract)
+        own = without_down_payments(rows, contract.down_payment_days)
         return cls(contract, own) if agreed == [row.due[:2] for row in own] else None
 
     def note(self, row: R, on: date, principal_minor: int) -> None:

@@ -5,12 +5,11 @@ A plan is made of periods (`periods.py`), each a share of a year (`day_counts.py
 that row on. The number of rows is contractual: it is never traded for round numbers.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise, repeat
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
@@ -86,8 +85,13 @@ def periods_of(contract: Contract) -> Sequence[Period]:
 
 def down_payment_minor(contract: Contract, amount_minor: int) -> int:
     """Return what of a disbursement falls due on its day."""
-    share = contract.down_payment
-    return divide(amount_minor * share.numerator, share.denominator, contract.rounding) if share else 0
+    share, multiple = contract.down_payment, contract.instalment_multiple_minor
+    if not share:
+        return 0
+    # Source for the multiple: Fineract (FINERACT-1971), a down payment is as round as an instalment.
+    return min(
+        divide(amount_minor * share.numerator, share.denominator * multiple, contract.rounding) * multiple, amount_minor
+    )
 
 
 def _with_down_payments(contract: Contract, rows: list[PlanRow]) -> list[PlanRow]:
@@ -98,31 +102,6 @@ def _with_down_payments(contract: Contract, rows: list[PlanRow]) -> list[PlanRow
     ]
     ordered = sorted([*down, *rows], key=lambda row: (row.due_on, row.row_no))
     return [PlanRow(number, row.due_on, row.due) for number, row in enumerate(ordered, start=1)]
-
-
-class DueRow(Protocol):
-    """What a row must have to tell whether it is a down payment."""
-
-    @property
-    def due_on(self) -> date:
-        """Its due date."""
-
-
-R = TypeVar("R", bound=DueRow)
-
-
-def without_down_payments(rows: Sequence[R], contract: Contract) -> list[R]:
-    """Return the rows that are instalments. Down payments are due on the days money is paid out, first of those days."""
-    if not contract.down_payment:
-        return list(rows)
-    down = Counter([contract.starts_on, *(each.on for each in contract.disbursements)])
-    found: list[R] = []
-    for row in rows:
-        if down[row.due_on]:
-            down[row.due_on] -= 1
-        else:
-            found.append(row)
-    return found
 
 
 def _check(contract: Contract) -> None:

@@ -258,7 +258,8 @@ def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None)
     """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
     actual = contract if contract is not None and contract.on_actual_balance else None
     later = tuple(sorted(read.fields.get("disbursements", ()), key=lambda each: each.on))
-    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later)
+    down = contract.down_payment_days if contract is not None else ()
+    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later, down)
 
 
 def _object(value: Any, form: Mapping[str, Read], where: str, errors: list[FieldError]) -> dict[str, Any]:

@@ -125,6 +125,11 @@ class Contract:
         return self.principal_minor + sum(each.amount_minor for each in self.disbursements)
 
     @property
+    def down_payment_days(self) -> tuple[date, ...]:
+        """The days on which down payments fall due, one for each payout."""
+        return (self.starts_on, *(each.on for each in self.disbursements)) if self.down_payment else ()
+
+    @property
     def rows_with_principal(self) -> int:
         """How many rows pay principal back."""
         return self.instalments - self.principal_grace

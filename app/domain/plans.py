@@ -1,10 +1,11 @@
 """A plan: the contractual rows of instalments. A re-plan, or a corrected row, makes a new version."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from app.domain.splits import Split
 
@@ -15,6 +16,29 @@ class PlanRow(NamedTuple):
     row_no: int
     due_on: date
     due: Split
+
+
+class DueRow(Protocol):
+    """A row of any kind that falls due on a day."""
+
+    @property
+    def due_on(self) -> date:
+        """Its due date."""
+
+
+R = TypeVar("R", bound=DueRow)
+
+
+def without_down_payments(rows: Iterable[R], down_payment_days: Iterable[date]) -> list[R]:
+    """Return the rows that are instalments. A down payment is the first row of its day, one for each payout of that day."""
+    down = Counter(down_payment_days)
+    found: list[R] = []
+    for row in rows:
+        if down[row.due_on]:
+            down[row.due_on] -= 1
+        else:
+            found.append(row)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

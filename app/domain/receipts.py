@@ -38,7 +38,7 @@ class Standing:
     allocations: tuple[Allocation, ...]
     """By row, those outside the rows last."""
     levied: Split = NOTHING
-    """What a charge asks for; it pays nothing."""
+    """What a charge asks for."""
 
     @property
     def rows(self) -> list[tuple[int | None, Split]]:
@@ -48,7 +48,9 @@ class Standing:
     @property
     def split(self) -> Split:
         """What it pays by component, over all rows, or what a charge asks for."""
-        total = self.levied
+        if any(self.levied):
+            return self.levied  # what money paid over before pays of it is in `rows`
+        total = NOTHING
         for allocation in self.allocations:
             total = total.plus(allocation.split)
         return total

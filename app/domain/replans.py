@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from app.domain.amortisation import amortise, down_payment_minor, without_down_payments
+from app.domain.amortisation import amortise, down_payment_minor
 from app.domain.contracts import Contract
 from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, step
-from app.domain.plans import PlanRow
+from app.domain.plans import PlanRow, without_down_payments
 from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import Split
 
@@ -92,17 +92,21 @@ def re_amortise(
     `account` is where `entries` leave the loan. Raises ValidationError when no row is left to spread it over.
     """
     rows = account.rows
-    ahead = [row for row in rows if row.due_on > on]
+    # A row that is there only for a charge, after the last instalment, takes none.
+    ahead = [row for row in rows if row.due_on > on and (any(row.due[:2]) or not row.levied)]
     if not ahead:
         raise ValidationError("There is no row left to spread what is past due over; a re-age makes new rows.")
     shares = level_parts(sum(row.open[0] for row in rows), len(ahead), multiple_minor)
     interest = level_parts(sum(row.open[1] for row in rows if row.due_on <= on), len(ahead))
     found: list[PlanRow] = []
-    for row in rows[: len(rows) - len(ahead)]:
-        found.append(_moved(row) if any(row.open) else _as_due(row))
-    for place, row in enumerate(ahead):
-        due = Split(row.paid.principal + shares[place], row.due[1] + interest[place], row.due[2], row.due[3])
-        found.append(_less_levied(row, due))
+    place = {row.row_no: k for k, row in enumerate(ahead)}
+    for row in rows:
+        k = place.get(row.row_no)
+        if k is None:
+            found.append(_moved(row) if any(row.open) else _as_due(row))
+        else:
+            due = Split(row.paid.principal + shares[k], row.due[1] + interest[k], row.due[2], row.due[3])
+            found.append(_less_levied(row, due))
     return _less_made_again(account, found, entries)
 
 
@@ -127,7 +131,7 @@ def reschedule(
     if not rest:
         raise ValidationError(f"No row is due on or after {from_on}.")
     balance = sum(row.due[0] for row in rest)
-    begun = without_down_payments(kept, contract)
+    begun = without_down_payments(kept, contract.down_payment_days)
     start = begun[-1].due_on if begun else contract.starts_on
     regular = step(contract.starts_on, contract.frequency, len(begun) + 1) == rest[0].due_on
     more = extra_rows + principal_grace

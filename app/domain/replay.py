@@ -16,7 +16,7 @@ from app.domain.allocation import Strategy, spread
 from app.domain.early_settlement import drop_unearned, paid_back
 from app.domain.late_charges import ON_TIME, Lateness, advance
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.plans import PlanRow, PlanVersion
+from app.domain.plans import PlanRow, PlanVersion, without_down_payments
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
 
@@ -279,9 +279,10 @@ class Account:
     # --- other entries -------------------------------------------------------------------------------------------------
 
     def _levy(self, entry: LedgerEntry) -> None:
-        """Put a charge on the row of its due day; after the last row it gets one of its own."""
+        """Put a charge on the instalment of its due day; after the last one it gets a row of its own."""
         split, due_on = entry.split or NOTHING, entry.due_on or entry.effective_on
-        row = next((row for row in self.rows if row.due_on >= due_on), None)
+        instalments = without_down_payments(self.rows, self.terms.down_payment_days)
+        row = next((row for row in instalments if row.due_on >= due_on), None)
         if row is None:
             before = self.rows[-1].due_on if self.rows else None
             row = AccountRow(max((row.row_no for row in self.rows), default=0) + 1, due_on, (0, 0, 0, 0), before)
@@ -290,7 +291,11 @@ class Account:
         row.add(3, split.penalties)
         row.paid_on = None if split.total else row.paid_on
         row.levied.append(Levied(due_on, split.fees, split.penalties, entry.entry_id))
-        self._first_open = min(self._first_open, self.rows.index(row))
+        self._first_open = min(self._first_open, next(k for k, each in enumerate(self.rows) if each is row))
+        if self.unapplied_minor > 0:  # money paid over before pays what comes to be owed
+            paid = sum(self._pay(entry, row, part) for _, part in spread(self.unapplied_minor, [row], due_on))
+            if paid:
+                self._leave(entry, -paid, -paid)
 
     def _give_back(self, entry: LedgerEntry) -> None:
         """Take a refund out of what was paid over; beyond that, as after a payment bounced, the last paid is owed again."""

@@ -31,6 +31,9 @@ class LoanTerms:
     paid_out_later: tuple[Disbursement, ...] = ()
     """What is lent on top of the loan's principal, each part from its day on."""
 
+    down_payment_days: tuple[date, ...] = ()
+    """The days on which down payments fall due; no charge falls due with one."""
+
     @property
     def paid_out_later_minor(self) -> int:
         """All of it, whether or not its day has come."""

@@ -13,7 +13,7 @@ from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
 from app.domain.positions import position_at, replay
-from app.domain.replay import allocate
+from app.domain.replay import Allocation, allocate
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import LoanTerms
 
@@ -286,3 +286,28 @@ def test_an_entry_whose_reversal_was_known_first_never_stands() -> None:
 def test_an_entry_that_cannot_be_true_is_refused(entry: LedgerEntry, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         check_entry(entry, today=DAY)
+
+
+def test_a_charge_falls_due_with_an_instalment_and_never_with_a_down_payment() -> None:
+    rows = (PlanRow(1, DAY, Split(100)), PlanRow(2, DAY + timedelta(days=30), Split(300)))
+    terms = LoanTerms(down_payment_days=(DAY,))
+    charge = LedgerEntry("c", EntryKind.CHARGE, 5, DAY, AT, split=Split(fees=5))
+
+    account = allocate(rows, [charge], terms)
+
+    assert [row.due for row in account.rows] == [[100, 0, 0, 0], [300, 0, 5, 0]]
+    assert [row.due for row in allocate(rows, [charge]).rows] == [[100, 0, 5, 0], [300, 0, 0, 0]]
+
+
+def test_money_paid_over_pays_a_charge_that_comes_later() -> None:
+    rows = (PlanRow(1, DAY, Split(100)),)
+    charge = LedgerEntry("c", EntryKind.CHARGE, 15, DAY + timedelta(days=2), AT, split=Split(fees=15))
+
+    account = allocate(rows, [_entry("a", 110, 0), charge])
+
+    assert [row.open for row in account.rows] == [[0, 0, 0, 0], [0, 0, 5, 0]]
+    assert account.unapplied_minor == 0
+    assert account.allocations[-2:] == [
+        Allocation("c", 2, Split(fees=10)),
+        Allocation("c", None, Split(), -10),
+    ]

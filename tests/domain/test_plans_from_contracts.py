@@ -278,6 +278,13 @@ def test_another_rate_holds_from_its_day() -> None:
     assert [row[1] for row in paid(contract(Method.FLAT, rate_changes=changes))] == [1000, 2000, 0]
 
 
+def test_a_down_payment_is_as_round_as_an_instalment() -> None:
+    made = contract(Method.EQUAL_PRINCIPAL, rows=2, down_payment=Fraction(1, 3), instalment_multiple_minor=100)
+
+    assert paid(made)[0] == (33_300, 0)
+    assert paid(replace(made, principal_minor=30))[0] == (0, 0)
+
+
 def test_a_flat_rate_that_changes_inside_a_row_holds_from_its_day_too() -> None:
     # January: 15 of 31 days at 1 % a month, 16 at 2 %: 10.00 x 15/31 + 20.00 x 16/31.
     change = RateChange(date(2026, 1, 16), Fraction(24, 100))

@@ -137,3 +137,12 @@ def test_rows_of_a_rescheduled_plan_have_numbers_of_their_own():
     )
     again = reschedule(rows, contract, date(2024, 5, 1))
     assert len({row.row_no for row in again}) == len(again)
+
+
+def test_what_is_past_due_is_not_spread_over_a_row_that_is_there_for_a_charge():
+    fee = LedgerEntry("c", EntryKind.CHARGE, 1_500, date(2025, 2, 10), AT, split=Split(fees=1_500))
+    account = allocate(plan_rows(_contract()), [fee])
+    assert account.rows[-1].due == [0, 0, 1_500, 0]
+    spread = re_amortise(account, [fee], date(2024, 12, 15))
+    assert spread[-1].due == Split()
+    assert spread[-2].due.principal == 100_000

@@ -94,7 +94,8 @@ class Timeline:
 
     def terms(self) -> LoanTerms:
         contract = self.contract if self.contract and self.contract.on_actual_balance else None
-        return LoanTerms(strategy_of(self.loan), late_terms_of(self.loan), contract=contract)
+        days = self.contract.down_payment_days if self.contract else ()
+        return LoanTerms(strategy_of(self.loan), late_terms_of(self.loan), contract=contract, down_payment_days=days)
 
     def account(self) -> Account:
         """Play the entries; each kind of money may go elsewhere with its surplus, so each is spread by its own strategy."""
