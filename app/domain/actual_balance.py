@@ -3,17 +3,20 @@
 The plan's rows are worked out again from what was paid: up to a day from the true balance, after it from the plan, as if
 what is late were paid on that day. A row's interest is rounded for each stretch of one balance and one rate. Money that is
 more than what is due comes off the balance at once; what that does to the rows is the contract's choice (`Prepayment`).
-Money paid out later, or another rate, makes the instalments anew from its row on. A down payment bears no interest.
+Money paid out later, or another rate, makes the instalments anew from its row on. A down payment bears no interest. Where
+money paid early is for the next rows, a level instalment paid before its day is paid: its interest is what was earned by
+then, the rest of it is principal, and the interest of the days that follow falls due with the next row.
 Sources: Fineract, interest recalculation (daily rest, no compounding); the study, loan servicing §2.5 and §1 (prepayment
 policy).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from app.domain.allocation import Surplus
+from app.domain.allocation import Component, OpenClaim, Stage, Strategy, Surplus, When, spread
 from app.domain.amortisation import amortise, changes_of, lent_at_start, spread_of
 from app.domain.annuities import FREE, Factor, level_instalment, rate_factors
 from app.domain.contracts import Contract, Method, Prepayment
@@ -29,16 +32,28 @@ _CHOICES = {
 }
 
 
-class Row(Protocol):
+_PRINCIPAL_AHEAD = Strategy("principal-in-advance", (Stage(When.IN_ADVANCE, (Component.PRINCIPAL,)),), "see `reduce`")
+
+
+class Row(OpenClaim, Protocol):
     """A row of the account: what is due and open by component, and when."""
 
-    due_on: date
     due: list[int]
-    open: list[int]
     paid_on: date | None
 
 
 R = TypeVar("R", bound=Row)
+
+
+class _Waiting(NamedTuple):
+    """A stretch of a row whose interest has not fallen due yet."""
+
+    k: int
+    start: date
+    end: date
+    planned: int
+    """The balance at the row's beginning; `after` is the same less what was paid ahead."""
+    after: int
 
 
 class ActualBalance(Generic[R]):
@@ -59,6 +74,11 @@ class ActualBalance(Generic[R]):
         self._ahead_minor = 0
         self._chosen: dict[int, Prepayment] = {}
         """By row, what the payer chose for money paid early in it; else the contract's way."""
+        self._closed: dict[int, date] = {}
+        """By row, the day before its due date on which its whole instalment was paid."""
+        self._closed_principal: dict[int, int] = {}
+        self._instalments: list[int] = []
+        """By row, what a level instalment comes to, as last worked out."""
         self._begins = self._anew(0, self._lent, contract.annual_rate, ())
 
     @classmethod
@@ -70,14 +90,23 @@ class ActualBalance(Generic[R]):
 
     def note(self, row: R, on: date, principal_minor: int) -> None:
         """Remember that principal of a row was paid. A down payment is not part of the balance that bears interest."""
-        if principal_minor and id(row) in self._own:
-            self.paid.append((on, principal_minor))
+        if not principal_minor or id(row) not in self._own:
+            return
+        self.paid.append((on, principal_minor))
+        if principal_minor < 0:  # given back: the row is open again
+            index = next(k for k, each in enumerate(self.rows) if each is row)
+            self._closed.pop(index, None)
+            self._closed_principal.pop(index, None)
 
-    def reduce(self, amount_minor: int, on: date, choice: Surplus | None = None) -> list[tuple[R, int]]:
-        """Take money that is more than what is due off the balance; return (row, principal it counts for).
+    def reduce(
+        self, amount_minor: int, on: date, strategy: Strategy, choice: Surplus | None = None
+    ) -> list[tuple[R, int, int]]:
+        """Take money that is more than what is due off the balance; return (row, principal, interest) it counts for.
 
-        `choice` is the payer's, for this money. What is more than the balance is left over. The rows are worked out anew.
+        `strategy` is the loan's, `choice` the payer's, for this money. What is more than the balance is left over. The rows
+        are to be projected again.
         """
+        surplus, principal_first = strategy.surplus, _principal_first(strategy)
         owed = self._lent_by(on) - sum(minor for _, minor in self.paid)
         current = next((k for k, row in enumerate(self.rows) if row.due_on >= on), len(self.rows) - 1)
         principal = min(amount_minor, owed)
@@ -86,18 +115,56 @@ class ActualBalance(Generic[R]):
         way = self.contract.prepayment if choice is None else _CHOICES[choice]
         if way is not Prepayment.NEXT_ROWS:
             self._chosen[current] = way
-            return [(self.rows[current], principal)]
+            return [(self.rows[current], principal, 0)]
+        if surplus is not Surplus.NEXT:
+            placed = spread(principal, self.rows, on, replace(_PRINCIPAL_AHEAD, surplus=surplus))
+            return [(self.rows[index], part.principal, 0) for index, part in placed]
+        if self._instalments_close(current):
+            return self._close(amount_minor, owed, current, on, principal_first)
         self._ahead_minor = principal
         self.paid.append((on, principal))
         self.project(on)
         self.paid.pop()
         self._ahead_minor = 0
-        found: list[tuple[R, int]] = []
+        found: list[tuple[R, int, int]] = []
         for row in self.rows[current:]:
             part = min(principal, row.open[0])
             principal -= part
             if part:
-                found.append((row, part))
+                found.append((row, part, 0))
+        return found
+
+    def _instalments_close(self, current: int) -> bool:
+        contract = self.contract
+        level = contract.method in (Method.EQUAL_INSTALMENT, Method.FIXED_INSTALMENT)
+        return level and not contract.whole_periods and current >= contract.principal_grace
+
+    def _close(self, left: int, owed: int, current: int, on: date, principal_first: bool) -> list[tuple[R, int, int]]:
+        """Pay whole instalments from the current row on; what does not pay one whole is paid into it."""
+        last = len(self.rows) - 1
+        found: list[tuple[R, int, int]] = []
+        for k in range(current, last + 1):
+            row = self.rows[k]
+            if row.due_on <= on or k in self._closed or not any(row.open[:2]):
+                continue
+            if not found:
+                self._closed[k] = on
+                self.project(on)
+                principal, interest = min(row.open[0], owed), row.open[1]
+            else:  # before its first day no interest is earned
+                principal, interest = owed if k == last else min(self._instalments[k], owed), 0
+            if left < principal + interest:
+                self._closed.pop(k, None)
+                part = min(left, principal) if principal_first else left - min(left, interest)
+                found.append((row, part, left - part))
+                break
+            self._closed[k] = on
+            self._closed_principal[k] = row.due[0] - row.open[0] + principal
+            found.append((row, principal, interest))
+            left -= principal + interest
+            owed -= principal
+            if not left or not owed:
+                break
         return found
 
     def project(self, today: date) -> None:
@@ -107,9 +174,13 @@ class ActualBalance(Generic[R]):
         level, surplus = self._begins, 0
         later = sum(row.due[0] - row.open[0] for row in rows)
         ahead = later + self._ahead_minor
+        self._instalments = []
+        waiting: list[_Waiting] = []
         for k, row in enumerate(rows):
             paid = row.due[0] - row.open[0]
-            interest = self._interest(k, planned, planned - ahead, today)
+            period = self.periods[k]
+            waiting.append(_Waiting(k, period.from_on, period.to_on, planned, planned - ahead))
+            interest, waiting = self._charged(waiting, self._closed.get(k), today)
             inside = self._inside[k]
             if inside:
                 level, surplus = self._anew(k, planned, rate, inside), 0
@@ -117,7 +188,8 @@ class ActualBalance(Generic[R]):
                 rate = _rate_after(inside, rate)
             wanted = level if contract.method is Method.EQUAL_PRINCIPAL else max(level - surplus, interest) - interest
             way = self._chosen.get(k, contract.prepayment)
-            principal = self._principal(k, planned, wanted)
+            self._instalments.append(level - surplus)
+            principal = min(self._closed_principal.get(k, self._principal(k, planned, wanted)), planned)
             excess = min(paid, planned) > principal
             if excess:
                 principal = min(paid, planned)
@@ -168,16 +240,20 @@ class ActualBalance(Generic[R]):
             return 0
         return max(min(wanted, planned), 0)
 
-    def _interest(self, k: int, planned: int, after: int, today: date) -> int:
-        """Return a row's interest: on the true balance until `today`, on the planned one from then on.
+    def _charged(self, waiting: list["_Waiting"], closed: date | None, today: date) -> tuple[int, list["_Waiting"]]:
+        """Return the interest of what is waiting that falls due with a row, and what goes on waiting for the next one."""
+        if closed is None:
+            return sum(self._interest(each, today) for each in waiting), []
+        now = [each._replace(end=min(each.end, closed)) for each in waiting if each.start < closed]
+        later = [each._replace(start=max(each.start, closed)) for each in waiting if each.end > closed]
+        return sum(self._interest(each, today) for each in now), later
 
-        `planned` is the balance at the row's beginning, `after` the same less what was paid ahead.
-        """
-        contract, period = self.contract, self.periods[k]
-        start, end = period.from_on, period.to_on
+    def _interest(self, stretch: "_Waiting", today: date) -> int:
+        """Return the interest of a stretch of a row: on the true balance until `today`, on the planned one from then on."""
+        contract, (k, start, end, _, after) = self.contract, stretch
         if k < contract.interest_free:
             return 0
-        days = {start, *(each.on for each in self._inside[k])}
+        days = {start, *(each.on for each in self._inside[k] if start < each.on < end)}
         if not contract.whole_periods:
             days |= {on for on, _ in self.paid if start < on < end}
             if start < today < end:
@@ -208,6 +284,11 @@ class ActualBalance(Generic[R]):
 
     def _lent_after(self, k: int) -> int:
         return sum(each.amount_minor for inside in self._inside[k + 1 :] for each in inside)
+
+
+def _principal_first(strategy: Strategy) -> bool:
+    ahead = [component for stage in strategy.stages if When.IN_ADVANCE in stage.when for component in stage.order]
+    return ahead.index(Component.PRINCIPAL) < ahead.index(Component.INTEREST)
 
 
 def _rate_after(changes: Sequence[Change], rate: Fraction) -> Fraction:

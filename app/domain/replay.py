@@ -218,11 +218,14 @@ class Account:
             due += 1  # the period's interest is owed whole, so early money pays it first
         for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
             left -= self._pay(entry, self.rows[index], part)
-        for row, principal in self._actual.reduce(left, on, entry.surplus):
-            if principal > row.open[0]:  # the money paid early is what the row now asks for
-                row.add(0, principal - row.open[0])
-            left -= self._pay(entry, row, Split(principal))
+        early = self._actual.reduce(left, on, self.terms.strategy, entry.surplus)
+        for row, *parts in early:
+            for component, minor in enumerate(parts):  # the money paid early is what the row now asks for
+                row.add(component, max(minor - row.open[component], 0))
+            left -= self._pay(entry, row, Split(*parts))
         self._project(on)
+        for row, *_ in early:
+            row.paid_on = row.paid_on if any(row.open) or row.paid_on else on
         return left
 
     def _project(self, today: date) -> None:

@@ -1,15 +1,19 @@
 """Interest on the balance really owed: figures checked by hand, and what once went wrong."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.domain.allocation import STANDARD, Strategy
+from app.domain.allocation_orders import custom_strategy
 from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange
 from app.domain.late_charges import LateTerms
-from app.domain.ledger import LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import Frequency, Unit
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import position_at, replay
@@ -18,7 +22,7 @@ from app.domain.replans import re_amortise
 from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
-from tests.builders.random_ledgers import payment
+from tests.builders.random_ledgers import known_at, last_of_the_day, payment
 
 START = date(2026, 1, 1)
 KNOWN = datetime(2025, 12, 1, tzinfo=UTC)
@@ -189,3 +193,87 @@ def test_money_that_is_more_than_was_lent_by_then_earns_nothing() -> None:
     assert account.rows[0].due[1] == 290 + 258
     assert account.rows[0].open == [0, 0, 0, 0]
     assert account.unapplied_minor == 0
+
+
+LEVEL = Contract(
+    Method.EQUAL_INSTALMENT, 10_000, date(2024, 1, 1), 6, Fraction(7, 100), even_out=True, on_actual_balance=True,
+    prepayment=Prepayment.NEXT_ROWS,
+)  # fmt: skip
+"""100.00 at 7 % over six months: 17.01 a month. Source: Fineract, ProgressiveEMICalculatorTest."""
+AHEAD_PRINCIPAL = custom_strategy(
+    [f"{when}_{part}" for when in ("past_due", "due", "in_advance") for part in ("penalty", "fee", "principal", "interest")]
+)
+
+
+def level_account(*entries: LedgerEntry, until: date, strategy: Strategy = AHEAD_PRINCIPAL) -> Account:
+    account = allocate(plan_rows(LEVEL), entries, LoanTerms(strategy, contract=LEVEL))
+    account.accrue(until)
+    return account
+
+
+def test_an_instalment_paid_before_its_day_is_paid_and_the_days_left_fall_due_with_the_next() -> None:
+    # 14 of 29 days of February: 0.24 of 0.49. The other 15 days on 66.80 are 0.20, with March 0.59.
+    first, early = payment("a", 1701, date(2024, 2, 1)), payment("b", 1701, date(2024, 2, 15))
+
+    account = level_account(first, early, until=date(2024, 2, 15))
+
+    assert dues(account)[:4] == [(1643, 58), (1677, 24), (1642, 59), (1672, 29)]
+    assert [row.paid_on for row in account.rows[:3]] == [date(2024, 2, 1), date(2024, 2, 15), None]
+    assert account.allocations[-1].split == Split(1677, 24)
+
+
+def test_several_instalments_paid_ahead_leave_their_interest_to_the_row_after_them() -> None:
+    account = level_account(payment("a", 3 * 1701 + 500, date(2024, 1, 15)), until=date(2024, 1, 15))
+
+    # 14 of 31 days are earned. The balance is then 44.23: 17 days of January are 0.14, February to April 0.26 each.
+    assert dues(account)[:3] == [(1675, 26), (1701, 0), (1701, 0)]
+    assert account.rows[3].due[1] == 14 + 3 * 26
+    assert [any(row.open) for row in account.rows] == [False] * 3 + [True] * 3
+    assert sum(row.open[0] for row in account.rows) == 10_000 - 1675 - 2 * 1701 - 500
+
+
+@pytest.mark.parametrize(
+    ("strategy", "paid"),
+    [(AHEAD_PRINCIPAL, Split(1675, 15)), (STANDARD, Split(1664, 26))],
+    ids=["principal first", "interest first"],
+)
+def test_less_than_an_instalment_is_paid_into_it_in_the_loans_order(strategy: Strategy, paid: Split) -> None:
+    account = level_account(payment("a", 1690, date(2024, 1, 15)), until=date(2024, 1, 15), strategy=strategy)
+
+    assert account.rows[0].paid == paid
+    assert account.rows[0].open[1] > 0
+    whole = level_account(
+        payment("a", 1690, date(2024, 1, 15)),
+        payment("b", 11, date(2024, 1, 15), 1),
+        until=date(2024, 1, 15),
+        strategy=strategy,
+    )
+    assert dues(whole) == dues(
+        level_account(payment("a", 1701, date(2024, 1, 15)), until=date(2024, 1, 15), strategy=strategy)
+    )
+
+
+def test_an_instalment_given_back_is_open_again_with_all_its_interest() -> None:
+    early = payment("a", 1701, date(2024, 1, 15))
+    back = LedgerEntry("b", EntryKind.REFUND, 1701, date(2024, 1, 15), known_at(date(2024, 1, 15), 1))
+
+    account = level_account(early, back, until=date(2024, 2, 1))
+
+    assert dues(account) == [(row.due[0], row.due[1]) for row in plan_rows(LEVEL)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 150), st.integers(1, 4_000)), max_size=5), st.integers(150, 250))
+def test_early_instalments_never_ask_twice_and_the_payoff_closes(paid: list[tuple[int, int]], days: int) -> None:
+    entries = [payment(f"p{n}", minor, LEVEL.starts_on + timedelta(days=on)) for n, (on, minor) in enumerate(paid)]
+    on, terms = LEVEL.starts_on + timedelta(days=days), LoanTerms(AHEAD_PRINCIPAL, contract=LEVEL)
+
+    account = allocate(plan_rows(LEVEL), entries, terms)
+
+    assert sum(row.due[0] for row in account.rows) == 10_000
+    assert all(0 <= still <= due for row in account.rows for still, due in zip(row.open, row.due, strict=True))
+    assert sum(minor for _, minor in paid) == sum(row.paid.total for row in account.rows) + account.unapplied_minor
+    quote = payoff_quote(plan_rows(LEVEL), entries, on, terms)
+    closed = allocate(plan_rows(LEVEL), [*entries, last_of_the_day(quote.total_minor, on)], terms)
+    closed.accrue(on)
+    assert not any(any(row.open) for row in closed.rows)
+    assert closed.unapplied_minor == account.unapplied_minor

@@ -50,11 +50,10 @@ class LatestPeriodOnly(ActualBalance[AccountRow]):
         self.latest = max((period.from_on for period in self.periods if period.from_on < today), default=date.min)
         super().project(today)
 
-    def _interest(self, k: int, planned: int, after: int, today: date) -> int:
-        period = self.periods[k]
-        if period.to_on <= self.latest:
-            return self._rounded(k, planned, period.from_on, period.to_on)
-        return super()._interest(k, planned, after, today)
+    def _interest(self, stretch: Any, today: date) -> int:
+        if stretch.end <= self.latest:
+            return self._rounded(stretch.k, stretch.planned, stretch.start, stretch.end)
+        return super()._interest(stretch, today)
 
 
 @dataclass
