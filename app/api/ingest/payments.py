@@ -23,6 +23,19 @@ from app.web.request_context import now
 _STATUS = {"recorded": 201, "duplicate": 200, "unmatched": 202}
 
 
+class _SentKind(validate.OneOf):
+    """A kind that a core may send: not what only the import of its tape can find."""
+
+    def __call__(self, value: Any) -> Any:
+        if value == EntryKind.SOURCE_ADJUSTMENT:
+            raise ValidationError(
+                "What the balances of a tape leave unexplained is found by importing it. Here, send money received as "
+                "repayment or prepayment, a claim given up as waiver, more owed as charge, money taken back as reversal or "
+                "refund."
+            )
+        return super().__call__(value)
+
+
 class GivenSplitSchema(Schema):
     """The core's own division of the amount; it must add up."""
 
@@ -41,7 +54,10 @@ class PaymentValuesSchema(Schema):
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     amount = MoneyField(required=True)
     effective_on = DateField(required=True, metadata={"description": "The value date; not in the future."})
-    kind = fields.String(load_default=EntryKind.REPAYMENT.value, validate=validate.OneOf([kind.value for kind in EntryKind]))
+    kind = fields.String(
+        load_default=EntryKind.REPAYMENT.value,
+        validate=_SentKind([kind.value for kind in EntryKind if kind is not EntryKind.SOURCE_ADJUSTMENT]),
+    )
     recorded_at = InstantField(load_default=None, allow_none=True, metadata={"description": "When it became known; now."})
     row_no = fields.Integer(
         strict=True,
