@@ -211,6 +211,10 @@ def put_plans(
     queries.add_plans(session, versions, instalments)
     if origin != OF_CONTRACT:
         _no_longer_estimated(session, heads, results)
+    if versions:
+        changed = zip(batch, results, strict=True)
+        numbers = [values.loan_no for values, result in changed if isinstance(result, PutResult) and result.changed]
+        match_waiting(work, lender, numbers, now=now)
     return results
 
 

@@ -146,8 +146,9 @@ def post_payment(body: dict[str, Any]) -> Any:
     """Record a payment.
 
     201: recorded, and no reminder for what it paid leaves after this answer. 200: sent before, nothing changed. 202: kept
-    and listed: no such loan yet (booked when it comes), or a plan file told of the same money before (booked when the plan
-    file takes that back). `reference` makes it idempotent; an Idempotency-Key is honoured.
+    and listed: no such loan yet (booked when it comes), a plan file told of the same money before (booked when the plan
+    file takes that back), a refund of more than was received by its day, or a waiver where nothing is owed (booked when what
+    it is of comes). `reference` makes it idempotent; an Idempotency-Key is honoured.
     """
     values, at = payment_values(body), now()
 
