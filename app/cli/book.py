@@ -181,7 +181,9 @@ def verify() -> None:
 @_json_option
 @says_why
 def unmatched(lender: str | None, as_json: bool) -> None:
-    """List payments that wait: for their loan, for the payment they reverse, or because a plan file told of them."""
+    """List payments that wait: for their loan, for the payment they reverse, because a plan file told of them, or because
+    they give back or give up more than our book knows of.
+    """
     from app.domain.times import rfc3339
     from app.persistence.db import session
     from app.persistence.queries.ledger import page_unmatched

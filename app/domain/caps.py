@@ -6,8 +6,8 @@ the contract was signed. Sources: Supreme People's Court, provisions on private 
 reply on the scope, in force from 2021-01-01. Where nothing is known, nothing is claimed: the status is `unknown`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -81,6 +81,10 @@ class Cap:
     """The day of the fixing that the cap is made from."""
     may_bind: bool = False
     """A cap may govern but its figure is missing: then overdue interest of our own computing is not collected."""
+    facts: Mapping[str, str | date] = field(default_factory=dict, compare=False)
+    """What the reason names, by name, for its words in other languages."""
+    is_of_fixing_day: bool = False
+    """Signed on the day of the fixing: the new rate counts for the whole of that day."""
 
 
 CODES = (
@@ -124,12 +128,12 @@ def cap_for(
     """
     if jurisdiction != "CN":
         reason = f"No cap is on record for jurisdiction {jurisdiction}."
-        return Cap(UNKNOWN, None, None, reason, "no-rule-on-record")
+        return Cap(UNKNOWN, None, None, reason, "no-rule-on-record", facts={"jurisdiction": jurisdiction})
     if licence_kind in FINANCIAL_INSTITUTIONS:
         return _licensed()
     if licence_kind not in (PRIVATE_LENDER, *LOCAL_FINANCIAL_ORGANISATIONS):
         reason = f"Licence kind {licence_kind!r} does not say whether the rule on private lending governs."
-        return _may_bind(CN_SCOPE_SOURCE, "licence-kind-unclear", reason)
+        return _may_bind(CN_SCOPE_SOURCE, "licence-kind-unclear", reason, licence_kind=licence_kind)
     if signed_on is None:
         source = CN_SOURCE if licence_kind == PRIVATE_LENDER else CN_SCOPE_SOURCE
         return _may_bind(source, "signing-date-missing", "The day of signing is not recorded.")
@@ -137,10 +141,10 @@ def cap_for(
         if signed_on >= rule.scope_from_on:
             return _licensed()
         reason = f"Whether this lender counts as licensed is settled for contracts from {rule.scope_from_on} on only."
-        return _may_bind(CN_SCOPE_SOURCE, "scope-unsettled", reason)
+        return _may_bind(CN_SCOPE_SOURCE, "scope-unsettled", reason, from_on=rule.scope_from_on)
     if signed_on < rule.from_on:
         reason = f"Contracts signed before {rule.from_on} are judged by when a claim was filed, which is not recorded."
-        return _may_bind(CN_EARLIER_SOURCE, "signed-before-rule", reason)
+        return _may_bind(CN_EARLIER_SOURCE, "signed-before-rule", reason, from_on=rule.from_on)
     return _four_times(signed_on, fixings, rule)
 
 
@@ -188,8 +192,8 @@ def _licensed() -> Cap:
     return Cap(OUTSIDE, None, CN_SCOPE_SOURCE, reason, "licensed-lender")
 
 
-def _may_bind(source: str, code: str, reason: str) -> Cap:
-    return Cap(UNKNOWN, None, source, reason, code, may_bind=True)
+def _may_bind(source: str, code: str, reason: str, **facts: str | date) -> Cap:
+    return Cap(UNKNOWN, None, source, reason, code, may_bind=True, facts=facts)
 
 
 def _four_times(signed_on: date, fixings: Sequence[Fixing], rule: CapRule) -> Cap:
@@ -198,9 +202,19 @@ def _four_times(signed_on: date, fixings: Sequence[Fixing], rule: CapRule) -> Ca
         return _may_bind(CN_SOURCE, "fixing-missing", "The table of fixings has none for the day of signing.")
     if signed_on - fixing.fixed_on > rule.stale_after:
         reason = f"The newest fixing known for the day of signing is of {fixing.fixed_on}, too old to rely on."
-        return _may_bind(CN_SOURCE, "fixing-stale", reason)
+        return _may_bind(CN_SOURCE, "fixing-stale", reason, fixed_on=fixing.fixed_on)
     reason = f"Four times the one-year LPR of {fixing.fixed_on}, which held on the day of signing."
-    if signed_on == fixing.fixed_on:
+    same_day = signed_on == fixing.fixed_on
+    if same_day:
         # Published at 09:00 (before 2024-07-22: 09:15). A contract signed earlier that morning is not told apart.
         reason += " Signed on the day of the fixing: the new rate counts for the whole of that day."
-    return Cap(APPLIES, fixing.one_year * rule.factor, CN_SOURCE, reason, "four-times-lpr", fixing.fixed_on)
+    return Cap(
+        APPLIES,
+        fixing.one_year * rule.factor,
+        CN_SOURCE,
+        reason,
+        "four-times-lpr",
+        fixing.fixed_on,
+        facts={"fixed_on": fixing.fixed_on},
+        is_of_fixing_day=same_day,
+    )

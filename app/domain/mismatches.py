@@ -4,9 +4,10 @@ The core is the book of record: its figure is shown, ours is kept beside it, and
 one day; for a later day what has happened since by our own plan is added to it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.delinquency import USUAL, DelinquencyRule, class_of
 from app.domain.money import split_minor
@@ -111,6 +112,53 @@ def shown_position(
         days = _days_at(found[DAYS_PAST_DUE].core, then, asked)
         changes |= {"days_past_due": days, "bucket": class_of(days, rule)}
     return replace(asked, **changes)
+
+
+class RowFigures(NamedTuple):
+    """An instalment by our own book: all that fell due on it, and what of that is open."""
+
+    due_on: date
+    due: Split
+    open: Split
+
+
+class ShownRow(NamedTuple):
+    """What is shown of an instalment: what is open, and how late it is; 0 days where nothing is open or it is not late."""
+
+    open: Split
+    days_past_due: int
+
+
+def shown_rows(rows: Sequence[RowFigures], shown: Position) -> tuple[list[ShownRow], Split]:
+    """Return the rows as they add up to the position shown, and what of it is overdue that no row can hold.
+
+    `rows` ascend by due date. The core speaks of the loan, not of its rows: what is open of those due before the day is
+    made to add up to its figure, by component, and the oldest of them to be as late as it says. Where it has less, rows
+    older than that are taken as paid, the oldest first, then the others from the newest back; where it has more, the others
+    are filled up from the oldest on, and the oldest takes what is left.
+    """
+    days = [(shown.as_of - row.due_on).days for row in rows]
+    older = [k for k, late in enumerate(days) if late > shown.days_past_due]
+    within = [k for k, late in enumerate(days) if 0 < late <= shown.days_past_due]
+    still = [[*row.open] for row in rows]
+    loose = [0, 0, 0, 0]
+    for part, total in enumerate(shown.overdue):
+        off = total - sum(still[k][part] for k in (*older, *within))
+        if off < 0:
+            for k in (*older, *reversed(within)):
+                less = min(max(still[k][part], 0), -off)
+                still[k][part] -= less
+                off += less
+            continue
+        for k in within:
+            more = min(max(rows[k].due[part] - still[k][part], 0), off)
+            still[k][part] += more
+            off -= more
+        holder = next(iter([*within, *older[-1:]]), None)
+        (loose if holder is None else still[holder])[part] += off
+    late = [k for k in (*older, *within) if sum(still[k]) > 0]
+    counted = {k: shown.days_past_due if k == late[0] else min(days[k], shown.days_past_due) for k in late}
+    return [ShownRow(Split(*parts), counted.get(k, 0)) for k, parts in enumerate(still)], Split(*loose)
 
 
 def _days_at(core_days: int, then: Position, asked: Position) -> int:

@@ -1,7 +1,7 @@
 """What a borrower sees of their loans: positions, schedule, and everything that is due."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,15 +10,16 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
+from app.domain.mismatches import RowFigures, shown_rows
 from app.domain.money import Money
 from app.domain.positions import Position, Snapshot, open_rows_at
-from app.domain.splits import Split
+from app.domain.splits import NOTHING, Split
 from app.domain.times import business_date
 from app.persistence.queries import accounts as queries
 from app.persistence.queries.positions import open_rows_of
 from app.services.mismatches import Shown, shown_to_borrower
 from app.services.positions import answers, position_by, snapshot_on
-from app.services.schedules import ScheduleRow, schedule_on
+from app.services.schedules import ScheduleRow, as_shown, schedule_on
 from app.services.terms import kernel_terms
 
 UPCOMING = timedelta(days=30)
@@ -43,6 +44,8 @@ class Schedule:
     plan_version: int
     """Counts from 1; 0 while there is no plan."""
     rows: Sequence[ScheduleRow]
+    is_of_core: bool
+    """The core's figures are shown in place of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,19 @@ class DueRow:
 
     loan: Any
     as_of: date
-    row_no: int
-    due_on: date
+    row_no: int | None
+    """None, as `due_on`: the core has it overdue, and no instalment of our plan was due by then."""
+    due_on: date | None
     open: Split
     days_past_due: int
+    is_of_core: bool
+
+    @property
+    def state(self) -> str:
+        """overdue, due_today or upcoming."""
+        if self.due_on is None or self.due_on < self.as_of:
+            return "overdue"
+        return "due_today" if self.due_on == self.as_of else "upcoming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +147,54 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
     """Return the rows of the loan's plan. Raises NotFoundError."""
     loan = get_position_account(reads, borrower_id, loan_id)
     today = business_date(now, loan.zone)
+    shown = shown_on(reads, loan, today)
+    plan_version, rows, _ = _schedule_as_shown(reads, loan, shown)
+    return Schedule(loan, today, plan_version, rows, shown.ours is not None)
+
+
+def _schedule_as_shown(reads: Connection, loan: Any, shown: Shown) -> tuple[int, Sequence[ScheduleRow], Split]:
+    """Return (plan version, rows that add up to what is shown, what of that is overdue on no row)."""
+    as_of = shown.position.as_of
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
-        plan_version, rows = schedule_on(session, loan, today)
-    return Schedule(loan, today, plan_version, rows)
+        plan_version, rows = schedule_on(session, loan, as_of)
+    if shown.ours is None:
+        return plan_version, rows, NOTHING
+    found, loose = shown_rows([RowFigures(row.due_on, row.due, row.open) for row in rows], shown.position)
+    rule = kernel_terms(loan).rule
+    return plan_version, [as_shown(row, each, as_of, rule) for row, each in zip(rows, found, strict=True)], loose
 
 
 def everything_due(reads: Connection, borrower_id: str, *, now: datetime) -> tuple[list[DueRow], dict[str, DueTotal]]:
     """Return what is overdue and what falls due within 30 days, over all loans, oldest first, with sums per currency."""
     rows: list[DueRow] = []
+    for loan in queries.find_owing_accounts(reads, borrower_id):
+        rows += _due_of(reads, loan, business_date(now, loan.zone))
+    rows.sort(key=lambda row: (row.due_on or date.min, row.loan.id, row.row_no or 0))
     overdue: defaultdict[str, int] = defaultdict(int)
     upcoming: defaultdict[str, int] = defaultdict(int)
-    for loan in queries.find_owing_accounts(reads, borrower_id):
-        today = business_date(now, loan.zone)
-        last = today + UPCOMING
-        snapshot = _snapshot_on(reads, loan, today, through=last)
-        for row in open_rows_at(snapshot, today, kernel_terms(loan).terms.late):
-            if row.due_on > last:
-                break
-            rows.append(DueRow(loan, today, row.row_no, row.due_on, row.open, max((today - row.due_on).days, 0)))
-            (overdue if row.due_on < today else upcoming)[loan.currency] += row.open.total
-    rows.sort(key=lambda row: (row.due_on, row.loan.id, row.row_no))
+    for row in rows:
+        (overdue if row.state == "overdue" else upcoming)[row.loan.currency] += row.open.total
     totals = {
         currency: DueTotal(Money(overdue[currency], currency), Money(upcoming[currency], currency))
         for currency in sorted(overdue.keys() | upcoming.keys())
     }
     return rows, totals
+
+
+def _due_of(reads: Connection, loan: Any, today: date) -> Iterator[DueRow]:
+    """Yield what is due of one loan, so that what is overdue adds up to what its balance shows."""
+    last = today + UPCOMING
+    snapshot = _snapshot_on(reads, loan, today, through=last)
+    shown = shown_to_borrower(loan, snapshot, position_by(snapshot, loan, today), None)
+    if shown.ours is None:
+        for row in open_rows_at(snapshot, today, kernel_terms(loan).terms.late):
+            if row.due_on > last:
+                break
+            yield DueRow(loan, today, row.row_no, row.due_on, row.open, max((today - row.due_on).days, 0), False)
+        return
+    _, rows, loose = _schedule_as_shown(reads, loan, shown)
+    if loose.total:
+        yield DueRow(loan, today, None, None, loose, shown.position.days_past_due, True)
+    for each in rows:
+        if each.open.total > 0 and each.due_on <= last:
+            yield DueRow(loan, today, each.row_no, each.due_on, each.open, each.days_past_due, True)

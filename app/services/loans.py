@@ -15,6 +15,7 @@ from app.domain.errors import (
     ConflictError,
     CurrencyMismatchError,
     DomainError,
+    FieldError,
     NotFoundError,
     StaleVersionError,
     ValidationError,
@@ -210,6 +211,10 @@ def put_plans(
     queries.add_plans(session, versions, instalments)
     if origin != OF_CONTRACT:
         _no_longer_estimated(session, heads, results)
+    if versions:
+        changed = zip(batch, results, strict=True)
+        numbers = [values.loan_no for values, result in changed if isinstance(result, PutResult) and result.changed]
+        match_waiting(work, lender, numbers, now=now)
     return results
 
 
@@ -236,13 +241,17 @@ def check_loan(values: LoanValues) -> None:
     if values.status not in LOAN_STATUSES:
         raise ValidationError(f"status {values.status!r} is not one of {', '.join(LOAN_STATUSES)}.")
     if values.principal_minor is not None and values.principal_minor < 0:
-        raise ValidationError("principal is negative.")
+        raise _wrong("principal", "principal is negative.")
     currency_exponent(values.currency)
     if values.zone is not None:
         zone_named(values.zone)
     if values.disbursed_on and values.maturity_on and values.maturity_on < values.disbursed_on:
-        raise ValidationError("maturity_on is before disbursed_on.")
+        raise _wrong("maturity_on", "maturity_on is before disbursed_on.")
     read_terms(values.contract)
+
+
+def _wrong(name: str, detail: str) -> ValidationError:
+    return ValidationError(detail, errors=(FieldError(f"/{name}", "invalid", detail),))
 
 
 def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: int | None) -> DomainError | None:

@@ -21,16 +21,20 @@ from app.services import agenda, reminders
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
+from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
 UNKNOWN_LOAN = "unknown-loan"
 UNKNOWN_PAYMENT = "unknown-payment"
 """A reversal that names a payment nobody sent yet."""
+_LOOKED_AT_AGAIN = frozenset({UNKNOWN_PAYMENT, TOLD_BY_PLAN, *UNCOVERED.values()})
+"""Reasons that another payment may take away."""
 
 
 def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: datetime, origin: str) -> PaymentResult:
     """Append one payment to the ledger and bring the loan's position up to it.
 
-    A payment for a loan (or a reversal of a payment) nobody knows yet is kept as unmatched and booked when it appears.
+    A payment for a loan (or a reversal of a payment) nobody knows yet is kept as unmatched and booked when it appears; so is
+    what is given back or given up beyond what is known (`uncovered.py`).
     Raises ValidationError, CurrencyMismatchError, ConflictError (the reference stands for another payment).
     """
     lender = get_lender(work.session, lender_id)
@@ -60,6 +64,8 @@ class _Batch:
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
     told: ToldByPlan
+    ledgers: Mapping[str, LoanLedger]
+    """By loan id, of the loans whose entries must be covered by others."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     directory: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +85,7 @@ def record_payments(
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     queries.add_unmatched(work.session, state.unmatched)
-    if state.entries and any(row.reason in (UNKNOWN_PAYMENT, TOLD_BY_PLAN) for row in _still_waiting(state)):
+    if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
     return results
 
@@ -90,26 +96,35 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
     if not waiting:
         return
     owners = find_loan_owners(work.session, lender.id, loan_nos)
-    for row in waiting:
-        if row.loan_no not in owners:
-            continue
-        values = payment_from_payload(row.payload)
-        state = _read(work, lender, [values], now)
-        state.waiting.pop(values.reference, None)
-        if row.reason == TOLD_BY_PLAN:
-            state.told.release(values, owners[row.loan_no][0])
-        try:
-            result = _take(state, values, row.payload.get("origin", "unmatched"))
-        except DomainError as error:
-            row.reason = error.code
-            continue
-        if result.status == "unmatched":
-            continue
-        row.matched_at = now
-        agenda.touch(work, [owners[row.loan_no][1]], now=now)
-        queries.add_entries(work.session, state.entries, state.directory)
-        work.session.flush()
+    left = [row for row in waiting if row.loan_no in owners]
+    while still := [row for row in left if not _is_booked(work, lender, row, owners[row.loan_no], now)]:
+        if len(still) == len(left):
+            break  # nothing was booked that another could have waited for
+        left = still
     rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
+
+
+def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: tuple[str, str], now: datetime) -> bool:
+    """Book a payment that waited, if it can be now."""
+    loan_id, borrower_id = owner
+    values = payment_from_payload(row.payload)
+    state = _read(work, lender, [values], now)
+    state.waiting.pop(values.reference, None)
+    if row.reason == TOLD_BY_PLAN:
+        state.told.release(values, loan_id)
+    try:
+        result = _take(state, values, row.payload.get("origin", "unmatched"))
+    except DomainError as error:
+        row.reason = error.code
+        return False
+    if result.status == "unmatched":
+        row.reason = state.unmatched[0]["reason"]
+        return False
+    row.matched_at = now
+    agenda.touch(work, [borrower_id], now=now)
+    queries.add_entries(work.session, state.entries, state.directory)
+    work.session.flush()
+    return True
 
 
 def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
@@ -135,6 +150,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
         find_told_by_plan(session, lender.id, batch, loans),
+        find_loan_ledgers(session, lender.id, batch, loans),
     )
 
 
@@ -142,16 +158,9 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
-    known = state.references.get(values.reference)
-    if known is not None:
-        if known.content_hash != digest:
-            raise ConflictError(f"Reference {values.reference} is recorded for another payment; give each its own.")
-        return PaymentResult("duplicate", known.entry_id, loan.id if loan else None)
-    kept = state.waiting.get(values.reference)
-    if kept is not None:
-        if kept.content_hash != digest:
-            raise ConflictError(f"Reference {values.reference} waits for its loan with other values; give each its own.")
-        return PaymentResult("unmatched")
+    before = _sent_before(state, values, digest, loan)
+    if before is not None:
+        return before
     if loan is None:
         return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:
@@ -183,8 +192,30 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         values.surplus,
     )
     check_entry(entry, today=business_date(state.now, loan.zone))
+    ledger = state.ledgers.get(loan.id)
+    if ledger is not None:
+        covered = ledger.in_turn(entry, state.now)
+        if covered is None:
+            return _keep_aside(state, values, digest, origin, UNCOVERED[values.kind])
+        entry = covered
+        ledger.entries.append(entry)
     _append(state, values, entry, loan, digest, origin)
     return PaymentResult("recorded", entry.entry_id, loan.id)
+
+
+def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
+    """Return what became of the same payment when it was sent before. Raises ConflictError for another one."""
+    known = state.references.get(values.reference)
+    if known is not None:
+        if known.content_hash != digest:
+            raise ConflictError(f"Reference {values.reference} is recorded for another payment; give each its own.")
+        return PaymentResult("duplicate", known.entry_id, loan.id if loan else None)
+    kept = state.waiting.get(values.reference)
+    if kept is None:
+        return None
+    if kept.content_hash != digest:
+        raise ConflictError(f"Reference {values.reference} waits for its loan with other values; give each its own.")
+    return PaymentResult("unmatched")
 
 
 def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, reverses_id: str) -> None:

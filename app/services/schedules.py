@@ -1,14 +1,15 @@
 """The rows of a loan's plan with what is due and open of each, charges and lateness included."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.delinquency import class_of, days_in_arrears, days_past_due, is_late
+from app.domain.delinquency import DelinquencyRule, class_of, days_in_arrears, days_past_due, is_late
+from app.domain.mismatches import ShownRow
 from app.domain.plans import version_for
-from app.domain.replay import AccountRow, allocate, terms_under
+from app.domain.replay import allocate, terms_under
 from app.domain.splits import Split
 from app.persistence.queries.positions import load_ledger
 from app.services.positions import Loan
@@ -51,13 +52,31 @@ def schedule_on(
         late = is_open and is_late(row.due_on, as_of, rule)
         bucket = class_of(arrears, rule) if late else "current"
         due, still = Split(*row.due), Split(*row.open)
-        rows.append(ScheduleRow(row.row_no, row.due_on, due, still, _state(row, as_of), row.paid_on, days, bucket))
+        rows.append(
+            ScheduleRow(
+                row.row_no, row.due_on, due, still, _state(row.due_on, still.total, as_of), row.paid_on, days, bucket
+            )
+        )
     return version.anchor_no if version else 0, rows
 
 
-def _state(row: AccountRow, as_of: date) -> str:
-    if sum(row.open) <= 0:
+def as_shown(row: ScheduleRow, shown: ShownRow, as_of: date, rule: DelinquencyRule) -> ScheduleRow:
+    """Return a row with what is shown of it in place of our own figures; when the core had it paid is not known."""
+    if (shown.open, shown.days_past_due) == (row.open, row.days_past_due):
+        return row
+    return replace(
+        row,
+        open=shown.open,
+        state=_state(row.due_on, shown.open.total, as_of),
+        paid_on=None,
+        days_past_due=shown.days_past_due,
+        bucket=class_of(shown.days_past_due, rule),
+    )
+
+
+def _state(due_on: date, open_minor: int, as_of: date) -> str:
+    if open_minor <= 0:
         return "paid"
-    if row.due_on < as_of:
+    if due_on < as_of:
         return "overdue"
-    return "due_today" if row.due_on == as_of else "upcoming"
+    return "due_today" if due_on == as_of else "upcoming"

@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 
 from app.web.answers import respond
 from app.web.fields import ID_PATTERN, NUMBER_PATTERN
-from app.web.media import StrictParser
+from app.web.media import StrictParser, refuse_query
 
 View = Callable[..., Any]
 
@@ -39,11 +39,15 @@ def number_schema(_converter: NumberConverter) -> dict[str, Any]:
 
 
 class Door(Blueprint):  # type: ignore[misc]
-    """A group of operations behind one kind of credential, which is bound when the door is registered."""
+    """A group of operations behind one kind of credential, which is bound when the door is registered.
+
+    A query parameter that an operation does not ask for is refused; `any_query` leaves those unread that nothing here asks.
+    """
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def __init__(self, name: str, description: str, *, prefix: str = "") -> None:
+    def __init__(self, name: str, description: str, *, prefix: str = "", any_query: bool = False) -> None:
+        self.any_query = any_query
         super().__init__(name, name, url_prefix=prefix or None, description=description)
         self._prepare_doc_cbks.append(_describe_operation)
 
@@ -56,11 +60,15 @@ class Door(Blueprint):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         """Register the view; the rule is kept for the OpenAPI document."""
+        served = view_func
         if view_func is not None:
             about = view_func._apidoc = dict(getattr(view_func, "_apidoc", {}))  # type: ignore[attr-defined]
             about["operation"] = {"id": view_func.__name__, "has_path_id": "<" in rule}
             about["door"] = self.name
-        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+            about["refuses"] = not self.any_query
+            if not self.any_query and not _asks(about):
+                served = _asking_nothing(view_func)
+        super().add_url_rule(rule, endpoint, served, provide_automatic_options, **options)
 
     def get(self, rule: str, **options: Any) -> Callable[[View], View]:
         """Register a view that reads."""
@@ -151,6 +159,21 @@ def answers(
         return wrapper
 
     return decorator
+
+
+def _asks(about: dict[str, Any]) -> bool:
+    """Return whether a view has said which query parameters it takes."""
+    return any(parameter["in"] == "query" for parameter in about.get("arguments", {}).get("parameters", ()))
+
+
+def _asking_nothing(view: View) -> View:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if request.query_string:
+            refuse_query()
+        return view(*args, **kwargs)
+
+    return wrapper
 
 
 def _describe_operation(

@@ -26,7 +26,7 @@ LEASE_SLACK = timedelta(seconds=60)
 
 _RETRY_SECONDS = 5
 
-door = Door("health", "Whether this process answers, and whether it can do its work.")
+door = Door("health", "Whether this process answers, and whether it can do its work.", any_query=True)
 
 
 class HealthSchema(Schema):

@@ -1,10 +1,13 @@
 """What may come in and go out: JSON in UTF-8, at most 1 MiB in; a few views can also answer with a file."""
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
 from flask import Request, abort, current_app, request
+from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.flaskparser import abort as abort_with
 from werkzeug.datastructures import MIMEAccept
@@ -12,6 +15,8 @@ from werkzeug.http import parse_accept_header
 
 _TYPES = ("application/json", "application/problem+json")
 _MERGE_PATCH = "application/merge-patch+json"
+_UNKNOWN = ["Unknown field."]
+"""What marshmallow says of a field that no schema has."""
 
 
 def check_media() -> None:
@@ -57,8 +62,32 @@ def is_json(req: Request) -> bool:
     return req.mimetype in allowed and charset in ("utf-8", "utf8")
 
 
+def refuse_query() -> None:
+    """Refuse whatever stands in the query of a request to a view that asks for nothing there."""
+    unknown = {name: ["Unknown field. Nothing is asked for in the query here."] for name in request.args}
+    if unknown:
+        abort_with(422, messages={"query": unknown})
+
+
 class StrictParser(FlaskParser):
-    """Reads bodies by orjson: no NaN, no lone surrogates, and 415 for a body without its media type."""
+    """Reads bodies by orjson: no NaN, no lone surrogates, and 415 for a body without its media type.
+
+    What nobody asked for is refused with the name that may be meant.
+    """
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        """Answer 422."""
+        hinted = {location: _with_hints(tree, [*schema.fields]) for location, tree in error.messages_dict.items()}
+        raised = ValidationError(hinted)
+        super().handle_error(raised, req, schema, error_status_code=error_status_code, error_headers=error_headers)
 
     def _raw_load_json(self, req: Request) -> Any:
         if not is_json(req):
@@ -70,6 +99,18 @@ class StrictParser(FlaskParser):
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             _malformed(error)
+
+
+def _with_hints(tree: Any, names: list[str]) -> Any:
+    """Return the messages of one location with the nearest of `names` beside each field that has an unknown one."""
+    if not isinstance(tree, Mapping):
+        return tree
+    hinted = dict(tree)
+    for name, messages in tree.items():
+        near = get_close_matches(str(name), names, 1)
+        if messages == _UNKNOWN and near:
+            hinted[name] = [f"{_UNKNOWN[0]} Did you mean {near[0]}?"]
+    return hinted
 
 
 def _malformed(error: Exception) -> NoReturn:

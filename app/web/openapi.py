@@ -25,7 +25,8 @@ _DESCRIPTION = (
     "What a borrower owes, when it is due and what they can do about it; sign-in, devices and inbox; and the feed of the "
     "lender's core system.\n\nAmounts are whole minor units with an ISO 4217 currency. Instants are RFC 3339 in UTC, due "
     "dates are plain dates in the loan's zone. Errors are RFC 9457 problems; `instance` is the request id. Ignore fields "
-    "you do not know. Reads are limited per session and per web process; sign-in is limited exactly."
+    "you do not know in answers; fields and query parameters of a request that are not described here are refused. Reads "
+    "are limited per session and per web process; sign-in is limited exactly."
 )
 _SCHEMES = {
     "borrower": {"type": "http", "scheme": "bearer", "description": "Access token of a borrower's session, 10 minutes."},
@@ -145,7 +146,7 @@ class Api(SmorestApi):  # type: ignore[misc]
             codes |= {"malformed-json", "payload-too-large", "unsupported-media-type", "validation-failed"}
         elif method != "get":
             codes |= {"payload-too-large", "unsupported-media-type"}
-        if "arguments" in doc_info:
+        if "arguments" in doc_info or doc_info["refuses"]:
             codes.add("validation-failed")
         if method == "get":
             parameters.append("IfNoneMatch")

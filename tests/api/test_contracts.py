@@ -22,6 +22,10 @@ def yuan(minor: int) -> dict[str, Any]:
     return {"amount_minor": minor, "currency": "CNY"}
 
 
+DOLLARS = {"amount_minor": 1, "currency": "USD"}
+FEE = {"name": "y", "amount": yuan(1)}
+
+
 def split_of(answer: dict[str, Any]) -> list[int]:
     return [answer[name]["amount_minor"] for name in ("principal", "interest", "fees", "penalties")]
 
@@ -39,6 +43,12 @@ class Core:
     def put(self, contract: dict[str, Any], on: str = "2026-01-02", **more: Any) -> Any:
         body = {"borrower_no": "B-1", "currency": "CNY", "principal": yuan(600_000), "disbursed_on": on}
         return self.client.put("/v1/ingest/loans/L-1", json={**body, "contract": contract, **more}, headers=self.key)
+
+    def put_in_a_batch(self, contract: dict[str, Any]) -> Any:
+        loan = {"loan_no": "L-1", "borrower_no": "B-1", "currency": "CNY", "principal": yuan(600_000)}
+        items = [{**loan, "disbursed_on": "2026-01-02", "contract": contract}]
+        answer = self.client.post("/v1/ingest/batches", json={"kind": "loans", "items": items}, headers=self.key)
+        return answer.json["results"]
 
     def post(self, minor: int, on: str, **more: Any) -> Any:
         self.number += 1
@@ -89,9 +99,8 @@ def test_other_terms_make_another_plan_and_the_cores_own_plan_replaces_it(core: 
         ({**CONTRACT, "annual_rate": "150"}, "/contract/annual_rate"),
         ({**CONTRACT, "methode": "flat"}, "/contract/methode"),
         ({**CONTRACT, "late": {"grace_days": -1}}, "/contract/late/grace_days"),
-        ({**CONTRACT, "allocation_order": {"order": ["past_due_penalty"] * 12}}, "/contract/allocation"),
-        ({**CONTRACT, "instalment": {"amount_minor": 1, "currency": "USD"}}, "/contract/instalment"),
-        ({**CONTRACT, "fees": [{"name": "x", "amount": {"amount_minor": 1, "currency": "USD"}}]}, "/contract/fees"),
+        ({**CONTRACT, "instalment": DOLLARS}, "/contract/instalment"),
+        ({**CONTRACT, "fees": [{"name": "x", "amount": DOLLARS}, FEE]}, "/contract/fees/0/amount"),
     ],
 )
 def test_a_term_that_cannot_be_true_is_refused_by_name(core: Core, contract: dict[str, Any], pointer: str) -> None:
@@ -107,8 +116,12 @@ def test_a_term_that_cannot_be_true_is_refused_by_name(core: Core, contract: dic
         ({"pauses": [{"start": "2026-03-10", "end": "2026-03-01"}]}, "/contract/pauses/0/end"),
         ({"rate_changes": [{"on": "2026-03-10", "annual_rate": rate} for rate in ("0.1", "0.2")]}, "/contract/rate_changes"),
         ({"fees": [{"name": "x"}]}, "/contract/fees/0"),
-        ({"first_due_on": "2025-12-31"}, "/contract"),
-        ({"due_dates": ["2026-02-01"]}, "/contract"),
+        ({"first_due_on": "2025-12-31"}, "/contract/first_due_on"),
+        ({"due_dates": ["2026-02-01"]}, "/contract/due_dates"),
+        ({"principal_grace": 6}, "/contract/principal_grace"),
+        ({"on_actual_balance": True, "remainder": "first"}, "/contract/remainder"),
+        ({"method": "fixed_instalment"}, "/contract/instalment"),
+        ({"every": 366, "instalments": 1200}, "/contract"),
     ],
 )
 def test_terms_that_cannot_hold_together_are_refused_where_they_stand(
@@ -117,6 +130,37 @@ def test_terms_that_cannot_hold_together_are_refused_where_they_stand(
     answer = core.put({**CONTRACT, **terms})
 
     assert (answer.status_code, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
+
+
+@pytest.mark.parametrize(
+    ("terms", "pointer"),
+    [
+        ({"instalment_multiple": yuan(0)}, "/contract/instalment_multiple"),
+        ({"late": {"fee": yuan(-1)}}, "/contract/late/fee"),
+        ({"fees": [FEE, {"name": "x", "amount": yuan(-1)}]}, "/contract/fees/1/amount"),
+        ({"disbursements": [{"on": "2026-03-01", "amount": yuan(0)}]}, "/contract/disbursements/0/amount"),
+        ({"delinquency_terms": {"tolerance": yuan(-1)}}, "/contract/delinquency_terms/tolerance"),
+        ({"allocation_order": {"order": ["past_due_penalty"] * 12}}, "/contract/allocation_order"),
+        ({"method": "fixed_instalment"}, "/contract/instalment"),
+    ],
+)
+def test_what_the_kernel_refuses_has_the_name_under_which_it_was_sent(
+    core: Core, terms: dict[str, Any], pointer: str
+) -> None:
+    answer = core.put({**CONTRACT, **terms})
+    (item,) = core.put_in_a_batch({**CONTRACT, **terms})
+
+    assert (answer.status_code, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
+    assert [error["pointer"] for error in item["errors"]] == [f"/items/0{pointer}"]
+    assert item["pointer"] == f"/items/0{pointer}"
+    assert "_minor" not in answer.text + str(item["detail"])
+
+
+@pytest.mark.parametrize(
+    ("terms", "pointer"), [({"maturity_on": "2025-12-31"}, "/maturity_on"), ({"principal": yuan(-1)}, "/principal")]
+)
+def test_what_cannot_be_true_of_a_loan_is_refused_where_it_stands(core: Core, terms: dict[str, Any], pointer: str) -> None:
+    assert [error["pointer"] for error in core.put(CONTRACT, **terms).json["errors"]] == [pointer]
 
 
 def test_a_named_rule_is_offered_by_its_name(core: Core) -> None:

@@ -40,6 +40,7 @@ def shown(
     lender: dict[str, Any] | None = None,
     rows: tuple[PlanRow, ...] | None = None,
     stored: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
     **loan: Any,
 ) -> dict[str, Any]:
     """Put a lender, a loan and perhaps a plan; return the disclosures as its borrower sees them.
@@ -58,7 +59,7 @@ def shown(
             put_plan(work, lender_id, PlanValues("L-1", rows), now=START, origin="test")
         if stored is not None:
             work.session.execute(update(LoanRow).where(LoanRow.id == loan_id).values(contract=stored))
-    answer = client.get(f"/v1/me/loans/{loan_id}/disclosures", headers=signed_in(borrower_id))
+    answer = client.get(f"/v1/me/loans/{loan_id}/disclosures", headers={**signed_in(borrower_id), **(headers or {})})
     assert answer.status_code == 200, answer.text
     return answer.json
 
@@ -208,6 +209,17 @@ def test_where_figures_cannot_be_made_they_are_null_with_a_reason(
     assert body["figures_missing"]["detail"]
     assert (body["cap"]["kept"], body["cap"]["most"], body["cap"]["charged"]) == ("unknown", None, None)
     assert body["licence"]["legal_name"]
+
+
+def test_a_borrower_reads_why_in_their_own_language(client: FlaskClient) -> None:
+    chinese = {"Accept-Language": "zh-CN"}
+
+    capped = shown(client, headers=chinese)["cap"]
+    missing = shown(client, headers=chinese, disbursed_on=None)
+
+    assert capped["reason"].startswith("为合同签订时有效的一年期贷款市场报价利率（LPR")
+    assert capped["source"].startswith("《最高人民法院关于审理民间借贷案件适用法律若干问题的规定》")
+    assert missing["figures_missing"]["detail"] == "放款日期未记录。"
 
 
 @pytest.mark.parametrize("annual_rate", ["much", "NaN", "1e400", None, ["0.1"]])

@@ -15,9 +15,11 @@ from app.persistence.models.running import LeaseRow
 from app.persistence.unit_of_work import unit_of_work
 from app.web import request_context
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
-from tests.builders.access import a_borrower, signed_in
+from tests.builders.access import a_borrower, an_ingest_key, signed_in
+from tests.builders.book import build_lender
 from tests.conftest import START
 
+ID = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
 OTP = {"phone": "+8613800138000", "installation_id": "d1"}
 
 
@@ -150,6 +152,49 @@ def test_an_unknown_or_malformed_query_parameter_is_named(client: FlaskClient) -
     for limit in ("101", "0", "-1", "1_0", "%2B5", "１０", "%2010", "1.0", "9" * 3000, ""):
         wrong = client.get(f"/v1/me/loans?limit={limit}", headers=headers)
         assert [e["pointer"] for e in wrong.json["errors"]] == ["/query/limit"], limit
+
+
+def test_what_is_not_asked_for_is_named_with_what_may_be_meant(client: FlaskClient) -> None:
+    near = client.get("/v1/me/loans?limt=2", headers=signed_in(a_borrower()[0])).json["errors"]
+    field = client.post("/v1/auth/otp", json={**OTP, "fone": 1}).json["errors"]
+
+    assert near == [{"pointer": "/query/limt", "code": "unknown-field", "detail": "Unknown field. Did you mean limit?"}]
+    assert field == [{"pointer": "/fone", "code": "unknown-field", "detail": "Unknown field. Did you mean phone?"}]
+
+
+def test_no_route_ignores_a_query_parameter_it_does_not_know(client: FlaskClient, app: Flask) -> None:
+    headers = {"borrower": signed_in(a_borrower()[0]), "ingest": an_ingest_key(build_lender(now=START)), "public": {}}
+    doors = app.extensions["duecourse.doors"]
+    values = {"loan_no": "L-1", "borrower_no": "B-1", "installation_id": "d1"}
+    answers = {}
+    for rule in app.url_map.iter_rules():
+        door = rule.endpoint.rpartition(".")[0]
+        if door in ("", "health", "pages"):
+            continue
+        _, path = rule.build({name: values.get(name, ID) for name in rule.arguments})
+        for method in rule.methods - {"OPTIONS"}:
+            body = {"json": {}} if method in ("POST", "PUT") else {}
+            answer = client.open(f"{path}?as_off=2020-01-01", method=method, headers=headers[doors[door].audience], **body)
+            errors = (answer.json or {}).get("errors", []) if method != "HEAD" else [{"pointer": "/query/as_off"}]
+            answers[method, rule.rule] = (answer.status_code, "/query/as_off" in [error["pointer"] for error in errors])
+
+    assert len(answers) > 40
+    assert {route: given for route, given in answers.items() if given != (422, True)} == {}
+
+
+def test_a_route_without_query_parameters_says_so(client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+
+    answer = client.get(f"/v1/me/loans/{ID}/schedule?as_of=2020-01-01", headers=headers)
+
+    detail = "Unknown field. Nothing is asked for in the query here."
+    assert answer.json["errors"] == [{"pointer": "/query/as_of", "code": "unknown-field", "detail": detail}]
+    assert client.get("/v1/me?", headers=headers).status_code == 200
+    assert client.options("/v1/me?as_of=1").status_code == 405
+
+
+def test_a_probe_may_add_what_it_likes_to_its_query(client: FlaskClient) -> None:
+    assert client.get("/livez?probe=7").status_code == 200
 
 
 def test_a_body_over_one_mebibyte_is_413(client: FlaskClient) -> None:

@@ -266,6 +266,22 @@ def test_a_wrong_field_is_named(client: FlaskClient, key: dict[str, str], change
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
+def test_what_only_the_import_of_a_tape_can_find_is_refused_with_the_kinds_to_send_instead(
+    client: FlaskClient, key: dict[str, str]
+) -> None:
+    loan = build_loan(now=START, due=[TODAY])
+    adjustment = payment(loan.loan_no, kind="source_adjustment")
+
+    (error,) = client.post("/v1/ingest/payments", json=adjustment, headers=key).json["errors"]
+    batch = client.post("/v1/ingest/batches", json={"kind": "payments", "items": [adjustment]}, headers=key).json["results"]
+    (unknown,) = client.post("/v1/ingest/payments", json=payment(loan.loan_no, kind="gift"), headers=key).json["errors"]
+
+    assert (error["pointer"], batch[0]["pointer"]) == ("/kind", "/items/0/kind")
+    assert "send money received as repayment or prepayment" in error["detail"]
+    assert "source_adjustment" not in unknown["detail"]
+    assert count_entries() == 0
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -151,6 +151,55 @@ def test_a_borrower_is_shown_the_cores_figure_with_ours_beside_it(client: FlaskC
     assert (account["outstanding"], account["days_past_due"]) == (money(15_000), 4)
 
 
+@pytest.mark.parametrize(
+    ("facts", "overdue", "days", "rows"),
+    [
+        ({"amount_past_due": 0, "days_past_due": 0}, 0, 0, []),
+        ({"amount_past_due": 5_000}, 5_000, 40, [(1, 5_000, 40)]),
+        ({"amount_past_due": 10_000, "days_past_due": 10}, 10_000, 10, [(2, 10_000, 10)]),
+        ({"days_past_due": 4}, 20_000, 4, [(1, 10_000, 4), (2, 10_000, 4)]),
+        ({"amount_past_due": 26_000, "days_past_due": 45}, 26_000, 45, [(1, 16_000, 45), (2, 10_000, 10)]),
+        ({"principal_balance": 12_000}, 20_000, 40, [(1, 10_000, 40), (2, 10_000, 10)]),
+    ],
+)
+def test_a_borrower_is_told_the_same_of_a_loan_wherever_they_look(
+    client: FlaskClient, facts: dict[str, Any], overdue: int, days: int, rows: list[tuple[int, int, int]]
+) -> None:
+    loan = build_loan(now=START, due=[TODAY - timedelta(days=40), TODAY - timedelta(days=10), TODAY + timedelta(days=20)])
+    tape(loan, TODAY, **facts)
+    headers, of_loan = signed_in(loan.borrower_id), f"/v1/me/loans/{loan.loan_id}"
+
+    shown = balance(client, loan)
+    due = client.get("/v1/me/due", headers=headers).json
+    schedule = client.get(f"{of_loan}/schedule", headers=headers).json
+    account = client.get(of_loan, headers=headers).json
+
+    assert (shown["overdue"]["total"], account["overdue"]) == (money(overdue), money(overdue))
+    assert (shown["days_past_due"], account["days_past_due"]) == (days, days)
+    assert due["totals"] == [{"currency": "USD", "overdue": money(overdue), "upcoming": money(10_000)}]
+    late = [each for each in due["items"] if each["state"] == "overdue"]
+    assert [(each["row_no"], each["open"]["total"]["amount_minor"], each["days_past_due"]) for each in late] == rows
+    late = [each for each in schedule["items"] if each["state"] == "overdue"]
+    assert [(each["row_no"], each["open"]["total"]["amount_minor"], each["days_past_due"]) for each in late] == rows
+    assert {shown["source"], schedule["source"], *(each["source"] for each in due["items"])} == {"core"}
+
+
+def test_what_the_core_has_overdue_and_no_instalment_of_ours_is_due_without_one(client: FlaskClient) -> None:
+    paid = build_loan(now=START - timedelta(days=10), due=[TODAY - timedelta(days=10)])
+    pay(paid, 10_000, now=START - timedelta(days=10))
+    ahead = build_loan(now=START, due=[TODAY + timedelta(days=40)])
+    for loan in (paid, ahead):
+        tape(loan, TODAY, amount_past_due=700, days_past_due=3)
+
+    (row,) = client.get("/v1/me/due", headers=signed_in(paid.borrower_id)).json["items"]
+    (loose,) = client.get("/v1/me/due", headers=signed_in(ahead.borrower_id)).json["items"]
+
+    assert balance(client, paid)["overdue"] == row["open"]
+    assert (row["row_no"], row["state"], row["days_past_due"]) == (1, "overdue", 3)
+    assert balance(client, ahead)["overdue"] == loose["open"]
+    assert (loose["row_no"], loose["due_on"], loose["state"], loose["days_past_due"]) == (None, None, "overdue", 3)
+
+
 def test_where_the_books_agree_the_figures_are_ours(client: FlaskClient) -> None:
     loan = build_loan(now=START, due=DUE)
     tape(loan, principal_balance=20_000, days_past_due=10)

@@ -10,7 +10,7 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_money, example_split
+from app.api.borrower.money import SplitSchema, example_money, example_split, source_field
 from app.domain.splits import Split
 from app.domain.tapes import CoreFigures
 from app.domain.times import business_date, rfc3339
@@ -83,9 +83,7 @@ class BalanceSchema(Schema):
     next_due_on = DateField(required=True, allow_none=True)
     next_due = MoneyField(required=True, allow_none=True)
     unapplied = MoneyField(required=True, metadata={"description": "Paid beyond all rows of the plan."})
-    source = fields.String(
-        required=True, metadata={"enum": ["ledger", "core"], "description": "Whose figures these are: ours, or the core's."}
-    )
+    source = source_field()
     core = fields.Nested(CoreFiguresSchema, required=True, allow_none=True)
     ours = fields.Nested(OwnFiguresSchema, required=True, allow_none=True)
 

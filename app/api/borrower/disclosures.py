@@ -11,15 +11,17 @@ from app.domain.caps import APPLIES, CODES, OUTSIDE, UNKNOWN
 from app.domain.money import Money
 from app.domain.rates import rounded
 from app.services import base_rates, disclosures
-from app.services.disclosures import Disclosures, Figures
+from app.services.disclosures import Disclosures, Figures, Missing
 from app.web.auth import borrower
 from app.web.doors import answers
 from app.web.fields import DateField, IdField, MoneyField
+from app.web.languages import request_locale
 from app.web.reads import reads
 from app.web.request_context import now
+from app.wording.disclosure_words import cap_reason, missing_detail, paragraph
 
 _RATE = {"description": 'A fraction per year as a decimal string: "0.128038" is 12.8038 %.'}
-_MISSING_CODES = [
+MISSING_CODES = [
     "disbursement-date-missing",
     "principal-missing",
     "plan-missing",
@@ -82,7 +84,7 @@ class CostSchema(Schema):
 class FiguresMissingSchema(Schema):
     """Why no figures are given."""
 
-    code = fields.String(required=True, metadata={"enum": _MISSING_CODES})
+    code = fields.String(required=True, metadata={"enum": MISSING_CODES})
     detail = fields.String(required=True)
 
 
@@ -187,8 +189,9 @@ def get_disclosures(loan_id: str) -> dict[str, Any]:
     """Show the lender's licence, the annualised rate, what the loan costs in all, and the cap of law it is under.
 
     The figures are those of the plan when it is paid on time. Where they cannot be made, they are null and `figures_missing`
-    says why. A cap that is not known is said to be unknown.
+    says why. A cap that is not known is said to be unknown. What is for people to read is in the language of the answer.
     """
+    locale = request_locale()
     found = disclosures.disclosures(reads(), borrower().borrower_id, loan_id, base_rates.fixings(), now=now())
     return {
         "loan_id": loan_id,
@@ -198,8 +201,8 @@ def get_disclosures(loan_id: str) -> dict[str, Any]:
         "licence": _licence(found.loan),
         "nominal_rate": None if found.nominal_rate is None else _rate(found.nominal_rate),
         **_figures(found.figures, found.loan.currency),
-        "figures_missing": found.missing,
-        "cap": _cap(found),
+        "figures_missing": _missing(found.missing, locale),
+        "cap": _cap(found, locale),
     }
 
 
@@ -238,15 +241,21 @@ def _figures(figures: Figures | None, currency: str) -> dict[str, Any]:
     }
 
 
-def _cap(found: Disclosures) -> dict[str, Any]:
+def _missing(missing: Missing | None, locale: str) -> dict[str, str] | None:
+    if missing is None:
+        return None
+    return {"code": missing.code, "detail": missing_detail(missing.code, missing.detail, locale)}
+
+
+def _cap(found: Disclosures, locale: str) -> dict[str, Any]:
     cap, figures, most_minor, currency = found.cap, found.figures, found.check.most_minor, found.loan.currency
     kept = {True: "yes", False: "no", None: "not_applicable" if cap.status == OUTSIDE else "unknown"}
     return {
         "status": cap.status,
         "annual_rate": None if cap.annual_rate is None else _rate(cap.annual_rate),
-        "source": cap.source,
+        "source": paragraph(cap.source, locale),
         "code": cap.code,
-        "reason": cap.reason,
+        "reason": cap_reason(cap, locale),
         "signed_on": found.signed_on,
         "signed_on_basis": found.signed_on_basis,
         "fixed_on": cap.fixed_on,

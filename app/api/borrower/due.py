@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_money, example_split, split_money
+from app.api.borrower.money import SplitSchema, example_money, example_split, source_field, split_money
 from app.services import accounts
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -20,13 +20,20 @@ class DueItemSchema(Schema):
     loan_id = IdField(required=True)
     loan_no = fields.String(required=True)
     lender = fields.String(required=True)
-    row_no = fields.Integer(required=True)
-    due_on = DateField(required=True)
+    row_no = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Null, as `due_on`: the lender's core has it overdue and the plan has no instalment for it."
+        },
+    )
+    due_on = DateField(required=True, allow_none=True)
     timezone = fields.String(required=True)
     as_of = DateField(required=True, metadata={"description": "Today in the loan's zone."})
     state = fields.String(required=True, metadata={"enum": ["overdue", "due_today", "upcoming"]})
     days_past_due = fields.Integer(required=True)
     open = fields.Nested(SplitSchema, required=True)
+    source = source_field()
 
 
 class DueTotalSchema(Schema):
@@ -57,6 +64,7 @@ _EXAMPLE = {
             "state": "overdue",
             "days_past_due": 3,
             "open": example_split(100000, 4500),
+            "source": "ledger",
         }
     ],
     "totals": [{"currency": "CNY", "overdue": example_money(104500), "upcoming": example_money(104500)}],
@@ -66,7 +74,10 @@ _EXAMPLE = {
 @door.get("/due")
 @answers(200, DueSchema, example=_EXAMPLE)
 def list_due() -> dict[str, Any]:
-    """Show what is overdue and what falls due within 30 days, over all your loans."""
+    """Show what is overdue and what falls due within 30 days, over all your loans.
+
+    What is overdue of a loan adds up to what its balance shows, also where that is what the lender's core says.
+    """
     rows, totals = accounts.everything_due(reads(), borrower().borrower_id, now=now())
     return {
         "items": [
@@ -78,9 +89,10 @@ def list_due() -> dict[str, Any]:
                 "due_on": row.due_on,
                 "timezone": row.loan.zone,
                 "as_of": row.as_of,
-                "state": "overdue" if row.days_past_due else "due_today" if row.due_on == row.as_of else "upcoming",
+                "state": row.state,
                 "days_past_due": row.days_past_due,
                 "open": split_money(row.open, row.loan.currency),
+                "source": "core" if row.is_of_core else "ledger",
             }
             for row in rows
         ],

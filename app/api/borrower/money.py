@@ -1,6 +1,6 @@
 """Amounts by component, as several answers show them."""
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from app.domain.money import Money
 from app.domain.splits import Split
@@ -15,6 +15,12 @@ class SplitSchema(Schema):
     fees = MoneyField(required=True)
     penalties = MoneyField(required=True)
     total = MoneyField(required=True)
+
+
+def source_field() -> fields.String:
+    """Return the field that says whose figures are shown."""
+    about = {"enum": ["ledger", "core"], "description": "Whose figures these are: ours, or the core's."}
+    return fields.String(required=True, metadata=about)
 
 
 def split_money(split: Split, currency: str) -> dict[str, Money]:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_split, split_money
+from app.api.borrower.money import SplitSchema, example_split, source_field, split_money
 from app.services import accounts
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -34,6 +34,7 @@ class ScheduleSchema(Schema):
     timezone = fields.String(required=True)
     as_of = DateField(required=True)
     plan_version = fields.Integer(required=True, metadata={"description": "Counts from 1; 0 while there is no plan."})
+    source = source_field()
     items = fields.List(fields.Nested(InstalmentSchema), required=True)
 
 
@@ -42,6 +43,7 @@ _EXAMPLE = {
     "timezone": "Asia/Shanghai",
     "as_of": "2026-11-23",
     "plan_version": 1,
+    "source": "ledger",
     "items": [
         {
             "row_no": 6,
@@ -60,7 +62,10 @@ _EXAMPLE = {
 @door.get("/loans/<id:loan_id>/schedule")
 @answers(200, ScheduleSchema, example=_EXAMPLE)
 def get_schedule(loan_id: str) -> dict[str, Any]:
-    """Show the instalments of a loan, by due date."""
+    """Show the instalments of a loan, by due date.
+
+    Those due before today add up to what the balance shows as overdue, also where that is what the lender's core says.
+    """
     schedule = accounts.schedule(reads(), borrower().borrower_id, loan_id, now=now())
     currency = schedule.loan.currency
     return {
@@ -68,6 +73,7 @@ def get_schedule(loan_id: str) -> dict[str, Any]:
         "timezone": schedule.loan.zone,
         "as_of": schedule.as_of,
         "plan_version": schedule.plan_version,
+        "source": "core" if schedule.is_of_core else "ledger",
         "items": [
             {
                 "row_no": row.row_no,

@@ -1,7 +1,7 @@
 """The core system sends many at once, and is told what became of each."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -9,11 +9,12 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app import logs
 from app.api.ingest.borrowers import ORIGIN, BorrowerValuesSchema, borrower_values, door
+from app.api.ingest.contracts import named_as_sent
 from app.api.ingest.loans import LoanValuesSchema, PlanSchema, loan_values, plan_values
 from app.api.ingest.payments import PaymentValuesSchema, payment_values
 from app.api.ingest.tapes import TapeRowSchema, tape_values
-from app.domain.book import PutResult
-from app.domain.errors import DomainError
+from app.domain.book import PaymentResult, PutResult
+from app.domain.errors import DomainError, FieldError
 from app.persistence.unit_of_work import Work
 from app.services.batches import BorrowerItem, Feed, LoanItem, Outcome, PlanItem
 from app.web.answers import Answer
@@ -58,6 +59,8 @@ class _Kind(NamedTuple):
     schema: Schema
     read: Callable[[dict[str, Any]], Any]
     put: Callable[[Feed, date | None, Sequence[Any]], list[Outcome]]
+    as_sent: Callable[[DomainError, Any], DomainError] = lambda error, _item: error
+    """A refusal of an item, in the names under which the item was sent."""
 
 
 def _borrower(body: dict[str, Any]) -> BorrowerItem:
@@ -74,7 +77,12 @@ def _plan(body: dict[str, Any]) -> PlanItem:
 
 _KINDS = {
     "borrowers": _Kind(BorrowerItemSchema(), _borrower, lambda feed, _as_of, items: feed.put_borrowers(items)),
-    "loans": _Kind(LoanItemSchema(), _loan, lambda feed, _as_of, items: feed.put_loans(items)),
+    "loans": _Kind(
+        LoanItemSchema(),
+        _loan,
+        lambda feed, _as_of, items: feed.put_loans(items),
+        lambda error, item: named_as_sent(error, item.values.contract),
+    ),
     "plans": _Kind(PlanItemSchema(), _plan, lambda feed, _as_of, items: feed.put_plans(items)),
     "payments": _Kind(PaymentValuesSchema(), payment_values, lambda feed, _as_of, items: feed.record_payments(items)),
     "tape": _Kind(TapeRowSchema(), tape_values, lambda feed, as_of, items: feed.put_tapes(as_of or feed.now.date(), items)),
@@ -180,8 +188,12 @@ def post_batch(body: dict[str, Any]) -> Any:
 
     def act(work: Work) -> Answer:
         feed = Feed.of(work, ingest().lender_id, now=at, origin=ORIGIN)
-        outcomes = zip(read, kind.put(feed, body.get("as_of"), list(read.values())), strict=True)
-        found = results | {index: _result(index, outcome) for index, outcome in outcomes}
+        found = dict(results)
+        for (index, item), outcome in zip(read.items(), kind.put(feed, body.get("as_of"), list(read.values())), strict=True):
+            if isinstance(outcome, DomainError):
+                found[index] = _refused(index, kind.as_sent(outcome, item))
+            else:
+                found[index] = _result(index, outcome)
         ordered = [found[index] for index in sorted(found)]
         return Answer({"results": ordered, "counts": Counter(each["status"] for each in ordered)}, dumped=True)
 
@@ -189,23 +201,32 @@ def post_batch(body: dict[str, Any]) -> Any:
 
 
 def _unread(index: int, error: ValidationError) -> dict[str, Any]:
-    errors = [
-        {"pointer": logs.redact_text(each.pointer), "code": each.code, "detail": logs.redact_text(each.detail)}
-        for each in field_errors({f"items/{index}": error.messages})
-    ]
+    errors = _listed(field_errors({f"items/{index}": error.messages}))
     first = errors[0]
     given = {"code": "validation-failed", "detail": first["detail"], "pointer": first["pointer"], "errors": errors}
     return {"index": index, "status": "refused", **_NOTHING, **given}
 
 
-def _result(index: int, outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, DomainError):
-        given: dict[str, Any] = {
-            "code": outcome.code,
-            "detail": logs.redact_text(outcome.detail),
-            "pointer": f"/items/{index}",
-        }
-        return {"index": index, "status": "refused", **_NOTHING, **given}
+def _refused(index: int, error: DomainError) -> dict[str, Any]:
+    place = f"/items/{index}"
+    errors = _listed(FieldError(f"{place}{each.pointer}", each.code, each.detail) for each in error.errors)
+    given = {
+        "code": error.code,
+        "detail": logs.redact_text(error.detail),
+        "pointer": errors[0]["pointer"] if errors else place,
+        "errors": errors,
+    }
+    return {"index": index, "status": "refused", **_NOTHING, **given}
+
+
+def _listed(errors: Iterable[FieldError]) -> list[dict[str, Any]]:
+    return [
+        {"pointer": logs.redact_text(each.pointer), "code": each.code, "detail": logs.redact_text(each.detail)}
+        for each in errors
+    ]
+
+
+def _result(index: int, outcome: PutResult | PaymentResult) -> dict[str, Any]:
     if isinstance(outcome, PutResult):
         status = "created" if outcome.created else "changed" if outcome.changed else "unchanged"
         return {"index": index, "status": status, **_NOTHING, "id": outcome.id, "conflicts": list(outcome.conflicts)}

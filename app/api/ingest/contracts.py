@@ -3,10 +3,12 @@
 Only the form is checked here. Whether terms can be true together is the kernel's to say (`domain/contract_forms.py`).
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
@@ -16,6 +18,7 @@ from app.domain.charges import FeeBasis, FeeDue
 from app.domain.contracts import Method, Prepayment, Remainder
 from app.domain.day_counts import DayCount
 from app.domain.delinquency import RULES, Boundary, Cure
+from app.domain.errors import DomainError, FieldError
 from app.domain.late_charges import LateBase
 from app.domain.money import Money
 from app.domain.periods import DayOfMonth, Unit
@@ -24,7 +27,8 @@ from app.domain.terms import EarlySettlement
 from app.web.fields import DateField, MoneyField, PatternField, TextField
 
 CURRENCIES = "x_currencies"
-"""Under this name a loaded contract has the currency of each amount in it, for whoever knows the loan's to take out."""
+"""Under this name a loaded contract has the currency of each amount in it, as a tree of names and places; whoever knows the
+loan's takes it out."""
 _MOST_ROWS = 1200
 _DECIMAL = "[0-9]{1,3}([.][0-9]{1,12})?"
 
@@ -46,31 +50,75 @@ def _count(most: int, about: str = "", least: int = 0) -> fields.Integer:
 class _TermsSchema(Schema):
     """Terms as they are stored: an amount as whole minor units under its name with _minor, a day as text."""
 
+    stored_as: ClassVar[Mapping[str, str]] = {}
+    """Fields that are stored under another name than their own, and that name."""
+
     @post_load
     def _as_stored(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
         stored: dict[str, Any] = {}
-        currencies: dict[str, str] = {}
+        currencies: dict[str, Any] = {}
         for name, value in data.items():
-            if isinstance(value, Money):
-                currencies[name] = value.currency
-                stored[f"{name}_minor"] = value.minor
-            else:
-                currencies.update((name, currency) for currency in _currencies(value))
-                stored[name] = _as_text(value)
+            if found := _currencies(value):
+                currencies[name] = found
+            stored[self._stored_name(name)] = _plain(value)
         return stored | ({CURRENCIES: currencies} if currencies else {})
 
+    def _stored_name(self, name: str) -> str:
+        if isinstance(self.fields[name], MoneyField):
+            return f"{name}_minor"
+        return self.stored_as.get(name, name)
 
-def _as_text(value: Any) -> Any:
+    def as_sent(self, steps: Sequence[str], stored: Any) -> list[str]:
+        """Return the way to a stored term, from these terms on, in the names under which it was sent.
+
+        Of two fields that are stored under one name it is the one whose form the stored value has.
+        """
+        if not steps or not isinstance(stored, Mapping):
+            return [*steps]
+        name, *rest = steps
+        value: Any = stored.get(name)
+        fitting = sorted(
+            (each for each in self.fields if self._stored_name(each) == name),
+            key=lambda each: isinstance(self.fields[each], fields.Nested) != isinstance(value, Mapping),
+        )
+        way = [fitting[0] if fitting else name]
+        form: Any = self.fields.get(way[0])
+        if isinstance(form, fields.List) and rest:
+            form, value = form.inner, value[int(rest[0])]
+            way.append(rest.pop(0))
+        below = _terms_below(form)
+        return [*way, *(rest if below is None else below.as_sent(rest, value))]
+
+    def renamed(self) -> Iterator[tuple[str, str]]:
+        """Yield (stored name, name as sent) where the two differ, of these terms and all below them."""
+        for name, field in self.fields.items():
+            if isinstance(field, MoneyField):
+                yield self._stored_name(name), name
+            below = _terms_below(field.inner if isinstance(field, fields.List) else field)
+            if below is not None:
+                yield from below.renamed()
+
+
+def _terms_below(form: Any) -> _TermsSchema | None:
+    schema = form.schema if isinstance(form, fields.Nested) else None
+    return schema if isinstance(schema, _TermsSchema) else None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, list):
-        return [_as_text(each) for each in value]
+        return [_plain(each) for each in value]
+    if isinstance(value, Money):
+        return value.minor
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _currencies(value: Any) -> Iterable[str]:
-    """Take the currencies out of nested terms."""
-    for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, dict):
-            yield from each.pop(CURRENCIES, {}).values()
+def _currencies(value: Any) -> Any:
+    """Return the currency of an amount; of nested terms those taken out of them, by name or place."""
+    if isinstance(value, list):
+        return {index: found for index, each in enumerate(value) if (found := _currencies(each))}
+    if isinstance(value, dict):
+        return value.pop(CURRENCIES, None)
+    return value.currency if isinstance(value, Money) else None
 
 
 class DisbursementSchema(_TermsSchema):
@@ -143,6 +191,8 @@ class AllocationOrderSchema(_TermsSchema):
 class ContractSchema(_TermsSchema):
     """The loan's own terms. With method, instalments, principal and disbursed_on, and no plan, the plan is made of them."""
 
+    stored_as: ClassVar[Mapping[str, str]] = {"allocation_order": "allocation", "delinquency_terms": "delinquency"}
+
     method = _named(Method)
     annual_rate = _rate('A fraction of one a year: "0.1540" is 15.40 %.')
     rate = PatternField("-?[0-9]{1,6}([.][0-9]{1,12})?", metadata={"description": "As the core calls it; only kept."})
@@ -195,9 +245,29 @@ class ContractSchema(_TermsSchema):
         if sorted(set(edges)) != edges:
             raise ValidationError({"delinquency_edges": ["Must ascend."]})
 
-    @post_load
-    def _one_name(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-        for name, stored in (("allocation_order", "allocation"), ("delinquency_terms", "delinquency")):
-            if name in data:
-                data[stored] = data.pop(name)
-        return data
+
+_FORM = ContractSchema()
+_SENT_WORDS = dict(_FORM.renamed())
+_WORD = re.compile("[a-z_]+_minor")
+
+
+def named_as_sent(error: DomainError, contract: Mapping[str, Any]) -> DomainError:
+    """Return a refusal of a stored contract with each term named as it was sent: in its pointers and in its words."""
+
+    def words(text: str) -> str:
+        return _WORD.sub(lambda found: _SENT_WORDS.get(found[0], found[0]), text)
+
+    detail = error.detail
+    listed: list[FieldError] = []
+    for each in error.errors:
+        pointer = each.pointer
+        if f"{pointer}/".startswith("/contract/"):
+            pointer = "/".join(("/contract", *_FORM.as_sent(pointer.split("/")[2:], contract)))
+        detail = detail.replace(_dotted(each.pointer), _dotted(pointer))
+        listed.append(FieldError(pointer, each.code, words(each.detail)))
+    return replace(error, detail=words(detail), errors=listed)
+
+
+def _dotted(pointer: str) -> str:
+    """Return a pointer as it stands in the words of a refusal."""
+    return pointer[1:].replace("/", ".")

@@ -1,12 +1,14 @@
 """The core system puts loans, with their plans."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.api.ingest.borrowers import ORIGIN, PUT_EXAMPLE, PutSchema, door, source_version_field
-from app.api.ingest.contracts import CURRENCIES, ContractSchema
+from app.api.ingest.contracts import CURRENCIES, ContractSchema, named_as_sent
 from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues
+from app.domain.errors import DomainError
 from app.domain.money import Money
 from app.domain.plans import PlanRow
 from app.domain.splits import Split
@@ -64,9 +66,8 @@ class LoanValuesSchema(Schema):
     @validates_schema
     def _one_currency(self, data: dict[str, Any], **_kwargs: Any) -> None:
         wrong: dict[str, Any] = {}
-        for name, currency in data["contract"].pop(CURRENCIES, {}).items():
-            if currency != data["currency"]:
-                wrong.setdefault("contract", {})[name] = ["Not in the currency of the loan."]
+        if foreign := _other_than(data["currency"], data["contract"].pop(CURRENCIES, {})):
+            wrong["contract"] = foreign
         if data["principal"] is not None and data["principal"].currency != data["currency"]:
             wrong["principal"] = ["Not in the currency of the loan."]
         for index, row in enumerate((data["plan"] or {}).get("rows", ())):
@@ -78,6 +79,18 @@ class LoanValuesSchema(Schema):
                     }
         if wrong:
             raise ValidationError(wrong)
+
+
+def _other_than(currency: str, found: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return what is wrong with a tree of currencies, in its own form; empty: all are this one."""
+    wrong: dict[Any, Any] = {}
+    for name, below in found.items():
+        if isinstance(below, Mapping):
+            if deeper := _other_than(currency, below):
+                wrong[name] = deeper
+        elif below != currency:
+            wrong[name] = ["Not in the currency of the loan."]
+    return wrong
 
 
 def _cny(minor: int) -> dict[str, Any]:
@@ -122,7 +135,10 @@ def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
         value = {"id": result.id, "created": result.created, "changed": changed, "conflicts": result.conflicts}
         return Answer(value, 201 if result.created else 200)
 
-    return in_unit_of_work(act)
+    try:
+        return in_unit_of_work(act)
+    except DomainError as error:
+        raise named_as_sent(error, values.contract) from None
 
 
 def loan_values(body: dict[str, Any], loan_no: str) -> tuple[LoanValues, PlanValues | None, int | None]:

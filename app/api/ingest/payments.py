@@ -23,6 +23,19 @@ from app.web.request_context import now
 _STATUS = {"recorded": 201, "duplicate": 200, "unmatched": 202}
 
 
+class _SentKind(validate.OneOf):
+    """A kind that a core may send: not what only the import of its tape can find."""
+
+    def __call__(self, value: Any) -> Any:
+        if value == EntryKind.SOURCE_ADJUSTMENT:
+            raise ValidationError(
+                "What the balances of a tape leave unexplained is found by importing it. Here, send money received as "
+                "repayment or prepayment, a claim given up as waiver, more owed as charge, money taken back as reversal or "
+                "refund."
+            )
+        return super().__call__(value)
+
+
 class GivenSplitSchema(Schema):
     """The core's own division of the amount; it must add up."""
 
@@ -41,7 +54,10 @@ class PaymentValuesSchema(Schema):
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     amount = MoneyField(required=True)
     effective_on = DateField(required=True, metadata={"description": "The value date; not in the future."})
-    kind = fields.String(load_default=EntryKind.REPAYMENT.value, validate=validate.OneOf([kind.value for kind in EntryKind]))
+    kind = fields.String(
+        load_default=EntryKind.REPAYMENT.value,
+        validate=_SentKind([kind.value for kind in EntryKind if kind is not EntryKind.SOURCE_ADJUSTMENT]),
+    )
     recorded_at = InstantField(load_default=None, allow_none=True, metadata={"description": "When it became known; now."})
     row_no = fields.Integer(
         strict=True,
@@ -130,8 +146,9 @@ def post_payment(body: dict[str, Any]) -> Any:
     """Record a payment.
 
     201: recorded, and no reminder for what it paid leaves after this answer. 200: sent before, nothing changed. 202: kept
-    and listed: no such loan yet (booked when it comes), or a plan file told of the same money before (booked when the plan
-    file takes that back). `reference` makes it idempotent; an Idempotency-Key is honoured.
+    and listed: no such loan yet (booked when it comes), a plan file told of the same money before (booked when the plan
+    file takes that back), a refund of more than was received by its day, or a waiver where nothing is owed (booked when what
+    it is of comes). `reference` makes it idempotent; an Idempotency-Key is honoured.
     """
     values, at = payment_values(body), now()
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, select, tuple_
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select, tuple_
 
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
@@ -83,8 +83,10 @@ def page_accounts(reads: Connection, borrower_id: str, *, before: tuple[datetime
 
 
 def find_owing_accounts(reads: Connection, borrower_id: str) -> Sequence[Any]:
-    """Return the borrower's active loans, oldest first."""
-    return reads.execute(_accounts(borrower_id).where(LoanRow.status == "active").order_by(LoanRow.id)).all()
+    """Return the borrower's active loans, oldest first, and those closed by being paid of which a tape has told."""
+    paid_by_our_book = and_(LoanRow.status == "closed", LoanRow.ended_at.is_(None), LoanRow.core_as_of.is_not(None))
+    owing = or_(LoanRow.status == "active", paid_by_our_book)
+    return reads.execute(_accounts(borrower_id).where(owing).order_by(LoanRow.id)).all()
 
 
 def find_plan_rows(reads: Connection, borrower_id: str, loan_id: str, anchor_no: int) -> Sequence[Any]:
