@@ -45,7 +45,7 @@ class Replay:
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def run(self, *, kills: int = 0) -> str:
-        """Run to the end; on each of the first `kills` days kill an engine at its work. Return the digest."""
+        """Run to the end; from the first day on kill an engine a day at its work, `kills` in all. Return the digest."""
         process = self.start()
         assert process.stdout is not None
         with process.stdout as out:
@@ -66,9 +66,12 @@ class Replay:
         return next(match[1] for match in (re.search(pattern, line) for line in self.lines) if match)
 
     def _kill_one(self) -> None:
-        """Kill one wherever it is in its work. A day begins when the day before is done, so at least one is alive then."""
+        """Kill one wherever it is in its work, unless all that are known are dead: their successors speak a little later."""
         chance = random.Random(len(self.killed))
-        pid = chance.choice(sorted(set(self.pids.values()) - set(self.killed)))
+        alive = sorted(set(self.pids.values()) - set(self.killed))
+        if not alive:
+            return
+        pid = chance.choice(alive)
         time.sleep(chance.uniform(0, 0.1))
         os.kill(pid, signal.SIGKILL)
         self.killed.append(pid)
