@@ -12,7 +12,7 @@ from datetime import date
 from fractions import Fraction
 
 from app.domain.amortisation import amortise, down_payment_minor
-from app.domain.contracts import Contract
+from app.domain.contracts import Contract, Method
 from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, step
@@ -124,6 +124,7 @@ def reschedule(
     """Work the rows from `from_on` on out again for the balance then planned, with more rows, a grace, another rate or date.
 
     Rows before it stay; what is still to be paid out and the rates agreed for later stay too, unless another rate is given.
+    Where nothing but the dates changes, a level instalment stays, and the last row takes what longer periods cost.
     Raises ValidationError when no row is due on or after `from_on`, and where given due dates would have to move.
     """
     kept = [row for row in rows if row.due_on < from_on]
@@ -144,8 +145,10 @@ def reschedule(
         raise ValidationError("A loan with down payments is rescheduled once all of it is paid out.")
     if contract.due_dates and first_due_on:
         raise ValidationError("Due dates agreed one by one do not move together; agree a new plan with new due_dates.")
+    changed = bool(more or interest_grace or annual_rate is not None)
     again = replace(
         contract,
+        instalment_minor=contract.instalment_minor if changed else _instalment(contract, rest),
         principal_minor=balance - sum(each.amount_minor for each in later),
         starts_on=start,
         instalments=len(rest) + more,
@@ -165,13 +168,22 @@ def reschedule(
         PlanRow(number + k, each.period.due_on, Split(each.principal_minor, each.interest_minor))
         for k, each in enumerate(amortise(again), start=1)
     ]
-    if contract.method.value == "flat":
+    if contract.method is Method.FLAT:
         # Flat interest is on what was first lent, whatever is left of it.
         made = [
             row._replace(due=row.due._replace(interest=row.due.interest * flat_from // balance if balance else 0))
             for row in made
         ]
     return (*(_as_due(row) for row in kept), *made)
+
+
+def _instalment(contract: Contract, rest: Sequence[AccountRow]) -> int | None:
+    """Return the level instalment that goes on, if there is one: nothing else changes inside these rows."""
+    days = [*(each.on for each in contract.disbursements), *(each.on for each in contract.rate_changes)]
+    level = rest[len(rest) > 2]  # of a remainder that comes first, the one after it
+    if contract.method is not Method.EQUAL_INSTALMENT or contract.interest_grace or len(rest) < 2 or not level.due[0]:
+        return contract.instalment_minor
+    return contract.instalment_minor if any(on >= rest[0].due_on for on in days) else level.due[0] + level.due[1]
 
 
 def _rate_on(contract: Contract, on: date) -> Fraction:

@@ -146,3 +146,13 @@ def test_what_is_past_due_is_not_spread_over_a_row_that_is_there_for_a_charge():
     spread = re_amortise(account, [fee], date(2024, 12, 15))
     assert spread[-1].due == Split()
     assert spread[-2].due.principal == 100_000
+
+
+def test_an_instalment_stays_when_nothing_but_the_dates_moves():
+    # Source: Fineract, LoanRescheduling C3388: two months of 0.58 in the first row, and the last one takes what that costs.
+    contract = Contract(Method.EQUAL_INSTALMENT, 10_000, START, 6, Fraction(7, 100), even_out=True)
+    moved = reschedule(_rows(contract), contract, date(2024, 2, 1), first_due_on=date(2024, 3, 1))
+    assert [row.due[:2] for row in moved] == [(1584, 117), (1652, 49), (1662, 39), (1671, 30), (1681, 20), (1750, 10)]
+    assert [row.due_on.month for row in moved] == [3, 4, 5, 6, 7, 8]
+    longer = reschedule(_rows(contract), contract, date(2024, 2, 1), first_due_on=date(2024, 3, 1), extra_rows=1)
+    assert longer[0].due.total == longer[-2].due.total < 1701
