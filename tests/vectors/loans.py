@@ -11,9 +11,9 @@ from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import DayCount, days_in_year
 from app.domain.late_charges import LateBase, LateTerms
-from app.domain.periods import Frequency, Unit
+from app.domain.periods import Frequency, Unit, step
 from tests.vectors.fields import Fields
-from tests.vectors.outcomes import Refused, day, minor
+from tests.vectors.outcomes import Malformed, Refused, day, minor
 
 UNITS = {"days": Unit.DAYS, "weeks": Unit.WEEKS, "months": Unit.MONTHS, "half_months": Unit.HALF_MONTHS}
 
@@ -56,9 +56,11 @@ PRECLOSURE = {"till_preclosure_date": False, "till_rest_frequency_date": True}
 
 def rate_of(fields: Fields) -> Fraction:
     """Return the annual rate as a fraction of one; empty is 0."""
-    if "annual_rate_fraction" in fields:
-        return Fraction(str(fields["annual_rate_fraction"] or 0))
-    return Fraction(str(fields["annual_rate_percent"] or 0)) / 100
+    name, scale = ("annual_rate_fraction", 1) if "annual_rate_fraction" in fields else ("annual_rate_percent", 100)
+    try:
+        return Fraction(str(fields[name] or 0)) / scale
+    except ValueError:
+        raise Malformed(f"{fields[name]!r} is not a rate") from None
 
 
 def day_count_of(month: str, year: str, unit: Unit = Unit.MONTHS) -> DayCount:
@@ -150,12 +152,19 @@ def _day_count(loan: Fields, progressive: bool, daily: bool, starts_on: date) ->
     return DayCount(stated) if stated in set(DayCount) - {DayCount.ACTUAL_ACTUAL} else of_its_first_year
 
 
-def first_paid_out(contract: Contract, loan: Fields) -> Contract:
-    """Return the contract of a loan paid out in parts: its instalment (cumulative) is that of all that was approved."""
-    in_parts = "MULTIDISB" in _product(loan) and loan["allocation_strategy"] != "advanced_payment_allocation"
-    if not in_parts or contract.method is not Method.EQUAL_INSTALMENT:
-        return contract
-    return replace(contract, instalment_minor=plan_rows(replace(contract, fees=()))[0].due.total)
+def first_paid_out(contract: Contract, loan: Fields, amount_minor: int, on: date) -> Contract:
+    """Return the contract once money was paid out, with what only the product's name says of it.
+
+    A cumulative loan paid out in parts has the instalment of all that was approved; where repayment starts with the
+    submission, due dates are counted from that day.
+    """
+    product = _product(loan)
+    if "REPAYMENT_START_SUBMITTED" in product:
+        due = tuple(step(contract.starts_on, contract.frequency, k) for k in range(1, contract.instalments + 1))
+        contract = replace(contract, due_dates=due)
+    if "MULTIDISB" in product and not _progressive(loan) and contract.method is Method.EQUAL_INSTALMENT:
+        contract = replace(contract, instalment_minor=plan_rows(replace(contract, fees=()))[0].due.total)
+    return replace(contract, principal_minor=amount_minor, starts_on=on)
 
 
 def strategy_of(loan: Fields, surplus: Surplus | None = None) -> Strategy:

@@ -1,4 +1,4 @@
-"""How sources go that differ from us on purpose (docs/kernel-choices.md): played to show that a difference is that one alone."""
+"""How sources go that differ from us on purpose (docs/kernel-choices.md): played to show that nothing else is different."""
 
 from dataclasses import replace
 from datetime import date, timedelta

@@ -134,9 +134,10 @@ def _keeps_fractions(contract: Contract, expected: Fields) -> bool:
     """Whether all figures are those of rows that keep fractions, after an instalment that does so too or is rounded."""
     for multiple in (1, TINY):
         fine = replace(contract, principal_minor=contract.principal_minor * TINY, instalment_multiple_minor=multiple)
-        shown = [Row(*(divide(amount, TINY, Rounding.HALF_UP) for amount in row)) for row in rows_of(fine)]
+        exact = rows_of(fine)
+        shown = [Row(*(divide(amount, TINY, Rounding.HALF_UP) for amount in row)) for row in exact]
         # What a row pays is rounded as one amount, not as the sum of two.
-        dues = [divide(row.principal + row.interest, TINY, Rounding.HALF_UP) for row in rows_of(fine)]
+        dues = [divide(row.principal + row.interest, TINY, Rounding.HALF_UP) for row in exact]
         try:
             _summary(contract, shown, expected, dues)
         except Mismatch:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from app.domain.allocation import Surplus
 from app.domain.amortisation import down_payment_minor, plan_rows
 from app.domain.charges import Fee, FeeBasis
 from app.domain.contracts import Contract, Disbursement
@@ -52,8 +53,8 @@ class PlayedLoan:
     today: date = date.min
     entries: list[LedgerEntry] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)
-    surplus: dict[str, str] = field(default_factory=dict)
-    surplus_of: dict[str, Any] = field(default_factory=dict)
+    surplus: dict[str, Surplus] = field(default_factory=dict)
+    surplus_of: dict[str, Surplus] = field(default_factory=dict)
     fees: list[tuple[str, Fee]] = field(default_factory=list)
     charges: dict[str, tuple[str, str]] = field(default_factory=dict)
     disbursed: list[Disbursement] = field(default_factory=list)
@@ -77,7 +78,8 @@ class PlayedLoan:
         """Read the whole loan, so that what is not understood is named before anything is played."""
         self.contract = contract_of(self.loan)
         self.rows = plan_rows(self.contract)
-        self.surplus = dict(self.loan.get("future_allocation_by_transaction", {}))
+        for transaction, rule in self.loan.get("future_allocation_by_transaction", {}).items():
+            self._allocate_future(transaction, rule)
         self.tags = self.other_tags = {"class": "NO_DELINQUENCY", "rows": {}}
         self.rule = replace(RANGES, tolerance_days=int(self.loan.get("grace_on_arrears_ageing_days") or 0))
         self.digits = int(self.loan.get("currency_digits", 2))
@@ -154,12 +156,17 @@ class PlayedLoan:
     do_configure = do_set_config = do_set_rule = do_set_next_payment_due_rule = do_set_configuration
 
     def do_set_future_allocation(self, event: Fields) -> None:
-        self.surplus[event["transaction"]] = event["rule"]
+        self._allocate_future(event["transaction"], event["rule"])
+
+    def _allocate_future(self, transaction: str, rule: str) -> None:
+        if transaction != "default" and transaction not in MONEY_KINDS.values():
+            raise Refused(f"future allocation of {transaction}")
+        self.surplus[transaction] = surplus_named(rule)
 
     def do_disburse(self, event: Fields) -> None:
         on, amount = day(event["date"]), self.money(event["amount"])
         if not self.disbursed:
-            self.contract = replace(first_paid_out(self.contract, self.loan), principal_minor=amount, starts_on=on)
+            self.contract = first_paid_out(self.contract, self.loan, amount, on)
         else:
             self.contract = replace(self.contract, disbursements=(*self.contract.disbursements, Disbursement(on, amount)))
         self.disbursed.append(Disbursement(on, amount))
@@ -182,8 +189,7 @@ class PlayedLoan:
         entry = self._add(EntryKind.REPAYMENT, self.money(event["amount"]), day(event["date"]))
         self.types[entry.entry_id] = kind
         if self.progressive:
-            named = self.surplus.get(kind, self.surplus.get("default", "next_instalment"))
-            self.surplus_of[entry.entry_id] = surplus_named(named)
+            self.surplus_of[entry.entry_id] = self.surplus.get(kind, self.surplus.get("default", Surplus.NEXT))
         self._tag()
 
     def do_add_charge(self, event: Fields) -> None:

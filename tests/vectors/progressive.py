@@ -10,6 +10,7 @@ from app.domain.amortisation import Instalment, amortise
 from app.domain.annuities import annuity_factors
 from app.domain.contracts import Contract, Disbursement, Method, RateChange
 from app.domain.day_counts import InterestPeriod, days_30_360, share_of_part, share_of_year
+from app.domain.errors import ValidationError
 from app.domain.periods import Frequency, Unit, add_months
 from app.domain.rounding import divide
 from tests.vectors.fields import Fields
@@ -81,7 +82,7 @@ def _agrees_a_day_earlier(terms: Contract, event: Fields, digits: int) -> bool:
         return False
     try:
         _compare(replace(terms, rate_changes=earlier), event.children("rows"), digits)
-    except Mismatch:
+    except (Mismatch, ValidationError):
         return False
     return True
 
@@ -89,7 +90,8 @@ def _agrees_a_day_earlier(terms: Contract, event: Fields, digits: int) -> bool:
 def _compare(terms: Contract, wanted_rows: list[Fields], digits: int) -> None:
     rows = amortise(terms)
     check("rows", len(wanted_rows), len(rows))
-    for wanted, row in zip(wanted_rows, rows, strict=True):
+    for number, (wanted, row) in enumerate(zip(wanted_rows, rows, strict=True), start=1):
+        check("row number", wanted["n"], number)
         _compare_row(terms, wanted, row, digits)
 
 
