@@ -74,7 +74,6 @@ def apr(inputs: Fields, expected: Fields) -> None:
         irr(inputs, expected)
         return
     flows = [*_advances(inputs), *(Flow(on, -amount) for on, amount in _payments(inputs))]
-    inputs.set_aside("method")
     _check_percent(expected, annual_percentage_rate(flows).rate)
 
 
