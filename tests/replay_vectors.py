@@ -1,7 +1,8 @@
 """Published loan tables against our kernel: `python -m tests.replay_vectors DIR` takes any folder of the format.
 
-Every failure and every vector left out is named. A vector is left out only by name: what the product refuses, or a chosen
-difference (both in docs/kernel-choices.md). The last line is `N passed, N failed, N skipped`; exit 1 when any failed.
+Every failure and every vector left out is named. A vector is left out only by name: what the product refuses or this runner
+does not understand, or a chosen difference (docs/kernel-choices.md). A file that cannot be read is a failure, and so is a
+vector that compares nothing. The last line is `N passed, N failed, N skipped`; exit 1 when any failed.
 """
 
 import json
@@ -12,41 +13,81 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.figures import progressive_schedule, run_figures
-from tests.vectors.outcomes import ChosenDifference, Mismatch, Refused
+from app.domain.errors import ValidationError
+from tests.vectors.fields import Fields
+from tests.vectors.figures import run_figures
+from tests.vectors.outcomes import ChosenDifference, Malformed, Mismatch, Refused, comparisons
+from tests.vectors.progressive import progressive_schedule
 from tests.vectors.timelines import run_timeline
 
 FORMAT = "loan-vector/1"
 
 
-def run(vector: dict[str, Any]) -> tuple[str, str]:
-    """Return (passed | failed | skipped, why)."""
+def play(fields: Fields) -> None:
+    """Play one vector. Raises Malformed, Mismatch, Refused, ChosenDifference, or the kernel's own ValidationError."""
+    for name in ("id", "kind"):
+        if not isinstance(fields[name], str):
+            raise Malformed(f"{name} is not a text")
+    difference: ChosenDifference | None = None
     try:
-        if vector["kind"] == "progressive_schedule":
-            progressive_schedule(vector)
-        elif "timeline" in vector:
-            run_timeline(vector)
+        if fields["kind"] == "progressive_schedule":
+            progressive_schedule(fields)
+        elif "timeline" in fields:
+            run_timeline(fields)
         else:
-            run_figures(vector)
-    except Refused as refusal:
-        return "skipped", f"refused: {refusal}"
-    except ChosenDifference as difference:
-        return "skipped", f"chosen difference: {difference}"
-    except Mismatch as mismatch:
-        return "failed", str(mismatch)
-    except Exception:  # a vector that breaks the runner is a failure, and the next one is run all the same
-        return "failed", traceback.format_exc(limit=-3).strip().replace("\n", " | ")
-    return "passed", ""
+            run_figures(fields)
+    except ChosenDifference as found:  # raised only after everything else was found equal
+        difference = found
+    fields.refuse_unread()
+    if difference:
+        raise difference
 
 
-def vectors_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return (file name, vector) of every vector file in a folder; files of another format are named and left."""
+def run(vector: Any) -> tuple[str, str]:
+    """Return (passed | failed | skipped, why) of a vector, or of what `vectors_in` found instead of one."""
+    with comparisons() as compared:
+        try:
+            if isinstance(vector, Exception):
+                raise vector
+            if not isinstance(vector, dict):
+                raise Malformed("a vector is an object")
+            play(Fields(vector))
+        except (Refused, ValidationError) as refusal:
+            return "skipped", f"refused: {refusal}"
+        except ChosenDifference as difference:
+            return "skipped", f"chosen difference: {difference}"
+        except (Mismatch, Malformed) as fault:
+            return "failed", str(fault)
+        except Exception:  # a vector that breaks the runner is a failure, and the next one is run all the same
+            return "failed", traceback.format_exc(limit=-3).strip().replace("\n", " | ")
+        return ("passed", "") if compared else ("failed", "nothing was compared")
+
+
+def vectors_in(folder: Path) -> Iterator[tuple[str, Any]]:
+    """Return (file name, vector) of everything in a folder's *.json; in place of a file that has none, the exception why."""
     for path in sorted(folder.glob("*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            print(f"not read: {path.name} is not {FORMAT}")
-            continue
-        yield from ((path.name, vector) for vector in document["vectors"])
+        try:
+            found = _vectors_of(path.read_text(encoding="utf-8-sig"))
+        except (Malformed, Refused) as fault:
+            found = [fault]
+        except (OSError, ValueError, RecursionError) as fault:  # not UTF-8, not JSON
+            found = [Malformed(f"not read: {fault}")]
+        yield from ((path.name, vector) for vector in found)
+
+
+def _vectors_of(text: str) -> list[Any]:
+    """Return a document's vectors: a list, or an object that has one. Fractions stay the digits that are written."""
+    document = json.loads(text, parse_float=str)
+    vectors = document
+    if isinstance(document, dict):
+        if document.get("format", FORMAT) != FORMAT:
+            raise Refused(f"the format {document['format']!r}; this reads {FORMAT}")
+        vectors = document.get("vectors")
+    if not isinstance(vectors, list):
+        raise Malformed("not read: there is no list of vectors")
+    if not vectors:
+        raise Malformed("not read: the list of vectors is empty")
+    return vectors
 
 
 def main(folder: str) -> int:
@@ -56,7 +97,8 @@ def main(folder: str) -> int:
         outcome, why = run(vector)
         counts[outcome] += 1
         if why:
-            print(f"{outcome}: {vector.get('id', '?')} ({vector.get('kind')}, {name}): {why}")
+            label, kind = (vector.get("id", "?"), vector.get("kind")) if isinstance(vector, dict) else ("?", None)
+            print(f"{outcome}: {label} ({kind}, {name}): {why}")
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not counts else 0
 

@@ -45,11 +45,11 @@ def test_what_is_not_known_is_named_and_a_wrong_figure_fails(tmp_path: Path, cap
         {"id": "broken", "kind": "penalty", "inputs": {}, "expected": {}},
     ]
     (tmp_path / "some.json").write_text(json.dumps({"format": "loan-vector/1", "vectors": vectors}))
-    (tmp_path / "other.json").write_text("[]")
+    (tmp_path / "other.json").write_text('{"format": "other/1", "vectors": []}')
 
     assert replay_vectors.main(str(tmp_path)) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "0 passed, 2 failed, 1 skipped"
-    assert lines[0] == "not read: other.json is not loan-vector/1"
+    assert lines[-1] == "0 passed, 2 failed, 2 skipped"
+    assert lines[0] == "skipped: ? (None, other.json): refused: the format 'other/1'; this reads loan-vector/1"
     assert [line.split(" (")[0] for line in lines[1:-1]] == ["skipped: odd", "failed: wrong", "failed: broken"]

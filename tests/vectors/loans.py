@@ -1,8 +1,9 @@
 """Contracts of the vectors' loans: how fields of other products map to ours, and what they leave to a product's name."""
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from app.domain.allocation import STRATEGIES, Strategy, Surplus
 from app.domain.allocation_orders import custom_strategy
@@ -10,8 +11,9 @@ from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import DayCount, days_in_year
 from app.domain.late_charges import LateBase, LateTerms
-from app.domain.periods import Frequency, Unit
-from tests.vectors.outcomes import Refused, day, minor
+from app.domain.periods import Frequency, Unit, step
+from tests.vectors.fields import Fields
+from tests.vectors.outcomes import Malformed, Refused, day, minor
 
 UNITS = {"days": Unit.DAYS, "weeks": Unit.WEEKS, "months": Unit.MONTHS, "half_months": Unit.HALF_MONTHS}
 
@@ -49,71 +51,123 @@ PREPAYMENT = {
 }
 
 
-def day_count_of(month: str, year: str) -> DayCount:
-    """Return the day count of two conventions named apart; a month convention says nothing of days and weeks."""
-    month = "30" if month in ("30", "invalid") else "actual"
+PRECLOSURE = {"till_preclosure_date": False, "till_rest_frequency_date": True}
+
+
+def rate_of(fields: Fields) -> Fraction:
+    """Return the annual rate as a fraction of one; empty is 0."""
+    name, scale = ("annual_rate_fraction", 1) if "annual_rate_fraction" in fields else ("annual_rate_percent", 100)
     try:
-        return DayCount(f"{month}/{year}")
+        return Fraction(str(fields[name] or 0)) / scale
+    except ValueError:
+        raise Malformed(f"{fields[name]!r} is not a rate") from None
+
+
+def day_count_of(month: str, year: str, unit: Unit = Unit.MONTHS) -> DayCount:
+    """Return the day count of two conventions named apart; a month's says nothing of periods of days and weeks."""
+    month, year = month.lower(), year.lower()
+    if month not in ("30", "invalid", "actual"):
+        raise Refused(f"days in a month: {month}")
+    nominal = month != "actual" and unit not in (Unit.DAYS, Unit.WEEKS)
+    try:
+        return DayCount(f"{'30' if nominal else 'actual'}/{year}")
     except ValueError:
         raise Refused(f"day count {month}/{year}") from None
 
 
-def contract_of(loan: dict[str, Any]) -> Contract:
+def contract_of(loan: Fields) -> Contract:
     """Return the contract of a loan that states its terms (cumulative and progressive)."""
     if loan.get("compounding", "none") != "none":
         raise Refused("compounding of unpaid interest")
     digits = int(loan.get("currency_digits", 2))
-    principal, starts_on = minor(loan["principal"], digits), day(loan["submitted_on"])
-    down = Fraction(str(loan.get("down_payment_percent") or 0)) / 100
-    progressive = loan["allocation_strategy"] == "advanced_payment_allocation"
-    daily = loan.get("interest_calculation_period") == "daily"
-    stated = str(loan.get("day_count", ""))
-    if progressive and "/" in stated and not stated.upper().startswith("ACTUAL"):
-        day_count = DayCount(stated)
-    elif daily:
-        # The year's length is resolved once, at the start: it belongs in the contract.
-        day_count = DayCount(f"actual/{days_in_year(starts_on.year)}")
-    else:
-        day_count = DayCount.THIRTY_360
-    if loan["interest_type"] == "flat":
-        method = Method.FLAT
-    elif loan["amortization"] == "equal_principal_payments":
-        method = Method.EQUAL_PRINCIPAL
-    else:
-        method = Method.EQUAL_INSTALMENT
-    return Contract(
-        method,
-        principal,
-        starts_on,
+    starts_on, progressive = day(loan["submitted_on"]), _progressive(loan)
+    daily = loan.one_of("interest_calculation_period", {"daily": True, "same_as_repayment_period": False},
+                        "same_as_repayment_period")  # fmt: skip
+    count, frequency = (
         int(loan["number_of_repayments"]),
-        Fraction(str(loan["annual_rate_percent"])) / 100,
-        Frequency(int(loan["repay_every"]), UNITS[loan["repay_unit"]]),
-        day_count=day_count,
-        instalment_multiple_minor=minor(loan.get("round_instalment_to_multiple_of") or "0.01", digits),
+        Frequency(int(loan["repay_every"]), loan.one_of("repay_unit", UNITS)),
+    )
+    if "term" in loan and (int(loan["term"]), loan.one_of("term_unit", UNITS)) != (count * frequency.every, frequency.unit):
+        raise Refused(f"a term of {loan['term']} {loan['term_unit']} that is not that of its instalments")
+    prepayment = loan.one_of("prepayment_adjustment", PREPAYMENT, "reduce_emi_amount")
+    whole_periods = loan.one_of("preclosure_interest", PRECLOSURE, "till_preclosure_date")
+    # A product of this name does not round its instalments, though the set of loans says so of all of one calculation.
+    multiple = None if "PROGRESSIVE" in _product(loan) else loan.get("round_instalment_to_multiple_of")
+    loan.set_aside("round_instalment_to_multiple_of")
+    return Contract(
+        _method_of(loan),
+        minor(loan["principal"], digits),
+        starts_on,
+        count,
+        rate_of(loan),
+        frequency,
+        day_count=_day_count(loan, progressive, daily, starts_on),
+        instalment_multiple_minor=minor(multiple or Decimal(1).scaleb(-digits), digits),
         level_by_nominal_days=daily and not progressive,
         even_out=progressive,
         principal_grace=int(loan.get("grace_on_principal_periods") or 0),
         interest_grace=int(loan.get("grace_on_interest_payment_periods") or 0),
         interest_free=int(loan.get("interest_free_periods") or 0),
-        down_payment=down,
+        down_payment=Fraction(str(loan.get("down_payment_percent") or 0)) / 100,
         on_actual_balance=bool(loan.get("interest_recalculation")),
-        whole_periods=loan.get("preclosure_interest") == "till_rest_frequency_date"
-        or "RECALCULATION_SAME_AS_REPAYMENT" in loan.get("product", ""),  # recalculated at rest dates only
-        prepayment=Prepayment.NEXT_ROWS
-        if progressive
-        else PREPAYMENT[loan.get("prepayment_adjustment", "reduce_emi_amount")],
+        whole_periods=whole_periods
+        or "RECALCULATION_SAME_AS_REPAYMENT" in _product(loan),  # recalculated at rest dates only
+        prepayment=Prepayment.NEXT_ROWS if progressive else prepayment,
     )
 
 
-def first_paid_out(contract: Contract, loan: dict[str, Any]) -> Contract:
-    """Return the contract of a loan paid out in parts: its instalment (cumulative) is that of all that was approved."""
-    in_parts = "MULTIDISB" in loan.get("product", "") and loan["allocation_strategy"] != "advanced_payment_allocation"
-    if not in_parts or contract.method is not Method.EQUAL_INSTALMENT:
-        return contract
-    return replace(contract, instalment_minor=plan_rows(replace(contract, fees=()))[0].due.total)
+def _progressive(loan: Fields) -> bool:
+    return bool(loan["allocation_strategy"] == "advanced_payment_allocation")
 
 
-def strategy_of(loan: dict[str, Any], surplus: Surplus | None = None) -> Strategy:
+def _product(loan: Fields) -> str:
+    return str(loan.get("product") or "")
+
+
+def _method_of(loan: Fields) -> Method:
+    flat = loan.one_of("interest_type", {"flat": True, "declining_balance": False})
+    level = {
+        "equal_installments": Method.EQUAL_INSTALMENT,
+        "equal_instalments": Method.EQUAL_INSTALMENT,
+        "equal_principal_payments": Method.EQUAL_PRINCIPAL,
+        "equal_principal": Method.EQUAL_PRINCIPAL,
+    }
+    amortization = loan.one_of("amortization", level)
+    return Method.FLAT if flat else amortization
+
+
+def _day_count(loan: Fields, progressive: bool, daily: bool, starts_on: date) -> DayCount:
+    """Return the day count: the one stated by name, else what the kind of calculation means.
+
+    A cumulative loan of actual days resolves the year's length once, at its start: it belongs in the contract.
+    """
+    stated = str(loan.get("day_count", "")).lower()
+    of_its_first_year = DayCount(f"actual/{days_in_year(starts_on.year)}")
+    if progressive and stated in set(DayCount):
+        return DayCount(stated)
+    if stated and stated not in set(DayCount) and "per product setting" not in stated:
+        raise Refused(f"day count {stated}")
+    if not daily:
+        return DayCount.THIRTY_360
+    return DayCount(stated) if stated in set(DayCount) - {DayCount.ACTUAL_ACTUAL} else of_its_first_year
+
+
+def first_paid_out(contract: Contract, loan: Fields, amount_minor: int, on: date) -> Contract:
+    """Return the contract once money was paid out, with what only the product's name says of it.
+
+    A cumulative loan paid out in parts has the instalment of all that was approved; where repayment starts with the
+    submission, due dates are counted from that day.
+    """
+    product = _product(loan)
+    if "REPAYMENT_START_SUBMITTED" in product:
+        due = tuple(step(contract.starts_on, contract.frequency, k) for k in range(1, contract.instalments + 1))
+        contract = replace(contract, due_dates=due)
+    if "MULTIDISB" in product and not _progressive(loan) and contract.method is Method.EQUAL_INSTALMENT:
+        contract = replace(contract, instalment_minor=plan_rows(replace(contract, fees=()))[0].due.total)
+    return replace(contract, principal_minor=amount_minor, starts_on=on)
+
+
+def strategy_of(loan: Fields, surplus: Surplus | None = None) -> Strategy:
     """Return how the loan's payments are spread; `surplus` overrides the rule of the loan."""
     name = loan["allocation_strategy"]
     if name != "advanced_payment_allocation":
@@ -121,14 +175,21 @@ def strategy_of(loan: dict[str, Any], surplus: Surplus | None = None) -> Strateg
             raise Refused(f"allocation strategy {name}")
         return STRATEGIES[STRATEGY_NAMES[name]]
     if surplus is None:
-        surplus = SURPLUS[loan.get("future_allocation_by_transaction", {}).get("default", "next_instalment")]
-    order = loan["advanced_allocation_order"]
-    return custom_strategy(order, vertical=loan.get("processing") == "vertical", surplus=surplus)
+        surplus = surplus_named(loan.get("future_allocation_by_transaction", {}).get("default", "next_instalment"))
+    vertical = loan.one_of("processing", {"vertical": True, "horizontal": False}, "horizontal")
+    return custom_strategy(loan["advanced_allocation_order"], vertical=vertical, surplus=surplus)
 
 
-def late_terms_of(loan: dict[str, Any]) -> LateTerms | None:
+def surplus_named(name: str) -> Surplus:
+    """Return where money goes that is more than what is due."""
+    if name not in SURPLUS:
+        raise Refused(f"future allocation {name!r}")
+    return SURPLUS[name]
+
+
+def late_terms_of(loan: Fields) -> LateTerms | None:
     """Return the late fee that only the product's name states: 1.5 % of what is open of the instalment."""
-    product = loan.get("product", "")
+    product = _product(loan)
     if "OVERDUE_FROM_AMOUNT_INTEREST" in product:
         return LateTerms(fee_share=Fraction(3, 200), fee_base=LateBase.PRINCIPAL_AND_INTEREST)
     if "OVERDUE_FROM_AMOUNT" in product:
