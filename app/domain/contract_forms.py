@@ -267,12 +267,17 @@ def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | No
     return LateTerms(**fields | {"cap_rate": Fraction(cap["annual_rate"])})
 
 
-def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None) -> LoanTerms:
-    """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`)."""
+def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None, starts_on: date | None) -> LoanTerms:
+    """Return what a replay needs; `late` are the late terms as the law leaves them (see `caps.py`).
+
+    `starts_on` is the day the money was paid out, also where the rows are given and no contract could be read.
+    """
     actual = contract if contract is not None and contract.on_actual_balance else None
     later = tuple(sorted(read.fields.get("disbursements", ()), key=lambda each: each.on))
     down = contract.down_payment_days if contract is not None else ()
-    return LoanTerms(read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later, down)
+    return LoanTerms(
+        read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later, starts_on, down
+    )
 
 
 def _object(value: Any, form: Mapping[str, Read], where: str, errors: list[FieldError]) -> dict[str, Any]:

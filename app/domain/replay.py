@@ -92,10 +92,10 @@ class AccountRow:
 class Account:
     """The rows of one plan with everything that happened spread over them."""
 
-    def __init__(self, rows: Iterable[PlanRow], terms: LoanTerms = PLAIN, starts_on: date | None = None) -> None:
+    def __init__(self, rows: Iterable[PlanRow], terms: LoanTerms = PLAIN) -> None:
         self.terms = terms
         self.rows: list[AccountRow] = []
-        before = starts_on or (terms.contract.starts_on if terms.contract else None)
+        before = terms.starts_on or (terms.contract.starts_on if terms.contract else None)
         for row in sorted(rows, key=lambda row: (row.due_on, row.row_no)):
             self.rows.append(AccountRow(row.row_no, row.due_on, row.due, before))
             before = row.due_on

@@ -31,6 +31,8 @@ class LoanTerms:
     paid_out_later: tuple[Disbursement, ...] = ()
     """What is lent on top of the loan's principal, each part from its day on."""
 
+    starts_on: date | None = None
+    """First day of the first row's interest; None: not known."""
     down_payment_days: tuple[date, ...] = ()
     """The days on which down payments fall due; no charge falls due with one."""
 

@@ -79,7 +79,8 @@ def _kernel_terms(packed: bytes, principal_minor: int | None, starts_on: date | 
     stored, cap = orjson.loads(packed)
     read = read_stored(stored)
     late = late_terms(read, cap)
-    return KernelTerms(terms_of(read, read.contract(principal_minor, starts_on), late), read.rule, read.pauses)
+    terms = terms_of(read, read.contract(principal_minor, starts_on), late, starts_on)
+    return KernelTerms(terms, read.rule, read.pauses)
 
 
 def contract_of(loan: Contracted) -> Contract | None:

@@ -274,6 +274,18 @@ def test_paying_the_quote_on_its_day_closes_the_loan_to_zero(core: Core, contrac
     assert list(differences(db.session())) == []
 
 
+def test_paying_everything_back_in_the_first_month_costs_the_days_there_were(core: Core) -> None:
+    """By PRC Civil Code art. 677, which holds for a lender in mainland China where the contract says nothing else."""
+    core.put({**CONTRACT, "allocation": "standard"}, on="2026-02-20")
+    first = core.get("schedule").json["items"][0]
+
+    quote = core.get("payoff-quote", on="2026-03-10").json
+
+    assert (first["due_on"], first["due"]["interest"]) == ("2026-03-20", yuan(6_000))
+    assert quote["owed"]["interest"] == yuan(3_858)  # 18 of 28 days, rounded up
+    assert quote["per_diem"]["interest"] == yuan(214)
+
+
 def test_a_quote_says_what_each_further_day_costs(core: Core) -> None:
     core.put(ACTUAL)
 

@@ -184,5 +184,7 @@ def loans(draw: st.DrawFn, most_rows: int = 8, actual: bool | None = None, late:
         draw(late_terms if late else st.none() | late_terms),
         draw(st.sampled_from(EarlySettlement)),
         contract if actual else None,
+        starts_on=contract.starts_on,
+        down_payment_days=contract.down_payment_days,
     )
     return RandomLoan(contract, plan_rows(contract), terms)

@@ -138,3 +138,12 @@ def test_any_parts_on_one_day_close_what_one_payment_closes(
     assert account.rows == [row for row in account.rows if min(row.due) >= 0]
     if parts[-1]:
         assert any(any(row.open) for row in less.rows)
+
+
+def test_the_first_row_is_earned_from_the_day_the_money_was_paid_out() -> None:
+    start = DAY - timedelta(days=31)
+    terms = LoanTerms(early_settlement=EarlySettlement.ACTUAL_PERIOD, starts_on=start)
+
+    quotes = [payoff_quote(ROWS, [], start + timedelta(days=days), terms).owed for days in (0, 10, 31, 46)]
+
+    assert quotes == [Split(200, 0), Split(200, 10), Split(200, 31), Split(200, 31 + 15)]

@@ -96,13 +96,19 @@ class PlayedLoan:
     def terms(self) -> LoanTerms:
         contract = self.contract if self.contract.on_actual_balance else None
         days = self.contract.down_payment_days
-        return LoanTerms(strategy_of(self.loan), late_terms_of(self.loan), contract=contract, down_payment_days=days)
+        return LoanTerms(
+            strategy_of(self.loan),
+            late_terms_of(self.loan),
+            contract=contract,
+            starts_on=self.contract.starts_on,
+            down_payment_days=days,
+        )
 
     def account(self) -> Account:
         """Play the entries; each kind of money may go elsewhere with its surplus, so each is spread by its own strategy."""
         terms = self.terms()
         rows = self.other_rows(self.contract) if self.other_rows and not self.replanned else self.rows
-        account = Account(rows, terms, self.contract.starts_on)
+        account = Account(rows, terms)
         if self.other_way == LATE_PRINCIPAL and terms.contract is not None:
             account._actual = LatestPeriodOnly(terms.contract, account.rows)
         for entry in standing(self.entries):
