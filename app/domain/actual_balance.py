@@ -4,8 +4,9 @@ The plan's rows are worked out again from what was paid: up to a day from the tr
 what is late were paid on that day. A row's interest is rounded for each stretch of one balance and one rate. Money that is
 more than what is due comes off the balance at once; what that does to the rows is the contract's choice (`Prepayment`).
 Money paid out later, or another rate, makes the instalments anew from its row on. A down payment bears no interest. Where
-money paid early is for the next rows, a level instalment paid before its day is paid: its interest is what was earned by
-then, the rest of it is principal, and the interest of the days that follow falls due with the next row.
+money paid early is for the next rows (`Prepayment.NEXT_ROWS`, `Surplus.NEXT`), a level instalment paid before its day is
+paid: its interest is what was earned by then, the rest of it is principal, and the interest of the days that follow falls
+due with the next row. Not so where interest is for whole periods, and not in a principal grace.
 Sources: Fineract, interest recalculation (daily rest, no compounding); the study, loan servicing §2.5 and §1 (prepayment
 policy).
 """
@@ -17,7 +18,7 @@ from fractions import Fraction
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from app.domain.allocation import Component, OpenClaim, Stage, Strategy, Surplus, When, spread
-from app.domain.amortisation import amortise, changes_of, lent_at_start, spread_of
+from app.domain.amortisation import amortise, changes_of, dated_periods, lent_at_start
 from app.domain.annuities import FREE, Factor, level_instalment, rate_factors
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import share_of_part
@@ -32,7 +33,11 @@ _CHOICES = {
 }
 
 
-_PRINCIPAL_AHEAD = Strategy("principal-in-advance", (Stage(When.IN_ADVANCE, (Component.PRINCIPAL,)),), "see `reduce`")
+_PRINCIPAL_AHEAD = Strategy(
+    "principal-in-advance",
+    (Stage(When.IN_ADVANCE, (Component.PRINCIPAL,)),),
+    "Apache Fineract, advanced payment allocation: future instalments of loans with interest recalculation",
+)
 
 
 class Row(OpenClaim, Protocol):
@@ -45,6 +50,13 @@ class Row(OpenClaim, Protocol):
 R = TypeVar("R", bound=Row)
 
 
+class _Closed(NamedTuple):
+    """An instalment paid before its due date: on which day, and its principal (None: still to be worked out)."""
+
+    on: date
+    principal_minor: int | None = None
+
+
 class _Waiting(NamedTuple):
     """A stretch of a row whose interest has not fallen due yet."""
 
@@ -52,8 +64,9 @@ class _Waiting(NamedTuple):
     start: date
     end: date
     planned: int
-    """The balance at the row's beginning; `after` is the same less what was paid ahead."""
+    """The balance at the row's beginning."""
     after: int
+    """The same, less what was paid ahead."""
 
 
 class ActualBalance(Generic[R]):
@@ -62,21 +75,21 @@ class ActualBalance(Generic[R]):
     def __init__(self, contract: Contract, rows: Sequence[R]) -> None:
         self.contract = contract
         self.rows = rows
-        self._spread = spread_of(contract)
-        self.periods = [period.interest for period in self._spread.periods[: len(rows)]]
+        self._dated = dated_periods(contract)
+        self.periods = [period.interest for period in self._dated.periods[: len(rows)]]
         self._lent = lent_at_start(contract)
         self._changes = sorted(changes_of(contract), key=lambda change: change.on)
         self._inside = [[each for each in self._changes if p.from_on <= each.on < p.to_on] for p in self.periods]
+        self._lent_later = [sum(e.amount_minor for e in self._changes if e.on >= p.to_on) for p in self.periods]
+        """By row, what is lent after it."""
         self._factors: dict[Fraction, list[Factor]] = {}
         self._own = {id(row) for row in rows}
         self.paid: list[tuple[date, int]] = []
         """Principal paid, by day."""
-        self._ahead_minor = 0
         self._chosen: dict[int, Prepayment] = {}
         """By row, what the payer chose for money paid early in it; else the contract's way."""
-        self._closed: dict[int, date] = {}
-        """By row, the day before its due date on which its whole instalment was paid."""
-        self._closed_principal: dict[int, int] = {}
+        self._closed: dict[int, _Closed] = {}
+        """By row, how its whole instalment was paid before its due date."""
         self._instalments: list[int] = []
         """By row, what a level instalment comes to, as last worked out."""
         self._begins = self._anew(0, self._lent, contract.annual_rate, ())
@@ -96,7 +109,6 @@ class ActualBalance(Generic[R]):
         if principal_minor < 0:  # given back: the row is open again
             index = next(k for k, each in enumerate(self.rows) if each is row)
             self._closed.pop(index, None)
-            self._closed_principal.pop(index, None)
 
     def reduce(
         self, amount_minor: int, on: date, strategy: Strategy, choice: Surplus | None = None
@@ -121,11 +133,7 @@ class ActualBalance(Generic[R]):
             return [(self.rows[index], part.principal, 0) for index, part in placed]
         if self._instalments_close(current):
             return self._close(amount_minor, owed, current, on, principal_first)
-        self._ahead_minor = principal
-        self.paid.append((on, principal))
-        self.project(on)
-        self.paid.pop()
-        self._ahead_minor = 0
+        self.project(on, ahead_minor=principal)
         found: list[tuple[R, int, int]] = []
         for row in self.rows[current:]:
             part = min(principal, row.open[0])
@@ -148,7 +156,7 @@ class ActualBalance(Generic[R]):
             if row.due_on <= on or k in self._closed or not any(row.open[:2]):
                 continue
             if not found:
-                self._closed[k] = on
+                self._closed[k] = _Closed(on)
                 self.project(on)
                 principal, interest = min(row.open[0], owed), row.open[1]
             else:  # before its first day no interest is earned
@@ -158,8 +166,7 @@ class ActualBalance(Generic[R]):
                 part = min(left, principal) if principal_first else left - min(left, interest)
                 found.append((row, part, left - part))
                 break
-            self._closed[k] = on
-            self._closed_principal[k] = row.due[0] - row.open[0] + principal
+            self._closed[k] = _Closed(on, row.due[0] - row.open[0] + principal)
             found.append((row, principal, interest))
             left -= principal + interest
             owed -= principal
@@ -167,20 +174,24 @@ class ActualBalance(Generic[R]):
                 break
         return found
 
-    def project(self, today: date) -> None:
-        """Set principal and interest of every row as they follow from what was paid until `today`."""
+    def project(self, today: date, ahead_minor: int = 0) -> None:
+        """Set principal and interest of every row as they follow from what was paid until `today`.
+
+        `ahead_minor` is principal paid today that no row has yet; it counts for the first rows that are not due.
+        """
         contract, rows, last = self.contract, self.rows, len(self.rows) - 1
         planned, rate = self._lent, contract.annual_rate
         level, surplus = self._begins, 0
         later = sum(row.due[0] - row.open[0] for row in rows)
-        ahead = later + self._ahead_minor
+        ahead = later + ahead_minor
         self._instalments = []
         waiting: list[_Waiting] = []
         for k, row in enumerate(rows):
             paid = row.due[0] - row.open[0]
             period = self.periods[k]
             waiting.append(_Waiting(k, period.from_on, period.to_on, planned, planned - ahead))
-            interest, waiting = self._charged(waiting, self._closed.get(k), today)
+            closed = self._closed.get(k)
+            interest, waiting = self._charged(waiting, closed.on if closed else None, today)
             inside = self._inside[k]
             if inside:
                 level, surplus = self._anew(k, planned, rate, inside), 0
@@ -189,17 +200,18 @@ class ActualBalance(Generic[R]):
             wanted = level if contract.method is Method.EQUAL_PRINCIPAL else max(level - surplus, interest) - interest
             way = self._chosen.get(k, contract.prepayment)
             self._instalments.append(level - surplus)
-            principal = min(self._closed_principal.get(k, self._principal(k, planned, wanted)), planned)
+            principal = self._principal(k, planned, wanted)
+            if closed and closed.principal_minor is not None:
+                principal = min(closed.principal_minor, planned)
             excess = min(paid, planned) > principal
             if excess:
                 principal = min(paid, planned)
             later -= paid
             # What was paid in later rows by their name is not asked for here.
-            principal = max(min(principal, planned + self._lent_after(k) - later), 0)
+            principal = max(min(principal, planned + self._lent_later[k] - later), 0)
             _set(row, principal, interest)
             planned -= principal
-            # Money paid ahead that no row has yet counts for the first rows that are not due.
-            ahead = max(ahead - (principal if self._ahead_minor and row.due_on >= today else paid), 0)
+            ahead = max(ahead - (principal if ahead_minor and row.due_on >= today else paid), 0)
             if surplus or (excess and way is Prepayment.PAY_AHEAD):
                 surplus = max(surplus + principal + interest - level, 0)
             if excess and k < last and way is Prepayment.REDUCE_INSTALMENT:
@@ -207,7 +219,7 @@ class ActualBalance(Generic[R]):
 
     def _anew(self, k: int, opening: int, rate: Fraction, inside: Sequence[Change]) -> int:
         """Return what rows from `k` on pay once something changes in it: the instalment, or of equal principal its part."""
-        contract, spread = self.contract, self._spread
+        contract, dated = self.contract, self._dated
         if contract.method is Method.EQUAL_PRINCIPAL:
             balance = opening + sum(change.amount_minor for change in inside)
             return divide(balance, len(self.rows) - max(k, contract.principal_grace), contract.rounding)
@@ -215,7 +227,7 @@ class ActualBalance(Generic[R]):
             return 0
         if contract.instalment_minor is not None:
             return contract.instalment_minor
-        return run_from(contract, spread.periods, spread.shares, k, opening, rate, inside).level_and_rows()[0]
+        return run_from(contract, dated.periods, dated.shares, k, opening, rate, inside).level_and_rows()[0]
 
     def _less(self, k: int, balance: int, rate: Fraction, level: int) -> int:
         """Return the smaller instalment of the rows from `k` on after money paid early; a part of principal stays."""
@@ -227,7 +239,7 @@ class ActualBalance(Generic[R]):
 
     def _factors_at(self, rate: Fraction) -> list[Factor]:
         if rate not in self._factors:
-            found = rate_factors(rate, self._spread.shares[: len(self.rows)])
+            found = rate_factors(rate, self._dated.shares[: len(self.rows)])
             free = min(self.contract.interest_free, len(found))
             self._factors[rate] = [FREE] * free + found[free:]
         return self._factors[rate]
@@ -260,7 +272,7 @@ class ActualBalance(Generic[R]):
                 days.add(today)
         stretches: list[tuple[date, int, int]] = []
         for day in sorted(days):
-            seen = sum(each.on <= day for each in self._changes)
+            seen = sum(each.on <= day for each in self._changes) if self._changes else 0
             paid_by = start if contract.whole_periods else day
             if paid_by < today:
                 balance = self._lent_by(day) - sum(minor for on, minor in self.paid if on <= paid_by)
@@ -281,9 +293,6 @@ class ActualBalance(Generic[R]):
 
     def _lent_by(self, on: date) -> int:
         return self._lent + sum(each.amount_minor for each in self._changes if each.on <= on)
-
-    def _lent_after(self, k: int) -> int:
-        return sum(each.amount_minor for inside in self._inside[k + 1 :] for each in inside)
 
 
 def _principal_first(strategy: Strategy) -> bool:

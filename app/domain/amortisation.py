@@ -34,7 +34,7 @@ class Instalment(NamedTuple):
     stretches: tuple[Stretch, ...] = ()
 
 
-class Spread(NamedTuple):
+class DatedPeriods(NamedTuple):
     """The periods of a contract, each with its share of a year and its due date."""
 
     periods: Sequence[Period]
@@ -47,8 +47,8 @@ def plan_rows(contract: Contract, calendar: Calendar | None = None) -> tuple[Pla
 
     `calendar` is what the contract's business-day rule moves due dates by. Raises ValidationError.
     """
-    spread, paid, _ = _worked_out(contract)
-    due_on = spread.due_on[: len(paid.principal)]
+    dated, paid, _ = _worked_out(contract)
+    due_on = dated.due_on[: len(paid.principal)]
     if calendar is not None and contract.business_day_rule is not BusinessDayRule.NONE:
         due_on = [adjust(on, contract.business_day_rule, calendar) for on in due_on]
     # Values are made by `tuple.__new__` from what zip yields: half the time of their own constructors.
@@ -64,23 +64,17 @@ def plan_rows(contract: Contract, calendar: Calendar | None = None) -> tuple[Pla
 
 def amortise(contract: Contract) -> list[Instalment]:
     """Return the instalments in order, without fees and down payments and before due dates move. Raises ValidationError."""
-    spread, paid, stretches = _worked_out(contract)
+    dated, paid, stretches = _worked_out(contract)
     balance = lent_at_start(contract)
     later = sorted(changes_of(contract), key=lambda change: change.on)
     found: list[Instalment] = []
     for k, (principal, interest) in enumerate(zip(*paid, strict=True)):
-        period = spread.periods[k]
+        period = dated.periods[k]
         while later and later[0].on < period.interest.to_on:
             balance += later.pop(0).amount_minor
         balance -= principal
         found.append(Instalment(period, principal, interest, balance, stretches.get(k, ())))
     return found
-
-
-def periods_of(contract: Contract) -> Sequence[Period]:
-    """Return the periods of the contract's rows; of a single payment, the one period from start to end."""
-    found = spread_of(contract).periods
-    return found[: len(amortise(contract))] if contract.method is Method.FIXED_INSTALMENT else found
 
 
 def down_payment_minor(contract: Contract, amount_minor: int) -> int:
@@ -152,7 +146,7 @@ def lent_at_start(contract: Contract) -> int:
     return contract.principal_minor - down_payment_minor(contract, contract.principal_minor)
 
 
-def spread_of(contract: Contract) -> Spread:
+def dated_periods(contract: Contract) -> DatedPeriods:
     """Return the contract's periods; of a fixed instalment without a number of rows, as many as there could be."""
     count = contract.instalments or MOST_ROWS
     if contract.method is Method.SINGLE_PAYMENT and count > 1:
@@ -162,27 +156,27 @@ def spread_of(contract: Contract) -> Spread:
         if due != regular:
             nominal = broken_days(contract.starts_on, due, contract.frequency)
         period = Period(InterestPeriod(contract.starts_on, due, nominal), due)
-        return Spread((period,), (share_of_year(contract.day_count, period.interest),), (due,))
+        return DatedPeriods((period,), (share_of_year(contract.day_count, period.interest),), (due,))
     if contract.due_dates:
         return _with_shares(periods_to(contract.due_dates, contract.starts_on, contract.frequency), contract.day_count)
-    return _spread(
+    return _dated(
         contract.starts_on, contract.frequency, count, contract.first_due_on, contract.day_of_month, contract.day_count
     )
 
 
 @lru_cache(maxsize=4096)
-def _spread(
+def _dated(
     starts_on: date, frequency: Frequency, count: int, first: date | None, rule: DayOfMonth, day_count: DayCount
-) -> Spread:
+) -> DatedPeriods:
     """Many loans start on one day: their dates are worked out once."""
     return _with_shares(periods(starts_on, frequency, count, first, rule), day_count)
 
 
-def _with_shares(found: Sequence[Period], day_count: DayCount) -> Spread:
+def _with_shares(found: Sequence[Period], day_count: DayCount) -> DatedPeriods:
     shares = [share_of_year(day_count, period.interest) for period in found]
     # Equal shares are one object: to see that all are alike is then a look at each, not a comparison of tuples.
     one = {share: share for share in shares}
-    return Spread(found, tuple(one[share] for share in shares), tuple(period.due_on for period in found))
+    return DatedPeriods(found, tuple(one[share] for share in shares), tuple(period.due_on for period in found))
 
 
 def changes_of(contract: Contract) -> list[Change]:
@@ -194,39 +188,39 @@ def changes_of(contract: Contract) -> list[Change]:
     return [*paid_out, *(Change(each.on, 0, each.annual_rate) for each in contract.rate_changes)]
 
 
-def _worked_out(contract: Contract) -> tuple[Spread, Paid, dict[int, tuple[Stretch, ...]]]:
+def _worked_out(contract: Contract) -> tuple[DatedPeriods, Paid, dict[int, tuple[Stretch, ...]]]:
     _check(contract)
-    spread = spread_of(contract)
+    dated = dated_periods(contract)
     stretches: dict[int, tuple[Stretch, ...]] = {}
     if contract.method is Method.FLAT and not contract.disbursements:
         for each in contract.rate_changes:
-            if not contract.starts_on <= each.on < spread.periods[-1].interest.to_on:
+            if not contract.starts_on <= each.on < dated.periods[-1].interest.to_on:
                 raise _outside(each.on)
-        paid = flat_rows(contract, spread.periods, spread.shares, lent_at_start(contract))
+        paid = flat_rows(contract, dated.periods, dated.shares, lent_at_start(contract))
     else:
-        paid = run_from(contract, spread.periods, spread.shares, 0, lent_at_start(contract), contract.annual_rate).rows()
+        paid = run_from(contract, dated.periods, dated.shares, 0, lent_at_start(contract), contract.annual_rate).rows()
         if contract.disbursements or contract.rate_changes:
-            stretches = _run_again(contract, spread, paid)
+            stretches = _run_again(contract, dated, paid)
     if contract.interest_grace:
         _defer_interest(contract, paid)
-    return spread, paid, stretches
+    return dated, paid, stretches
 
 
-def _run_again(contract: Contract, spread: Spread, paid: Paid) -> dict[int, tuple[Stretch, ...]]:
+def _run_again(contract: Contract, dated: DatedPeriods, paid: Paid) -> dict[int, tuple[Stretch, ...]]:
     """Work the rows out anew from each row in which something changes. Raises ValidationError for a day outside the loan."""
     changes = sorted(changes_of(contract), key=lambda change: change.on)
     rate, balance, done = contract.annual_rate, lent_at_start(contract), 0
     stretches: dict[int, tuple[Stretch, ...]] = {}
     while changes:
         first = changes[0].on
-        index = next((k for k, period in enumerate(spread.periods) if first < period.interest.to_on), None)
+        index = next((k for k, period in enumerate(dated.periods) if first < period.interest.to_on), None)
         if index is None or index >= len(paid.principal) or first < contract.starts_on:
             raise _outside(first)
-        ends_on = spread.periods[index].interest.to_on
+        ends_on = dated.periods[index].interest.to_on
         inside = tuple(change for change in changes if change.on < ends_on)
         changes = changes[len(inside) :]
         balance -= sum(paid.principal[done:index])
-        run = run_from(contract, spread.periods, spread.shares, index, balance, rate, inside)
+        run = run_from(contract, dated.periods, dated.shares, index, balance, rate, inside)
         rows = run.rows()
         paid.principal[index:], paid.interest[index:] = rows.principal, rows.interest
         stretches[index] = run.stretches

@@ -12,7 +12,7 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from app.domain.contracts import Contract
-from app.domain.day_counts import InterestPeriod, Share, share_of_year, year_days
+from app.domain.day_counts import InterestPeriod, Share, year_days
 from app.domain.rounding import round_decimal
 
 EXACT = Context(prec=40)
@@ -27,12 +27,6 @@ class Factor(NamedTuple):
 
 FREE = Factor(0, 1)
 """The factor of a period without interest."""
-
-
-def rate_factor(contract: Contract, rate: Fraction, period: InterestPeriod) -> Factor:
-    """Return the interest of a whole period per unit of balance."""
-    share, year = share_of_year(contract.day_count, period)
-    return Factor(rate.numerator * share, rate.denominator * year)
 
 
 def rate_factors(rate: Fraction, shares: Sequence[Share]) -> list[Factor]:

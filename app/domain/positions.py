@@ -27,7 +27,7 @@ from app.domain.delinquency import (
 from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion, version_for
-from app.domain.replay import Account, AccountRow, allocate, counting, terms_under
+from app.domain.replay import Account, AccountRow, allocate, counting, never_below_zero, terms_under
 from app.domain.splits import Split, total_of
 from app.domain.terms import PLAIN, LoanTerms
 from app.domain.waterfall import open_after, paid_in_order
@@ -124,13 +124,13 @@ def snapshot_of(
     if account.terms.contract is not None:
         still = [row.due_on for row in account.rows if row.open[0]]
         holds_until = max(min(still, default=date.max), last or date.min)
-    balance_minor = lent_minor - paid_principal - account.principal_reduced_minor
-    # A core may say principal of more than is owed; what is over is the borrower's, and no balance is below zero.
-    over_minor = max(-balance_minor, 0)
+    balance_minor, unapplied_minor = never_below_zero(
+        lent_minor - paid_principal - account.principal_reduced_minor, account.unapplied_minor
+    )
     return Snapshot(
         anchor_no=version.anchor_no if version else 0,
-        principal_balance_minor=balance_minor + over_minor,
-        unapplied_minor=account.unapplied_minor + over_minor,
+        principal_balance_minor=balance_minor,
+        unapplied_minor=unapplied_minor,
         open_rows=tuple(
             OpenRow(row.row_no, row.due_on, Split(*row.open), row.late, _ahead(row))
             for row in account.rows
@@ -164,12 +164,13 @@ def _snapshot_by_sum(
         lent_minor = sum(row[2][0] for row in rows)
     else:
         lent_minor = principal_minor + terms.paid_out_later_minor
+    balance_minor, unapplied_minor = never_below_zero(lent_minor - paid_principal, left)
     # Made by `tuple.__new__` out of what a plan's row holds already: half the time of the constructor.
     open_rows = map(tuple.__new__, repeat(OpenRow), map(add, still_open, repeat((ON_TIME, ()))))
     return Snapshot(
         anchor_no=version.anchor_no if version else 0,
-        principal_balance_minor=lent_minor - paid_principal,
-        unapplied_minor=left,
+        principal_balance_minor=balance_minor,
+        unapplied_minor=unapplied_minor,
         open_rows=tuple(open_rows),
         last_effective_on=_last_day(version, entries),
         last_recorded_at=max(map(_RECORDED_AT, entries), default=None),

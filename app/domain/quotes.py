@@ -66,12 +66,14 @@ def pay_off(
     rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN
 ) -> tuple[Split, Account]:
     """Return what closes the loan on that day, and the account after paying it. Entries after the day do not count."""
-    owed = NOTHING
+    owed, left_minor = NOTHING, 0
     after = _with_payment(rows, entries, MORE_THAN_ENOUGH_MINOR, on, terms)
     for allocation in after.allocations:
         if allocation.entry_id == _PAYMENT:
             owed = owed.plus(allocation.split)
-    return owed, after
+            left_minor += allocation.unapplied_minor
+    # Money given back that was never received is owed beside the rows (`never_below_zero`).
+    return owed.plus(Split(max(left_minor - after.unapplied_minor, 0))), after
 
 
 def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date, terms: LoanTerms = PLAIN) -> PayoffQuote:
@@ -91,7 +93,7 @@ def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: da
     return PayoffQuote(
         on=on,
         owed=owed,
-        overpaid_minor=before.unapplied_minor,
+        overpaid_minor=max(before.unapplied_minor, 0),
         saved_interest_minor=max(planned - split.interest, 0),
         per_diem=tomorrow.minus(owed),
         expires_on=expires_on,
@@ -116,7 +118,8 @@ def check_quotable(
     if terms.to_be_paid_out_minor(on):
         raise ConflictError("Parts of the loan are still to be paid out, so no amount can be quoted; ask the lender.")
     account = _until(rows, entries, on, terms)
-    if sum(row.open[0] for row in account.rows) != principal_balance_minor:
+    given_back_minor = max(-account.unapplied_minor, 0)
+    if sum(row.open[0] for row in account.rows) + given_back_minor != principal_balance_minor:
         raise ConflictError(
             "The plan's rows do not add up to the principal owed, so no amount can be quoted; ask the lender."
         )

@@ -1,9 +1,8 @@
 """New plans for loans that run: rows put off, spread anew, lengthened. What was paid stays where it was paid.
 
-Each function returns the rows of the next plan version. A row whose rest moved
-away keeps what was paid of it. Interest that is already due moves with its row; interest not yet due follows from the new
-dates only where the contract says how (`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation,
-rescheduling.
+Each function returns the rows of the next plan version. A row whose rest moved away keeps what was paid of it. Interest
+that is already due moves with its row; interest not yet due follows from the new dates only where the contract says how
+(`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation, rescheduling.
 """
 
 from collections.abc import Sequence
@@ -180,7 +179,7 @@ def reschedule(
 def _instalment(contract: Contract, rest: Sequence[AccountRow]) -> int | None:
     """Return the level instalment that goes on, if there is one: nothing else changes inside these rows."""
     days = [*(each.on for each in contract.disbursements), *(each.on for each in contract.rate_changes)]
-    level = rest[len(rest) > 2]  # of a remainder that comes first, the one after it
+    level = rest[1] if len(rest) > 2 else rest[0]  # where the remainder comes first, the row after it
     if contract.method is not Method.EQUAL_INSTALMENT or contract.interest_grace or len(rest) < 2 or not level.due[0]:
         return contract.instalment_minor
     return contract.instalment_minor if any(on >= rest[0].due_on for on in days) else level.due[0] + level.due[1]

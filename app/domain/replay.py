@@ -296,7 +296,9 @@ class Account:
         row.levied.append(Levied(due_on, split.fees, split.penalties, entry.entry_id))
         self._first_open = min(self._first_open, next(k for k, each in enumerate(self.rows) if each is row))
         if self.unapplied_minor > 0:  # money paid over before pays what comes to be owed
-            paid = sum(self._pay(entry, row, part) for _, part in spread(self.unapplied_minor, [row], due_on))
+            paid = sum(
+                self._pay(entry, row, part) for _, part in spread(self.unapplied_minor, [row], due_on, self.terms.strategy)
+            )
             if paid:
                 self._leave(entry, -paid, -paid)
 
@@ -354,6 +356,17 @@ def _last_but(paid: Split, back_minor: int) -> Split:
     fees = min(left - penalties, paid.fees)
     interest = min(left - penalties - fees, paid.interest)
     return Split(left - penalties - fees - interest, interest, fees, penalties)
+
+
+def never_below_zero(balance_minor: int, unapplied_minor: int) -> tuple[int, int]:
+    """Return a principal balance and unapplied money so that neither is negative.
+
+    Principal that the core says was paid beyond what is owed is the borrower's; money given back that was never received,
+    as when a payment bounces after a refund, is owed like principal.
+    """
+    if balance_minor < 0:
+        balance_minor, unapplied_minor = 0, unapplied_minor - balance_minor
+    return (balance_minor, unapplied_minor) if unapplied_minor >= 0 else (balance_minor - unapplied_minor, 0)
 
 
 def standing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow
-from app.domain.replay import Account, AccountRow, allocate
+from app.domain.replay import Account, AccountRow, allocate, never_below_zero
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, LoanTerms
 
@@ -132,10 +132,9 @@ class RunningBalances:
             ahead += row.due[1] - row.open[1] + _paid_ahead(row, charges_until)
         if self.principal_minor is not None:
             lent = self.principal_minor + self.terms.paid_out_later_minor
-        balance = lent - principal - account.principal_reduced_minor
-        over = max(-balance, 0)  # as a position: no balance is below zero
-        balance += over - self.terms.to_be_paid_out_minor(self._lent_until)
-        return Balances(balance, owed[1], owed[2], owed[3], ahead, account.unapplied_minor + over)
+        balance, unapplied = never_below_zero(lent - principal - account.principal_reduced_minor, account.unapplied_minor)
+        balance -= self.terms.to_be_paid_out_minor(self._lent_until)
+        return Balances(balance, owed[1], owed[2], owed[3], ahead, unapplied)
 
 
 def _paid_ahead(row: AccountRow, charges_until: date) -> int:

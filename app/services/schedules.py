@@ -64,13 +64,14 @@ def as_shown(row: ScheduleRow, shown: ShownRow, as_of: date, rule: DelinquencyRu
     """Return a row with what is shown of it in place of our own figures; when the core had it paid is not known."""
     if (shown.open, shown.days_past_due) == (row.open, row.days_past_due):
         return row
+    as_late = shown.days_past_due == row.days_past_due and shown.open.total > 0
     return replace(
         row,
         open=shown.open,
         state=_state(row.due_on, shown.open.total, as_of),
         paid_on=None,
         days_past_due=shown.days_past_due,
-        bucket=class_of(shown.days_past_due, rule),
+        bucket=row.bucket if as_late else class_of(shown.days_past_due, rule),
     )
 
 

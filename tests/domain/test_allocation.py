@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.allocation import Surplus, strategy_named
+from app.domain.allocation import STRATEGIES, Surplus, strategy_named
 from app.domain.allocation_history import allocation_history
 from app.domain.allocation_orders import custom_strategy
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
-from app.domain.positions import position_at, replay
+from app.domain.positions import position_at, replay, snapshot_of
 from app.domain.replay import Allocation, allocate
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import LoanTerms
@@ -311,3 +311,34 @@ def test_money_paid_over_pays_a_charge_that_comes_later() -> None:
         Allocation("c", 2, Split(fees=10)),
         Allocation("c", None, Split(), -10),
     ]
+
+
+@pytest.mark.parametrize(("strategy", "open_"), [("standard", [0, 0, 15, 5]), ("cn-civil-code-561", [0, 0, 5, 15])])
+def test_money_paid_over_pays_a_charge_in_the_loans_order(strategy: str, open_: list[int]) -> None:
+    rows = (PlanRow(1, DAY, Split(100)),)
+    charge = LedgerEntry("c", EntryKind.CHARGE, 30, DAY + timedelta(days=2), AT, split=Split(fees=15, penalties=15))
+
+    account = allocate(rows, [_entry("a", 110, 0), charge], LoanTerms(STRATEGIES[strategy]))
+
+    assert account.rows[1].open == open_
+
+
+def test_money_given_back_whose_payment_bounces_is_owed() -> None:
+    rows = (PlanRow(1, DAY, Split(100)), PlanRow(2, DAY + timedelta(days=30), Split(100)))
+    paid, back = _entry("a", 250, 0), _entry("f", 50, 1, EntryKind.REFUND)
+    bounced = _entry("r", 250, 2, EntryKind.REVERSAL, reverses="a")
+
+    snapshot = replay(200, [PlanVersion(1, rows, AT)], [paid, back, bounced])
+
+    assert (snapshot.principal_balance_minor, snapshot.unapplied_minor) == (250, 0)
+
+
+def test_more_principal_in_the_rows_than_was_lent_is_never_a_balance_below_zero() -> None:
+    rows = (PlanRow(1, DAY, Split(100)),)
+    version, payment = PlanVersion(1, rows, AT), _entry("a", 100, 0)
+
+    by_sum = replay(99, [version], [payment])
+    played = snapshot_of(99, version, allocate(rows, [payment]), [payment])
+
+    assert (by_sum.principal_balance_minor, by_sum.unapplied_minor) == (0, 1)
+    assert by_sum == played

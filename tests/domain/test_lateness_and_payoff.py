@@ -131,7 +131,7 @@ def test_paying_the_quote_until_it_expires_closes_the_loan_to_zero(data: st.Data
         paid = [*entries, last_of_the_day(quote.total_minor, day)]
         account = allocate(loan.rows, paid, loan.terms)
         assert not any(any(row.open) for row in account.rows)
-        assert account.unapplied_minor == before
+        assert account.unapplied_minor == max(before, 0)  # below zero: given back and never received
         position = position_at(loan.replayed(paid, day), day, terms=loan.terms)
         assert (position.outstanding_minor, position.overdue_minor, position.next_due_minor) == (0, 0, 0)
 
@@ -145,4 +145,4 @@ def test_a_minor_unit_less_than_the_quote_leaves_something_open(data: st.DataObj
 
     account = allocate(loan.rows, [*entries, last_of_the_day(quote.total_minor - 1, on)], loan.terms)
 
-    assert any(any(row.open) for row in account.rows)
+    assert any(any(row.open) for row in account.rows) or account.unapplied_minor < 0

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from app.domain.actual_balance import ActualBalance
-from app.domain.amortisation import changes_of, lent_at_start, plan_rows, spread_of
+from app.domain.amortisation import changes_of, dated_periods, lent_at_start, plan_rows
 from app.domain.contracts import Contract
 from app.domain.day_counts import InterestPeriod, share_of_part
 from app.domain.level_rows import Change, Stretch, run_from
@@ -39,7 +39,7 @@ class LatestPeriodOnly(ActualBalance[AccountRow]):
 
 def rows_by_rounded_sums(contract: Contract) -> tuple[PlanRow, ...]:
     """Return the plan of a loan paid out in parts where a row's interest is the sum of its stretches, rounded once."""
-    spread, balance, rate = spread_of(contract), lent_at_start(contract), contract.annual_rate
+    spread, balance, rate = dated_periods(contract), lent_at_start(contract), contract.annual_rate
     paid = run_from(contract, spread.periods, spread.shares, 0, balance, rate).rows()
     changes, done = sorted(changes_of(contract), key=lambda change: change.on), 0
     while changes:
@@ -72,7 +72,7 @@ def _exact_interest(
 
 def rows_with_payouts_before_their_day(contract: Contract) -> tuple[PlanRow, ...]:
     """Return the plan where money paid out on a due date is already part of that day's row; its down payment stays."""
-    due, night = set(spread_of(contract).due_on), timedelta(days=1)
+    due, night = set(dated_periods(contract).due_on), timedelta(days=1)
     moved = {each.on - night: each.on for each in contract.disbursements if each.on in due}
     earlier = (replace(each, on=each.on - night) if each.on in due else each for each in contract.disbursements)
     rows = plan_rows(replace(contract, disbursements=tuple(earlier)))

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from app.domain.amortisation import amortise
-from app.domain.annuities import annuity, rate_factor
+from app.domain.annuities import annuity, rate_factors
 from app.domain.contracts import Contract, Method
+from app.domain.day_counts import share_of_year
 from app.domain.periods import DayOfMonth, Frequency, on_day_of_month, periods, step
 from app.domain.rounding import Rounding, divide
 from tests.vectors.fields import Fields
@@ -180,7 +181,7 @@ def _interest_sums(contract: Contract, dues: list[int]) -> set[int]:
     if contract.method is Method.EQUAL_PRINCIPAL:
         exact = principal * rate / 12 * (count + 1) / 2
         return {sum(dues) - principal, divide(exact.numerator, exact.denominator, Rounding.HALF_UP)}
-    factor = rate_factor(contract, rate, amortise(contract)[0].period.interest)
+    (factor,) = rate_factors(rate, [share_of_year(contract.day_count, amortise(contract)[0].period.interest)])
     unrounded = annuity(principal, [factor] * count) * count - principal
     return {sum(dues) - principal, dues[0] * count - principal, int(unrounded.to_integral_value("ROUND_HALF_UP"))}
 
