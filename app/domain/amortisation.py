@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
-from app.domain.contracts import Contract, Disbursement, Method, Remainder
+from app.domain.contracts import Contract, Disbursement, Method, Remainder, refused
 from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
-from app.domain.errors import ValidationError
+from app.domain.errors import FieldError, ValidationError
 from app.domain.flat_rows import flat_rows
 from app.domain.level_rows import MOST_ROWS, Change, Paid, Stretch, run_from
 from app.domain.periods import DayOfMonth, Frequency, Period, broken_days, periods, periods_to, step
@@ -101,21 +101,22 @@ def _with_down_payments(contract: Contract, rows: list[PlanRow]) -> list[PlanRow
 def _check(contract: Contract) -> None:
     fixed = contract.method is Method.FIXED_INSTALMENT
     if contract.instalments < 1 and not fixed:
-        raise ValidationError("A plan needs at least one instalment.")
+        raise refused("instalments", "A plan needs at least one instalment.")
     if contract.instalments > MOST_ROWS:
-        raise ValidationError(f"A plan has at most {MOST_ROWS} rows.")
+        raise refused("instalments", f"A plan has at most {MOST_ROWS} rows.")
     if contract.principal_minor < 0 or not (contract.principal_minor or contract.disbursements):
-        raise ValidationError("A plan needs a principal above 0.")
+        detail = "A plan needs a principal above 0."
+        raise ValidationError(detail, errors=(FieldError("/principal", "invalid", detail),))
     if contract.annual_rate < 0:
-        raise ValidationError("The annual rate is negative.")
+        raise refused("annual_rate", "The annual rate is negative.")
     if fixed and not contract.instalment_minor:
-        raise ValidationError("A fixed instalment needs instalment_minor.")
+        raise refused("instalment_minor", "A fixed instalment needs instalment_minor.")
     if fixed and contract.principal_grace:
-        raise ValidationError("A fixed instalment pays principal from the first row on; it cannot have a principal_grace.")
+        raise refused("principal_grace", "A fixed instalment pays principal from the first row on; it has no grace.")
     if not fixed and contract.principal_grace >= contract.instalments:
-        raise ValidationError("principal_grace must leave at least one row with principal.")
+        raise refused("principal_grace", "principal_grace must leave at least one row with principal.")
     if contract.first_due_on is not None and contract.first_due_on <= contract.starts_on:
-        raise ValidationError("first_due_on must be after the day the money was paid out.")
+        raise refused("first_due_on", "first_due_on must be after the day the money was paid out.")
     if contract.due_dates:
         _check_due_dates(contract)
     _check_combinations(contract)
@@ -124,21 +125,23 @@ def _check(contract: Contract) -> None:
 def _check_combinations(contract: Contract) -> None:
     """Refuse what is true by itself but cannot be kept together."""
     if contract.method is Method.FLAT and contract.disbursements and contract.annual_rate:
-        raise ValidationError("Flat interest cannot be combined with parts paid out later; agree a plan for each part.")
+        raise refused("disbursements", "Flat interest allows no parts paid out later; agree a plan for each part.")
     if contract.on_actual_balance and contract.whole_periods and contract.down_payment:
-        raise ValidationError("whole_periods cannot be combined with a down payment.")
-    if contract.on_actual_balance and (contract.interest_grace or contract.remainder is Remainder.FIRST):
-        raise ValidationError("Interest on the actual balance cannot be combined with interest_grace or remainder first.")
+        raise refused("whole_periods", "whole_periods cannot be combined with a down payment.")
+    if contract.on_actual_balance and contract.interest_grace:
+        raise refused("interest_grace", "Interest on the actual balance cannot be combined with interest_grace.")
+    if contract.on_actual_balance and contract.remainder is Remainder.FIRST:
+        raise refused("remainder", "Interest on the actual balance cannot be combined with the remainder first.")
     if contract.on_actual_balance and contract.method is Method.FLAT:
-        raise ValidationError("Flat interest is on what was first lent, never on the actual balance.")
+        raise refused("on_actual_balance", "Flat interest is on what was first lent, never on the actual balance.")
 
 
 def _check_due_dates(contract: Contract) -> None:
     days = (contract.starts_on, *contract.due_dates)
     if len(contract.due_dates) != contract.instalments or any(b <= a for a, b in pairwise(days)):
-        raise ValidationError("due_dates must be one a row, each after the one before and after the start.")
+        raise refused("due_dates", "due_dates must be one a row, each after the one before and after the start.")
     if contract.first_due_on is not None or contract.method is Method.SINGLE_PAYMENT:
-        raise ValidationError("due_dates cannot be combined with first_due_on or a single payment.")
+        raise refused("due_dates", "due_dates cannot be combined with first_due_on or a single payment.")
 
 
 def lent_at_start(contract: Contract) -> int:
@@ -195,7 +198,7 @@ def _worked_out(contract: Contract) -> tuple[DatedPeriods, Paid, dict[int, tuple
     if contract.method is Method.FLAT and not contract.disbursements:
         for each in contract.rate_changes:
             if not contract.starts_on <= each.on < dated.periods[-1].interest.to_on:
-                raise _outside(each.on)
+                raise _outside(contract, each.on)
         paid = flat_rows(contract, dated.periods, dated.shares, lent_at_start(contract))
     else:
         paid = run_from(contract, dated.periods, dated.shares, 0, lent_at_start(contract), contract.annual_rate).rows()
@@ -215,7 +218,7 @@ def _run_again(contract: Contract, dated: DatedPeriods, paid: Paid) -> dict[int,
         first = changes[0].on
         index = next((k for k, period in enumerate(dated.periods) if first < period.interest.to_on), None)
         if index is None or index >= len(paid.principal) or first < contract.starts_on:
-            raise _outside(first)
+            raise _outside(contract, first)
         ends_on = dated.periods[index].interest.to_on
         inside = tuple(change for change in changes if change.on < ends_on)
         changes = changes[len(inside) :]
@@ -228,14 +231,15 @@ def _run_again(contract: Contract, dated: DatedPeriods, paid: Paid) -> dict[int,
     return stretches
 
 
-def _outside(on: date) -> ValidationError:
-    return ValidationError(f"{on} lies outside the loan; nothing can be paid out or change on that day.")
+def _outside(contract: Contract, on: date) -> ValidationError:
+    term = "disbursements" if any(each.on == on for each in contract.disbursements) else "rate_changes"
+    return refused(term, f"{on} lies outside the loan; nothing can be paid out or change on that day.")
 
 
 def _defer_interest(contract: Contract, paid: Paid) -> None:
     """Move the interest of the grace rows into the first row after them. Source: Fineract, grace on interest payment."""
     grace = contract.interest_grace
     if grace >= len(paid.interest):
-        raise ValidationError("interest_grace must leave a row that collects the deferred interest.")
+        raise refused("interest_grace", "interest_grace must leave a row that collects the deferred interest.")
     paid.interest[grace] += sum(paid.interest[:grace])
     paid.interest[:grace] = [0] * grace

@@ -4,7 +4,6 @@ Amounts are whole minor units, rates and shares decimal strings ("0.154" is 15.4
 are the lender's own and kept as they are. A field left out has the default of `Contract`, `LateTerms`, `DelinquencyRule`.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
@@ -27,7 +26,6 @@ from app.domain.terms import EarlySettlement, LoanTerms
 
 Read = Callable[[Any], Any]
 _MOST_MINOR = 10**15
-_WORD = re.compile("[a-z_]+")
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
@@ -238,17 +236,6 @@ def read_stored(stored: Mapping[str, Any]) -> ReadTerms:
     except ValidationError as error:
         wrong = {field.pointer.split("/")[2] for field in error.errors}
         return read_terms({name: value for name, value in stored.items() if name not in wrong})
-
-
-def place_of(refusal: str, stored: Mapping[str, Any]) -> str:
-    """Return a pointer to the term that a rule between terms names in its words, else to the contract.
-
-    Of several it is the first that was given; a term that was not given is meant only where none of those named was.
-    """
-    named = [word for word in _WORD.findall(refusal) if word in _CONTRACT or word in PARTS]
-    missing = [word for word in named if "_" in word]
-    term = next(iter([*(word for word in named if word in stored), *missing]), None)
-    return f"/contract/{term}" if term else "/contract"
 
 
 def late_terms(read: ReadTerms, cap: Mapping[str, Any] | None) -> LateTerms | None:

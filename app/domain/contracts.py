@@ -13,6 +13,7 @@ from fractions import Fraction
 from app.domain.calendars import BusinessDayRule
 from app.domain.charges import Fee
 from app.domain.day_counts import DayCount
+from app.domain.errors import FieldError, ValidationError
 from app.domain.periods import MONTHLY, DayOfMonth, Frequency
 from app.domain.rounding import Rounding
 
@@ -133,6 +134,11 @@ class Contract:
     def rows_with_principal(self) -> int:
         """How many rows pay principal back."""
         return self.instalments - self.principal_grace
+
+
+def refused(term: str, detail: str) -> ValidationError:
+    """Return the refusal of a contract, with the place of the term to change, under the name it is stored by."""
+    return ValidationError(detail, errors=(FieldError(f"/contract/{term}", "invalid", detail),))
 
 
 Terms = Mapping[str, object]

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from app.domain.annuities import EXACT, FREE, Factor, growth_of, level_instalment, rate_factors
-from app.domain.contracts import Contract, Method, Remainder
+from app.domain.contracts import Contract, Method, Remainder, refused
 from app.domain.day_counts import InterestPeriod, Share, share_of_part
 from app.domain.errors import ValidationError
 from app.domain.periods import Period
@@ -166,13 +166,13 @@ class Run:
             closes = k == len(self.factors) - 1 and self.contract.instalments
             principal = balance if closes else min(level - interest, balance)
             if principal <= 0:
-                raise ValidationError("The instalment does not pay the interest of its period; it must be higher.")
+                raise _too_low("The instalment does not pay the interest of its period; it must be higher.")
             balance -= principal
             paid.principal.append(principal)
             paid.interest.append(interest)
             if not balance:
                 return paid
-        raise ValidationError(f"The instalment needs more than {MOST_ROWS} rows; it must be higher.")
+        raise _too_low(f"The instalment needs more than {MOST_ROWS} rows; it must be higher.")
 
     def _evened(self, level: int, paid: Paid) -> tuple[int, Paid]:
         """Spread the last row's difference once; keep it only when the difference shrinks.
@@ -204,6 +204,10 @@ class Run:
         near = round_decimal(abs(difference) / growth) * (1 if difference > 0 else -1)
         tries = [self._level(level, level + near + nudge) for nudge in (0, 1, -1, 2, -2)]
         return min(tries, key=lambda found: abs(found.principal[-1] + found.interest[-1] - level))
+
+
+def _too_low(detail: str) -> ValidationError:
+    return refused("instalment_minor", detail)
 
 
 def run_from(

@@ -3,15 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from app.domain.amortisation import plan_rows
 from app.domain.book import LoanValues, PlanValues, PutResult
-from app.domain.calendars import BusinessDayRule, Calendar
-from app.domain.contract_forms import place_of, read_terms
-from app.domain.contracts import Contract
-from app.domain.errors import DomainError, FieldError, ValidationError
-from app.domain.plans import PlanRow
+from app.domain.calendars import BusinessDayRule
+from app.domain.contract_forms import read_terms
+from app.domain.errors import DomainError, ValidationError
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT, LoanRow
 from app.persistence.queries.lenders import get_lender
@@ -44,7 +41,7 @@ def plan_of(work: Work, lender: LenderRow, loan: LoanRow) -> PlanValues | None:
     calendar = None
     if contract.business_day_rule is not BusinessDayRule.NONE:
         calendar = calendar_for(work.session, lender)
-    return PlanValues(loan.loan_no, _rows_of(contract, loan.contract, calendar))
+    return PlanValues(loan.loan_no, plan_rows(contract, calendar))
 
 
 def contract_problem(values: LoanValues) -> DomainError | None:
@@ -52,19 +49,10 @@ def contract_problem(values: LoanValues) -> DomainError | None:
     try:
         contract = read_terms(values.contract).contract(values.principal_minor, values.disbursed_on)
         if contract is not None:
-            _rows_of(contract, values.contract)
+            plan_rows(contract)
     except ValidationError as error:
         return error
     return None
-
-
-def _rows_of(contract: Contract, stored: Mapping[str, Any], calendar: Calendar | None = None) -> tuple[PlanRow, ...]:
-    """Return the rows of a plan; terms that cannot be kept together are refused where they stand in the stored contract."""
-    try:
-        return plan_rows(contract, calendar)
-    except ValidationError as error:
-        listed = error.errors or (FieldError(place_of(error.detail, stored), "invalid", error.detail),)
-        raise ValidationError(error.detail, errors=listed) from None
 
 
 def put_contract_plan(work: Work, lender_id: str, loan_no: str, *, now: datetime) -> PutResult | None:

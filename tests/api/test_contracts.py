@@ -121,7 +121,13 @@ def test_a_term_that_cannot_be_true_is_refused_by_name(core: Core, contract: dic
         ({"principal_grace": 6}, "/contract/principal_grace"),
         ({"on_actual_balance": True, "remainder": "first"}, "/contract/remainder"),
         ({"method": "fixed_instalment"}, "/contract/instalment"),
-        ({"every": 366, "instalments": 1200}, "/contract"),
+        ({"every": 366, "instalments": 1200}, "/contract/instalments"),
+        ({"on_actual_balance": True, "remainder": "first", "interest_grace": 0}, "/contract/remainder"),
+        ({"rate_changes": [{"on": "2027-03-10", "annual_rate": "0.1"}]}, "/contract/rate_changes"),
+        ({"disbursements": [{"on": "2027-03-10", "amount": yuan(1)}]}, "/contract/disbursements"),
+        ({"method": "flat", "disbursements": [{"on": "2026-03-10", "amount": yuan(1)}]}, "/contract/disbursements"),
+        ({"method": "flat", "on_actual_balance": True}, "/contract/on_actual_balance"),
+        ({"method": "fixed_instalment", "instalment": yuan(1)}, "/contract/instalment"),
     ],
 )
 def test_terms_that_cannot_hold_together_are_refused_where_they_stand(

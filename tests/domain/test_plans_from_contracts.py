@@ -372,7 +372,7 @@ AFTER_THE_END = (Disbursement(date(2026, 3, 9), 1),)
     ("method", "more", "message"),
     [
         (Method.FIXED_INSTALMENT, {"instalment_minor": 500}, "does not pay the interest"),
-        (Method.FIXED_INSTALMENT, {"instalment_minor": 40_000, "principal_grace": 1}, "cannot have a principal_grace"),
+        (Method.FIXED_INSTALMENT, {"instalment_minor": 40_000, "principal_grace": 1}, "it has no grace"),
         (Method.FIXED_INSTALMENT, {"instalment_minor": 99_000, "interest_grace": 2}, "interest_grace must leave"),
         (Method.FIXED_INSTALMENT, {"instalment_minor": 99_000, "disbursements": AFTER_THE_END}, "outside"),
         (Method.SINGLE_PAYMENT, {"interest_grace": 1}, "interest_grace must leave"),

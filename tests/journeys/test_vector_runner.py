@@ -248,7 +248,7 @@ def test_what_the_kernel_refuses_is_a_refusal_in_its_words() -> None:
     result, why = outcome(timeline(more, interest_type="flat", annual_rate_percent="12"))
 
     assert result == "skipped"
-    assert why.startswith("refused: Flat interest cannot be combined with parts paid out later")
+    assert why.startswith("refused: Flat interest allows no parts paid out later")
 
 
 def test_money_paid_out_after_a_new_plan_is_refused_and_not_lost() -> None:
