@@ -149,7 +149,7 @@ def schedule(reads: Connection, borrower_id: str, loan_id: str, *, now: datetime
     today = business_date(now, loan.zone)
     shown = shown_on(reads, loan, today)
     plan_version, rows, _ = _schedule_as_shown(reads, loan, shown)
-    return Schedule(loan, today, plan_version, rows, shown.ours is not None)
+    return Schedule(loan, today, plan_version, rows, shown.is_of_core)
 
 
 def _schedule_as_shown(reads: Connection, loan: Any, shown: Shown) -> tuple[int, Sequence[ScheduleRow], Split]:
@@ -157,7 +157,7 @@ def _schedule_as_shown(reads: Connection, loan: Any, shown: Shown) -> tuple[int,
     as_of = shown.position.as_of
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         plan_version, rows = schedule_on(session, loan, as_of)
-    if shown.ours is None:
+    if not shown.is_of_core:
         return plan_version, rows, NOTHING
     found, loose = shown_rows([RowFigures(row.due_on, row.due, row.open) for row in rows], shown.position)
     rule = kernel_terms(loan).rule
@@ -186,7 +186,7 @@ def _due_of(reads: Connection, loan: Any, today: date) -> Iterator[DueRow]:
     last = today + UPCOMING
     snapshot = _snapshot_on(reads, loan, today, through=last)
     shown = shown_to_borrower(loan, snapshot, position_by(snapshot, loan, today), None)
-    if shown.ours is None:
+    if not shown.is_of_core:
         for row in open_rows_at(snapshot, today, kernel_terms(loan).terms.late):
             if row.due_on > last:
                 break

@@ -33,6 +33,11 @@ class Shown:
     core: CoreFigures | None
     """What the newest tape said, unless it is of a later day than asked."""
 
+    @property
+    def is_of_core(self) -> bool:
+        """The core's figures are shown in place of ours."""
+        return self.ours is not None
+
 
 @dataclass(frozen=True, slots=True)
 class LoanMismatch:

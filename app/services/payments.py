@@ -97,10 +97,11 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
         return
     owners = find_loan_owners(work.session, lender.id, loan_nos)
     left = [row for row in waiting if row.loan_no in owners]
-    while still := [row for row in left if not _is_booked(work, lender, row, owners[row.loan_no], now)]:
-        if len(still) == len(left):
-            break  # nothing was booked that another could have waited for
-        left = still
+    while left:
+        booked = {row.id: row.loan_no for row in left if _is_booked(work, lender, row, owners[row.loan_no], now)}
+        moved = set(booked.values())
+        # Only what was booked may be what another of its loan waited for.
+        left = [r for r in left if r.id not in booked and r.loan_no in moved and r.reason in _LOOKED_AT_AGAIN]
     rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
 
 

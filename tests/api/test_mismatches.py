@@ -184,6 +184,18 @@ def test_a_borrower_is_told_the_same_of_a_loan_wherever_they_look(
     assert {shown["source"], schedule["source"], *(each["source"] for each in due["items"])} == {"core"}
 
 
+def test_a_row_that_is_as_late_as_before_keeps_its_class(client: FlaskClient) -> None:
+    """Two days late within a tolerance of three, and the core only has another amount: current, wherever one looks."""
+    loan = build_loan(now=START, due=[TODAY - timedelta(days=2)], contract={"delinquency": {"tolerance_days": 3}})
+    tape(loan, TODAY, amount_past_due=9_000)
+
+    shown = balance(client, loan)
+    schedule = client.get(f"/v1/me/loans/{loan.loan_id}/schedule", headers=signed_in(loan.borrower_id)).json
+
+    assert (shown["source"], shown["bucket"]) == ("core", "current")
+    assert schedule["items"][0]["bucket"] == "current"
+
+
 def test_what_the_core_has_overdue_and_no_instalment_of_ours_is_due_without_one(client: FlaskClient) -> None:
     paid = build_loan(now=START - timedelta(days=10), due=[TODAY - timedelta(days=10)])
     pay(paid, 10_000, now=START - timedelta(days=10))

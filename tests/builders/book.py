@@ -49,6 +49,7 @@ def build_loan(
     amount_minor: int = 10_000,
     recorded_at: datetime | None = None,
     loan_no: str | None = None,
+    contract: dict[str, Any] | None = None,
     **borrower: Any,
 ) -> Built:
     """A loan whose rows are all principal; `recorded_at`: since when it is known (default: now)."""
@@ -62,7 +63,7 @@ def build_loan(
         put_loan(
             work,
             lender_id,
-            LoanValues(loan_no, borrower_no, "USD", principal_minor=amount_minor * len(due)),
+            LoanValues(loan_no, borrower_no, "USD", principal_minor=amount_minor * len(due), contract=contract or {}),
             now=now,
             origin="test",
         )

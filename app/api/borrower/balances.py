@@ -10,7 +10,7 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_money, example_split, source_field
+from app.api.borrower.money import SplitSchema, example_money, example_split, source_field, source_of
 from app.domain.splits import Split
 from app.domain.tapes import CoreFigures
 from app.domain.times import business_date, rfc3339
@@ -173,7 +173,7 @@ def _view(loan_id: str, zone: str, currency: str, known_at: str | None, shown: S
         "next_due_on": position.next_due_on,
         "next_due": money(position.next_due_minor) if position.next_due_on else None,
         "unapplied": money(position.unapplied_minor),
-        "source": "ledger" if ours is None else "core",
+        "source": source_of(ours is not None),
         "core": None if shown.core is None else _core(shown.core, currency),
         "ours": None
         if ours is None

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_money, example_split, source_field, split_money
+from app.api.borrower.money import SplitSchema, example_money, example_split, source_field, source_of, split_money
 from app.services import accounts
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -92,7 +92,7 @@ def list_due() -> dict[str, Any]:
                 "state": row.state,
                 "days_past_due": row.days_past_due,
                 "open": split_money(row.open, row.loan.currency),
-                "source": "core" if row.is_of_core else "ledger",
+                "source": source_of(row.is_of_core),
             }
             for row in rows
         ],

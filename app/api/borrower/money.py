@@ -23,6 +23,11 @@ def source_field() -> fields.String:
     return fields.String(required=True, metadata=about)
 
 
+def source_of(is_of_core: bool) -> str:
+    """Return whose figures are shown, for `source_field`."""
+    return "core" if is_of_core else "ledger"
+
+
 def split_money(split: Split, currency: str) -> dict[str, Money]:
     """Return the components as money, for `SplitSchema`."""
     amounts = {name: Money(minor, currency) for name, minor in zip(Split._fields, split, strict=True)}

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
-from app.api.borrower.money import SplitSchema, example_split, source_field, split_money
+from app.api.borrower.money import SplitSchema, example_split, source_field, source_of, split_money
 from app.services import accounts
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -73,7 +73,7 @@ def get_schedule(loan_id: str) -> dict[str, Any]:
         "timezone": schedule.loan.zone,
         "as_of": schedule.as_of,
         "plan_version": schedule.plan_version,
-        "source": "core" if schedule.is_of_core else "ledger",
+        "source": source_of(schedule.is_of_core),
         "items": [
             {
                 "row_no": row.row_no,
