@@ -150,6 +150,7 @@ class ActualBalance(Generic[R]):
     def _close(self, left: int, owed: int, current: int, on: date, principal_first: bool) -> list[tuple[R, int, int]]:
         """Pay whole instalments from the current row on; what does not pay one whole is paid into it."""
         last = len(self.rows) - 1
+        lends_more = any(each.amount_minor and each.on > on for each in self._changes)
         found: list[tuple[R, int, int]] = []
         for k in range(current, last + 1):
             row = self.rows[k]
@@ -158,13 +159,16 @@ class ActualBalance(Generic[R]):
             if not found:
                 self._closed[k] = _Closed(on)
                 self.project(on)
-                principal, interest = min(row.open[0], owed), row.open[1]
+                principal, interest = row.open[0], row.open[1]
+                del self._closed[k]
             else:  # before its first day no interest is earned
                 principal, interest = owed if k == last else min(self._instalments[k], owed), 0
-            if left < principal + interest:
-                self._closed.pop(k, None)
-                part = min(left, principal) if principal_first else left - min(left, interest)
-                found.append((row, part, left - part))
+            # A row is not whole while more is to be lent in it, or for lack of what is to be lent after it.
+            whole = not (lends_more and (k == last or principal >= owed or any(e.on > on for e in self._inside[k])))
+            if not whole or left < principal + interest:
+                most = min(left, owed + interest)
+                part = min(most, principal, owed) if principal_first else most - min(most, interest)
+                found.append((row, part, min(most - part, interest)))
                 break
             self._closed[k] = _Closed(on, row.due[0] - row.open[0] + principal)
             found.append((row, principal, interest))
@@ -192,6 +196,7 @@ class ActualBalance(Generic[R]):
             waiting.append(_Waiting(k, period.from_on, period.to_on, planned, planned - ahead))
             closed = self._closed.get(k)
             interest, waiting = self._charged(waiting, closed.on if closed else None, today)
+            interest = max(interest, row.due[1] - row.open[1])  # what was paid of it stays
             inside = self._inside[k]
             if inside:
                 level, surplus = self._anew(k, planned, rate, inside), 0

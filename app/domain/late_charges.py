@@ -32,7 +32,8 @@ class LateTerms:
     """What a contract charges for lateness. Rates are fractions of one; `annual_rate` runs on days / `year_days`.
 
     Within `grace_days` after the due date nothing is charged. After them days count from the due date (`from_due`), or only
-    those beyond the grace. A late fee is levied once a row, when it is open more than `fee_after_days` days late.
+    those beyond the grace. A late fee is levied once a row, when it is open more than `fee_after_days` days late; penalties
+    alone make no row late.
     """
 
     annual_rate: Fraction = Fraction(0)
@@ -93,7 +94,7 @@ def advance(late: Lateness, open_minor: Sequence[int], due_on: date, since: date
     if terms.annual_rate:
         begin = since_late if terms.from_due else max(since_late, terms.grace_days)
         base_days += terms.base.of(open_minor) * max(days_late - begin, 0)
-    if terms.fee_named and not fee and days_late > terms.fee_after_days and sum(open_minor) > 0:
+    if terms.fee_named and not fee and days_late > terms.fee_after_days and sum(open_minor[:3]) > 0:
         share = terms.fee_share * terms.fee_base.of(open_minor)
         fee = terms.fee_minor + divide(share.numerator, share.denominator, terms.rounding)
     total = fee

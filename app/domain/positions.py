@@ -5,7 +5,7 @@ asked as now known for that day (`known_at` None) and as it was known at an inst
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import repeat
@@ -225,14 +225,15 @@ def position_at(
     past, by_now = bisect_left(rows, as_of, key=_DUE_ON), bisect_right(rows, as_of, key=_DUE_ON)
     overdue = total_of([row.open for row in rows[:past]])
     due = overdue.plus(total_of([row.open for row in rows[past:by_now]])) if past < by_now else overdue
-    # A charge stands in the first row due after it, so no later row can have one that is due by now.
-    charges = rows[by_now].ahead if by_now < len(rows) else ()
+    charges = _charges_ahead(rows[by_now:], terms)
     ahead = total_of([Split(0, 0, each.fees_minor, each.penalties_minor) for each in charges if each.due_on <= as_of])
     oldest = rows[0].due_on if past else None
     late_from = rows[0].due_on if by_now and is_late(rows[0].due_on, as_of, rule) else None
     next_row = rows[past] if past < len(rows) else None
     days = (as_of - oldest).days if oldest else 0
-    principal = snapshot.principal_balance_minor - terms.to_be_paid_out_minor(as_of)
+    principal, unapplied_minor = never_below_zero(
+        snapshot.principal_balance_minor - terms.to_be_paid_out_minor(as_of), snapshot.unapplied_minor
+    )
     arrears = classed = 0
     if tolerated(overdue.total, principal, rule):
         late_from = late_from if oldest is None else None
@@ -253,8 +254,16 @@ def position_at(
         bucket=class_of(classed, rule) if late_from else "current",
         next_due_on=next_row.due_on if next_row else None,
         next_due_minor=next_row.open.total if next_row else 0,
-        unapplied_minor=snapshot.unapplied_minor,
+        unapplied_minor=unapplied_minor,
     )
+
+
+def _charges_ahead(rows: Sequence[OpenRow], terms: LoanTerms) -> Iterator[OpenCharge]:
+    """Yield the early charges of rows to come: they stand in the first instalment, behind down payments at most."""
+    for row in rows:
+        yield from row.ahead
+        if row.due_on not in terms.down_payment_days:
+            return
 
 
 def replay(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from app.domain.allocation import Surplus
+from app.domain.allocation import Component, Surplus
 from app.domain.errors import ConflictError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow
@@ -101,7 +101,13 @@ def payoff_quote(rows: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: da
 
 
 def _none_below_zero(split: Split) -> Split:
-    return split if split.interest >= 0 else split._replace(principal=max(split.principal + split.interest, 0), interest=0)
+    """Set what comes back of interest against the other components; the total stays."""
+    back, found = max(-split.interest, 0), [*split._replace(interest=max(split.interest, 0))]
+    for component in (Component.PRINCIPAL, Component.FEES, Component.PENALTIES):
+        part = min(found[component], back)
+        found[component] -= part
+        back -= part
+    return Split(*found)
 
 
 def check_quotable(

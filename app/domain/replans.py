@@ -37,7 +37,9 @@ def _moved(row: AccountRow) -> PlanRow:
 def _less_levied(row: AccountRow, due: Split, for_lateness_minor: int = 0) -> PlanRow:
     fees = sum(each.fees_minor for each in row.levied)
     penalties = sum(each.penalties_minor for each in row.levied) + for_lateness_minor
-    return PlanRow(row.row_no, row.due_on, due._replace(fees=due.fees - fees, penalties=due.penalties - penalties))
+    # What early settlement dropped is dropped again.
+    due = Split(due.principal, due.interest + row.unearned_minor, due.fees - fees, due.penalties - penalties)
+    return PlanRow(row.row_no, row.due_on, due)
 
 
 def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
@@ -73,7 +75,10 @@ def re_age(
 
 def _less_made_again(account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry]) -> tuple[PlanRow, ...]:
     """Take off what lateness costs a second time when the ledger is played over rows that moved once paid in part."""
-    played = {row.row_no: row for row in allocate(after, entries, account.terms).rows}
+    again = allocate(after, entries, account.terms)
+    if account.accrued_to is not None:
+        again.accrue(account.accrued_to)
+    played = {row.row_no: row for row in again.rows}
     wanted = {row.row_no: row.due[3] for row in account.rows}
     found: list[PlanRow] = []
     for row in after:

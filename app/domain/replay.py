@@ -48,7 +48,8 @@ class Levied(NamedTuple):
 class AccountRow:
     """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
 
-    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor")
+    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor",
+                 "unearned_minor")  # fmt: skip
 
     def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
         self.row_no = row_no
@@ -62,6 +63,8 @@ class AccountRow:
         self.paid_on: date | None = None
         self.stated_interest_minor = 0
         """What of its interest the core said was paid, or was waived (see `early_settlement.py`)."""
+        self.unearned_minor = 0
+        """What of its interest early settlement dropped."""
 
     @property
     def paid(self) -> Split:
@@ -169,13 +172,15 @@ class Account:
             left = self._serve_named_row(entry, entry.row_no)
         elif entry.split is not None:
             left = self._serve_components(entry, entry.split)
-        elif self._actual is not None:
+        if self._actual is not None:
             left = self._serve_actual(entry, left)
         if left > 0:
             strategy = self.terms.strategy
             if entry.surplus is not None and entry.surplus is not strategy.surplus:
                 strategy = replace(strategy, surplus=entry.surplus)
             left = self._serve_by_strategy(entry, left, strategy)
+            if self._actual is not None:  # ahead of what is still to be lent
+                self._project(entry.effective_on)
         spare = 0
         if self._actual is None and self.terms.early_settlement is EarlySettlement.ACTUAL_PERIOD:
             spare = self._settle_early(entry)
@@ -214,7 +219,8 @@ class Account:
         assert self._actual is not None
         on = entry.effective_on
         due = sum(1 for row in self.rows if row.due_on <= on)
-        if self._actual.contract.whole_periods and due < len(self.rows):
+        begun = due < len(self.rows) and (self.rows[due].from_on or on) < on
+        if self._actual.contract.whole_periods and begun:
             due += 1  # the period's interest is owed whole, so early money pays it first
         for index, part in spread(left, self.rows[:due], on, self.terms.strategy, self._first_open):
             left -= self._pay(entry, self.rows[index], part)

@@ -133,7 +133,7 @@ class RunningBalances:
         if self.principal_minor is not None:
             lent = self.principal_minor + self.terms.paid_out_later_minor
         balance, unapplied = never_below_zero(lent - principal - account.principal_reduced_minor, account.unapplied_minor)
-        balance -= self.terms.to_be_paid_out_minor(self._lent_until)
+        balance, unapplied = never_below_zero(balance - self.terms.to_be_paid_out_minor(self._lent_until), unapplied)
         return Balances(balance, owed[1], owed[2], owed[3], ahead, unapplied)
 
 

@@ -120,15 +120,49 @@ def test_principal_paid_ahead_in_a_later_row_is_not_asked_for_again() -> None:
     assert [row.open[0] for row in account.rows] == [0, 16_666, 0]
 
 
-def test_a_row_that_asks_for_more_again_is_served_again() -> None:
-    """Money that spills over row 1 lowers the interest of row 2, so the level rows are worked out with more principal."""
+def test_money_that_names_a_row_and_spills_over_comes_off_the_balance() -> None:
+    """Row 1 has its 10.00 of interest and 497.51; the rest is principal, and so is what the core says is principal."""
     named = payment("a", 60_000, START, row_no=1)
     divided = payment("b", 10_000, date(2026, 1, 16), split=Split(10_000))
 
     made = contract(Method.EQUAL_INSTALMENT, prepayment=Prepayment.NEXT_ROWS)
     account = allocate(plan_rows(made), [named, divided], LoanTerms(contract=made))
 
-    assert [row.open for row in account.rows] == [[0, 0, 0, 0], [31_502, 0, 0, 0]]
+    assert [row.open for row in account.rows] == [[0, 0, 0, 0], [31_000, 310, 0, 0]]
+
+
+def test_a_quote_paid_by_the_name_of_a_row_closes_the_loan_too() -> None:
+    made = contract(Method.INTEREST_ONLY, rows=6)
+    on, terms = date(2026, 2, 1), LoanTerms(contract=made)
+
+    quote = payoff_quote(plan_rows(made), [], on, terms)
+    account = allocate(plan_rows(made), [payment("a", quote.total_minor, on, row_no=1)], terms)
+
+    assert quote.total_minor == 101_000
+    assert not any(any(row.open) for row in account.rows)
+
+
+def test_what_is_lent_later_is_in_the_rows_although_all_was_paid_before() -> None:
+    made = Contract(
+        Method.EQUAL_INSTALMENT, 100_000, START, 3, Fraction(12, 100), on_actual_balance=True,
+        prepayment=Prepayment.NEXT_ROWS, disbursements=(Disbursement(date(2026, 2, 15), 50_000),),
+    )  # fmt: skip
+
+    account = allocate(plan_rows(made), [payment("p", 100_484, date(2026, 1, 16))], LoanTerms(contract=made))
+    account.accrue(date(2026, 2, 20))
+
+    assert sum(row.due[0] for row in account.rows) == 150_000
+    assert sum(row.open[0] for row in account.rows) == 50_000
+    assert [any(row.open) for row in account.rows] == [False, True, True]
+
+
+def test_a_day_on_which_a_row_is_due_is_not_yet_a_day_of_the_next_period() -> None:
+    made = contract(Method.INTEREST_ONLY, rows=3, whole_periods=True)
+    days = (date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 2))
+
+    quotes = [payoff_quote(plan_rows(made), [], on, LoanTerms(contract=made)).owed for on in days]
+
+    assert quotes == [Split(100_000, 1_000), Split(100_000, 1_000), Split(100_000, 2_000)]
 
 
 def test_rows_free_of_interest_count_in_the_level_instalment() -> None:

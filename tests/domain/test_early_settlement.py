@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method
 from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.periods import MONTHLY
 from app.domain.plans import PlanRow
 from app.domain.quotes import payoff_quote
+from app.domain.replans import re_age
 from app.domain.replay import Account, Allocation, allocate
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
@@ -147,3 +149,32 @@ def test_the_first_row_is_earned_from_the_day_the_money_was_paid_out() -> None:
     quotes = [payoff_quote(ROWS, [], start + timedelta(days=days), terms).owed for days in (0, 10, 31, 46)]
 
     assert quotes == [Split(200, 0), Split(200, 10), Split(200, 31), Split(200, 31 + 15)]
+
+
+def test_interest_that_comes_back_is_set_against_charges_where_no_principal_is_left() -> None:
+    rows = (PlanRow(1, DAY, Split(100_000, 3_000)), PlanRow(2, DAY + timedelta(days=30), Split(100_000, 3_000)))
+    levied = LedgerEntry(
+        "c", EntryKind.CHARGE, 5_000, DAY, known_at(DAY), split=Split(fees=5_000), due_on=DAY + timedelta(days=61)
+    )
+    before = [levied, payment("p", 206_000, DAY, 1)]
+
+    quote = payoff_quote(rows, before, DAY, TERMS)
+    account = allocate(rows, [*before, last_of_the_day(quote.total_minor, DAY)], TERMS)
+
+    assert quote.owed == Split(fees=2_000)
+    assert not any(any(row.open) for row in account.rows)
+    assert account.unapplied_minor == 0
+
+
+def test_a_new_plan_of_a_loan_settled_early_drops_nothing_twice() -> None:
+    start = date(2026, 1, 1)
+    rows = (PlanRow(1, date(2026, 2, 1), Split(50_000, 3_000)), PlanRow(2, date(2026, 3, 1), Split(50_000, 2_800)))
+    terms = LoanTerms(early_settlement=EarlySettlement.ACTUAL_PERIOD, starts_on=start)
+    fee = LedgerEntry("f", EntryKind.CHARGE, 2_000, date(2026, 2, 20), known_at(DAY), split=Split(fees=2_000))
+    entries = [payment("p", 104_400, date(2026, 2, 15)), fee]
+    before = allocate(rows, entries, terms)
+
+    after = allocate(re_age(before, entries, date(2026, 4, 1), MONTHLY, 2), entries, terms)
+
+    assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows)
+    assert after.rows[1].due[1] == before.rows[1].due[1] == 1_400

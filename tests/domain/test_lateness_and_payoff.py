@@ -52,7 +52,8 @@ def charged(evenings_of_row: list[Evening], due_on: date, terms: LateTerms) -> i
         principal_days += evening.open[0]
         if terms.from_due or days_late > terms.grace_days:
             base_days += terms.base.of(evening.open)
-        if not fee and days_late > terms.fee_after_days and terms.fee_named:
+        owed = any(evening.open[:3])  # penalties alone make no row late
+        if not fee and owed and days_late > terms.fee_after_days and terms.fee_named:
             share = terms.fee_share * terms.fee_base.of(evening.open)
             fee = terms.fee_minor + divide(share.numerator, share.denominator, terms.rounding)
         total = fee

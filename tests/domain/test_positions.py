@@ -5,12 +5,15 @@ from fractions import Fraction
 
 import pytest
 
+from app.domain.amortisation import plan_rows
+from app.domain.contracts import Contract, Disbursement, Method
 from app.domain.delinquency import RULES, Cure, DelinquencyRule, Pause, bucket
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, position_at, replay
 from app.domain.splits import Split
+from app.domain.statements import Ledger, Period, build_statement
 from app.domain.terms import LoanTerms
 from app.domain.times import business_date, end_of_day, local_instant, parse_instant
 
@@ -138,3 +141,34 @@ def test_a_class_that_stays_until_all_is_paid_outlives_the_oldest_row() -> None:
     assert (after.days_past_due, after.bucket) == (64, "NPA")
     assert cured.bucket == "current"
     assert _rule_at(RULES["cn-credit-card"], on, (105, on)).bucket == "special mention"
+
+
+def test_a_charge_is_due_on_its_day_although_a_down_payment_comes_before_its_instalment() -> None:
+    later = (Disbursement(date(2026, 1, 20), 50_000),)
+    made = Contract(Method.EQUAL_PRINCIPAL, 100_000, date(2026, 1, 1), 6, down_payment=Fraction(1, 10), disbursements=later)
+    terms = LoanTerms(paid_out_later=later, down_payment_days=made.down_payment_days)
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    charge = LedgerEntry("c", EntryKind.CHARGE, 500, date(2026, 1, 5), at, split=Split(fees=500))
+    ledger = Ledger(100_000, [PlanVersion(1, plan_rows(made), at)], [charge], terms)
+
+    def at_the_end_of(day: date) -> Position:
+        return position_at(replay(100_000, ledger.versions, [charge], day, terms=terms), day, terms=terms)
+
+    position = at_the_end_of(date(2026, 1, 10))
+    period = Period(date(2026, 1, 1), date(2026, 1, 10))
+    statement = build_statement(ledger, period, opening=at_the_end_of(period.eve), closing=position)
+
+    assert position.due_to_date.fees == 500
+    assert statement.closing.fees == 500
+
+
+def test_money_paid_before_it_is_lent_is_unapplied_until_then() -> None:
+    later = (Disbursement(date(2026, 2, 15), 50_000),)
+    rows = (PlanRow(1, date(2026, 3, 1), Split(150_000)),)
+    terms = LoanTerms(paid_out_later=later)
+    paid = LedgerEntry("p", EntryKind.REPAYMENT, 130_000, date(2026, 1, 10), datetime(2026, 1, 10, tzinfo=UTC))
+    snapshot = replay(100_000, [PlanVersion(1, rows, paid.recorded_at)], [paid], terms=terms)
+
+    found = [position_at(snapshot, on, terms=terms) for on in (date(2026, 1, 11), date(2026, 2, 15))]
+
+    assert [(each.principal_outstanding_minor, each.unapplied_minor) for each in found] == [(0, 30_000), (20_000, 0)]

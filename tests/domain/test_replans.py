@@ -11,6 +11,7 @@ from app.domain.errors import ValidationError
 from app.domain.late_charges import LateTerms
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import MONTHLY
+from app.domain.plans import PlanRow
 from app.domain.replans import re_age, re_amortise, reschedule
 from app.domain.replay import Account, AccountRow, allocate
 from app.domain.splits import Split
@@ -156,3 +157,13 @@ def test_an_instalment_stays_when_nothing_but_the_dates_moves():
     assert [row.due_on.month for row in moved] == [3, 4, 5, 6, 7, 8]
     longer = reschedule(_rows(contract), contract, date(2024, 2, 1), first_due_on=date(2024, 3, 1), extra_rows=1)
     assert longer[0].due.total == longer[-2].due.total < 1701
+
+
+def test_a_late_fee_is_not_charged_again_by_a_new_plan():
+    terms = LoanTerms(late=LateTerms(fee_minor=500, fee_after_days=7))
+    rows, on = (PlanRow(1, date(2024, 2, 1), Split(10_000)),), date(2024, 3, 1)
+    before = allocate(rows, [], terms)
+    before.accrue(on)
+    after = allocate(re_age(before, [], date(2024, 3, 5), MONTHLY, 2), [], terms)
+    after.accrue(on)
+    assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows) == 10_500

@@ -82,7 +82,10 @@ def _snapshot(row: Row[Any]) -> Snapshot:
 def open_rows_of(
     stored: Sequence[Sequence[Any]], states: Mapping[str, Any] | None, through: date = date.max
 ) -> tuple[OpenRow, ...]:
-    """Return the open rows as stored in a snapshot, up to the first one due after `through`."""
+    """Return the open rows as stored in a snapshot, up to the first one due after `through`.
+
+    All of them where some have a state: a charge that is due by then may stand in any of the next rows.
+    """
     rows: list[OpenRow] = []
     last = through.isoformat()
     for number, due_on, *parts in stored:
@@ -91,7 +94,7 @@ def open_rows_of(
             ahead = tuple(OpenCharge(date.fromisoformat(on), fees, penalties) for on, fees, penalties in state["ahead"])
             row = row._replace(late=Lateness(*state["late"]), ahead=ahead)
         rows.append(row)
-        if due_on > last:
+        if due_on > last and not states:
             break
     return tuple(rows)
 
