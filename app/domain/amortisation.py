@@ -15,7 +15,7 @@ from app.domain.calendars import BusinessDayRule, Calendar, adjust
 from app.domain.charges import with_fees
 from app.domain.contracts import Contract, Disbursement, Method, Remainder, refused
 from app.domain.day_counts import DayCount, InterestPeriod, Share, share_of_year
-from app.domain.errors import FieldError, ValidationError
+from app.domain.errors import ValidationError, refused_at
 from app.domain.flat_rows import flat_rows
 from app.domain.level_rows import MOST_ROWS, Change, Paid, Stretch, run_from
 from app.domain.periods import DayOfMonth, Frequency, Period, broken_days, periods, periods_to, step
@@ -105,8 +105,7 @@ def _check(contract: Contract) -> None:
     if contract.instalments > MOST_ROWS:
         raise refused("instalments", f"A plan has at most {MOST_ROWS} rows.")
     if contract.principal_minor < 0 or not (contract.principal_minor or contract.disbursements):
-        detail = "A plan needs a principal above 0."
-        raise ValidationError(detail, errors=(FieldError("/principal", "invalid", detail),))
+        raise refused_at("/principal", "A plan needs a principal above 0.")
     if contract.annual_rate < 0:
         raise refused("annual_rate", "The annual rate is negative.")
     if fixed and not contract.instalment_minor:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from app.domain.calendars import BusinessDayRule
 from app.domain.charges import Fee
 from app.domain.day_counts import DayCount
-from app.domain.errors import FieldError, ValidationError
+from app.domain.errors import ValidationError, refused_at
 from app.domain.periods import MONTHLY, DayOfMonth, Frequency
 from app.domain.rounding import Rounding
 
@@ -138,7 +138,7 @@ class Contract:
 
 def refused(term: str, detail: str) -> ValidationError:
     """Return the refusal of a contract, with the place of the term to change, under the name it is stored by."""
-    return ValidationError(detail, errors=(FieldError(f"/contract/{term}", "invalid", detail),))
+    return refused_at(f"/contract/{term}", detail)
 
 
 Terms = Mapping[str, object]

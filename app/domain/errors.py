@@ -39,6 +39,11 @@ class ValidationError(DomainError):
     code = "validation-failed"
 
 
+def refused_at(pointer: str, detail: str) -> ValidationError:
+    """Return the refusal of one field, which the pointer names; its detail is the whole refusal's."""
+    return ValidationError(detail, errors=(FieldError(pointer, "invalid", detail),))
+
+
 class ConflictError(DomainError):
     """The act collides with what is already recorded."""
 

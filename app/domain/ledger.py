@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.allocation import Surplus
-from app.domain.errors import ValidationError
+from app.domain.errors import refused_at
 from app.domain.splits import Split
 
 
@@ -60,14 +60,14 @@ class LedgerEntry:
 def check_entry(entry: LedgerEntry, *, today: date) -> None:
     """Refuse an entry that cannot be true. `today` is the business date in the loan's zone. Raises ValidationError."""
     if entry.effective_on > today:
-        raise ValidationError(f"The value date {entry.effective_on} is in the future; send it when it has come.")
+        raise refused_at("/effective_on", f"The value date {entry.effective_on} is in the future; send it when it has come.")
     if entry.amount_minor < 0 and entry.kind is not EntryKind.SOURCE_ADJUSTMENT:
-        raise ValidationError("The amount is negative; a payment taken back is a reversal that names the payment.")
+        raise refused_at("/amount", "The amount is negative; a payment taken back is a reversal that names the payment.")
     if entry.kind is EntryKind.REVERSAL and entry.reverses is None:
-        raise ValidationError("A reversal must name the entry it reverses.")
+        raise refused_at("/reverses_reference", "A reversal must name the entry it reverses.")
     if entry.kind is EntryKind.CHARGE and (entry.split is None or entry.split.principal or entry.split.interest):
-        raise ValidationError("A charge says in its split what of it is fees and what penalties, and nothing else.")
+        raise refused_at("/split", "A charge says in its split what of it is fees and what penalties, and nothing else.")
     if entry.split is not None and entry.kind is not EntryKind.SOURCE_ADJUSTMENT and min(entry.split) < 0:
-        raise ValidationError("A part of the split is negative; more owed is a charge, money taken back a reversal.")
+        raise refused_at("/split", "A part of the split is negative; more owed is a charge, money taken back a reversal.")
     if entry.split is not None and entry.split.total != entry.amount_minor:
-        raise ValidationError("The split does not add up to the amount.")
+        raise refused_at("/split", "The split does not add up to the amount.")

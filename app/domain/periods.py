@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from app.domain.day_counts import InterestPeriod, days_30_360
-from app.domain.errors import FieldError, ValidationError
+from app.domain.errors import refused_at
 
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -81,7 +81,7 @@ def step(start: date, frequency: Frequency, times: int) -> date:
         return _step(start, frequency, times)
     except (ValueError, OverflowError):
         detail = f"{times} periods after {start} fall after the year 9999; fewer or shorter ones do not."
-        raise ValidationError(detail, errors=(FieldError("/contract/instalments", "invalid", detail),)) from None
+        raise refused_at("/contract/instalments", detail) from None
 
 
 def _step(start: date, frequency: Frequency, times: int) -> date:

@@ -15,10 +15,10 @@ from app.domain.errors import (
     ConflictError,
     CurrencyMismatchError,
     DomainError,
-    FieldError,
     NotFoundError,
     StaleVersionError,
     ValidationError,
+    refused_at,
 )
 from app.domain.money import currency_exponent
 from app.domain.times import zone_named
@@ -241,17 +241,13 @@ def check_loan(values: LoanValues) -> None:
     if values.status not in LOAN_STATUSES:
         raise ValidationError(f"status {values.status!r} is not one of {', '.join(LOAN_STATUSES)}.")
     if values.principal_minor is not None and values.principal_minor < 0:
-        raise _wrong("principal", "principal is negative.")
+        raise refused_at("/principal", "principal is negative.")
     currency_exponent(values.currency)
     if values.zone is not None:
         zone_named(values.zone)
     if values.disbursed_on and values.maturity_on and values.maturity_on < values.disbursed_on:
-        raise _wrong("maturity_on", "maturity_on is before disbursed_on.")
+        raise refused_at("/maturity_on", "maturity_on is before disbursed_on.")
     read_terms(values.contract)
-
-
-def _wrong(name: str, detail: str) -> ValidationError:
-    return ValidationError(detail, errors=(FieldError(f"/{name}", "invalid", detail),))
 
 
 def _problem(values: LoanValues, head: queries.LoanHead | None, source_version: int | None) -> DomainError | None:

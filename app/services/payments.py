@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.book import PaymentResult, PaymentValues, check_texts
-from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, ValidationError
+from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, refused_at
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.times import business_date
 from app.persistence.ids import new_id
@@ -171,7 +171,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:
-            raise ValidationError("A reversal must name the payment it reverses.")
+            raise refused_at("/reverses_reference", "A reversal must name the payment it reverses.")
         original = state.references.get(values.reverses_reference)
         if original is None:
             return _keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
@@ -179,7 +179,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         _check_reversal(state, values, loan, reverses_id)
         state.reversed_ids.add(reverses_id)
     elif values.reverses_reference:
-        raise ValidationError("Only a reversal names a payment it reverses.")
+        raise refused_at("/reverses_reference", "Only a reversal names a payment it reverses.")
     entry = LedgerEntry(
         new_id(),
         values.kind,
@@ -228,11 +228,11 @@ def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, revers
         own = next(entry for entry in state.entries if entry["id"] == reverses_id)
         original = (own["loan_id"], own["kind"], own["amount_minor"])
     if original[0] != loan.id:
-        raise ValidationError(f"Payment {values.reverses_reference} belongs to another loan.")
+        raise refused_at("/reverses_reference", f"Payment {values.reverses_reference} belongs to another loan.")
     if original[1] == EntryKind.REVERSAL:
-        raise ValidationError("A reversal cannot be reversed; record the payment again.")
+        raise refused_at("/reverses_reference", "A reversal cannot be reversed; record the payment again.")
     if original[2] != values.amount_minor:
-        raise ValidationError("A reversal takes back the whole payment; record the part that stays as a new one.")
+        raise refused_at("/amount", "A reversal takes back the whole payment; record the part that stays as a new one.")
 
 
 def _append(state: _Batch, values: PaymentValues, entry: LedgerEntry, loan: LoanHead, digest: str, origin: str) -> None:

@@ -163,6 +163,25 @@ def test_what_the_kernel_refuses_has_the_name_under_which_it_was_sent(
 
 
 @pytest.mark.parametrize(
+    ("payment", "pointer"),
+    [
+        ({"minor": -5}, "/amount"),
+        ({"minor": 5, "on": "2027-01-01"}, "/effective_on"),
+        ({"minor": 5, "split": {}}, "/split"),
+        ({"minor": 5, "kind": "charge"}, "/split"),
+        ({"minor": 5, "kind": "reversal"}, "/reverses_reference"),
+        ({"minor": 5, "reverses_reference": "R0"}, "/reverses_reference"),
+    ],
+)
+def test_a_payment_that_cannot_be_is_refused_where_it_is_wrong(core: Core, payment: dict[str, Any], pointer: str) -> None:
+    core.put(CONTRACT)
+
+    answer = core.post(**{"on": "2026-02-01", **payment})
+
+    assert (answer.status_code, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
+
+
+@pytest.mark.parametrize(
     ("terms", "pointer"), [({"maturity_on": "2025-12-31"}, "/maturity_on"), ({"principal": yuan(-1)}, "/principal")]
 )
 def test_what_cannot_be_true_of_a_loan_is_refused_where_it_stands(core: Core, terms: dict[str, Any], pointer: str) -> None:
