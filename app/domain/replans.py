@@ -128,7 +128,8 @@ def reschedule(
     """Work the rows from `from_on` on out again for the balance then planned, with more rows, a grace, another rate or date.
 
     Rows before it stay; what is still to be paid out and the rates agreed for later stay too, unless another rate is given.
-    Where nothing but the dates changes, a level instalment stays, and the last row takes what longer periods cost.
+    So does what is left of the contract's own graces. Where nothing but the dates changes, a level instalment stays, and the
+    last row takes what longer periods cost.
     Raises ValidationError when no row is due on or after `from_on`, and where given due dates would have to move.
     """
     kept = [row for row in rows if row.due_on < from_on]
@@ -138,6 +139,7 @@ def reschedule(
     balance = sum(row.due[0] for row in rest)
     begun = without_down_payments(kept, contract.down_payment_days)
     start = begun[-1].due_on if begun else contract.starts_on
+    done = len(begun)
     regular = step(contract.starts_on, contract.frequency, len(begun) + 1) == rest[0].due_on
     more = extra_rows + principal_grace
     later = tuple(
@@ -156,9 +158,9 @@ def reschedule(
         principal_minor=balance - sum(each.amount_minor for each in later),
         starts_on=start,
         instalments=len(rest) + more,
-        principal_grace=principal_grace,
-        interest_grace=interest_grace,
-        interest_free=max(contract.interest_free - len(begun), 0),
+        principal_grace=principal_grace + max(contract.principal_grace - done, 0),
+        interest_grace=max(interest_grace, contract.interest_grace - done, 0),
+        interest_free=max(contract.interest_free - done, 0),
         annual_rate=_rate_on(contract, start) if annual_rate is None else annual_rate,
         first_due_on=None if contract.due_dates else first_due_on or (None if regular else rest[0].due_on),
         due_dates=_due_dates(contract, rest, more),
@@ -172,6 +174,10 @@ def reschedule(
         PlanRow(number + k, each.period.due_on, Split(each.principal_minor, each.interest_minor))
         for k, each in enumerate(amortise(again), start=1)
     ]
+    if 0 < done <= contract.interest_grace:  # what the grace deferred so far falls due after what is left of it
+        deferred = sum(each.interest_minor for each in amortise(replace(contract, interest_grace=0))[:done])
+        row = made[again.interest_grace]
+        made[again.interest_grace] = row._replace(due=row.due._replace(interest=row.due.interest + deferred))
     if contract.method is Method.FLAT:
         # Flat interest is on what was first lent, whatever is left of it.
         made = [

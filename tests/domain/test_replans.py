@@ -167,3 +167,15 @@ def test_a_late_fee_is_not_charged_again_by_a_new_plan():
     after = allocate(re_age(before, [], date(2024, 3, 5), MONTHLY, 2), [], terms)
     after.accrue(on)
     assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows) == 10_500
+
+
+def test_a_grace_goes_on_and_what_it_deferred_is_not_lost():
+    contract = _contract(interest_grace=3, principal_grace=2)
+    longer = reschedule(_rows(contract), contract, date(2024, 3, 1), extra_rows=2)
+    assert [row.due[:2] for row in longer[:2]] == [(0, 0), (0, 0)]
+    assert longer[2].due.interest == 0 < longer[2].due.principal
+    assert longer[3].due.interest > 3 * 1_000
+    assert sum(row.due.principal for row in longer) == 100_000
+    for month in (2, 3, 4, 5, 6):
+        same = reschedule(_rows(contract), contract, date(2024, month, 1))
+        assert [row.due for row in same] == [row.due for row in plan_rows(contract)]
