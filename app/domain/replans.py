@@ -70,22 +70,33 @@ def re_age(
     taken = max((number for number in (*(row.row_no for row in rows), *(e.row_no or 0 for e in entries))), default=0)
     added = [PlanRow(taken + 1 + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
     after = (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
-    return _less_made_again(account, after, entries)
+    return _as_late_as_before(account, after, entries)
 
 
-def _less_made_again(account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry]) -> tuple[PlanRow, ...]:
-    """Take off what lateness costs a second time when the ledger is played over rows that moved once paid in part."""
-    again = allocate(after, entries, account.terms)
-    if account.accrued_to is not None:
-        again.accrue(account.accrued_to)
-    played = {row.row_no: row for row in again.rows}
-    wanted = {row.row_no: row.due[3] for row in account.rows}
-    found: list[PlanRow] = []
-    for row in after:
-        over = played[row.row_no].due[3] - wanted.get(row.row_no, played[row.row_no].due[3])
-        less = min(max(over, 0), row.due.penalties)
-        found.append(row._replace(due=row.due._replace(penalties=row.due.penalties - less)))
+_ROUNDS = 4
+"""What lateness costs depends on how the money is spread, and that on what lateness costs; it settles at once or soon."""
+
+
+def _as_late_as_before(account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry]) -> tuple[PlanRow, ...]:
+    """Make what lateness has cost come to the same when the ledger is played over rows that moved once paid in part."""
+    wanted = {row.row_no: _not_levied(row) for row in account.rows}
+    found = list(after)
+    for _ in range(_ROUNDS):
+        again = allocate(found, entries, account.terms)
+        if account.accrued_to is not None:
+            again.accrue(account.accrued_to)
+        played = {row.row_no: _not_levied(row) for row in again.rows}
+        if all(played[number] == penalties for number, penalties in wanted.items()):
+            break
+        for index, row in enumerate(found):
+            over = played[row.row_no] - wanted.get(row.row_no, played[row.row_no])
+            found[index] = row._replace(due=row.due._replace(penalties=max(row.due.penalties - over, 0)))
     return tuple(found)
+
+
+def _not_levied(row: AccountRow) -> int:
+    """Return a row's penalties without those that are entries, which may come to stand in another row."""
+    return row.due[3] - sum(each.penalties_minor for each in row.levied)
 
 
 def re_amortise(
@@ -111,7 +122,7 @@ def re_amortise(
         else:
             due = Split(row.paid.principal + shares[k], row.due[1] + interest[k], row.due[2], row.due[3])
             found.append(_less_levied(row, due))
-    return _less_made_again(account, found, entries)
+    return _as_late_as_before(account, found, entries)
 
 
 def reschedule(
