@@ -263,7 +263,14 @@ def terms_of(read: ReadTerms, contract: Contract | None, late: LateTerms | None,
     later = tuple(sorted(read.fields.get("disbursements", ()), key=lambda each: each.on))
     down = contract.down_payment_days if contract is not None else ()
     return LoanTerms(
-        read.strategy, late, read.early_settlement, actual, read.rule.cure is Cure.ALL_PAID, later, starts_on, down
+        read.strategy,
+        late,
+        read.early_settlement,
+        actual,
+        remembers_arrears=read.rule.cure is Cure.ALL_PAID,
+        paid_out_later=later,
+        starts_on=starts_on,
+        down_payment_days=down,
     )
 
 

@@ -16,8 +16,6 @@ class InterestRow(Protocol):
     due_on: date
     due: list[int]
     open: list[int]
-    unearned_minor: int
-    """What was dropped of its interest."""
 
     @property
     def from_on(self) -> date | None:
@@ -53,7 +51,6 @@ def drop_unearned(rows: Sequence[InterestRow], on: date) -> dict[int, int]:
     for index, row in enumerate(rows):
         if row.due_on > on:
             kept, paid = interest_kept(row, on), row.due[1] - row.open[1]
-            row.unearned_minor += row.due[1] - kept
             row.due[1], row.open[1] = kept, max(kept - paid, 0)
             if paid > kept:
                 paid_ahead[index] = paid - kept

@@ -37,9 +37,12 @@ def _moved(row: AccountRow) -> PlanRow:
 def _less_levied(row: AccountRow, due: Split, for_lateness_minor: int = 0) -> PlanRow:
     fees = sum(each.fees_minor for each in row.levied)
     penalties = sum(each.penalties_minor for each in row.levied) + for_lateness_minor
-    # What early settlement dropped is dropped again.
-    due = Split(due.principal, due.interest + row.unearned_minor, due.fees - fees, due.penalties - penalties)
-    return PlanRow(row.row_no, row.due_on, due)
+    return PlanRow(row.row_no, row.due_on, due._replace(fees=due.fees - fees, penalties=due.penalties - penalties))
+
+
+def _check_open(rows: Sequence[AccountRow]) -> None:
+    if not any(any(row.open) for row in rows):
+        raise ValidationError("Nothing is open; a loan that is paid needs no new plan.")
 
 
 def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
@@ -51,6 +54,7 @@ def level_parts(total: int, count: int, multiple_minor: int = 1) -> list[int]:
 def re_age(
     account: Account,
     entries: Sequence[LedgerEntry],
+    on: date,
     start: date,
     frequency: Frequency,
     count: int,
@@ -59,30 +63,34 @@ def re_age(
 ) -> tuple[PlanRow, ...]:
     """Move open principal and interest into `count` new rows from `start` on; the old rows keep what was paid of them.
 
-    `account` is where `entries` leave the loan. Fees and penalties stay where they fell due. Raises ValidationError.
+    `account` is where `entries` leave the loan on that day, from which the plan holds. Fees and penalties stay where they
+    fell due. Raises ValidationError.
     """
     if count < 1:
         raise ValidationError("A plan needs at least one row.")
     rows = account.rows
+    _check_open(rows)
     moved = Split(sum(row.open[0] for row in rows), sum(row.open[1] for row in rows))
     parts = [level_parts(component, count, multiple_minor) for component in moved]
     # A payment may name a row that the plan did not have: it was not meant for a row made now.
     taken = max((number for number in (*(row.row_no for row in rows), *(e.row_no or 0 for e in entries))), default=0)
     added = [PlanRow(taken + 1 + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
     after = (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
-    return _as_late_as_before(account, after, entries)
+    return _as_late_as_before(account, after, entries, on)
 
 
 _ROUNDS = 4
 """What lateness costs depends on how the money is spread, and that on what lateness costs; it settles at once or soon."""
 
 
-def _as_late_as_before(account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry]) -> tuple[PlanRow, ...]:
+def _as_late_as_before(
+    account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date
+) -> tuple[PlanRow, ...]:
     """Make what lateness has cost come to the same when the ledger is played over rows that moved once paid in part."""
     wanted = {row.row_no: _not_levied(row) for row in account.rows}
-    found = list(after)
+    found, terms = list(after), replace(account.terms, settles_from=on)
     for _ in range(_ROUNDS):
-        again = allocate(found, entries, account.terms)
+        again = allocate(found, entries, terms)
         if account.accrued_to is not None:
             again.accrue(account.accrued_to)
         played = {row.row_no: _not_levied(row) for row in again.rows}
@@ -104,9 +112,10 @@ def re_amortise(
 ) -> tuple[PlanRow, ...]:
     """Spread what is past due on that day over the rows not yet due.
 
-    `account` is where `entries` leave the loan. Raises ValidationError when no row is left to spread it over.
+    `account` is where `entries` leave the loan then. Raises ValidationError when no row is left to spread it over.
     """
     rows = account.rows
+    _check_open(rows)
     # A row that is there only for a charge, after the last instalment, takes none.
     ahead = [row for row in rows if row.due_on > on and (any(row.due[:2]) or not row.levied)]
     if not ahead:
@@ -122,7 +131,7 @@ def re_amortise(
         else:
             due = Split(row.paid.principal + shares[k], row.due[1] + interest[k], row.due[2], row.due[3])
             found.append(_less_levied(row, due))
-    return _as_late_as_before(account, found, entries)
+    return _as_late_as_before(account, found, entries, on)
 
 
 def reschedule(
@@ -143,6 +152,7 @@ def reschedule(
     last row takes what longer periods cost.
     Raises ValidationError when no row is due on or after `from_on`, and where given due dates would have to move.
     """
+    _check_open(rows)
     kept = [row for row in rows if row.due_on < from_on]
     rest = [row for row in rows if row.due_on >= from_on]
     if not rest:

@@ -48,8 +48,7 @@ class Levied(NamedTuple):
 class AccountRow:
     """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
 
-    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor",
-                 "unearned_minor")  # fmt: skip
+    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor")
 
     def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
         self.row_no = row_no
@@ -63,8 +62,6 @@ class AccountRow:
         self.paid_on: date | None = None
         self.stated_interest_minor = 0
         """What of its interest the core said was paid, or was waived (see `early_settlement.py`)."""
-        self.unearned_minor = 0
-        """What of its interest early settlement dropped."""
 
     @property
     def paid(self) -> Split:
@@ -199,7 +196,8 @@ class Account:
     def _settle_early(self, entry: LedgerEntry) -> int:
         """Close a loan that is paid back early: unearned interest paid ahead pays the rest. Return what is over."""
         on = entry.effective_on
-        if self._settled_early or not paid_back(self.rows, on):
+        begins = self.terms.settles_from
+        if self._settled_early or (begins is not None and on < begins) or not paid_back(self.rows, on):
             return 0
         self._settled_early = True
         was_open = [any(row.open) for row in self.rows]
@@ -398,7 +396,12 @@ def allocate(rows: Iterable[PlanRow], entries: Iterable[LedgerEntry], terms: Loa
 
 
 def terms_under(version: PlanVersion | None, terms: LoanTerms) -> LoanTerms:
-    """Return the terms that hold under a plan: rows that the core gave do not follow the actual balance."""
-    if terms.contract is None or (version is not None and not version.given):
-        return terms
-    return replace(terms, contract=None)
+    """Return the terms that hold under a plan.
+
+    Rows that the core gave do not follow the actual balance. Under a plan that begins on a day no earlier money settles it.
+    """
+    if terms.contract is not None and (version is None or version.given):
+        terms = replace(terms, contract=None)
+    if version is not None and version.effective_on is not None:
+        terms = replace(terms, settles_from=version.effective_on)
+    return terms

@@ -33,6 +33,8 @@ class LoanTerms:
 
     starts_on: date | None = None
     """First day of the first row's interest; None: not known."""
+    settles_from: date | None = None
+    """First day whose money may settle the loan early: earlier money counts as it did under the plan before. None: any."""
     down_payment_days: tuple[date, ...] = ()
     """The days on which down payments fall due; no charge falls due with one."""
 

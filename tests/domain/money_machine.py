@@ -22,9 +22,9 @@ from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, position_at, replay
 from app.domain.quotes import payoff_quote
 from app.domain.replans import re_age, re_amortise, reschedule
-from app.domain.replay import Account, allocate, counting
+from app.domain.replay import Account, allocate, counting, terms_under
 from app.domain.splits import Split
-from app.domain.terms import EarlySettlement
+from app.domain.terms import EarlySettlement, LoanTerms
 from tests.builders.random_ledgers import known_at
 from tests.builders.random_loans import RandomLoan, loans
 
@@ -74,8 +74,12 @@ class MoneyMachine(RuleBasedStateMachine):
     def rows(self) -> tuple[PlanRow, ...]:
         return self.versions[-1].rows
 
+    @property
+    def terms(self) -> LoanTerms:
+        return terms_under(self.versions[-1], self.loan.terms)
+
     def account(self) -> Account:
-        account = allocate(self.rows, self.entries.values(), self.loan.terms)
+        account = allocate(self.rows, self.entries.values(), self.terms)
         account.accrue(self.today)
         return account
 
@@ -119,11 +123,12 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule()
     def pay_the_payoff_quote(self) -> None:
         before = self.account().unapplied_minor
-        quote = payoff_quote(self.rows, list(self.entries.values()), self.today, self.loan.terms)
+        quote = payoff_quote(self.rows, list(self.entries.values()), self.today, self.terms)
         self.add(EntryKind.REPAYMENT, quote.total_minor)
         account = self.account()
         assert not any(any(row.open) for row in account.rows)
-        assert account.unapplied_minor == max(before, 0)  # below zero: given back, and the payment bounced
+        if quote.total_minor:  # nothing to pay: interest paid ahead may be more than is open, under a new plan
+            assert account.unapplied_minor == max(before, 0)  # below zero: given back, and the payment bounced
 
     @precondition(lambda self: self.entries)
     @rule(data=st.data())
@@ -180,7 +185,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def _replanned(self, account: Account, how: str, count: int) -> tuple[PlanRow, ...]:
         entries = list(self.entries.values())
         if how == "re-age":
-            return re_age(account, entries, self.today + timedelta(days=5), MONTHLY, count)
+            return re_age(account, entries, self.today, self.today + timedelta(days=5), MONTHLY, count)
         if how == "re-amortise":
             return re_amortise(account, entries, self.today)
         return reschedule(account.rows, self.loan.contract, self.today, extra_rows=count, annual_rate=Fraction(1, 10))
@@ -223,7 +228,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if not hasattr(self, "loan"):
             return
         entries, terms = list(self.entries.values()), self.loan.terms
-        allocations = allocate(self.rows, entries, terms).allocations
+        allocations = allocate(self.rows, entries, self.terms).allocations
         history = allocation_history(self.versions, entries, terms)
         kept = [each.allocation for each in history if each.replaced_at is None]
         assert sorted(kept, key=repr) == sorted(allocations, key=repr)

@@ -11,10 +11,10 @@ from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import MONTHLY
-from app.domain.plans import PlanRow
+from app.domain.plans import PlanRow, PlanVersion
 from app.domain.quotes import payoff_quote
 from app.domain.replans import re_age
-from app.domain.replay import Account, Allocation, allocate
+from app.domain.replay import Account, Allocation, allocate, terms_under
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
 from tests.builders.random_ledgers import known_at, last_of_the_day, payment
@@ -174,7 +174,9 @@ def test_a_new_plan_of_a_loan_settled_early_drops_nothing_twice() -> None:
     entries = [payment("p", 104_400, date(2026, 2, 15)), fee]
     before = allocate(rows, entries, terms)
 
-    after = allocate(re_age(before, entries, date(2026, 4, 1), MONTHLY, 2), entries, terms)
+    on = date(2026, 3, 20)
+    rows = re_age(before, entries, on, date(2026, 4, 1), MONTHLY, 2)
+    after = allocate(rows, entries, terms_under(PlanVersion(2, rows, known_at(on), on), terms))
 
     assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows)
     assert after.rows[1].due[1] == before.rows[1].due[1] == 1_400

@@ -37,7 +37,7 @@ def _paid(amount: int, **more: int) -> list[LedgerEntry]:
 def test_what_is_open_moves_into_the_new_rows_and_what_was_paid_stays():
     paid = _paid(5_000)
     account = allocate(plan_rows(_contract()), paid)
-    aged = re_age(account, paid, date(2024, 6, 15), MONTHLY, 7)
+    aged = re_age(account, paid, date(2024, 6, 1), date(2024, 6, 15), MONTHLY, 7)
     assert sum(row.due.total for row in aged[:12]) == 5_000
     assert sum(row.due.total for row in aged[12:]) == sum(sum(row.open) for row in account.rows)
     assert [row.due_on for row in aged[12:14]] == [date(2024, 6, 15), date(2024, 7, 15)]
@@ -46,7 +46,7 @@ def test_what_is_open_moves_into_the_new_rows_and_what_was_paid_stays():
 def test_a_payment_that_named_a_row_there_was_not_does_not_land_on_a_new_one():
     named = _paid(5_000, row_no=13)
     account = allocate(plan_rows(_contract()), named)
-    aged = re_age(account, named, date(2024, 6, 15), MONTHLY, 7)
+    aged = re_age(account, named, date(2024, 6, 1), date(2024, 6, 15), MONTHLY, 7)
     after = allocate(aged, named)
     assert [row.paid for row in after.rows] == [row.paid for row in (*account.rows, *after.rows[12:])]
     assert not any(row.paid.total for row in after.rows[12:])
@@ -113,7 +113,7 @@ def test_a_charge_and_what_lateness_cost_are_not_asked_for_twice():
     for plan in (
         reschedule(rows, contract, date(2024, 5, 1)),
         re_amortise(before, entries, date(2024, 3, 20)),
-        re_age(before, entries, date(2024, 6, 15), MONTHLY, 7),
+        re_age(before, entries, date(2024, 3, 20), date(2024, 6, 15), MONTHLY, 7),
     ):
         after = allocate(plan, entries, terms)
         assert [row.due[3] for row in after.rows[:2]] == [row.due[3] for row in before.rows[:2]]
@@ -164,7 +164,7 @@ def test_a_late_fee_is_not_charged_again_by_a_new_plan():
     rows, on = (PlanRow(1, date(2024, 2, 1), Split(10_000)),), date(2024, 3, 1)
     before = allocate(rows, [], terms)
     before.accrue(on)
-    after = allocate(re_age(before, [], date(2024, 3, 5), MONTHLY, 2), [], terms)
+    after = allocate(re_age(before, [], on, date(2024, 3, 5), MONTHLY, 2), [], terms)
     after.accrue(on)
     assert sum(sum(row.open) for row in after.rows) == sum(sum(row.open) for row in before.rows) == 10_500
 
@@ -179,3 +179,17 @@ def test_a_grace_goes_on_and_what_it_deferred_is_not_lost():
     for month in (2, 3, 4, 5, 6):
         same = reschedule(_rows(contract), contract, date(2024, month, 1))
         assert [row.due for row in same] == [row.due for row in plan_rows(contract)]
+
+
+def test_a_loan_that_is_paid_gets_no_new_plan():
+    contract = _contract()
+    paid = _paid(200_000)
+    account = allocate(plan_rows(contract), paid)
+    on = date(2024, 6, 1)
+    for again in (
+        lambda: re_age(account, paid, on, on, MONTHLY, 2),
+        lambda: re_amortise(account, paid, on),
+        lambda: reschedule(account.rows, contract, on),
+    ):
+        with pytest.raises(ValidationError, match="Nothing is open"):
+            again()

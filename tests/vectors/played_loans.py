@@ -261,7 +261,7 @@ class PlayedLoan:
         moved = sum(row.open[0] for row in account.rows)
         count = int(event["number_of_instalments"])
         start = day(event["start_date"])
-        rows = re_age(account, self.entries, start, frequency, count, multiple_minor=self._multiple())
+        rows = re_age(account, self.entries, self.today, start, frequency, count, multiple_minor=self._multiple())
         self._restructure(account, rows, self.today, "re-age", moved)
 
     def do_re_amortise(self, event: Fields) -> None:
