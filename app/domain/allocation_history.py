@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
+from app.domain.account_rows import Allocation
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
-from app.domain.replay import Account, Allocation, allocate, terms_under
+from app.domain.replay import Account, allocate, terms_under
 from app.domain.terms import PLAIN, LoanTerms
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from app.domain.account_rows import Allocation
 from app.domain.allocation import Surplus
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
-from app.domain.replay import Allocation
 from app.domain.splits import Split
 
 BORROWER_FLAGS = ("deceased", "insolvent", "represented", "no_contact", "minor_or_unverified")

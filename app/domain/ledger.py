@@ -1,8 +1,10 @@
 """Ledger entries: append-only facts about money, each with the day it counts for and the instant it became known."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from app.domain.allocation import Surplus
 from app.domain.errors import refused_at
@@ -71,3 +73,21 @@ def check_entry(entry: LedgerEntry, *, today: date) -> None:
         raise refused_at("/split", "A part of the split is negative; more owed is a charge, money taken back a reversal.")
     if entry.split is not None and entry.split.total != entry.amount_minor:
         raise refused_at("/split", "The split does not add up to the amount.")
+
+
+_IN_ORDER = attrgetter("effective_on", "recorded_at", "entry_id")
+"""`LedgerEntry.order`, without the cost of a property for each of many entries."""
+
+
+def standing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Return the entries that count, in order: neither reversals nor what they reversed."""
+    return sorted(counting(entries), key=_IN_ORDER)
+
+
+def counting(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Return the entries that count, as they come: neither reversals nor what they reversed."""
+    listed = list(entries)
+    undone = {entry.reverses for entry in listed if entry.kind is EntryKind.REVERSAL}
+    if not undone:
+        return listed
+    return [e for e in listed if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone]

@@ -12,6 +12,7 @@ from itertools import repeat
 from operator import add, attrgetter
 from typing import NamedTuple
 
+from app.domain.account_rows import AccountRow
 from app.domain.delinquency import (
     USUAL,
     Cure,
@@ -25,9 +26,9 @@ from app.domain.delinquency import (
     worst_days_of_run,
 )
 from app.domain.late_charges import ON_TIME, Lateness, LateTerms, advance
-from app.domain.ledger import LedgerEntry
+from app.domain.ledger import LedgerEntry, counting
 from app.domain.plans import PlanVersion, version_for
-from app.domain.replay import Account, AccountRow, allocate, counting, never_below_zero, terms_under
+from app.domain.replay import Account, allocate, never_below_zero, terms_under
 from app.domain.splits import Split, total_of
 from app.domain.terms import PLAIN, LoanTerms
 from app.domain.waterfall import open_after, paid_in_order

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from app.domain.account_rows import Allocation
 from app.domain.allocation_history import RecordedAllocation
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.replay import Allocation
 from app.domain.splits import NOTHING, Split
 
 

@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
+from app.domain.account_rows import AccountRow
 from app.domain.amortisation import amortise, down_payment_minor
 from app.domain.contracts import Contract, Method
 from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import Frequency, step
 from app.domain.plans import PlanRow, without_down_payments
-from app.domain.replay import Account, AccountRow, allocate
+from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 
 

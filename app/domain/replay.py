@@ -5,88 +5,19 @@ entries. A split that came with an entry is trusted, and a row it names is serve
 loan's strategy (`allocation.py`). What is left when every row is paid stays unapplied.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from operator import attrgetter
-from typing import NamedTuple
 
+from app.domain.account_rows import AccountRow, Allocation, Levied
 from app.domain.actual_balance import ActualBalance
 from app.domain.allocation import Strategy, spread
 from app.domain.early_settlement import drop_unearned, paid_back
-from app.domain.late_charges import ON_TIME, Lateness, advance
-from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.late_charges import advance
+from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.plans import PlanRow, PlanVersion, without_down_payments
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
-
-_IN_ORDER = attrgetter("effective_on", "recorded_at", "entry_id")
-"""`LedgerEntry.order`, without the cost of a property for each of many entries."""
-
-
-class Allocation(NamedTuple):
-    """What one entry did to one row. `row_no` None: outside the rows (principal balance, or what had nothing to apply to).
-
-    What of a repayment is not applied is the borrower's money; of a waiver it is nothing.
-    """
-
-    entry_id: str
-    row_no: int | None
-    split: Split
-    unapplied_minor: int = 0
-
-
-class Levied(NamedTuple):
-    """A charge on a row that is due on a day of its own."""
-
-    due_on: date
-    fees_minor: int
-    penalties_minor: int
-    entry_id: str
-
-
-class AccountRow:
-    """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
-
-    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor")
-
-    def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
-        self.row_no = row_no
-        self.due_on = due_on
-        self.from_on = from_on
-        """First day of its interest; None where no row and no contract says."""
-        self.due = list(due)
-        self.open = list(due)
-        self.late: Lateness = ON_TIME
-        self.levied: list[Levied] = []
-        self.paid_on: date | None = None
-        self.stated_interest_minor = 0
-        """What of its interest the core said was paid, or was waived (see `early_settlement.py`)."""
-
-    @property
-    def paid(self) -> Split:
-        """What was paid of it."""
-        return Split(*(due - still for due, still in zip(self.due, self.open, strict=True)))
-
-    def due_ahead(self, on: date) -> list[int]:
-        """Return the open charges that are due by `on` by a day of their own; the earliest of a kind is paid first."""
-        if not self.levied:
-            return [0, 0, 0, 0]
-        fees = sum(each.fees_minor for each in self.levied if each.due_on <= on)
-        penalties = sum(each.penalties_minor for each in self.levied if each.due_on <= on)
-        return [0, 0, max(fees - self.due[2] + self.open[2], 0), max(penalties - self.due[3] + self.open[3], 0)]
-
-    def add(self, component: int, amount_minor: int) -> None:
-        """Make more (or less) of a component due."""
-        self.due[component] += amount_minor
-        self.open[component] += amount_minor
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, AccountRow):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in AccountRow.__slots__)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class Account:
@@ -371,20 +302,6 @@ def never_below_zero(balance_minor: int, unapplied_minor: int) -> tuple[int, int
     if balance_minor < 0:
         balance_minor, unapplied_minor = 0, unapplied_minor - balance_minor
     return (balance_minor, unapplied_minor) if unapplied_minor >= 0 else (balance_minor - unapplied_minor, 0)
-
-
-def standing(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-    """Return the entries that count, in order: neither reversals nor what they reversed."""
-    return sorted(counting(entries), key=_IN_ORDER)
-
-
-def counting(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-    """Return the entries that count, as they come: neither reversals nor what they reversed."""
-    listed = list(entries)
-    undone = {entry.reverses for entry in listed if entry.kind is EntryKind.REVERSAL}
-    if not undone:
-        return listed
-    return [e for e in listed if e.kind is not EntryKind.REVERSAL and e.entry_id not in undone]
 
 
 def allocate(rows: Iterable[PlanRow], entries: Iterable[LedgerEntry], terms: LoanTerms = PLAIN) -> Account:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from app.domain.account_rows import AccountRow
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow
-from app.domain.replay import Account, AccountRow, allocate, never_below_zero
+from app.domain.replay import Account, allocate, never_below_zero
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import PLAIN, LoanTerms
 

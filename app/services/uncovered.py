@@ -1,9 +1,9 @@
 """Refunds of more than was received and waivers that find nothing owed: what our book cannot hold until it knows more.
 
 The core is the book of record, so they are not refused: it knows of something that has not come here yet. They wait and are
-listed, as a reversal does whose payment nobody sent, and are booked once they are covered; no figure falls below nothing
-meanwhile. A waiver that finds something owed is booked, also where it is more than that: to wait would mean to remind of a
-claim that was given up.
+listed, as a reversal does whose payment nobody sent, and are booked once they are covered. What is booked and loses its
+cover later, as when a payment bounces after its refund, is owed. A waiver that finds something owed is booked, also where it
+is more than that: to wait would mean to remind of a claim that was given up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues
-from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry, counting, standing
 from app.domain.plans import PlanVersion
 from app.domain.positions import replay
-from app.domain.replay import counting, standing
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.loans import LoanHead, find_loans_numbered
 from app.persistence.queries.positions import load_ledgers

@@ -1,4 +1,4 @@
-"""What a core gives back or gives up beyond what our book knows waits until it is known; no figure goes below nothing."""
+"""What a core gives back or gives up beyond what our book knows waits until it is known."""
 
 from datetime import timedelta
 from typing import Any
@@ -133,3 +133,13 @@ def test_a_waiver_of_more_than_is_owed_gives_up_at_once_what_is(core: Core) -> N
 
     assert core.post("waiver", 800) == "recorded"
     assert core.balance()[0] == 0
+
+
+def test_a_refund_whose_payment_bounces_is_owed(core: Core) -> None:
+    core.post("repayment", 25_000)
+    core.post("refund", 5_000)
+
+    assert core.post("reversal", 25_000, reverses_reference="R1") == "recorded"
+
+    assert (core.balance(), core.waiting()) == ((25_000, 0), [])
+    assert list(differences(session())) == []

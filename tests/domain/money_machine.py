@@ -16,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from app.domain.allocation import Surplus
 from app.domain.allocation_history import allocation_history
 from app.domain.errors import ValidationError
-from app.domain.ledger import EntryKind, LedgerEntry, check_entry
+from app.domain.ledger import EntryKind, LedgerEntry, check_entry, counting
 from app.domain.periods import MONTHLY
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, position_at, replay
 from app.domain.quotes import payoff_quote
 from app.domain.replans import re_age, re_amortise, reschedule
-from app.domain.replay import Account, allocate, counting, terms_under
+from app.domain.replay import Account, allocate, terms_under
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
 from tests.builders.random_ledgers import known_at

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.account_rows import Allocation
 from app.domain.allocation import STRATEGIES, Surplus, strategy_named
 from app.domain.allocation_history import allocation_history
 from app.domain.allocation_orders import custom_strategy
@@ -13,7 +14,7 @@ from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.plans import PlanRow, PlanVersion, version_for
 from app.domain.positions import position_at, replay, snapshot_of
-from app.domain.replay import Allocation, allocate
+from app.domain.replay import allocate
 from app.domain.splits import NOTHING, Split
 from app.domain.terms import LoanTerms
 

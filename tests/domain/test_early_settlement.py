@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.account_rows import Allocation
 from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Method
 from app.domain.ledger import EntryKind, LedgerEntry
@@ -14,7 +15,7 @@ from app.domain.periods import MONTHLY
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.quotes import payoff_quote
 from app.domain.replans import re_age
-from app.domain.replay import Account, Allocation, allocate, terms_under
+from app.domain.replay import Account, allocate, terms_under
 from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
 from tests.builders.random_ledgers import known_at, last_of_the_day, payment

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from app.domain.allocation import Surplus
 from app.domain.allocation_history import allocation_history
 from app.domain.allocation_orders import custom_strategy
-from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.plans import PlanVersion
 from app.domain.positions import position_at, replay, snapshot_of
-from app.domain.replay import Account, allocate, standing
+from app.domain.replay import Account, allocate
 from app.domain.terms import LoanTerms
 from tests.builders.random_ledgers import last_of_the_day, ledgers, payment
 from tests.builders.random_loans import KNOWN, RandomLoan, loans, one_order

@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.late_charges import LateTerms
-from app.domain.ledger import LedgerEntry
+from app.domain.ledger import LedgerEntry, standing
 from app.domain.positions import position_at
 from app.domain.quotes import payoff_quote
-from app.domain.replay import Account, allocate, standing
+from app.domain.replay import Account, allocate
 from app.domain.rounding import divide
 from app.domain.terms import EarlySettlement
 from tests.builders.random_ledgers import last_of_the_day, ledgers, payment

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from app.domain.account_rows import AccountRow
 from app.domain.amortisation import amortise, plan_rows
 from app.domain.contracts import Contract, Disbursement, Method, RateChange
 from app.domain.errors import ValidationError
@@ -13,7 +14,7 @@ from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.periods import MONTHLY
 from app.domain.plans import PlanRow
 from app.domain.replans import re_age, re_amortise, reschedule
-from app.domain.replay import Account, AccountRow, allocate
+from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
 

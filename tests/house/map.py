@@ -51,7 +51,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
-| what a history does to a plan | `replay`, `actual_balance`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
+| what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
 | what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |
 | how late a loan is | `delinquency` | `queries/positions` | `positions`, `terms` | `api/borrower/balances` |
 | a plan from a contract | `contracts`, `amortisation`, `annuities`, `level_rows`, `flat_rows`, `periods`, `day_counts` | `queries/loans` | `contracts` | `api/ingest/contracts` |
@@ -59,10 +59,11 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | another plan for a loan that runs | `replans` | `queries/loans` | | |
 | fees, late charges | `charges`, `late_charges` | `queries/positions` | `terms` | `api/ingest/payments` |
 | payoff and prepayment quotes | `quotes` | `queries/positions` | `quotes` | `api/borrower/quotes`, `cli/loan` |
-| rates, caps, disclosures | `rates`, `apr`, `caps` | `queries/disclosures` | `disclosures`, `base_rates` | `api/borrower/disclosures` |
+| rates, caps, disclosures | `rates`, `apr`, `caps` | `queries/disclosures` | `disclosures`, `base_rates` | `api/borrower/disclosures`, `wording/disclosure_words` |
 | statements of account | `statements`, `running_balances` | `queries/statements` | `statements`, `wording/statement_pdf` | `api/borrower/statements`, `cli/loan` |
 | which days are business days | `calendars` | `queries/calendars` | `calendars`, `country_calendars` | `content/calendars`, `cli/calendar` |
-| what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `cli/book` |
+| what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `api/borrower/due`, `cli/book` |
+| which payments wait, and why | | `queries/ledger` | `payments`, `uncovered`, `told_twice` | `api/ingest/payments`, `cli/book` |
 | many things from the core at once | | | `batches` | `api/ingest/batches` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |

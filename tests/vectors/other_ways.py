@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from app.domain.account_rows import AccountRow
 from app.domain.actual_balance import ActualBalance
 from app.domain.amortisation import changes_of, dated_periods, lent_at_start, plan_rows
 from app.domain.contracts import Contract
 from app.domain.day_counts import InterestPeriod, share_of_part
 from app.domain.level_rows import Change, Stretch, run_from
 from app.domain.plans import PlanRow
-from app.domain.replay import AccountRow
 from app.domain.rounding import divide
 from app.domain.splits import Split
 

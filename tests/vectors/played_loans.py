@@ -10,17 +10,18 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from app.domain.account_rows import AccountRow
 from app.domain.allocation import Surplus
 from app.domain.amortisation import down_payment_minor, plan_rows
 from app.domain.charges import Fee, FeeBasis
 from app.domain.contracts import Contract, Disbursement
 from app.domain.delinquency import DelinquencyRule, Pause, class_of, days_in_arrears
-from app.domain.ledger import EntryKind, LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.periods import Frequency
 from app.domain.plans import PlanRow
 from app.domain.quotes import pay_off
 from app.domain.replans import re_age, re_amortise, reschedule
-from app.domain.replay import Account, AccountRow, standing
+from app.domain.replay import Account
 from app.domain.splits import Split
 from app.domain.terms import LoanTerms
 from tests.vectors.fields import Fields

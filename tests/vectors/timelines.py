@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+from app.domain.account_rows import AccountRow
 from app.domain.contracts import Disbursement, Method
 from app.domain.delinquency import days_in_arrears
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.replay import Account, AccountRow
+from app.domain.replay import Account
 from app.domain.splits import Split
 from tests.vectors.fields import Fields
 from tests.vectors.loans import late_terms_of

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.account_rows import Allocation
 from app.domain.allocation import Surplus
 from app.domain.allocation_history import RecordedAllocation
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.replay import Allocation
 from app.domain.splits import Split
 from app.persistence.models.loans import (
     AllocationRow,

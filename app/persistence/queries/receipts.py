@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
+from app.domain.account_rows import Allocation
 from app.domain.allocation_history import RecordedAllocation
 from app.domain.receipts import Change
-from app.domain.replay import Allocation
 from app.domain.splits import Split
 from app.persistence.models.loans import AllocationRow, LedgerEntryRow, PlanVersionRow
 
