@@ -159,7 +159,7 @@ class ActualBalance(Generic[R]):
             if not found:
                 self._closed[k] = _Closed(on)
                 self.project(on)
-                principal, interest = row.open[0], row.open[1]
+                principal, interest = row.open[0] if lends_more else min(row.open[0], owed), row.open[1]
                 del self._closed[k]
             else:  # before its first day no interest is earned
                 principal, interest = owed if k == last else min(self._instalments[k], owed), 0
@@ -204,7 +204,7 @@ class ActualBalance(Generic[R]):
                 rate = _rate_after(inside, rate)
             wanted = level if contract.method is Method.EQUAL_PRINCIPAL else max(level - surplus, interest) - interest
             way = self._chosen.get(k, contract.prepayment)
-            self._instalments.append(level - surplus)
+            self._instalments.append(max(level - surplus, 0))
             principal = self._principal(k, planned, wanted)
             if closed and closed.principal_minor is not None:
                 principal = min(closed.principal_minor, planned)

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.allocation import STANDARD, Strategy
+from app.domain.allocation import STANDARD, Strategy, Surplus
 from app.domain.allocation_orders import custom_strategy
 from app.domain.amortisation import plan_rows
 from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange
+from app.domain.day_counts import DayCount
 from app.domain.late_charges import LateTerms
 from app.domain.ledger import EntryKind, LedgerEntry
-from app.domain.periods import Frequency, Unit
+from app.domain.periods import DayOfMonth, Frequency, Unit
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import position_at, replay
 from app.domain.quotes import payoff_quote
@@ -311,3 +312,21 @@ def test_early_instalments_never_ask_twice_and_the_payoff_closes(paid: list[tupl
     closed.accrue(on)
     assert not any(any(row.open) for row in closed.rows)
     assert closed.unapplied_minor == account.unapplied_minor
+
+
+def test_what_was_paid_by_name_in_a_later_row_leaves_less_to_close() -> None:
+    """No row takes more than is owed, so none is paid back below nothing."""
+    made = Contract(
+        Method.EQUAL_INSTALMENT, 317_417, date(2025, 6, 17), 5, day_of_month=DayOfMonth.MONTH_END,
+        day_count=DayCount.ACTUAL_366, on_actual_balance=True, prepayment=Prepayment.NEXT_ROWS,
+        rate_changes=(RateChange(date(2025, 7, 17), Fraction(1, 20)), RateChange(date(2025, 6, 17), Fraction(12, 25))),
+    )  # fmt: skip
+    paid = [
+        payment("a", 120_455, date(2025, 7, 2), surplus=Surplus.NEXT),
+        payment("b", 156_273, date(2025, 7, 15), row_no=4),
+    ]
+
+    account = allocate(plan_rows(made), paid, LoanTerms(contract=made))
+
+    assert all(0 <= still <= due for row in account.rows for still, due in zip(row.open, row.due, strict=True))
+    assert sum(row.due[0] for row in account.rows) == 317_417
