@@ -7,7 +7,6 @@ are the lender's own and kept as they are. A field left out has the default of `
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from app.domain.allocation import STANDARD, Strategy, Surplus, strategy_named
 from app.domain.allocation_orders import custom_strategy
 from app.domain.calendars import BusinessDayRule
 from app.domain.charges import Fee, FeeBasis, FeeDue
+from app.domain.contract_fields import MOST_MINOR, Read, day, flag, one_of, share, some_days, text, whole
 from app.domain.contracts import Contract, Disbursement, Method, Prepayment, RateChange, Remainder
 from app.domain.day_counts import DayCount
 from app.domain.delinquency import RULES, USUAL, Boundary, Cure, DelinquencyRule, Pause
@@ -24,132 +24,70 @@ from app.domain.periods import DayOfMonth, Frequency, Unit
 from app.domain.rounding import Rounding
 from app.domain.terms import EarlySettlement, LoanTerms
 
-Read = Callable[[Any], Any]
-_MOST_MINOR = 10**15
-
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     return next(iter(get_close_matches(name, names, 1)), "")
 
 
-def _one_of(kind: type[StrEnum]) -> Read:
-    def read(value: Any) -> StrEnum:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError(f"must be one of {', '.join(kind)}") from None
-
-    return read
-
-
-def _whole(least: int, most: int) -> Read:
-    def read(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            upto = f"to {most}" if most < _MOST_MINOR else "up, of at most 15 digits"
-            raise ValueError(f"must be a whole number from {least} {upto}")
-        return value
-
-    return read
-
-
-def _share(most: int) -> Read:
-    def read(value: Any) -> Fraction:
-        if not isinstance(value, str) or not value.replace(".", "", 1).isdecimal() or len(value) > 20:
-            raise ValueError('must be a decimal string such as "0.154"')
-        share = Fraction(value)
-        if share > most:
-            raise ValueError(f'must be a fraction of one, at most {most}: 15.4 % is "0.154"')
-        return share
-
-    return read
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError("must be a date such as 2026-11-23") from None
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 80:
-        raise ValueError("must be a text of at most 80 characters")
-    return value
-
-
-def _some_days(value: Any) -> tuple[date, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > 1200:
-        raise ValueError("must be a list of at most 1200 dates")
-    return tuple(_day(each) for each in value)
-
-
-_MINOR, _DAYS, _ROWS, _RATE = _whole(0, _MOST_MINOR), _whole(0, 3660), _whole(0, 1200), _share(100)
+_MINOR, _DAYS, _ROWS, _RATE = whole(0, MOST_MINOR), whole(0, 3660), whole(0, 1200), share(100)
 
 _CONTRACT: Mapping[str, Read] = {
-    "method": _one_of(Method),
+    "method": one_of(Method),
     "annual_rate": _RATE,
-    "instalments": _whole(1, 1200),
-    "every": _whole(1, 366),
-    "unit": _one_of(Unit),
-    "first_due_on": _day,
-    "due_dates": _some_days,
-    "day_of_month": _one_of(DayOfMonth),
-    "business_day_rule": _one_of(BusinessDayRule),
-    "day_count": _one_of(DayCount),
-    "rounding": _one_of(Rounding),
-    "instalment_rounding": _one_of(Rounding),
-    "instalment_multiple_minor": _whole(1, _MOST_MINOR),
-    "instalment_minor": _whole(1, _MOST_MINOR),
-    "level_by_nominal_days": _flag,
-    "remainder": _one_of(Remainder),
-    "even_out": _flag,
+    "instalments": whole(1, 1200),
+    "every": whole(1, 366),
+    "unit": one_of(Unit),
+    "first_due_on": day,
+    "due_dates": some_days,
+    "day_of_month": one_of(DayOfMonth),
+    "business_day_rule": one_of(BusinessDayRule),
+    "day_count": one_of(DayCount),
+    "rounding": one_of(Rounding),
+    "instalment_rounding": one_of(Rounding),
+    "instalment_multiple_minor": whole(1, MOST_MINOR),
+    "instalment_minor": whole(1, MOST_MINOR),
+    "level_by_nominal_days": flag,
+    "remainder": one_of(Remainder),
+    "even_out": flag,
     "principal_grace": _ROWS,
     "interest_grace": _ROWS,
     "interest_free": _ROWS,
-    "down_payment": _share(1),
-    "on_actual_balance": _flag,
-    "whole_periods": _flag,
-    "prepayment": _one_of(Prepayment),
+    "down_payment": share(1),
+    "on_actual_balance": flag,
+    "whole_periods": flag,
+    "prepayment": one_of(Prepayment),
 }
-_DISBURSEMENT: Mapping[str, Read] = {"on": _day, "amount_minor": _whole(1, _MOST_MINOR)}
-_RATE_CHANGE: Mapping[str, Read] = {"on": _day, "annual_rate": _RATE}
+_DISBURSEMENT: Mapping[str, Read] = {"on": day, "amount_minor": whole(1, MOST_MINOR)}
+_RATE_CHANGE: Mapping[str, Read] = {"on": day, "annual_rate": _RATE}
 _FEE: Mapping[str, Read] = {
-    "name": _text,
-    "basis": _one_of(FeeBasis),
-    "due": _one_of(FeeDue),
+    "name": text,
+    "basis": one_of(FeeBasis),
+    "due": one_of(FeeDue),
     "amount_minor": _MINOR,
-    "share": _share(1),
-    "penalty": _flag,
+    "share": share(1),
+    "penalty": flag,
 }
 _LATE: Mapping[str, Read] = {
     "annual_rate": _RATE,
-    "base": _one_of(LateBase),
+    "base": one_of(LateBase),
     "grace_days": _DAYS,
-    "from_due": _flag,
-    "year_days": _whole(360, 366),
+    "from_due": flag,
+    "year_days": whole(360, 366),
     "fee_minor": _MINOR,
-    "fee_share": _share(1),
-    "fee_base": _one_of(LateBase),
+    "fee_share": share(1),
+    "fee_base": one_of(LateBase),
     "fee_after_days": _DAYS,
 }
 _DELINQUENCY: Mapping[str, Read] = {
     "tolerance_days": _DAYS,
     "tolerance_minor": _MINOR,
-    "tolerance_share": _share(1),
-    "from_due": _flag,
-    "boundary": _one_of(Boundary),
-    "cure": _one_of(Cure),
+    "tolerance_share": share(1),
+    "from_due": flag,
+    "boundary": one_of(Boundary),
+    "cure": one_of(Cure),
     "cure_from_days": _DAYS,
 }
-_PAUSE: Mapping[str, Read] = {"start": _day, "end": _day}
+_PAUSE: Mapping[str, Read] = {"start": day, "end": day}
 
 PARTS = ("allocation", "surplus", "early_settlement", "late", "delinquency", "delinquency_edges", "pauses", "disbursements",
          "rate_changes", "fees", "fees_upfront_minor", "signed_on")  # fmt: skip
@@ -203,11 +141,11 @@ def read_terms(stored: Mapping[str, Any]) -> ReadTerms:
     read = ReadTerms(
         fields=fields,
         strategy=_part(stored, "allocation", lambda value: _strategy(value, stored.get("surplus")), STANDARD, errors),
-        early_settlement=_part(stored, "early_settlement", _one_of(EarlySettlement), EarlySettlement.AS_PLANNED, errors),
+        early_settlement=_part(stored, "early_settlement", one_of(EarlySettlement), EarlySettlement.AS_PLANNED, errors),
         late=LateTerms(**_object(stored["late"], _LATE, "late/", errors)) if stored.get("late") else None,
         rule=_rule(stored, errors),
         pauses=tuple(_listed(stored.get("pauses") or (), _PAUSE, Pause, "pauses", errors)),
-        signed_on=_part(stored, "signed_on", _day, None, errors),
+        signed_on=_part(stored, "signed_on", day, None, errors),
     )
     _check_lists(read, errors)
     if errors:
@@ -323,7 +261,7 @@ def _part(stored: Mapping[str, Any], name: str, read: Read, default: Any, errors
 
 
 def _strategy(value: Any, surplus: Any) -> Strategy:
-    rule = _one_of(Surplus)(surplus) if surplus is not None else Surplus.NEXT
+    rule = one_of(Surplus)(surplus) if surplus is not None else Surplus.NEXT
     if isinstance(value, str):
         return strategy_named(value, rule)
     if not isinstance(value, Mapping) or not isinstance(value.get("order"), Sequence) or set(value) - {"order", "vertical"}:
