@@ -104,7 +104,7 @@ def test_an_unexpected_error_of_the_database_logs_no_values(
 @pytest.mark.parametrize("token", ["-" + "a" * 42, "a" * 42 + "-", "-_" + "a" * 39 + "_-", "-" * 43, "_" * 43])
 @pytest.mark.parametrize("around", ["{}", "not {} here", "({})", "é{}é", "?cursor={}&limit=5"])
 def test_a_token_is_masked_whatever_it_begins_or_ends_with(token: str, around: str) -> None:
-    """URL-safe tokens hold "-" and "_": one in sixteen begins or ends with a "-", where no word boundary is."""
+    """URL-safe tokens hold "-" and "_": one in sixty-four begins with a "-", where no word boundary is."""
     assert logs.redact_text(around.format(token)) == around.format("[token]")
 
 
