@@ -280,7 +280,7 @@ class _Decider:
         if not live:
             return
         lead, *others = live
-        ladder = lead.step.ladder
+        ladder = [rung.channel for rung in lead.step.ladder]
         channels = tuple(c for c in ladder if c == "in_app" or (c == "push" and self.case.push_block is None))
         blocks = {"push": str(self.case.push_block)} if "push" in ladder and self.case.push_block else {}
         if not channels:

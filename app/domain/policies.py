@@ -1,19 +1,91 @@
-"""A reminder policy as values: steps anchored to the due date, quiet hours, caps, ladder."""
+"""A reminder policy as values: steps anchored to the due date, audiences, ladders, caps, quiet hours, experiments."""
 
-from dataclasses import dataclass
-from datetime import time, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
+from app.domain.audiences import ALWAYS, Condition
 from app.domain.quiet_hours import QuietHours
+
+if TYPE_CHECKING:
+    from app.domain.calendars import Calendar
+    from app.domain.law.packs import LawPack
 
 OUTWARD_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
 """Channels that reach out; in_app waits to be opened and uses no place under the daily cap."""
+MESSAGE_CLASSES = ("servicing", "reminder", "collection", "statutory", "support")
+STAGE_ORDER = ("upcoming", "due", "early", "mid", "late", "pre_legal", "legal")
+CAPPED_CLASSES = frozenset({"reminder", "collection"})
+"""Classes that take a place under the daily cap and can be held out. Statutory notices never wait for either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung of a ladder: a channel, and when it is used.
+
+    `after` None: at once, with the rungs before it. Else so long after the rung before it went out, unless that was `seen`
+    (or `delivered`) by then; where no outward rung could go out before, it does not wait. `only_if` must hold besides.
+    """
+
+    channel: str
+    after: timedelta | None = None
+    unless: str = "seen"
+    only_if: Condition = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a step does instead of sending: a task for a person. `kind`: call or letter; `sla`: how long there is for it."""
+
+    kind: str
+    queue: str
+    sla: timedelta
+    needs_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Arms by stable hash of the borrower: `arms` are (name, percent, template or None for no message), adding up to 100."""
+
+    key: str
+    arms: tuple[tuple[str, int, str | None], ...]
+    paid_by: timedelta
+    """The outcome: paid within so long of the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """A share of borrowers that is not reminded, up to and including a stage; statutory notices go out nevertheless."""
+
+    key: str
+    percent: int
+    max_stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `max_contacts` in `days` local dates, today included. `channel` None: contacts; else messages on it."""
+
+    days: int
+    max_contacts: int
+    channel: str | None = None
+    per: str = "borrower"
+    """borrower or loan."""
+
+    @property
+    def rule(self) -> str:
+        """How it is named in a decision."""
+        return f"caps.{self.per}{'.' + self.channel if self.channel else ''}.P{self.days}D"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step: reached `offset_days` after the due date (negative: before) at `at` on the borrower's wall.
 
-    It is not worth doing `expires_after` later. `ladder` names the channels in order.
+    With `until` the time of day is spread between them by a stable hash of the loan. Not worth doing `expires_after` later.
     """
 
     key: str
@@ -22,15 +94,36 @@ class Step:
     expires_after: timedelta
     stage: str
     template: str
-    ladder: tuple[str, ...]
+    ladder: tuple[Rung, ...]
+    until: time | None = None
+    given_class: str | None = None
+    audience: Condition = ALWAYS
+    on_non_working_day: str = "keep"
+    """keep, previous, next (the step moves), skip (it is suppressed)."""
+    replaces: tuple[str, ...] = ()
+    """Keys this step had in earlier versions: what was decided under one of them is not done again."""
+    action: Action | None = None
+    experiment: Experiment | None = None
+    notice_kind: str | None = None
+    """Which notice of law the message is, by the law packs' name."""
 
     @property
     def message_class(self) -> str:
-        """`reminder` up to the due date, `collection` after it."""
-        return "collection" if self.offset_days > 0 else "reminder"
+        """As given; else `reminder` up to the due date, `collection` after it."""
+        return self.given_class or ("collection" if self.offset_days > 0 else "reminder")
+
+    @property
+    def debt_stage(self) -> str:
+        """Where the debt stands by the law packs' word."""
+        return "upcoming" if self.offset_days < 0 else "due" if self.offset_days == 0 else "overdue"
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether it takes a place under the daily cap and may be held out."""
+        return self.message_class in CAPPED_CLASSES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """One approved version. `steps` ascend by (offset, time of day)."""
 
@@ -39,25 +132,102 @@ class Policy:
     version_no: int
     steps: tuple[Step, ...]
     quiet_hours: QuietHours
-    contacts_per_day: int
-    """Contacts per borrower and local day."""
+    caps: tuple[Cap, ...]
     not_after_margin: timedelta
     """A message must leave so long before its window closes."""
+    tolerance: Mapping[str, int] = field(default_factory=dict)
+    """Currency -> minor units: an instalment with less open than that is not worth a reminder."""
+    stop_on: frozenset[str] = frozenset()
+    """Holds and conditions that stop, beside those that always do: kinds of holds, autopay_expected."""
+    balance_max_age: timedelta | None = None
+    """A loan whose core has said nothing for longer is not reminded of; None: age does not matter."""
+    holdout: Holdout | None = None
+    in_force_from: date | None = None
+    in_force_until: date | None = None
+    """Local dates, the end exclusive; outside of them its steps are SUPPRESSED / POLICY_INACTIVE."""
+    calendar_country: str | None = None
 
-    @property
+    @cached_property
+    def contacts_per_day(self) -> int:
+        """Contacts per borrower and local day."""
+        return min(cap.max_contacts for cap in self.caps if cap.per == "borrower" and cap.channel is None and cap.days == 1)
+
+    @cached_property
+    def longer_caps(self) -> tuple[Cap, ...]:
+        """Every cap besides the daily one, which is kept by a unique key."""
+        return tuple(cap for cap in self.caps if (cap.per, cap.channel, cap.days) != ("borrower", None, 1))
+
+    @cached_property
     def lead_days(self) -> int:
         """How long before a due date the first step may be reached."""
         return max(0, -min(step.offset_days for step in self.steps))
 
-    @property
+    @cached_property
     def trail_days(self) -> int:
         """How long after a due date the last step may be reached."""
         return max(0, max(step.offset_days for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateInfo:
+    """What the catalogue says of one template on one channel in one locale."""
+
+    is_approved: bool
+    markers: frozenset[str] | None
+    """Content markers by the law packs' vocabulary; None: nobody stated them."""
+
+
+Templates = Mapping[tuple[str, str], Mapping[str, TemplateInfo]]
+"""(template, channel) -> locale -> what is known of it."""
+
+
+@dataclass(frozen=True)
 class Rules:
-    """All that decides besides the case: the policy, and the epoch that every activation raises."""
+    """All that decides besides the case: policies, law, calendars, templates, and the epoch that every activation raises."""
 
     policy: Policy
+    """Of every lender that has none of its own."""
     rules_epoch: int
+    by_lender: Mapping[str, Policy] = field(default_factory=dict)
+    """Lender id -> its own policy."""
+    laws: Mapping[str, "LawPack"] = field(default_factory=dict)
+    """Jurisdiction -> pack. Key `DEFAULT`: the careful pack where there is none."""
+    calendars: Mapping[str, "Calendar"] = field(default_factory=dict)
+    """Lender id -> business days."""
+    templates: Templates | None = None
+    """None: the catalogue is not looked at (tests of something else)."""
+    channels: frozenset[str] = frozenset(OUTWARD_CHANNELS)
+    """Outward channels this installation has a provider for."""
+    law_version: str = ""
+    law_facts: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of law that hold for every case."""
+
+    def policy_of(self, lender_id: str) -> Policy:
+        """Return the policy that a lender's loans are reminded by."""
+        return self.by_lender.get(lender_id, self.policy)
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy in force, each once."""
+        return (self.policy, *self.by_lender.values())
+
+    @cached_property
+    def lead_days(self) -> int:
+        """The longest lead of any policy in force."""
+        return max(policy.lead_days for policy in self.policies)
+
+    @cached_property
+    def trail_days(self) -> int:
+        """The longest trail of any policy in force."""
+        return max(policy.trail_days for policy in self.policies)
+
+    @cached_property
+    def longest_cap_days(self) -> int:
+        """How far back messages must be known for policies' caps, in days."""
+        return max((cap.days for policy in self.policies for cap in policy.caps), default=1)
+
+
+def share_of(salt: str, natural_key: str) -> int:
+    """Return 0..9999 for a natural key, the same for ever: who is in which arm hangs on nothing else."""
+
+    return int.from_bytes(sha256(f"{salt}\x1f{natural_key}".encode()).digest()[:8], "big") % 10_000

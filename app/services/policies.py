@@ -13,7 +13,7 @@ import yaml
 from sqlalchemy.orm import Session
 
 from app.domain.errors import ConflictError, FieldError, ValidationError
-from app.domain.policies import Policy, Rules, Step
+from app.domain.policies import Cap, Policy, Rules, Rung, Step
 from app.domain.quiet_hours import QuietHours
 from app.persistence.ids import new_id
 from app.persistence.models.reminders import PolicyRow
@@ -90,7 +90,7 @@ def parse_policy(document: dict[str, Any], policy_id: str) -> Policy:
                 expires_after=_duration(step["expires_after"]),
                 stage=stage,
                 template=step["template"],
-                ladder=tuple(rung["channel"] for rung in step["ladder"]),
+                ladder=tuple(Rung(rung["channel"]) for rung in step["ladder"]),
             )
         )
     quiet = document["quiet_hours"]
@@ -100,7 +100,7 @@ def parse_policy(document: dict[str, Any], policy_id: str) -> Policy:
         version_no=document["version"],
         steps=tuple(sorted(steps, key=lambda step: (step.offset_days, step.at))),
         quiet_hours=QuietHours(time.fromisoformat(quiet["start"]), time.fromisoformat(quiet["end"])),
-        contacts_per_day=document["caps"][0]["max"],
+        caps=(Cap(1, document["caps"][0]["max"]),),
         not_after_margin=_duration(document.get("not_after_margin", "PT5M")),
     )
 

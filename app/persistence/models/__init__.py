@@ -1,5 +1,35 @@
 """All tables, imported in one place so that metadata is complete wherever it is asked for."""
 
-from app.persistence.models import access, borrowers, calendars, devices, lenders, loans, messages, reminders, running
+from app.persistence.models import (
+    access,
+    borrowers,
+    calendars,
+    channels,
+    devices,
+    holds,
+    lenders,
+    loans,
+    messages,
+    preferences,
+    rehearsals,
+    reminders,
+    running,
+    tasks,
+)
 
-__all__ = ["access", "borrowers", "calendars", "devices", "lenders", "loans", "messages", "reminders", "running"]
+__all__ = [
+    "access",
+    "borrowers",
+    "calendars",
+    "channels",
+    "devices",
+    "holds",
+    "lenders",
+    "loans",
+    "messages",
+    "preferences",
+    "rehearsals",
+    "reminders",
+    "running",
+    "tasks",
+]

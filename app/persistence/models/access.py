@@ -83,6 +83,10 @@ class ApiKeyRow(Base):
     lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"))
     scopes: Mapped[list[str]] = mapped_column(Json)
     label: Mapped[str | None] = mapped_column(String(80))
+    staff: Mapped[str | None] = mapped_column(String(80))
+    """For scope desk: the one person it stands for, as the audit trail names them."""
+    role: Mapped[str | None] = mapped_column(String(16))
+    """For scope desk: agent, supervisor, compliance or admin."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 

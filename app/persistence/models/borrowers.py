@@ -76,13 +76,21 @@ class SearchTermRow(Base):
 
 
 class ConsentRow(Base):
-    """What a borrower agreed to or refused, per channel; the newest row per channel counts."""
+    """What a borrower agreed to or refused, per purpose and channel; the newest row of each counts.
+
+    Purpose `contact` is being contacted on the channel at all: refused, it is an opt-out.
+    """
 
     __tablename__ = "consents"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
+    purpose: Mapped[str] = mapped_column(String(40), default="contact")
+    """contact, or a consent purpose of the law packs' vocabulary: contact_by_text, automated_call, call_back, ..."""
     channel: Mapped[str] = mapped_column(String(16))
+    """Of no single channel: `any`."""
+    form: Mapped[str | None] = mapped_column(String(12))
+    """How it was given: written, electronic, oral, separate, bundled."""
     given: Mapped[bool]
     recorded_at: Mapped[datetime] = mapped_column(Instant)
     origin: Mapped[str] = mapped_column(String(40))

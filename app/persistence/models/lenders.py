@@ -23,6 +23,10 @@ class LenderRow(Base):
     licence_no: Mapped[str | None] = mapped_column(String(120))
     regulator: Mapped[str | None] = mapped_column(String(200))
     complaints_contact: Mapped[str | None] = mapped_column(String(200))
+    role: Mapped[str | None] = mapped_column(String(24))
+    """first_party or third_party_collector; None: nobody said, and the stricter reading (third party) holds."""
+    role_reason: Mapped[str | None] = mapped_column(String(400))
+    """Why it is first party, for whoever examines that choice."""
     jurisdiction: Mapped[str] = mapped_column(String(8))
     """ISO 3166 country, or EU."""
     zone: Mapped[str] = mapped_column(String(64))

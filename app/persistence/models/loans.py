@@ -20,6 +20,10 @@ class LoanRow(Base):
     lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"))
     loan_no: Mapped[str] = mapped_column(String(64))
     product: Mapped[str | None] = mapped_column(String(80))
+    product_kind: Mapped[str | None] = mapped_column(String(20))
+    """instalment, revolving, hcstc, single_payment, secured_vehicle; None: nobody said."""
+    autopay: Mapped[bool] = mapped_column(default=False)
+    """A payment is expected to be drawn by itself when an instalment is due."""
     currency: Mapped[str] = mapped_column(String(3))
     zone: Mapped[str] = mapped_column(String(64))
     """IANA zone whose calendar the due dates are in."""

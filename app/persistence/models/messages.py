@@ -46,6 +46,8 @@ class MessageRow(Base):
     """Machine time, not the book's: a lease must run out also when the book's clock stands still."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    rung_no: Mapped[int] = mapped_column(default=0)
+    """Which rung of the step's ladder it is, from 0."""
     seen_at: Mapped[datetime | None] = mapped_column(Instant)
     read_at: Mapped[datetime | None] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)

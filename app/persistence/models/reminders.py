@@ -18,14 +18,20 @@ class PolicyRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(String(64))
     version_no: Mapped[int]
+    lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
+    """Whose loans it is for; None: of every lender that has no policy of its own."""
     status: Mapped[str] = mapped_column(String(12))
     """draft, in_review, approved, active, retired."""
     document: Mapped[dict[str, Any]] = mapped_column(Json)
     content_hash: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(80))
     approved_by: Mapped[str | None] = mapped_column(String(80))
+    activated_by: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    submitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    approved_at: Mapped[datetime | None] = mapped_column(Instant)
     activated_at: Mapped[datetime | None] = mapped_column(Instant)
+    retired_at: Mapped[datetime | None] = mapped_column(Instant)
 
     __table_args__ = (UniqueConstraint("key", "version_no"),)
 
@@ -84,12 +90,16 @@ class DecisionRow(Base):
     contact_id: Mapped[str | None] = mapped_column(Id)
     next_evaluation_at: Mapped[datetime | None] = mapped_column(Instant)
     decided_at: Mapped[datetime] = mapped_column(Instant)
+    experiment: Mapped[str | None] = mapped_column(String(40))
+    """Key of the experiment or holdout the borrower was assigned in when it was decided."""
+    arm: Mapped[str | None] = mapped_column(String(40))
     event_count: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (
         Index("ix_decisions_contact_id", "contact_id"),
         UniqueConstraint("subject_kind", "subject_id", "anchor_no", "step_key"),
         Index("ix_decisions_borrower_id_occurs_at", "borrower_id", "occurs_at"),
+        Index("ix_decisions_reason_decided_at", "reason", "decided_at"),
     )
 
 
@@ -129,6 +139,10 @@ class ContactRow(Base):
     stage: Mapped[str] = mapped_column(String(20))
     step_key: Mapped[str] = mapped_column(String(40))
     """Of the highest step it carries."""
+    origin: Mapped[str] = mapped_column(String(12), default="policy")
+    """policy, manual (a person sent it or called)."""
+    rungs_done: Mapped[int] = mapped_column(default=0)
+    """How many rungs of its step's ladder were looked at: sent, not possible, or not needed any more."""
     state: Mapped[str] = mapped_column(String(12), default="open")
     """open, settled."""
     created_at: Mapped[datetime] = mapped_column(Instant)
