@@ -84,7 +84,7 @@ def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
     ids = list(borrower_ids)
     if rules is None or not ids:
         return
-    cases = load_cases(work.session, ids, now=now, policy=rules.policy)
+    cases = load_cases(work.session, ids, now=now, rules=rules)
     writing = _Writing(work.vault, rules, now)
     for borrower_id, loaded in cases.items():
         writing.take(borrower_id, loaded, decide(loaded.case, rules, now))
