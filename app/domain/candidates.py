@@ -55,7 +55,7 @@ def occurs_at(step: Step, subject: Subject, zone: str, calendar: Calendar | None
 
 
 def reached(case: Case, subject: Subject, rules: Rules, now: datetime) -> Reached:
-    """Return the steps that are reached and not finally decided, in the order of the policy, and when the next one will be."""
+    """Return the steps that are reached and not finally decided, in the policy's order, and when the next one will be."""
     policy = rules.policy_of(subject.loan.lender_id)
     calendar = rules.calendars.get(subject.loan.lender_id)
     zone = case.zone or subject.lender_zone

@@ -99,7 +99,7 @@ def _occasion(candidate: Candidate, case: Case, rules: Rules) -> Iterator[Stop]:
 
 
 def arm_of(candidate: Candidate, case: Case) -> Arm | None:
-    """Return the arm of the borrower for this step: held out of all reminders, or in an experiment of the step; else None."""
+    """Return the borrower's arm for this step: held out of all reminders, or in an experiment of the step; else None."""
     step, policy = candidate.step, candidate.policy
     if not step.is_capped:
         return None

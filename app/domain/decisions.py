@@ -110,7 +110,7 @@ class Decider:
         return live
 
     def _drop_superseded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Of several steps about one instalment that come up together the highest wins: of messages, of each kind of task."""
+        """Of several steps about one instalment at once the highest wins: of messages, of each kind of task."""
         highest: dict[tuple[str, int, str], Candidate] = {}
         for candidate in candidates:
             kept = highest.get(_line(candidate))
@@ -310,7 +310,7 @@ class Decider:
         self.say(candidate, outcome, reason, rule=f"action.{action.kind}", channels=(channel,), not_before=self.now)
 
     def _add_law_tasks(self, one: Ready) -> None:
-        """What a rule of law that stops a contact asks a person to do. What lets it proceed is only noted with the decision."""
+        """What a rule of law that stops a contact asks a person to do; what lets it proceed is only noted."""
         key = one.candidate.key
         for rule_id, kind in one.ladder.tasks:
             self.tasks.append(
@@ -361,7 +361,8 @@ class Decider:
         past = self.case.decisions.get(candidate.key)
         if past is None or past.next_evaluation_at != until or past.reason is not reason:
             self.say(
-                candidate, Outcome.DEFERRED, reason, rule=rule, not_before=until, next_evaluation_at=until, arm=arm, facts=facts
+                candidate, Outcome.DEFERRED, reason, rule=rule, not_before=until, next_evaluation_at=until, arm=arm,
+                facts=facts,
             )  # fmt: skip
 
     def _is_quiet(self, candidate: Candidate, zones: tuple[str, ...], arm: Arm | None) -> bool:
@@ -475,7 +476,7 @@ class Decider:
 
 
 def _line(candidate: Candidate) -> tuple[str, int, str]:
-    """What competes for one instalment: messages with messages, notices of law with theirs, each kind of task with its own."""
+    """What competes for one instalment: messages with messages, notices of law, each kind of task with its own."""
     action = candidate.step.action
     line = action.kind if action else ("message" if candidate.step.is_capped else candidate.step.message_class)
     return candidate.subject.subject_id, candidate.subject.anchor_no, line

@@ -39,7 +39,7 @@ ALWAYS_STOP = frozenset(
 STOPS_STATUTORY = frozenset(
     {"deceased", "represented", "insolvent", "identity_theft", "payment_in_flight", "staff_excluded"}
 )  # fmt: skip
-"""Kinds that stop a notice which a law demands; from the other holds such notices are exempt, and law itself may say more."""
+"""Kinds that stop a notice which a law demands; it is exempt from the other holds, and law may say more."""
 
 LAW_KINDS = frozenset(
     {

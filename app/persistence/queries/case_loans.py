@@ -38,6 +38,7 @@ _LICENCES = {"microloan": "micro_loan", "unstated": None}
 
 
 def add_loans(session: Session, gathered: dict[str, Gathered], now: datetime, *, horizon: date) -> None:
+    """Add what is open of these borrowers' loans, up to the first row beyond the horizon."""
     statement = (
         select(
             LoanRow.id,
@@ -264,5 +265,6 @@ def _closed_subject(
 ) -> Subject:
     return Subject(
         f"{loan.id}/{row.row_no}", loan.id, loan.loan_no, loan.zone, row.row_no, anchor_no, row.due_on, 0,
-        loan.currency, watched_from, closed_at, reason, loan=LoanFacts(lender_id=loan.lender_id, lender_code=loan.lender_code),
+        loan.currency, watched_from, closed_at, reason,
+        loan=LoanFacts(lender_id=loan.lender_id, lender_code=loan.lender_code),
     )  # fmt: skip

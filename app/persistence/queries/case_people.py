@@ -66,7 +66,7 @@ def _add_consents(session: Session, gathered: dict[str, Gathered], now: datetime
 
 
 def take_consents(parts: Gathered, said: list[Any]) -> None:
-    """Turn what a borrower said, oldest first, into consents and opt-outs: per purpose and channel the newest word counts."""
+    """Turn what a borrower said, oldest first, into consents and opt-outs; per purpose and channel the newest counts."""
     given: dict[tuple[str, str], ConsentFact] = {}
     refused: dict[str, OptOut] = {}
     for row in said:
