@@ -94,7 +94,7 @@ def make_active(session: Session, row: PolicyRow, *, by: str, now: datetime) -> 
 
 
 def find_rules_since(session: Session) -> datetime | None:
-    """Return since when the policy of everyone is in force, or None when none was before it: then it holds for all that was."""
+    """Return since when the policy of everyone is in force, or None when none was before: then it holds for all that was."""
     general = PolicyRow.lender_id.is_(None)
     earlier = select(PolicyRow.id).where(general, PolicyRow.status == "retired", PolicyRow.activated_at.is_not(None))
     if session.scalar(earlier.limit(1)) is None:
