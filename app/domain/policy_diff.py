@@ -33,9 +33,7 @@ def _steps(old: Policy, new: Policy) -> Iterator[Change]:
             yield from _step(before[step.key], step)
         elif former is not None:
             replaced |= {key for key in step.replaces if key in before}
-            yield Change(
-                "renamed", step.key, f"Step {former} is now called {step.key}; what was decided stays decided."
-            )
+            yield Change("renamed", step.key, f"Step {former} is now called {step.key}; what was decided stays decided.")
             yield from _step(before[former], step)
         else:
             yield Change("added", step.key, f"Step {step.key} is new: {_told_when(step)}, {_told_what(step)}.")
