@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.domain.law_windows import Span, first_outside, legal_span, open_outside
 from app.domain.policies import OUTWARD_CHANNELS, Cap, Policy, Step
+from app.domain.policy_hours import Span, first_outside, legal_span, open_outside
 from app.domain.policy_words import pointer_to, told_time
 from app.domain.static_facts import denies, holds
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TASK_CHANNELS = {"call": "voice", "letter": "letter"}
 _ENGINE = frozenset({"engine"})
+_ONE_DAY = date(2001, 1, 1)
+"""Wall times are reckoned with on one day without a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,13 @@ class Unlawful:
 
 def find_unlawful(policy: Policy, pack: "LawPack", lending: Lending, *, on: date) -> list[Unlawful]:
     """Return everything in a policy that the pack's rules in force on that day forbid in every case, each once."""
-    found: dict[Unlawful, None] = {}
+    found: dict[tuple[str, tuple[str, ...]], Unlawful] = {}
     for use in uses_of(policy):
         facts = _facts(use, pack.jurisdiction, lending)
         for rule in _rules(pack, facts, on):
-            found |= dict.fromkeys(_of_rule(policy, rule, use, facts))
-    return list(found)
+            for each in _of_rule(policy, rule, use, facts):
+                found.setdefault((each.rule_id, each.place), each)
+    return list(found.values())
 
 
 def uses_of(policy: Policy) -> Iterator[Use]:
@@ -108,7 +111,7 @@ def uses_of(policy: Policy) -> Iterator[Use]:
 
 
 def _later(wall: time, waited: timedelta) -> time:
-    return (datetime.combine(date(2001, 1, 1), wall) + waited).time()
+    return (datetime.combine(_ONE_DAY, wall) + waited).time()
 
 
 def _facts(use: Use, jurisdiction: str, lending: Lending) -> dict[str, Any]:
@@ -173,13 +176,16 @@ def _window(policy: Policy, rule: "Rule", use: Use, legal: Span) -> Iterator[Unl
         yield _unlawful(rule, _place(use, when=True), detail)
     if use.rung_no is None:
         return  # a task is for a person, whom quiet hours do not hold back; only its own time is looked at
-    gap = open_outside(legal, policy.quiet_hours)
-    if gap is not None:
-        detail = (
-            f"The quiet hours end too early or begin too late: {use.channel} could leave at {told_time(gap)}; "
-            f"contact is allowed from {window}."
-        )
+    gap = open_outside(legal, policy.quiet_hours, start=use.step.at, life=_life(use.step))
+    if gap is not None and outside is None:
+        detail = f"Quiet hours leave {told_time(gap)} open, when step {use.step.key!r} may leave; allowed is {window}."
         yield _unlawful(rule, ("quiet_hours",), detail)
+
+
+def _life(step: Step) -> timedelta:
+    """How long after its time a step may leave, at the latest."""
+    spread = datetime.combine(_ONE_DAY, step.until or step.at) - datetime.combine(_ONE_DAY, step.at)
+    return spread + step.expires_after
 
 
 def _caps(policy: Policy, rule: "Rule", use: Use, test: Mapping[str, Any]) -> Iterator[Unlawful]:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.persistence.models.lenders import LenderRow
 from app.persistence.models.reminders import PolicyRow, RulesStateRow
 
 _STATE_ID = 1
@@ -56,11 +57,28 @@ def find_active_for(session: Session, lender_id: str | None) -> PolicyRow | None
     return session.scalars(statement).first()
 
 
+def find_lenders_without_policy(session: Session) -> list[LenderRow]:
+    """Return every lender that has no policy of its own in force."""
+    own = select(PolicyRow.lender_id).where(PolicyRow.status == "active", PolicyRow.lender_id.is_not(None))
+    return list(session.scalars(select(LenderRow).where(LenderRow.id.not_in(own)).order_by(LenderRow.code)))
+
+
 def page_policies(
-    session: Session, *, key: str | None = None, status: str | None = None, after: tuple[str, int] | None, limit: int
+    session: Session,
+    *,
+    key: str | None = None,
+    status: str | None = None,
+    for_lender: str | None = None,
+    after: tuple[str, int] | None = None,
+    limit: int,
 ) -> list[PolicyRow]:
-    """Return at most `limit` versions by key and version, those after the given one."""
+    """Return at most `limit` versions by key and version, those after the given one.
+
+    `for_lender`: id; only its own and those of everyone.
+    """
     statement = select(PolicyRow).order_by(PolicyRow.key, PolicyRow.version_no).limit(limit)
+    if for_lender is not None:
+        statement = statement.where(or_(PolicyRow.lender_id.is_(None), PolicyRow.lender_id == for_lender))
     if key is not None:
         statement = statement.where(PolicyRow.key == key)
     if status is not None:

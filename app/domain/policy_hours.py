@@ -1,7 +1,7 @@
-"""Legal windows of the day against times of a policy, as minutes on the wall."""
+"""Legal windows of the day against the times and quiet hours of a policy, as minutes on the wall."""
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from typing import Any
 
 from app.domain.quiet_hours import QuietHours
@@ -30,13 +30,15 @@ def first_outside(span: Span, start: time, end: time, *, is_spread: bool) -> tim
     return next((_wall(each) for each in range(first, last + 1) if not _inside(span, each)), None)
 
 
-def open_outside(span: Span, quiet: QuietHours) -> time | None:
-    """Return the first minute that is neither quiet nor inside the window, or None: what is forbidden is quiet."""
+def open_outside(span: Span, quiet: QuietHours, *, start: time, life: timedelta) -> time | None:
+    """Return the first minute from `start` on, `life` long, that is neither quiet nor inside the window, or None.
+
+    That is when a message which may wait for so long would leave though it may not.
+    """
     hushed = None if quiet.start == quiet.end else (quiet.start, quiet.end)
-    for each in range(_DAY):
-        if not _inside(span, each) and (hushed is None or not _inside(hushed, each)):
-            return _wall(each)
-    return None
+    first = _minute(start)
+    minutes = range(first, first + min(_DAY, int(life.total_seconds()) // 60))
+    return next((_wall(m) for m in minutes if not _inside(span, m) and (hushed is None or not _inside(hushed, m))), None)
 
 
 def _inside(span: Span, minute: int) -> bool:
