@@ -15,6 +15,7 @@ from app.api.borrower import (
     sessions,
     statements,
 )
+from app.api.desk import policies as desk_policies
 from app.api.desk import staff as desk_staff
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
@@ -36,6 +37,7 @@ _SHARED = (
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    desk_policies,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

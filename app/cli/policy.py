@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,19 +132,19 @@ def retire(version: str, by: str) -> None:
 @click.option("--key", help="Only versions of this policy.")
 @says_why
 def list_command(key: str | None) -> None:
-    """List versions: name, status, lender, author, approved by, in force since."""
+    """List versions, newest first: name, status, lender, author, approved by, in force since."""
     from app.domain.times import rfc3339
     from app.persistence.db import session
     from app.persistence.queries.policies import page_policies
     from app.services.policy_versions import named
 
-    after: tuple[str, int] | None = None
+    after: tuple[datetime, str] | None = None
     while rows := page_policies(session(), key=key, after=after, limit=200):
         for row in rows:
             since = rfc3339(row.activated_at) if row.activated_at else "-"
             lender = row.document.get("lender", "everyone else")
             click.echo("\t".join([named(row), row.status, lender, row.author, row.approved_by or "-", since]))
-        after = (rows[-1].key, rows[-1].version_no)
+        after = (rows[-1].created_at, rows[-1].id)
 
 
 @policy_commands.command("show")

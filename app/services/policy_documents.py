@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ _MISPLACED = {
 }
 """What people write out of habit -> where it belongs."""
 _DEEPEST = 40
+_UNKEPT = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
+"""Control characters, and halves of characters, which no database keeps."""
 
 
 @lru_cache(maxsize=1)
@@ -44,8 +47,8 @@ def _validator() -> Any:
 
 def find_problems(document: Any, known: Known | None = None) -> list[FieldError]:
     """Return everything wrong with a document, each with its pointer; what it means is looked at once its form is right."""
-    if _depth(document) > _DEEPEST:
-        return [FieldError("", "depth", "Nothing in a policy is nested that deep.")]
+    if wrong := _unreadable(document):
+        return [FieldError("", "form", wrong)]
     problems: list[FieldError] = []
     for error in sorted(_validator().iter_errors(document), key=lambda each: [str(part) for part in each.absolute_path]):
         problems += _told(error)
@@ -108,12 +111,17 @@ def _form(error: "SchemaError") -> str:
     return f"does not have the form {error.validator_value}"
 
 
-def _depth(document: Any) -> int:
-    deepest, waiting = 0, [(document, 1)]
+def _unreadable(document: Any) -> str | None:
+    """Return why a tree cannot be looked at by what recurses and kept by every database, or None."""
+    waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if depth <= _DEEPEST:
-            children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-            waiting += [(child, depth + 1) for child in children]
-    return deepest
+        if depth > _DEEPEST:
+            return "Nothing in a policy is nested that deep."
+        if isinstance(value, str) and _UNKEPT.search(value):
+            return "A policy has no control characters."
+        if isinstance(value, dict):
+            waiting += [(each, depth + 1) for pair in value.items() for each in pair]
+        elif isinstance(value, list):
+            waiting += [(each, depth + 1) for each in value]
+    return None

@@ -2,6 +2,8 @@
 
 draft -> in_review -> approved -> active -> retired, and back to force by activating an older version. A document changes in
 draft alone. What was decided under a version stays decided under the next: keys of decisions do not name the version.
+
+Everywhere `by` is who acts, for the audit trail, and `of_lender` whose staff they are; None: the operator.
 """
 
 import unicodedata
@@ -33,7 +35,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 STATUSES = tuple(MOVES)
 
 
-def save_draft(work: Work, document: dict[str, Any], *, by: str, now: datetime) -> PolicyRow:
+def save_draft(work: Work, document: dict[str, Any], *, by: str, now: datetime, of_lender: str | None = None) -> PolicyRow:
     """Keep a document as a draft: a new version, or in place of the draft it was; who saves it last is its author.
 
     Raises ValidationError (its form or its meaning), ConflictError (the version is no draft any more).
@@ -41,10 +43,11 @@ def save_draft(work: Work, document: dict[str, Any], *, by: str, now: datetime) 
     check_document(document, known_names())
     lock_rules(work.session)
     lender_id = _lender_id(work, document)
+    _refuse_foreign(lender_id, of_lender)
     row = find_policy(work.session, document["policy"], document["version"])
     if row is None:
         row = PolicyRow(id=new_id(), key=document["policy"], version_no=document["version"], status="draft", created_at=now)
-    elif row.status != "draft":
+    elif row.status != "draft" or row.lender_id != lender_id:
         raise ConflictError(f"{named(row)} is {row.status} and does not change any more; give the new one a higher version.")
     row.document, row.content_hash, row.author, row.lender_id = document, content_hash(document), by, lender_id
     add_policy(work.session, row)
@@ -52,26 +55,32 @@ def save_draft(work: Work, document: dict[str, Any], *, by: str, now: datetime) 
     return row
 
 
-def submit_policy(work: Work, key: str, version_no: int, *, by: str, now: datetime) -> PolicyRow:
+def submit_policy(
+    work: Work, key: str, version_no: int, *, by: str, now: datetime, of_lender: str | None = None
+) -> PolicyRow:
     """Hand a draft over for approval. Raises ValidationError that lists everything that is wrong, the law included."""
-    row = _moved(work, key, version_no, "in_review")
+    row = _moved(work, key, version_no, "in_review", of_lender)
     review_document(work.session, row.document, on=now.date()).refuse()
     row.submitted_at = now
     _kept(work, row, "submitted", by, now)
     return row
 
 
-def return_policy(work: Work, key: str, version_no: int, *, by: str, now: datetime) -> PolicyRow:
+def return_policy(
+    work: Work, key: str, version_no: int, *, by: str, now: datetime, of_lender: str | None = None
+) -> PolicyRow:
     """Give a submitted version back to its author to change."""
-    row = _moved(work, key, version_no, "draft")
+    row = _moved(work, key, version_no, "draft", of_lender)
     row.submitted_at = None
     _kept(work, row, "returned", by, now)
     return row
 
 
-def approve_policy(work: Work, key: str, version_no: int, *, by: str, now: datetime) -> PolicyRow:
+def approve_policy(
+    work: Work, key: str, version_no: int, *, by: str, now: datetime, of_lender: str | None = None
+) -> PolicyRow:
     """Approve a submitted version, which from then on never changes. Raises ForbiddenError for its own author."""
-    row = _moved(work, key, version_no, "approved")
+    row = _moved(work, key, version_no, "approved", of_lender)
     if _same_person(row.author, by):
         raise ForbiddenError(f"{by} wrote {named(row)}; somebody else approves it.")
     review_document(work.session, row.document, on=now.date()).refuse()
@@ -80,22 +89,26 @@ def approve_policy(work: Work, key: str, version_no: int, *, by: str, now: datet
     return row
 
 
-def activate_policy(work: Work, key: str, version_no: int, *, by: str, now: datetime) -> PolicyRow:
+def activate_policy(
+    work: Work, key: str, version_no: int, *, by: str, now: datetime, of_lender: str | None = None
+) -> PolicyRow:
     """Put an approved version in force, or an older one again, and have everyone looked at anew.
 
     The version that was in force for the same lenders retires. Raises ValidationError where the law has changed since.
     """
-    row = _moved(work, key, version_no, "active")
+    row = _moved(work, key, version_no, "active", of_lender)
     review_document(work.session, row.document, on=now.date()).refuse()
     make_active(work.session, row, by=by, now=now)
     _kept(work, row, "activated", by, now)
     return row
 
 
-def retire_policy(work: Work, key: str, version_no: int, *, by: str, now: datetime) -> PolicyRow:
+def retire_policy(
+    work: Work, key: str, version_no: int, *, by: str, now: datetime, of_lender: str | None = None
+) -> PolicyRow:
     """Take a version out of use. Raises ConflictError for the one in force for everyone: another takes its place instead."""
-    before = get_version(work.session, key, version_no, lock=True).status
-    row = _moved(work, key, version_no, "retired")
+    before = get_version(work.session, key, version_no, lock=True, for_lender=of_lender).status
+    row = _moved(work, key, version_no, "retired", of_lender)
     if before == "active" and row.lender_id is None:
         raise ConflictError(f"{named(row)} is in force for every lender without its own; activate another in its place.")
     row.retired_at = now
@@ -106,12 +119,14 @@ def retire_policy(work: Work, key: str, version_no: int, *, by: str, now: dateti
     return row
 
 
-def get_version(session: Session, key: str, version_no: int, *, lock: bool = False) -> PolicyRow:
-    """Return a version. Raises NotFoundError, PolicyTamperedError."""
+def get_version(
+    session: Session, key: str, version_no: int, *, lock: bool = False, for_lender: str | None = None
+) -> PolicyRow:
+    """Return a version. `for_lender`: another lender's does not exist. Raises NotFoundError, PolicyTamperedError."""
     if lock:
         lock_rules(session)
     row = find_policy(session, key, version_no)
-    if row is None:
+    if row is None or (for_lender is not None and row.lender_id not in (None, for_lender)):
         raise NotFoundError(f"There is no policy {key}@{version_no}.")
     refuse_tampered(row)
     return row
@@ -122,14 +137,21 @@ def named(row: PolicyRow) -> str:
     return f"{row.key}@{row.version_no}"
 
 
-def _moved(work: Work, key: str, version_no: int, to: str) -> PolicyRow:
-    row = get_version(work.session, key, version_no, lock=True)
+def _moved(work: Work, key: str, version_no: int, to: str, of_lender: str | None) -> PolicyRow:
+    row = get_version(work.session, key, version_no, lock=True, for_lender=of_lender)
+    _refuse_foreign(row.lender_id, of_lender)
     was_good = row.approved_at is not None or row.activated_at is not None
     if to not in MOVES[row.status] or (row.status == "retired" and not was_good):
         raise ConflictError(f"{named(row)} is {row.status}; it cannot become {to}.")
     if to != "active":
         row.status = to
     return row
+
+
+def _refuse_foreign(lender_id: str | None, of_lender: str | None) -> None:
+    """Staff of one lender touch its own policies alone; those of everyone are the operator's."""
+    if of_lender is not None and lender_id != of_lender:
+        raise ForbiddenError("The policy is not your lender's own: it names your lender's code, or the operator changes it.")
 
 
 def _lender_id(work: Work, document: dict[str, Any]) -> str | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -69,14 +69,14 @@ def page_policies(
     key: str | None = None,
     status: str | None = None,
     for_lender: str | None = None,
-    after: tuple[str, int] | None = None,
+    after: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[PolicyRow]:
-    """Return at most `limit` versions by key and version, those after the given one.
+    """Return at most `limit` versions, newest first, those after the one of that instant and id.
 
     `for_lender`: id; only its own and those of everyone.
     """
-    statement = select(PolicyRow).order_by(PolicyRow.key, PolicyRow.version_no).limit(limit)
+    statement = select(PolicyRow).order_by(PolicyRow.created_at.desc(), PolicyRow.id.desc()).limit(limit)
     if for_lender is not None:
         statement = statement.where(or_(PolicyRow.lender_id.is_(None), PolicyRow.lender_id == for_lender))
     if key is not None:
@@ -84,7 +84,9 @@ def page_policies(
     if status is not None:
         statement = statement.where(PolicyRow.status == status)
     if after is not None:
-        statement = statement.where(tuple_(PolicyRow.key, PolicyRow.version_no) > tuple_(*after))
+        at, row_id = after
+        older = and_(PolicyRow.created_at == at, PolicyRow.id < row_id)
+        statement = statement.where(or_(PolicyRow.created_at < at, older))
     return list(session.scalars(statement))
 
 
