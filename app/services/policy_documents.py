@@ -27,8 +27,9 @@ _MISPLACED = {
 }
 """What people write out of habit -> where it belongs."""
 _DEEPEST = 40
-_UNKEPT = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
-"""Control characters, and halves of characters, which no database keeps."""
+_UNKEPT = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
+"""Control characters, and halves of characters, which no database keeps. A pattern's `$` would let a line end through."""
+_UNKEPT_IN_PROSE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
 
 
 @lru_cache(maxsize=1)
@@ -112,16 +113,20 @@ def _form(error: "SchemaError") -> str:
 
 
 def _unreadable(document: Any) -> str | None:
-    """Return why a tree cannot be looked at by what recurses and kept by every database, or None."""
-    waiting = [(document, 1)]
+    """Return why a tree cannot be looked at by what recurses, or kept the same by every database, or None."""
+    waiting = [(document, 1, _UNKEPT)]
     while waiting:
-        value, depth = waiting.pop()
+        value, depth, unkept = waiting.pop()
         if depth > _DEEPEST:
             return "Nothing in a policy is nested that deep."
-        if isinstance(value, str) and _UNKEPT.search(value):
-            return "A policy has no control characters."
+        if isinstance(value, float):
+            return f"{value!r} has no exact value: whole numbers have no point, and amounts are put in quotes."
+        if isinstance(value, str) and unkept.search(value):
+            return "A policy has no control characters, and line ends only in its description."
         if isinstance(value, dict):
-            waiting += [(each, depth + 1) for pair in value.items() for each in pair]
+            waiting += [(each, depth + 1, _UNKEPT) for each in value]
+            free = "description" if depth == 1 else None
+            waiting += [(each, depth + 1, _UNKEPT_IN_PROSE if key == free else _UNKEPT) for key, each in value.items()]
         elif isinstance(value, list):
-            waiting += [(each, depth + 1) for each in value]
+            waiting += [(each, depth + 1, _UNKEPT) for each in value]
     return None

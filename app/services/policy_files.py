@@ -45,8 +45,11 @@ def _json(text: str, problems: list[FieldError]) -> Any:
             problems.append(FieldError("", "duplicate", f"The key {key!r} is there twice in one object."))
         return dict(given)
 
+    def inexact(written: str) -> None:
+        problems.append(FieldError("", "number", f"{written} has no exact value as a number; put amounts in quotes."))
+
     try:
-        return json.loads(text, object_pairs_hook=pairs)
+        return json.loads(text, object_pairs_hook=pairs, parse_float=inexact, parse_constant=inexact)
     except (ValueError, RecursionError):
         return None  # a YAML document may begin with a brace as well; its reader says what is wrong
 
