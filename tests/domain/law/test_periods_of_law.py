@@ -78,6 +78,13 @@ def test_the_anchor_is_the_latest_or_the_earliest_that_has_the_field(pick: str, 
     assert asked(test, "2026-11-06T12:00:00Z", zones=LONDON, notices=sent).allowed_on == wanted
 
 
+def test_a_wait_that_is_over_in_one_zone_only_is_not_over() -> None:
+    facts = {"zones": zones("America/New_York", "Europe/London"), "notices": [notice("2026-11-02T12:00:00Z")]}
+
+    assert asked(WAIT, "2026-11-09T00:30:00Z", **facts).verdict == "block"  # still the 8th in New York
+    assert asked(WAIT, "2026-11-09T05:00:00Z", **facts).verdict == "allow"
+
+
 def test_without_an_anchor_the_rule_says_what_holds() -> None:
     lacking = asked(WAIT, zones=LONDON, notices=[notice(None)])
 
@@ -142,6 +149,14 @@ def test_done_on_the_last_date_is_in_time(answered: str, verdict: str) -> None:
     result = due({"days": 20}, "2026-01-01T12:00:00Z", at="2026-02-01T12:00:00Z", requests=requests)
 
     assert (result.verdict, result.due_on) == (verdict, date(2026, 1, 21))
+
+
+def test_done_late_is_a_breach_also_where_time_plays_no_part() -> None:
+    requests = [access("2026-01-01T12:00:00Z", answered_at="2026-01-22T12:00:00Z")]
+
+    result = asked(DEADLINE | {"days": 20}, None, requests=requests)
+
+    assert (result.verdict, result.breach, result.missing) == ("flag", True, ())
 
 
 def test_what_is_done_only_later_is_not_yet_done() -> None:
