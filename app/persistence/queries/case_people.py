@@ -26,7 +26,14 @@ _IDS = ids_named("b_ids")
 _NOW = bindparam("b_now", type_=Instant())
 _DEVICES = PreparedSelect.of(
     select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
-    .outerjoin(EndpointRow, and_(EndpointRow.device_id == DeviceRow.id, EndpointRow.channel == "push"))
+    .outerjoin(
+        EndpointRow,
+        and_(
+            EndpointRow.borrower_id == DeviceRow.borrower_id,  # leads the index; without it SQLite reads every endpoint
+            EndpointRow.device_id == DeviceRow.id,
+            EndpointRow.channel == "push",
+        ),
+    )
     .where(among(DeviceRow.borrower_id, _IDS))
     .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
 )
