@@ -15,9 +15,11 @@ from app.api.borrower import (
     sessions,
     statements,
 )
+from app.api.desk import holds as desk_holds
 from app.api.desk import staff as desk_staff
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
+from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
@@ -36,6 +38,8 @@ _SHARED = (
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    ingest_holds,
+    desk_holds,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -45,6 +45,9 @@ RULES_BEYOND_SCHEMAS = {
     "post_payment",
     "post_batch",
     "list_mismatches",
+    "put_hold",
+    "post_hold",
+    "change_hold_until",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
