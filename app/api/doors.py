@@ -17,6 +17,7 @@ from app.api.borrower import (
 )
 from app.api.desk import holds as desk_holds
 from app.api.desk import staff as desk_staff
+from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
@@ -40,6 +41,7 @@ _SHARED = (
     ingest_mismatches,
     ingest_holds,
     desk_holds,
+    desk_tasks,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -48,6 +48,7 @@ RULES_BEYOND_SCHEMAS = {
     "put_hold",
     "post_hold",
     "change_hold_until",
+    "list_tasks",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, ConsentRow, SearchTermRow, SignInPhoneRow
+from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, SearchTermRow, SignInPhoneRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
@@ -95,26 +95,18 @@ def find_borrower_by_phone(session: Session, hashes: Iterable[SearchHash]) -> st
     return session.scalar(select(SignInPhoneRow.borrower_id).where(SignInPhoneRow.digest.in_(digests)).limit(1))
 
 
+def find_borrowers_by_term(session: Session, kind: str, digests: Collection[str]) -> list[str]:
+    """Return the ids of all borrowers that a term names, by id: a phone may be a family's."""
+    statement = select(SearchTermRow.borrower_id).where(SearchTermRow.kind == kind, SearchTermRow.digest.in_(digests))
+    return sorted(set(session.scalars(statement)))
+
+
 def find_phone_owners(session: Session, digests: Collection[str]) -> dict[str, str]:
     """Return digest -> borrower id of the sign-in phones that exist."""
     found: dict[str, str] = {}
     for part in chunks(digests):
         statement = select(SignInPhoneRow.digest, SignInPhoneRow.borrower_id).where(SignInPhoneRow.digest.in_(part))
         found |= {row.digest: row.borrower_id for row in session.execute(statement)}
-    return found
-
-
-def find_consents(session: Session, borrower_ids: Collection[str]) -> dict[str, dict[str, bool]]:
-    """Return the newest consent per channel, by borrower."""
-    found: dict[str, dict[str, bool]] = {}
-    for part in chunks(borrower_ids):
-        statement = (
-            select(ConsentRow.borrower_id, ConsentRow.channel, ConsentRow.given)
-            .where(ConsentRow.borrower_id.in_(part))
-            .order_by(ConsentRow.recorded_at, ConsentRow.id)
-        )
-        for row in session.execute(statement):
-            found.setdefault(row.borrower_id, {})[row.channel] = row.given
     return found
 
 
@@ -178,9 +170,3 @@ def add_sign_in_phones(session: Session, phones: Mapping[str, SearchHash]) -> No
             insert(SignInPhoneRow),
             [{"digest": h.digest, "key_id": h.key_id, "borrower_id": borrower_id} for borrower_id, h in phones.items()],
         )
-
-
-def add_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append consents."""
-    if rows:
-        session.execute(insert(ConsentRow), rows)
