@@ -9,6 +9,7 @@ from app.api.borrower import (
     inbox,
     loans,
     payments,
+    preferences,
     profile,
     quotes,
     schedules,
@@ -49,7 +50,7 @@ _SHARED = (
 def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
-    for module in (sessions, profile, loans, devices, inbox):
+    for module in (sessions, profile, loans, devices, inbox, preferences):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)
     api.register_blueprint(desk_staff.door, auth=DESK)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from app.domain.consents import Consent, ConsentValues, check_consent, kept_refusals, said, standing
+from app.domain.consents import Consent, ConsentValues, check_consent, check_in_app, kept_refusals, said, standing
 from app.persistence.ids import new_id
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
@@ -54,6 +54,13 @@ def record_consents(
     agenda.touch(work, [borrower_id], now=now)
     reminders.review(work, [borrower_id], now=now)
     return list(new.values())
+
+
+def record_own_consents(work: Work, borrower_id: str, told: Sequence[ConsentValues], *, now: datetime) -> None:
+    """Record what a borrower gives or withdraws in the app. Raises ForbiddenError for what needs a proof in writing."""
+    for values in told:
+        check_in_app(values)
+    record_consents(work, borrower_id, told, by="borrower", now=now)
 
 
 def take_from_feed(work: Work, told: Mapping[str, Sequence[ConsentValues]], *, now: datetime, origin: str) -> set[str]:

@@ -127,6 +127,12 @@ _parsed: dict[str, Policy] = {}
 """Policies by id: an approved document never changes, so it is read once per process."""
 
 
+@lru_cache(maxsize=1)
+def shipped_policy() -> Policy:
+    """Return the policy that ships with the product, for what is asked before any is active."""
+    return parse_policy(yaml.safe_load(DEFAULT_POLICY.read_text(encoding="utf-8")), "shipped")
+
+
 def ensure_default_policy(*, now: datetime) -> None:
     """Activate the policy that ships with the product when none has ever been."""
     with reading() as session:
