@@ -17,6 +17,7 @@ NOUNS = {
     "keys": "app.cli.keys:key_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
+    "reasons": "app.cli.reasons:reason_commands",
     "sandbox": "app.cli.sandbox:sandbox_commands",
 }
 
