@@ -15,6 +15,7 @@ NOUNS = {
     "db": "app.cli.database:database_commands",
     "engine": "app.cli.engine:engine_commands",
     "keys": "app.cli.keys:key_commands",
+    "law": "app.cli.law:law_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "reasons": "app.cli.reasons:reason_commands",

@@ -1,0 +1,72 @@
+"""What a rule answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from app.domain.caps import Fixing
+
+
+class Topic(IntEnum):
+    """What a stop is about, in the order in which the first block wins. How it is found: topics.py."""
+
+    LAW = 1
+    """The law itself: the act is not allowed whoever asks (time-barred, notice lacking, transfer)."""
+    STANDING = 2
+    """Attorney, moratorium, dispute, cease, plan: a state of the case."""
+    RECIPIENT = 3
+    MEDIUM = 4
+    """Opt-outs, wishes and consents on channel or number."""
+    CONTENT = 5
+    CAP = 6
+    HOURS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer of one rule: the names of the vocabulary's `expect`, and the topic it is about."""
+
+    verdict: str
+    """allow, block, defer, require, cap_reached, flag or compute."""
+    until: datetime | None = None
+    """With defer and cap_reached: first instant, UTC."""
+    rule: str | None = None
+    """Another rule that takes over."""
+    due_on: date | None = None
+    """Last day in time, inclusive; None also when the clock has not started."""
+    due_at: datetime | None = None
+    allowed_on: date | None = None
+    """First local day on which this rule would allow what it blocks."""
+    breach: bool = False
+    missing: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    proceed: bool = False
+    """With flag: the act may go ahead."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    topic: Topic = Topic.LAW
+
+    @property
+    def stops(self) -> bool:
+        """Whether the act must not happen now: block, defer, cap_reached, or a flag without proceed."""
+        return self.verdict in ("block", "defer", "cap_reached") or (self.verdict == "flag" and not self.proceed)
+
+
+ALLOW = Result("allow")
+
+
+class References(NamedTuple):
+    """Published figures that rules are made from, read outside the domain."""
+
+    lpr: Sequence[Fixing] = ()
+    """Chinese loan prime rates, in any order; fractions per year."""
+
+    def one_year_on(self, on: date) -> Decimal | None:
+        """Return the newest one-year rate published on or before that day, as a fraction; None when there was none."""
+        newest = max((fixing for fixing in self.lpr if fixing.fixed_on <= on), default=None)
+        return None if newest is None else newest.one_year
+
+
+NO_REFERENCES = References()

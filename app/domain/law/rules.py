@@ -1,0 +1,168 @@
+"""A rule of law: where and when it applies, and what it answers. Typed tests run in order; the first that decides wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from app.domain.law.matchers import Matcher
+from app.domain.law.params import Test
+from app.domain.law.questions import Facts, Question
+from app.domain.law.results import ALLOW, NO_REFERENCES, References, Result
+
+ACT, LENDER_ROLE = "contact", "third_party_collector"
+"""What an absent act and an absent lender role mean; the role is the strict reading."""
+SECURITY = "security"
+"""One-time codes: tested only by rules that list the class."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliesWhen:
+    """The circumstances a rule is for; an empty set is any, a date None is any."""
+
+    acts: frozenset[str] = frozenset()
+    lender_roles: frozenset[str] = frozenset()
+    licence_kinds: frozenset[str] = frozenset()
+    stages: frozenset[str] = frozenset()
+    product_kinds: frozenset[str] = frozenset()
+    contract_signed_from: date | None = None
+    """Inclusive."""
+    contract_signed_before: date | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleTest:
+    """One compiled test, and the document it was compiled from."""
+
+    kind: str
+    document: Mapping[str, Any]
+    needs: Matcher | None
+    run: Test
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One rule of a pack. Dates are local: `effective_from` inclusive, `effective_until` exclusive, None open."""
+
+    id: str
+    jurisdiction: str
+    title: str
+    source: str
+    """The paragraph."""
+    evidence: str
+    """How well it was read: primary, partly, rendering, recalled. A recalled one is not law to users."""
+    effective_evidence: str
+    """How well `effective_from` is known; the same words."""
+    decided_by: str
+    """Who executes it: engine, content, duty, compute, person."""
+    effect: str
+    channels: frozenset[str]
+    """Empty is any, also no channel at all."""
+    message_classes: frozenset[str]
+    """Empty is any except security."""
+    applies_when: AppliesWhen
+    effective_from: date | None
+    effective_until: date | None
+    condition: str
+    """The legal meaning in one or two sentences."""
+    notes: str
+    tests: tuple[RuleTest, ...]
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether it was only recalled: it must be marked as unverified wherever it is shown."""
+        return self.evidence == "recalled"
+
+    def evaluate(self, facts: Facts, at: datetime | None, references: References = NO_REFERENCES) -> Result:
+        """Return the answer; not in force and not applicable is allow. Raises ValidationError for an unknown zone."""
+        return self.answer(Question(facts, at, references))
+
+    def answer(self, question: Question) -> Result:
+        """Return the answer to a question that several rules share."""
+        if not (self.is_about(question.facts) and self.is_in_force(question)):
+            return ALLOW
+        found: Result | None = None
+        for test in self.tests:
+            if test.needs is not None and not test.needs.holds(question):
+                continue
+            answer = test.run(question)
+            if answer is None:
+                continue
+            decides, result = answer
+            if decides:
+                return result
+            found = result if found is None else _both(found, result)
+        return found or ALLOW
+
+    def is_about(self, facts: Facts) -> bool:
+        """Whether the rule is for this act, channel, class and circumstances."""
+        return self.is_for(
+            act=facts.get("act"),
+            channel=facts.get("channel"),
+            message_class=facts.get("message_class"),
+            stage=facts.get("stage"),
+            lender_role=facts.get("lender_role"),
+            licence_kind=facts.get("licence_kind"),
+            product_kind=facts.get("product_kind"),
+        ) and self._is_signed_then(facts)
+
+    def is_for(
+        self,
+        *,
+        act: str | None,
+        channel: str | None,
+        message_class: str | None,
+        stage: str | None,
+        lender_role: str | None,
+        licence_kind: str | None,
+        product_kind: str | None,
+    ) -> bool:
+        """The same without the contract's date. None is absent: an absent channel, class or stage is not tested."""
+        if channel is not None and self.channels and channel not in self.channels:
+            return False
+        if message_class is not None:
+            if self.message_classes:
+                if message_class not in self.message_classes:
+                    return False
+            elif message_class == SECURITY:
+                return False
+        when = self.applies_when
+        if when.acts and (act or ACT) not in when.acts:
+            return False
+        if when.lender_roles and (lender_role or LENDER_ROLE) not in when.lender_roles:
+            return False
+        if when.stages and stage is not None and stage not in when.stages:
+            return False
+        if when.licence_kinds and licence_kind not in when.licence_kinds:
+            return False
+        return not when.product_kinds or product_kind in when.product_kinds
+
+    def is_in_force(self, question: Question) -> bool:
+        """Whether the local date, in any of the zones, lies in [effective_from, effective_until); without a time, always."""
+        if question.at is None:
+            return True
+        for zone in question.day_zones:
+            on = question.local(zone).date()
+            if (self.effective_from is None or self.effective_from <= on) and (
+                self.effective_until is None or on < self.effective_until
+            ):
+                return True
+        return False
+
+    def _is_signed_then(self, facts: Facts) -> bool:
+        start, end = self.applies_when.contract_signed_from, self.applies_when.contract_signed_before
+        if start is None and end is None:
+            return True
+        contract = facts.get("contract")
+        signed_on: date | None = None if contract is None else contract.get("signed_on")
+        return signed_on is not None and (start is None or start <= signed_on) and (end is None or signed_on < end)
+
+
+def _both(earlier: Result, later: Result) -> Result:
+    return replace(
+        later,
+        values={**earlier.values, **later.values},
+        due_on=later.due_on or earlier.due_on,
+        due_at=later.due_at or earlier.due_at,
+    )
