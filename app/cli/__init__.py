@@ -20,6 +20,7 @@ NOUNS = {
     "ops": "app.cli.ops:ops_commands",
     "reasons": "app.cli.reasons:reason_commands",
     "sandbox": "app.cli.sandbox:sandbox_commands",
+    "template": "app.cli.template:template_commands",
 }
 
 

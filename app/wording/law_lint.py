@@ -7,14 +7,15 @@ rule that the engine decides only those tests are asked here.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any
+
+from app.wording.lint_findings import Problem, Said
 
 if TYPE_CHECKING:
     from app.domain.law.packs import LawPack
     from app.domain.law.rules import Rule
-    from app.wording.lint import Problem, Said
     from app.wording.template_texts import Purpose
 
 CONTENT_KINDS = frozenset({"table", "content_required", "content_forbidden", "sum_equals"})
@@ -42,12 +43,10 @@ def content_rules(pack: "LawPack") -> list["Rule"]:
 
 
 def law_problems(
-    said: "Said", pack: "LawPack", *, purpose: "Purpose", role: str, now: datetime | None, facts: Mapping[str, Any]
-) -> Iterator["Problem"]:
+    said: Said, pack: "LawPack", *, purpose: "Purpose", role: str, now: datetime | None, facts: Mapping[str, Any]
+) -> Iterator[Problem]:
     """Yield what stands in the way of a text in any of the circumstances it is for."""
-    from app.wording.lint import Problem  # noqa: PLC0415 - the two read each other
-
-    circumstances = [{**each, **facts} for each in _circumstances(said, purpose, role)]
+    circumstances = [{**each, **facts} for each in _circumstances(said, purpose, role, now)]
     for rule in content_rules(pack):
         lacking: dict[str, None] = {}
         stopped: str | None = None
@@ -64,8 +63,8 @@ def law_problems(
             )  # fmt: skip
 
 
-def _circumstances(said: "Said", purpose: "Purpose", role: str) -> Iterator[dict[str, Any]]:
-    """Yield the facts of every message that the text may be: stages, classes, few and many payments missed, first and later."""
+def _circumstances(said: Said, purpose: "Purpose", role: str, now: datetime | None) -> Iterator[dict[str, Any]]:
+    """Yield the facts of every message it may be: stages, classes, none and many payments missed, first and later."""
     notice = purpose.notice(said.channel)
     for stage, message_class, missed, prior in product(purpose.stages or (None,), purpose.classes, (0, 3), (0, 1)):
         yield {
@@ -79,8 +78,9 @@ def _circumstances(said: "Said", purpose: "Purpose", role: str) -> Iterator[dict
             "language": said.locale,
             "disclosure_language": said.locale,
             "offered_numbers": [re.sub(r"\D", "", number) for number in _NUMBER.findall(said.text)],
-            "position": {"missed_payments": missed},
+            "position": {"missed_payments": missed, "time_barred": missed > 0},
             "prior_contacts": prior,
+            "validation_period_ends_on": None if now is None else now.date() + timedelta(days=30),
             "identity_verified": said.channel == "in_app",
             "debt_advice_known": True,
             "notice_kind": notice,

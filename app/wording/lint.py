@@ -1,26 +1,26 @@
 """The check of what messages say: pure functions over texts and their content markers.
 
-Two readers look at a text: its author, who states its markers, and the word lists here. What either finds is held against the
-house's rules and against every rule of the law pack that speaks of content. The same check reads a template before it is
-approved and a message before it leaves.
+Two readers look at a text: its author, who states its markers, and the word lists here. What either finds is held against
+the house's rules and against every rule of the law pack that speaks of content. The same check reads a template before it
+is approved and a message before it leaves.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.wording.law_lint import law_problems
+from app.wording.lint_findings import LOCK_SCREEN, Problem, Said
 from app.wording.lint_words import AMOUNT, DEBT, HARMFUL, LATENESS, LEGAL, PRESSURE, SIGNS
 from app.wording.template_texts import Purpose, TemplateText, purpose_of
 
 if TYPE_CHECKING:
     from app.domain.law.packs import LawPack
 
-LOCK_SCREEN = frozenset({"push", "sms", "wechat"})
-"""Channels whose whole text a lock screen may show; of an e-mail it shows the subject."""
 LIMITS: Mapping[str, tuple[int, int]] = {
     "push": (50, 150),
     "in_app": (60, 700),
@@ -35,7 +35,8 @@ SMS_CHARACTERS = 160
 SMS_CHARACTERS_UCS2 = 56
 """One segment of 70 for any other script, less the provider's signature."""
 _GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ÄÖÑÜ§¿äöñüà"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 _REVEALING = frozenset({"amount", "loan", "count", "due_on", "name", "borrower", "balance"})
 """Variables that tell what it is about."""
@@ -55,46 +56,10 @@ _SAMPLES: Sequence[Mapping[str, str | int]] = tuple(
 _ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a text. `rule` with `paragraph` and `evidence`: a rule of law; else the house's own rule `code`."""
-
-    code: str
-    detail: str
-    template: str = ""
-    channel: str = ""
-    locale: str = ""
-    jurisdiction: str = ""
-    rule: str | None = None
-    paragraph: str | None = None
-    evidence: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A text as it is read: rendered, with all that both readers found in it."""
-
-    channel: str
-    locale: str
-    title: str
-    body: str
-    markers: frozenset[str]
-
-    @property
-    def text(self) -> str:
-        """Title and body."""
-        return f"{self.title}\n{self.body}".strip()
-
-    @property
-    def on_lock_screen(self) -> str:
-        """What anyone may read who sees the phone."""
-        return self.text if self.channel in LOCK_SCREEN else self.title if self.channel == "email" else ""
-
-
 def lint_template(
     text: TemplateText, *, packs: Iterable["LawPack"] = (), role: str = "first_party", now: datetime | None = None
 ) -> list[Problem]:
-    """Return every problem of a template: by the house's rules, and by those of each pack for each stage and class it is for."""
+    """Return every problem of a template, by the house's rules and each pack's, for each stage and class it is for."""
     purpose = purpose_of(text.template) or Purpose()
     found = list(_source_problems(text, purpose))
     packs = tuple(packs)
@@ -133,8 +98,6 @@ def lint_message(
     facts: Mapping[str, Any] | None = None,
 ) -> list[Problem]:
     """Return every problem of a message as it would leave. `facts`: what is known of the case, by the packs' vocabulary."""
-    from app.wording.law_lint import law_problems  # noqa: PLC0415 - it reads what is said here
-
     purpose = purpose or Purpose()
     said = Said(channel, locale, title, body, markers | read_markers(channel, title, body))
     found = [*_length_problems(said), *_word_problems(said, purpose), *_marker_problems(said, markers)]
@@ -161,9 +124,7 @@ def _source_problems(text: TemplateText, purpose: Purpose) -> Iterator[Problem]:
         yield Problem("markers_missing", "Nobody has stated what a reader finds in it.")
     try:
         used = {
-            name
-            for source in (text.title, text.body)
-            for name in meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+            name for source in (text.title, text.body) for name in meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
         }
     except TemplateError as error:
         yield Problem("unreadable", f"It cannot be read: {error.message}")

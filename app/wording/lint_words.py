@@ -1,4 +1,4 @@
-"""Words that a reader of messages looks for: threats, shame, pressure, debt and amounts; and signs of what a text says it has.
+"""Words that a reader of messages looks for: threats, shame, pressure, debt, amounts; and signs of what it has.
 
 Each list names the content marker of the law packs' vocabulary that a hit stands for, so that what is found here is judged
 by the law as well. Source: SAFETY.md; content rules of the packs; what shaming and threatening messages have said.
@@ -16,7 +16,8 @@ def _any(*patterns: str) -> Pattern[str]:
 HARMFUL: Mapping[str, Pattern[str]] = {
     "threat_of_violence": _any(
         r"\b(hurt|harm|beat|break) (you|your)\b", r"\bor else\b", r"\byou( and your family)? will regret\b",
-        r"\b(send|sending) (men|people|someone|our (men|people))\b", r"\bwe know where you live\b", r"\byour family'?s? safety\b",
+        r"\b(send|sending) (men|people|someone|our (men|people))\b",
+        r"\bwe know where you live\b", r"\byour family'?s? safety\b",
         "暴力", "打断", "上门泼", "弄死", "收拾你", "不客气", "小心[你您]的?(家人|孩子|父母)", "派人(上门|去)", "后果自负",
     ),
     "threat_of_arrest": _any(
@@ -25,13 +26,16 @@ HARMFUL: Mapping[str, Pattern[str]] = {
     ),
     "threat_to_workplace": _any(
         r"\byour (boss|employer|workplace|manager|colleagues?|co-?workers?|hr( department)?)\b",
-        "(通知|联系|告知|告诉|通报).{0,8}(单位|公司|老板|领导|同事|雇主)", "[你您]的?(单位|公司|老板|领导|同事).{0,8}(通知|告知|知道)",
+        "(通知|联系|告知|告诉|通报).{0,8}(单位|公司|老板|领导|同事|雇主)",
+        "[你您]的?(单位|公司|老板|领导|同事).{0,8}(通知|告知|知道)",
     ),
     "exposure_to_contacts": _any(
-        r"\b(tell|inform|contact|notify|call|message|write to|show)\b.{0,30}\b(family|friends?|neighbou?rs?|contacts|relatives|parents|everyone)\b",
+        r"\b(tell|inform|contact|notify|call|message|write to|show)\b.{0,30}"
+        r"\b(family|friends?|neighbou?rs?|contacts|relatives|parents|everyone)\b",
         r"\b(post|publish|share)\b.{0,30}\b(photo|name|details|online|social media|facebook|internet)\b",
         r"\b(name and shame|wall of shame|phone ?book|contact list)\b",
-        "通讯录", "(通知|联系|告知|告诉|发给).{0,8}(家人|亲友|好友|朋友|邻居|父母|亲戚|联系人)", "曝光", "公布.{0,6}(姓名|照片|信息)", "朋友圈",
+        "通讯录", "(通知|联系|告知|告诉|发给).{0,8}(家人|亲友|好友|朋友|邻居|父母|亲戚|联系人)",
+        "曝光", "公布.{0,6}(姓名|照片|信息)", "朋友圈",
     ),
     "insult": _any(
         r"\b(deadbeat|thief|liar|scum|crook|cheat(er)?|fraudster|parasite|shameless|coward)\b", r"\bshame on you\b",
@@ -96,7 +100,7 @@ SIGNS: Mapping[str, Pattern[str]] = {
     ),
     "amount": _any(r"\d"),
     "due_date": _any(r"\d", "今天", r"\btoday\b"),
-    "account_ref": _any("SAMPLE-1001", r"\bloan [\w-]*\d", r"贷款 ?[\w-]*\d"),
+    "account_ref": _any(r"\bloan [\w-]*\d", r"贷款 ?[\w-]*\d"),
     "dispute_statement": _any(r"\bdisagree\b", r"\bdispute\b", "异议"),
     "arrears_information_sheet": _any(r"\binformation sheet\b", "说明"),
     "law_statement": _any(r"\bthe law\b", "法律"),

@@ -129,9 +129,10 @@ def _written(value: object, locale: str, zone: str | None) -> str:
 def write_page() -> str:
     """Return docs/reasons.md: every code with its meaning, who can change it, what to do, and how it is said."""
     parts = [
-        "# Outcomes and reasons\n\nWritten by `python -m tests.house.reasons_page` from `app/content/reasons.yaml`; "
-        "a test keeps it true. `flask reasons list` and `flask reasons show CODE` print the same.\n\nIn braces stands a fact; what is in "
-        "brackets is left out where that fact is not known.\n"
+        "# Outcomes and reasons\n\n"
+        "Written by `python -m tests.house.reasons_page` from `app/content/reasons.yaml`; a test keeps it true.\n"
+        "`flask reasons list` and `flask reasons show CODE` print the same. In braces stands a fact; what is in brackets is\n"
+        "left out where that fact is not known.\n"
     ]
     titles = {"outcome": "Outcomes", "reason": "Reasons", "delivery": "Reasons that only a delivery has"}
     for kind, title in titles.items():
