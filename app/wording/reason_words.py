@@ -131,8 +131,8 @@ def write_page() -> str:
     parts = [
         "# Outcomes and reasons\n\n"
         "Written by `python -m tests.house.reasons_page` from `app/content/reasons.yaml`; a test keeps it true.\n"
-        "`flask reasons list` and `flask reasons show CODE` print the same. In braces stands a fact; what is in brackets is\n"
-        "left out where that fact is not known.\n"
+        "`flask reasons list` and `flask reasons show CODE` print the same. In braces stands a fact; what is in brackets\n"
+        "is left out where that fact is not known.\n"
     ]
     titles = {"outcome": "Outcomes", "reason": "Reasons", "delivery": "Reasons that only a delivery has"}
     for kind, title in titles.items():

@@ -16,14 +16,7 @@ from app.wording.template_texts import Purpose, TemplateText, load_texts, purpos
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 TEXTS = load_texts()
 HELPED = frozenset({"contact_route", "debt_advice_signpost", "opt_out_method"})
-HELP = {
-    "en": "Reply to us or call us; free independent debt advice helps. Reply STOP to end texts. ",
-    "zh-CN": "请联系我们，免费独立债务咨询，退订回T。",
-}
-NEUTRAL = {
-    "en": "Reach us in the app: write to us here. Free independent advice too. Reply STOP to end. ",
-    "zh-CN": "请联系我们，有免费独立咨询，退订回T。",
-}
+NEUTRAL = "Reach us in the app: write to us here. Free independent advice too. Reply STOP to end. "
 
 
 def packs() -> list[LawPack]:
@@ -165,7 +158,7 @@ def test_an_author_cannot_claim_what_the_text_does_not_hold() -> None:
 
 
 def test_an_author_who_is_honest_about_a_threat_is_refused_too() -> None:
-    found = checked(NEUTRAL["en"], markers=HELPED | {"insult"})
+    found = checked(NEUTRAL, markers=HELPED | {"insult"})
 
     assert "forbidden" in {problem.code for problem in found}
 
