@@ -14,6 +14,7 @@ NOUNS = {
     "calendar": "app.cli.calendar:calendar_commands",
     "db": "app.cli.database:database_commands",
     "engine": "app.cli.engine:engine_commands",
+    "hold": "app.cli.hold:hold_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",
     "loan": "app.cli.loan:loan_commands",

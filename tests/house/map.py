@@ -23,6 +23,7 @@ ROOMS = (
     ("app/api/auth", "sign-in"),
     ("app/api/borrower", "what a borrower sees: `/v1/me/...`"),
     ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
+    ("app/api/desk", "what staff see and do: `/v1/desk/...`"),
     ("app/cli", "`flask` commands, one noun a file"),
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
@@ -48,6 +49,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | when a reminder goes out | `policies`, `decisions` | `queries/cases` | `reminders`, `policies` | `content/policies/*.yaml` |
 | quiet hours, the daily cap | `quiet_hours`, `decisions` | `queries/cases` | `reminders` | `content/policies/*.yaml` |
 | why a reminder was (not) sent | `reasons` | `queries/decisions` | `reminders` | `sandbox` |
+| what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |

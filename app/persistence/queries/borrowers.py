@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, ConsentRow, SearchTermRow, SignInPhoneRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
 
@@ -58,6 +59,34 @@ def get_borrower(session: Session, borrower_id: str) -> BorrowerRow:
     if row is None:
         raise NotFoundError("No such borrower.")
     return row
+
+
+def get_borrower_id(session: Session, borrower_no: str) -> str:
+    """Return the id of the borrower of that number. Raises NotFoundError."""
+    borrower_id = find_borrower_ids(session, [borrower_no]).get(borrower_no)
+    if borrower_id is None:
+        raise NotFoundError(f"There is no borrower {borrower_no}.")
+    return borrower_id
+
+
+def find_borrowers_of_lender(reads: Connection | Session, lender_id: str, borrower_nos: Collection[str]) -> dict[str, str]:
+    """Return number -> id of those who have a loan of this lender, whatever its state: the only ones it may know of."""
+    found: dict[str, str] = {}
+    for part in chunks(borrower_nos):
+        owes = exists().where(LoanRow.borrower_id == BorrowerNumberRow.borrower_id, LoanRow.lender_id == lender_id)
+        statement = select(BorrowerNumberRow.borrower_no, BorrowerNumberRow.borrower_id).where(
+            BorrowerNumberRow.borrower_no.in_(part), owes
+        )
+        found |= {row.borrower_no: row.borrower_id for row in reads.execute(statement)}
+    return found
+
+
+def get_borrower_of_lender(reads: Connection | Session, lender_id: str, borrower_no: str) -> str:
+    """Return the id of a borrower who has a loan of this lender. Raises NotFoundError, also for another lender's."""
+    borrower_id = find_borrowers_of_lender(reads, lender_id, [borrower_no]).get(borrower_no)
+    if borrower_id is None:
+        raise NotFoundError(f"There is no borrower {borrower_no} with a loan of this lender.")
+    return borrower_id
 
 
 def find_borrower_by_phone(session: Session, hashes: Iterable[SearchHash]) -> str | None:
