@@ -37,7 +37,8 @@ def list_command(jurisdiction: str | None) -> None:
         for rule in pack.rules:
             mark = f"\t[{_UNVERIFIED}]" if rule.is_recalled else ""
             click.echo(
-                f"{rule.id}\t{_in_force(rule)} ({rule.effective_evidence})\t{rule.decided_by}\t{rule.title}\t{rule.source}{mark}"
+                f"{rule.id}\t{_in_force(rule)} ({rule.effective_evidence})\t{rule.decided_by}\t{rule.title}\t"
+                f"{rule.source}{mark}"
             )
 
 

@@ -1,10 +1,12 @@
 """A case: everything about one borrower that a decision may depend on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import NamedTuple
 
+from app.domain.holds import Hold
+from app.domain.policies import OUTWARD_CHANNELS
 from app.domain.reasons import Outcome, Reason
 
 
@@ -15,6 +17,38 @@ class DecisionKey(NamedTuple):
     subject_id: str
     anchor_no: int
     step_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoanFacts:
+    """What decides about a loan besides its instalments: who lends, under which law, and how it stands."""
+
+    lender_id: str = ""
+    lender_code: str = ""
+    lender_role: str | None = None
+    """first_party or third_party_collector; None: the stricter reading."""
+    licence_kind: str | None = None
+    """By the law packs' word; None: unknown."""
+    jurisdiction: str = ""
+    """Of the lender: ISO 3166 country, or EU."""
+    product_kind: str | None = None
+    signed_on: date | None = None
+    autopay: bool = False
+    heard_at: datetime | None = None
+    """When the core last said something of it; None: never asked."""
+    last_payment_on: date | None = None
+    outstanding_minor: int | None = None
+    """Principal left and what is due to date; None: unknown."""
+    open_rows: Sequence[tuple[date, int]] = ()
+    """(due date, minor units open) of every row that is not paid."""
+
+    def overdue(self, today: date) -> tuple[int, int, date | None]:
+        """Return (minor units past due, instalments past due, oldest of their due dates)."""
+        past = [(due_on, amount) for due_on, amount in self.open_rows if due_on < today and amount > 0]
+        return sum(amount for _, amount in past), len(past), min((due_on for due_on, _ in past), default=None)
+
+
+UNSTATED_LOAN = LoanFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +71,7 @@ class Subject:
     closed_reason: Reason = Reason.PAID
     held_reason: Reason | None = None
     """Why nothing is said about it although our book has it open."""
+    loan: LoanFacts = UNSTATED_LOAN
 
     @property
     def speaks(self) -> bool:
@@ -61,6 +96,70 @@ class PastDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class PastMessage:
+    """One message of a contact: one rung on one channel."""
+
+    channel: str
+    rung_no: int
+    at: datetime
+    """When it went out, or may go out."""
+    state: str
+    seen: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it reached out, or still may: what caps count."""
+        return self.channel != "in_app" and self.state not in ("cancelled", "failed", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to reach the borrower, as caps of law count them; also calls, and what came from the borrower."""
+
+    at: datetime
+    channel: str
+    direction: str = "outbound"
+    outcome: str = "sent"
+    debt: str | None = None
+    """The loan it was about; None: several."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFact:
+    """A consent for a purpose, given and perhaps withdrawn. `channel` None: all channels."""
+
+    purpose: str
+    channel: str | None
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+    form: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """The borrower asked not to be contacted on a channel. `channel` None: on all."""
+
+    channel: str | None
+    received_at: datetime
+    form: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the borrower wishes about when, where and how. Wall times where they are, `until_time` exclusive."""
+
+    kind: str
+    """not_before, only_between, also_between, avoid_place, only_channel, no_contact."""
+    recorded_at: datetime
+    channel: str | None = None
+    from_time: time | None = None
+    until_time: time | None = None
+    place: str | None = None
+    by: str = "borrower"
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PastContact:
     """A contact made, with what it was about (nothing: already settled) and whether messages of it still wait to leave."""
 
@@ -74,6 +173,13 @@ class PastContact:
     """At least one message is queued or stale."""
     tried: bool = False
     """Something of it may have reached the borrower."""
+    origin: str = "policy"
+    """policy, or manual: a person sent it or called."""
+    rungs_done: int = 0
+    messages: tuple[PastMessage, ...] = ()
+
+
+_UNREACHABLE: Mapping[str, Reason] = {channel: Reason.NO_ENDPOINT for channel in OUTWARD_CHANNELS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +195,18 @@ class Case:
     """Of active devices, the one seen last first."""
     phone_zones: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    push_block: Reason | None = Reason.NO_ENDPOINT
-    """Why push cannot be used; None: it can."""
+    blocks: Mapping[str, Reason] = field(default_factory=lambda: _UNREACHABLE)
+    """Why a channel cannot be used, by channel; one that is not named can."""
+    borrower_no: str = ""
+    country: str | None = None
+    locale: str | None = None
+    officer_known: bool = False
+    holds: tuple[Hold, ...] = ()
+    consents: tuple[ConsentFact, ...] = ()
+    opt_outs: tuple[OptOut, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    """Tries to reach the borrower, as far back as any cap counts. The app's own inbox is none: it waits to be opened."""
     ended_loans: Mapping[str, Reason] = field(default_factory=dict)
     """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
     decided_until: datetime | None = None
@@ -98,11 +214,22 @@ class Case:
     decided_zone: str | None = None
     """The zone those were counted in; None: each loan's lender's."""
 
+    def block_of(self, channel: str) -> Reason | None:
+        """Return why a channel cannot be used for this borrower, or None."""
+        return self.blocks.get(channel)
+
     @property
     def zone(self) -> str | None:
         """The zone that steps are counted in: profile, device, phone region where it is one; None: the lender's."""
         phone = self.phone_zones[0] if len(self.phone_zones) == 1 else None
         return self.profile_zone or (self.device_zones[0] if self.device_zones else None) or phone
+
+    @property
+    def zone_sources(self) -> tuple[tuple[str, str], ...]:
+        """(zone, source) of every zone the borrower may be in, by the law packs' words for sources."""
+        profile = ((self.profile_zone, "profile"),) if self.profile_zone else ()
+        devices = tuple((zone, "device") for zone in self.device_zones)
+        return profile + devices + tuple((zone, "phone_region") for zone in self.phone_zones)
 
     @property
     def known_zones(self) -> tuple[str, ...]:

@@ -2,381 +2,427 @@
 
 Pure: the same case, rules and instant give the same answer in the live loop, in an explanation and in a rehearsal. It never
 sees provider health or rates; those act at dispatch. Order of the checks: closed, expired, superseded by a higher step,
-restrictions of the person, quiet hours, cap, channels. The first that fails decides.
+what speaks against it (checks.py: policy, money, person, feed, audience), arms, quiet hours, the ladder with the law, caps.
+The first that fails decides; the others that failed are named beside it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
 
-from app.domain.cases import Case, DecisionKey, PastContact, Subject
-from app.domain.policies import OUTWARD_CHANNELS, Policy, Rules, Step
+from app.domain.candidates import reached
+from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject
+from app.domain.checks import Arm, arm_of, stops_of
+from app.domain.contact_law import ContactLaw
+from app.domain.contact_reviews import ContactReviews
+from app.domain.decided import (
+    Candidate,
+    Decided,
+    Made,
+    NewContact,
+    NewTask,
+    Stop,
+    Verdict,
+    clipped,
+)
+from app.domain.ladders import Ladder, LadderChecks, first_stop
+from app.domain.policies import Policy, Rules
 from app.domain.quiet_hours import first_allowed, window_end
-from app.domain.reasons import PERSON_FLAGS, Outcome, Reason
+from app.domain.reasons import Outcome, Reason
 from app.domain.times import business_date, local_instant
 
-ZONE_SLACK = timedelta(days=2)
-"""When a borrower changes zone a step's instant can move by up to 26 h; so far back keys are looked up, not assumed."""
-
-
-class Candidate(NamedTuple):
-    """A step whose instant was reached while its subject was open."""
-
-    subject: Subject
-    step: Step
-    occurs_at: datetime
-
-    @property
-    def key(self) -> DecisionKey:
-        """The unique key of its decision."""
-        return DecisionKey("instalment", self.subject.subject_id, self.subject.anchor_no, self.step.key)
-
-    @property
-    def expires_at(self) -> datetime:
-        """From this instant on it is too late."""
-        return self.occurs_at + self.step.expires_after
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of one candidate, or a change of an earlier one. `contact_no` indexes `Decided.contacts`."""
-
-    key: DecisionKey
-    loan_id: str
-    row_no: int
-    occurs_at: datetime
-    local_date: date
-    outcome: Outcome
-    reason: Reason
-    rule: str | None = None
-    channels: tuple[str, ...] = ()
-    not_before: datetime | None = None
-    next_evaluation_at: datetime | None = None
-    contact_no: int | None = None
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NewContact:
-    """A contact to make: about these candidates, the lead one first, on these channels."""
-
-    local_date: date
-    zones: tuple[str, ...]
-    """Where the borrower may be: quiet hours hold in all of these. The first is the one `local_date` is counted in."""
-    slot_no: int | None
-    lead: Candidate
-    others: tuple[Candidate, ...]
-    channels: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """All it is about, the lead first."""
-        return (self.lead, *self.others)
-
-
-class Standing(NamedTuple):
-    """A contact whose waiting messages may still leave, until their own end and until `not_after`, where that is sooner."""
-
-    contact_id: str
-    not_after: datetime
-
-
-class Cancelled(NamedTuple):
-    """A contact whose waiting messages will not leave. `frees_slot`: nothing of it has, so its place may be used again."""
-
-    contact_id: str
-    reason: Reason
-    frees_slot: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What `decide` says about candidates, and about contacts made earlier. `settled`: all they were about is closed."""
-
-    verdicts: tuple[Verdict, ...]
-    contacts: tuple[NewContact, ...]
-    standing: tuple[Standing, ...]
-    cancelled: tuple[Cancelled, ...]
-    settled: tuple[str, ...]
-    next_wake: datetime | None
+__all__ = ["Candidate", "Decided", "NewContact", "Verdict", "decide"]
 
 
 def decide(case: Case, rules: Rules, now: datetime) -> Decided:
     """Decide everything about one borrower that is due at `now`, and say when to look again."""
-    return _Decider(case, rules.policy, now).run()
+    return Decider(case, rules, now).run()
 
 
-class _Decider:
+@dataclass(slots=True)
+class Ready:
+    """A candidate that may be contacted about, with what its ladder allows now."""
+
+    candidate: Candidate
+    ladder: Ladder
+    template: str
+    arm: Arm | None
+
+
+class Decider:
     """One run of `decide`; gathers verdicts on the way."""
 
-    def __init__(self, case: Case, policy: Policy, now: datetime) -> None:
-        self.case, self.policy, self.now = case, policy, now
+    def __init__(self, case: Case, rules: Rules, now: datetime) -> None:
+        self.case, self.rules, self.now = case, rules, now
+        self.law = ContactLaw(case, rules, now)
+        self.ladders = LadderChecks(case, rules, self.law, now)
         self.verdicts: list[Verdict] = []
         self.contacts: list[NewContact] = []
-        self.standing: list[Standing] = []
-        self.cancelled: list[Cancelled] = []
-        self.settled: list[str] = []
+        self.tasks: list[NewTask] = []
         self.wakes: list[datetime] = []
-        self.open_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if s.speaks}
-        self.open_ids = {subject.subject_id for subject in self.open_subjects.values()}
-        self.closed_subjects = {(s.subject_id, s.anchor_no): s for s in case.subjects if not s.speaks}
+        self.reviews = ContactReviews(self)
 
     def run(self) -> Decided:
-        for contact in self.case.contacts:
-            if contact.subject_keys:
-                self._review(contact)
-        self._release_deferred()
-        candidates = [c for subject in self.case.subjects for c in self._candidates(subject)]
-        live = self._drop_superseded(self._drop_expired(self._drop_closed(candidates)))
+        """Look at what was decided before, then at what is due now."""
+        self.reviews.run()
+        self.reviews.release_deferred()
+        candidates: list[Candidate] = []
+        for subject in self.case.subjects:
+            found = reached(self.case, subject, self.rules, self.now)
+            candidates += found.candidates
+            if found.next_at is not None:
+                self.wakes.append(found.next_at)
+        live = self._drop_stopped(self._drop_superseded(self._drop_expired(self._drop_closed(candidates))))
         if live:
-            self._contact(live)
+            self._act(live)
         return Decided(
             tuple(self.verdicts),
             tuple(self.contacts),
-            tuple(self.standing),
-            tuple(self.cancelled),
-            tuple(self.settled),
+            tuple(self.reviews.standing),
+            tuple(self.reviews.cancelled),
+            tuple(self.reviews.settled),
             min(self.wakes, default=None),
+            tuple(self.reviews.rungs),
+            tuple(self.tasks),
         )
-
-    # -- what was decided before ---------------------------------------------------------------------------------------
-
-    def _review(self, contact: PastContact) -> None:
-        """Check a contact again: nothing leaves for what is closed, for someone who must not be contacted, or at night."""
-        if not any(key.subject_id in self.open_ids for key in contact.subject_keys):
-            self.settled.append(contact.contact_id)
-        if not contact.waiting:
-            return
-        about = [
-            subject for key in contact.subject_keys if (subject := self.open_subjects.get((key.subject_id, key.anchor_no)))
-        ]
-        reason = self._person_block() if about else self._closed_reason(contact.subject_keys)
-        if reason is not None:
-            self._take_back(contact, reason)
-        else:
-            reason = self.case.push_block or self._stand(contact, about)  # if not None, what the app shows stands
-        if reason is not None:
-            self.cancelled.append(Cancelled(contact.contact_id, reason, frees_slot=not contact.tried))
-
-    def _stand(self, contact: PastContact, about: Sequence[Subject]) -> Reason | None:
-        """Let a contact wait on where the borrower is by now, or say why it cannot."""
-        zones = self._zones(about)
-        if self._allowed_at(zones) != self.now:
-            return Reason.QUIET_HOURS
-        today = business_date(self.now, zones[0])
-        if business_date(contact.created_at, zones[0]) != today:
-            return Reason.EXPIRED_WINDOW
-        others = [c for c in self._made_on(today, zones[0]) if c.contact_id != contact.contact_id]
-        if len(others) >= self.policy.contacts_per_day:
-            return Reason.CAP_PERSON
-        self.standing.append(Standing(contact.contact_id, self._window_end(zones)))
-        return None
-
-    def _take_back(self, contact: PastContact, reason: Reason) -> None:
-        for key in contact.subject_keys:
-            past = self.case.decisions.get(key)
-            if past is not None and past.contact_id == contact.contact_id:
-                self._say_again(key, Outcome.SUPPRESSED, reason)
-
-    def _release_deferred(self) -> None:
-        """A deferred decision ends here if its subject is closed by now, or its step is no longer part of the policy."""
-        steps = {step.key for step in self.policy.steps}
-        for key, past in self.case.decisions.items():
-            if past.outcome is not Outcome.DEFERRED:
-                continue
-            if (key.subject_id, key.anchor_no) not in self.open_subjects:
-                self._say_again(key, Outcome.SUPPRESSED, self._closed_reason((key,)))
-            elif key.step_key not in steps:
-                self._say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
-
-    def _say_again(self, key: DecisionKey, outcome: Outcome, reason: Reason) -> None:
-        past = self.case.decisions[key]
-        zone = self.case.zone or "UTC"
-        self.verdicts.append(
-            Verdict(key, past.loan_id, past.row_no, past.occurs_at, business_date(self.now, zone), outcome, reason)
-        )
-
-    def _closed_reason(self, keys: Iterable[DecisionKey]) -> Reason:
-        for key in keys:
-            subject = self.closed_subjects.get((key.subject_id, key.anchor_no))
-            if subject is not None:
-                return subject.held_reason or subject.closed_reason
-            if key.subject_id in self.open_ids:
-                return Reason.REANCHORED
-            past = self.case.decisions.get(key)
-            if past is not None and past.loan_id in self.case.ended_loans:
-                return self.case.ended_loans[past.loan_id]
-        return Reason.PAID
 
     # -- candidates ----------------------------------------------------------------------------------------------------
-
-    def _candidates(self, subject: Subject) -> Iterable[Candidate]:
-        """Yield the steps reached and not finally decided; note when the next one will be."""
-        zone = self.case.zone or subject.lender_zone
-        decided_until = self.case.decided_until
-        if decided_until is not None and self.case.decided_zone != self.case.zone:
-            decided_until -= ZONE_SLACK
-        for step in self.policy.steps:
-            occurs_at = local_instant(subject.due_on + timedelta(days=step.offset_days), step.at, zone)
-            if occurs_at > self.now:
-                if subject.closed_at is None:
-                    self.wakes.append(occurs_at)
-                return
-            candidate = Candidate(subject, step, occurs_at)
-            past = self.case.decisions.get(candidate.key)
-            is_new = decided_until is None or occurs_at > decided_until or subject.watched_from >= decided_until
-            if past is None and is_new and occurs_at >= subject.watched_from:
-                yield candidate
-            elif past is not None and past.outcome is Outcome.DEFERRED and subject.speaks:
-                yield candidate
 
     def _drop_closed(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         live: list[Candidate] = []
         for candidate in candidates:
             closed_at = candidate.subject.closed_at
             if candidate.subject.held_reason is not None:
-                self._say(candidate, Outcome.SUPPRESSED, candidate.subject.held_reason)
+                self.say(candidate, Outcome.SUPPRESSED, candidate.subject.held_reason)
             elif closed_at is None:
                 live.append(candidate)
             elif candidate.occurs_at < closed_at:
-                self._say(candidate, Outcome.SUPPRESSED, candidate.subject.closed_reason)
+                self.say(candidate, Outcome.SUPPRESSED, candidate.subject.closed_reason)
         return live
 
     def _drop_expired(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         live: list[Candidate] = []
         for candidate in candidates:
             if self.now >= candidate.expires_at:
-                self._say(candidate, Outcome.EXPIRED, Reason.EXPIRED_WINDOW, rule="expires_after")
+                self.say(candidate, Outcome.EXPIRED, Reason.EXPIRED_WINDOW, rule="expires_after")
             else:
                 live.append(candidate)
         return live
 
     def _drop_superseded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        highest: dict[tuple[str, int], Candidate] = {}
+        """Of several steps about one instalment at once the highest wins: of messages, of each kind of task."""
+        highest: dict[tuple[str, int, str], Candidate] = {}
         for candidate in candidates:
-            highest[candidate.subject.subject_id, candidate.subject.anchor_no] = candidate  # steps ascend
+            kept = highest.get(_line(candidate))
+            if kept is None or candidate.step.offset_days >= kept.step.offset_days:
+                highest[_line(candidate)] = candidate
         live = list(highest.values())
         for candidate in candidates:
-            winner = highest[candidate.subject.subject_id, candidate.subject.anchor_no]
+            winner = highest[_line(candidate)]
             if winner is not candidate:
                 facts = {"by_step": winner.step.key}
-                self._say(candidate, Outcome.SUPPRESSED, Reason.STEP_SUPERSEDED, rule="highest_step", facts=facts)
+                self.say(candidate, Outcome.SUPPRESSED, Reason.STEP_SUPERSEDED, rule="highest_step", facts=facts)
         return live
 
-    # -- one contact for all that is left ------------------------------------------------------------------------------
+    def _drop_stopped(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        live: list[Candidate] = []
+        for candidate in candidates:
+            stops = stops_of(candidate, self.case, self.rules, self.now)
+            if not stops:
+                live.append(candidate)
+                continue
+            first, *others = stops
+            facts = {**first.facts, "also": [str(stop.reason) for stop in others]}
+            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=first.rule, facts=facts)
+        return live
 
-    def _contact(self, live: list[Candidate]) -> None:
-        blocked = self._person_block()
-        if blocked is not None:
-            for candidate in live:
-                self._say(candidate, Outcome.SUPPRESSED, blocked, rule="borrower.flags")
-            return
+    # -- what is left --------------------------------------------------------------------------------------------------
+
+    def _act(self, live: list[Candidate]) -> None:
         live.sort(key=_rank)
-        zones = self._zones([candidate.subject for candidate in live])
-        live = self._defer_quiet(live, zones)
-        if not live:
+        zones = self.zones([candidate.subject for candidate in live])
+        messages = [candidate for candidate in live if candidate.step.action is None]
+        self._consolidate([c for c in messages if c.step.is_capped], zones)
+        for candidate in messages:
+            if not candidate.step.is_capped:
+                self._send_alone(candidate, zones)
+        for candidate in live:
+            if candidate.step.action is not None:
+                self._make_task(candidate, zones)
+
+    def _consolidate(self, live: Sequence[Candidate], zones: tuple[str, ...]) -> None:
+        """One contact for all that may be said today: the highest stage leads, the others are carried along."""
+        ready = [one for candidate in live if (one := self._prepare(candidate, zones)) is not None]
+        if not ready:
             return
-        lead, *others = live
-        ladder = [rung.channel for rung in lead.step.ladder]
-        channels = tuple(c for c in ladder if c == "in_app" or (c == "push" and self.case.push_block is None))
-        blocks = {"push": str(self.case.push_block)} if "push" in ladder and self.case.push_block else {}
-        if not channels:
-            for candidate in live:
-                self._say(candidate, Outcome.UNREACHABLE, self.case.push_block or Reason.NO_ENDPOINT, facts=blocks)
-            return
+        lead = ready[0]
+        others = [one for one in ready[1:] if self._joins(one, lead)]
         today = business_date(self.now, zones[0])
         slot_no: int | None = None
-        if any(channel in OUTWARD_CHANNELS for channel in channels):
-            slot_no = self._free_slot(today, zones[0])
-            if slot_no is None:
-                for candidate in live:
-                    self._say(candidate, Outcome.SUPPRESSED, Reason.CAP_PERSON, rule="caps.borrower.P1D")
+        if lead.ladder.reaches_out:
+            stop = self._cap_stop([lead, *others], today, zones[0])
+            if stop is not None:
+                for one in (lead, *others):
+                    self.say_ready(one, Outcome.SUPPRESSED, stop)
                 return
-        not_after = min(*(candidate.expires_at for candidate in live), self._window_end(zones))
-        self._make(NewContact(today, zones, slot_no, lead, tuple(others), channels, self.now, not_after), blocks)
+            slot_no = self._free_slot(lead.candidate.policy, today, zones[0])
+        self._make(lead, others, zones, today, slot_no)
 
-    def _make(self, contact: NewContact, blocks: Mapping[str, object]) -> None:
+    def _send_alone(self, candidate: Candidate, zones: tuple[str, ...]) -> None:
+        """A message that no cap of the policy waits for: a notice of law, a message that runs the loan."""
+        one = self._prepare(candidate, zones)
+        if one is not None:
+            self._make(one, [], zones, business_date(self.now, zones[0]), None)
+
+    def _prepare(self, candidate: Candidate, zones: tuple[str, ...]) -> Ready | None:
+        """Return the candidate with what its ladder allows now; None where a verdict was said instead."""
+        arm = arm_of(candidate, self.case)
+        if arm is not None and arm.template is None:
+            reason = Reason.HOLDOUT if arm.is_holdout else Reason.EXPERIMENT_CONTROL
+            self.say(candidate, Outcome.HELD_OUT, reason, rule=arm.experiment, arm=arm)
+            return None
+        if self._is_quiet(candidate, zones, arm):
+            return None
+        template = (arm.template if arm else None) or candidate.step.template
+        ladder = self.ladders.climb(candidate, template, zone=zones[0])
+        one = Ready(candidate, ladder, template, arm)
+        if ladder.wait is not None:
+            channel, stop = ladder.wait
+            assert stop.until is not None
+            self.defer(candidate, stop.until, stop.reason, stop.rule, arm, facts={**stop.facts, "channel": channel})
+            return None
+        if not ladder.usable:
+            self._say_nothing_usable(one)
+            return None
+        return one
+
+    def _say_nothing_usable(self, one: Ready) -> None:
+        found = first_stop(one.ladder.stops)
+        if found is None:
+            self.say_ready(one, Outcome.UNREACHABLE, Stop(Reason.NO_ENDPOINT))
+            return
+        channel, stop = found
+        self._add_law_tasks(one)
+        is_reach = not stop.facts.get("law") and stop.reason not in (Reason.CAP_CHANNEL, Reason.AUDIENCE_NOT_MATCHED)
+        outcome = Outcome.UNREACHABLE if is_reach else Outcome.SUPPRESSED
+        if stop.until is not None and stop.until >= one.candidate.expires_at:
+            outcome = Outcome.EXPIRED
+        until = {"until": stop.until.isoformat()} if stop.until else {}
+        self.say_ready(one, outcome, stop._replace(facts={**stop.facts, **until, "channel": channel}))
+
+    def _joins(self, one: Ready, lead: Ready) -> bool:
+        """Whether a candidate is carried along: the law allows to speak about it on the lead's channels too."""
+        for usable in lead.ladder.usable:
+            if usable.channel == "in_app":
+                continue
+            info = self.ladders.content(lead.template, usable.channel, usable.info)
+            stop = self.law.ask(one.candidate, usable.channel, info).stop
+            if stop is not None:
+                self.say_ready(one, Outcome.SUPPRESSED, stop._replace(facts={**stop.facts, "channel": usable.channel}))
+                return False
+        return True
+
+    def _cap_stop(self, ready: Sequence[Ready], today: date, zone: str) -> Stop | None:
+        """Return the cap of a policy that leaves no room for one more contact today, or None."""
+        lead = ready[0]
+        for cap in lead.candidate.policy.longer_caps:
+            if cap.channel is None and self.ladders.is_full(cap, lead.candidate, zone):
+                return Stop(Reason.CAP_PERSON, cap.rule)
+        if self._free_slot(lead.candidate.policy, today, zone) is None:
+            by_hand = any(contact.origin == "manual" for contact in self.made_on(today, zone))
+            return Stop(Reason.ALREADY_CONTACTED_MANUALLY if by_hand else Reason.CAP_PERSON, "caps.borrower.P1D")
+        return None
+
+    def _make(self, lead: Ready, others: Sequence[Ready], zones: tuple[str, ...], today: date, slot_no: int | None) -> None:
+        candidates = (lead.candidate, *(one.candidate for one in others))
+        messages = self.messages(lead.candidate, lead.ladder, lead.template, zones, candidates)
         number = len(self.contacts)
-        self.contacts.append(contact)
-        for candidate in contact.candidates:
-            is_lead = candidate is contact.lead
-            self._say(
-                candidate,
+        self.contacts.append(
+            NewContact(
+                today,
+                zones,
+                slot_no,
+                lead.candidate,
+                candidates[1:],
+                messages,
+                lead.template,
+                lead.ladder.rungs_done,
+                self.now,
+                max(made.not_after for made in messages),
+            )
+        )
+        self.count(candidates, messages)
+        blocks: dict[str, object] = dict(lead.ladder.blocks())
+        if lead.ladder.tasks:
+            blocks["law_notes"] = sorted({f"{rule_id} {kind}" for rule_id, kind in lead.ladder.tasks})
+        for one in (lead, *others):
+            is_lead = one is lead
+            self.say(
+                one.candidate,
                 Outcome.SENT if is_lead else Outcome.CONSOLIDATED,
                 Reason.ON_SCHEDULE if is_lead else Reason.CONSOLIDATED_INTO,
-                channels=contact.channels,
-                not_before=contact.not_before,
+                channels=tuple(made.channel for made in messages),
+                not_before=self.now,
                 contact_no=number,
-                facts={**blocks, "open_minor": candidate.subject.open_minor},
+                arm=one.arm,
+                facts={**blocks, "open_minor": one.candidate.subject.open_minor},
+            )
+        next_rung = self.reviews.next_rung_at(
+            lead.candidate, lead.ladder.rungs_done, self.now, reached_out=slot_no is not None
+        )
+        if next_rung is not None:
+            self.wakes.append(next_rung)
+
+    def _make_task(self, candidate: Candidate, zones: tuple[str, ...]) -> None:
+        """A call or a letter: a task for a person, made when the law would allow it and not before."""
+        action = candidate.step.action
+        assert action is not None
+        if self._is_quiet(candidate, zones, None):
+            return
+        channel = "voice" if action.kind == "call" else "letter"
+        stop = Stop(reason) if (reason := self.case.block_of(channel)) is not None else None
+        answer = self.law.ask(candidate, channel, None, manual=True)
+        stop = stop or answer.stop
+        if stop is not None:
+            if stop.until is not None and stop.until < candidate.expires_at:
+                self.defer(candidate, stop.until, stop.reason, stop.rule, None, facts=stop.facts)
+                return
+            outcome = Outcome.SUPPRESSED if stop.facts.get("law") else Outcome.UNREACHABLE
+            self.say(candidate, outcome, stop.reason, rule=stop.rule, facts=stop.facts)
+            return
+        key = candidate.key
+        not_after = min(self.now + action.sla, candidate.expires_at)
+        self.tasks.append(
+            NewTask(
+                f"{key.subject_kind}/{key.subject_id}/{key.anchor_no}/{key.step_key}",
+                action.kind,
+                action.queue,
+                candidate.subject.loan_id,
+                key,
+                due_at=self.now + action.sla,
+                not_before=self.now,
+                not_after=not_after,
+                facts={"template": candidate.step.template, "open_minor": candidate.subject.open_minor},
+            )
+        )
+        outcome = Outcome.NEEDS_APPROVAL if action.needs_approval else Outcome.TASK_CREATED
+        reason = Reason.NEEDS_APPROVAL if action.needs_approval else Reason.ON_SCHEDULE
+        self.say(candidate, outcome, reason, rule=f"action.{action.kind}", channels=(channel,), not_before=self.now)
+
+    def _add_law_tasks(self, one: Ready) -> None:
+        """What a rule of law that stops a contact asks a person to do; what lets it proceed is only noted."""
+        key = one.candidate.key
+        for rule_id, kind in one.ladder.tasks:
+            self.tasks.append(
+                NewTask(
+                    f"{rule_id}/{kind}/{self.case.borrower_id}/{one.candidate.subject.loan_id}",
+                    kind,
+                    "compliance",
+                    one.candidate.subject.loan_id,
+                    key,
+                    None,
+                    rule=rule_id,
+                )
             )
 
-    def _defer_quiet(self, live: list[Candidate], zones: tuple[str, ...]) -> list[Candidate]:
-        allowed_at = self._allowed_at(zones)
-        if allowed_at == self.now:
-            return live
-        for candidate in live:
-            if allowed_at is None or allowed_at >= candidate.expires_at:
-                self._say(candidate, Outcome.EXPIRED, Reason.QUIET_HOURS, rule="quiet_hours")
-                continue
-            self.wakes.append(allowed_at)
-            past = self.case.decisions.get(candidate.key)
-            if past is None or past.next_evaluation_at != allowed_at:
-                self._say(
-                    candidate,
-                    Outcome.DEFERRED,
-                    Reason.QUIET_HOURS,
-                    rule="quiet_hours",
-                    not_before=allowed_at,
-                    next_evaluation_at=allowed_at,
-                )
-        return []
+    # -- shared with the review of earlier contacts --------------------------------------------------------------------
 
-    def _allowed_at(self, zones: tuple[str, ...]) -> datetime | None:
-        """The first instant that is not quiet and leaves the margin to send in."""
-        quiet = self.policy.quiet_hours
+    def messages(
+        self, lead: Candidate, ladder: Ladder, template: str, zones: tuple[str, ...], about: Sequence[Candidate]
+    ) -> tuple[Made, ...]:
+        """Return the messages of the rungs that go out now, each with its end: expiry, quiet hours, hours of the law."""
+        end = min(*(candidate.expires_at for candidate in about), self.window_end(lead.policy, zones))
+        made = []
+        for usable in ladder.usable:
+            until = end
+            if usable.channel != "in_app":
+                info = self.ladders.content(template, usable.channel, usable.info)
+                until = min(self.law.closes_at(candidate, usable.channel, info, end) for candidate in about)
+            made.append(Made(usable.channel, usable.rung_no, until))
+        return tuple(made)
+
+    def count(self, about: Sequence[Candidate], messages: Sequence[Made]) -> None:
+        """Count what is about to reach out for the caps of law."""
+        loans = {candidate.subject.loan_id for candidate in about}
+        debt = next(iter(loans)) if len(loans) == 1 else None
+        self.law.count([Attempt(self.now, made.channel, debt=debt) for made in messages if made.channel != "in_app"])
+
+    def defer(
+        self,
+        candidate: Candidate,
+        until: datetime,
+        reason: Reason,
+        rule: str | None,
+        arm: Arm | None,
+        facts: Mapping[str, object],
+    ) -> None:
+        """Look again at `until`; said once for each such instant."""
+        self.wakes.append(until)
+        past = self.case.decisions.get(candidate.key)
+        if past is None or past.next_evaluation_at != until or past.reason is not reason:
+            self.say(
+                candidate, Outcome.DEFERRED, reason, rule=rule, not_before=until, next_evaluation_at=until, arm=arm,
+                facts=facts,
+            )  # fmt: skip
+
+    def _is_quiet(self, candidate: Candidate, zones: tuple[str, ...], arm: Arm | None) -> bool:
+        """Whether the policy's own hours do not allow it now; a verdict was said then."""
+        allowed_at = self.allowed_at(candidate.policy, zones)
+        if allowed_at == self.now:
+            return False
+        if allowed_at is None or allowed_at >= candidate.expires_at:
+            self.say(candidate, Outcome.EXPIRED, Reason.QUIET_HOURS, rule="quiet_hours", arm=arm)
+        else:
+            self.defer(candidate, allowed_at, Reason.QUIET_HOURS, "quiet_hours", arm, {})
+        return True
+
+    def allowed_at(self, policy: Policy, zones: tuple[str, ...]) -> datetime | None:
+        """The first instant that is not quiet by the policy and leaves the margin to send in."""
+        quiet = policy.quiet_hours
         allowed_at = first_allowed(quiet, self.now, zones)
         if allowed_at == self.now:
             closes_at = window_end(quiet, self.now, zones)
-            if closes_at is not None and self.now >= closes_at - self.policy.not_after_margin:
+            if closes_at is not None and self.now >= closes_at - policy.not_after_margin:
                 return first_allowed(quiet, closes_at, zones)
         return allowed_at
 
-    def _zones(self, about: Iterable[Subject]) -> tuple[str, ...]:
+    def zones(self, about: Iterable[Subject]) -> tuple[str, ...]:
         """Where the borrower may be, the zone that days are counted in first; the lenders' zones where nothing is known."""
         known = self.case.known_zones or tuple(dict.fromkeys(subject.lender_zone for subject in about))
         return tuple(dict.fromkeys((self.case.zone or known[0], *known)))
 
-    def _free_slot(self, today: date, zone: str) -> int | None:
-        if len(self._made_on(today, zone)) >= self.policy.contacts_per_day:
-            return None
-        held = {contact.slot_no for contact in self._holders() if contact.local_date == today}
-        return next((slot for slot in range(1, self.policy.contacts_per_day + 1) if slot not in held), None)
+    def window_end(self, policy: Policy, zones: tuple[str, ...]) -> datetime:
+        """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
+        ends = local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])
+        closes_at = window_end(policy.quiet_hours, self.now, zones)
+        return ends if closes_at is None else min(ends, closes_at - policy.not_after_margin)
 
-    def _made_on(self, today: date, zone: str) -> list[PastContact]:
+    def _free_slot(self, policy: Policy, today: date, zone: str) -> int | None:
+        most = policy.contacts_per_day
+        made = self.made_on(today, zone)
+        if len(made) >= most:
+            return None
+        held = {contact.slot_no for contact in made if contact.local_date == today}
+        return next((slot for slot in range(1, most + 1) if slot not in held), None)
+
+    def made_on(self, today: date, zone: str) -> list[PastContact]:
         """Return the contacts that count for a day: by the day they were made for, and by the day it was in this zone."""
         return [
             contact
-            for contact in self._holders()
-            if contact.local_date == today or business_date(contact.created_at, zone) == today
+            for contact in self.case.contacts
+            if contact.slot_no is not None
+            and contact.contact_id not in self.ladders.freed
+            and (contact.local_date == today or business_date(contact.created_at, zone) == today)
         ]
 
-    def _holders(self) -> Iterable[PastContact]:
-        freed = {cancelled.contact_id for cancelled in self.cancelled if cancelled.frees_slot}
-        return (c for c in self.case.contacts if c.slot_no is not None and c.contact_id not in freed)
+    # -- saying --------------------------------------------------------------------------------------------------------
 
-    def _window_end(self, zones: tuple[str, ...]) -> datetime:
-        """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
-        ends = local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])
-        closes_at = window_end(self.policy.quiet_hours, self.now, zones)
-        return ends if closes_at is None else min(ends, closes_at - self.policy.not_after_margin)
+    def say_ready(self, one: Ready, outcome: Outcome, stop: Stop) -> None:
+        """Say a verdict on a candidate whose ladder was looked at."""
+        facts = {**one.ladder.blocks(), **stop.facts}
+        self.say(one.candidate, outcome, stop.reason, rule=stop.rule, arm=one.arm, facts=facts)
 
-    def _person_block(self) -> Reason | None:
-        return next((reason for flag, reason in PERSON_FLAGS.items() if flag in self.case.flags), None)
-
-    def _say(
+    def say(
         self,
         candidate: Candidate,
         outcome: Outcome,
@@ -387,8 +433,10 @@ class _Decider:
         not_before: datetime | None = None,
         next_evaluation_at: datetime | None = None,
         contact_no: int | None = None,
+        arm: Arm | None = None,
         facts: Mapping[str, object] | None = None,
     ) -> None:
+        """Add a verdict on a candidate."""
         subject = candidate.subject
         zone = self.case.zone or subject.lender_zone
         self.verdicts.append(
@@ -405,9 +453,33 @@ class _Decider:
                 not_before,
                 next_evaluation_at,
                 contact_no,
-                facts or {},
+                candidate.policy.policy_id,
+                arm.experiment if arm else None,
+                arm.arm if arm else None,
+                facts=clipped(facts) if facts else {},
             )
         )
+
+    def say_again(
+        self, key: DecisionKey, outcome: Outcome, reason: Reason, *, rule: str | None = None, note: bool = False,
+        channels: tuple[str, ...] = (), not_before: datetime | None = None, facts: Mapping[str, object] | None = None,
+    ) -> None:  # fmt: skip
+        """Add a change of an earlier decision; a `note` is an event that leaves its outcome as it is."""
+        past = self.case.decisions[key]
+        zone = self.case.zone or "UTC"
+        self.verdicts.append(
+            Verdict(
+                key, past.loan_id, past.row_no, past.occurs_at, business_date(self.now, zone), outcome, reason, rule,
+                channels, not_before, is_note=note, facts=clipped(facts) if facts else {},
+            )
+        )  # fmt: skip
+
+
+def _line(candidate: Candidate) -> tuple[str, int, str]:
+    """What competes for one instalment: messages with messages, notices of law, each kind of task with its own."""
+    action = candidate.step.action
+    line = action.kind if action else ("message" if candidate.step.is_capped else candidate.step.message_class)
+    return candidate.subject.subject_id, candidate.subject.anchor_no, line
 
 
 def _rank(candidate: Candidate) -> tuple[int, date, str, int]:

@@ -1,6 +1,6 @@
 """Holds: states of a borrower or a loan that stop or limit contact, each with from, until, by whom, and a reason code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,11 @@ ALWAYS_STOP = frozenset(
     }
 )  # fmt: skip
 """Kinds that stop reminders whatever a policy says; the others stop where its `stop_on` names them."""
+
+STOPS_STATUTORY = frozenset(
+    {"deceased", "represented", "insolvent", "identity_theft", "payment_in_flight", "staff_excluded"}
+)  # fmt: skip
+"""Kinds that stop a notice which a law demands; it is exempt from the other holds, and law may say more."""
 
 LAW_KINDS = frozenset(
     {
@@ -72,17 +77,12 @@ class Hold:
 
 
 def standing_reason(
-    holds: Iterable[Hold], loan_id: str, now: datetime, stop_on: Sequence[str] | frozenset[str] = ()
-) -> tuple[Reason, str] | None:
-    """Return (reason, kind) of the hold that stops reminders about a loan at `now`, or None.
-
-    `stop_on`: further kinds a policy stops for, beside those that always do.
-    """
-    kinds = {
-        hold.kind
+    holds: Iterable[Hold], loan_id: str, now: datetime, stops: frozenset[str] = ALWAYS_STOP
+) -> tuple[Reason, Hold] | None:
+    """Return the reason and the hold that stops reminders about a loan at `now`, or None. `stops`: the kinds that do."""
+    standing = {
+        hold.kind: hold
         for hold in holds
-        if (hold.loan_id is None or hold.loan_id == loan_id)
-        and (hold.kind in ALWAYS_STOP or hold.kind in stop_on)
-        and hold.stands(now)
+        if (hold.loan_id is None or hold.loan_id == loan_id) and hold.kind in stops and hold.stands(now)
     }
-    return next(((reason, kind) for kind, reason in HOLD_REASONS.items() if kind in kinds), None)
+    return next(((reason, standing[kind]) for kind, reason in HOLD_REASONS.items() if kind in standing), None)

@@ -158,6 +158,11 @@ class Policy:
         return tuple(cap for cap in self.caps if (cap.per, cap.channel, cap.days) != ("borrower", None, 1))
 
     @cached_property
+    def moves_days(self) -> bool:
+        """Whether a step of it moves off days without business."""
+        return any(step.on_non_working_day in ("previous", "next") for step in self.steps)
+
+    @cached_property
     def lead_days(self) -> int:
         """How long before a due date the first step may be reached."""
         return max(0, -min(step.offset_days for step in self.steps))
@@ -225,6 +230,11 @@ class Rules:
     def longest_cap_days(self) -> int:
         """How far back messages must be known for policies' caps, in days."""
         return max((cap.days for policy in self.policies for cap in policy.caps), default=1)
+
+    @cached_property
+    def longest_loan_cap_days(self) -> int:
+        """How far back contacts must be known with what they were about, for caps per loan, in days."""
+        return max((cap.days for policy in self.policies for cap in policy.caps if cap.per == "loan"), default=0)
 
 
 def share_of(salt: str, natural_key: str) -> int:

@@ -5,21 +5,24 @@ is cancelled and what the inbox shows is settled before the payment's answer is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
-from app.domain.decisions import Candidate, Decided, NewContact, Verdict, decide
+from app.domain.cases import DecisionKey
+from app.domain.decided import Candidate, Decided, FurtherRung, Made, NewContact, NewTask, Verdict
+from app.domain.decisions import decide
 from app.domain.policies import Rules
 from app.domain.reasons import Reason
 from app.logs import logger
 from app.metrics import DECISIONS, UNDECIDABLE
 from app.persistence.ids import new_id
 from app.persistence.queries.agenda import claim_due, claim_one, exists_due, put_off
-from app.persistence.queries.cases import LoadedCase, load_cases
+from app.persistence.queries.cases import load_cases
+from app.persistence.queries.contacts import mark_rungs
 from app.persistence.queries.decisions import (
     add_decided,
     finish_agenda,
@@ -29,6 +32,8 @@ from app.persistence.queries.decisions import (
     mark_slots_free,
     mark_standing,
 )
+from app.persistence.queries.gathered import LoadedCase
+from app.persistence.queries.tasks import add_tasks
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.persistence.vault import Vault
 from app.services.policies import load_rules
@@ -84,7 +89,7 @@ def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
     ids = list(borrower_ids)
     if rules is None or not ids:
         return
-    cases = load_cases(work.session, ids, now=now, policy=rules.policy)
+    cases = load_cases(work.session, ids, now=now, rules=rules)
     writing = _Writing(work.vault, rules, now)
     for borrower_id, loaded in cases.items():
         writing.take(borrower_id, loaded, decide(loaded.case, rules, now))
@@ -107,15 +112,23 @@ class _Writing:
     cancelled: dict[Reason, list[str]] = field(default_factory=lambda: defaultdict(list))
     freed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    rungs: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
         """Add one borrower's answers."""
         version = loaded.case_version + 1
         contact_ids = [self._contact(borrower_id, loaded, contact, version) for contact in decided.contacts]
+        decision_ids: dict[DecisionKey, str] = {}
+        counts: dict[DecisionKey, int] = {}
         for verdict in decided.verdicts:
             contact_id = None if verdict.contact_no is None else contact_ids[verdict.contact_no]
-            self._verdict(borrower_id, loaded, verdict, contact_id)
+            self._verdict(borrower_id, loaded, verdict, contact_id, decision_ids, counts)
+        for rung in decided.rungs:
+            self._rung(borrower_id, loaded, rung, version)
+        for task in decided.tasks:
+            self._task(borrower_id, task, decision_ids)
         for standing in decided.standing:
             self.standing.append(
                 {
@@ -141,6 +154,8 @@ class _Writing:
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
         mark_standing(session, self.standing)
         mark_settled(session, self.settled, now=self.now)
+        mark_rungs(session, self.rungs)
+        add_tasks(session, self.tasks)
         finish_agenda(session, self.agenda)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()
@@ -160,11 +175,21 @@ class _Writing:
             }
         )
 
-    def _verdict(self, borrower_id: str, loaded: LoadedCase, verdict: Verdict, contact_id: str | None) -> None:
+    def _verdict(
+        self,
+        borrower_id: str,
+        loaded: LoadedCase,
+        verdict: Verdict,
+        contact_id: str | None,
+        decision_ids: dict[DecisionKey, str],
+        counts: dict[DecisionKey, int],
+    ) -> None:
         past = loaded.case.decisions.get(verdict.key)
+        count = counts.get(verdict.key, 0 if past is None else past.event_count) + 1
+        counts[verdict.key] = count
         event = {
             "borrower_id": borrower_id,
-            "seq": 1 if past is None else past.event_count + 1,
+            "seq": count,
             "at": self.now,
             "outcome": verdict.outcome.value,
             "reason": verdict.reason.value,
@@ -174,19 +199,20 @@ class _Writing:
             "facts": dict(verdict.facts),
         }
         if past is not None:
+            decision_ids[verdict.key] = past.decision_id
             self.changes.append(
                 {
                     "b_id": past.decision_id,
-                    "b_outcome": verdict.outcome.value,
-                    "b_reason": verdict.reason.value,
+                    "b_outcome": past.outcome.value if verdict.is_note else verdict.outcome.value,
+                    "b_reason": past.reason.value if verdict.is_note else verdict.reason.value,
                     "b_contact_id": contact_id or past.contact_id,
                     "b_next": verdict.next_evaluation_at,
-                    "b_count": past.event_count + 1,
+                    "b_count": count,
                 }
             )
             self.events.append({**event, "decision_id": past.decision_id})
             return
-        decision_id = new_id()
+        decision_id = decision_ids[verdict.key] = new_id()
         self.decisions.append(
             {
                 "id": decision_id,
@@ -197,7 +223,7 @@ class _Writing:
                 "row_no": verdict.row_no,
                 "anchor_no": verdict.key.anchor_no,
                 "step_key": verdict.key.step_key,
-                "policy_id": self.rules.policy.policy_id,
+                "policy_id": verdict.policy_id or self.rules.policy.policy_id,
                 "occurs_at": verdict.occurs_at,
                 "local_date": verdict.local_date,
                 "outcome": verdict.outcome.value,
@@ -205,6 +231,8 @@ class _Writing:
                 "contact_id": contact_id,
                 "next_evaluation_at": verdict.next_evaluation_at,
                 "decided_at": self.now,
+                "experiment": verdict.experiment,
+                "arm": verdict.arm,
                 "event_count": 1,
             }
         )
@@ -224,52 +252,90 @@ class _Writing:
                 "slot_no": contact.slot_no,
                 "stage": step.stage,
                 "step_key": step.key,
+                "origin": "policy",
+                "rungs_done": contact.rungs_done,
                 "state": "open",
                 "created_at": self.now,
                 "settled_at": None,
             }
         )
-        variables = _variables(contact.candidates, match_locale(loaded.locale))
-        for channel in contact.channels:
-            self.messages.append(self._message(borrower_id, contact_id, loaded, contact, channel, variables, version))
+        about = contact.candidates
+        variables = _variables(about, match_locale(loaded.locale))
+        for made in contact.messages:
+            self._message(borrower_id, contact_id, loaded, about, made, contact.template, variables, version)
         return contact_id
+
+    def _rung(self, borrower_id: str, loaded: LoadedCase, rung: FurtherRung, version: int) -> None:
+        self.rungs.append({"b_contact_id": rung.contact_id, "b_rungs_done": rung.rungs_done})
+        if not rung.messages:
+            return
+        variables = _variables(rung.about, match_locale(loaded.locale))
+        for made in rung.messages:
+            self._message(borrower_id, rung.contact_id, loaded, rung.about, made, rung.template, variables, version)
+
+    def _task(self, borrower_id: str, task: NewTask, decision_ids: Mapping[DecisionKey, str]) -> None:
+        self.tasks.append(
+            {
+                "id": new_id(),
+                "natural_key": task.natural_key,
+                "borrower_id": borrower_id,
+                "loan_id": task.loan_id,
+                "decision_id": None if task.key is None else decision_ids.get(task.key),
+                "kind": task.kind,
+                "queue": task.queue,
+                "state": "open",
+                "rule": task.rule,
+                "due_on": None,
+                "due_at": task.due_at,
+                "not_before": task.not_before,
+                "not_after": task.not_after,
+                "breach": False,
+                "facts": dict(task.facts),
+                "created_at": self.now,
+                "version": 1,
+            }
+        )
 
     def _message(
         self,
         borrower_id: str,
         contact_id: str,
         loaded: LoadedCase,
-        contact: NewContact,
-        channel: str,
+        about: tuple[Candidate, ...],
+        made: Made,
+        template: str,
         variables: dict[str, str | int],
         version: int,
-    ) -> dict[str, Any]:
+    ) -> None:
         message_id = new_id()
-        rendered = render(contact.lead.step.template, channel, loaded.locale, variables)
+        rendered = render(template, made.channel, loaded.locale, variables)
         text = orjson.dumps({"title": rendered.title, "body": rendered.body}).decode()
-        shown_at_once = channel == "in_app"  # nothing to send: the row is the message
-        return {
-            "id": message_id,
-            "borrower_id": borrower_id,
-            "contact_id": contact_id,
-            "challenge_id": None,
-            "channel": channel,
-            "message_class": contact.lead.step.message_class,
-            "template": contact.lead.step.template,
-            "template_version": rendered.template_version,
-            "locale": rendered.locale,
-            "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
-            "state": "delivered" if shown_at_once else "queued",
-            "not_before": contact.not_before,
-            "not_after": contact.not_after,
-            "case_version": version,
-            "rules_epoch": self.rules.rules_epoch,
-            "attempts": 0,
-            "next_attempt_at": contact.not_before,
-            "created_at": self.now,
-            "sent_at": self.now if shown_at_once else None,
-            "version": 1,
-        }
+        shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
+        self.messages.append(
+            {
+                "id": message_id,
+                "borrower_id": borrower_id,
+                "contact_id": contact_id,
+                "challenge_id": None,
+                "channel": made.channel,
+                "message_class": about[0].step.message_class,
+                "template": template,
+                "template_version": rendered.template_version,
+                "locale": rendered.locale,
+                "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
+                "state": "delivered" if shown_at_once else "queued",
+                "not_before": self.now,
+                "not_after": made.not_after,
+                "case_version": version,
+                "rules_epoch": self.rules.rules_epoch,
+                "attempts": 0,
+                "next_attempt_at": self.now,
+                "created_at": self.now,
+                "sent_at": self.now if shown_at_once else None,
+                "rung_no": made.rung_no,
+                "version": 1,
+            }
+        )
 
 
 def _variables(candidates: tuple[Candidate, ...], locale: str) -> dict[str, str | int]:

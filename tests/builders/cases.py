@@ -39,7 +39,7 @@ def subject(loan: str = "L1", row_no: int = 1, **changes: Any) -> Subject:
 
 def case(*subjects: Subject, **changes: Any) -> Case:
     given: dict[str, Any] = {
-        "borrower_id": "B1", "subjects": subjects, "push_block": None,
+        "borrower_id": "B1", "subjects": subjects, "blocks": {},
         "decided_until": local(DUE - timedelta(days=30), 0),
     }  # fmt: skip
     built = Case(**{**given, **changes})

@@ -87,7 +87,7 @@ def test_a_second_contact_on_the_same_local_day_is_capped() -> None:
 
 def test_a_message_in_the_app_alone_uses_no_place_under_the_cap() -> None:
     made = contact(created_at=local(DUE, 9))
-    out_of_reach = case(subject(), contacts=(made,), push_block=Reason.NO_ENDPOINT, decided_until=local(DUE, 9))
+    out_of_reach = case(subject(), contacts=(made,), blocks={"push": Reason.NO_ENDPOINT}, decided_until=local(DUE, 9))
 
     decided = decide(out_of_reach, RULES, local(DUE, 10))
 

@@ -1,0 +1,269 @@
+"""What the law says of one contact: the facts of a case in the law packs' vocabulary, and their answer as a reason.
+
+Nothing here knows a rule; the packs decide, and what a stop is about (its topic) gives the reason code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from app.domain.cases import Attempt, Case
+from app.domain.consents import CONSENT_PURPOSES
+from app.domain.decided import Candidate, Stop
+from app.domain.holds import LAW_KINDS, Hold
+from app.domain.law.judgements import Judgement, judge
+from app.domain.law.packs import LawPack
+from app.domain.law.results import Topic
+from app.domain.policies import Rules, TemplateInfo
+from app.domain.reasons import Reason
+from app.domain.times import business_date
+
+DECIDERS = frozenset({"engine", "content"})
+"""Whose rules are asked at decision: the engine's, and what a message must or must not say."""
+DEFAULT_LAW = "DEFAULT"
+_DAY = timedelta(days=1)
+_DIAL_MODES = {"sms": "autodialled", "voice": "prerecorded"}
+"""How a message of ours is started; a call that a person makes is manual."""
+_ENDPOINTS: Mapping[str, Mapping[str, str]] = {
+    "sms": {"kind": "personal", "line": "mobile", "source": "borrower"},
+    "voice": {"kind": "personal", "line": "mobile", "source": "borrower"},
+    "email": {"kind": "personal", "source": "borrower"},
+}
+_TOPIC_REASONS = {
+    Topic.LAW: Reason.LEGAL_BLOCK,
+    Topic.STANDING: Reason.HOLD_LEGAL,
+    Topic.RECIPIENT: Reason.LEGAL_THIRD_PARTY,
+    Topic.MEDIUM: Reason.LEGAL_CHANNEL_NOT_ALLOWED,
+    Topic.CONTENT: Reason.CONTENT_LINT,
+    Topic.CAP: Reason.LEGAL_WEEKLY_CAP,
+    Topic.HOURS: Reason.LEGAL_QUIET_HOURS,
+}
+
+
+class Answer(NamedTuple):
+    """What the law says of one contact on one channel. `stop` None: nothing stands in its way."""
+
+    stop: Stop | None
+    tasks: tuple[tuple[str, str], ...] = ()
+    """(rule id, kind of task) for what a person has to do besides."""
+
+
+NOTHING_SAID = Answer(None)
+
+
+class ContactLaw:
+    """The law for one case in one run of `decide`; answers are kept, and new attempts are counted as they are made."""
+
+    def __init__(self, case: Case, rules: Rules, now: datetime) -> None:
+        self._case, self._rules, self._now = case, rules, now
+        self._attempts = list(case.attempts)
+        self._answers: dict[tuple[Any, ...], Answer] = {}
+        self._bases: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def count(self, attempts: list[Attempt]) -> None:
+        """Count attempts that were just decided on."""
+        if attempts:
+            self._attempts += attempts
+            self._answers.clear()
+            self._bases.clear()
+
+    def pack_of(self, candidate: Candidate) -> LawPack | None:
+        """Return the pack for where the borrower lives; where that is not known, for where the lender is."""
+        laws = self._rules.laws
+        return laws.get(self._case.country or candidate.subject.loan.jurisdiction) or laws.get(DEFAULT_LAW)
+
+    def ask(
+        self,
+        candidate: Candidate,
+        channel: str,
+        info: TemplateInfo | None,
+        *,
+        manual: bool = False,
+        without: datetime | None = None,
+    ) -> Answer:
+        """Return what the law says of contacting the borrower about this candidate on a channel now.
+
+        `without`: an attempt of that instant on the channel is the one asked about, and is not counted against itself.
+        """
+        pack = self.pack_of(candidate)
+        if pack is None:
+            return NOTHING_SAID
+        if without is not None:
+            others = [each for each in self._attempts if each.at != without]
+            alone = ContactLaw(replace(self._case, attempts=tuple(others)), self._rules, self._now)
+            return alone.ask(candidate, channel, info, manual=manual)
+        step, subject = candidate.step, candidate.subject
+        key = (subject.loan_id, subject.anchor_no, step.message_class, step.debt_stage, step.notice_kind, channel, manual,
+               None if info is None else info.markers)  # fmt: skip
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._ask(pack, candidate, channel, info, self._now, manual=manual)
+        return answer
+
+    def closes_at(self, candidate: Candidate, channel: str, info: TemplateInfo | None, until: datetime) -> datetime:
+        """Return until when what is allowed now stays allowed by the hours of the law, at the latest `until`."""
+        pack = self.pack_of(candidate)
+        if pack is None or self._is_open(pack, candidate, channel, info, until - timedelta(seconds=1)):
+            return until
+        first, last = self._now, until
+        while last - first > timedelta(minutes=1):
+            middle = first + (last - first) / 2
+            if self._is_open(pack, candidate, channel, info, middle):
+                first = middle
+            else:
+                last = middle
+        return first.replace(second=0, microsecond=0) if first > self._now else first
+
+    def _is_open(self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, at: datetime) -> bool:
+        stop = self._ask(pack, candidate, channel, info, at, manual=False).stop
+        return stop is None or stop.reason is not Reason.LEGAL_QUIET_HOURS
+
+    def _ask(
+        self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, at: datetime, *, manual: bool
+    ) -> Answer:
+        facts = self._facts(pack, candidate, channel, info, manual=manual)
+        rules = pack.rules_for(
+            decided_by=DECIDERS,
+            act="contact",
+            channel=channel,
+            message_class=facts["message_class"],
+            stage=facts["stage"],
+            lender_role=facts.get("lender_role"),
+            licence_kind=facts.get("licence_kind"),
+            product_kind=facts.get("product_kind"),
+        )
+        if not rules:
+            return NOTHING_SAID
+        found = judge(rules, facts, at)
+        tasks = tuple((rule.id, task) for rule, result in found.findings for task in result.tasks)
+        return Answer(self._stop(pack, found, candidate), tasks)
+
+    def _stop(self, pack: LawPack, found: Judgement, candidate: Candidate) -> Stop | None:
+        if found.deciding is None or found.may_proceed:
+            return None
+        rule, result = found.deciding
+        facts: dict[str, object] = {"law": f"{pack.jurisdiction}@{pack.version[:12]}"}
+        if result.missing:
+            facts["missing"] = list(result.missing)
+        return Stop(self._reason(result, candidate), rule.id, found.until, facts)
+
+    def _reason(self, result: Any, candidate: Candidate) -> Reason:
+        """Return the reason code of what a rule says, from what it is about."""
+        if result.verdict == "flag":
+            return Reason.LEGAL_REVIEW
+        if result.topic is Topic.HOURS and result.verdict == "block":
+            return Reason.TIMEZONE_UNKNOWN_NARROWED
+        if result.topic is Topic.CAP and result.until is not None:
+            if result.verdict == "defer":
+                return Reason.LEGAL_ANSWERED_TODAY
+            zone = self._case.zone or candidate.subject.lender_zone
+            tomorrow = business_date(self._now, zone) + _DAY
+            return Reason.LEGAL_DAILY_CAP if business_date(result.until, zone) <= tomorrow else Reason.LEGAL_WEEKLY_CAP
+        if result.topic is Topic.STANDING:
+            return Reason.HOLD_BREATHING_SPACE if result.allowed_on is not None else Reason.HOLD_LEGAL
+        if result.topic is Topic.MEDIUM and result.verdict == "block":
+            if self._case.opt_outs and not result.missing:
+                return Reason.CONSENT_WITHDRAWN
+            return Reason.CONSENT_MISSING if _names_consent(result.missing) else Reason.LEGAL_CHANNEL_NOT_ALLOWED
+        if result.topic is Topic.LAW and result.missing:
+            return Reason.LEGAL_NOTICE_MISSING
+        return _TOPIC_REASONS[result.topic]
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    def _facts(
+        self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool
+    ) -> dict[str, Any]:
+        step = candidate.step
+        facts = dict(self._base(pack, candidate))
+        facts["channel"] = channel
+        facts["message_class"] = step.message_class
+        facts["stage"] = step.debt_stage
+        facts["identity_verified"] = channel == "in_app"
+        if step.notice_kind is not None:
+            facts["notice_kind"] = step.notice_kind
+        if info is not None and info.markers is not None:
+            facts["content"] = info.markers
+        if channel in _ENDPOINTS:
+            facts["endpoint"] = _ENDPOINTS[channel]
+        if channel in _DIAL_MODES:
+            facts["dial_mode"] = "manual" if manual else _DIAL_MODES[channel]
+        return facts
+
+    def _base(self, pack: LawPack, candidate: Candidate) -> dict[str, Any]:
+        """Facts that are the same on every channel, for one loan."""
+        subject = candidate.subject
+        found = self._bases.get((subject.loan_id, pack.jurisdiction))
+        if found is None:
+            found = self._bases[subject.loan_id, pack.jurisdiction] = self._make_base(pack, candidate)
+        return found
+
+    def _make_base(self, pack: LawPack, candidate: Candidate) -> dict[str, Any]:
+        case, subject, loan = self._case, candidate.subject, candidate.subject.loan
+        zones = case.zone_sources or ((subject.lender_zone, "lender"),)
+        overdue, missed, oldest = loan.overdue(business_date(self._now, subject.lender_zone))
+        holds = [hold for hold in case.holds if hold.recorded_at <= self._now and hold.loan_id in (None, subject.loan_id)]
+        facts: dict[str, Any] = {
+            "act": "contact",
+            "recipient": "borrower",
+            "initiated_by": "lender",
+            "visibility": "private",
+            "zones": [{"name": name, "source": source} for name, source in zones],
+            "law_pack": None if pack.jurisdiction == DEFAULT_LAW else pack.jurisdiction,
+            "debt": subject.loan_id,
+            "currency": subject.currency,
+            "contact_attempts": [_attempt(attempt) for attempt in self._attempts],
+            "holds": [_hold(hold) for hold in holds if hold.kind in LAW_KINDS],
+            "disputes": [_dispute(hold) for hold in holds if hold.kind == "dispute"],
+            "consents": [
+                {"purpose": consent.purpose, "channel": consent.channel, "form": consent.form, "number": None,
+                 "given_at": consent.given_at, "withdrawn_at": consent.withdrawn_at}
+                for consent in case.consents
+            ],
+            "opt_outs": [
+                {"channel": each.channel, "scope": "all", "received_at": each.received_at, "form": each.form}
+                for each in case.opt_outs
+            ],
+            "contact_preferences": [
+                {"kind": wish.kind, "from": wish.from_time, "to": wish.until_time, "channel": wish.channel,
+                 "place": wish.place, "by": "borrower", "recorded_at": wish.recorded_at, "evidence": wish.evidence}
+                for wish in case.wishes
+            ],
+            "position": {
+                "outstanding_minor": loan.outstanding_minor, "overdue_minor": overdue, "missed_payments": missed,
+                "oldest_unpaid_due_on": oldest, "last_payment_on": loan.last_payment_on,
+            },
+            "plan": {"message_version": subject.anchor_no, "current_version": subject.anchor_no},
+            **self._rules.law_facts,
+        }  # fmt: skip
+        calendar = self._rules.calendars.get(loan.lender_id)
+        stated = {
+            "country": case.country,
+            "lender_role": loan.lender_role,
+            "licence_kind": loan.licence_kind,
+            "product_kind": loan.product_kind,
+            "public_holidays": None if calendar is None else calendar.days_off,
+            "contract": None if loan.signed_on is None else {"signed_on": loan.signed_on},
+        }
+        return facts | {name: value for name, value in stated.items() if value is not None}
+
+
+def _names_consent(missing: tuple[str, ...]) -> bool:
+    return any(each in CONSENT_PURPOSES for each in missing)
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {"at": attempt.at, "channel": attempt.channel, "direction": attempt.direction, "outcome": attempt.outcome,
+            "debt": attempt.debt, "number": None, "occurrence": None}  # fmt: skip
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
+    return {"kind": hold.kind, "from": hold.from_at, "until": min(ends, default=None), "form": hold.form, "by": None}
+
+
+def _dispute(hold: Hold) -> dict[str, Any]:
+    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
+    return {"ground": "amount", "received_at": hold.from_at, "written": hold.form in ("written", "electronic"),
+            "disputed_minor": None, "resolved_at": min(ends, default=None), "outcome": None}  # fmt: skip
