@@ -22,6 +22,7 @@ NOUNS = {
     "reasons": "app.cli.reasons:reason_commands",
     "sandbox": "app.cli.sandbox:sandbox_commands",
     "template": "app.cli.template:template_commands",
+    "why": "app.cli.why:why_command",
 }
 
 
