@@ -26,6 +26,7 @@ from app.persistence.queries.policies import (
     raise_rules_epoch,
 )
 from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services.rule_parts import parts_of_rules
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError as SchemaError
@@ -120,8 +121,14 @@ def load_rules(session: Session) -> Rules | None:
     policy = _parsed.get(active.id)
     if policy is None:
         policy = _parsed[active.id] = parse_policy(get_document(session, active.id), active.id)
-    return Rules(policy, active.rules_epoch)
+    rules = _rules.get((active.id, active.rules_epoch))
+    if rules is None:
+        _rules.clear()
+        rules = _rules[active.id, active.rules_epoch] = Rules(policy, active.rules_epoch, **parts_of_rules(session))
+    return rules
 
+
+_rules: dict[tuple[str, int], Rules] = {}
 
 _parsed: dict[str, Policy] = {}
 """Policies by id: an approved document never changes, so it is read once per process."""
