@@ -10,6 +10,10 @@ MAP = ROOT / "docs" / "MAP.md"
 ROOMS = (
     ("app", "the rooms; this folder itself only ties them together"),
     ("app/domain", "PURE: what is owed, who may be contacted. Values in, values out, standard library only"),
+    (
+        "app/domain/law",
+        "PURE: law packs compiled to closures: typed facts, one evaluator per kind of test, several rules judged together",
+    ),
     ("app/persistence", "databases, encryption, the one commit point"),
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
@@ -53,6 +57,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
+| what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
