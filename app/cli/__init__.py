@@ -21,8 +21,11 @@ NOUNS = {
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",
+    "reasons": "app.cli.reasons:reason_commands",
     "sandbox": "app.cli.sandbox:sandbox_commands",
     "task": "app.cli.task:task_commands",
+    "template": "app.cli.template:template_commands",
+    "why": "app.cli.why:why_command",
 }
 
 
