@@ -14,6 +14,7 @@ from app.domain.law.packs import LawPack
 from app.persistence.models.lenders import LenderRow
 from app.services.calendars import calendar_for
 from app.services.law_packs import EU_MEMBERS, get_pack, jurisdictions, pack_for
+from app.wording.catalogue import template_infos
 
 CHANNELS = frozenset({"push", "sms"})
 """Outward channels this version has a provider adapter for; the app's own inbox needs none."""
@@ -34,4 +35,5 @@ def parts_of_rules(session: Session) -> dict[str, Any]:
         "laws": laws(),
         "calendars": {lender.id: calendar_for(session, lender) for lender in lenders},
         "channels": CHANNELS,
+        "templates": template_infos(),
     }
