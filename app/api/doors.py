@@ -15,12 +15,14 @@ from app.api.borrower import (
     sessions,
     statements,
 )
+from app.api.desk import policies as desk_policies
+from app.api.desk import staff as desk_staff
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
-from app.web.auth import BORROWER, INGEST, PUBLIC
+from app.web.auth import BORROWER, DESK, INGEST, PUBLIC
 from app.web.openapi import Api
 
 _SHARED = (
@@ -35,6 +37,7 @@ _SHARED = (
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    desk_policies,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -45,3 +48,4 @@ def open_doors(api: Api) -> None:
     for module in (sessions, profile, loans, devices, inbox):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)
+    api.register_blueprint(desk_staff.door, auth=DESK)

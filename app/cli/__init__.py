@@ -18,6 +18,7 @@ NOUNS = {
     "law": "app.cli.law:law_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
+    "policy": "app.cli.policy:policy_commands",
     "sandbox": "app.cli.sandbox:sandbox_commands",
 }
 

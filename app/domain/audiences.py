@@ -8,6 +8,7 @@ object by currency; in a currency that is not named such a condition does not ho
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from app.domain.errors import ValidationError
@@ -91,7 +92,9 @@ def read_condition(written: Any, pointer: str, problems: list[tuple[str, str]]) 
         parts = tuple(read_condition(each, f"{pointer}/{key}/{index}", problems) for index, each in enumerate(value))
         return Condition(key, parts, text=_written(written))
     if key not in FACTS:
-        problems.append((f"{pointer}/{key}", f"{key!r} is no fact that a condition can ask for."))
+        close = get_close_matches(str(key), (*FACTS, "all", "any", "none"), 1)
+        near = f"; did you mean {close[0]!r}?" if close else "."
+        problems.append((f"{pointer}/{key}", f"{key!r} is no fact that a condition can ask for{near}"))
         return ALWAYS
     wanted = _wanted(FACTS[key][0], value, f"{pointer}/{key}", problems)
     return Condition("fact", fact=key, wanted=wanted, text=_written(written))

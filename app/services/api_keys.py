@@ -1,5 +1,10 @@
-"""Keys of machines: made once, shown once, stored as a hash; each names exactly one lender and its scopes."""
+"""Keys of machines and of staff: made once, shown once, stored as a hash; each names exactly one lender and its scopes.
 
+A key of scope desk stands for one person in one role. It opens nothing else, so that what a feed does is never told of a
+person, nor the other way round.
+"""
+
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +17,11 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import token_hash
 from app.services.lenders import get_lender
 
-SCOPES = ("ingest",)
+SCOPES = ("ingest", "desk")
+ROLES = ("agent", "supervisor", "compliance", "admin")
 _KEY_BYTES = 32
+_STAFF_NAME = re.compile(r"[^\W_](?:[\w .,'’()@-]{0,62}[\w.)])?")
+"""1 to 64 letters, digits and the marks of names: it stands in the audit trail, where a line break would forge a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +32,21 @@ class NewKey:
     secret: str
 
 
-def create_key(work: Work, lender_code: str, scopes: Sequence[str], *, label: str | None, now: datetime) -> NewKey:
-    """Make a key for one lender. Raises NotFoundError, ValidationError."""
+def create_key(
+    work: Work,
+    lender_code: str,
+    scopes: Sequence[str],
+    *,
+    label: str | None,
+    now: datetime,
+    staff: str | None = None,
+    role: str | None = None,
+) -> NewKey:
+    """Make a key for one lender; scope desk needs `staff`, a name, and `role`. Raises NotFoundError, ValidationError."""
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
         raise ValidationError(f"A key needs scopes out of: {', '.join(SCOPES)}.")
+    _check_staff(set(scopes), staff, role)
     lender = get_lender(work, lender_code)
     made = NewKey(new_id(), f"dck_{secrets.token_urlsafe(_KEY_BYTES)}")
     work.session.add(
@@ -38,6 +56,8 @@ def create_key(work: Work, lender_code: str, scopes: Sequence[str], *, label: st
             lender_id=lender.id,
             scopes=sorted(set(scopes)),
             label=label,
+            staff=staff,
+            role=role,
             created_at=now,
         )
     )
@@ -50,3 +70,18 @@ def revoke_key(work: Work, key_id: str, *, now: datetime) -> None:
     if row is None:
         raise NotFoundError(f"There is no key {key_id}; see `flask keys list`.")
     row.revoked_at = row.revoked_at or now
+
+
+def _check_staff(scopes: set[str], staff: str | None, role: str | None) -> None:
+    if "desk" not in scopes:
+        if staff is not None or role is not None:
+            raise ValidationError("Only a key of scope desk stands for a person; leave staff and role out.")
+        return
+    if scopes != {"desk"}:
+        raise ValidationError("A key of scope desk has no other scope; make a second key for the feed.")
+    if staff is None or not _STAFF_NAME.fullmatch(staff):
+        raise ValidationError(
+            "A key of scope desk needs the name of its one person in --staff: up to 64 letters, digits, blanks, .,'()@-"
+        )
+    if role not in ROLES:
+        raise ValidationError(f"A key of scope desk needs a role out of: {', '.join(ROLES)}.")

@@ -6,6 +6,7 @@ works at once. A credential of one audience is nothing at another.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from flask import Flask, g, request
@@ -20,6 +21,8 @@ from app.web.request_context import now
 
 _LONGEST_TOKEN = 200
 
+View = Callable[..., Any]
+
 
 @dataclass(frozen=True, slots=True)
 class BorrowerPrincipal:
@@ -31,8 +34,13 @@ class BorrowerPrincipal:
 
     @property
     def name(self) -> str:
-        """Who this is, for cursors and idempotency keys."""
+        """Who this is, in the audit trail."""
         return f"borrower:{self.borrower_id}"
+
+    @property
+    def keyspace(self) -> str:
+        """Whose cursors and idempotency keys these are."""
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,35 @@ class IngestPrincipal:
 
     @property
     def name(self) -> str:
-        """Who this is, for idempotency keys: the lender, so that two keys of one lender share them."""
+        """Who this is, in the audit trail."""
         return f"ingest:{self.lender_id}"
+
+    @property
+    def keyspace(self) -> str:
+        """Whose idempotency keys these are: the lender's, so that two keys of one lender share them."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPrincipal:
+    """A member of a lender's staff, by their own key."""
+
+    key_id: str
+    lender_id: str
+    staff: str
+    role: str
+    """agent, supervisor, compliance or admin."""
+    locale: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Who this is, in the audit trail and wherever a row says `by`."""
+        return f"staff:{self.staff}"
+
+    @property
+    def keyspace(self) -> str:
+        """Whose cursors and idempotency keys these are: the key's, since two lenders may employ people of one name."""
+        return f"desk:{self.key_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +103,34 @@ def ingest() -> IngestPrincipal:
     """Return the core system of this request."""
     principal: IngestPrincipal = g.principal
     return principal
+
+
+def desk() -> DeskPrincipal:
+    """Return the member of staff of this request."""
+    principal: DeskPrincipal = g.principal
+    return principal
+
+
+def requires(*roles: str) -> Callable[[View], View]:
+    """Let only staff of these roles in. Put it right under the route: who may not is told so before the body is read."""
+
+    def decorator(view: View) -> View:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            role = desk().role
+            if role not in roles:
+                raise ForbiddenError(f"Your role is {role}; this is for {_listed(roles)}. Ask one of them to do it.")
+            return view(*args, **kwargs)
+
+        about = wrapper._apidoc = dict(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+        about["roles"] = _listed(roles)
+        return wrapper
+
+    return decorator
+
+
+def _listed(roles: tuple[str, ...]) -> str:
+    return roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} or {roles[-1]}"
 
 
 def bind(app: Flask, blueprint: str, auth: Auth) -> None:
@@ -112,15 +175,29 @@ def _borrower() -> BorrowerPrincipal:
     return BorrowerPrincipal(access.borrower_id, access.session_id, access.locale)
 
 
-def _ingest() -> IngestPrincipal:
+def _key(scope: str) -> Any:
     key = find_api_key(reads(), token_hash(_bearer()))
     if key is None or key.revoked_at is not None:
         raise UnauthenticatedError("The key is not known here.")
-    if "ingest" not in key.scopes:
-        raise ForbiddenError("The key does not have the scope `ingest`.")
+    if scope not in key.scopes:
+        raise ForbiddenError(f"The key does not have the scope `{scope}`.")
+    return key
+
+
+def _ingest() -> IngestPrincipal:
+    key = _key("ingest")
     return IngestPrincipal(key.id, key.lender_id)
+
+
+def _desk() -> DeskPrincipal:
+    key = _key("desk")
+    if key.staff is None or key.role is None:
+        raise ForbiddenError("The key names nobody; have one made with --staff and --role.")
+    take_read(key.id)
+    return DeskPrincipal(key.id, key.lender_id, key.staff, key.role)
 
 
 PUBLIC = Auth("public", None, None)
 BORROWER = Auth("borrower", "borrower", _borrower)
 INGEST = Auth("ingest", "ingest", _ingest)
+DESK = Auth("desk", "desk", _desk)

@@ -33,7 +33,7 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
     if not _KEY.fullmatch(key):
         wrong = FieldError("/headers/Idempotency-Key", "invalid", "1 to 255 visible ASCII characters.")
         raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
-    principal, route = g.principal.name, f"{request.method} {request.url_rule}"
+    principal, route = g.principal.keyspace, f"{request.method} {request.url_rule}"
     fingerprint = hashlib.sha256(request.get_data(cache=True)).hexdigest()
 
     def once(work: Work) -> Answer:

@@ -22,15 +22,16 @@ from app.web.problems import PROBLEMS
 
 VERSION = "1.0.0"
 _DESCRIPTION = (
-    "What a borrower owes, when it is due and what they can do about it; sign-in, devices and inbox; and the feed of the "
-    "lender's core system.\n\nAmounts are whole minor units with an ISO 4217 currency. Instants are RFC 3339 in UTC, due "
-    "dates are plain dates in the loan's zone. Errors are RFC 9457 problems; `instance` is the request id. Ignore fields "
-    "you do not know in answers; fields and query parameters of a request that are not described here are refused. Reads "
-    "are limited per session and per web process; sign-in is limited exactly."
+    "What a borrower owes, when it is due and what they can do about it; sign-in, devices and inbox; the feed of the "
+    "lender's core system; and the desk of its staff.\n\nAmounts are whole minor units with an ISO 4217 currency. "
+    "Instants are RFC 3339 in UTC, due dates are plain dates in the loan's zone. Errors are RFC 9457 problems; `instance` "
+    "is the request id. Ignore fields you do not know in answers; fields and query parameters of a request that are not "
+    "described here are refused. Reads are limited per session and per web process; sign-in is limited exactly."
 )
 _SCHEMES = {
     "borrower": {"type": "http", "scheme": "bearer", "description": "Access token of a borrower's session, 10 minutes."},
     "ingest": {"type": "http", "scheme": "bearer", "description": "Key of a lender's core system with scope `ingest`."},
+    "desk": {"type": "http", "scheme": "bearer", "description": "Key with scope `desk` of one member of a lender's staff."},
 }
 _HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
     "AcceptLanguage": {
@@ -128,6 +129,8 @@ class Api(SmorestApi):  # type: ignore[misc]
         about, operation = doc_info["answers"], doc_info["operation"]
         name = operation["id"]
         doc["operationId"] = name
+        if "roles" in doc_info:
+            doc["description"] = "\n\n".join(filter(None, [doc.get("description"), f"For: {doc_info['roles']}."]))
         auth = self.auth_of[doc_info["door"]]
         doc["security"] = [{auth.scheme: []}] if auth.scheme else []
         parameters = [*doc.get("parameters", []), "AcceptLanguage", "RequestId"]
@@ -137,7 +140,7 @@ class Api(SmorestApi):  # type: ignore[misc]
         codes = {"bad-request", "not-acceptable", "internal", "maintenance", "rate-limited", *about["problems"]}
         if auth.scheme:
             codes |= {"unauthenticated", "token-expired", "session-revoked"}
-        if auth.audience == "ingest":
+        if auth.audience in ("ingest", "desk"):
             codes -= {"token-expired", "session-revoked"}
             codes.add("forbidden")
         if operation["has_path_id"]:

@@ -72,7 +72,7 @@ def page_answer(
 
 def _scope(query: Mapping[str, Any]) -> str:
     filters = sorted((key, str(value)) for key, value in query.items() if key not in ("cursor", "limit"))
-    return f"{g.principal.name} {request.path} {filters}"
+    return f"{g.principal.keyspace} {request.path} {filters}"
 
 
 def _mac(ring: Vault, key_id: str, text: str, scope: str) -> str:

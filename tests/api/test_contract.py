@@ -20,7 +20,7 @@ from app.persistence import schema as database_schema
 from app.persistence.db import db
 from app.web.rate_limit import ReadLimit
 from tests.api.test_inbox import DUE, tell
-from tests.builders.access import an_ingest_key, signed_in
+from tests.builders.access import a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_loan, pay
 from tests.conftest import START, make_settings
 
@@ -60,7 +60,11 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         clock.use(lambda: START)
         loan = build_loan(now=START, due=DUE, name="Ann", phone="+8613812345678")
         pay(loan, 1_000, now=START)
-        headers = {"borrower": signed_in(loan.borrower_id), "ingest": an_ingest_key(loan.lender_id)}
+        headers = {
+            "borrower": signed_in(loan.borrower_id),
+            "ingest": an_ingest_key(loan.lender_id),
+            "desk": a_desk_key(loan.lender_id),
+        }
         ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
         db.session.remove()
     yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids

@@ -15,7 +15,7 @@ from app.persistence.models.running import LeaseRow
 from app.persistence.unit_of_work import unit_of_work
 from app.web import request_context
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
-from tests.builders.access import a_borrower, an_ingest_key, signed_in
+from tests.builders.access import a_borrower, a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_lender
 from tests.conftest import START
 
@@ -163,7 +163,13 @@ def test_what_is_not_asked_for_is_named_with_what_may_be_meant(client: FlaskClie
 
 
 def test_no_route_ignores_a_query_parameter_it_does_not_know(client: FlaskClient, app: Flask) -> None:
-    headers = {"borrower": signed_in(a_borrower()[0]), "ingest": an_ingest_key(build_lender(now=START)), "public": {}}
+    lender = build_lender(now=START)
+    headers = {
+        "borrower": signed_in(a_borrower()[0]),
+        "ingest": an_ingest_key(lender),
+        "desk": a_desk_key(lender),
+        "public": {},
+    }
     doors = app.extensions["duecourse.doors"]
     values = {"loan_no": "L-1", "borrower_no": "B-1", "installation_id": "d1"}
     answers = {}

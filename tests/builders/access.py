@@ -45,6 +45,26 @@ def an_ingest_key(lender_id: str, *, scopes: tuple[str, ...] = ("ingest",), now:
     return {"Authorization": f"Bearer {key}"}
 
 
+def a_desk_key(
+    lender_id: str, *, staff: str = "Wang Fang", role: str = "compliance", now: datetime = START
+) -> dict[str, str]:
+    """Return request headers of a member of this lender's staff."""
+    key = f"dck_{new_id()}"
+    with unit_of_work() as work:
+        work.session.add(
+            ApiKeyRow(
+                id=new_id(),
+                key_hash=token_hash(key),
+                lender_id=lender_id,
+                scopes=["desk"],
+                staff=staff,
+                role=role,
+                created_at=now,
+            )
+        )
+    return {"Authorization": f"Bearer {key}"}
+
+
 def fresh_client(app: Flask) -> FlaskClient:
     """Return a client that keeps no cookies."""
     return app.test_client(use_cookies=False)

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from app.persistence.models.access import ApiKeyRow
 from app.persistence.models.lenders import LenderRow
 
-_KEY = select(ApiKeyRow.id, ApiKeyRow.lender_id, ApiKeyRow.scopes, ApiKeyRow.revoked_at).where(
-    ApiKeyRow.key_hash == bindparam("hash")
-)
+_KEY = select(
+    ApiKeyRow.id, ApiKeyRow.lender_id, ApiKeyRow.scopes, ApiKeyRow.staff, ApiKeyRow.role, ApiKeyRow.revoked_at
+).where(ApiKeyRow.key_hash == bindparam("hash"))
 
 
 def find_api_key(reads: Connection, key_hash: str) -> Any:
-    """Return the key's lender, scopes and whether it was taken back."""
+    """Return the key's lender, scopes, staff and role, and whether it was taken back."""
     return reads.execute(_KEY, {"hash": key_hash}).first()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -20,6 +20,11 @@ def get_lender(session: Session, lender_id: str) -> LenderRow:
     if row is None:
         raise NotFoundError("No such lender.")
     return row
+
+
+def get_lender_code(reads: Connection, lender_id: str) -> str:
+    """Return the code of a lender who exists."""
+    return reads.execute(select(LenderRow.code).where(LenderRow.id == lender_id)).scalar_one()
 
 
 def find_lenders(session: Session) -> Sequence[LenderRow]:

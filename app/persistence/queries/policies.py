@@ -1,30 +1,93 @@
 """Policies, and the epoch of the rules."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.persistence.models.lenders import LenderRow
 from app.persistence.models.reminders import PolicyRow, RulesStateRow
 
 _STATE_ID = 1
 
 
 _EPOCH = select(RulesStateRow.rules_epoch).where(RulesStateRow.id == _STATE_ID).scalar_subquery()
-_ACTIVE = select(PolicyRow.id, func.coalesce(_EPOCH, 0).label("rules_epoch")).where(PolicyRow.status == "active").limit(1)
+_ACTIVE = select(PolicyRow.id, PolicyRow.lender_id, func.coalesce(_EPOCH, 0)).where(PolicyRow.status == "active")
 
 
-def find_active_rules(session: Session) -> Any:
-    """Return the `id` of the policy in force and the `rules_epoch`, or None. One statement, so that they belong together."""
-    return session.execute(_ACTIVE).first()
+@dataclass(frozen=True, slots=True)
+class ActiveRules:
+    """Which policies are in force, and under which epoch. `by_lender`: (lender id, policy id), in that order."""
+
+    id: str
+    """Of the policy of every lender that has none of its own."""
+    by_lender: tuple[tuple[str, str], ...]
+    rules_epoch: int
 
 
-def get_document(session: Session, policy_id: str) -> dict[str, Any]:
-    """Return the document of a policy."""
-    document: dict[str, Any] = session.scalars(select(PolicyRow.document).where(PolicyRow.id == policy_id)).one()
-    return document
+def find_active_rules(session: Session) -> ActiveRules | None:
+    """Return the policies in force and the epoch, or None when none is for everyone.
+
+    One statement, so that they belong together.
+    """
+    rows = session.execute(_ACTIVE).all()
+    general = [(policy_id, epoch) for policy_id, lender_id, epoch in rows if lender_id is None]
+    if not general:
+        return None
+    own = sorted((lender_id, policy_id) for policy_id, lender_id, _ in rows if lender_id is not None)
+    return ActiveRules(general[0][0], tuple(own), general[0][1])
+
+
+def get_policy(session: Session, policy_id: str) -> PolicyRow:
+    """Return a version by its id. Raises NoResultFound."""
+    return session.scalars(select(PolicyRow).where(PolicyRow.id == policy_id)).one()
+
+
+def find_policy(session: Session, key: str, version_no: int) -> PolicyRow | None:
+    """Return a version of a policy, or None."""
+    statement = select(PolicyRow).where(PolicyRow.key == key, PolicyRow.version_no == version_no)
+    return session.scalars(statement).first()
+
+
+def find_active_for(session: Session, lender_id: str | None) -> PolicyRow | None:
+    """Return the active policy of a lender's own, or with None that of everyone else; None when there is none."""
+    statement = select(PolicyRow).where(PolicyRow.status == "active", PolicyRow.lender_id.is_not_distinct_from(lender_id))
+    return session.scalars(statement).first()
+
+
+def find_lenders_without_policy(session: Session) -> list[LenderRow]:
+    """Return every lender that has no policy of its own in force."""
+    own = select(PolicyRow.lender_id).where(PolicyRow.status == "active", PolicyRow.lender_id.is_not(None))
+    return list(session.scalars(select(LenderRow).where(LenderRow.id.not_in(own)).order_by(LenderRow.code)))
+
+
+def page_policies(
+    session: Session,
+    *,
+    key: str | None = None,
+    status: str | None = None,
+    for_lender: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[PolicyRow]:
+    """Return at most `limit` versions, newest first, those after the one of that instant and id.
+
+    `for_lender`: id; only its own and those of everyone.
+    """
+    statement = select(PolicyRow).order_by(PolicyRow.created_at.desc(), PolicyRow.id.desc()).limit(limit)
+    if for_lender is not None:
+        statement = statement.where(or_(PolicyRow.lender_id.is_(None), PolicyRow.lender_id == for_lender))
+    if key is not None:
+        statement = statement.where(PolicyRow.key == key)
+    if status is not None:
+        statement = statement.where(PolicyRow.status == status)
+    if after is not None:
+        at, row_id = after
+        older = and_(PolicyRow.created_at == at, PolicyRow.id < row_id)
+        statement = statement.where(or_(PolicyRow.created_at < at, older))
+    return list(session.scalars(statement))
 
 
 def exists_policy(session: Session, key: str, version_no: int) -> bool:
@@ -34,18 +97,29 @@ def exists_policy(session: Session, key: str, version_no: int) -> bool:
 
 
 def add_policy(session: Session, row: PolicyRow) -> None:
-    """Add a version; when it is active, the one before it retires."""
-    if row.status == "active":
-        session.execute(update(PolicyRow).where(PolicyRow.status == "active").values(status="retired"))
+    """Add a version."""
     session.add(row)
     session.flush()
 
 
+def make_active(session: Session, row: PolicyRow, *, by: str, now: datetime) -> None:
+    """Put a version in force and raise the epoch; the one before it for the same lenders retires. Lock the rules."""
+    before = find_active_for(session, row.lender_id)
+    if before is not None:
+        before.status, before.retired_at = "retired", now
+        session.flush()
+    row.status, row.activated_by, row.activated_at, row.retired_at = "active", by, now, None
+    session.flush()
+    raise_rules_epoch(session)
+
+
 def find_rules_since(session: Session) -> datetime | None:
-    """Return since when the policy in force is, or None when there was none before it: then it holds for all that was."""
-    if session.scalar(select(PolicyRow.id).where(PolicyRow.status == "retired").limit(1)) is None:
+    """Return since when the policy of everyone is in force, or None when none was before: then it holds for all that was."""
+    general = PolicyRow.lender_id.is_(None)
+    earlier = select(PolicyRow.id).where(general, PolicyRow.status == "retired", PolicyRow.activated_at.is_not(None))
+    if session.scalar(earlier.limit(1)) is None:
         return None
-    return session.scalar(select(PolicyRow.activated_at).where(PolicyRow.status == "active").limit(1))
+    return session.scalar(select(PolicyRow.activated_at).where(general, PolicyRow.status == "active").limit(1))
 
 
 def lock_rules(session: Session) -> None:
