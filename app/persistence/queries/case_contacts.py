@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
@@ -28,8 +28,7 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     """Add what was made and decided before, as far back as something may still come of it or a cap counts it."""
     ids = list(gathered)
     changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
-    reviewed_since = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1))
-    counted_since = min(reviewed_since, now - timedelta(days=rules.longest_cap_days + 1))
+    since = looking_back(now, rules)
     contacts = session.execute(
         select(
             ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.created_at, ContactRow.slot_no,
@@ -37,12 +36,12 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
         ).where(
             ContactRow.borrower_id.in_(ids),
             or_(
-                ContactRow.created_at >= counted_since,
+                ContactRow.created_at >= since.counted,
                 and_(ContactRow.borrower_id.in_(changed), ContactRow.state == "open"),
             ),
         ).order_by(ContactRow.created_at, ContactRow.id)
     ).all()  # fmt: skip
-    reviewed = [c.id for c in contacts if c.created_at >= reviewed_since or gathered[c.borrower_id].has_changed]
+    reviewed = [c.id for c in contacts if c.created_at >= since.reviewed or gathered[c.borrower_id].has_changed]
     by_contact: dict[str, list[DecisionKey]] = defaultdict(list)
     for row in session.execute(_decisions(ids, reviewed, _reachable(gathered, timedelta(days=rules.trail_days)))):
         key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
@@ -52,7 +51,7 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
         )  # fmt: skip
         if row.contact_id is not None:
             by_contact[row.contact_id].append(key)
-    messages = _find_messages(session, ids, now - ATTEMPTS_BACK)
+    messages = _find_messages(session, ids, since.tried)
     waiting_ids = [
         contact.id
         for contact in contacts
@@ -60,17 +59,47 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     ]
     waiting = _find_waiting(session, waiting_ids)
     for contact in contacts:
-        # A settled contact is done with, unless a message of it was on its way when the money came and was put back.
-        keys = tuple(by_contact[contact.id]) if contact.state == "open" or contact.id in waiting else ()
         gathered[contact.borrower_id].contacts.append(
-            PastContact(
-                contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
-                waiting=contact.id in waiting, tried=waiting.get(contact.id, False), origin=contact.origin,
-                rungs_done=contact.rungs_done, messages=tuple(messages[contact.borrower_id].get(contact.id, ())),
+            past_contact(
+                contact, by_contact[contact.id], messages[contact.borrower_id].get(contact.id, ()), waiting.get(contact.id)
             )
-        )  # fmt: skip
+        )
     for borrower_id, made in messages.items():
         gathered[borrower_id].attempts = attempts_of(made, by_contact)
+
+
+class LookingBack(NamedTuple):
+    """Since when the past is part of a case."""
+
+    reviewed: datetime
+    """Contacts with what they were about."""
+    counted: datetime
+    """Contacts at all."""
+    tried: datetime
+    """Messages."""
+
+
+def looking_back(now: datetime, rules: Rules) -> LookingBack:
+    """Return how far a case looks back."""
+    reviewed = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1))
+    counted = min(reviewed, now - timedelta(days=rules.longest_cap_days + 1))
+    return LookingBack(reviewed, counted, now - ATTEMPTS_BACK)
+
+
+def past_contact(
+    contact: Any, about: Sequence[DecisionKey], messages: Sequence[PastMessage], waiting: bool | None
+) -> PastContact:
+    """Return the value of a contact. `waiting` None: nothing of it waits; else whether something of it was tried before.
+
+    A settled contact is done with, unless a message of it was on its way when the money came and was put back.
+    """
+    is_waiting = waiting is not None
+    keys = tuple(about) if contact.state == "open" or is_waiting else ()
+    return PastContact(
+        contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
+        waiting=is_waiting, tried=bool(waiting), origin=contact.origin,
+        rungs_done=contact.rungs_done, messages=tuple(messages),
+    )  # fmt: skip
 
 
 def _find_messages(session: Session, ids: Sequence[str], since: datetime) -> dict[str, dict[str, list[PastMessage]]]:
@@ -125,13 +154,16 @@ def _reachable(gathered: dict[str, Gathered], trail: timedelta) -> list[str]:
     Of a borrower never looked at there is nothing to know, and of a row whose last step lies behind what was decided nothing
     can come up any more.
     """
-    subject_ids: list[str] = []
-    for parts in gathered.values():
-        decided_until = parts.head.decided_until
-        if decided_until is not None:
-            oldest = (decided_until - trail - SLACK).date()
-            subject_ids += [subject.subject_id for subject in parts.subjects if subject.due_on >= oldest]
-    return subject_ids
+    return [subject_id for parts in gathered.values() for subject_id in reachable_subjects(parts, trail)]
+
+
+def reachable_subjects(parts: Gathered, trail: timedelta) -> list[str]:
+    """Return the subjects of one borrower's case a step of which may come up now."""
+    decided_until = parts.head.decided_until
+    if decided_until is None:
+        return []
+    oldest = (decided_until - trail - SLACK).date()
+    return [subject.subject_id for subject in parts.subjects if subject.due_on >= oldest]
 
 
 def _decisions(ids: Sequence[str], contact_ids: Sequence[str], subject_ids: Sequence[str]) -> Any:
