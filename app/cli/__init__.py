@@ -19,6 +19,7 @@ NOUNS = {
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",
+    "rehearse": "app.cli.rehearse:rehearse_command",
     "sandbox": "app.cli.sandbox:sandbox_commands",
 }
 
