@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.domain.holds import Hold
 from app.domain.policies import OUTWARD_CHANNELS
+from app.domain.quiet_hours import QuietHours
 from app.domain.reasons import Outcome, Reason
 
 
@@ -157,6 +158,18 @@ class Wish:
     place: str | None = None
     by: str = "borrower"
     evidence: str | None = None
+
+
+def wished_quiet(wishes: Sequence[Wish]) -> tuple[QuietHours, ...]:
+    """Return the quiet hours that a borrower's wishes for all channels make, beside those of policy and law."""
+    found = []
+    for wish in wishes:
+        if wish.channel is None and wish.from_time is not None:
+            if wish.kind == "not_before":
+                found.append(QuietHours(time(0), wish.from_time))
+            elif wish.kind == "only_between" and wish.until_time is not None:
+                found.append(QuietHours(wish.until_time, wish.from_time))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

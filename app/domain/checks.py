@@ -62,6 +62,8 @@ def _person(candidate: Candidate, case: Case, now: datetime) -> Iterator[Stop]:
         if flag in case.flags and (not is_statutory or flag in _STATUTORY_FLAGS):
             yield Stop(reason, f"borrower.flags.{flag}")
             break
+    if not is_statutory and any(wish.kind == "no_contact" and wish.channel is None for wish in case.wishes):
+        yield Stop(Reason.NO_CONTACT_REQUEST, "wish.no_contact")
     if not case.holds:
         return
     kinds = STOPS_STATUTORY if is_statutory else ALWAYS_STOP | candidate.policy.stop_on

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from app.domain.candidates import reached
-from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject
+from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
 from app.domain.checks import Arm, arm_of, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
@@ -60,6 +60,7 @@ class Decider:
         self.contacts: list[NewContact] = []
         self.tasks: list[NewTask] = []
         self.wakes: list[datetime] = []
+        self.wished = wished_quiet(case.wishes)
         self.reviews = ContactReviews(self)
 
     def run(self) -> Decided:
@@ -377,13 +378,13 @@ class Decider:
         return True
 
     def allowed_at(self, policy: Policy, zones: tuple[str, ...]) -> datetime | None:
-        """The first instant that is not quiet by the policy and leaves the margin to send in."""
-        quiet = policy.quiet_hours
-        allowed_at = first_allowed(quiet, self.now, zones)
+        """The first instant that is quiet neither by the policy nor by the borrower's wish, with the margin to send in."""
+        quiets = (policy.quiet_hours, *self.wished)
+        allowed_at = first_allowed(quiets, self.now, zones)
         if allowed_at == self.now:
-            closes_at = window_end(quiet, self.now, zones)
+            closes_at = window_end(quiets, self.now, zones)
             if closes_at is not None and self.now >= closes_at - policy.not_after_margin:
-                return first_allowed(quiet, closes_at, zones)
+                return first_allowed(quiets, closes_at, zones)
         return allowed_at
 
     def zones(self, about: Iterable[Subject]) -> tuple[str, ...]:
@@ -394,7 +395,7 @@ class Decider:
     def window_end(self, policy: Policy, zones: tuple[str, ...]) -> datetime:
         """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
         ends = local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])
-        closes_at = window_end(policy.quiet_hours, self.now, zones)
+        closes_at = window_end((policy.quiet_hours, *self.wished), self.now, zones)
         return ends if closes_at is None else min(ends, closes_at - policy.not_after_margin)
 
     def _free_slot(self, policy: Policy, today: date, zone: str) -> int | None:

@@ -122,6 +122,11 @@ class LadderChecks:
         reason = self._case.block_of(channel)
         if reason is not None:
             return Stop(reason)
+        if candidate.step.message_class != "statutory":
+            for wish in self._case.wishes:
+                other = wish.kind == "only_channel" and wish.channel != channel
+                if other or (wish.kind == "no_contact" and wish.channel == channel):
+                    return Stop(Reason.OPTED_OUT, f"wish.{wish.kind}")
         if candidate.step.is_capped:
             for cap in candidate.policy.longer_caps:
                 if cap.channel == channel and self.is_full(cap, candidate, zone):

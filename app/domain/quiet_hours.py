@@ -1,6 +1,6 @@
 """Quiet hours, as wall time that must hold in several zones at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -42,20 +42,18 @@ class QuietHours:
         raise AssertionError("A wall time comes within two days.")
 
 
-def first_allowed(quiet: QuietHours, at: datetime, zones: Iterable[str]) -> datetime | None:
-    """Return the first instant from `at` on that is quiet in none of the zones, or None within SEARCH_DAYS."""
+def first_allowed(quiets: Sequence[QuietHours], at: datetime, zones: Iterable[str]) -> datetime | None:
+    """Return the first instant from `at` on that none of the quiet hours holds in any zone, or None within SEARCH_DAYS."""
     wanted = tuple(zones)
     moment, limit = at, at + timedelta(days=SEARCH_DAYS)
     while moment <= limit:
-        blocking = [zone for zone in wanted if quiet.holds(moment, zone)]
+        blocking = [(quiet, zone) for quiet in quiets for zone in wanted if quiet.holds(moment, zone)]
         if not blocking:
             return moment
-        moment = max(quiet.next_end(moment, zone) for zone in blocking)
+        moment = max(quiet.next_end(moment, zone) for quiet, zone in blocking)
     return None
 
 
-def window_end(quiet: QuietHours, at: datetime, zones: Iterable[str]) -> datetime | None:
+def window_end(quiets: Sequence[QuietHours], at: datetime, zones: Sequence[str]) -> datetime | None:
     """Return when quiet hours next begin in any of the zones: the end of the window that `at` lies in. None: never."""
-    if quiet.start == quiet.end:
-        return None
-    return min((quiet.next_start(at, zone) for zone in zones), default=None)
+    return min((quiet.next_start(at, zone) for quiet in quiets if quiet.start != quiet.end for zone in zones), default=None)

@@ -10,6 +10,7 @@ phone replaces the first copy), anything else becomes `uncertain` and is never b
 
 import random
 import socket
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
-from app.persistence.unit_of_work import Work, close_session, reading, unit_of_work
+from app.persistence.unit_of_work import Work, close_session, looking, unit_of_work
 from app.services.agenda import touch, wake
 from app.services.sign_in import otp_code
 from app.wording.catalogue import render
@@ -69,7 +70,7 @@ class Dispatcher:
     def run_once(self, *, now: datetime, security: bool = False) -> int:
         """Claim and send one batch of a lane; return how many messages were looked at, 0 when nothing waits."""
         machine_now = clock.system_now()
-        with reading() as session:
+        with looking() as session:
             if not outbox.exists_claimable(session, now=now, machine_now=machine_now, security=security):
                 return 0
         with unit_of_work() as work:
@@ -174,7 +175,7 @@ class Dispatcher:
     def _send(self, tries: Sequence[_Try]) -> None:
         """Compare once more, hand over, record."""
         now = clock.now()
-        with reading() as session:  # given back before the wire: a slow provider must not hold a connection
+        with looking() as session:  # given back before the wire: a slow provider must not hold a connection
             current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
         in_time: list[_Try] = []
         withheld: list[_Try] = []
@@ -212,17 +213,21 @@ class Dispatcher:
                     work.session, one.outgoing.target.endpoint_id,
                     digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
                 )  # fmt: skip
-            messages = {one.message.id: one.message for one, _ in results}
+            by_message: dict[str, list[tuple[_Try, DeliveryResult]]] = defaultdict(list)
+            for one, result in results:
+                by_message[one.message.id].append((one, result))
             if not dead:
                 current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
-                LATE_PAYMENTS.inc(len(messages) - len(current))
+                LATE_PAYMENTS.inc(len(by_message) - len(current))
             attempts.finish_attempts(
                 work.session, [_finished(one, now, result, result.outcome.value) for one, result in results]
             )
             accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
-            repeated = [key for key, message in messages.items() if message.attempts and key not in accepted]
+            repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in accepted]
             accepted |= _accepted(attempts.find_done(work.session, repeated))
-            outbox.mark_outcomes(work.session, [self._settle(key, results, accepted, now) for key in sorted(messages)])
+            outbox.mark_outcomes(
+                work.session, [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
+            )
         for one, result in results:
             ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
             if result.pause_provider_seconds:
@@ -231,13 +236,12 @@ class Dispatcher:
                 logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
 
     def _settle(
-        self, message_id: str, results: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime
+        self, message_id: str, tries: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime
     ) -> Settlement:
         """Say what became of one message from what became of its tries."""
-        mine = [(one, result) for one, result in results if one.message.id == message_id]
-        message = mine[0][0].message
+        message = tries[0][0].message
         state, reason, next_at = "failed", "PROVIDER_REJECTED", now
-        open_results = [r for _, r in mine if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
+        open_results = [r for _, r in tries if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
         if message_id in accepted:
             state, reason = "sent", ""
         elif any(r.outcome is Outcome.UNCERTAIN for r in open_results) and message.channel not in REPEATABLE:

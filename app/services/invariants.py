@@ -1,14 +1,16 @@
 """Asking the oracle: does the book show anything that must never be?"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.domain.policies import Policy
+from app.domain.candidates import step_date
+from app.domain.policies import Rules
 from app.domain.times import business_date, local_instant
 from app.persistence.queries.invariants import (
+    StepInstant,
     count_candidates,
     count_invariants,
     find_due_dates_and_zones,
@@ -24,8 +26,9 @@ def check_invariants(session: Session, *, until: datetime) -> dict[str, int]:
     if rules is None:
         return {}
     counts = {"candidates_without_decision": count_candidates_without_decision(session, until=until)}
-    counts |= count_invariants(session, until=until, contacts_per_day=rules.policy.contacts_per_day)
-    quiet, twice = _count_hand_overs(session, rules.policy)
+    most = max(policy.contacts_per_day for policy in rules.policies)
+    counts |= count_invariants(session, until=until, contacts_per_day=most)
+    quiet, twice = _count_hand_overs(session, rules, most)
     counts["contacts_in_quiet_hours"] = quiet
     counts["borrowers_with_two_contacts_in_a_day"] += twice
     return counts
@@ -36,29 +39,35 @@ def count_candidates_without_decision(session: Session, *, until: datetime) -> i
     rules = load_rules(session)
     if rules is None:
         return 0
-    dates, zones = find_due_dates_and_zones(session)
-    instants = _instants(rules.policy, dates, zones, until)
+    due, zones = find_due_dates_and_zones(session)
+    instants = _instants(rules, due, zones, until)
     return count_candidates(session, instants, since=find_rules_since(session), until=until)
 
 
-def _instants(
-    policy: Policy, dates: list[date], zones: list[str], until: datetime
-) -> Iterator[tuple[str, str, date, datetime]]:
+def _instants(rules: Rules, due: Sequence[tuple[str, date]], zones: Sequence[str], until: datetime) -> Iterator[StepInstant]:
+    """Yield when each step is reached for each lender's due dates, in each zone that steps may be counted in."""
     last = until.date() + timedelta(days=1)
-    for step in policy.steps:
-        for due_on in dates:
-            on = due_on + timedelta(days=step.offset_days)
+    for lender_id, due_on in due:
+        calendar = rules.calendars.get(lender_id)
+        for step in rules.policy_of(lender_id).steps:
+            on = step_date(step, due_on, calendar)
             if on <= last:
                 for zone in zones:
-                    yield zone, step.key, due_on, local_instant(on, step.at, zone)
+                    first = local_instant(on, step.at, zone)
+                    latest = first if step.until is None else local_instant(on, step.until, zone)
+                    yield StepInstant(lender_id, zone, step.key, due_on, first, latest)
 
 
-def _count_hand_overs(session: Session, policy: Policy) -> tuple[int, int]:
+def _count_hand_overs(session: Session, rules: Rules, most: int) -> tuple[int, int]:
     """Count contacts handed over in quiet hours, and borrower-days on which more contacts left than allowed."""
     quiet: set[str] = set()
     contacts: dict[tuple[str, date], set[str]] = defaultdict(set)
+    policies = {policy.policy_id: policy for policy in rules.policies}
     for one in iterate_handed_over(session):
-        if any(policy.quiet_hours.holds(one.started_at, zone) for zone in one.zones):
+        # Under an older version other hours may have held; of a contact without a decision nobody knows which.
+        policy = rules.policy if one.policy_id is None else policies.get(one.policy_id)
+        if policy is not None and any(policy.quiet_hours.holds(one.started_at, zone) for zone in one.zones):
             quiet.add(one.contact_id)
-        contacts[one.borrower_id, business_date(one.started_at, one.zones[0])].add(one.contact_id)
-    return len(quiet), sum(1 for made in contacts.values() if len(made) > policy.contacts_per_day)
+        if one.slot_no is not None:
+            contacts[one.borrower_id, business_date(one.started_at, one.zones[0])].add(one.contact_id)
+    return len(quiet), sum(1 for made in contacts.values() if len(made) > most)

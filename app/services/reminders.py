@@ -34,7 +34,7 @@ from app.persistence.queries.decisions import (
 )
 from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks
-from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.persistence.vault import Vault
 from app.services.policies import load_rules
 from app.wording.amounts import written_date, written_sum
@@ -53,7 +53,7 @@ def sweep(*, now: datetime, limit: int = SWEEP_BATCH) -> int:
 
     A case that cannot be decided must not hold up the others: the batch is then done one by one, and that one put off.
     """
-    with reading() as session:
+    with looking() as session:
         if not exists_due(session, now=now) or load_rules(session) is None:
             return 0
     claimed: list[str] = []

@@ -28,6 +28,7 @@ ROOMS = (
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
     ("bench", "programs that measure; each ends with its figures and their limits"),
+    ("bench/books", "made-up books that they measure on"),
 )
 HEAD = """# Map
 

@@ -93,6 +93,9 @@ def _consent(params: Params) -> _Consent | None:
 def _counted(
     limits: Sequence[Limit], attempts: Attempts, zone: str | None, event: str | None, consent: _Consent | None
 ) -> Test:
+    days = [limit.days for limit in limits if limit.days is not None]
+    longest = (max(days) + 1) * _DAY if days and len(days) == len(limits) else None  # a local day may have 25 hours
+
     def test(question: Question) -> Answer:
         zones = (zone,) if zone is not None else question.day_zones
         made = attempts(question)
@@ -100,6 +103,9 @@ def _counted(
         reached = False
         until: datetime | None = None
         endless = False
+        if longest is not None and question.at is not None:
+            earliest = question.at - longest
+            made = [at for at in made if at >= earliest]
         for each in zones:
             dates = sorted((date_in(at, each) for at in made), reverse=True)
             if event is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,11 @@ from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.queries.chunks import chunks
 
 _EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
+_FIRSTS = (
+    select(AgendaRow.borrower_id).where(AgendaRow.wake_at <= bindparam("b_now")).order_by(AgendaRow.wake_at).limit(1),
+    select(AgendaRow.borrower_id).where(AgendaRow.rules_epoch < _EPOCH).order_by(AgendaRow.rules_epoch).limit(1),
+)
+"""In the order of an index: asked whether there is any, PostgreSQL may read the whole table to see."""
 _WAKE = (
     update(AgendaRow.__table__)  # type: ignore[arg-type]
     .where(AgendaRow.borrower_id == bindparam("b_id"))
@@ -71,8 +76,7 @@ def _claim(session: Session, condition: ColumnElement[bool], *, limit: int, orde
 
 def exists_due(session: Session, *, now: datetime) -> bool:
     """Return whether a claim would find anyone; a plain read of two indexes."""
-    due = exists().where(AgendaRow.wake_at <= now)
-    return bool(session.scalar(select(or_(due, exists().where(AgendaRow.rules_epoch < _EPOCH)))))
+    return any(session.scalar(first, {"b_now": now}) is not None for first in _FIRSTS)
 
 
 def claim_one(session: Session, borrower_id: str, *, now: datetime) -> bool:

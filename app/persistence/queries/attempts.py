@@ -1,22 +1,24 @@
 """Delivery attempts: where a message can go, and what each try came to.
 
-Like those of the outbox, the statements are made once and run without the mapper.
+Like those of the outbox, the statements are made once and run on the driver's own cursor.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.persistence.among import among, ids_named
+from app.persistence.bulk import add_rows
 from app.persistence.models.access import OtpChallengeRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
+from app.persistence.prepared import PreparedChange, PreparedSelect
 
 _ATTEMPTS = cast(Table, DeliveryAttemptRow.__table__)
-_ADD = insert(_ATTEMPTS)
-_FINISH = (
+_FINISH = PreparedChange(
     update(_ATTEMPTS)
     .where(DeliveryAttemptRow.id == bindparam("b_id"))
     .values(
@@ -27,11 +29,13 @@ _FINISH = (
         raw_code=bindparam("b_raw"),
     )
 )
-_DONE = select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
-    DeliveryAttemptRow.message_id.in_(bindparam("b_ids", expanding=True)),
-    DeliveryAttemptRow.outcome.in_(("accepted", "refused")),
+_DONE = PreparedSelect.of(
+    select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
+        among(DeliveryAttemptRow.message_id, ids_named("b_ids")),
+        or_(DeliveryAttemptRow.outcome == "accepted", DeliveryAttemptRow.outcome == "refused"),
+    )
 )
-_PUSH_TARGETS = (
+_PUSH_TARGETS = PreparedSelect.of(
     select(
         EndpointRow.id,
         EndpointRow.borrower_id,
@@ -42,7 +46,7 @@ _PUSH_TARGETS = (
     )
     .join(DeviceRow, DeviceRow.id == EndpointRow.device_id)
     .where(
-        EndpointRow.borrower_id.in_(bindparam("b_ids", expanding=True)),
+        among(EndpointRow.borrower_id, ids_named("b_ids")),
         EndpointRow.channel == "push",
         EndpointRow.state == "active",
         DeviceRow.push_permission.is_(True),
@@ -54,7 +58,7 @@ _PUSH_TARGETS = (
 def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Return per borrower the active push endpoints of devices that allow notifications."""
     targets: dict[str, list[Any]] = {}
-    for row in session.connection().execute(_PUSH_TARGETS, {"b_ids": list(set(borrower_ids))}):
+    for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
 
@@ -74,20 +78,19 @@ def find_done(session: Session, message_ids: Sequence[str]) -> dict[tuple[str, s
     """Return (message, endpoint) -> outcome of what needs no further attempt: accepted, or refused for good."""
     if not message_ids:
         return {}
-    rows = session.connection().execute(_DONE, {"b_ids": list(message_ids)})
+    rows = _DONE.all(session.connection(), {"b_ids": message_ids})
     return {(message_id, endpoint_id): outcome for message_id, endpoint_id, outcome in rows}
 
 
 def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record tries before the wire is touched."""
-    if attempts:
-        session.connection().execute(_ADD, list(attempts))
+    add_rows(session, _ATTEMPTS, attempts)
 
 
 def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record what tries came to."""
     if attempts:
-        session.connection().execute(_FINISH, list(attempts))
+        _FINISH.run_many(session.connection(), attempts)
 
 
 def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:

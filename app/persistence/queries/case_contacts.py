@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import Connection, Date, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import Attempt, DecisionKey, PastContact, PastDecision, PastMessage
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
+from app.persistence.among import among, ids_named
+from app.persistence.column_types import Instant
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import ContactRow, DecisionRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.gathered import Gathered
 
 SLACK = timedelta(days=3)
@@ -24,26 +27,66 @@ ATTEMPTS_BACK = timedelta(days=32)
 """How far back tries are counted: the longest run of a cap in any law pack is 30 dates."""
 
 
+_DAY = timedelta(days=1)
+_CONTACTS = PreparedSelect.of(
+    select(
+        ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.created_at, ContactRow.slot_no,
+        ContactRow.state, ContactRow.origin, ContactRow.rungs_done,
+    )
+    .where(
+        among(ContactRow.borrower_id, ids_named("b_ids")),
+        or_(
+            # the local date beside the instant, because there is an index over it
+            and_(ContactRow.local_date >= bindparam("b_from", type_=Date()),
+                 ContactRow.created_at >= bindparam("b_since", type_=Instant())),
+            and_(among(ContactRow.borrower_id, ids_named("b_changed")), ContactRow.state == "open"),
+        ),
+    )
+    .order_by(ContactRow.created_at, ContactRow.id)
+)  # fmt: skip
+_DECISIONS = PreparedSelect.of(
+    select(
+        DecisionRow.id, DecisionRow.borrower_id, DecisionRow.subject_kind, DecisionRow.subject_id, DecisionRow.anchor_no,
+        DecisionRow.step_key, DecisionRow.loan_id, DecisionRow.row_no, DecisionRow.occurs_at, DecisionRow.outcome,
+        DecisionRow.reason, DecisionRow.contact_id, DecisionRow.next_evaluation_at, DecisionRow.event_count,
+    ).where(
+        among(DecisionRow.borrower_id, ids_named("b_ids")),
+        or_(
+            DecisionRow.occurs_at >= bindparam("b_oldest", type_=Instant()),
+            DecisionRow.outcome == Outcome.DEFERRED.value,
+            among(DecisionRow.contact_id, ids_named("b_contacts")),
+        ),
+    )
+)  # fmt: skip
+_MESSAGES = PreparedSelect.of(
+    select(
+        MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
+        MessageRow.sent_at, MessageRow.not_before, func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
+    )
+    .where(
+        among(MessageRow.borrower_id, ids_named("b_ids")),
+        MessageRow.created_at >= bindparam("b_since", type_=Instant()),
+        MessageRow.contact_id.is_not(None),
+    )
+    .order_by(MessageRow.created_at, MessageRow.id)
+)  # fmt: skip
+
+
 def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime, rules: Rules) -> None:
     """Add what was made and decided before, as far back as something may still come of it or a cap counts it."""
-    ids = list(gathered)
+    connection, ids = session.connection(), list(gathered)
     changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
     since = looking_back(now, rules)
-    contacts = session.execute(
-        select(
-            ContactRow.id, ContactRow.borrower_id, ContactRow.local_date, ContactRow.created_at, ContactRow.slot_no,
-            ContactRow.state, ContactRow.origin, ContactRow.rungs_done,
-        ).where(
-            ContactRow.borrower_id.in_(ids),
-            or_(
-                ContactRow.created_at >= since.counted,
-                and_(ContactRow.borrower_id.in_(changed), ContactRow.state == "open"),
-            ),
-        ).order_by(ContactRow.created_at, ContactRow.id)
-    ).all()  # fmt: skip
+    contacts = _CONTACTS.all(
+        connection, {"b_ids": ids, "b_changed": changed, "b_since": since.counted, "b_from": since.counted.date() - _DAY}
+    )
     reviewed = [c.id for c in contacts if c.created_at >= since.reviewed or gathered[c.borrower_id].has_changed]
     by_contact: dict[str, list[DecisionKey]] = defaultdict(list)
-    for row in session.execute(_decisions(ids, reviewed, _reachable(gathered, timedelta(days=rules.trail_days)))):
+    reach = timedelta(days=rules.trail_days + rules.lead_days) + 2 * SLACK
+    decided = [at for parts in gathered.values() if (at := parts.head.decided_until) is not None]
+    # What tries were about must be known whoever else is in the batch; of borrowers never looked at there is nothing.
+    oldest = min(min(decided) - reach, since.tried - rules.longest_expiry) if decided else now + RECENT_CONTACTS
+    for row in _DECISIONS.all(connection, {"b_ids": ids, "b_contacts": reviewed, "b_oldest": oldest}):
         key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
         gathered[row.borrower_id].decisions[key] = PastDecision(
             row.id, key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason), row.contact_id,
@@ -51,7 +94,8 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
         )  # fmt: skip
         if row.contact_id is not None:
             by_contact[row.contact_id].append(key)
-    messages = _find_messages(session, ids, since.tried)
+    looked_at = set(reviewed)
+    messages = _find_messages(connection, ids, since.tried)
     waiting_ids = [
         contact.id
         for contact in contacts
@@ -59,10 +103,9 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     ]
     waiting = _find_waiting(session, waiting_ids)
     for contact in contacts:
+        about = by_contact[contact.id] if contact.id in looked_at else ()
         gathered[contact.borrower_id].contacts.append(
-            past_contact(
-                contact, by_contact[contact.id], messages[contact.borrower_id].get(contact.id, ()), waiting.get(contact.id)
-            )
+            past_contact(contact, about, messages[contact.borrower_id].get(contact.id, ()), waiting.get(contact.id))
         )
     for borrower_id, made in messages.items():
         gathered[borrower_id].attempts = attempts_of(made, by_contact)
@@ -102,20 +145,11 @@ def past_contact(
     )  # fmt: skip
 
 
-def _find_messages(session: Session, ids: Sequence[str], since: datetime) -> dict[str, dict[str, list[PastMessage]]]:
+def _find_messages(connection: Connection, ids: Sequence[str], since: datetime) -> dict[str, dict[str, list[PastMessage]]]:
     """Return borrower id -> contact id -> messages since then, oldest first."""
     found: dict[str, dict[str, list[PastMessage]]] = defaultdict(lambda: defaultdict(list))
-    statement = (
-        select(
-            MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
-            MessageRow.sent_at, MessageRow.not_before, MessageRow.seen_at, MessageRow.read_at,
-        )
-        .where(MessageRow.borrower_id.in_(ids), MessageRow.created_at >= since, MessageRow.contact_id.is_not(None))
-        .order_by(MessageRow.created_at, MessageRow.id)
-    )  # fmt: skip
-    for row in session.execute(statement):
-        seen = row.seen_at is not None or row.read_at is not None
-        message = PastMessage(row.channel, row.rung_no, row.sent_at or row.not_before, row.state, seen)
+    for row in _MESSAGES.all(connection, {"b_ids": ids, "b_since": since}):
+        message = PastMessage(row.channel, row.rung_no, row.sent_at or row.not_before, row.state, row.seen_at is not None)
         found[row.borrower_id][row.contact_id].append(message)
     return found
 
@@ -146,47 +180,3 @@ def _find_waiting(session: Session, contact_ids: Sequence[str]) -> dict[str, boo
     for row in session.execute(statement):
         found[row.contact_id] = found.get(row.contact_id, False) or bool(row.tried)
     return found
-
-
-def _reachable(gathered: dict[str, Gathered], trail: timedelta) -> list[str]:
-    """Return the subjects a step of which may come up now: whatever was decided about them must be known.
-
-    Of a borrower never looked at there is nothing to know, and of a row whose last step lies behind what was decided nothing
-    can come up any more.
-    """
-    return [subject_id for parts in gathered.values() for subject_id in reachable_subjects(parts, trail)]
-
-
-def reachable_subjects(parts: Gathered, trail: timedelta) -> list[str]:
-    """Return the subjects of one borrower's case a step of which may come up now."""
-    decided_until = parts.head.decided_until
-    if decided_until is None:
-        return []
-    oldest = (decided_until - trail - SLACK).date()
-    return [subject.subject_id for subject in parts.subjects if subject.due_on >= oldest]
-
-
-def _decisions(ids: Sequence[str], contact_ids: Sequence[str], subject_ids: Sequence[str]) -> Any:
-    return select(
-        DecisionRow.id,
-        DecisionRow.borrower_id,
-        DecisionRow.subject_kind,
-        DecisionRow.subject_id,
-        DecisionRow.anchor_no,
-        DecisionRow.step_key,
-        DecisionRow.loan_id,
-        DecisionRow.row_no,
-        DecisionRow.occurs_at,
-        DecisionRow.outcome,
-        DecisionRow.reason,
-        DecisionRow.contact_id,
-        DecisionRow.next_evaluation_at,
-        DecisionRow.event_count,
-    ).where(
-        DecisionRow.borrower_id.in_(ids),
-        or_(
-            DecisionRow.outcome == Outcome.DEFERRED.value,
-            DecisionRow.contact_id.in_(contact_ids),
-            and_(DecisionRow.subject_kind == "instalment", DecisionRow.subject_id.in_(subject_ids)),
-        ),
-    )

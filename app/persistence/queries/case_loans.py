@@ -17,6 +17,7 @@ from app.domain.positions import charged_until
 from app.domain.reasons import Reason
 from app.domain.tapes import DayRange
 from app.domain.times import business_date, end_of_day
+from app.persistence.among import among, ids_named
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
     ESTIMATED_PLAN,
@@ -26,6 +27,7 @@ from app.persistence.models.loans import (
     PlanVersionRow,
     PositionSnapshotRow,
 )
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.positions import open_rows_of
 from app.persistence.queries.tapes import core_figures
@@ -37,48 +39,50 @@ _LICENCES = {"microloan": "micro_loan", "unstated": None}
 """Licence kinds whose name in the law packs is another."""
 
 
+_LOANS = PreparedSelect.of(
+    select(
+        LoanRow.id,
+        LoanRow.borrower_id,
+        LoanRow.loan_no,
+        LoanRow.currency,
+        LoanRow.status,
+        LoanRow.ended_at,
+        LoanRow.resumed_at,
+        LoanRow.anchor_no,
+        LoanRow.product_kind,
+        LoanRow.autopay,
+        LoanRow.disbursed_on,
+        LoanRow.imported_at,
+        LoanRow.lender_id,
+        LenderRow.code.label("lender_code"),
+        LenderRow.role.label("lender_role"),
+        LenderRow.licence_kind,
+        LenderRow.jurisdiction,
+        LenderRow.zone,
+        PlanVersionRow.watched_from_at,
+        LoanRow.contract,
+        LoanRow.cap,
+        LoanRow.marks,
+        LoanRow.core_as_of,
+        LoanRow.core_figures,
+        PositionSnapshotRow.open_rows,
+        PositionSnapshotRow.row_states,
+        PositionSnapshotRow.last_effective_on,
+        PositionSnapshotRow.last_recorded_at,
+    )
+    .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+    .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == LoanRow.id)
+    .join(
+        PlanVersionRow,
+        and_(PlanVersionRow.loan_id == LoanRow.id, PlanVersionRow.anchor_no == LoanRow.anchor_no),
+    )
+    .where(among(LoanRow.borrower_id, ids_named("b_ids")))
+)
+
+
 def add_loans(session: Session, gathered: dict[str, Gathered], now: datetime, *, horizon: date) -> None:
     """Add what is open of these borrowers' loans, up to the first row beyond the horizon."""
-    statement = (
-        select(
-            LoanRow.id,
-            LoanRow.borrower_id,
-            LoanRow.loan_no,
-            LoanRow.currency,
-            LoanRow.status,
-            LoanRow.ended_at,
-            LoanRow.resumed_at,
-            LoanRow.anchor_no,
-            LoanRow.product_kind,
-            LoanRow.autopay,
-            LoanRow.disbursed_on,
-            LoanRow.imported_at,
-            LoanRow.lender_id,
-            LenderRow.code.label("lender_code"),
-            LenderRow.role.label("lender_role"),
-            LenderRow.licence_kind,
-            LenderRow.jurisdiction,
-            LenderRow.zone,
-            PlanVersionRow.watched_from_at,
-            LoanRow.contract,
-            LoanRow.cap,
-            LoanRow.marks,
-            LoanRow.core_as_of,
-            LoanRow.core_figures,
-            PositionSnapshotRow.open_rows,
-            PositionSnapshotRow.row_states,
-            PositionSnapshotRow.last_effective_on,
-            PositionSnapshotRow.last_recorded_at,
-        )
-        .join(LenderRow, LenderRow.id == LoanRow.lender_id)
-        .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == LoanRow.id)
-        .join(
-            PlanVersionRow,
-            and_(PlanVersionRow.loan_id == LoanRow.id, PlanVersionRow.anchor_no == LoanRow.anchor_no),
-        )
-        .where(LoanRow.borrower_id.in_(list(gathered)))
-    )
-    for loan in session.execute(statement):
+    for loan in _LOANS.all(session.connection(), {"b_ids": list(gathered)}):
         take_loan(gathered[loan.borrower_id], loan, now, horizon)
 
 

@@ -4,65 +4,85 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import ConsentFact, OptOut, Wish
 from app.domain.consents import CONTACT
 from app.domain.holds import Hold
+from app.persistence.among import among, ids_named
+from app.persistence.column_types import Instant
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.preferences import ContactPreferenceRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.gathered import Gathered
 
 ANY_CHANNEL = "any"
 
 
+_IDS = ids_named("b_ids")
+_NOW = bindparam("b_now", type_=Instant())
+_DEVICES = PreparedSelect.of(
+    select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
+    .outerjoin(EndpointRow, and_(EndpointRow.device_id == DeviceRow.id, EndpointRow.channel == "push"))
+    .where(among(DeviceRow.borrower_id, _IDS))
+    .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+)
+_ENDPOINTS = PreparedSelect.of(
+    select(EndpointRow.borrower_id, EndpointRow.channel, EndpointRow.state)
+    .where(among(EndpointRow.borrower_id, _IDS), EndpointRow.channel != "push")
+    .order_by(EndpointRow.changed_at.desc(), EndpointRow.id)
+)
+_CONSENTS = PreparedSelect.of(
+    select(
+        ConsentRow.borrower_id, ConsentRow.purpose, ConsentRow.channel, ConsentRow.form, ConsentRow.given,
+        ConsentRow.recorded_at,
+    )
+    .where(among(ConsentRow.borrower_id, _IDS), ConsentRow.recorded_at <= _NOW)
+    .order_by(ConsentRow.recorded_at, ConsentRow.id)
+)  # fmt: skip
+_HOLDS = PreparedSelect.of(
+    select(
+        HoldRow.borrower_id, HoldRow.loan_id, HoldRow.kind, HoldRow.from_at, HoldRow.until_at, HoldRow.form, HoldRow.by,
+        HoldRow.recorded_at, HoldRow.released_at,
+    )
+    .where(among(HoldRow.borrower_id, _IDS), HoldRow.recorded_at <= _NOW)
+    .order_by(HoldRow.recorded_at, HoldRow.id)
+)  # fmt: skip
+_WISHES = PreparedSelect.of(
+    select(
+        ContactPreferenceRow.borrower_id, ContactPreferenceRow.kind, ContactPreferenceRow.channel,
+        ContactPreferenceRow.from_time, ContactPreferenceRow.until_time, ContactPreferenceRow.place, ContactPreferenceRow.by,
+        ContactPreferenceRow.evidence, ContactPreferenceRow.recorded_at,
+    )
+    .where(
+        among(ContactPreferenceRow.borrower_id, _IDS),
+        ContactPreferenceRow.recorded_at <= _NOW,
+        or_(ContactPreferenceRow.ended_at.is_(None), ContactPreferenceRow.ended_at > _NOW),
+    )
+    .order_by(ContactPreferenceRow.recorded_at, ContactPreferenceRow.id)
+)  # fmt: skip
+
+
 def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:
     """Add what is known at `now` of these borrowers besides their loans."""
-    ids = list(gathered)
-    for device in session.execute(_devices(ids)):
+    connection = session.connection()
+    ids, known = {"b_ids": list(gathered)}, {"b_ids": list(gathered), "b_now": now}
+    for device in _DEVICES.all(connection, ids):
         gathered[device.borrower_id].devices.append(device)
-    for endpoint in session.execute(
-        select(EndpointRow.borrower_id, EndpointRow.channel, EndpointRow.state)
-        .where(EndpointRow.borrower_id.in_(ids), EndpointRow.channel != "push")
-        .order_by(EndpointRow.changed_at.desc(), EndpointRow.id)
-    ):
+    for endpoint in _ENDPOINTS.all(connection, ids):
         gathered[endpoint.borrower_id].endpoints.setdefault(endpoint.channel, []).append(endpoint.state)
-    _add_consents(session, gathered, now)
-    for hold in session.execute(select(HoldRow.__table__).where(HoldRow.borrower_id.in_(ids), HoldRow.recorded_at <= now)):
+    said: dict[str, list[Any]] = defaultdict(list)
+    for consent in _CONSENTS.all(connection, known):
+        said[consent.borrower_id].append(consent)
+    for borrower_id, rows in said.items():
+        take_consents(gathered[borrower_id], rows)
+    for hold in _HOLDS.all(connection, known):
         gathered[hold.borrower_id].holds.append(hold_of(hold))
-    wishes = select(ContactPreferenceRow.__table__).where(
-        ContactPreferenceRow.borrower_id.in_(ids),
-        ContactPreferenceRow.recorded_at <= now,
-        or_(ContactPreferenceRow.ended_at.is_(None), ContactPreferenceRow.ended_at > now),
-    )
-    for wish in session.execute(wishes.order_by(ContactPreferenceRow.recorded_at, ContactPreferenceRow.id)):
+    for wish in _WISHES.all(connection, known):
         gathered[wish.borrower_id].wishes.append(wish_of(wish))
-
-
-def _devices(ids: list[str]) -> Any:
-    return (
-        select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
-        .outerjoin(EndpointRow, and_(EndpointRow.device_id == DeviceRow.id, EndpointRow.channel == "push"))
-        .where(DeviceRow.borrower_id.in_(ids))
-        .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
-    )
-
-
-def _add_consents(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:
-    statement = (
-        select(ConsentRow.borrower_id, ConsentRow.purpose, ConsentRow.channel, ConsentRow.form, ConsentRow.given,
-               ConsentRow.recorded_at)
-        .where(ConsentRow.borrower_id.in_(list(gathered)), ConsentRow.recorded_at <= now)
-        .order_by(ConsentRow.recorded_at, ConsentRow.id)
-    )  # fmt: skip
-    rows: dict[str, list[Any]] = defaultdict(list)
-    for row in session.execute(statement):
-        rows[row.borrower_id].append(row)
-    for borrower_id, said in rows.items():
-        take_consents(gathered[borrower_id], said)
 
 
 def take_consents(parts: Gathered, said: list[Any]) -> None:

@@ -1,15 +1,16 @@
 """Loading cases: everything `decide` may look at, for a batch of borrowers in a fixed number of statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.policies import Rules
+from app.persistence.among import among, ids_named
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.reminders import AgendaRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.case_contacts import add_contacts
 from app.persistence.queries.case_loans import add_loans, add_recently_paid, add_recently_replaced
 from app.persistence.queries.case_people import add_people
@@ -18,7 +19,8 @@ from app.persistence.queries.gathered import Gathered, LoadedCase
 
 def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, rules: Rules) -> dict[str, LoadedCase]:
     """Return the cases of these borrowers, which the caller has locked, as far as the policies' steps reach."""
-    gathered = {row.id: Gathered(row) for row in session.execute(heads(list(borrower_ids)))}
+    heads = HEADS.all(session.connection(), {"b_ids": list(borrower_ids)})
+    gathered = {row.id: Gathered(row) for row in heads}
     if not gathered:
         return {}
     add_loans(session, gathered, now, horizon=now.date() + timedelta(days=rules.lead_days + 2))
@@ -29,27 +31,26 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     return {borrower_id: parts.build() for borrower_id, parts in gathered.items()}
 
 
-def heads(ids: Sequence[str]) -> Any:
-    """Select what of the borrowers themselves and of their agenda is part of a case."""
-    return (
-        select(
-            BorrowerRow.id,
-            BorrowerRow.borrower_no,
-            BorrowerRow.zone,
-            BorrowerRow.phone_zones,
-            BorrowerRow.locale,
-            BorrowerRow.country,
-            BorrowerRow.officer,
-            BorrowerRow.flags,
-            BorrowerRow.phone_sealed.is_not(None).label("has_phone"),
-            BorrowerRow.email_sealed.is_not(None).label("has_email"),
-            BorrowerRow.address_sealed.is_not(None).label("has_address"),
-            AgendaRow.case_version,
-            AgendaRow.decided_version,
-            AgendaRow.decided_until,
-            AgendaRow.zone.label("decided_zone"),
-            AgendaRow.zone_since,
-        )
-        .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
-        .where(BorrowerRow.id.in_(ids))
+HEADS = PreparedSelect.of(
+    select(
+        BorrowerRow.id,
+        BorrowerRow.borrower_no,
+        BorrowerRow.zone,
+        BorrowerRow.phone_zones,
+        BorrowerRow.locale,
+        BorrowerRow.country,
+        BorrowerRow.officer,
+        BorrowerRow.flags,
+        BorrowerRow.phone_sealed.is_not(None).label("has_phone"),
+        BorrowerRow.email_sealed.is_not(None).label("has_email"),
+        BorrowerRow.address_sealed.is_not(None).label("has_address"),
+        AgendaRow.case_version,
+        AgendaRow.decided_version,
+        AgendaRow.decided_until,
+        AgendaRow.zone.label("decided_zone"),
+        AgendaRow.zone_since,
     )
+    .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
+    .where(among(BorrowerRow.id, ids_named("b_ids")))
+)
+"""What of the borrowers `b_ids` themselves and of their agenda is part of a case."""

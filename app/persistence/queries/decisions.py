@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, case, insert, or_, select, update
+from sqlalchemy import Table, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.times import rfc3339
+from app.persistence.bulk import add_rows
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
@@ -63,8 +64,7 @@ def add_decided(session: Session, *, contacts: Rows, messages: Rows, decisions: 
         (DecisionRow, decisions),
         (DecisionEventRow, events),
     ):
-        if rows:
-            session.execute(insert(row_class.__table__), list(rows))  # type: ignore[arg-type]
+        add_rows(session, cast(Table, row_class.__table__), rows)
 
 
 def mark_decisions(session: Session, changes: Rows) -> None:

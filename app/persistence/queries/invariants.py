@@ -29,14 +29,15 @@ _CANDIDATES = text(
       JOIN agenda a ON a.borrower_id = i.borrower_id
       JOIN plan_versions v ON v.loan_id = i.loan_id AND v.anchor_no = i.anchor_no
       LEFT JOIN plan_versions n ON n.loan_id = i.loan_id AND n.anchor_no = i.anchor_no + 1
-      JOIN step_instants s ON s.zone = COALESCE(a.zone, e.zone) AND s.due_on = i.due_on
+      JOIN step_instants s ON s.lender_id = CAST(l.lender_id AS VARCHAR(36))
+           AND s.zone = COALESCE(a.zone, e.zone) AND s.due_on = i.due_on
       LEFT JOIN decisions d ON d.subject_kind = 'instalment'
            AND d.subject_id = CAST(l.id AS VARCHAR(36)) || '/' || CAST(i.row_no AS VARCHAR(12))
            AND d.anchor_no = i.anchor_no AND d.step_key = s.step_key
-     WHERE d.id IS NULL AND s.at_micros >= v.watched_from_at AND s.at_micros <= :until
+     WHERE d.id IS NULL AND s.first_micros >= v.watched_from_at AND s.at_micros <= :until
        AND (n.id IS NULL OR s.at_micros < n.watched_from_at)
-       AND s.at_micros >= COALESCE(a.zone_since, s.at_micros) AND s.at_micros >= :since
-       AND s.at_micros >= COALESCE(l.resumed_at, s.at_micros) AND (l.ended_at IS NULL OR s.at_micros < l.ended_at)
+       AND s.first_micros >= COALESCE(a.zone_since, s.first_micros) AND s.first_micros >= :since
+       AND s.first_micros >= COALESCE(l.resumed_at, s.first_micros) AND (l.ended_at IS NULL OR s.at_micros < l.ended_at)
        AND {_DUE} > {_PAID_AT.format(at="s.at_micros")}
        AND NOT {_TOLD_LATE.format(at="s.at_micros")}
     """  # noqa: S608 constants of this module only
@@ -78,6 +79,17 @@ _COUNTS: Mapping[str, str] = {
 }
 
 
+class StepInstant(NamedTuple):
+    """When a step is reached for a lender's due date in a zone: between `first` and `latest`, which are mostly the same."""
+
+    lender_id: str
+    zone: str
+    step_key: str
+    due_on: date
+    first: datetime
+    latest: datetime
+
+
 class HandedOver(NamedTuple):
     """One hand-over to a provider, with where its borrower might be."""
 
@@ -86,30 +98,36 @@ class HandedOver(NamedTuple):
     started_at: datetime
     zones: list[str]
     """The first is the one its day is counted in."""
+    slot_no: int | None
+    policy_id: str | None
 
 
-def find_due_dates_and_zones(session: Session) -> tuple[list[date], list[str]]:
-    """Return every due date and every zone that steps may be counted in."""
-    dates = [date.fromisoformat(str(row[0])) for row in session.execute(text("SELECT DISTINCT due_on FROM instalments"))]
+def find_due_dates_and_zones(session: Session) -> tuple[list[tuple[str, date]], list[str]]:
+    """Return every (lender id, due date), and every zone that steps may be counted in."""
+    statement = text("SELECT DISTINCT l.lender_id, i.due_on FROM instalments i JOIN loans l ON l.id = i.loan_id")
+    dates = [(str(row[0]), date.fromisoformat(str(row[1]))) for row in session.execute(statement)]
     zones = session.scalars(text("SELECT zone FROM lenders UNION SELECT zone FROM agenda WHERE zone IS NOT NULL ORDER BY 1"))
     return dates, list(zones)
 
 
-def count_candidates(
-    session: Session, instants: Iterable[tuple[str, str, date, datetime]], *, since: datetime | None, until: datetime
-) -> int:
+def count_candidates(session: Session, instants: Iterable[StepInstant], *, since: datetime | None, until: datetime) -> int:
     """Count steps reached from `since` (None: ever) to `until`, while their instalment was open as known then, undecided.
 
-    `instants`: (zone, step key, due date, instant of the step), computed outside SQL, since offsets are not its business.
+    `instants` are computed outside SQL, since offsets are not its business.
     Of a borrower who moved only what was reached since then is judged: where they were before is not kept.
     """
     session.execute(text("CREATE TEMPORARY TABLE step_instants "
-                         "(zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, at_micros BIGINT)"))  # fmt: skip
-    rows = [{"z": zone, "k": key, "d": due_on, "a": to_micros(at)} for zone, key, due_on, at in instants]
-    insert = text("INSERT INTO step_instants VALUES (:z, :k, :d, :a)").bindparams(bindparam("d", type_=Date()))
+                         "(lender_id VARCHAR(36), zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, first_micros BIGINT, "
+                         "at_micros BIGINT)"))  # fmt: skip
+    rows = [
+        {"l": one.lender_id, "z": one.zone, "k": one.step_key, "d": one.due_on, "f": to_micros(one.first),
+         "a": to_micros(one.latest)}
+        for one in instants
+    ]  # fmt: skip
+    insert = text("INSERT INTO step_instants VALUES (:l, :z, :k, :d, :f, :a)").bindparams(bindparam("d", type_=Date()))
     for start in range(0, len(rows), 5000):
         session.execute(insert, rows[start : start + 5000])
-    session.execute(text("CREATE INDEX ix_step_instants ON step_instants (due_on, zone)"))
+    session.execute(text("CREATE INDEX ix_step_instants ON step_instants (lender_id, due_on, zone)"))
     missing = session.scalar(_CANDIDATES, {"since": to_micros(since or EPOCH), "until": to_micros(until)})
     session.execute(text("DROP TABLE step_instants"))
     return int(missing or 0)
@@ -129,13 +147,14 @@ def iterate_handed_over(session: Session) -> Iterator[HandedOver]:
     """Yield every hand-over of a reminder, in no particular order."""
     statement = text(
         """
-        SELECT DISTINCT m.contact_id, t.borrower_id, t.started_at, c.zones
+        SELECT DISTINCT m.contact_id, t.borrower_id, t.started_at, c.zones, c.slot_no,
+               (SELECT d.policy_id FROM decisions d WHERE d.contact_id = c.id ORDER BY d.id LIMIT 1) AS policy_id
           FROM delivery_attempts t
           JOIN messages m ON m.id = t.message_id
           JOIN contacts c ON c.id = m.contact_id
          WHERE t.outcome <> 'withheld'
         """
-    ).columns(contact_id=Id, borrower_id=Id, started_at=Instant, zones=Json)
+    ).columns(contact_id=Id, borrower_id=Id, started_at=Instant, zones=Json, policy_id=Id)
     for row in session.execute(statement):
         yield HandedOver(*row)
 

@@ -1,6 +1,6 @@
 """The outbox: messages that wait to leave. Claimed in batches, each claim under a lease.
 
-Its statements are made once and run without the mapper: they are what every message pays for.
+Its statements are made once and run on the driver's own cursor: they are what every message pays for.
 """
 
 from collections import defaultdict
@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Table, and_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.persistence.among import among, ids_named
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
+from app.persistence.prepared import PreparedChange, PreparedSelect
 
 
 def _word(value: str) -> Any:
     """A literal in the statement's text: with a parameter in its place SQLite would not use a partial index."""
-    return bindparam(None, value, literal_execute=True)
+    return literal_column(f"'{value}'")
 
 
 _WAITS = MessageRow.state.in_([_word("queued"), _word("sending"), _word("stale")])
@@ -39,68 +41,9 @@ _IS_CURRENT = or_(
     and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(_EPOCH, 0)),
 )
 """Security messages stand outside the case; all others must match the case and the rules they were decided under."""
-_EXISTS = {
-    True: select(exists().where(SECURITY_LANE, _IS_CLAIMABLE)),
-    False: select(exists().where(ORDINARY_LANE, _IS_CLAIMABLE)),
-}
-_CLAIM = (
-    select(
-        MessageRow.id,
-        MessageRow.borrower_id,
-        MessageRow.channel,
-        MessageRow.message_class,
-        MessageRow.template,
-        MessageRow.locale,
-        MessageRow.text_sealed,
-        MessageRow.challenge_id,
-        MessageRow.not_after,
-        MessageRow.attempts,
-        MessageRow.case_version,
-        MessageRow.state == "sending",
-        func.coalesce(_IS_CURRENT, False),
-    )
-    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-    .where(_IS_CLAIMABLE)
-    .order_by(MessageRow.next_attempt_at, MessageRow.id)
-    .limit(bindparam("b_limit"))
-    .with_for_update(skip_locked=True, of=MessageRow)
-)
-_CLAIMS = {True: _CLAIM.where(SECURITY_LANE), False: _CLAIM.where(ORDINARY_LANE)}
-_CURRENT = (
-    select(MessageRow.id, MessageRow.attempts)
-    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-    .where(MessageRow.id.in_(bindparam("b_ids", expanding=True)), MessageRow.state == "sending", _IS_CURRENT)
-)
-_CHANGE = update(cast(Table, MessageRow.__table__))
-_AMONG = MessageRow.id.in_(bindparam("b_ids", expanding=True))
-_SEND = _CHANGE.where(_AMONG).values(
-    state="sending",
-    leased_by=bindparam("b_owner"),
-    leased_until=bindparam("b_leased_until"),
-    attempts=MessageRow.attempts + 1,
-)
-_END = _CHANGE.where(_AMONG).values(
-    state=bindparam("b_state"),
-    state_reason=bindparam("b_reason"),
-    leased_by=None,
-    leased_until=None,
-    version=MessageRow.version + 1,
-)
-_SETTLE = _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
-    state=bindparam("b_state"),
-    state_reason=bindparam("b_reason"),
-    next_attempt_at=bindparam("b_next"),
-    sent_at=bindparam("b_sent"),
-    leased_by=None,
-    leased_until=None,
-    version=MessageRow.version + 1,
-)
-_PUT_BACK = _CHANGE.where(
-    MessageRow.id == bindparam("b_id"),
-    MessageRow.attempts == bindparam("b_attempts"),
-    MessageRow.case_version == bindparam("b_version"),
-    or_(MessageRow.state == "queued", MessageRow.state == "sending"),  # IN cannot be executed for many
-).values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
+_FIRST = select(MessageRow.id).where(_IS_CLAIMABLE).order_by(MessageRow.next_attempt_at, MessageRow.id).limit(1)
+"""In the order of the index: asked whether there is any, PostgreSQL may read the whole table to see."""
+_FIRSTS = {True: PreparedSelect.of(_FIRST.where(SECURITY_LANE)), False: PreparedSelect.of(_FIRST.where(ORDINARY_LANE))}
 
 
 class Claimable(NamedTuple):
@@ -124,6 +67,77 @@ class Claimable(NamedTuple):
     """It was decided under the present facts and rules."""
 
 
+_CLAIM = (
+    select(
+        MessageRow.id,
+        MessageRow.borrower_id,
+        MessageRow.channel,
+        MessageRow.message_class,
+        MessageRow.template,
+        MessageRow.locale,
+        MessageRow.text_sealed,
+        MessageRow.challenge_id,
+        MessageRow.not_after,
+        MessageRow.attempts,
+        MessageRow.case_version,
+        (MessageRow.state == "sending").label("was_sending"),
+        func.coalesce(_IS_CURRENT, False).label("is_current"),
+    )
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(_IS_CLAIMABLE)
+    .order_by(MessageRow.next_attempt_at, MessageRow.id)
+    .limit(bindparam("b_limit"))
+    .with_for_update(skip_locked=True, of=MessageRow)
+)
+_CLAIMS = {
+    True: PreparedSelect(_CLAIM.where(SECURITY_LANE), Claimable._make),
+    False: PreparedSelect(_CLAIM.where(ORDINARY_LANE), Claimable._make),
+}
+_AMONG = among(MessageRow.id, ids_named("b_ids"))
+_CURRENT = PreparedSelect.of(
+    select(MessageRow.id, MessageRow.attempts)
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(_AMONG, MessageRow.state == "sending", _IS_CURRENT)
+)
+_CHANGE = update(cast(Table, MessageRow.__table__))
+_SEND = PreparedChange(
+    _CHANGE.where(_AMONG).values(
+        state="sending",
+        leased_by=bindparam("b_owner"),
+        leased_until=bindparam("b_leased_until"),
+        attempts=MessageRow.attempts + 1,
+    )
+)
+_END = PreparedChange(
+    _CHANGE.where(_AMONG).values(
+        state=bindparam("b_state"),
+        state_reason=bindparam("b_reason"),
+        leased_by=None,
+        leased_until=None,
+        version=MessageRow.version + 1,
+    )
+)
+_SETTLE = PreparedChange(
+    _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
+        state=bindparam("b_state"),
+        state_reason=bindparam("b_reason"),
+        next_attempt_at=bindparam("b_next"),
+        sent_at=bindparam("b_sent"),
+        leased_by=None,
+        leased_until=None,
+        version=MessageRow.version + 1,
+    )
+)
+_PUT_BACK = PreparedChange(
+    _CHANGE.where(
+        MessageRow.id == bindparam("b_id"),
+        MessageRow.attempts == bindparam("b_attempts"),
+        MessageRow.case_version == bindparam("b_version"),
+        or_(MessageRow.state == "queued", MessageRow.state == "sending"),  # IN cannot be executed for many
+    ).values(state="stale", state_reason="STALE_FACTS", leased_by=None, leased_until=None)
+)
+
+
 class Settlement(NamedTuple):
     """What became of a message that was claimed. `claim`: its attempts, that claim counted."""
 
@@ -138,27 +152,28 @@ class Settlement(NamedTuple):
 def exists_claimable(session: Session, *, now: datetime, machine_now: datetime, security: bool) -> bool:
     """Return whether a claim would find anything; a plain read, so that idling costs no write lock."""
     values = {"b_now": now, "b_machine_now": machine_now}
-    return bool(session.connection().scalar(_EXISTS[security], values))
+    return _FIRSTS[security].first(session.connection(), values) is not None
 
 
 def claim_batch(session: Session, *, now: datetime, machine_now: datetime, limit: int, security: bool) -> list[Claimable]:
     """Lock up to `limit` waiting messages, earliest first, and return them; the caller marks each before it commits."""
     values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
-    return [Claimable._make(row) for row in session.connection().execute(_CLAIMS[security], values)]
+    claimed: list[Claimable] = _CLAIMS[security].all(session.connection(), values)
+    return claimed
 
 
 def mark_sending(session: Session, message_ids: Sequence[str], *, owner: str, leased_until: datetime) -> None:
     """Take the lease of locked messages and count the attempt."""
     if message_ids:
         values = {"b_ids": list(message_ids), "b_owner": owner, "b_leased_until": leased_until}
-        session.connection().execute(_SEND, values)
+        _SEND.run(session.connection(), values)
 
 
 def mark_ended(session: Session, ended: Mapping[str, tuple[str, str]]) -> None:
     """End locked messages without sending. `ended`: message id -> (state, reason)."""
     for state, reason in set(ended.values()):
         ids = [message_id for message_id, end in ended.items() if end == (state, reason)]
-        session.connection().execute(_END, {"b_ids": ids, "b_state": state, "b_reason": reason or None})
+        _END.run(session.connection(), {"b_ids": ids, "b_state": state, "b_reason": reason or None})
 
 
 def mark_waiting(session: Session, message_ids: Sequence[str], *, until: datetime) -> None:
@@ -178,7 +193,7 @@ def mark_stale(session: Session, messages: Sequence[Mapping[str, Any]]) -> None:
     is left alone.
     """
     if messages:
-        session.connection().execute(_PUT_BACK, list(messages))
+        _PUT_BACK.run_many(session.connection(), messages)
 
 
 def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
@@ -186,7 +201,7 @@ def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
 
     `claims`: message id -> attempts, this one counted: a later claim has a higher number.
     """
-    rows = session.connection().execute(_CURRENT, {"b_ids": list(claims)})
+    rows = _CURRENT.all(session.connection(), {"b_ids": list(claims)})
     return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
 
 
@@ -197,7 +212,7 @@ def mark_outcomes(session: Session, settlements: Sequence[Settlement]) -> None:
         alike[tuple(values)].append(message_id)
     names = ("b_claim", "b_state", "b_reason", "b_next", "b_sent")
     for outcome, ids in alike.items():
-        session.connection().execute(_SETTLE, dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
+        _SETTLE.run(session.connection(), dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
 
 
 def release_leases(session: Session, owner: str | None = None) -> int:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from app.domain.cases import DecisionKey, PastDecision, PastMessage
 from app.domain.decided import Decided, Made, Verdict
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
-from app.persistence.queries.case_contacts import WAITING, attempts_of, looking_back, past_contact, reachable_subjects
+from app.persistence.queries.case_contacts import WAITING, attempts_of, looking_back, past_contact
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.rehearsed_books import BorrowerPast
 
@@ -69,15 +69,11 @@ class Memory:
             for each in self._contacts.values()
             if each.created_at >= since.counted or (changed and each.state == "open")
         ]
-        reviewed = {each.id for each in contacts if each.created_at >= since.reviewed or changed}
-        reachable = set(reachable_subjects(parts, timedelta(days=rules.trail_days)))
+        parts.decisions = self._decisions
         about: dict[str, list[DecisionKey]] = {}
         for key, past in self._decisions.items():
-            contact_id = past.contact_id
-            if past.outcome is Outcome.DEFERRED or contact_id in reviewed or key.subject_id in reachable:
-                parts.decisions[key] = past
-                if contact_id is not None:
-                    about.setdefault(contact_id, []).append(key)
+            if past.contact_id is not None:
+                about.setdefault(past.contact_id, []).append(key)
         made: dict[str, list[PastMessage]] = {}
         for contact in self._contacts.values():
             messages = [each.value for each in contact.messages if each.made_at >= since.tried]
@@ -85,8 +81,10 @@ class Memory:
                 made[contact.id] = messages
         for contact in contacts:
             messages = made.get(contact.id, [])
+            is_reviewed = changed or contact.created_at >= since.reviewed
+            keys = about.get(contact.id, []) if is_reviewed else ()
             waiting = False if any(message.state in WAITING for message in messages) else None
-            parts.contacts.append(past_contact(contact, about.get(contact.id, ()), messages, waiting))
+            parts.contacts.append(past_contact(contact, keys, messages, waiting))
         parts.attempts = attempts_of(made, about) if made else []
 
     def take(self, decided: Decided, now: datetime) -> list[str]:
