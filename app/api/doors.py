@@ -9,16 +9,20 @@ from app.api.borrower import (
     inbox,
     loans,
     payments,
+    preferences,
     profile,
     quotes,
     schedules,
     sessions,
     statements,
 )
+from app.api.desk import holds as desk_holds
 from app.api.desk import policies as desk_policies
 from app.api.desk import staff as desk_staff
+from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
+from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
@@ -38,6 +42,9 @@ _SHARED = (
     ingest_batches,
     ingest_mismatches,
     desk_policies,
+    ingest_holds,
+    desk_holds,
+    desk_tasks,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -45,7 +52,7 @@ _SHARED = (
 def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
-    for module in (sessions, profile, loans, devices, inbox):
+    for module in (sessions, profile, loans, devices, inbox, preferences):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)
     api.register_blueprint(desk_staff.door, auth=DESK)

@@ -12,8 +12,10 @@ NOUNS = {
     "api": "app.cli.api:api_commands",
     "book": "app.cli.book:book_commands",
     "calendar": "app.cli.calendar:calendar_commands",
+    "consent": "app.cli.consent:consent_commands",
     "db": "app.cli.database:database_commands",
     "engine": "app.cli.engine:engine_commands",
+    "hold": "app.cli.hold:hold_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",
     "loan": "app.cli.loan:loan_commands",
@@ -21,6 +23,7 @@ NOUNS = {
     "policy": "app.cli.policy:policy_commands",
     "rehearse": "app.cli.rehearse:rehearse_command",
     "sandbox": "app.cli.sandbox:sandbox_commands",
+    "task": "app.cli.task:task_commands",
 }
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.cli.channel_switches import add_switches
 from app.domain.errors import DomainError
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
@@ -21,6 +22,7 @@ from app.persistence.unit_of_work import reading
 from app.services.policies import ensure_default_policy
 
 engine_commands = AppGroup("engine", help="The reminder engine.")
+add_switches(engine_commands)
 CHECK_GRACE = timedelta(minutes=2)
 """On a clock that runs, what became due so recently may still be on its way through the sweep."""
 

@@ -1,6 +1,7 @@
 """flask rehearse: a policy over the real book for the next days, or for a stretch of the past, without sending anything."""
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def rehearse_command(
     url = current_app.config["SETTINGS"].database_url
     db.session.remove()
     db.engine.dispose()  # processes are forked off: none may share a connection
-    with click.progressbar(length=1, label="rehearsing", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=1, label="rehearsing", file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.domain.account_rows import Allocation
 from app.domain.allocation import Surplus
+from app.domain.consents import ConsentValues
 from app.domain.errors import ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
@@ -22,7 +23,11 @@ BORROWER_FLAGS = ("deceased", "insolvent", "represented", "no_contact", "minor_o
 
 LOAN_STATUSES = ("active", "closed", "written_off", "cancelled")
 
-CONSENT_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
+PRODUCT_KINDS = ("instalment", "revolving", "hcstc", "single_payment", "secured_vehicle")
+"""Kinds of credit by the law packs' words; hcstc: high-cost short-term credit."""
+
+LENDER_ROLES = ("first_party", "third_party_collector")
+"""Who asks for the money: the creditor (or who services in its name), or an outside collector."""
 
 LONGEST: Mapping[str, int] = {
     "code": 64,
@@ -43,6 +48,7 @@ LONGEST: Mapping[str, int] = {
     "licence_no": 120,
     "regulator": 200,
     "complaints_contact": 200,
+    "role_reason": 400,
 }
 """How many characters a text of the book may have, by the name of its field; the tables hold no more."""
 LONGEST_ADDRESS_LINE = 200
@@ -89,6 +95,10 @@ class LenderValues:
     licence_no: str | None = None
     regulator: str | None = None
     complaints_contact: str | None = None
+    role: str | None = None
+    """One of LENDER_ROLES; None: nobody said, and the stricter reading (third party) holds."""
+    role_reason: str | None = None
+    """Why it is first party; asked for with that role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,8 @@ class BorrowerValues:
     officer: str | None = None
     consents: Mapping[str, bool] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    purpose_consents: tuple[ConsentValues, ...] = ()
+    """Consents to more than being contacted on a channel, which `consents` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,10 @@ class LoanValues:
     contract: Mapping[str, Any] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     recorded_at: datetime | None = None
+    product_kind: str | None = None
+    """One of PRODUCT_KINDS; None: nobody said."""
+    autopay: bool = False
+    """A payment is expected to be drawn by itself when an instalment is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +186,8 @@ class PutResult:
     created: bool = False
     changed: bool = False
     conflicts: tuple[str, ...] = ()
-    """What was kept apart, by name: `phone-in-use` (another borrower signs in with that phone)."""
+    """What was kept apart, by name: `phone-in-use` (another borrower signs in with that phone), `opt-out-kept`
+    (the borrower refused to us what the source says is given)."""
 
 
 @dataclass(frozen=True, slots=True)

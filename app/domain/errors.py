@@ -132,3 +132,21 @@ class IdempotencyInFlightError(DomainError):
     """The same request is being worked on right now."""
 
     code = "idempotency-in-flight"
+
+
+class PreconditionRequiredError(DomainError):
+    """The change does not say from which state it was made."""
+
+    code = "precondition-required"
+
+
+class QuietHoursError(DomainError):
+    """It would widen the hours of contact, or contact somebody outside them."""
+
+    code = "quiet-hours"
+
+
+class PreferenceLockedError(DomainError):
+    """What a borrower cannot switch off: a law or their own safety demands it."""
+
+    code = "preference-locked"

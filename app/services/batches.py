@@ -1,4 +1,4 @@
-"""Many borrowers, loans, plans, payments or tape rows of one feed in one unit of work, each with its own outcome.
+"""Many borrowers, loans, plans, payments, tape rows or holds of one feed in one unit of work, each with its own outcome.
 
 What is done to one number twice is done in the order given; apart from that items do not see each other, and one that is
 refused leaves the others as they are. The engine decides about the borrowers at its next sweep, as after a file.
@@ -10,15 +10,18 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from app.domain.book import BorrowerValues, LoanValues, PaymentResult, PaymentValues, PlanValues, PutResult
-from app.domain.errors import CurrencyMismatchError, DomainError, ValidationError
+from app.domain.errors import CurrencyMismatchError, DomainError, NotFoundError, ValidationError
+from app.domain.hold_terms import HoldValues
 from app.domain.tapes import TapeValues
 from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
+from app.persistence.queries.borrowers import find_borrowers_of_lender
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_heads
 from app.persistence.unit_of_work import Work
 from app.services.borrowers import put_borrowers
 from app.services.contracts import contract_problem, put_contract_plans
+from app.services.holds import Teller, put_holds
 from app.services.loans import plan_problem, put_loans, put_plans
 from app.services.payments import record_payments
 from app.services.positions import rebuild_positions
@@ -51,6 +54,15 @@ class PlanItem:
 
     values: PlanValues
     currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldItem:
+    """A hold of a borrower; `is_over`: the core says that it has ended."""
+
+    borrower_no: str
+    values: HoldValues
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,14 @@ class Feed:
 
         return _in_rounds(items, lambda item: item.loan_no, put)
 
+    def put_holds(self, items: Sequence[HoldItem], *, decide: bool = False) -> list[Outcome]:
+        """Put holds of borrowers who have a loan of this lender, in the order given. `decide`: at once, not at the sweep."""
+        known = find_borrowers_of_lender(self.work.session, self.lender.id, {item.borrower_no for item in items})
+        told = [(known[item.borrower_no], item.values, item.is_over) for item in items if item.borrower_no in known]
+        teller = Teller(f"core:{self.lender.code}", self.lender.id)
+        put = iter(put_holds(self.work, told, teller=teller, now=self.now, decide=decide))
+        return [next(put) if item.borrower_no in known else _unknown(item.borrower_no) for item in items]
+
     def _rebuild(self, results: Sequence[Outcome]) -> None:
         changed = {result.id for result in results if isinstance(result, PutResult) and result.changed}
         changed |= {
@@ -165,6 +185,10 @@ def _in_rounds(
     for indexes in rounds:
         found |= dict(zip(indexes, put([items[index] for index in indexes]), strict=True))
     return [found[index] for index in range(len(items))]
+
+
+def _unknown(borrower_no: str) -> DomainError:
+    return NotFoundError(f"There is no borrower {borrower_no} with a loan of yours; send borrower and loan first.")
 
 
 def _versions(given: Mapping[str, int | None]) -> dict[str, int]:

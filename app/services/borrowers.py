@@ -15,7 +15,8 @@ import orjson
 import phonenumbers
 from phonenumbers import timezone as phone_timezone
 
-from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues, PutResult, check_texts
+from app.domain.book import BORROWER_FLAGS, BorrowerValues, PutResult, check_texts
+from app.domain.consents import CONSENT_CHANNELS, CONTACT, ConsentValues, check_consent
 from app.domain.errors import ConflictError, DomainError, StaleVersionError, ValidationError
 from app.domain.names import folded, han_names, name_tokens
 from app.domain.times import zone_named
@@ -25,6 +26,7 @@ from app.persistence.queries.agenda import lock_agenda
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import SearchHash, Vault
 from app.services import agenda, reminders
+from app.services.consents import take_from_feed
 from app.services.locales import check_locale, check_territory
 
 PHONE_LAST_DIGITS = 4
@@ -99,10 +101,11 @@ def put_borrowers(
     queries.add_borrowers(work.session, added)
     queries.set_borrowers(work.session, updated)
     in_use = _index(work, changed)
-    _write_consents(work, changed, now=now, origin=origin)
+    told = {borrower_id: _consents(values) for borrower_id, values, _ in changed}
+    kept = take_from_feed(work, told, now=now, origin=origin)
     agenda.touch(work, [borrower_id for borrower_id, _, _ in changed], now=now)
     return [
-        PutResult(r.id, r.created, r.changed, ("phone-in-use",)) if isinstance(r, PutResult) and r.id in in_use else r
+        PutResult(r.id, r.created, r.changed, _conflicts(r.id, in_use, kept)) if isinstance(r, PutResult) else r
         for r in results
     ]
 
@@ -144,6 +147,8 @@ def check_borrower(values: BorrowerValues) -> None:
     for channel in values.consents:
         if channel not in CONSENT_CHANNELS:
             raise ValidationError(f"consents: {channel!r} is not one of {', '.join(CONSENT_CHANNELS)}.")
+    for index, consent in enumerate(values.purpose_consents):
+        check_consent(consent, pointer=f"/purpose_consents/{index}")
 
 
 def check_phone(phone: str) -> None:
@@ -250,21 +255,11 @@ def _phone_hashes(vault: Vault, values: BorrowerValues) -> tuple[SearchHash, ...
     return vault.search_hashes("phone", values.phone) if values.phone else ()
 
 
-def _write_consents(work: Work, changed: Sequence[tuple[str, BorrowerValues, bool]], *, now: datetime, origin: str) -> None:
-    present = queries.find_consents(work.session, [borrower_id for borrower_id, _, created in changed if not created])
-    queries.add_consents(
-        work.session,
-        [
-            {
-                "id": new_id(),
-                "borrower_id": borrower_id,
-                "channel": channel,
-                "given": given,
-                "recorded_at": now,
-                "origin": origin,
-            }
-            for borrower_id, values, _ in changed
-            for channel, given in sorted(values.consents.items())
-            if present.get(borrower_id, {}).get(channel) is not given
-        ],
-    )
+def _consents(values: BorrowerValues) -> list[ConsentValues]:
+    of_channels = [ConsentValues(CONTACT, channel, given) for channel, given in sorted(values.consents.items())]
+    return [*of_channels, *values.purpose_consents]
+
+
+def _conflicts(borrower_id: str, in_use: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
+    found = (("phone-in-use", in_use), ("opt-out-kept", kept))
+    return tuple(name for name, borrowers in found if borrower_id in borrowers)

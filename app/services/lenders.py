@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.book import LenderValues, check_texts
-from app.domain.errors import NotFoundError, ValidationError
+from app.domain.book import LENDER_ROLES, LenderValues, check_texts
+from app.domain.errors import NotFoundError, ValidationError, refused_at
 from app.domain.money import currency_exponent
 from app.domain.times import zone_named
 from app.persistence.ids import new_id
@@ -41,6 +41,13 @@ def check_lender(values: LenderValues) -> None:
     zone_named(values.zone)
     currency_exponent(values.currency)
     check_locale(values.locale)
+    if values.role is not None and values.role not in LENDER_ROLES:
+        raise refused_at("/role", f"role is not one of {', '.join(LENDER_ROLES)}.")
+    if values.role == "first_party" and not (values.role_reason or "").strip():
+        raise refused_at(
+            "/role_reason",
+            "role_reason is empty: first_party is the laxer reading of the law, so say why this lender is one.",
+        )
     if values.jurisdiction != "EU":
         check_territory(values.jurisdiction, what="jurisdiction")
 

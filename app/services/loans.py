@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
-from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues, PutResult, check_texts
+from app.domain.book import LOAN_STATUSES, PRODUCT_KINDS, LoanValues, PlanValues, PutResult, check_texts
 from app.domain.contract_forms import read_terms
 from app.domain.errors import (
     ConflictError,
@@ -240,6 +240,8 @@ def check_loan(values: LoanValues) -> None:
         raise ValidationError("loan_no and borrower_no must not be empty.")
     if values.status not in LOAN_STATUSES:
         raise ValidationError(f"status {values.status!r} is not one of {', '.join(LOAN_STATUSES)}.")
+    if values.product_kind is not None and values.product_kind not in PRODUCT_KINDS:
+        raise refused_at("/product_kind", f"product_kind is not one of {', '.join(PRODUCT_KINDS)}.")
     if values.principal_minor is not None and values.principal_minor < 0:
         raise refused_at("/principal", "principal is negative.")
     currency_exponent(values.currency)
@@ -281,6 +283,8 @@ def plan_problem(values: PlanValues) -> DomainError | None:
 def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
     return {
         "product": values.product,
+        "product_kind": values.product_kind,
+        "autopay": values.autopay,
         "currency": values.currency,
         "zone": values.zone or lender.zone,
         "status": values.status,

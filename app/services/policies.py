@@ -1,6 +1,7 @@
 """The rules in force: active policies loaded for those who decide, and the default that ships with the product."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -68,6 +69,12 @@ def refuse_tampered(row: PolicyRow) -> None:
     """Raise PolicyTamperedError when a stored document is not the one its hash was taken of."""
     if content_hash(row.document) != row.content_hash:
         raise PolicyTamperedError(f"The document of policy {row.key}@{row.version_no} was changed after it was recorded.")
+
+
+@lru_cache(maxsize=1)
+def shipped_policy() -> Policy:
+    """Return the policy that ships with the product, for what is asked before any is active."""
+    return parse_policy(read_document(DEFAULT_POLICY.read_text(encoding="utf-8")), "shipped")
 
 
 def ensure_default_policy(*, now: datetime) -> None:

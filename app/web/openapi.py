@@ -49,12 +49,19 @@ _HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "The ETag you have; 304 when it still holds.",
         "schema": {"type": "string"},
     },
+    "IfMatch": {
+        "name": "If-Match",
+        "description": "The ETag that you read; 428 without it, 412 when it has changed since.",
+        "schema": {"type": "string"},
+    },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "description": "The same key and body get the same answer, kept at least 24 hours.",
         "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
     },
 }
+_HEADER_OF_PROBLEM = {"precondition-required": "IfMatch", "idempotency-mismatch": "IdempotencyKey"}
+"""Where an operation may answer so, it takes this header."""
 _MONEY = {
     "type": "object",
     "required": ["amount_minor", "currency"],
@@ -154,8 +161,7 @@ class Api(SmorestApi):  # type: ignore[misc]
         if method == "get":
             parameters.append("IfNoneMatch")
             responses["304"] = {"description": "Not modified."}
-        if "idempotency-mismatch" in codes:
-            parameters.append("IdempotencyKey")
+        parameters += [header for code, header in _HEADER_OF_PROBLEM.items() if code in codes]
         doc["parameters"] = parameters
         for status, listed in _problems_by_status(codes).items():
             responses[str(status)] = self._problem_response(status, listed)

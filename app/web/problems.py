@@ -87,6 +87,20 @@ PROBLEMS: dict[str, Problem] = {
         "请求处理中",
         "相同的请求正在处理，请稍后重试。",
     ),
+    "quiet-hours": _problem(
+        409,
+        "Outside the hours of contact",
+        "The hours of contact can be narrowed here, not widened. To be contacted outside them, write to your lender.",
+        "超出联系时段",
+        "此处只能缩短联系时段，不能延长。如需在其他时段接受联系，请以书面方式告知贷款机构。",
+    ),
+    "preference-locked": _problem(
+        409,
+        "Cannot be switched off",
+        "A law or the safety of your account demands this channel; the preferences say which and why.",
+        "无法关闭",
+        "该渠道因法律要求或账户安全需要无法关闭，原因见偏好设置。",
+    ),
     "stale-version": _problem(
         412,
         "Older version",

@@ -45,6 +45,15 @@ RULES_BEYOND_SCHEMAS = {
     "post_payment",
     "post_batch",
     "list_mismatches",
+    "put_hold",
+    "post_hold",
+    "change_hold_until",
+    "list_tasks",
+    "close_task",
+    "release_hold",
+    "put_preferences",
+    "put_quiet_hours",
+    "put_consents",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from app.domain.book import BorrowerValues, LoanValues
 from app.persistence.db import db
 from app.persistence.models.access import ApiKeyRow
+from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.lenders import LenderRow
-from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from app.persistence.models.loans import LedgerEntryRow, LoanRow, UnmatchedPaymentRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.api_keys import revoke_key
 from app.services.borrowers import put_borrower
@@ -320,3 +321,35 @@ def test_the_same_payment_without_a_loan_posted_twice_at_once_is_kept_once(app: 
 
     assert statuses == {202}
     assert db.session().scalar(select(func.count()).select_from(UnmatchedPaymentRow)) == 1
+
+
+def test_a_loan_says_what_kind_of_credit_it_is_and_whether_it_pays_itself(client: FlaskClient, key: dict[str, str]) -> None:
+    def put(**said: Any) -> Any:
+        return client.put("/v1/ingest/loans/L-9", json={"borrower_no": "B-9", "currency": "CNY", **said}, headers=key)
+
+    def stored() -> tuple[str | None, bool]:
+        db.session().rollback()
+        row = db.session().execute(select(LoanRow.product_kind, LoanRow.autopay).where(LoanRow.loan_no == "L-9")).one()
+        return row.product_kind, row.autopay
+
+    assert put(product_kind="hcstc", autopay=True).status_code == 201
+    assert stored() == ("hcstc", True)
+    assert put(product_kind="hcstc", autopay=True).json["changed"] is False
+    assert put().json["changed"] is True
+    assert stored() == (None, False)
+    assert [error["pointer"] for error in put(product_kind="pawn").json["errors"]] == ["/product_kind"]
+    assert [error["pointer"] for error in put(autopay="yes").json["errors"]] == ["/autopay"]
+
+
+def test_a_borrower_brings_consents_for_more_than_being_contacted(client: FlaskClient, key: dict[str, str]) -> None:
+    said = [{"purpose": "automated_call", "channel": "voice", "given": True, "form": "written"}]
+
+    answer = client.put("/v1/ingest/borrowers/B-9", json={"consents": {"sms": True}, "purpose_consents": said}, headers=key)
+
+    rows = db.session().execute(select(ConsentRow.purpose, ConsentRow.channel, ConsentRow.given, ConsentRow.form))
+    assert sorted(map(tuple, rows)) == [("automated_call", "voice", True, "written"), ("contact", "sms", True, None)]
+    assert answer.json["conflicts"] == []
+    wrong = client.put(
+        "/v1/ingest/borrowers/B-9", json={"purpose_consents": [{"purpose": "fun", "given": True}]}, headers=key
+    )
+    assert [error["pointer"] for error in wrong.json["errors"]] == ["/purpose_consents/0/purpose"]

@@ -286,6 +286,27 @@ def test_lenders_come_in_with_their_licence(sqlite_book: Flask, take_in: TakeIn)
     assert (lender.code, lender.currency, lender.licence_kind, lender.locale) == ("north", "CNY", "microloan", "en")
 
 
+def test_a_lender_says_in_a_file_who_asks_for_the_money(sqlite_book: Flask, take_in: TakeIn) -> None:
+    report = take_in(
+        "lenders",
+        "code,name,jurisdiction,zone,currency,role,role_reason",
+        "north,North,US,America/New_York,USD,first_party,lends its own money",
+        "south,South,US,America/New_York,USD,first_party,",
+    )
+
+    assert [(each.row, each.column) for each in report.rejections] == [(3, "role_reason")]
+    lender = session().scalars(select(LenderRow)).one()
+    assert (lender.role, lender.role_reason) == ("first_party", "lends its own money")
+
+
+def test_a_tape_says_the_kind_of_credit_and_whether_it_pays_itself(sqlite_book: Flask, take_in: TakeIn) -> None:
+    stored_lender()
+    take_in("loans", f"{TAPE_HEADER},product_kind,autopay", f"{_tape('L1')},revolving,yes", f"{_tape('L2')},,no")
+
+    said = session().execute(select(LoanRow.product_kind, LoanRow.autopay).order_by(LoanRow.loan_no))
+    assert [tuple(row) for row in said] == [("revolving", True), (None, False)]
+
+
 def test_an_import_that_died_half_way_is_simply_run_again(app: Flask, tmp_path: Path) -> None:
     stored_lender()
     loans = [_tape(f"L{n:04}") for n in range(650)]

@@ -10,13 +10,14 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from app import logs
 from app.api.ingest.borrowers import ORIGIN, BorrowerValuesSchema, borrower_values, door
 from app.api.ingest.contracts import named_as_sent
+from app.api.ingest.holds import CoreHoldSchema, hold_item
 from app.api.ingest.loans import LoanValuesSchema, PlanSchema, loan_values, plan_values
 from app.api.ingest.payments import PaymentValuesSchema, payment_values
 from app.api.ingest.tapes import TapeRowSchema, tape_values
 from app.domain.book import PaymentResult, PutResult
 from app.domain.errors import DomainError, FieldError
 from app.persistence.unit_of_work import Work
-from app.services.batches import BorrowerItem, Feed, LoanItem, Outcome, PlanItem
+from app.services.batches import BorrowerItem, Feed, HoldItem, LoanItem, Outcome, PlanItem
 from app.web.answers import Answer
 from app.web.auth import ingest
 from app.web.doors import answers
@@ -53,6 +54,13 @@ class PlanItemSchema(PlanSchema):
             raise ValidationError({"rows": ["Negative, or in more than one currency."]})
 
 
+class HoldItemSchema(CoreHoldSchema):
+    """A hold in a batch: as in PUT, with the borrower's number and the reference."""
+
+    borrower_no = PatternField(NUMBER_PATTERN, required=True)
+    reference = PatternField(NUMBER_PATTERN, required=True)
+
+
 class _Kind(NamedTuple):
     """How items of one kind are read, and what is done with them."""
 
@@ -75,6 +83,10 @@ def _plan(body: dict[str, Any]) -> PlanItem:
     return PlanItem(plan_values(body, body["loan_no"]), body["rows"][0]["principal"].currency)
 
 
+def _hold(body: dict[str, Any]) -> HoldItem:
+    return hold_item(body, body.pop("borrower_no"), body.pop("reference"))
+
+
 _KINDS = {
     "borrowers": _Kind(BorrowerItemSchema(), _borrower, lambda feed, _as_of, items: feed.put_borrowers(items)),
     "loans": _Kind(
@@ -86,6 +98,7 @@ _KINDS = {
     "plans": _Kind(PlanItemSchema(), _plan, lambda feed, _as_of, items: feed.put_plans(items)),
     "payments": _Kind(PaymentValuesSchema(), payment_values, lambda feed, _as_of, items: feed.record_payments(items)),
     "tape": _Kind(TapeRowSchema(), tape_values, lambda feed, as_of, items: feed.put_tapes(as_of or feed.now.date(), items)),
+    "holds": _Kind(HoldItemSchema(), _hold, lambda feed, _as_of, items: feed.put_holds(items)),
 }
 
 
@@ -100,7 +113,8 @@ class BatchSchema(Schema):
         validate=validate.Length(1, MOST_ITEMS),
         metadata={
             "description": "As in PUT of a borrower with borrower_no, PUT of a loan with loan_no, a plan with loan_no, POST "
-            "of a payment, or a row of a tape. A wrong item is refused by itself."
+            "of a payment, a row of a tape, or PUT of a hold with borrower_no and reference. A wrong item is "
+            "refused by itself."
         },
     )
 
@@ -123,7 +137,7 @@ class ItemResultSchema(Schema):
 
     index = fields.Integer(required=True)
     status = fields.String(required=True, metadata={"enum": list(STATUSES)})
-    id = IdField(required=True, allow_none=True, metadata={"description": "Of the borrower, the loan or the ledger entry."})
+    id = IdField(required=True, allow_none=True, metadata={"description": "Of the borrower, loan, ledger entry or hold."})
     conflicts = fields.List(fields.String(), required=True)
     code = fields.String(required=True, allow_none=True, metadata={"description": "Why it was refused, as a problem code."})
     detail = fields.String(required=True, allow_none=True)
@@ -172,7 +186,7 @@ _RESULT = {
 @door.takes(BatchSchema, example=_EXAMPLE)
 @answers(200, BatchResultSchema, example=_RESULT, problems=("idempotency-mismatch", "idempotency-in-flight"))
 def post_batch(body: dict[str, Any]) -> Any:
-    """Take in up to 1000 borrowers, loans, plans, payments or rows of a tape.
+    """Take in up to 1000 borrowers, loans, plans, payments, rows of a tape or holds.
 
     All is done when the answer comes; each item has its own result, in the order sent, and one that is refused leaves the
     others as they are. What names one number twice is done in that order. An Idempotency-Key is honoured.

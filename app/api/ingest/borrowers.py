@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.domain.book import BORROWER_FLAGS, CONSENT_CHANNELS, BorrowerValues
+from app.domain.book import BORROWER_FLAGS, BorrowerValues
+from app.domain.consents import CHANNELS, CONSENT_CHANNELS, FORMS, PURPOSES, ConsentValues
 from app.persistence.unit_of_work import in_unit_of_work
 from app.services.borrowers import put_borrower as put
 from app.web.answers import Answer
@@ -28,6 +29,17 @@ def source_version_field() -> fields.Integer:
     )
 
 
+class PurposeConsentSchema(Schema):
+    """A consent to more than being contacted on a channel."""
+
+    purpose = fields.String(required=True, validate=validate.OneOf(tuple(PURPOSES)))
+    channel = fields.String(load_default="any", validate=validate.OneOf(CHANNELS))
+    given = fields.Boolean(required=True, truthy={True}, falsy={False})
+    form = fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf(FORMS), metadata={"description": "How it was told."}
+    )
+
+
 class BorrowerValuesSchema(Schema):
     """A borrower as the core knows them; a field left out is emptied."""
 
@@ -46,7 +58,9 @@ class BorrowerValuesSchema(Schema):
         keys=fields.String(validate=validate.OneOf(CONSENT_CHANNELS)),
         values=fields.Boolean(truthy={True}, falsy={False}),
         load_default=dict,
+        metadata={"description": "Being contacted on the channel at all. What the borrower refused to us stays refused."},
     )
+    purpose_consents = fields.List(fields.Nested(PurposeConsentSchema), load_default=list, validate=validate.Length(max=100))
     flags = fields.List(
         fields.String(validate=validate.OneOf(BORROWER_FLAGS)), load_default=list, validate=validate.Length(max=10)
     )
@@ -62,7 +76,10 @@ class PutSchema(Schema):
     conflicts = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "What was kept apart: phone-in-use (another borrower signs in with that phone)."},
+        metadata={
+            "description": "What was kept apart: phone-in-use (another borrower signs in with that phone), "
+            "opt-out-kept (the borrower refused to us what you say is given)."
+        },
     )
 
 
@@ -90,4 +107,5 @@ def borrower_values(body: dict[str, Any], borrower_no: str) -> tuple[BorrowerVal
     """Return the borrower of a `BorrowerValuesSchema`, and the core's counter."""
     source_version = body.pop("source_version")
     lists = {"address_lines": tuple(body["address_lines"]), "flags": tuple(body["flags"])}
+    lists["purpose_consents"] = tuple(ConsentValues(**each) for each in body["purpose_consents"])
     return BorrowerValues(borrower_no, **{**body, **lists}), source_version

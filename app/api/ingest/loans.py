@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from app.api.ingest.borrowers import ORIGIN, PUT_EXAMPLE, PutSchema, door, source_version_field
 from app.api.ingest.contracts import CURRENCIES, ContractSchema, named_as_sent
-from app.domain.book import LOAN_STATUSES, LoanValues, PlanValues
+from app.domain.book import LOAN_STATUSES, PRODUCT_KINDS, LoanValues, PlanValues
 from app.domain.errors import DomainError
 from app.domain.money import Money
 from app.domain.plans import PlanRow
@@ -55,6 +55,18 @@ class LoanValuesSchema(Schema):
     )
     zone = TextField(64, load_default=None, allow_none=True, metadata={"description": "IANA zone; else the lender's."})
     product = TextField(80, load_default=None, allow_none=True)
+    product_kind = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(PRODUCT_KINDS),
+        metadata={"description": "Kind of credit by the law's words; null: not said."},
+    )
+    autopay = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "A payment is expected to be drawn by itself when an instalment is due."},
+    )
     status = fields.String(load_default="active", validate=validate.OneOf(LOAN_STATUSES))
     disbursed_on = DateField(load_default=None, allow_none=True)
     maturity_on = DateField(load_default=None, allow_none=True)

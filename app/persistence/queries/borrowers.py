@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, ConsentRow, SearchTermRow, SignInPhoneRow
+from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, SearchTermRow, SignInPhoneRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
 
@@ -60,10 +61,44 @@ def get_borrower(session: Session, borrower_id: str) -> BorrowerRow:
     return row
 
 
+def get_borrower_id(session: Session, borrower_no: str) -> str:
+    """Return the id of the borrower of that number. Raises NotFoundError."""
+    borrower_id = find_borrower_ids(session, [borrower_no]).get(borrower_no)
+    if borrower_id is None:
+        raise NotFoundError(f"There is no borrower {borrower_no}.")
+    return borrower_id
+
+
+def find_borrowers_of_lender(reads: Connection | Session, lender_id: str, borrower_nos: Collection[str]) -> dict[str, str]:
+    """Return number -> id of those who have a loan of this lender, whatever its state: the only ones it may know of."""
+    found: dict[str, str] = {}
+    for part in chunks(borrower_nos):
+        owes = exists().where(LoanRow.borrower_id == BorrowerNumberRow.borrower_id, LoanRow.lender_id == lender_id)
+        statement = select(BorrowerNumberRow.borrower_no, BorrowerNumberRow.borrower_id).where(
+            BorrowerNumberRow.borrower_no.in_(part), owes
+        )
+        found |= {row.borrower_no: row.borrower_id for row in reads.execute(statement)}
+    return found
+
+
+def get_borrower_of_lender(reads: Connection | Session, lender_id: str, borrower_no: str) -> str:
+    """Return the id of a borrower who has a loan of this lender. Raises NotFoundError, also for another lender's."""
+    borrower_id = find_borrowers_of_lender(reads, lender_id, [borrower_no]).get(borrower_no)
+    if borrower_id is None:
+        raise NotFoundError(f"There is no borrower {borrower_no} with a loan of this lender.")
+    return borrower_id
+
+
 def find_borrower_by_phone(session: Session, hashes: Iterable[SearchHash]) -> str | None:
     """Return the id of the borrower who signs in with a phone, given its hash under every key of the ring."""
     digests = [each.digest for each in hashes]
     return session.scalar(select(SignInPhoneRow.borrower_id).where(SignInPhoneRow.digest.in_(digests)).limit(1))
+
+
+def find_borrowers_by_term(session: Session, kind: str, digests: Collection[str]) -> list[str]:
+    """Return the ids of all borrowers that a term names, by id: a phone may be a family's."""
+    statement = select(SearchTermRow.borrower_id).where(SearchTermRow.kind == kind, SearchTermRow.digest.in_(digests))
+    return sorted(set(session.scalars(statement)))
 
 
 def find_phone_owners(session: Session, digests: Collection[str]) -> dict[str, str]:
@@ -72,20 +107,6 @@ def find_phone_owners(session: Session, digests: Collection[str]) -> dict[str, s
     for part in chunks(digests):
         statement = select(SignInPhoneRow.digest, SignInPhoneRow.borrower_id).where(SignInPhoneRow.digest.in_(part))
         found |= {row.digest: row.borrower_id for row in session.execute(statement)}
-    return found
-
-
-def find_consents(session: Session, borrower_ids: Collection[str]) -> dict[str, dict[str, bool]]:
-    """Return the newest consent per channel, by borrower."""
-    found: dict[str, dict[str, bool]] = {}
-    for part in chunks(borrower_ids):
-        statement = (
-            select(ConsentRow.borrower_id, ConsentRow.channel, ConsentRow.given)
-            .where(ConsentRow.borrower_id.in_(part))
-            .order_by(ConsentRow.recorded_at, ConsentRow.id)
-        )
-        for row in session.execute(statement):
-            found.setdefault(row.borrower_id, {})[row.channel] = row.given
     return found
 
 
@@ -149,9 +170,3 @@ def add_sign_in_phones(session: Session, phones: Mapping[str, SearchHash]) -> No
             insert(SignInPhoneRow),
             [{"digest": h.digest, "key_id": h.key_id, "borrower_id": borrower_id} for borrower_id, h in phones.items()],
         )
-
-
-def add_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append consents."""
-    if rows:
-        session.execute(insert(ConsentRow), rows)

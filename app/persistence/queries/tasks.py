@@ -1,17 +1,80 @@
-"""Tasks for people."""
+"""Tasks for people: by their natural key, by queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.domain.errors import NotFoundError
+from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.queries.chunks import chunks
 
 
 def add_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add tasks; the same occasion noticed again adds nothing."""
+    """Add tasks; one whose natural key is known stays as it is, also when it is closed."""
     if not rows:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(TaskRow).on_conflict_do_nothing(index_elements=["natural_key"]), list(rows))
+    statement = dialect.insert(TaskRow).on_conflict_do_nothing(index_elements=["natural_key"])
+    session.execute(statement, rows)
+
+
+def find_task_ids(session: Session, natural_keys: Collection[str]) -> dict[str, str]:
+    """Return natural key -> id of the tasks that exist."""
+    found: dict[str, str] = {}
+    for part in chunks(natural_keys):
+        statement = select(TaskRow.natural_key, TaskRow.id).where(TaskRow.natural_key.in_(part))
+        found |= {row.natural_key: row.id for row in session.execute(statement)}
+    return found
+
+
+def get_task(session: Session, task_id: str, *, lender_id: str | None = None) -> TaskRow:
+    """Return the task and lock it; with a lender only if it is about a borrower or loan of theirs. Raises NotFoundError."""
+    statement = select(TaskRow).where(TaskRow.id == task_id)
+    if lender_id is not None:
+        statement = statement.where(_seen_by(lender_id))
+    row = session.scalar(statement.with_for_update())
+    if row is None:
+        raise NotFoundError(f"There is no task {task_id}.")
+    return row
+
+
+def page_tasks(
+    reads: Connection | Session,
+    *,
+    lender_id: str | None = None,
+    queue: str | None = None,
+    state: str | None = None,
+    borrower_no: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> Sequence[Any]:
+    """Return tasks with the numbers of their borrower and loan, oldest first, following `after` (created_at, id)."""
+    statement = (
+        select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
+        .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
+        .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
+        .order_by(TaskRow.created_at, TaskRow.id)
+        .limit(limit)
+    )
+    if lender_id is not None:
+        statement = statement.where(_seen_by(lender_id))
+    for column, wanted in ((TaskRow.queue, queue), (TaskRow.state, state), (BorrowerRow.borrower_no, borrower_no)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if after is not None:
+        at, task_id = after
+        statement = statement.where(or_(TaskRow.created_at > at, and_(TaskRow.created_at == at, TaskRow.id > task_id)))
+    return reads.execute(statement).all()
+
+
+def _seen_by(lender_id: str) -> ColumnElement[bool]:
+    """A task on a loan of this lender, or on no loan and a borrower who has one there."""
+    on_loan = exists().where(LoanRow.id == TaskRow.loan_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
+    owes = exists().where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
+    return or_(on_loan, and_(TaskRow.loan_id.is_(None), owes))

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.book import CONSENT_CHANNELS, LONGEST, LenderValues, check_text, check_texts
+from app.domain.book import LONGEST, LenderValues, check_text, check_texts
+from app.domain.consents import CONSENT_CHANNELS
 from app.domain.errors import DomainError, RefusedError, ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.money import Money, currency_exponent, minor_from_text

@@ -137,6 +137,7 @@ class Records:
             found[name] = _day(found.get(name))
         contract = {name: value(context) for name, value in self._contract.items()}
         principal = found.pop("principal", None)
+        found["autopay"] = found.get("autopay") == "yes"
         return LoanValues(
             **{name: value for name, value in found.items() if value is not None or name in ("disbursed_on", "maturity_on")}
             | {"borrower_no": found.get("borrower_no") or found["loan_no"]},
