@@ -157,9 +157,9 @@ class Dispatcher:
             return
         if message.channel == "sms":
             sealed = phones.get(message.borrower_id)
-            phone = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
-            if phone:
-                yield Target(message.borrower_id, "phone", phone), ""
+            number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
+            if number:
+                yield Target(message.borrower_id, "phone", number), ""
             return
         for row in push.get(message.borrower_id, ()):
             address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
