@@ -12,20 +12,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, update
 
-from app.domain.errors import RefusedError
+from app.domain.errors import NotFoundError, RefusedError
 from app.domain.times import from_micros, to_micros
 from app.persistence.db import Base, db
 from app.persistence.ids import new_id
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.loans import InstalmentRow, LedgerEntryRow, LoanRow, PlanVersionRow, PositionSnapshotRow
-from app.persistence.models.reminders import AgendaRow
+from app.persistence.models.reminders import AgendaRow, PolicyRow
 from app.persistence.models.running import ScratchEventRow, ScratchRunRow
 from app.persistence.queries.clocks import freeze
+from app.persistence.queries.lenders import find_lender
+from app.persistence.queries.policies import add_policy, find_policy, make_active
 from app.persistence.queries.rehearsed_books import PAID_BY_NOW
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services.agenda import touch
 from app.services.hindsight import is_known, loan_then, synthetic_device, watched_from
+from app.services.policy_documents import content_hash
 from app.services.positions import rebuild_positions
 from app.services.reminders import review
 
@@ -54,6 +57,8 @@ class ScratchSettings:
     ends_at: datetime
     devices_percent: int = 0
     seed: int = 0
+    policy: dict[str, Any] | None = None
+    """A document to go by instead of what is in force for the same lenders; None: what is in force."""
 
 
 def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progress) -> bool:
@@ -72,6 +77,8 @@ def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progres
     progress("devices, positions and agenda")
     with unit_of_work() as work:
         _add_devices(work, settings)
+        if settings.policy is not None:
+            _put_in_force(work, settings.policy, settings.starts_at)
     for loan_ids in _pages(_all_ids(LoanRow)):
         with unit_of_work() as work:
             rebuild_positions(work, loan_ids)
@@ -83,6 +90,24 @@ def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progres
         facts = {"seed": settings.seed, "devices_percent": settings.devices_percent}
         work.session.add(ScratchRunRow(id=new_id(), settings=facts, ends_at=settings.ends_at))
     return True
+
+
+def _put_in_force(work: Work, document: dict[str, Any], now: datetime) -> None:
+    """Replace the policy in force for the same lenders. Raises NotFoundError for a lender that is not there."""
+    code = document.get("lender")
+    lender = None if code is None else find_lender(work.session, code)
+    if code is not None and lender is None:
+        raise NotFoundError(f"The policy is for the lender {code}, which is not here.")
+    row = find_policy(work.session, document["policy"], document["version"])
+    if row is not None:  # an earlier draft of the same version is not what is tried out
+        work.session.delete(row)
+        work.session.flush()
+    row = PolicyRow(
+        id=new_id(), key=document["policy"], version_no=document["version"], status="approved", document=document,
+        lender_id=lender.id if lender else None, content_hash=content_hash(document), author="replay", created_at=now,
+    )  # fmt: skip
+    add_policy(work.session, row)
+    make_active(work.session, row, by="replay", now=now)
 
 
 def _copy(source: Engine, target: Engine, starts_at: datetime, progress: Progress) -> None:
