@@ -3,6 +3,7 @@
 from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
+    contact_history,
     devices,
     disclosures,
     due,
@@ -15,7 +16,9 @@ from app.api.borrower import (
     schedules,
     sessions,
     statements,
+    upcoming,
 )
+from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import policies as desk_policies
 from app.api.desk import staff as desk_staff
@@ -45,6 +48,9 @@ _SHARED = (
     ingest_holds,
     desk_holds,
     desk_tasks,
+    desk_explanations,
+    contact_history,
+    upcoming,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -21,9 +21,12 @@ NOUNS = {
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",
+    "reasons": "app.cli.reasons:reason_commands",
     "rehearse": "app.cli.rehearse:rehearse_command",
     "sandbox": "app.cli.sandbox:sandbox_commands",
     "task": "app.cli.task:task_commands",
+    "template": "app.cli.template:template_commands",
+    "why": "app.cli.why:why_command",
 }
 
 

@@ -9,6 +9,8 @@ import yaml
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.domain.policies import TemplateInfo, Templates
+
 _FOLDER = Path(__file__).resolve().parents[1] / "content" / "messages"
 FALLBACK_LOCALE = "en"
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
@@ -29,6 +31,7 @@ class _Wording:
     title: Template
     body: Template
     version: int
+    info: TemplateInfo
 
 
 @lru_cache(maxsize=1)
@@ -41,9 +44,23 @@ def _catalogue() -> dict[tuple[str, str, str], _Wording]:
                 wordings[document["locale"], template, channel] = _Wording(
                     _ENVIRONMENT.from_string(texts["title"]),
                     _ENVIRONMENT.from_string(texts["body"]),
-                    document["version"],
+                    texts.get("version", document["version"]),
+                    TemplateInfo(bool(texts.get("approved")), _markers(texts)),
                 )
     return wordings
+
+
+def _markers(texts: dict[str, Any]) -> frozenset[str] | None:
+    return frozenset(texts["markers"]) if "markers" in texts else None
+
+
+@lru_cache(maxsize=1)
+def template_infos() -> Templates:
+    """Return what is known of every wording: whether it is approved, and which content markers it states."""
+    infos: dict[tuple[str, str], dict[str, TemplateInfo]] = {}
+    for (locale, template, channel), wording in _catalogue().items():
+        infos.setdefault((template, channel), {})[locale] = wording.info
+    return infos
 
 
 def locales() -> tuple[str, ...]:
@@ -75,4 +92,5 @@ def render(template: str, channel: str, locale: str | None, variables: dict[str,
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.split())
+    """Return text without stray blanks; its lines are paragraphs and stay."""
+    return "\n".join(tidied for line in text.split("\n") if (tidied := " ".join(line.split())))

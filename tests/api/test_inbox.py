@@ -66,7 +66,7 @@ def tell(built: Built, title: str = "Due soon", *, created_at: datetime = START,
                 occurs_at=created_at,
                 local_date=created_at.date(),
                 outcome="SENT",
-                reason="SENT",
+                reason="ON_SCHEDULE",
                 contact_id=contact_id,
                 decided_at=created_at,
             )

@@ -77,7 +77,7 @@ def test_lists_hold_only_ones_own(client: FlaskClient) -> None:
     mine, my_ids = owned_by(client, "me")
     _, their_ids = owned_by(client, "them")
 
-    for path in ("loans", "due", "devices", "inbox", "sessions"):
+    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history"):
         text = client.get(f"/v1/me/{path}", headers=mine).text
         assert any(value in text for value in my_ids.values()), path
         assert not any(value in text for value in their_ids.values()), path

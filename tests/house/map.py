@@ -10,6 +10,10 @@ MAP = ROOT / "docs" / "MAP.md"
 ROOMS = (
     ("app", "the rooms; this folder itself only ties them together"),
     ("app/domain", "PURE: what is owed, who may be contacted. Values in, values out, standard library only"),
+    (
+        "app/domain/law",
+        "PURE: law packs compiled to closures: typed facts, one evaluator per kind of test, several rules judged together",
+    ),
     ("app/persistence", "databases, encryption, the one commit point"),
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
@@ -49,13 +53,15 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | --- | --- | --- | --- | --- |
 | when a reminder goes out | `policies`, `decisions` | `queries/cases` | `reminders`, `policies` | `content/policies/*.yaml` |
 | quiet hours, the daily cap | `quiet_hours`, `decisions` | `queries/cases` | `reminders` | `content/policies/*.yaml` |
-| why a reminder was (not) sent | `reasons` | `queries/decisions` | `reminders` | `sandbox` |
+| why a reminder was (not) sent | `reasons`, `explanations` | `queries/explanations` | `explanations`, `outlooks` | `content/reasons.yaml`, `cli/why`, `api/desk/explanations` |
+| what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | consents, STOP | `consents`, `opt_outs` | `queries/consents` | `consents`, `opt_outs` | `cli/consent`, `api/ingest/borrowers` |
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
-| what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
+| what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
+| what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |

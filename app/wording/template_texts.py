@@ -1,0 +1,84 @@
+"""The texts of message templates as they are written, with what each is for: what the check of wording reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_CONTENT = Path(__file__).resolve().parents[1] / "content"
+MESSAGES = _CONTENT / "messages"
+ANY_STAGE = ("upcoming", "due", "overdue")
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a template is for, by the law packs' words."""
+
+    stages: tuple[str, ...] = ANY_STAGE
+    classes: tuple[str, ...] = ("reminder", "collection")
+    notices: Mapping[str, str] | None = None
+    """Channel -> the notice of law that the text is there."""
+    variables: frozenset[str] = frozenset()
+    """What its text may put in."""
+
+    def notice(self, channel: str) -> str | None:
+        """Return which notice of law a text is on a channel, or None."""
+        return (self.notices or {}).get(channel)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """One wording: title and body in Jinja2, and what its author says of it."""
+
+    template: str
+    channel: str
+    locale: str
+    title: str
+    body: str
+    is_approved: bool
+    markers: frozenset[str] | None
+    """None: nobody stated them."""
+
+
+@lru_cache(maxsize=1)
+def _purposes() -> dict[str, Purpose]:
+    document: dict[str, Any] = yaml.safe_load((_CONTENT / "templates.yaml").read_text(encoding="utf-8"))
+    return {
+        name: Purpose(
+            tuple(each["stages"]),
+            tuple(each["classes"]),
+            each.get("notices"),
+            frozenset(each.get("variables", document["variables"])),
+        )
+        for name, each in document["templates"].items()
+    }
+
+
+def purpose_of(template: str) -> Purpose | None:
+    """Return what a template is for, or None: nobody has said."""
+    return _purposes().get(template)
+
+
+def load_texts(folder: Path = MESSAGES) -> tuple[TemplateText, ...]:
+    """Return every wording in a folder of message files."""
+    texts: list[TemplateText] = []
+    for path in sorted(folder.glob("*.yaml")):
+        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for template, channels in document["templates"].items():
+            for channel, each in channels.items():
+                markers = frozenset(each["markers"]) if "markers" in each else None
+                texts.append(
+                    TemplateText(
+                        template,
+                        channel,
+                        document["locale"],
+                        each["title"],
+                        each["body"],
+                        bool(each.get("approved")),
+                        markers,
+                    )
+                )
+    return tuple(texts)
