@@ -3,7 +3,7 @@
 Nothing here knows a rule; the packs decide, and what a stop is about (its topic) gives the reason code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -25,6 +25,8 @@ DECIDERS = frozenset({"engine", "content"})
 """Whose rules are asked at decision: the engine's, and what a message must or must not say."""
 DEFAULT_LAW = "DEFAULT"
 _DAY = timedelta(days=1)
+_PROBE = timedelta(minutes=30)
+"""No law has hours that are closed for less."""
 _DIAL_MODES = {"sms": "autodialled", "voice": "prerecorded"}
 """How a message of ours is started; a call that a person makes is manual."""
 _ENDPOINTS: Mapping[str, Mapping[str, str]] = {
@@ -116,9 +118,18 @@ class ContactLaw:
             return until
         facts = self._facts(pack, candidate, channel, info, manual=False)
         hours = _with_hours(_rules_for(pack, facts))
-        if not hours or judge(hours, facts, until - timedelta(seconds=1)).may_proceed:
+        if not hours:
             return until
-        first, last = self._now, until
+        zones = {zone["name"] for zone in facts["zones"]}
+        first, last = self._now, until - timedelta(seconds=1)
+        if len(zones) > 1:  # closed and open again within a day, as it may be in zones far apart
+            for at in _every(_PROBE, self._now, last):
+                if not judge(hours, facts, at).may_proceed:
+                    last = at
+                    break
+                first = at
+        if judge(hours, facts, last).may_proceed:
+            return until
         while last - first > timedelta(minutes=1):
             middle = first + (last - first) / 2
             if judge(hours, facts, middle).may_proceed:
@@ -266,6 +277,13 @@ def _rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:
 def _with_hours(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """Those that speak of hours: only they can forbid later what is allowed now."""
     return tuple(rule for rule in rules if any(test.kind == "window" for test in rule.tests))
+
+
+def _every(step: timedelta, start: datetime, end: datetime) -> Iterator[datetime]:
+    at = start + step
+    while at < end:
+        yield at
+        at += step
 
 
 def _names_consent(missing: tuple[str, ...]) -> bool:

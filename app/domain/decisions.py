@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.candidates import reached
 from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
-from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
+from app.domain.checks import Arm, arm_of, calendar_note, next_hold_at, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
 from app.domain.decided import (
@@ -457,6 +457,7 @@ class Decider:
         """Add a verdict on a candidate."""
         subject = candidate.subject
         zone = self.case.zone or subject.lender_zone
+        facts = {**(facts or {}), **calendar_note(candidate, self.case, self.rules)}
         self.verdicts.append(
             Verdict(
                 candidate.key,
