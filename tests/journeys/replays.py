@@ -49,20 +49,19 @@ class Replay:
     def run(self, *, kills: int = 0, stops: int = 0) -> str:
         """Run to the end and return the digest.
 
-        From the first day on engines are killed at their work, `kills` in all, spread over the days; on the first `stops`
-        days one is stopped besides, and goes on when its leases have run out.
+        From the first day on engines are killed at their work, `kills` in all, spread over two thirds of the days; on each of
+        `stops` days one is stopped besides, and goes on when its leases have run out.
         """
         process = self.start()
         assert process.stdout is not None
-        days, quota, a_day = 0, 0, -(-kills * 3 // (self.day_count * 2))
+        quota, a_day = 0, -(-kills * 3 // (self.day_count * 2))
         with process.stdout as out:
             for line in out:
                 self.read(line)
                 is_new_day = re.fullmatch(r"\d{4}-\d\d-\d\d\n", line) is not None
                 if is_new_day:
-                    days += 1
                     quota = min(kills, quota + a_day)
-                    if days <= stops:
+                    if len(self.stopped) < stops:
                         self._stop_one()
                 if len(self.killed) < quota and (is_new_day or " pid " in line):
                     self._kill_one(0.1 if is_new_day else 2.0)
