@@ -10,10 +10,11 @@ phone replaces the first copy), anything else becomes `uncertain` and is never b
 
 import random
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from os import getpid
 from typing import Any
 
@@ -225,11 +226,14 @@ class Dispatcher:
             accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
             repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in accepted]
             accepted |= _accepted(attempts.find_done(work.session, repeated))
-            outbox.mark_outcomes(
-                work.session, [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
-            )
+            settled = [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
+            outbox.mark_outcomes(work.session, settled)
+        kinds = ((by_message[settlement.message_id][0][0].message.channel, settlement.state) for settlement in settled)
+        for (channel, state), count in Counter(kinds).items():
+            MESSAGES.labels(channel, state).inc(count)
+        for (channel, outcome), count in Counter((one.message.channel, r.outcome.value) for one, r in results).items():
+            ATTEMPTS.labels(self.channels[channel].provider, outcome).inc(count)
         for one, result in results:
-            ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
             if result.pause_provider_seconds:
                 until = now + timedelta(seconds=result.pause_provider_seconds)
                 self._paused_until[one.message.channel] = until
@@ -252,21 +256,18 @@ class Dispatcher:
                 asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
             )  # fmt: skip
             state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
-        MESSAGES.labels(message.channel, state).inc()
         return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
 
 
 def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
     """Yield the tries in groups of at most SUB_BATCH, a message's tries together (a single message may exceed it)."""
     group: list[_Try] = []
-    for index, one in enumerate(tries):
-        starts_message = index == 0 or tries[index - 1].message.id != one.message.id
-        if starts_message and group:
-            size = sum(1 for other in tries[index:] if other.message.id == one.message.id)
-            if len(group) + size > SUB_BATCH:
-                yield group
-                group = []
-        group.append(one)
+    for _, some in groupby(tries, key=lambda one: one.message.id):
+        mine = list(some)
+        if group and len(group) + len(mine) > SUB_BATCH:
+            yield group
+            group = []
+        group += mine
     if group:
         yield group
 
