@@ -200,7 +200,7 @@ def test_a_document_with_nothing_wrong_is_in_order_and_comes_out_as_written(docu
         read = by_key[step["key"]]
         assert (read.offset_days, read.template) == (step["offset_days"], step.get("template", ""))
         assert [rung.channel for rung in read.ladder] == [rung["channel"] for rung in step.get("ladder", ())]
-        waits = [rung for rung in step.get("ladder", ()) if "after" in rung or "give_up" in rung]
+        waits = [key for rung in step.get("ladder", ()) for key in ("after", "give_up") if key in rung]
         assert len([rung for rung in read.ladder if rung.after is not None]) == len(waits)
         assert (read.experiment is not None) == ("experiment" in step)
 
