@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.cli.channel_switches import add_switches
+from app.cli.refusals import says_why
 from app.domain.errors import DomainError
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
@@ -70,8 +71,17 @@ def _serve_metrics(port: int) -> None:
 @click.option("--scratch", help="Database URL of the scratch copy; an existing one is continued. Default: a new file.")
 @click.option("--synthetic-devices", type=click.IntRange(0, 100), default=0, help="Percent of borrowers given a device.")
 @click.option("--seed", type=int, default=0, help="Chooses which borrowers those are.")
+@click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Go by this policy instead of what is in force for the same lenders.")  # fmt: skip
+@says_why
 def replay(
-    starts_on: datetime, ends_on: datetime, engines: int, scratch: str | None, synthetic_devices: int, seed: int
+    starts_on: datetime,
+    ends_on: datetime,
+    engines: int,
+    scratch: str | None,
+    synthetic_devices: int,
+    seed: int,
+    policy: Path | None,
 ) -> None:
     """Run the engines over a stretch of time on a scratch copy of the book.
 
@@ -92,6 +102,9 @@ def replay(
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "conduct"]
     command += ["--from", f"{starts_on:%Y-%m-%d}", "--to", f"{ends_on:%Y-%m-%d}", "--engines", str(engines)]
     command += ["--synthetic-devices", str(synthetic_devices), "--seed", str(seed)]
+    if policy is not None:
+        _read_policy(policy)  # what is wrong with it is said before anything is made
+        command += ["--policy", str(policy.resolve())]
     environment = {
         **os.environ,
         "DATABASE_URL": scratch,
@@ -116,14 +129,24 @@ def _key_ring(keys: dict[str, bytes]) -> str:
 @click.option("--engines", type=int, required=True)
 @click.option("--synthetic-devices", type=int, required=True)
 @click.option("--seed", type=int, required=True)
+@click.option("--policy", type=click.Path(path_type=Path))
 @click.option("--source", envvar="DUECOURSE_REPLAY_SOURCE", required=True)
-def conduct(starts_on: datetime, ends_on: datetime, engines: int, synthetic_devices: int, seed: int, source: str) -> None:
+def conduct(
+    starts_on: datetime,
+    ends_on: datetime,
+    engines: int,
+    synthetic_devices: int,
+    seed: int,
+    policy: Path | None,
+    source: str,
+) -> None:
     """Hold the clock of a replay; started by `replay` with DATABASE_URL set to the scratch copy."""
     from app.sandbox import replay as replays
     from app.sandbox.scratch import ScratchSettings, prepare_scratch
 
     starts_at, ends_at = _midnight(starts_on.date()), _midnight(ends_on.date() + timedelta(days=1))
-    settings = ScratchSettings(starts_at, ends_at, synthetic_devices, seed)
+    document = None if policy is None else _read_policy(policy)
+    settings = ScratchSettings(starts_at, ends_at, synthetic_devices, seed, document)
     source_engine = create_engine(source, **engine_options(source))
     try:
         made = prepare_scratch(source_engine, settings, lambda what: click.echo(f"copying {what}", err=True))
@@ -136,6 +159,15 @@ def conduct(starts_on: datetime, ends_on: datetime, engines: int, synthetic_devi
     finally:
         source_engine.dispose()
     click.echo(replays.describe(result, until=ends_at))
+
+
+def _read_policy(path: Path) -> dict[str, Any]:
+    from app.services.policy_documents import check_document
+    from app.services.policy_files import read_document
+
+    document: dict[str, Any] = read_document(path.read_text(encoding="utf-8"))
+    check_document(document)
+    return document
 
 
 def _received_folder() -> Path:

@@ -119,12 +119,13 @@ class Dispatcher:
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
         targets = attempts.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        phones = attempts.find_phones(work.session, (m.borrower_id for m in ready if m.channel == "sms"))
         done = attempts.find_done(work.session, [message.id for message in ready if message.attempts])
         accepted = _accepted(done)
         challenges = attempts.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
-                found = list(self._targets(work, message, targets, challenges))
+                found = list(self._targets(work, message, targets, phones, challenges))
                 text = _text(work, message, challenges)
             except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
                 logger().exception("message cannot be made", message_id=message.id)
@@ -142,13 +143,24 @@ class Dispatcher:
         return tries
 
     def _targets(
-        self, work: Work, message: Claimable, push: Mapping[str, list[Any]], challenges: Mapping[str, Any]
+        self,
+        work: Work,
+        message: Claimable,
+        push: Mapping[str, list[Any]],
+        phones: Mapping[str, bytes],
+        challenges: Mapping[str, Any],
     ) -> Iterator[tuple[Target, str]]:
         if message.challenge_id is not None:
             challenge = challenges.get(message.challenge_id)
             if challenge is not None and challenge.used_at is None:
                 phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
                 yield Target(message.challenge_id, "phone", phone), ""
+            return
+        if message.channel == "sms":
+            sealed = phones.get(message.borrower_id)
+            number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
+            if number:
+                yield Target(message.borrower_id, "phone", number), ""
             return
         for row in push.get(message.borrower_id, ()):
             address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.persistence.among import among, ids_named
 from app.persistence.bulk import add_rows, change_rows
 from app.persistence.models.access import OtpChallengeRow
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
 from app.persistence.prepared import PreparedSelect
@@ -51,6 +52,12 @@ _PUSH_TARGETS = PreparedSelect.of(
     .order_by(EndpointRow.id)
 )
 
+_PHONES = PreparedSelect.of(
+    select(BorrowerRow.id, BorrowerRow.phone_sealed).where(
+        among(BorrowerRow.id, ids_named("b_ids")), BorrowerRow.phone_sealed.is_not(None)
+    )
+)
+
 
 def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Return per borrower the active push endpoints of devices that allow notifications."""
@@ -58,6 +65,12 @@ def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str
     for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
+
+
+def find_phones(session: Session, borrower_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the sealed phone of those of these borrowers who have one."""
+    ids = set(borrower_ids)
+    return dict(_PHONES.all(session.connection(), {"b_ids": ids})) if ids else {}
 
 
 def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str, Any]:
