@@ -23,6 +23,7 @@ import orjson
 from app import clock
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
 from app.domain.retries import RetryPolicy
+from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
@@ -78,7 +79,7 @@ class Dispatcher:
             claimed = outbox.claim_batch(
                 work.session, now=now, machine_now=machine_now, limit=self.claim_batch, security=security
             )
-            ready = self._sort(work, claimed, now)
+            ready = self._sort(work, claimed, now, None if security else ChannelGates(work, now))
             outbox.mark_sending(
                 work.session, [message.id for message in ready], owner=self.owner, leased_until=machine_now + self.lease
             )
@@ -89,15 +90,16 @@ class Dispatcher:
         close_session()
         return len(claimed)
 
-    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime) -> list[Claimable]:
-        """Return what may be sent; end or put off the rest."""
+    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime, gates: ChannelGates | None) -> list[Claimable]:
+        """Return what may be sent; end or put off the rest. One-time codes pass no gate."""
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
         for message in claimed:
             pause = self._paused_until.get(message.channel)
             if now >= message.not_after:
-                ended[message.id] = ("expired", "EXPIRED_WINDOW")
+                stopped = gates.stop(message.channel) if gates else None
+                ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")
             elif message.was_sending and message.channel not in REPEATABLE:
                 ended[message.id] = ("uncertain", "NO_RECEIPT")
             elif not message.is_current:
@@ -106,8 +108,14 @@ class Dispatcher:
                 ended[message.id] = ("failed", "CHANNEL_DISABLED")
             elif pause is not None and now < pause:
                 paused.setdefault(pause, []).append(message.id)
+            elif gates is not None and gates.stop(message.channel) is not None:
+                paused.setdefault(now + LOOK_AGAIN, []).append(message.id)
             else:
                 ready.append(message)
+                if gates is not None:
+                    gates.take(message.channel)
+        if gates is not None:
+            gates.close()
         outbox.mark_ended(work.session, ended)
         for until, ids in paused.items():
             outbox.mark_waiting(work.session, ids, until=until)
