@@ -45,6 +45,8 @@ RULES_BEYOND_SCHEMAS = {
     "post_payment",
     "post_batch",
     "list_mismatches",
+    "list_policies",
+    "submit_policy",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
