@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,7 @@ from app.domain.times import rfc3339
 
 VOCABULARY = "VOCABULARY.json"
 _CASE = {"name", "at", "facts", "expect"}
-_ANSWERED = {field.name for field in fields(Result)}
+_ANSWERED = frozenset(Result._fields)
 
 
 class Malformed(Exception):

@@ -36,9 +36,8 @@ def list_command(jurisdiction: str | None) -> None:
         click.echo(f"{pack.jurisdiction}: {pack.title} (as of {pack.as_of}, version {pack.version[:12]})")
         for rule in pack.rules:
             mark = f"\t[{_UNVERIFIED}]" if rule.is_recalled else ""
-            click.echo(
-                f"{rule.id}\t{_in_force(rule)} ({rule.effective_evidence})\t{rule.decided_by}\t{rule.title}\t{rule.source}{mark}"
-            )
+            dates = f"{_in_force(rule)} ({rule.effective_evidence})"
+            click.echo(f"{rule.id}\t{dates}\t{rule.decided_by}\t{rule.title}\t{rule.source}{mark}")
 
 
 @law_commands.command("show")

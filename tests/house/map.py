@@ -10,6 +10,10 @@ MAP = ROOT / "docs" / "MAP.md"
 ROOMS = (
     ("app", "the rooms; this folder itself only ties them together"),
     ("app/domain", "PURE: what is owed, who may be contacted. Values in, values out, standard library only"),
+    (
+        "app/domain/law",
+        "PURE: law packs compiled to closures: typed facts, one evaluator per kind of test, several rules judged together",
+    ),
     ("app/persistence", "databases, encryption, the one commit point"),
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
@@ -48,6 +52,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | --- | --- | --- | --- | --- |
 | when a reminder goes out | `policies`, `decisions` | `queries/cases` | `reminders`, `policies` | `content/policies/*.yaml` |
 | quiet hours, the daily cap | `quiet_hours`, `decisions` | `queries/cases` | `reminders` | `content/policies/*.yaml` |
+| what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | why a reminder was (not) sent | `reasons` | `queries/decisions` | `reminders` | `sandbox` |
 | what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |

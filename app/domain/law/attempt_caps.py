@@ -12,6 +12,7 @@ from app.domain.law.results import Result, Topic
 _DAY = timedelta(days=1)
 _LIFE = LIVES["consent"]
 _OUTBOUND = ("outbound",)
+_NONE_COUNTED = Result("allow", values={"counted_attempts": 0})
 
 
 class Limit(NamedTuple):
@@ -93,6 +94,10 @@ def _consent(params: Params) -> _Consent | None:
 def _counted(
     limits: Sequence[Limit], attempts: Attempts, zone: str | None, event: str | None, consent: _Consent | None
 ) -> Test:
+    days = [limit.days for limit in limits if limit.days is not None]
+    longest = (max(days) + 1) * _DAY if days and len(days) == len(limits) else None  # a local day may have 25 hours
+    always_room = all(limit.most > 0 for limit in limits)
+
     def test(question: Question) -> Answer:
         zones = (zone,) if zone is not None else question.day_zones
         made = attempts(question)
@@ -100,6 +105,11 @@ def _counted(
         reached = False
         until: datetime | None = None
         endless = False
+        if longest is not None and question.at is not None:
+            earliest = question.at - longest
+            made = [at for at in made if at >= earliest]
+        if not made and always_room:
+            return noted(_untouched(consent, question, zones[0]))
         for each in zones:
             dates = sorted((date_in(at, each) for at in made), reverse=True)
             if event is not None:
@@ -123,6 +133,13 @@ def _counted(
         return noted(Result("allow", values=values))
 
     return test
+
+
+def _untouched(consent: _Consent | None, question: Question, zone: str) -> Result:
+    if consent is None:
+        return _NONE_COUNTED
+    counted = not _is_within_consent(consent, question, zone)
+    return Result("allow", values={"counted_attempts": 0, "counted": counted})
 
 
 def _within(limit: Limit, dates: Sequence[date], today: date | None) -> int:

@@ -35,11 +35,11 @@ def deadline(params: Params) -> Test:
         due = _due(span_of(question, moment, element), moment, question)
         times = done(question)
         if any(_in_time(each, due, question) for each in times):
-            return noted(replace(ALLOW, due_on=due.due_on, due_at=due.due_at))
-        late = replace(due, missing=() if times else missing)
+            return noted(ALLOW._replace(due_on=due.due_on, due_at=due.due_at))
+        late = due._replace(missing=() if times else missing)
         if times or _is_over(due, question):
-            return decided(replace(late, verdict="flag", breach=True))
-        return decided(replace(late, verdict="require", values=required))
+            return decided(late._replace(verdict="flag", breach=True))
+        return decided(late._replace(verdict="require", values=required))
 
     return test
 
@@ -47,9 +47,9 @@ def deadline(params: Params) -> Test:
 def _due(span: Span, moment: Moment, question: Question) -> Result:
     """Return a result that has nothing but the date or the instant due."""
     if span.hours is None:
-        return replace(ALLOW, due_on=span.after(question.date_of(moment), question.holidays))
+        return ALLOW._replace(due_on=span.after(question.date_of(moment), question.holidays))
     start = moment if isinstance(moment, datetime) else local_instant(moment, time(0), question.day_zones[0])
-    return replace(ALLOW, due_at=start + timedelta(hours=span.hours))
+    return ALLOW._replace(due_at=start + timedelta(hours=span.hours))
 
 
 def _in_time(done: Moment, due: Result, question: Question) -> bool:

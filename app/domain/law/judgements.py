@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.domain.law.questions import Facts, Question
-from app.domain.law.results import NO_REFERENCES, References, Result
+from app.domain.law.results import ALLOW, NO_REFERENCES, References, Result
 from app.domain.law.rules import Rule
 
 ROUNDS = 64
@@ -89,7 +89,7 @@ def _answers(rules: Sequence[Rule], question: Question) -> tuple[Finding, ...]:
 
 def _stop(findings: Sequence[Finding]) -> Finding | None:
     """Return what stops the act: the first block, else the first flag, else the wait that ends last; or None."""
-    stops = [each for each in findings if each.result.stops]
+    stops = [each for each in findings if each.result is not ALLOW and each.result.stops]
     if not stops:
         return None
     for verdict in ("block", "flag"):
@@ -112,8 +112,9 @@ def _waits(finding: Finding) -> bool:
 
 
 def _unstopped(findings: tuple[Finding, ...], at: datetime | None) -> Judgement:
+    spoken = [each for each in findings if each.result is not ALLOW]  # most rules have nothing to say
     for verdict in ("flag", "require", "compute"):
-        for each in findings:
+        for each in spoken:
             if each.result.verdict == verdict:
                 return Judgement(verdict, each, None, findings, at=at)
     return Judgement("allow", None, None, findings, at=at)

@@ -12,7 +12,7 @@ from app.domain.law.faults import Faults, under
 from app.domain.law.field_types import FieldType, read_value, unknown_name
 from app.domain.law.kinds import KINDS
 from app.domain.law.params import Answer, Params
-from app.domain.law.questions import Question
+from app.domain.law.questions import Circumstances, Question
 from app.domain.law.rules import AppliesWhen, Rule, RuleTest
 from app.domain.law.vocabulary import Vocabulary
 
@@ -73,25 +73,12 @@ class LawPack:
         stage are then not tested; a rule limited to licences or products does not apply. Nothing that `Rule.evaluate` would
         apply to facts with these values is left out; dates are not looked at.
         """
-        key = (
-            None if decided_by is None else frozenset(decided_by),
-            *(act, channel, message_class, stage, lender_role, licence_kind, product_kind),
-        )
+        asked = Circumstances(act, channel, message_class, stage, lender_role, licence_kind, product_kind)
+        key = (None if decided_by is None else frozenset(decided_by), asked)
         found = self._found.get(key)
         if found is None:
             found = tuple(
-                rule
-                for rule in self.rules
-                if (decided_by is None or rule.decided_by in decided_by)
-                and rule.is_for(
-                    act=act,
-                    channel=channel,
-                    message_class=message_class,
-                    stage=stage,
-                    lender_role=lender_role,
-                    licence_kind=licence_kind,
-                    product_kind=product_kind,
-                )
+                rule for rule in self.rules if (decided_by is None or rule.decided_by in decided_by) and rule.is_for(asked)
             )
             if len(self._found) >= _KEPT_ANSWERS:
                 self._found.clear()

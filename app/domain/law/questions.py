@@ -2,13 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.law.results import NO_REFERENCES, References
 from app.domain.times import local_instant, zone_named
 
 Facts = Mapping[str, Any]
 """Typed facts by the vocabulary's names; see `Vocabulary.read_facts` for the Python types."""
+
+
+class Circumstances(NamedTuple):
+    """What decides whether a rule is for a question; None is absent, and means what the vocabulary says that it means."""
+
+    act: str | None = None
+    channel: str | None = None
+    message_class: str | None = None
+    stage: str | None = None
+    lender_role: str | None = None
+    licence_kind: str | None = None
+    product_kind: str | None = None
 
 
 class Question:
@@ -18,7 +30,7 @@ class Question:
     the zone database does not have.
     """
 
-    __slots__ = ("_holidays", "_locals", "_today", "at", "facts", "references", "zones")
+    __slots__ = ("_dates", "_holidays", "_locals", "_today", "asked", "at", "facts", "found_hours", "references", "zones")
 
     def __init__(self, facts: Facts, at: datetime | None, references: References = NO_REFERENCES) -> None:
         self.facts = facts
@@ -26,6 +38,19 @@ class Question:
         self.references = references
         self.zones: tuple[str, ...] = tuple(dict.fromkeys([zone["name"] for zone in facts.get("zones") or ()]))
         """Names of the borrower's zones, each once; empty when none is known."""
+        get = facts.get
+        self.asked = Circumstances(
+            get("act"),
+            get("channel"),
+            get("message_class"),
+            get("stage"),
+            get("lender_role"),
+            get("licence_kind"),
+            get("product_kind"),
+        )
+        self.found_hours: dict[Any, datetime | None] = {}
+        """First allowed instants by hours and zones: several rules of one pack have the same window."""
+        self._dates: tuple[date, ...] | None = None
         self._locals: dict[str, datetime] = {}
         self._today: date | None = None
         self._holidays: frozenset[date] | None = None
@@ -49,6 +74,14 @@ class Question:
         if self._today is None and self.at is not None:
             self._today = self.local(self.day_zones[0]).date()
         return self._today
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """Today in each of the day zones, in their order; empty when time plays no part."""
+        if self._dates is None:
+            zones = () if self.at is None else self.day_zones
+            self._dates = tuple([self.local(zone).date() for zone in zones])
+        return self._dates
 
     def today_in(self, zone: str) -> date | None:
         """The date in that zone; None when time plays no part."""

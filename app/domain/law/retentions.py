@@ -1,7 +1,6 @@
 """The test `retention`: kept through anchor + period, and not a day less."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -31,7 +30,7 @@ def retention(params: Params) -> Test:
         allowed_on = span.after(question.date_of(moment), question.holidays) + _DAY
         if question.today is None or question.today >= allowed_on:
             return None
-        return decided(replace(kept, allowed_on=allowed_on))
+        return decided(kept._replace(allowed_on=allowed_on))
 
     return test
 

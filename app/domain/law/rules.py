@@ -1,13 +1,13 @@
 """A rule of law: where and when it applies, and what it answers. Typed tests run in order; the first that decides wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from app.domain.law.matchers import Matcher
 from app.domain.law.params import Test
-from app.domain.law.questions import Facts, Question
+from app.domain.law.questions import Circumstances, Facts, Question
 from app.domain.law.results import ALLOW, NO_REFERENCES, References, Result
 
 ACT, LENDER_ROLE = "contact", "third_party_collector"
@@ -80,7 +80,7 @@ class Rule:
 
     def answer(self, question: Question) -> Result:
         """Return the answer to a question that several rules share."""
-        if not (self.is_about(question.facts) and self.is_in_force(question)):
+        if not (self.is_for(question.asked) and self.is_in_force(question) and self._is_signed_then(question.facts)):
             return ALLOW
         found: Result | None = None
         for test in self.tests:
@@ -95,58 +95,34 @@ class Rule:
             found = result if found is None else _both(found, result)
         return found or ALLOW
 
-    def is_about(self, facts: Facts) -> bool:
-        """Whether the rule is for this act, channel, class and circumstances."""
-        return self.is_for(
-            act=facts.get("act"),
-            channel=facts.get("channel"),
-            message_class=facts.get("message_class"),
-            stage=facts.get("stage"),
-            lender_role=facts.get("lender_role"),
-            licence_kind=facts.get("licence_kind"),
-            product_kind=facts.get("product_kind"),
-        ) and self._is_signed_then(facts)
-
-    def is_for(
-        self,
-        *,
-        act: str | None,
-        channel: str | None,
-        message_class: str | None,
-        stage: str | None,
-        lender_role: str | None,
-        licence_kind: str | None,
-        product_kind: str | None,
-    ) -> bool:
-        """The same without the contract's date. None is absent: an absent channel, class or stage is not tested."""
-        if channel is not None and self.channels and channel not in self.channels:
+    def is_for(self, asked: Circumstances) -> bool:
+        """Whether the rule is for this act, channel, class and circumstances; the contract's date is not looked at."""
+        if asked.channel is not None and self.channels and asked.channel not in self.channels:
             return False
-        if message_class is not None:
+        if asked.message_class is not None:
             if self.message_classes:
-                if message_class not in self.message_classes:
+                if asked.message_class not in self.message_classes:
                     return False
-            elif message_class == SECURITY:
+            elif asked.message_class == SECURITY:
                 return False
         when = self.applies_when
-        if when.acts and (act or ACT) not in when.acts:
+        if when.acts and (asked.act or ACT) not in when.acts:
             return False
-        if when.lender_roles and (lender_role or LENDER_ROLE) not in when.lender_roles:
+        if when.lender_roles and (asked.lender_role or LENDER_ROLE) not in when.lender_roles:
             return False
-        if when.stages and stage is not None and stage not in when.stages:
+        if when.stages and asked.stage is not None and asked.stage not in when.stages:
             return False
-        if when.licence_kinds and licence_kind not in when.licence_kinds:
+        if when.licence_kinds and asked.licence_kind not in when.licence_kinds:
             return False
-        return not when.product_kinds or product_kind in when.product_kinds
+        return not when.product_kinds or asked.product_kind in when.product_kinds
 
     def is_in_force(self, question: Question) -> bool:
         """Whether the local date, in any of the zones, lies in [effective_from, effective_until); without a time, always."""
         if question.at is None:
             return True
-        for zone in question.day_zones:
-            on = question.local(zone).date()
-            if (self.effective_from is None or self.effective_from <= on) and (
-                self.effective_until is None or on < self.effective_until
-            ):
+        start, end = self.effective_from, self.effective_until
+        for on in question.dates:
+            if (start is None or start <= on) and (end is None or on < end):
                 return True
         return False
 
@@ -160,8 +136,7 @@ class Rule:
 
 
 def _both(earlier: Result, later: Result) -> Result:
-    return replace(
-        later,
+    return later._replace(
         values={**earlier.values, **later.values},
         due_on=later.due_on or earlier.due_on,
         due_at=later.due_at or earlier.due_at,

@@ -1,7 +1,6 @@
 """The test `table`: rows of {when, then}; the first whose every matcher holds decides."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from app.domain.law.faults import Faults
@@ -51,7 +50,7 @@ def _outcome(row: Params, topic: Any) -> Outcome:
     if value_paths:
         plain["values"] = {name: each for name, each in plain["values"].items() if name not in value_paths}
     read = read_fields(plain, row.vocabulary.expect, pointer, row.faults, "expected result")
-    fixed = replace(Result("allow", topic=topic), **{name: each for name, each in read.items() if each is not None})
+    fixed = Result("allow", topic=topic)._replace(**{name: each for name, each in read.items() if each is not None})
     if not (paths or value_paths or lacking):
         return lambda question, matcher: fixed
 
@@ -61,7 +60,7 @@ def _outcome(row: Params, topic: Any) -> Outcome:
             found["values"] = {**fixed.values, **{name: question.get(path) for name, path in value_paths.items()}}
         if lacking:
             found["missing"] = matcher.lacking(question)
-        return replace(fixed, **found)
+        return fixed._replace(**found)
 
     return outcome
 

@@ -111,15 +111,19 @@ def _first_in_zone(at: datetime, zone: str, hours: Hours, until: datetime) -> da
 
 @lru_cache(maxsize=16384)
 def _moments(day: date, zone: str, starts: tuple[int, ...]) -> tuple[datetime, ...]:
-    """Return the instants at which a stretch allowed on that local day can begin: its starts, and changes of the offset."""
+    """Return the instants at which an allowed stretch can begin on that local day or the next: starts, and new offsets.
+
+    Two days at once, because a wall that goes back over midnight shows the end of a day after the start of the next.
+    """
     named = zone_named(zone)
-    moments = set(_changes(day, zone))
+    moments = set(_changes(day, zone)) | set(_changes(day + _DAY, zone))
     for start in starts:
-        for fold in (0, 1):
-            wall = datetime.combine(day, time(start // 60, start % 60, fold=fold), tzinfo=named)
-            moment = wall.astimezone(UTC)
-            if _shows(moment, wall, named):  # else the wall never shows it: it lies in a gap, whose end is a change
-                moments.add(moment)
+        for on in (day, day + _DAY):
+            for fold in (0, 1):
+                wall = datetime.combine(on, time(start // 60, start % 60, fold=fold), tzinfo=named)
+                moment = wall.astimezone(UTC)
+                if _shows(moment, wall, named):  # else the wall never shows it: it lies in a gap, whose end is a change
+                    moments.add(moment)
     return tuple(sorted(moments))
 
 
@@ -128,7 +132,7 @@ def _shows(moment: datetime, wall: datetime, zone: ZoneInfo) -> bool:
 
 
 def _changes(day: date, zone: str) -> list[datetime]:
-    """Return the instants around that local day at which the zone's offset changes, to the second."""
+    """Return the instants from which on the zone has another offset and that local day, to the second."""
     named = zone_named(zone)
     start = datetime.combine(day, time(0), tzinfo=UTC) - _DAY  # no zone is a day away from UTC
     found = []
@@ -144,5 +148,6 @@ def _changes(day: date, zone: str) -> list[datetime]:
                 low = middle
             else:
                 high = middle
-        found.append(high)
+        if high.astimezone(named).date() == day:
+            found.append(high)
     return found

@@ -43,7 +43,10 @@ def window(params: Params) -> Test:
                 break
         else:
             return None
-        until = first_allowed(at, zones, hours)
+        key = (zones, hours)
+        if key not in question.found_hours:
+            question.found_hours[key] = first_allowed(at, zones, hours)
+        until = question.found_hours[key]
         return decided(_NO_COMMON_HOUR if until is None else Result("defer", until=until, topic=Topic.HOURS))
 
     return test
