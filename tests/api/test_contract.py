@@ -54,6 +54,8 @@ RULES_BEYOND_SCHEMAS = {
     "put_preferences",
     "put_quiet_hours",
     "put_consents",
+    "list_policies",
+    "submit_policy",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
