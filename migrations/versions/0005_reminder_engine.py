@@ -138,11 +138,14 @@ def upgrade() -> None:
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("experiment", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("arm", sa.String(length=40), nullable=True))
-        batch_op.create_index("ix_decisions_reason_decided_at", ["reason", "decided_at"], unique=False)
+
+    with op.batch_alter_table("decision_events", schema=None) as batch_op:
+        batch_op.create_index("ix_decision_events_reason_at", ["reason", "at"], unique=False)
 
     with op.batch_alter_table("lenders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("role", sa.String(length=24), nullable=True))
         batch_op.add_column(sa.Column("role_reason", sa.String(length=400), nullable=True))
+        batch_op.add_column(sa.Column("heard_at", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("loans", schema=None) as batch_op:
         batch_op.add_column(sa.Column("product_kind", sa.String(length=20), nullable=True))
@@ -179,11 +182,14 @@ def downgrade() -> None:
         batch_op.drop_column("product_kind")
 
     with op.batch_alter_table("lenders", schema=None) as batch_op:
+        batch_op.drop_column("heard_at")
         batch_op.drop_column("role_reason")
         batch_op.drop_column("role")
 
+    with op.batch_alter_table("decision_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_decision_events_reason_at")
+
     with op.batch_alter_table("decisions", schema=None) as batch_op:
-        batch_op.drop_index("ix_decisions_reason_decided_at")
         batch_op.drop_column("arm")
         batch_op.drop_column("experiment")
 

@@ -37,6 +37,8 @@ RULES_BEYOND_SCHEMAS = {
     "list_loans",
     "list_payments",
     "list_inbox",
+    "list_contact_history",
+    "list_touched",
     "request_code",
     "issue_tokens",
     "put_device",

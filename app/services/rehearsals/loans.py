@@ -21,7 +21,7 @@ PAYS_AT = time(12)
 """On the due date, in the lender's zone: when a payment that is assumed as scheduled is known."""
 _HEAD = (
     "id", "borrower_id", "loan_no", "currency", "product_kind", "autopay", "disbursed_on", "imported_at", "principal_minor",
-    "contract", "cap", "marks", "core_as_of", "core_figures", "lender_id", "lender_code", "lender_role", "licence_kind",
+    "contract", "cap", "marks", "core_as_of", "core_figures", "lender_id", "lender_code", "lender_name", "lender_role", "licence_kind",
     "jurisdiction", "zone",
 )  # fmt: skip
 
@@ -51,6 +51,7 @@ class RehearsedLoan(SimpleNamespace):
         self.ended_at: datetime | None = then["ended_at"]
         self.resumed_at: datetime | None = then["resumed_at"]
         self.starts_at = starts_at
+        self.heard_at = None  # the core goes on speaking, as far as a rehearsal knows
         self.known_versions = [each for each in versions if is_known({"recorded_at": each.recorded_at}, starts_at)]
         self.known_entries = [each for each in entries if is_known({"recorded_at": each.recorded_at}, starts_at)]
         self.later: list[PlanVersion | LedgerEntry] = [
