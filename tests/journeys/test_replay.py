@@ -38,10 +38,24 @@ class Replay:
     lines: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
     killed: list[int] = field(default_factory=list)
+    days: tuple[str, str] = (FIRST_DAY, LAST_DAY)
+    options: tuple[str, ...] = ("--synthetic-devices", "80", "--seed", "7")
 
     def start(self, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "replay", "--from", FIRST_DAY, "--to", LAST_DAY]
-        command += ["--engines", str(self.engines), "--scratch", self.scratch, "--synthetic-devices", "80", "--seed", "7"]
+        command = [
+            sys.executable,
+            "-m",
+            "flask",
+            "--app",
+            "wsgi",
+            "engine",
+            "replay",
+            "--from",
+            self.days[0],
+            "--to",
+            self.days[1],
+        ]
+        command += ["--engines", str(self.engines), "--scratch", self.scratch, *self.options]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
     def run(self, *, kills: int = 0) -> str:
