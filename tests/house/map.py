@@ -61,7 +61,6 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
-| what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |

@@ -20,7 +20,7 @@ from app.sandbox import sample_book
 from app.services.imports.runs import import_file
 from tests.builders.cases import default_document
 from tests.conftest import START, make_settings
-from tests.journeys.test_replay import ROOT, Replay
+from tests.journeys.replays import ROOT, Replay
 
 FIRST_DAY = START.date() + timedelta(days=1)
 MakeBook = Callable[[Callable[[Flask], None]], Replay]
@@ -52,14 +52,14 @@ def make_book(tmp_path: Path) -> MakeBook:
             fill(app)
             close_session()
             db.engine.dispose()
-        return Replay(url, tmp_path, scratch=f"sqlite:///{tmp_path / 'scratch.db'}", options=())
+        return Replay(url, tmp_path, f"sqlite:///{tmp_path / 'scratch.db'}", "", "", options=())
 
     return make
 
 
 def rehearse(replay: Replay, *options: str, days: int) -> dict[str, str]:
     """Run `flask rehearse` over the replay's book from its first day on; return the digest and the text."""
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "rehearse", "--from", replay.days[0], "--days", str(days)]
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "rehearse", "--from", replay.first_day, "--days", str(days)]
     command += ["--payments", "history", "--workers", "2", *options]
     done = subprocess.run(command, cwd=ROOT, env=replay.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def sandbox_book(_app: Flask) -> None:
 @pytest.mark.parametrize("with_ladder", [False, True], ids=["in force", "ladder"])
 def test_the_sandbox_book(make_book: MakeBook, tmp_path: Path, days: int, with_ladder: bool) -> None:
     replay = make_book(sandbox_book)
-    replay.days = stretch(FIRST_DAY, days)
+    replay.first_day, replay.last_day = stretch(FIRST_DAY, days)
     policy: str = "active"
     if with_ladder:
         file = tmp_path / "ladder.yaml"
@@ -104,7 +104,7 @@ def test_real_microloans_with_what_was_really_paid(make_book: MakeBook, shared: 
         import_file(shared / "data/microloans/loans.csv.gz", "microloans", now=START)
 
     replay = make_book(fill)
-    replay.days = stretch(date(2017, 5, 1), days)
+    replay.first_day, replay.last_day = stretch(date(2017, 5, 1), days)
     replay.options = ("--synthetic-devices", "80", "--seed", "7")
 
     foreseen = rehearse(replay, "--policy", "active", *replay.options, days=days)
