@@ -252,3 +252,27 @@ def test_retention_may_flag_with_work_and_hang_on_a_fact() -> None:
 
     assert (flagged.verdict, flagged.tasks, flagged.allowed_on) == ("flag", ("lock_data",), date(2029, 3, 1))
     assert asked(test, position={}).verdict == "allow"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+def test_a_record_that_holds_until_the_end_of_the_calendar_is_waited_for(zone: str) -> None:
+    test = WAIT | {
+        "anchor": {"list": "holds", "where": {"kind": "mental_health_crisis"}, "field": "until", "pick": "latest"}
+    }
+    hold = {"kind": "mental_health_crisis", "from": "2026-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}
+
+    assert asked(test, zones=zones(zone), holds=[hold]).allowed_on == date.max
+    deferred = asked(test | {"verdict": "defer"}, zones=zones(zone), holds=[hold])
+    assert deferred.until is not None
+    assert deferred.until.year == date.max.year
+
+
+def test_a_period_that_ends_beyond_the_calendar_ends_with_it() -> None:
+    kept = asked(
+        {"test": "retention", "anchor": "contract.ends_on", "years": 5, "verdict": "block"},
+        contract={"ends_on": "9999-12-31"},
+    )
+
+    assert kept.allowed_on == date.max
+    assert due({"months": 1}, "9999-12-15T12:00:00Z").due_on == date.max
+    assert due({"days": 10**12}, "2026-01-01T12:00:00Z").due_on == date.max
