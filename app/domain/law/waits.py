@@ -11,7 +11,7 @@ from app.domain.law.spans import later
 
 def wait(params: Params) -> Test:
     """Compile the test. The wait is over on local date of anchor + days, one later when the days are clear."""
-    anchor = read_anchor(params, known_only=True)
+    anchor = read_anchor(params)
     if not params.has("days"):
         params.fault("days", "missing")
     waits = timedelta(days=params.count("days", 0) + params.flag("clear_days"))

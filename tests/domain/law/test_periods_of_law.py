@@ -34,8 +34,8 @@ def access(received_at: str, **changes: Any) -> dict[str, Any]:
     return {"kind": "access", "received_at": received_at, **changes}
 
 
-def due(period: dict[str, Any], received_at: str, at: str = "2026-01-01T12:00:00Z", **facts: Any) -> Result:
-    return asked(DEADLINE | period, at, **({"zones": LONDON, "requests": [access(received_at)]} | facts))
+def due(period: dict[str, Any], received_at: str, at: str | None = None, **facts: Any) -> Result:
+    return asked(DEADLINE | period, at or received_at, **({"zones": LONDON, "requests": [access(received_at)]} | facts))
 
 
 def test_a_wait_is_over_on_the_local_date_of_its_anchor_and_so_many_days() -> None:
@@ -276,3 +276,19 @@ def test_a_period_that_ends_beyond_the_calendar_ends_with_it() -> None:
     assert kept.allowed_on == date.max
     assert due({"months": 1}, "9999-12-15T12:00:00Z").due_on == date.max
     assert due({"days": 10**12}, "2026-01-01T12:00:00Z").due_on == date.max
+
+
+def test_a_record_that_has_not_begun_starts_no_clock() -> None:
+    repeat = DEADLINE | {"anchor": WAIT["anchor"], "done": None, "months": 6}
+    notices = [notice("2026-11-01T12:00:00Z"), notice("2026-11-23T12:00:01Z")]
+
+    assert asked(repeat, zones=LONDON, notices=notices).due_on == date(2027, 5, 1)
+    assert asked(WAIT, zones=LONDON, notices=notices).verdict == "allow"
+    assert asked(WAIT, zones=LONDON, notices=notices[1:]).missing == ("default_notice",)
+    assert due({"days": 5}, "2026-11-23T12:00:01Z", at="2026-11-23T12:00:00Z") == Result("allow")
+
+
+def test_an_event_to_come_starts_its_clock_already() -> None:
+    reset = {"anchor": {"list": "events", "where": {"kind": "rate_reset"}, "field": "on", "pick": "latest"}, "days": 0}
+
+    assert asked(DEADLINE | reset, events=[{"kind": "rate_reset", "on": "2026-12-01"}]).due_on == date(2026, 12, 1)
