@@ -185,10 +185,13 @@ def test_a_file_is_read_whatever_the_case_of_its_ending(tmp_path: Path) -> None:
     assert [each.outcome for each in replay_rules.replay(tmp_path)] == ["passed"]
 
 
-def test_a_zone_that_is_none_fails_even_where_time_plays_no_part(tmp_path: Path) -> None:
-    facts = {"zones": [{"name": "Mars/Base", "source": "profile"}]}
+@pytest.mark.parametrize("name", ["Mars/Base", "", "Europe", "../etc/passwd", "europe/london", "x" * 5000])
+def test_a_zone_that_is_none_fails_even_where_time_plays_no_part(tmp_path: Path, name: str) -> None:
+    facts = {"zones": [{"name": name, "source": "profile"}]}
 
-    assert "Mars/Base" in failure(tmp_path, rule(CASE | {"at": None, "facts": facts, "expect": {"verdict": "allow"}}))
+    assert f"{name!r} is not an IANA time zone" in failure(
+        tmp_path, rule(CASE | {"at": None, "facts": facts, "expect": {"verdict": "allow"}})
+    )
 
 
 @pytest.mark.parametrize("named", [None, 5, ["X"]])
