@@ -7,6 +7,7 @@ from typing import Any
 from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
+from app.persistence.models.devices import REPLACED
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Gathered:
         return found
 
     def _block(self, channel: str, *, known: bool, refused: bool) -> Reason | None:
-        states = self.endpoints.get(channel, [])
+        states = [state for state in self.endpoints.get(channel, ()) if state != REPLACED]
         if not states and not known:
             return Reason.NO_ENDPOINT
         if refused:
