@@ -23,6 +23,7 @@ NOUNS = {
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",
     "reasons": "app.cli.reasons:reason_commands",
+    "rehearse": "app.cli.rehearse:rehearse_command",
     "sandbox": "app.cli.sandbox:sandbox_commands",
     "task": "app.cli.task:task_commands",
     "template": "app.cli.template:template_commands",

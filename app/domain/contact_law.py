@@ -6,6 +6,7 @@ Nothing here knows a rule; the packs decide, and what a stop is about (its topic
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.domain.cases import Attempt, Case
@@ -15,6 +16,7 @@ from app.domain.holds import LAW_KINDS, Hold
 from app.domain.law.judgements import Judgement, judge
 from app.domain.law.packs import LawPack
 from app.domain.law.results import Topic
+from app.domain.law.rules import Rule
 from app.domain.policies import Rules, TemplateInfo
 from app.domain.reasons import Reason
 from app.domain.times import business_date
@@ -98,44 +100,33 @@ class ContactLaw:
                None if info is None else info.markers)  # fmt: skip
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._answers[key] = self._ask(pack, candidate, channel, info, self._now, manual=manual)
+            answer = self._answers[key] = self._ask(pack, candidate, channel, info, manual=manual)
         return answer
 
     def closes_at(self, candidate: Candidate, channel: str, info: TemplateInfo | None, until: datetime) -> datetime:
         """Return until when what is allowed now stays allowed by the hours of the law, at the latest `until`."""
         pack = self.pack_of(candidate)
-        if pack is None or self._is_open(pack, candidate, channel, info, until - timedelta(seconds=1)):
+        if pack is None:
+            return until
+        facts = self._facts(pack, candidate, channel, info, manual=False)
+        hours = _with_hours(_rules_for(pack, facts))
+        if not hours or judge(hours, facts, until - timedelta(seconds=1)).may_proceed:
             return until
         first, last = self._now, until
         while last - first > timedelta(minutes=1):
             middle = first + (last - first) / 2
-            if self._is_open(pack, candidate, channel, info, middle):
+            if judge(hours, facts, middle).may_proceed:
                 first = middle
             else:
                 last = middle
         return first.replace(second=0, microsecond=0) if first > self._now else first
 
-    def _is_open(self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, at: datetime) -> bool:
-        stop = self._ask(pack, candidate, channel, info, at, manual=False).stop
-        return stop is None or stop.reason is not Reason.LEGAL_QUIET_HOURS
-
-    def _ask(
-        self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, at: datetime, *, manual: bool
-    ) -> Answer:
+    def _ask(self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool) -> Answer:
         facts = self._facts(pack, candidate, channel, info, manual=manual)
-        rules = pack.rules_for(
-            decided_by=DECIDERS,
-            act="contact",
-            channel=channel,
-            message_class=facts["message_class"],
-            stage=facts["stage"],
-            lender_role=facts.get("lender_role"),
-            licence_kind=facts.get("licence_kind"),
-            product_kind=facts.get("product_kind"),
-        )
+        rules = _rules_for(pack, facts)
         if not rules:
             return NOTHING_SAID
-        found = judge(rules, facts, at)
+        found = judge(rules, facts, self._now)
         tasks = tuple((rule.id, task) for rule, result in found.findings for task in result.tasks)
         return Answer(self._stop(pack, found, candidate), tasks)
 
@@ -247,6 +238,25 @@ class ContactLaw:
             "contract": None if loan.signed_on is None else {"signed_on": loan.signed_on},
         }
         return facts | {name: value for name, value in stated.items() if value is not None}
+
+
+def _rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:
+    return pack.rules_for(
+        decided_by=DECIDERS,
+        act="contact",
+        channel=facts["channel"],
+        message_class=facts["message_class"],
+        stage=facts["stage"],
+        lender_role=facts.get("lender_role"),
+        licence_kind=facts.get("licence_kind"),
+        product_kind=facts.get("product_kind"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _with_hours(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Those that speak of hours: only they can forbid later what is allowed now."""
+    return tuple(rule for rule in rules if any(test.kind == "window" for test in rule.tests))
 
 
 def _names_consent(missing: tuple[str, ...]) -> bool:

@@ -235,6 +235,11 @@ class Rules:
         return max((cap.days for policy in self.policies for cap in policy.caps), default=1)
 
     @cached_property
+    def longest_expiry(self) -> timedelta:
+        """How long after its instant a step may still be worth doing, at most."""
+        return max(step.expires_after for policy in self.policies for step in policy.steps)
+
+    @cached_property
     def longest_loan_cap_days(self) -> int:
         """How far back contacts must be known with what they were about, for caps per loan, in days."""
         return max((cap.days for policy in self.policies for cap in policy.caps if cap.per == "loan"), default=0)

@@ -10,10 +10,11 @@ phone replaces the first copy), anything else becomes `uncertain` and is never b
 
 import random
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from os import getpid
 from typing import Any
 
@@ -22,6 +23,7 @@ import orjson
 from app import clock
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
 from app.domain.retries import RetryPolicy
+from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
@@ -77,7 +79,7 @@ class Dispatcher:
             claimed = outbox.claim_batch(
                 work.session, now=now, machine_now=machine_now, limit=self.claim_batch, security=security
             )
-            ready = self._sort(work, claimed, now)
+            ready = self._sort(work, claimed, now, None if security else ChannelGates(work, now))
             outbox.mark_sending(
                 work.session, [message.id for message in ready], owner=self.owner, leased_until=machine_now + self.lease
             )
@@ -88,15 +90,16 @@ class Dispatcher:
         close_session()
         return len(claimed)
 
-    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime) -> list[Claimable]:
-        """Return what may be sent; end or put off the rest."""
+    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime, gates: ChannelGates | None) -> list[Claimable]:
+        """Return what may be sent; end or put off the rest. One-time codes pass no gate."""
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
         for message in claimed:
             pause = self._paused_until.get(message.channel)
             if now >= message.not_after:
-                ended[message.id] = ("expired", "EXPIRED_WINDOW")
+                stopped = gates.stop(message.channel) if gates else None
+                ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")
             elif message.was_sending and message.channel not in REPEATABLE:
                 ended[message.id] = ("uncertain", "NO_RECEIPT")
             elif not message.is_current:
@@ -105,8 +108,14 @@ class Dispatcher:
                 ended[message.id] = ("failed", "CHANNEL_DISABLED")
             elif pause is not None and now < pause:
                 paused.setdefault(pause, []).append(message.id)
+            elif gates is not None and gates.stop(message.channel) is not None:
+                paused.setdefault(now + LOOK_AGAIN, []).append(message.id)
             else:
                 ready.append(message)
+                if gates is not None:
+                    gates.take(message.channel)
+        if gates is not None:
+            gates.close()
         outbox.mark_ended(work.session, ended)
         for until, ids in paused.items():
             outbox.mark_waiting(work.session, ids, until=until)
@@ -118,12 +127,13 @@ class Dispatcher:
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
         targets = attempts.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        phones = attempts.find_phones(work.session, (m.borrower_id for m in ready if m.channel == "sms"))
         done = attempts.find_done(work.session, [message.id for message in ready if message.attempts])
         accepted = _accepted(done)
         challenges = attempts.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
-                found = list(self._targets(work, message, targets, challenges))
+                found = list(self._targets(work, message, targets, phones, challenges))
                 text = _text(work, message, challenges)
             except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
                 logger().exception("message cannot be made", message_id=message.id)
@@ -141,13 +151,24 @@ class Dispatcher:
         return tries
 
     def _targets(
-        self, work: Work, message: Claimable, push: Mapping[str, list[Any]], challenges: Mapping[str, Any]
+        self,
+        work: Work,
+        message: Claimable,
+        push: Mapping[str, list[Any]],
+        phones: Mapping[str, bytes],
+        challenges: Mapping[str, Any],
     ) -> Iterator[tuple[Target, str]]:
         if message.challenge_id is not None:
             challenge = challenges.get(message.challenge_id)
             if challenge is not None and challenge.used_at is None:
                 phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
                 yield Target(message.challenge_id, "phone", phone), ""
+            return
+        if message.channel == "sms":
+            sealed = phones.get(message.borrower_id)
+            number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
+            if number:
+                yield Target(message.borrower_id, "phone", number), ""
             return
         for row in push.get(message.borrower_id, ()):
             address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
@@ -225,11 +246,14 @@ class Dispatcher:
             accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
             repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in accepted]
             accepted |= _accepted(attempts.find_done(work.session, repeated))
-            outbox.mark_outcomes(
-                work.session, [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
-            )
+            settled = [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
+            outbox.mark_outcomes(work.session, settled)
+        kinds = ((by_message[settlement.message_id][0][0].message.channel, settlement.state) for settlement in settled)
+        for (channel, state), count in Counter(kinds).items():
+            MESSAGES.labels(channel, state).inc(count)
+        for (channel, outcome), count in Counter((one.message.channel, r.outcome.value) for one, r in results).items():
+            ATTEMPTS.labels(self.channels[channel].provider, outcome).inc(count)
         for one, result in results:
-            ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
             if result.pause_provider_seconds:
                 until = now + timedelta(seconds=result.pause_provider_seconds)
                 self._paused_until[one.message.channel] = until
@@ -252,21 +276,18 @@ class Dispatcher:
                 asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
             )  # fmt: skip
             state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
-        MESSAGES.labels(message.channel, state).inc()
         return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
 
 
 def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
     """Yield the tries in groups of at most SUB_BATCH, a message's tries together (a single message may exceed it)."""
     group: list[_Try] = []
-    for index, one in enumerate(tries):
-        starts_message = index == 0 or tries[index - 1].message.id != one.message.id
-        if starts_message and group:
-            size = sum(1 for other in tries[index:] if other.message.id == one.message.id)
-            if len(group) + size > SUB_BATCH:
-                yield group
-                group = []
-        group.append(one)
+    for _, some in groupby(tries, key=lambda one: one.message.id):
+        mine = list(some)
+        if group and len(group) + len(mine) > SUB_BATCH:
+            yield group
+            group = []
+        group += mine
     if group:
         yield group
 

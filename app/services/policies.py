@@ -51,7 +51,7 @@ _parsed: dict[str, Policy] = {}
 
 
 def _rules_of(session: Session, active: ActiveRules) -> Rules:
-    """Put together what decides. Whatever else rules are made of (law, calendars, templates) is filled in here."""
+    """Put together what decides: policies, law packs, calendars, channels."""
     by_lender = {lender_id: _policy(session, policy_id) for lender_id, policy_id in active.by_lender}
     return Rules(_policy(session, active.id), active.rules_epoch, by_lender, **parts_of_rules(session))
 

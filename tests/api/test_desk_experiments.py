@@ -44,6 +44,7 @@ def test_staff_read_a_report(client: FlaskClient, lender_id: str) -> None:
     assert answer.status_code == 200
     assert (answer.json["within_days"], answer.json["first_on"], answer.json["control"]) == (5, "2026-03-01", "control")
     assert sum(arm["borrowers"] for arm in answer.json["arms"]) == 1
+    assert answer.json["sample_ratio"] == {"p_value": "0.317311", "is_off": False}
     assert "E-1" not in answer.text
 
 

@@ -16,6 +16,13 @@ from app.web.request_context import now
 _KINDS = ["experiment", "holdout"]
 
 
+class FigureField(fields.String):
+    """A share or a probability as a decimal in six digits, in a string as every other figure that is no count."""
+
+    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{value:.6g}"
+
+
 class ListedArmSchema(Schema):
     """One arm so far."""
 
@@ -68,21 +75,21 @@ class RateSchema(Schema):
 
     count = fields.Integer(required=True)
     of = fields.Integer(required=True)
-    rate = fields.Float(required=True, allow_none=True)
-    low = fields.Float(required=True, allow_none=True)
-    high = fields.Float(required=True, allow_none=True)
+    rate = FigureField(required=True, allow_none=True)
+    low = FigureField(required=True, allow_none=True)
+    high = FigureField(required=True, allow_none=True)
 
 
 class DifferenceSchema(Schema):
     """A rate less the control's, with its 95 % interval (Newcombe)."""
 
-    difference = fields.Float(required=True)
-    low = fields.Float(required=True)
-    high = fields.Float(required=True)
-    p_value = fields.Float(required=True)
-    p_adjusted = fields.Float(required=True, metadata={"description": "For several arms against one control (Holm)."})
+    difference = FigureField(required=True)
+    low = FigureField(required=True)
+    high = FigureField(required=True)
+    p_value = FigureField(required=True)
+    p_adjusted = FigureField(required=True, metadata={"description": "For several arms against one control (Holm)."})
     test = fields.String(required=True, metadata={"enum": ["chi-square", "fisher-exact"]})
-    detectable = fields.Float(
+    detectable = FigureField(
         required=True,
         allow_none=True,
         metadata={"description": "Smallest rise over the control that shows at this size: 80 % power, 5 % level."},
@@ -107,7 +114,7 @@ class MeasureSchema(Schema):
 class SampleRatioSchema(Schema):
     """Whether arms are as large as their shares say (chi-square)."""
 
-    p_value = fields.Float(required=True, allow_none=True)
+    p_value = FigureField(required=True, allow_none=True)
     is_off = fields.Boolean(required=True, metadata={"description": "Then nothing else here can be believed."})
 
 
@@ -163,20 +170,20 @@ _PAID: dict[str, Any] = {
     "arms": [
         {
             "arm": "control",
-            "rate": {"count": 498, "of": 996, "rate": 0.5, "low": 0.469, "high": 0.531},
+            "rate": {"count": 498, "of": 996, "rate": "0.5", "low": "0.469", "high": "0.531"},
             "difference": None,
         },
         {
             "arm": "positive",
-            "rate": {"count": 562, "of": 1004, "rate": 0.5598, "low": 0.5289, "high": 0.5902},
+            "rate": {"count": 562, "of": 1004, "rate": "0.5598", "low": "0.5289", "high": "0.5902"},
             "difference": {
-                "difference": 0.0598,
-                "low": 0.0161,
-                "high": 0.1032,
-                "p_value": 0.0074,
-                "p_adjusted": 0.0074,
+                "difference": "0.0598",
+                "low": "0.0161",
+                "high": "0.1032",
+                "p_value": "0.0074",
+                "p_adjusted": "0.0074",
                 "test": "chi-square",
-                "detectable": 0.0625,
+                "detectable": "0.0625",
             },
         },
     ],
@@ -192,7 +199,7 @@ _REPORT: dict[str, Any] = {
     "control": "control",
     "planned_borrowers": 2000,
     "arms": [{**arm, "mature": arm["borrowers"]} for arm in _LISTED["arms"]],  # type: ignore[attr-defined]
-    "sample_ratio": {"p_value": 0.86, "is_off": False},
+    "sample_ratio": {"p_value": "0.86", "is_off": False},
     "outcomes": [_PAID],
     "guardrails": [],
     "exclusions": {"not_mature": 0, "outside_span": 0, "in_several_arms": 0},

@@ -7,28 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy import Table, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
-from app.persistence.bulk import add_rows
+from app.persistence.bulk import add_rows, change_rows
 from app.persistence.models.access import OtpChallengeRow
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
-from app.persistence.prepared import PreparedChange, PreparedSelect
+from app.persistence.prepared import PreparedSelect
 
 _ATTEMPTS = cast(Table, DeliveryAttemptRow.__table__)
-_FINISH = PreparedChange(
-    update(_ATTEMPTS)
-    .where(DeliveryAttemptRow.id == bindparam("b_id"))
-    .values(
-        finished_at=bindparam("b_at"),
-        outcome=bindparam("b_outcome"),
-        provider_reference=bindparam("b_reference"),
-        error_code=bindparam("b_error"),
-        raw_code=bindparam("b_raw"),
-    )
-)
+_FINISHED = {
+    "id": "b_id",
+    "finished_at": "b_at",
+    "outcome": "b_outcome",
+    "provider_reference": "b_reference",
+    "error_code": "b_error",
+    "raw_code": "b_raw",
+}
 _DONE = PreparedSelect.of(
     select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
         among(DeliveryAttemptRow.message_id, ids_named("b_ids")),
@@ -54,6 +52,12 @@ _PUSH_TARGETS = PreparedSelect.of(
     .order_by(EndpointRow.id)
 )
 
+_PHONES = PreparedSelect.of(
+    select(BorrowerRow.id, BorrowerRow.phone_sealed).where(
+        among(BorrowerRow.id, ids_named("b_ids")), BorrowerRow.phone_sealed.is_not(None)
+    )
+)
+
 
 def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Return per borrower the active push endpoints of devices that allow notifications."""
@@ -61,6 +65,12 @@ def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str
     for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
+
+
+def find_phones(session: Session, borrower_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the sealed phone of those of these borrowers who have one."""
+    ids = set(borrower_ids)
+    return dict(_PHONES.all(session.connection(), {"b_ids": ids})) if ids else {}
 
 
 def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str, Any]:
@@ -89,8 +99,7 @@ def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> Non
 
 def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record what tries came to."""
-    if attempts:
-        _FINISH.run_many(session.connection(), attempts)
+    change_rows(session, _ATTEMPTS, attempts, columns=_FINISHED, key="id")
 
 
 def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:

@@ -36,7 +36,6 @@ class Gathered:
     holds: list[Hold] = field(default_factory=list)
     consents: list[ConsentFact] = field(default_factory=list)
     opt_outs: list[OptOut] = field(default_factory=list)
-    push_refused: bool = False
     wishes: list[Wish] = field(default_factory=list)
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
@@ -84,10 +83,10 @@ class Gathered:
         }  # fmt: skip
         refused = {opt_out.channel for opt_out in self.opt_outs}
         for channel, known in has_address.items():
-            reason = self._block(channel, known=bool(known), refused=channel in refused or None in refused)
+            reason = self._block(channel, known=bool(known), refused=channel in refused)
             if reason is not None:
                 found[channel] = reason
-        push = self._push_block(refused=self.push_refused or None in refused)
+        push = self._push_block(refused="push" in refused)
         if push is not None:
             found["push"] = push
         return found
