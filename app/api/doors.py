@@ -18,6 +18,7 @@ from app.api.borrower import (
     statements,
     upcoming,
 )
+from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import policies as desk_policies
@@ -51,6 +52,7 @@ _SHARED = (
     desk_holds,
     desk_tasks,
     desk_explanations,
+    desk_experiments,
     contact_history,
     upcoming,
 )

@@ -15,6 +15,7 @@ NOUNS = {
     "consent": "app.cli.consent:consent_commands",
     "db": "app.cli.database:database_commands",
     "engine": "app.cli.engine:engine_commands",
+    "experiment": "app.cli.experiment:experiment_commands",
     "hold": "app.cli.hold:hold_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",

@@ -54,6 +54,8 @@ class Experiment:
     arms: tuple[tuple[str, int, str | None], ...]
     paid_by: timedelta
     """The outcome: paid within so long of the decision."""
+    planned_borrowers: int | None = None
+    """How many borrowers in all arms together it was planned for; a look at it before that is a peek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Holdout:
     key: str
     percent: int
     max_stage: str
+    planned_borrowers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
