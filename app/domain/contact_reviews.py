@@ -106,6 +106,9 @@ class ContactReviews:
     ) -> Stop | None:
         """What stands in the way of one waiting message; itself it does not count against itself."""
         ladders, law = self._decider.ladders, self._decider.law
+        rung = next((r for c in candidates[:1] for r in c.step.ladder[message.rung_no : message.rung_no + 1]), None)
+        if rung is not None and rung.after is not None and _was_noticed(contact, rung.unless):
+            return Stop(Reason.SEEN)
         for candidate in candidates:
             info, stop = ladders.template(candidate.step.template, message.channel)
             stop = stop or ladders.reach(candidate, message.channel, zone, besides=contact.contact_id)

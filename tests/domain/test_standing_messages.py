@@ -168,3 +168,11 @@ def test_a_later_rung_is_not_born_expired_for_what_was_carried_along() -> None:
 
     (rung,) = decided.rungs
     assert [message.not_after for message in rung.messages] == [local(DUE, 20)]
+
+
+def test_a_later_rung_that_waits_does_not_leave_once_the_first_was_read() -> None:
+    (made,) = sent(ONE).contacts
+    messages = (replace(made.messages[0], seen=True), made.messages[1], PastMessage("sms", 2, LATER, "queued"))
+    one = replace(made, waiting=True, rungs_done=3, messages=messages)
+
+    assert not stands(decide(replace(sent(ONE), contacts=(one,)), RULES, LATER))
