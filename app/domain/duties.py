@@ -38,6 +38,8 @@ class Duty:
     due_on: date | None = None
     """Last day in time."""
     due_at: datetime | None = None
+    since: datetime | None = None
+    """When the record came (a request, a hold) that it counts from; None: it is about the account as a whole."""
     missing: tuple[str, ...] = ()
     breach: bool = False
     """It was not done in time."""
@@ -92,6 +94,7 @@ def _duties(rule: Rule, result: Result, began_at: datetime | None) -> Sequence[D
                 is_dated=bool(due or since),
                 due_on=result.due_on,
                 due_at=result.due_at,
+                since=began_at,
                 missing=result.missing,
                 breach=is_missed,
                 values=result.values,
@@ -100,6 +103,16 @@ def _duties(rule: Rule, result: Result, began_at: datetime | None) -> Sequence[D
     for kind in result.tasks:
         occasion = "/".join(part for part in (rule.id, kind, since) if part)
         found.append(
-            Duty(kind, rule.id, occasion, bool(since), result.due_on, result.due_at, result.missing, values=result.values)
+            Duty(
+                kind,
+                rule.id,
+                occasion,
+                is_dated=bool(since),
+                due_on=result.due_on,
+                due_at=result.due_at,
+                since=began_at,
+                missing=result.missing,
+                values=result.values,
+            )
         )
     return found

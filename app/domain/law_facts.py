@@ -15,6 +15,14 @@ _DEFAULT_SUM = "default_sum"
 _MONTH_DAYS = 28
 """Payments that far apart are monthly: the vocabulary has no interval of days for those."""
 
+_LICENCE_WORDS = {"microloan": "micro_loan", "unstated": None}
+"""Licence kinds whose name in the law packs is another."""
+
+
+def licence_word(licence_kind: str | None) -> str | None:
+    """Return the law packs' word for a lender's licence; None: not known."""
+    return None if licence_kind is None else _LICENCE_WORDS.get(licence_kind, licence_kind)
+
 
 class Person(Protocol):
     """What is known of a borrower; a `Case` has it."""
