@@ -18,8 +18,10 @@ from app.api.borrower import (
     statements,
     upcoming,
 )
+from app.api.desk import duties as desk_duties
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
+from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
@@ -29,6 +31,7 @@ from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
+from app.api.ingest import records as ingest_records
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC
 from app.web.openapi import Api
 
@@ -49,6 +52,9 @@ _SHARED = (
     desk_holds,
     desk_tasks,
     desk_explanations,
+    desk_duties,
+    desk_law,
+    ingest_records,
     contact_history,
     upcoming,
 )

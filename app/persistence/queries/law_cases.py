@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
@@ -41,6 +42,32 @@ def find_loans_with_lenders(session: Session, borrower_ids: Collection[str]) -> 
         )
         found += [(loan, lender) for loan, lender in session.execute(statement)]
     return found
+
+
+def find_governing(session: Session, loan_ids: Collection[str]) -> Sequence[Any]:
+    """Return (loan, borrower, borrower's country, lender's jurisdiction) of these loans."""
+    found: list[Any] = []
+    for part in chunks(loan_ids):
+        statement = (
+            select(LoanRow.id, LoanRow.borrower_id, BorrowerRow.country, LenderRow.jurisdiction)
+            .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
+            .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+            .where(LoanRow.id.in_(part))
+        )
+        found += session.execute(statement).all()
+    return found
+
+
+def find_jurisdictions(session: Session, borrower_id: str) -> Sequence[str | None]:
+    """Return the jurisdictions of a borrower's lenders, each once; one None where they have no loan."""
+    statement = (
+        select(LenderRow.jurisdiction)
+        .join(LoanRow, LoanRow.lender_id == LenderRow.id)
+        .where(LoanRow.borrower_id == borrower_id)
+        .distinct()
+        .order_by(LenderRow.jurisdiction)
+    )
+    return session.scalars(statement).all() or [None]
 
 
 def find_first_contacts(session: Session, borrower_ids: Collection[str]) -> dict[str, datetime]:
