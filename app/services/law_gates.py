@@ -21,7 +21,7 @@ from app.domain.law.results import ALLOW
 from app.persistence.queries.law_cases import find_governing
 from app.persistence.unit_of_work import Work
 from app.services.law_facts import load_loan_laws, load_person_facts
-from app.services.law_packs import pack_for, references, vocabulary
+from app.services.law_packs import get_pack, jurisdictions, pack_for, references, vocabulary
 from app.services.tasks import NewTask, add_tasks
 
 QUEUE = "compliance"
@@ -113,6 +113,24 @@ def require_lawful(answer: LawAnswer) -> None:
         + [FieldError("", "missing", each) for each in result.missing]
         + ([FieldError("", "allowed-on", allowed_on)] if allowed_on is not None else []),
     )
+
+
+def purgeable_before(record_kind: str, before: datetime, *, now: datetime) -> datetime | None:
+    """Return before when records of a kind may be destroyed: `before`, or earlier where a law keeps them longer.
+
+    The longest of all packs counts, since a record does not say whose it is. None: a law keeps them and names no day.
+    """
+    for jurisdiction in jurisdictions():
+        while True:
+            on = before.date()
+            record = {"kind": record_kind, "created_on": on, "last_activity_on": on}
+            stop = ask_pack(get_pack(jurisdiction), "purge_record", {"record": record}, now).stop
+            if stop is None:
+                break  # once is not always enough: years differ in days
+            if stop.result.allowed_on is None:
+                return None
+            before -= stop.result.allowed_on - now.date()
+    return before
 
 
 def is_spoken_on(
