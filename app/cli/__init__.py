@@ -14,6 +14,7 @@ NOUNS = {
     "calendar": "app.cli.calendar:calendar_commands",
     "consent": "app.cli.consent:consent_commands",
     "db": "app.cli.database:database_commands",
+    "duty": "app.cli.duty:duty_commands",
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
     "hold": "app.cli.hold:hold_commands",

@@ -19,7 +19,7 @@ _KINDS = ["experiment", "holdout"]
 class FigureField(fields.String):
     """A share or a probability as a decimal in six digits, in a string as every other figure that is no count."""
 
-    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else f"{value:.6g}"
 
 

@@ -64,6 +64,8 @@ class AgendaRow(Base):
     """The zone steps were last counted in (profile, device or phone region); None: each loan's lender's."""
     zone_since: Mapped[datetime | None] = mapped_column(Instant)
     """Since when they are counted in that zone; None: ever since."""
+    duties_at: Mapped[datetime | None] = mapped_column(Instant, index=True, server_default="0")
+    """When to look next for duties of the law; None: not before something changes."""
 
 
 class DecisionRow(Base):

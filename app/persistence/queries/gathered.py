@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.case_records import CaseRecord
 from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
@@ -41,6 +42,7 @@ class Gathered:
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    records: tuple[CaseRecord, ...] = ()
 
     @property
     def has_changed(self) -> bool:
@@ -70,6 +72,7 @@ class Gathered:
             opt_outs=tuple(self.opt_outs),
             wishes=tuple(self.wishes),
             attempts=tuple(self.attempts),
+            records=self.records,
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,
         )
