@@ -169,5 +169,12 @@ def _written(condition: Mapping[str, Any]) -> str:
     if key in ("all", "any", "none"):
         return f"{key}({', '.join(_written(each) for each in value if isinstance(each, Mapping) and len(each) == 1)})"
     if isinstance(value, Mapping):
-        return " and ".join(f"{key} {name} {bound}" for name, bound in value.items())
+        return " and ".join(f"{key} {name} {_written_bound(value[name])}" for name in sorted(value, key=str))
     return f"{key} is {' or '.join(map(str, value)) if isinstance(value, list) else value}"
+
+
+def _written_bound(bound: Any) -> str:
+    """A bound on one line. In the order of the currencies: a database may keep the keys of an object in any."""
+    if isinstance(bound, Mapping):
+        return " or ".join(f"{bound[currency]} {currency}" for currency in sorted(bound, key=str))
+    return str(bound)

@@ -196,8 +196,18 @@ def _may_bind(source: str, code: str, reason: str, **facts: str | date) -> Cap:
     return Cap(UNKNOWN, None, source, reason, code, may_bind=True, facts=facts)
 
 
+def fixing_on(fixings: Sequence[Fixing], on: date) -> Fixing | None:
+    """Return the newest fixing published on or before that day, of fixings in any order; None when there was none."""
+    return max((fixing for fixing in fixings if fixing.fixed_on <= on), default=None)
+
+
+def multiple_of(fixing: Fixing, factor: Decimal | int = CN_RULE.factor) -> Decimal:
+    """Return the annual rate, a fraction, of so many times the one-year rate."""
+    return fixing.one_year * factor
+
+
 def _four_times(signed_on: date, fixings: Sequence[Fixing], rule: CapRule) -> Cap:
-    fixing = max((fixing for fixing in fixings if fixing.fixed_on <= signed_on), default=None)
+    fixing = fixing_on(fixings, signed_on)
     if fixing is None:
         return _may_bind(CN_SOURCE, "fixing-missing", "The table of fixings has none for the day of signing.")
     if signed_on - fixing.fixed_on > rule.stale_after:
@@ -210,7 +220,7 @@ def _four_times(signed_on: date, fixings: Sequence[Fixing], rule: CapRule) -> Ca
         reason += " Signed on the day of the fixing: the new rate counts for the whole of that day."
     return Cap(
         APPLIES,
-        fixing.one_year * rule.factor,
+        multiple_of(fixing, rule.factor),
         CN_SOURCE,
         reason,
         "four-times-lpr",

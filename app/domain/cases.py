@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import NamedTuple
 
+from app.domain.case_records import CaseRecord
 from app.domain.holds import Hold
 from app.domain.policies import OUTWARD_CHANNELS
 from app.domain.quiet_hours import QuietHours
@@ -26,6 +27,7 @@ class LoanFacts:
 
     lender_id: str = ""
     lender_code: str = ""
+    lender_name: str = ""
     lender_role: str | None = None
     """first_party or third_party_collector; None: the stricter reading."""
     licence_kind: str | None = None
@@ -36,7 +38,7 @@ class LoanFacts:
     signed_on: date | None = None
     autopay: bool = False
     heard_at: datetime | None = None
-    """When the core last said something of it; None: never asked."""
+    """When the lender's core last told of money; None: not known."""
     last_payment_on: date | None = None
     outstanding_minor: int | None = None
     """Principal left and what is due to date; None: unknown."""
@@ -220,6 +222,8 @@ class Case:
     wishes: tuple[Wish, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     """Tries to reach the borrower, as far back as any cap counts. The app's own inbox is none: it waits to be opened."""
+    records: tuple[CaseRecord, ...] = ()
+    """Facts of law that were told and no other field has: events, requests, notices."""
     ended_loans: Mapping[str, Reason] = field(default_factory=dict)
     """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
     decided_until: datetime | None = None

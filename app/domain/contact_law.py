@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from app.domain.case_records import merged, typed_records
 from app.domain.cases import Attempt, Case
 from app.domain.consents import CONSENT_PURPOSES
 from app.domain.decided import Candidate, Stop
-from app.domain.holds import LAW_KINDS, Hold
 from app.domain.law.judgements import Judgement, judge
 from app.domain.law.packs import LawPack
 from app.domain.law.results import Topic
 from app.domain.law.rules import Rule
+from app.domain.law_facts import person_facts
 from app.domain.policies import Rules, TemplateInfo
 from app.domain.reasons import Reason
 from app.domain.times import business_date
@@ -214,7 +215,6 @@ class ContactLaw:
         case, subject, loan = self._case, candidate.subject, candidate.subject.loan
         zones = case.zone_sources or ((subject.lender_zone, "lender"),)
         overdue, missed, oldest = loan.overdue(business_date(self._now, subject.lender_zone))
-        holds = [hold for hold in case.holds if hold.recorded_at <= self._now and hold.loan_id in (None, subject.loan_id)]
         facts: dict[str, Any] = {
             "act": "contact",
             "recipient": "borrower",
@@ -224,23 +224,7 @@ class ContactLaw:
             "law_pack": None if pack.jurisdiction == DEFAULT_LAW else pack.jurisdiction,
             "debt": subject.loan_id,
             "currency": subject.currency,
-            "contact_attempts": [_attempt(attempt) for attempt in self._attempts],
-            "holds": [_hold(hold) for hold in holds if hold.kind in LAW_KINDS],
-            "disputes": [_dispute(hold) for hold in holds if hold.kind == "dispute"],
-            "consents": [
-                {"purpose": consent.purpose, "channel": consent.channel, "form": consent.form, "number": None,
-                 "given_at": consent.given_at, "withdrawn_at": consent.withdrawn_at}
-                for consent in case.consents
-            ],
-            "opt_outs": [
-                {"channel": each.channel, "scope": "all", "received_at": each.received_at, "form": each.form}
-                for each in case.opt_outs
-            ],
-            "contact_preferences": [
-                {"kind": wish.kind, "from": wish.from_time, "to": wish.until_time, "channel": wish.channel,
-                 "place": wish.place, "by": "borrower", "recorded_at": wish.recorded_at, "evidence": wish.evidence}
-                for wish in case.wishes
-            ],
+            **person_facts(case, self._attempts, subject.loan_id, self._now),
             "position": {
                 "outstanding_minor": loan.outstanding_minor, "overdue_minor": overdue, "missed_payments": missed,
                 "oldest_unpaid_due_on": oldest, "last_payment_on": loan.last_payment_on,
@@ -257,7 +241,10 @@ class ContactLaw:
             "public_holidays": None if calendar is None else calendar.days_off,
             "contract": None if loan.signed_on is None else {"signed_on": loan.signed_on},
         }
-        return facts | {name: value for name, value in stated.items() if value is not None}
+        known = facts | {name: value for name, value in stated.items() if value is not None}
+        if case.records and self._rules.vocabulary is not None:
+            return merged(known, typed_records(case.records, self._rules.vocabulary, subject.loan_id))
+        return known
 
 
 def _rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:
@@ -288,19 +275,3 @@ def _every(step: timedelta, start: datetime, end: datetime) -> Iterator[datetime
 
 def _names_consent(missing: tuple[str, ...]) -> bool:
     return any(each in CONSENT_PURPOSES for each in missing)
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {"at": attempt.at, "channel": attempt.channel, "direction": attempt.direction, "outcome": attempt.outcome,
-            "debt": attempt.debt, "number": None, "occurrence": None}  # fmt: skip
-
-
-def _hold(hold: Hold) -> dict[str, Any]:
-    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
-    return {"kind": hold.kind, "from": hold.from_at, "until": min(ends, default=None), "form": hold.form, "by": None}
-
-
-def _dispute(hold: Hold) -> dict[str, Any]:
-    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
-    return {"ground": "amount", "received_at": hold.from_at, "written": hold.form in ("written", "electronic"),
-            "disputed_minor": None, "resolved_at": min(ends, default=None), "outcome": None}  # fmt: skip

@@ -68,6 +68,7 @@ class Decider:
         """Look at what was decided before, then at what is due now."""
         self.reviews.run()
         self.reviews.release_deferred()
+        self.wakes += [hold.from_at for hold in self.case.holds if hold.from_at > self.now]
         candidates: list[Candidate] = []
         for subject in self.case.subjects:
             found = reached(self.case, subject, self.rules, self.now)

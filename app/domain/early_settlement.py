@@ -26,13 +26,18 @@ class InterestRow(Protocol):
         """What of its interest the core said was paid, or was waived: it is never given back."""
 
 
+def interest_days(from_on: date, on: date) -> int:
+    """Return for how many days interest is owed by who pays back on `on`: that day itself bears none."""
+    return (on - from_on).days
+
+
 def interest_kept(row: InterestRow, on: date) -> int:
     """Return what of a row's interest stays owed when the loan is paid back on that day, in minor units, rounded up."""
     if row.due_on <= on or not row.due[1]:
         return row.due[1]
     earned = 0
     if row.from_on is not None and row.from_on < on:
-        earned = -(-row.due[1] * (on - row.from_on).days // (row.due_on - row.from_on).days)
+        earned = -(-row.due[1] * interest_days(row.from_on, on) // interest_days(row.from_on, row.due_on))
     stated = min(row.stated_interest_minor, row.due[1] - row.open[1])
     return min(max(earned, stated), row.due[1])
 

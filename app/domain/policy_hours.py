@@ -17,15 +17,13 @@ def legal_span(test: Mapping[str, Any]) -> Span:
     return _wall(_minute_of_text(test["allow_from"])), _wall(_minute_of_text(test["allow_to"]))
 
 
-def first_outside(span: Span, start: time, end: time, *, is_spread: bool) -> time | None:
-    """Return the first time that lies outside the window: `start`, or with `is_spread` any minute up to `end`, inclusive.
+def first_outside(span: Span, start: time, end: time) -> time | None:
+    """Return the first minute from `start` to `end`, both inclusive, that lies outside the window, or None.
 
     An `end` before `start` is on the next day.
     """
     first, last = _minute(start), _minute(end)
-    if not is_spread:
-        last = first
-    elif last < first:
+    if last < first:
         last += _DAY
     return next((_wall(each) for each in range(first, last + 1) if not _inside(span, each)), None)
 

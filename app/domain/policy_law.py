@@ -35,15 +35,13 @@ class Lending:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One way a policy reaches out: a rung of a step, or the task a step makes. `from_at`..`to_at`: when, both inclusive."""
+    """One way a policy reaches out: a rung or the task of a step, at any minute `from_at`..`to_at`, both inclusive."""
 
     step: Step
     channel: str
     rung_no: int | None
     from_at: time
     to_at: time
-    is_spread: bool
-    """Whether any minute between the two may be the one."""
 
     @property
     def words(self) -> str:
@@ -100,14 +98,14 @@ def uses_of(policy: Policy) -> Iterator[Use]:
     """Yield every way a policy reaches out, in the order of its steps. in_app waits to be opened and is none."""
     for step in policy.steps:
         if step.action is not None:
-            yield Use(step, _TASK_CHANNELS[step.action.kind], None, step.at, step.until or step.at, step.until is not None)
+            yield Use(step, _TASK_CHANNELS[step.action.kind], None, step.at, step.until or step.at)
             continue
         waited = timedelta(0)
         for no, rung in enumerate(step.ladder):
             waited += rung.after or timedelta(0)
             if rung.channel in OUTWARD_CHANNELS:
                 first, last = _later(step.at, waited), _later(step.until or step.at, waited)
-                yield Use(step, rung.channel, no, first, last, step.until is not None)
+                yield Use(step, rung.channel, no, first, last)
 
 
 def _later(wall: time, waited: timedelta) -> time:
@@ -170,7 +168,7 @@ def _of_rule(policy: Policy, rule: "Rule", use: Use, facts: Mapping[str, Any]) -
 
 def _window(policy: Policy, rule: "Rule", use: Use, legal: Span) -> Iterator[Unlawful]:
     window = f"{told_time(legal[0])} to {told_time(legal[1])}"
-    outside = first_outside(legal, use.from_at, use.to_at, is_spread=use.is_spread)
+    outside = first_outside(legal, use.from_at, use.to_at)
     if outside is not None:
         detail = f"Step {use.step.key!r} {use.words} at {told_time(outside)}; contact is allowed from {window}."
         yield _unlawful(rule, _place(use, when=True), detail)

@@ -10,10 +10,11 @@ phone replaces the first copy), anything else becomes `uncertain` and is never b
 
 import random
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from os import getpid
 from typing import Any
 
@@ -22,6 +23,7 @@ import orjson
 from app import clock
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
 from app.domain.retries import RetryPolicy
+from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
@@ -77,7 +79,7 @@ class Dispatcher:
             claimed = outbox.claim_batch(
                 work.session, now=now, machine_now=machine_now, limit=self.claim_batch, security=security
             )
-            ready = self._sort(work, claimed, now)
+            ready = self._sort(work, claimed, now, None if security else ChannelGates(work, now))
             outbox.mark_sending(
                 work.session, [message.id for message in ready], owner=self.owner, leased_until=machine_now + self.lease
             )
@@ -88,15 +90,16 @@ class Dispatcher:
         close_session()
         return len(claimed)
 
-    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime) -> list[Claimable]:
-        """Return what may be sent; end or put off the rest."""
+    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime, gates: ChannelGates | None) -> list[Claimable]:
+        """Return what may be sent; end or put off the rest. One-time codes pass no gate."""
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
         for message in claimed:
             pause = self._paused_until.get(message.channel)
             if now >= message.not_after:
-                ended[message.id] = ("expired", "EXPIRED_WINDOW")
+                stopped = gates.stop(message.channel) if gates else None
+                ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")
             elif message.was_sending and message.channel not in REPEATABLE:
                 ended[message.id] = ("uncertain", "NO_RECEIPT")
             elif not message.is_current:
@@ -105,8 +108,14 @@ class Dispatcher:
                 ended[message.id] = ("failed", "CHANNEL_DISABLED")
             elif pause is not None and now < pause:
                 paused.setdefault(pause, []).append(message.id)
+            elif gates is not None and gates.stop(message.channel) is not None:
+                paused.setdefault(now + LOOK_AGAIN, []).append(message.id)
             else:
                 ready.append(message)
+                if gates is not None:
+                    gates.take(message.channel)
+        if gates is not None:
+            gates.close()
         outbox.mark_ended(work.session, ended)
         for until, ids in paused.items():
             outbox.mark_waiting(work.session, ids, until=until)
@@ -220,11 +229,7 @@ class Dispatcher:
             if dead:
                 touch(work, {one.message.borrower_id for one, _ in dead}, now=now)
             for one, result in dead:
-                state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
-                attempts.mark_endpoint(
-                    work.session, one.outgoing.target.endpoint_id,
-                    digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
-                )  # fmt: skip
+                self._retire(work, one, result, now)
             by_message: dict[str, list[tuple[_Try, DeliveryResult]]] = defaultdict(list)
             for one, result in results:
                 by_message[one.message.id].append((one, result))
@@ -237,15 +242,38 @@ class Dispatcher:
             accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
             repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in accepted]
             accepted |= _accepted(attempts.find_done(work.session, repeated))
-            outbox.mark_outcomes(
-                work.session, [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
-            )
+            settled = [self._settle(key, tries, accepted, now) for key, tries in sorted(by_message.items())]
+            outbox.mark_outcomes(work.session, settled)
+        kinds = ((by_message[settlement.message_id][0][0].message.channel, settlement.state) for settlement in settled)
+        for (channel, state), count in Counter(kinds).items():
+            MESSAGES.labels(channel, state).inc(count)
+        for (channel, outcome), count in Counter((one.message.channel, r.outcome.value) for one, r in results).items():
+            ATTEMPTS.labels(self.channels[channel].provider, outcome).inc(count)
         for one, result in results:
-            ATTEMPTS.labels(self.channels[one.message.channel].provider, result.outcome.value).inc()
             if result.pause_provider_seconds:
                 until = now + timedelta(seconds=result.pause_provider_seconds)
                 self._paused_until[one.message.channel] = until
                 logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
+
+    def _retire(self, work: Work, one: _Try, result: DeliveryResult, now: datetime) -> None:
+        """Keep that an address is dead, so that nothing else is sent there until it changes."""
+        if one.message.challenge_id is not None:
+            return  # a code goes to the phone that is typed in, whoever's it is
+        state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
+        reason = result.error_code or "PROVIDER_REJECTED"
+        target = one.outgoing.target
+        if one.message.channel != "sms":
+            attempts.mark_endpoint(work.session, target.endpoint_id, digest=one.digest, state=state, reason=reason, now=now)
+            return
+        endpoint_id = new_id()
+        attempts.put_dead_phone(
+            work.session,
+            one.message.borrower_id,
+            sealed=work.vault.seal(target.address, place=f"endpoints.address:{endpoint_id}") or b"",
+            digest=work.vault.search_hash("endpoint", target.address).digest,
+            endpoint_id=endpoint_id,
+            changes={"state": state, "reason": reason, "changed_at": now},
+        )
 
     def _settle(
         self, message_id: str, tries: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime
@@ -264,21 +292,18 @@ class Dispatcher:
                 asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
             )  # fmt: skip
             state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
-        MESSAGES.labels(message.channel, state).inc()
         return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
 
 
 def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
     """Yield the tries in groups of at most SUB_BATCH, a message's tries together (a single message may exceed it)."""
     group: list[_Try] = []
-    for index, one in enumerate(tries):
-        starts_message = index == 0 or tries[index - 1].message.id != one.message.id
-        if starts_message and group:
-            size = sum(1 for other in tries[index:] if other.message.id == one.message.id)
-            if len(group) + size > SUB_BATCH:
-                yield group
-                group = []
-        group.append(one)
+    for _, some in groupby(tries, key=lambda one: one.message.id):
+        mine = list(some)
+        if group and len(group) + len(mine) > SUB_BATCH:
+            yield group
+            group = []
+        group += mine
     if group:
         yield group
 

@@ -1,4 +1,6 @@
-"""Many new rows at once by the driver's fastest way: COPY on PostgreSQL, executemany on its own cursor on SQLite.
+"""Many rows at once by the driver's fastest way.
+
+On PostgreSQL that is COPY, or one UPDATE from arrays; on SQLite executemany on its own cursor.
 
 SQLAlchemy still says how each value is stored and which defaults there are. What is left out is its execution layer, which
 for rows like those of a sweep costs several times what the driver does (bench/sweep.py).
@@ -15,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.persistence.prepared import announced, driver_errors
 
 Converter = Callable[[Any], Any]
+Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class _Insert:
 _inserts: dict[tuple[str, str, tuple[str, ...]], _Insert] = {}
 
 
-def add_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_rows(session: Session, table: Table, rows: Rows) -> None:
     """Insert rows that all give the same columns. Raises the DBAPIErrors that an `insert` would."""
     if not rows:
         return
@@ -52,13 +55,78 @@ def add_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) 
         cursor.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """How rows with certain names of values change a table."""
+
+    sql: str
+    given: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    convert: tuple[tuple[int, Converter], ...]
+    from_arrays: bool
+
+
+_updates: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Update] = {}
+
+
+def change_rows(session: Session, table: Table, rows: Rows, *, columns: Mapping[str, str], key: str) -> None:
+    """Change the row with the id that each of `rows` names. `columns`: column -> name of its value, the `key` among them.
+
+    Raises the DBAPIErrors that an `update` would.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    kind = (connection.dialect.name, table.name, tuple(columns.items()))
+    update = _updates.get(kind)
+    if update is None:
+        update = _updates[kind] = _update(connection, table, columns, key)
+    values = [_converted(update.given(row), update.convert) for row in rows]
+    with driver_errors(connection, update.sql):
+        cursor = announced(connection, update.sql, values, many=True)
+        if update.from_arrays:
+            cursor.execute(update.sql, [list(column) for column in zip(*values, strict=True)])
+        else:
+            cursor.executemany(update.sql, values)
+        cursor.close()
+
+
 def _stored(insert: _Insert, row: Mapping[str, Any]) -> list[Any]:
-    values = list(insert.given(row))
-    for index, convert in insert.convert:
-        values[index] = convert(values[index])
+    values = _converted(insert.given(row), insert.convert)
     for default in insert.defaults:
         values.append(default())
     return values
+
+
+def _converted(given: tuple[Any, ...], converters: tuple[tuple[int, Converter], ...]) -> list[Any]:
+    values = list(given)
+    for index, convert in converters:
+        values[index] = convert(values[index])
+    return values
+
+
+def _update(connection: Connection, table: Table, columns: Mapping[str, str], key: str) -> _Update:
+    dialect = connection.dialect
+    quote, name_type = dialect.identifier_preparer.quote, dialect.type_compiler_instance.process
+    names = [*(name for name in columns if name != key), key]  # the key last, where SQLite's WHERE has it
+    types = [table.columns[name].type.dialect_impl(dialect) for name in names]
+    target, key_name = quote(table.name), quote(key)
+    from_arrays = dialect.name == "postgresql"
+    if from_arrays:
+        # Without its length: a cast to VARCHAR(n) would cut what is too long, where the table refuses it.
+        arrays = ", ".join(f"%s::{name_type(type_).partition('(')[0]}[]" for type_ in types)
+        changes = ", ".join(f"{quote(name)} = given.{quote(name)}" for name in names[:-1])
+        listed = ", ".join(quote(name) for name in names)
+        source = f"FROM unnest({arrays}) AS given ({listed}) WHERE {target}.{key_name} = given.{key_name}"
+    else:
+        changes = ", ".join(f"{quote(name)} = ?" for name in names[:-1])
+        source = f"WHERE {key_name} = ?"
+    converters = [type_.bind_processor(dialect) for type_ in types]
+    return _Update(
+        sql=f"UPDATE {target} SET {changes} {source}",  # noqa: S608 - names of the schema
+        given=itemgetter(*(columns[name] for name in names)),
+        convert=tuple((index, convert) for index, convert in enumerate(converters) if convert is not None),
+        from_arrays=from_arrays,
+    )
 
 
 def _insert(connection: Connection, table: Table, names: tuple[str, ...]) -> _Insert:

@@ -167,6 +167,8 @@ def _set_aside(
     kind, at = "", None
     if name == "policies":
         return bool(row["status"] != "active")  # the rules of today, over all of the past
+    if name == "lenders":
+        row["heard_at"] = None  # the core goes on speaking, as far as a replay knows
     if name == "ledger_entries":
         row["imported_at"] = row["recorded_at"]  # a replay is told of everything when it is known
     if name == "loans":

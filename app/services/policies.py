@@ -51,12 +51,13 @@ _parsed: dict[str, Policy] = {}
 
 
 def _rules_of(session: Session, active: ActiveRules) -> Rules:
-    """Put together what decides: policies, law packs, calendars, channels."""
-    by_lender = {lender_id: _policy(session, policy_id) for lender_id, policy_id in active.by_lender}
-    return Rules(_policy(session, active.id), active.rules_epoch, by_lender, **parts_of_rules(session))
+    """Put together what decides. Whatever else rules are made of (law, calendars, templates) is filled in here."""
+    by_lender = {lender_id: policy_version(session, policy_id) for lender_id, policy_id in active.by_lender}
+    return Rules(policy_version(session, active.id), active.rules_epoch, by_lender, **parts_of_rules(session))
 
 
-def _policy(session: Session, policy_id: str) -> Policy:
+def policy_version(session: Session, policy_id: str) -> Policy:
+    """Return a stored version as values, read once per process. Raises NotFoundError, PolicyTamperedError."""
     policy = _parsed.get(policy_id)
     if policy is None:
         row = get_policy(session, policy_id)

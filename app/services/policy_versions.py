@@ -33,6 +33,8 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 }
 """Status -> what it may become. A retired version comes back only if it was approved once, or in force."""
 STATUSES = tuple(MOVES)
+HIGHEST_VERSION = 1_000_000
+"""As the schema has it; a column holds no number that is much larger."""
 
 
 def save_draft(work: Work, document: dict[str, Any], *, by: str, now: datetime, of_lender: str | None = None) -> PolicyRow:
@@ -125,7 +127,7 @@ def get_version(
     """Return a version. `for_lender`: another lender's does not exist. Raises NotFoundError, PolicyTamperedError."""
     if lock:
         lock_rules(session)
-    row = find_policy(session, key, version_no)
+    row = find_policy(session, key, version_no) if version_no <= HIGHEST_VERSION else None
     if row is None or (for_lender is not None and row.lender_id not in (None, for_lender)):
         raise NotFoundError(f"There is no policy {key}@{version_no}.")
     refuse_tampered(row)

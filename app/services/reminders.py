@@ -348,4 +348,5 @@ def _variables(candidates: tuple[Candidate, ...], locale: str) -> dict[str, str 
         "amount": written_sum(totals, locale),
         "due_on": written_date(min(candidate.subject.due_on for candidate in candidates), locale),
         "loan": candidates[0].subject.loan_no,
+        "lender": candidates[0].subject.loan.lender_name,
     }

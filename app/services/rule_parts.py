@@ -13,7 +13,7 @@ from app.domain.contact_law import DEFAULT_LAW
 from app.domain.law.packs import LawPack
 from app.persistence.models.lenders import LenderRow
 from app.services.calendars import calendar_for
-from app.services.law_packs import EU_MEMBERS, get_pack, jurisdictions, pack_for
+from app.services.law_packs import EU_MEMBERS, get_pack, jurisdictions, pack_for, vocabulary
 from app.wording.catalogue import template_infos
 
 CHANNELS = frozenset({"push", "sms"})
@@ -33,6 +33,7 @@ def parts_of_rules(session: Session) -> dict[str, Any]:
     lenders = session.scalars(select(LenderRow)).all()
     return {
         "laws": laws(),
+        "vocabulary": vocabulary(),
         "calendars": {lender.id: calendar_for(session, lender) for lender in lenders},
         "channels": CHANNELS,
         "templates": template_infos(),

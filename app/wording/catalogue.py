@@ -28,8 +28,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    title: Template
-    body: Template
+    title: Template | str
+    body: Template | str
     version: int
     info: TemplateInfo
 
@@ -42,12 +42,17 @@ def _catalogue() -> dict[tuple[str, str, str], _Wording]:
         for template, channels in document["templates"].items():
             for channel, texts in channels.items():
                 wordings[document["locale"], template, channel] = _Wording(
-                    _ENVIRONMENT.from_string(texts["title"]),
-                    _ENVIRONMENT.from_string(texts["body"]),
+                    _made(texts["title"]),
+                    _made(texts["body"]),
                     texts.get("version", document["version"]),
                     TemplateInfo(bool(texts.get("approved")), _markers(texts)),
                 )
     return wordings
+
+
+def _made(text: str) -> Template | str:
+    """Return the template, or the text itself where nothing in it can vary, as on every lock screen."""
+    return _ENVIRONMENT.from_string(text) if "{" in text else _tidy(text)
 
 
 def _markers(texts: dict[str, Any]) -> frozenset[str] | None:
@@ -63,12 +68,14 @@ def template_infos() -> Templates:
     return infos
 
 
+@lru_cache(maxsize=1)
 def locales() -> tuple[str, ...]:
     """Return the locales that have wording, the fall-back first."""
     found = {locale for locale, _, _ in _catalogue()}
     return (FALLBACK_LOCALE, *sorted(found - {FALLBACK_LOCALE}))
 
 
+@lru_cache(maxsize=1024)
 def match_locale(wanted: str | None) -> str:
     """Return the locale whose wording fits best: zh-CN for zh and zh-Hans-CN, en for what there is no wording for."""
     if not wanted:
@@ -88,7 +95,11 @@ def render(template: str, channel: str, locale: str | None, variables: dict[str,
     if wording is None:
         matched = FALLBACK_LOCALE
         wording = wordings[matched, template, channel]
-    return Rendered(_tidy(wording.title.render(variables)), _tidy(wording.body.render(variables)), matched, wording.version)
+    return Rendered(_written(wording.title, variables), _written(wording.body, variables), matched, wording.version)
+
+
+def _written(wording: Template | str, variables: dict[str, str | int]) -> str:
+    return wording if isinstance(wording, str) else _tidy(wording.render(variables))
 
 
 def _tidy(text: str) -> str:

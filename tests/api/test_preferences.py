@@ -14,6 +14,7 @@ from app.persistence.models.access import AuditRow
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow
+from app.persistence.models.reminders import AgendaRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.opt_outs import opt_out
 from app.services.policies import ensure_default_policy
@@ -152,6 +153,19 @@ def test_own_hours_are_kept_as_one_wish_and_taken_back(me: Me) -> None:
     ]
     actions = list(db.session().scalars(select(AuditRow.action).where(AuditRow.borrower_id == me.borrower_id)))
     assert actions.count("wish.hours") == 3
+
+
+def test_own_hours_change_the_case(me: Me) -> None:
+    def case_version() -> int:
+        db.session().rollback()
+        return db.session().scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == me.borrower_id)).one()
+
+    before = case_version()
+    me.put("quiet-hours", {"contact_from": "10:00", "contact_until": None})
+    changed = case_version()
+    me.put("quiet-hours", {"contact_from": "10:00", "contact_until": None})
+
+    assert (changed > before, case_version() == changed) == (True, True)
 
 
 def test_hours_are_narrowed_only(client: FlaskClient) -> None:

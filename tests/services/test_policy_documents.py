@@ -244,3 +244,12 @@ def test_everything_a_document_says_comes_out_as_values() -> None:
     assert late.ladder[1].only_if.facts() == {"push", "amount"}
     assert late.experiment == Experiment("tone", (("b", 60, "overdue_options"), ("control", 40, None)), timedelta(days=3))
     assert (late.replaces, late.stage, late.message_class) == (("old",), "early", "collection")
+
+
+def test_a_condition_reads_the_same_in_whatever_order_it_was_kept() -> None:
+    one = with_step(audience={"amount": {"lte": {"USD": "70", "CNY": "500"}, "gt": "1.00"}})
+    other = with_step(audience={"amount": {"gt": "1.00", "lte": {"CNY": "500", "USD": "70"}}})
+
+    texts = [parse_policy(each, "p").steps[0].audience.text for each in (one, other)]
+
+    assert texts == ["amount gt 1.00 and amount lte 500 CNY or 70 USD"] * 2

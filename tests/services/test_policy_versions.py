@@ -145,6 +145,14 @@ def test_an_older_version_comes_back_and_a_withdrawn_draft_does_not(app: Flask) 
         move("active", 3)
 
 
+@pytest.mark.parametrize("version", [0, 2, 10**6 + 1, 2**31, 2**63, 10**30])
+def test_a_version_that_is_not_there_is_not_found_however_large(app: Flask, version: int) -> None:
+    draft()
+
+    with pytest.raises(NotFoundError), unit_of_work() as work:
+        submit_policy(work, "acme", version, by="ann", now=START)
+
+
 def test_each_lender_has_one_policy_in_force_beside_that_of_everyone(app: Flask) -> None:
     ensure_default_policy(now=START)
     lender = build_lender(now=START)

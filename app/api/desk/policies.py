@@ -22,7 +22,7 @@ from app.web.fields import InstantField, PageQuerySchema, PatternField
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.request_context import now
 
-_VERSION = "/policies/<number:key>/versions/<int(min=1,max=1000000):version_no>"
+_VERSION = "/policies/<number:key>/versions/<int:version_no>"
 _KEY_PATTERN = "[a-z][a-z0-9-]{0,62}"
 
 

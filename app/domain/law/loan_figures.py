@@ -1,9 +1,11 @@
 """Tests that work out a figure of the loan: principal, interest_days, cooling_off, days_past_due, time_bar."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
+from app.domain import delinquency, early_settlement
+from app.domain.cooling_off import may_leave
+from app.domain.delinquency import Boundary, DelinquencyRule
 from app.domain.law.faults import under
 from app.domain.law.field_types import unknown_name
 from app.domain.law.params import Answer, Params, Test, decided, noted
@@ -14,6 +16,10 @@ from app.domain.periods import add_months
 
 _LIFE = LIVES["hold"]
 _STANDARD = "STD"
+_BELOW_ALL = "current"
+"""What the kernel calls a loan below its first class."""
+_DUE_DATE_COUNTS = 1
+"""Days by which the law's count is ahead of the kernel's: a due date that ends unpaid is its day 1."""
 
 
 def principal(params: Params) -> Test:
@@ -36,7 +42,7 @@ def interest_days(params: Params) -> Test:
         start, end = question.get("settlement.interest_from_on"), question.get("settlement.on")
         if start is None or end is None:
             return None
-        return decided(Result("compute", values={"interest_days": (end - start).days}))
+        return decided(Result("compute", values={"interest_days": early_settlement.interest_days(start, end)}))
 
     return test
 
@@ -48,7 +54,7 @@ def cooling_off(params: Params) -> Test:
         signed_on, days = question.get("contract.signed_on"), question.get("contract.cooling_off_days")
         if signed_on is None or question.today is None:
             return None
-        if days is not None and question.today <= signed_on + timedelta(days=days):
+        if may_leave(signed_on, days, question.today):
             return decided(Result("compute", values={"exit_mode": "cooling_off", "penalty_minor": 0}))
         return decided(Result("compute", values={"exit_mode": "prepayment"}))
 
@@ -58,7 +64,7 @@ def cooling_off(params: Params) -> Test:
 def days_past_due(params: Params) -> Test:
     """Compile the test: the due date itself is day 1 at the end of that day; back to standard only when all is paid."""
     zone = params.zone("zone")
-    buckets = _buckets(params)
+    rule = _classes(params)
 
     def test(question: Question) -> Answer:
         position = question.facts.get("position")
@@ -68,14 +74,30 @@ def days_past_due(params: Params) -> Test:
         values: dict[str, Any] = {"upgrade": position.get("overdue_minor") == 0}
         oldest = position.get("oldest_unpaid_due_on")
         if today is not None:
-            days = 0 if oldest is None else max((today - oldest).days + 1, 0)
-            values["days_past_due"] = days
-            values["bucket"] = next(
-                (name for name, low, high in buckets if low <= days and (high is None or days <= high)), _STANDARD
-            )
+            is_late = oldest is not None and delinquency.is_late(oldest, today, rule)
+            days = delinquency.days_past_due(oldest, today) if is_late else 0
+            values["days_past_due"] = days + _DUE_DATE_COUNTS if is_late else 0
+            bucket = delinquency.class_of(days, rule) if is_late and rule.names else _BELOW_ALL
+            values["bucket"] = _STANDARD if bucket == _BELOW_ALL else bucket
         return decided(Result("compute", values=values))
 
     return test
+
+
+def _classes(params: Params) -> DelinquencyRule:
+    """Return the buckets as the kernel's classes, which begin one day lower: its count of a due date is 0, the law's 1."""
+    edges: list[int] = []
+    names: list[str] = []
+    for name, low, high in sorted(_buckets(params), key=lambda bucket: bucket[1]):
+        if edges and edges[-1] == low - _DUE_DATE_COUNTS:
+            edges.pop()
+            names.pop()
+        edges.append(low - _DUE_DATE_COUNTS)
+        names.append(name)
+        if high is not None:
+            edges.append(high + 1 - _DUE_DATE_COUNTS)
+            names.append(_STANDARD)
+    return DelinquencyRule(tuple(edges), tuple(names), boundary=Boundary.DAY_END)
 
 
 def _buckets(params: Params) -> list[tuple[str, int, int | None]]:

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from app.domain.caps import multiple_of
 from app.domain.errors import ValidationError
 from app.domain.law.params import Answer, Params, Test, decided, noted
 from app.domain.law.questions import Question
@@ -33,17 +34,17 @@ def rate_cap(params: Params) -> Test:
         signed_on = question.get("contract.signed_on")
         if signed_on is None:
             return None
-        lpr = question.references.one_year_on(signed_on)
-        if lpr is None:
+        fixing = question.references.fixing_on(signed_on)
+        if fixing is None:
             return decided(before_series)
-        cap = percent(lpr * factor)
+        cap = percent(multiple_of(fixing, factor))
         agreed = {kind: _sum(question, frozenset({kind})) for kind in kinds}
         rate = sum((each for each in agreed.values() if each is not None), Decimal(0))
         values: dict[str, Any] = {"cap_pct": cap}
         if fallback:
             if all(each is None for each in agreed.values()):
                 contract = _sum(question, frozenset({_CONTRACT}))
-                rate = percent(lpr) if contract is None else contract
+                rate = percent(fixing.one_year) if contract is None else contract
             values["overdue_rate_pct"] = min(rate, cap)
         if rate > cap:
             return decided(Result("flag", values=values | {"excess_pct": rate - cap}))
@@ -65,8 +66,8 @@ def rate_split(params: Params) -> Test:
             return None
         if signed_on >= split_on or filed_on is None:
             return noted(Result("allow", values={"segments": 1}))
-        lpr = question.references.one_year_on(filed_on)
-        cap = None if lpr is None else percent(lpr * factor)
+        fixing = question.references.fixing_on(filed_on)
+        cap = None if fixing is None else percent(multiple_of(fixing, factor))
         return decided(Result("compute", values={"segments": 2, "cap_after_split_pct": cap}))
 
     return test

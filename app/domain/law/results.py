@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from app.domain.caps import Fixing
+from app.domain.caps import Fixing, fixing_on
 
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
@@ -67,10 +66,9 @@ class References(NamedTuple):
     lpr: Sequence[Fixing] = ()
     """Chinese loan prime rates, in any order; fractions per year."""
 
-    def one_year_on(self, on: date) -> Decimal | None:
-        """Return the newest one-year rate published on or before that day, as a fraction; None when there was none."""
-        newest = max((fixing for fixing in self.lpr if fixing.fixed_on <= on), default=None)
-        return None if newest is None else newest.one_year
+    def fixing_on(self, on: date) -> Fixing | None:
+        """Return the newest rates published on or before that day; None when there were none."""
+        return fixing_on(self.lpr, on)
 
 
 NO_REFERENCES = References()

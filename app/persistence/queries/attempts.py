@@ -7,29 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, or_, select, update
+from sqlalchemy import Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
-from app.persistence.bulk import add_rows
+from app.persistence.bulk import add_rows, change_rows
 from app.persistence.models.access import OtpChallengeRow
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
-from app.persistence.prepared import PreparedChange, PreparedSelect
+from app.persistence.prepared import PreparedSelect
 
 _ATTEMPTS = cast(Table, DeliveryAttemptRow.__table__)
-_FINISH = PreparedChange(
-    update(_ATTEMPTS)
-    .where(DeliveryAttemptRow.id == bindparam("b_id"))
-    .values(
-        finished_at=bindparam("b_at"),
-        outcome=bindparam("b_outcome"),
-        provider_reference=bindparam("b_reference"),
-        error_code=bindparam("b_error"),
-        raw_code=bindparam("b_raw"),
-    )
-)
+_FINISHED = {
+    "id": "b_id",
+    "finished_at": "b_at",
+    "outcome": "b_outcome",
+    "provider_reference": "b_reference",
+    "error_code": "b_error",
+    "raw_code": "b_raw",
+}
 _DONE = PreparedSelect.of(
     select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
         among(DeliveryAttemptRow.message_id, ids_named("b_ids")),
@@ -102,8 +99,25 @@ def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> Non
 
 def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record what tries came to."""
-    if attempts:
-        _FINISH.run_many(session.connection(), attempts)
+    change_rows(session, _ATTEMPTS, attempts, columns=_FINISHED, key="id")
+
+
+def put_dead_phone(
+    session: Session, borrower_id: str, *, endpoint_id: str, sealed: bytes, digest: str, changes: Mapping[str, Any]
+) -> None:
+    """Keep that a borrower's phone takes no texts. `endpoint_id` is for a new row; `changes`: state, reason, changed_at."""
+    known = update(EndpointRow).where(
+        EndpointRow.borrower_id == borrower_id, EndpointRow.channel == "sms", EndpointRow.address_digest == digest
+    )
+    if session.execute(known.values(**changes)).rowcount == 0:  # type: ignore[attr-defined]
+        row = {
+            "id": endpoint_id,
+            "borrower_id": borrower_id,
+            "channel": "sms",
+            "address_kind": "phone",
+            "address_sealed": sealed,
+        }
+        session.execute(insert(EndpointRow).values(**row, address_digest=digest, **changes))
 
 
 def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:

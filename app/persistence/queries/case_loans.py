@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.domain.cases import LoanFacts, Subject
 from app.domain.contract_forms import late_terms, read_stored
+from app.domain.law_facts import licence_word
 from app.domain.mismatches import still_holds
 from app.domain.positions import charged_until
 from app.domain.reasons import Reason
 from app.domain.tapes import DayRange
-from app.domain.times import business_date, end_of_day
+from app.domain.times import business_date
 from app.persistence.among import among, ids_named
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
@@ -35,8 +36,6 @@ from app.persistence.queries.tapes import core_figures
 _NO_CHARGES: Mapping[int, int] = {}
 ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED, "closed": Reason.LOAN_CLOSED}
 """Statuses that end reminders although money is open."""
-_LICENCES = {"microloan": "micro_loan", "unstated": None}
-"""Licence kinds whose name in the law packs is another."""
 
 
 _LOANS = PreparedSelect.of(
@@ -52,10 +51,11 @@ _LOANS = PreparedSelect.of(
         LoanRow.product_kind,
         LoanRow.autopay,
         LoanRow.disbursed_on,
-        LoanRow.imported_at,
         LoanRow.lender_id,
         LenderRow.code.label("lender_code"),
+        LenderRow.name.label("lender_name"),
         LenderRow.role.label("lender_role"),
+        LenderRow.heard_at,
         LenderRow.licence_kind,
         LenderRow.jurisdiction,
         LenderRow.zone,
@@ -151,19 +151,17 @@ def _loan_facts(loan: Any, now: datetime, rows: Sequence[tuple[int, date, int]])
     today = business_date(now, loan.zone)
     due_by_now = sum(amount for _, due_on, amount in rows if due_on <= today)
     text = today.isoformat()
-    heard = [at for at in (loan.last_recorded_at, loan.imported_at) if at is not None]
-    if loan.core_as_of is not None:
-        heard.append(end_of_day(loan.core_as_of, loan.zone))
     return LoanFacts(
         lender_id=loan.lender_id,
         lender_code=loan.lender_code,
+        lender_name=loan.lender_name,
         lender_role=loan.lender_role,
-        licence_kind=_LICENCES.get(loan.licence_kind, loan.licence_kind),
+        licence_kind=licence_word(loan.licence_kind),
         jurisdiction=loan.jurisdiction,
         product_kind=loan.product_kind,
         signed_on=_signed_on(loan),
         autopay=loan.autopay,
-        heard_at=max(heard, default=None),
+        heard_at=loan.heard_at,
         last_payment_on=loan.last_effective_on,
         outstanding_minor=due_by_now + sum(row[2] for row in loan.open_rows if row[1] > text),
         open_rows=tuple((due_on, amount) for _, due_on, amount in rows),

@@ -1,6 +1,7 @@
 """Who the borrowers of cases are: devices and addresses, holds, consents, wishes."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import ConsentFact, OptOut, Wish
-from app.domain.consents import CONTACT
+from app.domain.consents import ANY, CONSENT_CHANNELS, CONTACT
 from app.domain.holds import Hold
 from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
@@ -17,10 +18,8 @@ from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.prepared import PreparedSelect
+from app.persistence.queries.case_records import load_case_records
 from app.persistence.queries.gathered import Gathered
-
-ANY_CHANNEL = "any"
-
 
 _IDS = ids_named("b_ids")
 _NOW = bindparam("b_now", type_=Instant())
@@ -90,27 +89,32 @@ def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -
         gathered[hold.borrower_id].holds.append(hold_of(hold))
     for wish in _WISHES.all(connection, known):
         gathered[wish.borrower_id].wishes.append(wish_of(wish))
+    for borrower_id, records in load_case_records(session, gathered, now).items():
+        gathered[borrower_id].records = records
 
 
 def take_consents(parts: Gathered, said: list[Any]) -> None:
-    """Turn what a borrower said, oldest first, into consents and opt-outs; per purpose and channel the newest counts."""
+    """Turn what a borrower said, oldest first, into consents and opt-outs; per purpose and channel the newest counts.
+
+    A word for `any` channel takes the place of all older ones of its purpose.
+    """
     given: dict[tuple[str, str], ConsentFact] = {}
-    refused: dict[str, OptOut] = {}
+    contact: dict[str, Any] = {}
     for row in said:
-        channel = None if row.channel == ANY_CHANNEL else row.channel
-        key = (row.purpose, row.channel)
         if row.purpose == CONTACT:
-            if row.given:
-                refused.pop(row.channel, None)
-            else:
-                refused[row.channel] = OptOut(channel, row.recorded_at, row.form)
+            if row.channel == ANY:
+                contact.clear()
+            contact[row.channel] = row
         elif row.given:
-            given[key] = ConsentFact(row.purpose, channel, row.recorded_at, None, row.form)
-        elif (standing := given.get(key)) is not None and standing.withdrawn_at is None:
-            given[key] = ConsentFact(row.purpose, channel, standing.given_at, row.recorded_at, standing.form)
+            channel = None if row.channel == ANY else row.channel
+            given[row.purpose, row.channel] = ConsentFact(row.purpose, channel, row.recorded_at, None, row.form)
+        else:
+            for key, consent in given.items():
+                if key[0] == row.purpose and row.channel in (ANY, key[1]) and consent.withdrawn_at is None:
+                    given[key] = replace(consent, withdrawn_at=row.recorded_at)
+    words = [(channel, contact.get(channel, contact.get(ANY))) for channel in CONSENT_CHANNELS] if contact else []
     parts.consents = list(given.values())
-    parts.opt_outs = list(refused.values())
-    parts.push_refused = "push" in refused
+    parts.opt_outs = [OptOut(channel, word.recorded_at, word.form) for channel, word in words if word and not word.given]
 
 
 def hold_of(row: Any) -> Hold:

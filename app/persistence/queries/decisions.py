@@ -1,6 +1,6 @@
 """Writing decisions, their events, contacts and messages in bulk; reading them for the digest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -8,38 +8,33 @@ from sqlalchemy import Table, bindparam, case, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain.times import rfc3339
-from app.persistence.bulk import add_rows
+from app.persistence.bulk import Rows, add_rows, change_rows
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
 
-Rows = Sequence[Mapping[str, Any]]
-_CHANGE_DECISION = (
-    update(DecisionRow.__table__)  # type: ignore[arg-type]
-    .where(DecisionRow.id == bindparam("b_id"))
-    .values(
-        outcome=bindparam("b_outcome"),
-        reason=bindparam("b_reason"),
-        contact_id=bindparam("b_contact_id"),
-        next_evaluation_at=bindparam("b_next"),
-        event_count=bindparam("b_count"),
-    )
-)
-_FINISH = (
-    update(AgendaRow.__table__)  # type: ignore[arg-type]
-    .where(AgendaRow.borrower_id == bindparam("b_id"))
-    .values(
-        wake_at=bindparam("b_wake"),
-        case_version=bindparam("b_version"),
-        decided_version=bindparam("b_version"),
-        rules_epoch=bindparam("b_epoch"),
-        decided_until=bindparam("b_until"),
-        zone=bindparam("b_zone"),
-        zone_since=bindparam("b_zone_since"),
-    )
-)
+_DECISIONS = cast(Table, DecisionRow.__table__)
+_AGENDA = cast(Table, AgendaRow.__table__)
+_CHANGED = {
+    "id": "b_id",
+    "outcome": "b_outcome",
+    "reason": "b_reason",
+    "contact_id": "b_contact_id",
+    "next_evaluation_at": "b_next",
+    "event_count": "b_count",
+}
+_FINISHED = {
+    "borrower_id": "b_id",
+    "wake_at": "b_wake",
+    "case_version": "b_version",
+    "decided_version": "b_version",
+    "rules_epoch": "b_epoch",
+    "decided_until": "b_until",
+    "zone": "b_zone",
+    "zone_since": "b_zone_since",
+}
 _WAITING = or_(MessageRow.state == "queued", MessageRow.state == "stale")  # IN cannot be executed for many
 _STAND = (
     update(MessageRow.__table__)  # type: ignore[arg-type]
@@ -69,8 +64,7 @@ def add_decided(session: Session, *, contacts: Rows, messages: Rows, decisions: 
 
 def mark_decisions(session: Session, changes: Rows) -> None:
     """Write the current outcome of decisions that changed."""
-    if changes:
-        session.connection().execute(_CHANGE_DECISION, list(changes))
+    change_rows(session, _DECISIONS, changes, columns=_CHANGED, key="id")
 
 
 def mark_standing(session: Session, contacts: Rows) -> None:
@@ -113,8 +107,7 @@ def mark_settled(session: Session, contact_ids: Sequence[str], *, now: datetime)
 
 def finish_agenda(session: Session, rows: Rows) -> None:
     """Write the agenda of decided borrowers: next wake, new version, how far all is decided."""
-    if rows:
-        session.connection().execute(_FINISH, list(rows))
+    change_rows(session, _AGENDA, rows, columns=_FINISHED, key="borrower_id")
 
 
 def iterate_digest_records(session: Session) -> Iterator[dict[str, Any]]:

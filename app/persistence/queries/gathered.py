@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.case_records import CaseRecord
 from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
+from app.persistence.models.devices import REPLACED
 
 
 @dataclass(slots=True)
@@ -36,11 +38,11 @@ class Gathered:
     holds: list[Hold] = field(default_factory=list)
     consents: list[ConsentFact] = field(default_factory=list)
     opt_outs: list[OptOut] = field(default_factory=list)
-    push_refused: bool = False
     wishes: list[Wish] = field(default_factory=list)
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    records: tuple[CaseRecord, ...] = ()
 
     @property
     def has_changed(self) -> bool:
@@ -70,6 +72,7 @@ class Gathered:
             opt_outs=tuple(self.opt_outs),
             wishes=tuple(self.wishes),
             attempts=tuple(self.attempts),
+            records=self.records,
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,
         )
@@ -84,16 +87,16 @@ class Gathered:
         }  # fmt: skip
         refused = {opt_out.channel for opt_out in self.opt_outs}
         for channel, known in has_address.items():
-            reason = self._block(channel, known=bool(known), refused=channel in refused or None in refused)
+            reason = self._block(channel, known=bool(known), refused=channel in refused)
             if reason is not None:
                 found[channel] = reason
-        push = self._push_block(refused=self.push_refused or None in refused)
+        push = self._push_block(refused="push" in refused)
         if push is not None:
             found["push"] = push
         return found
 
     def _block(self, channel: str, *, known: bool, refused: bool) -> Reason | None:
-        states = self.endpoints.get(channel, [])
+        states = [state for state in self.endpoints.get(channel, ()) if state != REPLACED]
         if not states and not known:
             return Reason.NO_ENDPOINT
         if refused:

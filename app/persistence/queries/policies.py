@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import String, and_, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,11 @@ _STATE_ID = 1
 
 
 _EPOCH = select(RulesStateRow.rules_epoch).where(RulesStateRow.id == _STATE_ID).scalar_subquery()
-_ACTIVE = select(PolicyRow.id, PolicyRow.lender_id, func.coalesce(_EPOCH, 0)).where(PolicyRow.status == "active")
+_LENDERS = select(func.count(LenderRow.id)).scalar_subquery()
+_CALENDARS = select(func.coalesce(func.max(cast(LenderRow.calendar_version, String)), "")).scalar_subquery()
+_ACTIVE = select(PolicyRow.id, PolicyRow.lender_id, func.coalesce(_EPOCH, 0), _LENDERS, _CALENDARS).where(
+    PolicyRow.status == "active"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class ActiveRules:
     """Of the policy of every lender that has none of its own."""
     by_lender: tuple[tuple[str, str], ...]
     rules_epoch: int
+    lenders: tuple[int, str] = (0, "")
+    """How many there are, and the newest version of a calendar of theirs: what else rules are made from."""
 
 
 def find_active_rules(session: Session) -> ActiveRules | None:
@@ -33,11 +39,12 @@ def find_active_rules(session: Session) -> ActiveRules | None:
     One statement, so that they belong together.
     """
     rows = session.execute(_ACTIVE).all()
-    general = [(policy_id, epoch) for policy_id, lender_id, epoch in rows if lender_id is None]
+    general = [row for row in rows if row[1] is None]
     if not general:
         return None
-    own = sorted((lender_id, policy_id) for policy_id, lender_id, _ in rows if lender_id is not None)
-    return ActiveRules(general[0][0], tuple(own), general[0][1])
+    own = sorted((row[1], row[0]) for row in rows if row[1] is not None)
+    policy_id, _, epoch, lenders, calendars = general[0]
+    return ActiveRules(policy_id, tuple(own), epoch, (lenders, calendars))
 
 
 def get_policy(session: Session, policy_id: str) -> PolicyRow:
@@ -61,6 +68,12 @@ def find_lenders_without_policy(session: Session) -> list[LenderRow]:
     """Return every lender that has no policy of its own in force."""
     own = select(PolicyRow.lender_id).where(PolicyRow.status == "active", PolicyRow.lender_id.is_not(None))
     return list(session.scalars(select(LenderRow).where(LenderRow.id.not_in(own)).order_by(LenderRow.code)))
+
+
+def find_policies_in_force(session: Session) -> list[PolicyRow]:
+    """Return every version that is in force or was once, the newest first."""
+    statement = select(PolicyRow).where(or_(PolicyRow.activated_at.is_not(None), PolicyRow.status == "active"))
+    return list(session.scalars(statement.order_by(PolicyRow.activated_at.desc(), PolicyRow.version_no.desc())))
 
 
 def page_policies(

@@ -113,7 +113,8 @@ def _loans(ids: Sequence[str]) -> Any:
             LoanRow.resumed_at, LoanRow.product_kind, LoanRow.autopay, LoanRow.disbursed_on, LoanRow.imported_at,
             LoanRow.principal_minor, LoanRow.contract, LoanRow.cap, LoanRow.marks, LoanRow.core_as_of,
             LoanRow.core_figures, LoanRow.lender_id, LoanRow.recorded_at,
-            LenderRow.code.label("lender_code"), LenderRow.role.label("lender_role"), LenderRow.licence_kind,
+            LenderRow.code.label("lender_code"), LenderRow.name.label("lender_name"),
+            LenderRow.role.label("lender_role"), LenderRow.licence_kind,
             LenderRow.jurisdiction, LenderRow.zone, func.coalesce(PAID_BY_NOW, False).label("paid_by_now"),
         )
         .join(LenderRow, LenderRow.id == LoanRow.lender_id)

@@ -34,7 +34,7 @@ class KnownPerson:
             self._stage, self._found = stage, self._known(parts.head, now)
         found = self._found
         parts.devices, parts.endpoints = self._devices, self._endpoints
-        parts.consents, parts.opt_outs, parts.push_refused = found.consents, found.opt_outs, found.push_refused
+        parts.consents, parts.opt_outs = found.consents, found.opt_outs
         parts.holds, parts.wishes = found.holds, found.wishes
 
     def _known(self, head: Any, now: datetime) -> Gathered:
