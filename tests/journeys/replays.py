@@ -49,8 +49,8 @@ class Replay:
     def run(self, *, kills: int = 0, stops: int = 0) -> str:
         """Run to the end and return the digest.
 
-        From the first day on engines are killed at their work, `kills` in all, spread over two thirds of the days; on each of
-        `stops` days one is stopped besides, and goes on when its leases have run out.
+        From the first day on engines are killed at their work, `kills` in all, spread over two thirds of the days; on
+        `stops` days one is stopped besides, which goes on when its leases have run out.
         """
         process = self.start()
         assert process.stdout is not None
