@@ -251,7 +251,7 @@ class PolicySimulation(Simulation):
         self.rules.put(self.now, steps)
         self.holdout.put(self.now, holdout)
         self.quiet.put(self.now, (time.fromisoformat(quiet[0]), time.fromisoformat(quiet[1])))
-        if not first and len(self.rules.spans) > 1:
+        if not first and self.rules.spans[-1].since == self.now:  # else the steps are what they were
             self.rules.spans[-2].until = min(self.now, self.seen_until + timedelta(microseconds=1))
 
     def _lender_id(self, loan: Loan | None) -> str | None:

@@ -475,7 +475,7 @@ class Simulation:
         with unit_of_work() as work:
             activate_document(work, document, author="simulated", now=self.now)
         self.rules.put(self.now, steps)
-        if not first and len(self.rules.spans) > 1:
+        if not first and self.rules.spans[-1].since == self.now:  # else the steps are what they were
             self.rules.spans[-2].until = min(self.now, self.seen_until + timedelta(microseconds=1))
 
     def fail_engine(self) -> None:
