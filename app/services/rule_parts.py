@@ -4,6 +4,7 @@ All of it is content of this version of the product or changes with an epoch, so
 """
 
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -26,6 +27,18 @@ def laws() -> dict[str, LawPack]:
     """Return the pack by country and jurisdiction; DEFAULT for everyone else."""
     names = {*jurisdictions(), *EU_MEMBERS, *_COUNTRY_SPELLINGS}
     return {name: pack_for(name).pack for name in names} | {DEFAULT_LAW: get_pack(DEFAULT_LAW)}
+
+
+@lru_cache(maxsize=1)
+def content_version() -> str:
+    """Return a hash of the law packs and texts of this version of the product."""
+    packs = sorted(f"{pack.jurisdiction} {pack.version}" for pack in set(laws().values()))
+    texts = sorted(
+        f"{key} {locale} {info.is_approved} {sorted(info.markers or ())}"
+        for key, infos in template_infos().items()
+        for locale, info in infos.items()
+    )
+    return sha256("\n".join([*packs, *texts]).encode()).hexdigest()
 
 
 def parts_of_rules(session: Session) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class RulesStateRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rules_epoch: Mapped[int]
+    content_version: Mapped[str | None] = mapped_column(String(64))
+    """Of the law packs and texts that this epoch decides by; another release may bring others."""
 
 
 class AgendaRow(Base):

@@ -143,6 +143,20 @@ def lock_rules(session: Session) -> None:
     session.execute(select(RulesStateRow.id).where(RulesStateRow.id == _STATE_ID).with_for_update())
 
 
+def note_content(session: Session, version: str) -> bool:
+    """Note under which content is decided; return whether it is other content than before. Call it under `lock_rules`."""
+    before = session.scalar(select(RulesStateRow.content_version))
+    if before == version:
+        return False
+    session.execute(update(RulesStateRow).values(content_version=version))
+    return before is not None
+
+
+def find_content_version(session: Session) -> str | None:
+    """Return under which content is decided; None: nobody has said."""
+    return session.scalar(select(RulesStateRow.content_version))
+
+
 def raise_rules_epoch(session: Session) -> None:
     """Raise the epoch by one: everyone is looked at again, and what was decided under an older one is before it leaves."""
     session.execute(update(RulesStateRow).values(rules_epoch=RulesStateRow.rules_epoch + 1))
