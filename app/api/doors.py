@@ -19,10 +19,12 @@ from app.api.borrower import (
     upcoming,
 )
 from app.api.desk import duties as desk_duties
+from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
+from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
@@ -48,10 +50,12 @@ _SHARED = (
     ingest_batches,
     ingest_mismatches,
     desk_policies,
+    desk_rehearsals,
     ingest_holds,
     desk_holds,
     desk_tasks,
     desk_explanations,
+    desk_experiments,
     desk_duties,
     desk_law,
     ingest_records,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.cli.channel_switches import add_switches
+from app.cli.refusals import says_why
 from app.domain.errors import DomainError
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
@@ -29,7 +30,9 @@ CHECK_GRACE = timedelta(minutes=2)
 
 @engine_commands.command("run")
 @click.option("--eager", is_flag=True, hidden=True, help="Work without ticks, for a replay.")
-def run_engine(eager: bool) -> None:
+@click.option("--lease-seconds", type=click.IntRange(1, 3600), default=120, show_default=True,
+              help="How long a batch is this engine's while it sends: longer than the slowest provider.")  # fmt: skip
+def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
     from app.engine.dispatch import Dispatcher
@@ -43,7 +46,8 @@ def run_engine(eager: bool) -> None:
         sms_url=settings.sms_url,
         sms_key=settings.sms_key,
     )
-    engine = Engine(Dispatcher(channels), watches_travel=settings.is_sandbox)
+    dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds))
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:
@@ -70,8 +74,19 @@ def _serve_metrics(port: int) -> None:
 @click.option("--scratch", help="Database URL of the scratch copy; an existing one is continued. Default: a new file.")
 @click.option("--synthetic-devices", type=click.IntRange(0, 100), default=0, help="Percent of borrowers given a device.")
 @click.option("--seed", type=int, default=0, help="Chooses which borrowers those are.")
+@click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Go by this policy instead of what is in force for the same lenders.")  # fmt: skip
+@click.option("--lease-seconds", type=click.IntRange(1, 3600), default=120, hidden=True)
+@says_why
 def replay(
-    starts_on: datetime, ends_on: datetime, engines: int, scratch: str | None, synthetic_devices: int, seed: int
+    starts_on: datetime,
+    ends_on: datetime,
+    engines: int,
+    scratch: str | None,
+    synthetic_devices: int,
+    seed: int,
+    policy: Path | None,
+    lease_seconds: int,
 ) -> None:
     """Run the engines over a stretch of time on a scratch copy of the book.
 
@@ -92,6 +107,10 @@ def replay(
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "conduct"]
     command += ["--from", f"{starts_on:%Y-%m-%d}", "--to", f"{ends_on:%Y-%m-%d}", "--engines", str(engines)]
     command += ["--synthetic-devices", str(synthetic_devices), "--seed", str(seed)]
+    command += ["--lease-seconds", str(lease_seconds)]
+    if policy is not None:
+        _read_policy(policy)  # what is wrong with it is said before anything is made
+        command += ["--policy", str(policy.resolve())]
     environment = {
         **os.environ,
         "DATABASE_URL": scratch,
@@ -116,26 +135,52 @@ def _key_ring(keys: dict[str, bytes]) -> str:
 @click.option("--engines", type=int, required=True)
 @click.option("--synthetic-devices", type=int, required=True)
 @click.option("--seed", type=int, required=True)
+@click.option("--policy", type=click.Path(path_type=Path))
+@click.option("--lease-seconds", type=int, required=True)
 @click.option("--source", envvar="DUECOURSE_REPLAY_SOURCE", required=True)
-def conduct(starts_on: datetime, ends_on: datetime, engines: int, synthetic_devices: int, seed: int, source: str) -> None:
+def conduct(
+    starts_on: datetime,
+    ends_on: datetime,
+    engines: int,
+    synthetic_devices: int,
+    seed: int,
+    policy: Path | None,
+    lease_seconds: int,
+    source: str,
+) -> None:
     """Hold the clock of a replay; started by `replay` with DATABASE_URL set to the scratch copy."""
     from app.sandbox import replay as replays
     from app.sandbox.scratch import ScratchSettings, prepare_scratch
 
     starts_at, ends_at = _midnight(starts_on.date()), _midnight(ends_on.date() + timedelta(days=1))
-    settings = ScratchSettings(starts_at, ends_at, synthetic_devices, seed)
+    document = None if policy is None else _read_policy(policy)
+    settings = ScratchSettings(starts_at, ends_at, synthetic_devices, seed, document)
     source_engine = create_engine(source, **engine_options(source))
     try:
         made = prepare_scratch(source_engine, settings, lambda what: click.echo(f"copying {what}", err=True))
         click.echo("scratch copy made" if made else f"continuing the scratch copy from {clock.now():%Y-%m-%d %H:%M}Z")
         result = replays.run(
-            ends_at=ends_at, engines=engines, environment=dict(os.environ), say=click.echo, folder=_received_folder()
+            ends_at=ends_at,
+            engines=engines,
+            environment=dict(os.environ),
+            say=click.echo,
+            folder=_received_folder(),
+            lease_seconds=lease_seconds,
         )
     except DomainError as error:
         raise click.ClickException(str(error)) from None
     finally:
         source_engine.dispose()
     click.echo(replays.describe(result, until=ends_at))
+
+
+def _read_policy(path: Path) -> dict[str, Any]:
+    from app.services.policy_documents import check_document
+    from app.services.policy_files import read_document
+
+    document: dict[str, Any] = read_document(path.read_text(encoding="utf-8"))
+    check_document(document)
+    return document
 
 
 def _received_folder() -> Path:
@@ -150,6 +195,15 @@ def _received_folder() -> Path:
 
 def _midnight(on: date) -> datetime:
     return datetime.combine(on, time(0), tzinfo=UTC)
+
+
+@engine_commands.command("rehearse", hidden=True)
+@click.argument("rehearsal_id")
+def rehearse_stored(rehearsal_id: str) -> None:
+    """Run a rehearsal that was asked for at the desk; started by the engine."""
+    from app.services.rehearsals.stored import run_stored
+
+    run_stored(current_app.config["SETTINGS"].database_url, rehearsal_id)
 
 
 @engine_commands.command("check")

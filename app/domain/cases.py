@@ -27,6 +27,7 @@ class LoanFacts:
 
     lender_id: str = ""
     lender_code: str = ""
+    lender_name: str = ""
     lender_role: str | None = None
     """first_party or third_party_collector; None: the stricter reading."""
     licence_kind: str | None = None
@@ -37,7 +38,7 @@ class LoanFacts:
     signed_on: date | None = None
     autopay: bool = False
     heard_at: datetime | None = None
-    """When the core last said something of it; None: never asked."""
+    """When the lender's core last told of money; None: not known."""
     last_payment_on: date | None = None
     outstanding_minor: int | None = None
     """Principal left and what is due to date; None: unknown."""

@@ -50,6 +50,12 @@ class Answer(NamedTuple):
     stop: Stop | None
     tasks: tuple[tuple[str, str], ...] = ()
     """(rule id, kind of task) for what a person has to do besides."""
+    blocks: tuple[tuple[Topic, str], ...] = ()
+    """(topic, rule id) of every rule that blocks by what is known, not for what is missing."""
+
+    def rule_on(self, topic: Topic) -> str | None:
+        """Return the first rule that blocks for a state of that kind: what the house's own stop rests on in law."""
+        return next((rule_id for about, rule_id in self.blocks if about is topic), None)
 
 
 NOTHING_SAID = Answer(None)
@@ -129,7 +135,10 @@ class ContactLaw:
             return NOTHING_SAID
         found = judge(rules, facts, self._now)
         tasks = tuple((rule.id, task) for rule, result in found.findings for task in result.tasks)
-        return Answer(self._stop(pack, found, candidate), tasks)
+        blocks = tuple(
+            (result.topic, rule.id) for rule, result in found.findings if result.verdict == "block" and not result.missing
+        )
+        return Answer(self._stop(pack, found, candidate), tasks, blocks)
 
     def _stop(self, pack: LawPack, found: Judgement, candidate: Candidate) -> Stop | None:
         if found.deciding is None or found.may_proceed:

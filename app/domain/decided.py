@@ -134,6 +134,8 @@ class Cancelled(NamedTuple):
     contact_id: str
     reason: Reason
     frees_slot: bool
+    channel: str | None = None
+    """Only its messages on this channel; None: all that wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,11 @@ class Stop(NamedTuple):
     rule: str | None = None
     until: datetime | None = None
     facts: Mapping[str, object] = NO_FACTS
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is a state of the person or the case: a hold, a flag, a wish for no contact."""
+        return self.rule is not None and self.rule.startswith(("hold.", "borrower.flags.", "wish."))
 
 
 def clipped(facts: Mapping[str, object]) -> dict[str, object]:

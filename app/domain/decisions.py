@@ -8,11 +8,11 @@ The first that fails decides; the others that failed are named beside it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.candidates import reached
 from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
-from app.domain.checks import Arm, arm_of, stops_of
+from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
 from app.domain.decided import (
@@ -26,6 +26,7 @@ from app.domain.decided import (
     clipped,
 )
 from app.domain.ladders import Ladder, LadderChecks, first_stop
+from app.domain.law.results import Topic
 from app.domain.policies import Policy, Rules
 from app.domain.quiet_hours import first_allowed, window_end
 from app.domain.reasons import Outcome, Reason
@@ -135,8 +136,19 @@ class Decider:
                 continue
             first, *others = stops
             facts = {**first.facts, "also": [str(stop.reason) for stop in others]}
-            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=first.rule, facts=facts)
+            law = self._law_behind(candidate) if first.is_personal else None
+            if law is not None:
+                facts["check"] = first.rule
+            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=law or first.rule, facts=facts)
         return live
+
+    def _law_behind(self, candidate: Candidate) -> str | None:
+        """Return the rule of law that a hold or a flag rests on, by the way the step would have taken, or None."""
+        action = candidate.step.action
+        ways = [rung.channel for rung in candidate.step.ladder if rung.channel != "in_app"] or ["in_app"]
+        if action is not None:
+            ways = ["voice" if action.kind == "call" else "letter"]
+        return self.law.ask(candidate, ways[0], None, manual=action is not None).rule_on(Topic.STANDING)
 
     # -- what is left --------------------------------------------------------------------------------------------------
 
@@ -333,7 +345,8 @@ class Decider:
         self, lead: Candidate, ladder: Ladder, template: str, zones: tuple[str, ...], about: Sequence[Candidate]
     ) -> tuple[Made, ...]:
         """Return the messages of the rungs that go out now, each with its end: expiry, quiet hours, hours of the law."""
-        end = min(*(candidate.expires_at for candidate in about), self.window_end(lead.policy, zones))
+        ends = [min(candidate.expires_at, self.free_until(candidate)) for candidate in about]
+        end = min(*ends, self.window_end(lead.policy, zones))
         made = []
         for usable in ladder.usable:
             until = end
@@ -342,6 +355,10 @@ class Decider:
                 until = min(self.law.closes_at(candidate, usable.channel, info, end) for candidate in about)
             made.append(Made(usable.channel, usable.rung_no, until))
         return tuple(made)
+
+    def free_until(self, candidate: Candidate) -> datetime:
+        """Return when a hold that is known already will begin to stop it; the end of all days: none will."""
+        return next_hold_at(candidate, self.case, self.now) or datetime.max.replace(tzinfo=UTC)
 
     def count(self, about: Sequence[Candidate], messages: Sequence[Made]) -> None:
         """Count what is about to reach out for the caps of law."""

@@ -55,6 +55,8 @@ class Experiment:
     arms: tuple[tuple[str, int, str | None], ...]
     paid_by: timedelta
     """The outcome: paid within so long of the decision."""
+    planned_borrowers: int | None = None
+    """How many borrowers in all arms together it was planned for; a look at it before that is a peek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Holdout:
     key: str
     percent: int
     max_stage: str
+    planned_borrowers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,11 @@ class Rules:
     def longest_cap_days(self) -> int:
         """How far back messages must be known for policies' caps, in days."""
         return max((cap.days for policy in self.policies for cap in policy.caps), default=1)
+
+    @cached_property
+    def longest_expiry(self) -> timedelta:
+        """How long after its instant a step may still be worth doing, at most."""
+        return max(step.expires_after for policy in self.policies for step in policy.steps)
 
     @cached_property
     def longest_loan_cap_days(self) -> int:

@@ -23,6 +23,7 @@ import orjson
 from app import clock
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
 from app.domain.retries import RetryPolicy
+from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
@@ -78,7 +79,7 @@ class Dispatcher:
             claimed = outbox.claim_batch(
                 work.session, now=now, machine_now=machine_now, limit=self.claim_batch, security=security
             )
-            ready = self._sort(work, claimed, now)
+            ready = self._sort(work, claimed, now, None if security else ChannelGates(work, now))
             outbox.mark_sending(
                 work.session, [message.id for message in ready], owner=self.owner, leased_until=machine_now + self.lease
             )
@@ -89,15 +90,16 @@ class Dispatcher:
         close_session()
         return len(claimed)
 
-    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime) -> list[Claimable]:
-        """Return what may be sent; end or put off the rest."""
+    def _sort(self, work: Work, claimed: Sequence[Claimable], now: datetime, gates: ChannelGates | None) -> list[Claimable]:
+        """Return what may be sent; end or put off the rest. One-time codes pass no gate."""
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
         for message in claimed:
             pause = self._paused_until.get(message.channel)
             if now >= message.not_after:
-                ended[message.id] = ("expired", "EXPIRED_WINDOW")
+                stopped = gates.stop(message.channel) if gates else None
+                ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")
             elif message.was_sending and message.channel not in REPEATABLE:
                 ended[message.id] = ("uncertain", "NO_RECEIPT")
             elif not message.is_current:
@@ -106,8 +108,14 @@ class Dispatcher:
                 ended[message.id] = ("failed", "CHANNEL_DISABLED")
             elif pause is not None and now < pause:
                 paused.setdefault(pause, []).append(message.id)
+            elif gates is not None and gates.stop(message.channel) is not None:
+                paused.setdefault(now + LOOK_AGAIN, []).append(message.id)
             else:
                 ready.append(message)
+                if gates is not None:
+                    gates.take(message.channel)
+        if gates is not None:
+            gates.close()
         outbox.mark_ended(work.session, ended)
         for until, ids in paused.items():
             outbox.mark_waiting(work.session, ids, until=until)
@@ -119,12 +127,13 @@ class Dispatcher:
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
         targets = attempts.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        phones = attempts.find_phones(work.session, (m.borrower_id for m in ready if m.channel == "sms"))
         done = attempts.find_done(work.session, [message.id for message in ready if message.attempts])
         accepted = _accepted(done)
         challenges = attempts.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
-                found = list(self._targets(work, message, targets, challenges))
+                found = list(self._targets(work, message, targets, phones, challenges))
                 text = _text(work, message, challenges)
             except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
                 logger().exception("message cannot be made", message_id=message.id)
@@ -142,13 +151,24 @@ class Dispatcher:
         return tries
 
     def _targets(
-        self, work: Work, message: Claimable, push: Mapping[str, list[Any]], challenges: Mapping[str, Any]
+        self,
+        work: Work,
+        message: Claimable,
+        push: Mapping[str, list[Any]],
+        phones: Mapping[str, bytes],
+        challenges: Mapping[str, Any],
     ) -> Iterator[tuple[Target, str]]:
         if message.challenge_id is not None:
             challenge = challenges.get(message.challenge_id)
             if challenge is not None and challenge.used_at is None:
                 phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
                 yield Target(message.challenge_id, "phone", phone), ""
+            return
+        if message.channel == "sms":
+            sealed = phones.get(message.borrower_id)
+            number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
+            if number:
+                yield Target(message.borrower_id, "phone", number), ""
             return
         for row in push.get(message.borrower_id, ()):
             address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
@@ -209,11 +229,7 @@ class Dispatcher:
             if dead:
                 touch(work, {one.message.borrower_id for one, _ in dead}, now=now)
             for one, result in dead:
-                state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
-                attempts.mark_endpoint(
-                    work.session, one.outgoing.target.endpoint_id,
-                    digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
-                )  # fmt: skip
+                self._retire(work, one, result, now)
             by_message: dict[str, list[tuple[_Try, DeliveryResult]]] = defaultdict(list)
             for one, result in results:
                 by_message[one.message.id].append((one, result))
@@ -238,6 +254,26 @@ class Dispatcher:
                 until = now + timedelta(seconds=result.pause_provider_seconds)
                 self._paused_until[one.message.channel] = until
                 logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
+
+    def _retire(self, work: Work, one: _Try, result: DeliveryResult, now: datetime) -> None:
+        """Keep that an address is dead, so that nothing else is sent there until it changes."""
+        if one.message.challenge_id is not None:
+            return  # a code goes to the phone that is typed in, whoever's it is
+        state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
+        reason = result.error_code or "PROVIDER_REJECTED"
+        target = one.outgoing.target
+        if one.message.channel != "sms":
+            attempts.mark_endpoint(work.session, target.endpoint_id, digest=one.digest, state=state, reason=reason, now=now)
+            return
+        endpoint_id = new_id()
+        attempts.put_dead_phone(
+            work.session,
+            one.message.borrower_id,
+            sealed=work.vault.seal(target.address, place=f"endpoints.address:{endpoint_id}") or b"",
+            digest=work.vault.search_hash("endpoint", target.address).digest,
+            endpoint_id=endpoint_id,
+            changes={"state": state, "reason": reason, "changed_at": now},
+        )
 
     def _settle(
         self, message_id: str, tries: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime

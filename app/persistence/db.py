@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, event, inspect
+from sqlalchemy import Engine, MetaData, create_engine, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app import clock
@@ -53,6 +53,17 @@ def engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 10,
         "connect_args": {"options": "-c statement_timeout=60000 -c lock_timeout=30000", "connect_timeout": 10},
     }
+
+
+def read_only_engine(url: str) -> Engine:
+    """Return an engine of its own whose connections the database itself keeps from writing anything."""
+    options = engine_options(url)
+    if not url.startswith("sqlite"):
+        arguments = {**options["connect_args"], "options": "-c default_transaction_read_only=on -c lock_timeout=30000"}
+        return create_engine(url, **{**options, "connect_args": arguments, "pool_size": 1})
+    engine = create_engine(url, **options)
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA query_only=ON"))
+    return engine
 
 
 def is_empty(engine: Engine) -> bool:

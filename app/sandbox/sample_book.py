@@ -11,9 +11,11 @@ from datetime import date, datetime, time, timedelta
 from app.domain.book import BorrowerValues, LoanValues, PaymentValues, PlanValues
 from app.domain.errors import DomainError
 from app.domain.plans import PlanRow
+from app.domain.policies import share_of
 from app.domain.times import business_date, local_instant
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.sandbox.sample_devices import register_devices
+from app.sandbox.sample_holds import put_sample_holds
 from app.sandbox.sample_lenders import LENDERS, DemoBorrower, SampleLender, demo_phone, demos_of
 from app.sandbox.sample_loans import PRODUCTS, Product, due_dates, first_due, level_plan, paid_so_far
 from app.sandbox.sample_people import PLACES, borrower_of
@@ -25,6 +27,8 @@ from app.services.positions import rebuild_positions
 
 SEED = 20260302
 ORIGIN = "sandbox"
+_AUTOPAY = 1200
+"""Loans, of ten thousand, whose instalments are drawn by themselves."""
 WEEKLY_LENDERS = ("saffron", "harbour")
 
 
@@ -39,7 +43,7 @@ class SampleLoan:
 
 def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
     """Put the sample book into an empty database, all of it or nothing, then the devices; return how many of each."""
-    counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0, "devices": 0}
+    counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0, "holds": 0, "devices": 0}
     with unit_of_work() as work:
         for sample in LENDERS:
             borrowers = list(sample_borrowers(sample, seed))
@@ -50,6 +54,7 @@ def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
             counts["loans"] += len(loans)
             counts["payments"] += sum(len(loan.payments) for loan in loans)
     for sample in LENDERS:
+        counts["holds"] += put_sample_holds(sample, now=now, seed=seed)
         counts["devices"] += register_devices(sample, now=now, seed=seed)
     return counts
 
@@ -131,6 +136,8 @@ def _loan(
         maturity_on=rows[-1].due_on,
         contract={"annual_rate": f"{float(product.yearly_rate):.4f}"},
         recorded_at=known_at,
+        product_kind="instalment",
+        autopay=share_of("sample-autopay", loan_no) < _AUTOPAY,
     )
     return SampleLoan(
         loan,

@@ -15,6 +15,8 @@ class SampleLender:
     unit_minor: int
 
 
+_OWN_LOANS = {"role": "first_party", "role_reason": "It collects loans that it made itself and still owns (sample book)."}
+
 LENDERS = (
     SampleLender(
         LenderValues(
@@ -27,37 +29,53 @@ LENDERS = (
             "consumer_finance",
             "示例-001",
             "示例监管局",
+            **_OWN_LOANS,
         ),
         (("CN", 95),),
         30_000,
     ),
     SampleLender(
-        LenderValues("harbour", "Harbour Credit (sample)", "US", "America/New_York", "USD", "en-US", "consumer_finance"),
+        LenderValues(
+            "harbour", "Harbour Credit (sample)", "US", "America/New_York", "USD", "en-US", "consumer_finance", **_OWN_LOANS
+        ),
         (("US", 62),),
         6_000,
     ),
     SampleLender(
-        LenderValues("brightwell", "Brightwell Loans (sample)", "GB", "Europe/London", "GBP", "en-GB", "consumer_finance"),
+        LenderValues(
+            "brightwell",
+            "Brightwell Loans (sample)",
+            "GB",
+            "Europe/London",
+            "GBP",
+            "en-GB",
+            "consumer_finance",
+            **_OWN_LOANS,
+        ),
         (("GB", 46),),
         5_000,
     ),
     SampleLender(
-        LenderValues("saffron", "Saffron Finance (sample)", "IN", "Asia/Kolkata", "INR", "en-IN", "microloan"),
+        LenderValues("saffron", "Saffron Finance (sample)", "IN", "Asia/Kolkata", "INR", "en-IN", "microloan", **_OWN_LOANS),
         (("IN", 48),),
         250_000,
     ),
     SampleLender(
-        LenderValues("rheingold", "Rheingold Kredit (sample)", "EU", "Europe/Berlin", "EUR", "de-DE", "bank"),
+        LenderValues("rheingold", "Rheingold Kredit (sample)", "EU", "Europe/Berlin", "EUR", "de-DE", "bank", **_OWN_LOANS),
         (("DE", 24), ("FR", 15)),
         5_000,
     ),
     SampleLender(
-        LenderValues("sakura", "さくらローン (sample)", "JP", "Asia/Tokyo", "JPY", "ja-JP", "consumer_finance"),
+        LenderValues(
+            "sakura", "さくらローン (sample)", "JP", "Asia/Tokyo", "JPY", "ja-JP", "consumer_finance", **_OWN_LOANS
+        ),
         (("JP", 8),),
         6_000,
     ),
     SampleLender(
-        LenderValues("gulf", "Gulf Finance (sample)", "KW", "Asia/Kuwait", "KWD", "ar-KW", "bank"), (("KW", 4),), 15_000
+        LenderValues("gulf", "Gulf Finance (sample)", "KW", "Asia/Kuwait", "KWD", "ar-KW", "bank", **_OWN_LOANS),
+        (("KW", 4),),
+        15_000,
     ),
 )
 

@@ -11,6 +11,10 @@ from functools import cache
 import phonenumbers
 
 from app.domain.book import BorrowerValues
+from app.domain.policies import share_of
+
+_OPTED_OUT_OF_TEXTS, _OPTED_OUT_OF_CALLS = 400, 600
+"""Of ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +140,17 @@ def borrower_of(place: Place, borrower_no: str, number: int, rng: random.Random)
         country=place.country,
         locale=place.locale,
         zone=zone if rng.random() < 0.875 else None,
-        consents={"push": False} if rng.random() < 0.1 else {},
+        consents=({"push": False} if rng.random() < 0.1 else {}) | opt_outs_of(borrower_no),
         flags=(rng.choice(("represented", "insolvent", "deceased")),) if rng.random() < 0.02 else (),
     )
+
+
+def opt_outs_of(borrower_no: str) -> dict[str, bool]:
+    """Return what a borrower has opted out of besides push; by the number alone: nobody else is drawn anew."""
+    share = share_of("sample-opt-outs", borrower_no)
+    if share < _OPTED_OUT_OF_TEXTS:
+        return {"sms": False}
+    return {"voice": False, "sms": False} if share < _OPTED_OUT_OF_CALLS else {}
 
 
 def phone_of(country: str, number: int, zone: str) -> str:

@@ -4,7 +4,6 @@ The copy has its own clock row and no reminder history. Facts (loans, plan versi
 start are taken out and kept in order; a replay puts each back at its own instant.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,28 +12,40 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, update
 
-from app.domain.errors import RefusedError
+from app.domain.errors import NotFoundError, RefusedError
 from app.domain.times import from_micros, to_micros
 from app.persistence.db import Base, db
 from app.persistence.ids import new_id
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.loans import InstalmentRow, LedgerEntryRow, LoanRow, PlanVersionRow, PositionSnapshotRow
-from app.persistence.models.reminders import AgendaRow
+from app.persistence.models.reminders import AgendaRow, PolicyRow
 from app.persistence.models.running import ScratchEventRow, ScratchRunRow
 from app.persistence.queries.clocks import freeze
+from app.persistence.queries.lenders import find_lender
+from app.persistence.queries.policies import add_policy, find_policy, make_active
+from app.persistence.queries.rehearsed_books import PAID_BY_NOW
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services.agenda import touch
+from app.services.hindsight import is_known, loan_then, synthetic_device, watched_from
+from app.services.policy_documents import content_hash
 from app.services.positions import rebuild_positions
 from app.services.reminders import review
 
 BOOK = (
     "lenders", "calendar_days", "borrowers", "borrower_numbers", "sign_in_phones", "consents", "loans", "loan_numbers",
-    "plan_versions", "instalments", "ledger_entries", "devices", "endpoints", "policies", "rules_state",
+    "plan_versions", "instalments", "ledger_entries", "devices", "endpoints", "holds", "contact_preferences", "policies",
+    "rules_state",
 )  # fmt: skip
 """What is copied, in an order that keeps foreign keys. Payment references stay behind: a scratch copy takes no imports."""
 _PAGE = 2000
 _RANKS = {"plan": 0, "entry": 1}
+_NEWEST_PLAN = (
+    select(func.coalesce(func.max(PlanVersionRow.anchor_no), 0))
+    .where(PlanVersionRow.loan_id == LoanRow.id)
+    .scalar_subquery()
+)
+"""Of the plans known at the start; 0: none."""
 Progress = Callable[[str], None]
 
 
@@ -46,6 +57,8 @@ class ScratchSettings:
     ends_at: datetime
     devices_percent: int = 0
     seed: int = 0
+    policy: dict[str, Any] | None = None
+    """A document to go by instead of what is in force for the same lenders; None: what is in force."""
 
 
 def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progress) -> bool:
@@ -64,6 +77,8 @@ def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progres
     progress("devices, positions and agenda")
     with unit_of_work() as work:
         _add_devices(work, settings)
+        if settings.policy is not None:
+            _put_in_force(work, settings.policy, settings.starts_at)
     for loan_ids in _pages(_all_ids(LoanRow)):
         with unit_of_work() as work:
             rebuild_positions(work, loan_ids)
@@ -77,6 +92,24 @@ def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progres
     return True
 
 
+def _put_in_force(work: Work, document: dict[str, Any], now: datetime) -> None:
+    """Replace the policy in force for the same lenders. Raises NotFoundError for a lender that is not there."""
+    code = document.get("lender")
+    lender = None if code is None else find_lender(work.session, code)
+    if code is not None and lender is None:
+        raise NotFoundError(f"The policy is for the lender {code}, which is not here.")
+    row = find_policy(work.session, document["policy"], document["version"])
+    if row is not None:  # an earlier draft of the same version is not what is tried out
+        work.session.delete(row)
+        work.session.flush()
+    row = PolicyRow(
+        id=new_id(), key=document["policy"], version_no=document["version"], status="approved", document=document,
+        lender_id=lender.id if lender else None, content_hash=content_hash(document), author="replay", created_at=now,
+    )  # fmt: skip
+    add_policy(work.session, row)
+    make_active(work.session, row, by="replay", now=now)
+
+
 def _copy(source: Engine, target: Engine, starts_at: datetime, progress: Progress) -> None:
     if not inspect(source).has_table("borrowers"):
         raise RefusedError("The book to replay is empty: import one first (flask book import).")
@@ -87,11 +120,16 @@ def _copy(source: Engine, target: Engine, starts_at: datetime, progress: Progres
         writer.begin(),
     ):
         later = _later_plans(reader, starts_at)
+        paid = set(
+            reader.scalars(
+                select(LoanRow.id).join(PositionSnapshotRow, PositionSnapshotRow.loan_id == LoanRow.id).where(PAID_BY_NOW)
+            )
+        )
         for name in BOOK:
             progress(name)
             table = Base.metadata.tables[name]
             for rows in _read(reader, table):
-                kept = [row for row in rows if not _set_aside(name, row, starts_at, later, events)]
+                kept = [row for row in rows if not _set_aside(name, row, starts_at, later, paid, events)]
                 if kept:
                     writer.execute(insert(table), kept)
         _pair_details(events)
@@ -101,12 +139,7 @@ def _copy(source: Engine, target: Engine, starts_at: datetime, progress: Progres
             del event["natural"]
         for start in range(0, len(events), _PAGE):
             writer.execute(insert(ScratchEventRow), events[start : start + _PAGE])
-        paid = reader.scalars(
-            select(LoanRow.id)
-            .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == LoanRow.id)
-            .where(LoanRow.status == "closed", PositionSnapshotRow.open_rows == [])
-        )
-        _fit_loans(writer, list(paid))
+        writer.execute(update(LoanRow).values(anchor_no=_NEWEST_PLAN))
 
 
 def _read(reader: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
@@ -123,30 +156,32 @@ def _later_plans(reader: Connection, starts_at: datetime) -> set[tuple[str, int]
 
 
 def _set_aside(
-    name: str, row: dict[str, Any], starts_at: datetime, later: set[tuple[str, int]], events: list[dict[str, Any]]
+    name: str,
+    row: dict[str, Any],
+    starts_at: datetime,
+    later: set[tuple[str, int]],
+    paid: set[str],
+    events: list[dict[str, Any]],
 ) -> bool:
     """Take a row out that was not known yet at the start, or is no part of a replay; say whether it was."""
     kind, at = "", None
     if name == "policies":
         return bool(row["status"] != "active")  # the rules of today, over all of the past
+    if name == "lenders":
+        row["heard_at"] = None  # the core goes on speaking, as far as a replay knows
     if name == "ledger_entries":
         row["imported_at"] = row["recorded_at"]  # a replay is told of everything when it is known
     if name == "loans":
-        row["ended_at"] = starts_at if row["ended_at"] else None  # statuses have no history: it is over all along
-        row["resumed_at"] = None
-    if name == "loans" and row["recorded_at"] > starts_at:
-        # The loan's head stays, so that keys hold; without a plan it owes nothing and is reminded of nothing.
-        row["anchor_no"] = 0
+        # A head that was not known yet stays, so that keys hold; without a plan it owes nothing and is reminded of nothing.
+        row |= loan_then(row, starts_at, paid_by_now=row["id"] in paid)
         return False
     if name == "plan_versions":
-        if row["recorded_at"] <= starts_at:
-            row["watched_from_at"] = starts_at
-            return False
-        kind, at = "plan", row["recorded_at"]
-        row["watched_from_at"] = at
+        row["watched_from_at"] = watched_from(row["recorded_at"], starts_at)
+        if not is_known(row, starts_at):
+            kind, at = "plan", row["recorded_at"]
     elif name == "instalments" and (row["loan_id"], row["anchor_no"]) in later:
         kind = "row"
-    elif name == "ledger_entries" and row["recorded_at"] > starts_at:
+    elif name == "ledger_entries" and not is_known(row, starts_at):
         kind, at = "entry", row["recorded_at"]
     if not kind:
         return False
@@ -166,18 +201,6 @@ def _pair_details(events: list[dict[str, Any]]) -> None:
         if event["kind"] == "plan":
             version = event["payload"]
             event["payload"] = {"version": version, "rows": rows[version["loan_id"], version["anchor_no"]]}
-
-
-def _fit_loans(writer: Connection, paid_by_now: list[str]) -> None:
-    """Bring each loan's head to the plan known at the start; what was closed by being paid is open until it is paid."""
-    newest = (
-        select(func.coalesce(func.max(PlanVersionRow.anchor_no), 0))
-        .where(PlanVersionRow.loan_id == LoanRow.id)
-        .scalar_subquery()
-    )
-    writer.execute(update(LoanRow).values(anchor_no=newest))
-    for loan_ids in _pages(paid_by_now):
-        writer.execute(update(LoanRow).where(LoanRow.id.in_(loan_ids)).values(status="active", ended_at=None))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -207,10 +230,10 @@ def _add_devices(work: Work, settings: ScratchSettings) -> None:
     devices: list[dict[str, Any]] = []
     endpoints: list[dict[str, Any]] = []
     for borrower_id, borrower_no in work.session.execute(select(BorrowerRow.id, BorrowerRow.borrower_no)).all():
-        digest = hashlib.sha256(f"{settings.seed}:{borrower_no}".encode()).hexdigest()
-        if int(digest[:8], 16) % 100 >= settings.devices_percent:
+        token = synthetic_device(borrower_no, seed=settings.seed, percent=settings.devices_percent)
+        if token is None:
             continue
-        device_id, endpoint_id, token = new_id(), new_id(), f"synthetic-{digest[:40]}"
+        device_id, endpoint_id = new_id(), new_id()
         devices.append({
             "id": device_id, "borrower_id": borrower_id, "installation_id": token, "platform": "android",
             "push_permission": True, "last_seen_at": settings.starts_at, "created_at": settings.starts_at, "version": 1,

@@ -1,4 +1,4 @@
-"""What the law says of what the core has done: charges it levied, plans it changed. Booked all the same; see ADR 0009."""
+"""What the law says of what the core has done: charges it levied, plans it changed. Booked all the same; see ADR 0011."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta

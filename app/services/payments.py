@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.book import PaymentResult, PaymentValues, check_texts
@@ -29,6 +29,10 @@ UNKNOWN_PAYMENT = "unknown-payment"
 """A reversal that names a payment nobody sent yet."""
 _LOOKED_AT_AGAIN = frozenset({UNKNOWN_PAYMENT, TOLD_BY_PLAN, *UNCOVERED.values()})
 """Reasons that another payment may take away."""
+
+
+HEARD_EVERY = timedelta(minutes=5)
+"""How exactly it is noted when a core last spoke: a row that all payments of a lender would write is a queue."""
 
 
 def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: datetime, origin: str) -> PaymentResult:
@@ -83,6 +87,7 @@ def record_payments(
             results.append(_take(state, values, origin))
         except DomainError as error:
             results.append(error)
+    _heard(lender, now, origin)
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
@@ -90,6 +95,12 @@ def record_payments(
     if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
     return results
+
+
+def _heard(lender: LenderRow, now: datetime, origin: str) -> None:
+    """Note that the lender's core speaks to us. A sandbox has no core whose silence would mean anything."""
+    if origin != "sandbox" and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
+        lender.heard_at = now
 
 
 def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, now: datetime) -> None:

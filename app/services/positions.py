@@ -126,7 +126,7 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
         was_paid = loan.ended_at is None and old is not None and old.settled
-        status = _status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
+        status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
         if status != loan.status:
             statuses.append({"id": loan.id, "status": status, "version": loan.version + 1})
     change_allocations(session, added=added, replaced=replaced, removed=removed)
@@ -134,7 +134,7 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     set_loans(session, statuses)
 
 
-def _status_after(status: str, *, was_paid: bool, is_settled: bool) -> str:
+def status_after(status: str, *, was_paid: bool, is_settled: bool) -> str:
     """Close what is paid; reopen what a reversal made owed again. A loan the core closed unpaid stays as the core says."""
     if status == "active" and is_settled:
         return "closed"

@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.create_table(
         "rehearsals",
         sa.Column("id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=False),
+        sa.Column("lender_id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=True),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("borrowers_done", sa.Integer(), nullable=False),
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=80), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_rehearsals_lender_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsals")),
     )
     op.create_table(
@@ -138,11 +140,14 @@ def upgrade() -> None:
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("experiment", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("arm", sa.String(length=40), nullable=True))
-        batch_op.create_index("ix_decisions_reason_decided_at", ["reason", "decided_at"], unique=False)
+
+    with op.batch_alter_table("decision_events", schema=None) as batch_op:
+        batch_op.create_index("ix_decision_events_reason_at", ["reason", "at"], unique=False)
 
     with op.batch_alter_table("lenders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("role", sa.String(length=24), nullable=True))
         batch_op.add_column(sa.Column("role_reason", sa.String(length=400), nullable=True))
+        batch_op.add_column(sa.Column("heard_at", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("loans", schema=None) as batch_op:
         batch_op.add_column(sa.Column("product_kind", sa.String(length=20), nullable=True))
@@ -179,11 +184,14 @@ def downgrade() -> None:
         batch_op.drop_column("product_kind")
 
     with op.batch_alter_table("lenders", schema=None) as batch_op:
+        batch_op.drop_column("heard_at")
         batch_op.drop_column("role_reason")
         batch_op.drop_column("role")
 
+    with op.batch_alter_table("decision_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_decision_events_reason_at")
+
     with op.batch_alter_table("decisions", schema=None) as batch_op:
-        batch_op.drop_index("ix_decisions_reason_decided_at")
         batch_op.drop_column("arm")
         batch_op.drop_column("experiment")
 

@@ -173,6 +173,13 @@ def test_neither_list_shows_anothers(client: FlaskClient, rules: None) -> None:
         assert client.get(f"/v1/me/{path}").status_code == 401
 
 
+def test_a_contact_of_another_is_no_item_of_mine(client: FlaskClient) -> None:
+    mine, theirs = build_loan(now=START, due=DUE), build_loan(now=START, due=DUE)
+    tell(theirs)
+
+    assert history(client, mine)["items"] == []
+
+
 def test_a_settled_contact_says_so(client: FlaskClient) -> None:
     loan = build_loan(now=START, due=DUE)
     tell(loan)

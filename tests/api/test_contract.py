@@ -37,6 +37,8 @@ RULES_BEYOND_SCHEMAS = {
     "list_loans",
     "list_payments",
     "list_inbox",
+    "list_contact_history",
+    "list_touched",
     "request_code",
     "issue_tokens",
     "put_device",
@@ -54,6 +56,8 @@ RULES_BEYOND_SCHEMAS = {
     "put_preferences",
     "put_quiet_hours",
     "put_consents",
+    "list_policies",
+    "submit_policy",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 

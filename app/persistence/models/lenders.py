@@ -33,5 +33,7 @@ class LenderRow(Base):
     currency: Mapped[str] = mapped_column(String(3))
     locale: Mapped[str] = mapped_column(String(16), default="en")
     recorded_at: Mapped[datetime] = mapped_column(Instant)
+    heard_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its core last told us of money, to some minutes; None: it never has, and how old balances are is not known."""
     calendar_version: Mapped[str | None] = mapped_column(Id)
     """New with every edit of its own days (`calendar_days`); None: it never had any."""

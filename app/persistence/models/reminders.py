@@ -101,7 +101,6 @@ class DecisionRow(Base):
         Index("ix_decisions_contact_id", "contact_id"),
         UniqueConstraint("subject_kind", "subject_id", "anchor_no", "step_key"),
         Index("ix_decisions_borrower_id_occurs_at", "borrower_id", "occurs_at"),
-        Index("ix_decisions_reason_decided_at", "reason", "decided_at"),
     )
 
 
@@ -120,6 +119,8 @@ class DecisionEventRow(Base):
     channels: Mapped[list[str]] = mapped_column(Json, default=list)
     not_before: Mapped[datetime | None] = mapped_column(Instant)
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+    __table_args__ = (Index("ix_decision_events_reason_at", "reason", "at"),)
 
 
 class ContactRow(Base):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Date, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -75,16 +76,16 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     """Add what was made and decided before, as far back as something may still come of it or a cap counts it."""
     connection, ids = session.connection(), list(gathered)
     changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
-    reviewed_since = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1))
-    counted_since = min(reviewed_since, now - timedelta(days=rules.longest_cap_days + 1))
+    since = looking_back(now, rules)
     contacts = _CONTACTS.all(
-        connection, {"b_ids": ids, "b_changed": changed, "b_since": counted_since, "b_from": counted_since.date() - _DAY}
+        connection, {"b_ids": ids, "b_changed": changed, "b_since": since.counted, "b_from": since.counted.date() - _DAY}
     )
-    reviewed = [c.id for c in contacts if c.created_at >= reviewed_since or gathered[c.borrower_id].has_changed]
+    reviewed = [c.id for c in contacts if c.created_at >= since.reviewed or gathered[c.borrower_id].has_changed]
     by_contact: dict[str, list[DecisionKey]] = defaultdict(list)
     reach = timedelta(days=rules.trail_days + rules.lead_days) + 2 * SLACK
     decided = [at for parts in gathered.values() if (at := parts.head.decided_until) is not None]
-    oldest = min(decided) - reach if decided else now + RECENT_CONTACTS  # of borrowers never looked at there is nothing
+    # What tries were about must be known whoever else is in the batch; of borrowers never looked at there is nothing.
+    oldest = min(min(decided) - reach, since.tried - rules.longest_expiry) if decided else now + RECENT_CONTACTS
     for row in _DECISIONS.all(connection, {"b_ids": ids, "b_contacts": reviewed, "b_oldest": oldest}):
         key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
         gathered[row.borrower_id].decisions[key] = PastDecision(
@@ -94,7 +95,7 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
         if row.contact_id is not None:
             by_contact[row.contact_id].append(key)
     looked_at = set(reviewed)
-    messages = _find_messages(connection, ids, now - ATTEMPTS_BACK)
+    messages = _find_messages(connection, ids, since.tried)
     waiting_ids = [
         contact.id
         for contact in contacts
@@ -102,18 +103,46 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     ]
     waiting = _find_waiting(session, waiting_ids)
     for contact in contacts:
-        # A settled contact is done with, unless a message of it was on its way when the money came and was put back.
-        is_live = contact.id in looked_at and (contact.state == "open" or contact.id in waiting)
-        keys = tuple(by_contact[contact.id]) if is_live else ()
+        about = by_contact[contact.id] if contact.id in looked_at else ()
         gathered[contact.borrower_id].contacts.append(
-            PastContact(
-                contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
-                waiting=contact.id in waiting, tried=waiting.get(contact.id, False), origin=contact.origin,
-                rungs_done=contact.rungs_done, messages=tuple(messages[contact.borrower_id].get(contact.id, ())),
-            )
-        )  # fmt: skip
+            past_contact(contact, about, messages[contact.borrower_id].get(contact.id, ()), waiting.get(contact.id))
+        )
     for borrower_id, made in messages.items():
         gathered[borrower_id].attempts = attempts_of(made, by_contact)
+
+
+class LookingBack(NamedTuple):
+    """Since when the past is part of a case."""
+
+    reviewed: datetime
+    """Contacts with what they were about."""
+    counted: datetime
+    """Contacts at all."""
+    tried: datetime
+    """Messages."""
+
+
+def looking_back(now: datetime, rules: Rules) -> LookingBack:
+    """Return how far a case looks back."""
+    reviewed = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1))
+    counted = min(reviewed, now - timedelta(days=rules.longest_cap_days + 1))
+    return LookingBack(reviewed, counted, now - ATTEMPTS_BACK)
+
+
+def past_contact(
+    contact: Any, about: Sequence[DecisionKey], messages: Sequence[PastMessage], waiting: bool | None
+) -> PastContact:
+    """Return the value of a contact. `waiting` None: nothing of it waits; else whether something of it was tried before.
+
+    A settled contact is done with, unless a message of it was on its way when the money came and was put back.
+    """
+    is_waiting = waiting is not None
+    keys = tuple(about) if contact.state == "open" or is_waiting else ()
+    return PastContact(
+        contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
+        waiting=is_waiting, tried=bool(waiting), origin=contact.origin,
+        rungs_done=contact.rungs_done, messages=tuple(messages),
+    )  # fmt: skip
 
 
 def add_attempts(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:

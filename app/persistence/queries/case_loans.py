@@ -17,7 +17,7 @@ from app.domain.mismatches import still_holds
 from app.domain.positions import charged_until
 from app.domain.reasons import Reason
 from app.domain.tapes import DayRange
-from app.domain.times import business_date, end_of_day
+from app.domain.times import business_date
 from app.persistence.among import among, ids_named
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
@@ -51,10 +51,11 @@ _LOANS = PreparedSelect.of(
         LoanRow.product_kind,
         LoanRow.autopay,
         LoanRow.disbursed_on,
-        LoanRow.imported_at,
         LoanRow.lender_id,
         LenderRow.code.label("lender_code"),
+        LenderRow.name.label("lender_name"),
         LenderRow.role.label("lender_role"),
+        LenderRow.heard_at,
         LenderRow.licence_kind,
         LenderRow.jurisdiction,
         LenderRow.zone,
@@ -82,20 +83,24 @@ _LOANS = PreparedSelect.of(
 def add_loans(session: Session, gathered: dict[str, Gathered], now: datetime, *, horizon: date) -> None:
     """Add what is open of these borrowers' loans, up to the first row beyond the horizon."""
     for loan in _LOANS.all(session.connection(), {"b_ids": list(gathered)}):
-        parts = gathered[loan.borrower_id]
-        decided_until = parts.head.decided_until
-        if decided_until is not None:
-            if loan.last_recorded_at is not None and loan.last_recorded_at > decided_until:
-                parts.paid_loans.append(loan)
-            if loan.anchor_no > 1 and loan.watched_from_at > decided_until:
-                parts.replanned_loans.append(loan)
-        if loan.status == "active":
-            parts.subjects += open_subjects(loan, now, horizon)
-        elif loan.open_rows:
-            parts.ended_loans[loan.id] = ENDED[loan.status]
-            if decided_until is not None and loan.ended_at is not None and loan.ended_at > decided_until:
-                ended = {"closed_at": loan.ended_at, "closed_reason": ENDED[loan.status]}
-                parts.subjects += [replace(subject, **ended) for subject in open_subjects(loan, now, horizon)]
+        take_loan(gathered[loan.borrower_id], loan, now, horizon)
+
+
+def take_loan(parts: Gathered, loan: Any, now: datetime, horizon: date) -> None:
+    """Add what is open of one loan. `loan` has the columns that `add_loans` reads; a rehearsal has its own."""
+    decided_until = parts.head.decided_until
+    if decided_until is not None:
+        if loan.last_recorded_at is not None and loan.last_recorded_at > decided_until:
+            parts.paid_loans.append(loan)
+        if loan.anchor_no > 1 and loan.watched_from_at > decided_until:
+            parts.replanned_loans.append(loan)
+    if loan.status == "active":
+        parts.subjects += open_subjects(loan, now, horizon)
+    elif loan.open_rows:
+        parts.ended_loans[loan.id] = ENDED[loan.status]
+        if decided_until is not None and loan.ended_at is not None and loan.ended_at > decided_until:
+            ended = {"closed_at": loan.ended_at, "closed_reason": ENDED[loan.status]}
+            parts.subjects += [replace(subject, **ended) for subject in open_subjects(loan, now, horizon)]
 
 
 def _late_charges(loan: Any, now: datetime) -> Mapping[int, int]:
@@ -111,10 +116,7 @@ def _late_charges(loan: Any, now: datetime) -> Mapping[int, int]:
 
 
 def open_subjects(loan: Any, now: datetime, horizon: date) -> list[Subject]:
-    """Return the open rows up to the horizon, and the first one beyond it: that one says when to wake next.
-
-    `loan` has the columns that `add_loans` reads; a rehearsal has its own.
-    """
+    """Return the open rows up to the horizon, and the first one beyond it: that one says when to wake next."""
     late_charges = _late_charges(loan, now)
     estimated = Reason.PLAN_ESTIMATED if ESTIMATED_PLAN in loan.marks else None
     paid_to = _paid_to(loan)
@@ -149,19 +151,17 @@ def _loan_facts(loan: Any, now: datetime, rows: Sequence[tuple[int, date, int]])
     today = business_date(now, loan.zone)
     due_by_now = sum(amount for _, due_on, amount in rows if due_on <= today)
     text = today.isoformat()
-    heard = [at for at in (loan.last_recorded_at, loan.imported_at) if at is not None]
-    if loan.core_as_of is not None:
-        heard.append(end_of_day(loan.core_as_of, loan.zone))
     return LoanFacts(
         lender_id=loan.lender_id,
         lender_code=loan.lender_code,
+        lender_name=loan.lender_name,
         lender_role=loan.lender_role,
         licence_kind=licence_word(loan.licence_kind),
         jurisdiction=loan.jurisdiction,
         product_kind=loan.product_kind,
         signed_on=_signed_on(loan),
         autopay=loan.autopay,
-        heard_at=max(heard, default=None),
+        heard_at=loan.heard_at,
         last_payment_on=loan.last_effective_on,
         outstanding_minor=due_by_now + sum(row[2] for row in loan.open_rows if row[1] > text),
         open_rows=tuple((due_on, amount) for _, due_on, amount in rows),
@@ -211,11 +211,14 @@ def add_recently_paid(session: Session, gathered: dict[str, Gathered]) -> None:
         .join(LoanRow, and_(LoanRow.id == InstalmentRow.loan_id, LoanRow.anchor_no == InstalmentRow.anchor_no))
     )
     for row in session.execute(statement):
-        parts, loan = paid[row.loan_id]
-        is_open = any(row.row_no == row_no for row_no, *_ in loan.open_rows)
-        if row.closed_at > parts.head.decided_until and not is_open:
-            watched_from = loan.watched_from_at
-            parts.subjects.append(_closed_subject(loan, row, loan.anchor_no, watched_from, row.closed_at, Reason.PAID))
+        take_closing(*paid[row.loan_id], row, row.closed_at)
+
+
+def take_closing(parts: Gathered, loan: Any, row: Any, closed_at: datetime) -> None:
+    """Add a row of the current plan whose newest allocation became known at `closed_at`, if that is news and closed it."""
+    is_open = any(row.row_no == row_no for row_no, *_ in loan.open_rows)
+    if closed_at > parts.head.decided_until and not is_open:
+        parts.subjects.append(_closed_subject(loan, row, loan.anchor_no, loan.watched_from_at, closed_at, Reason.PAID))
 
 
 def add_recently_replaced(session: Session, gathered: dict[str, Gathered]) -> None:
@@ -245,13 +248,20 @@ def add_recently_replaced(session: Session, gathered: dict[str, Gathered]) -> No
         ).where(InstalmentRow.loan_id.in_(list(replanned)))
     ):  # fmt: skip
         parts, loan = replanned[row.loan_id]
-        since, until = parts.head.decided_until, versions[row.loan_id].get(row.anchor_no + 1)
-        if until is None or until <= since:
-            continue
-        paid = payments[row.loan_id, row.row_no]
-        if row.total > min(_paid_before(since, paid), _paid_before(until, paid)):
-            watched_from = versions[row.loan_id][row.anchor_no]
-            parts.subjects.append(_closed_subject(loan, row, row.anchor_no, watched_from, until, Reason.REANCHORED))
+        take_replaced(parts, loan, row, versions[row.loan_id], payments[row.loan_id, row.row_no])
+
+
+def take_replaced(parts: Gathered, loan: Any, row: Any, watched: Mapping[int, datetime], payments: Sequence[Any]) -> None:
+    """Add a row (with its `total`) of a plan that was replaced, if it was open at the last look or up to the replacing.
+
+    `watched`: plan version -> since when it is watched; `payments`: all that was ever allocated to rows of that number.
+    """
+    since, until = parts.head.decided_until, watched.get(row.anchor_no + 1)
+    if until is None or until <= since:
+        return
+    if row.total > min(_paid_before(since, payments), _paid_before(until, payments)):
+        watched_from = watched[row.anchor_no]
+        parts.subjects.append(_closed_subject(loan, row, row.anchor_no, watched_from, until, Reason.REANCHORED))
 
 
 def _paid_before(at: datetime, payments: Sequence[Any]) -> int:

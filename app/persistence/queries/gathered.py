@@ -8,6 +8,7 @@ from app.domain.case_records import CaseRecord
 from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
+from app.persistence.models.devices import REPLACED
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class Gathered:
         return found
 
     def _block(self, channel: str, *, known: bool, refused: bool) -> Reason | None:
-        states = self.endpoints.get(channel, [])
+        states = [state for state in self.endpoints.get(channel, ()) if state != REPLACED]
         if not states and not known:
             return Reason.NO_ENDPOINT
         if refused:

@@ -70,6 +70,12 @@ def find_lenders_without_policy(session: Session) -> list[LenderRow]:
     return list(session.scalars(select(LenderRow).where(LenderRow.id.not_in(own)).order_by(LenderRow.code)))
 
 
+def find_policies_in_force(session: Session) -> list[PolicyRow]:
+    """Return every version that is in force or was once, the newest first."""
+    statement = select(PolicyRow).where(or_(PolicyRow.activated_at.is_not(None), PolicyRow.status == "active"))
+    return list(session.scalars(statement.order_by(PolicyRow.activated_at.desc(), PolicyRow.version_no.desc())))
+
+
 def page_policies(
     session: Session,
     *,

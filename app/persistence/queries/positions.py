@@ -99,7 +99,13 @@ def open_rows_of(
     return tuple(rows)
 
 
-def _states(snapshot: Snapshot) -> dict[str, Any] | None:
+def rows_to_store(snapshot: Snapshot) -> list[list[Any]]:
+    """Return the open rows as a snapshot's row holds them."""
+    return [[row.row_no, row.due_on.isoformat(), *row.open] for row in snapshot.open_rows]
+
+
+def states_to_store(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return the states of open rows as a snapshot's row holds them; None: none has one."""
     states = {
         str(row.row_no): {"late": list(row.late), "ahead": [[each.due_on.isoformat(), *each[1:]] for each in row.ahead]}
         for row in snapshot.open_rows
@@ -118,8 +124,8 @@ def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot,
             "anchor_no": snapshot.anchor_no,
             "principal_balance_minor": snapshot.principal_balance_minor,
             "unapplied_minor": snapshot.unapplied_minor,
-            "open_rows": [[row.row_no, row.due_on.isoformat(), *row.open] for row in snapshot.open_rows],
-            "row_states": _states(snapshot),
+            "open_rows": rows_to_store(snapshot),
+            "row_states": states_to_store(snapshot),
             "last_effective_on": snapshot.last_effective_on,
             "last_recorded_at": snapshot.last_recorded_at,
             "holds_until": snapshot.holds_until,

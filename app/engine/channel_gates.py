@@ -1,0 +1,52 @@
+"""What the operator lets leave: switches and daily limits of channels, asked once for each batch that is claimed."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from app.domain.times import EPOCH
+from app.persistence.queries.rate_counters import count_up
+from app.persistence.unit_of_work import Work
+from app.services.channel_switches import read_switches
+
+LOOK_AGAIN = timedelta(minutes=1)
+"""How long a message waits before a stopped or used-up channel is asked again."""
+_DAY = timedelta(days=1)
+
+
+class ChannelGates:
+    """The gates of one batch. What passes is counted against the channel's UTC day, in the transaction of the claim."""
+
+    def __init__(self, work: Work, now: datetime) -> None:
+        self._work, self._today = work, now - (now - EPOCH) % _DAY
+        self._switches = read_switches(work.session)
+        self._room: dict[str, int | None] = {}
+        self._taken: Counter[str] = Counter()
+
+    def stop(self, channel: str) -> str | None:
+        """Return why nothing more may leave on a channel now: KILL_SWITCH or SPEND_LIMIT; None: something may."""
+        if not self._switches.of(channel).is_on:
+            return "KILL_SWITCH"
+        room = self._left(channel)
+        return "SPEND_LIMIT" if room is not None and room <= self._taken[channel] else None
+
+    def take(self, channel: str) -> None:
+        """Let one message pass."""
+        if self._left(channel) is not None:
+            self._taken[channel] += 1
+
+    def close(self) -> None:
+        """Write what passed."""
+        for channel, count in sorted(self._taken.items()):
+            count_up(self._work.session, _bucket(channel), self._today, by=count)
+
+    def _left(self, channel: str) -> int | None:
+        if self._switches.of(channel).daily_messages is None:
+            return None
+        if channel not in self._room:
+            sent = count_up(self._work.session, _bucket(channel), self._today, by=0)
+            self._room[channel] = self._switches.room(channel, sent)
+        return self._room[channel]
+
+
+def _bucket(channel: str) -> str:
+    return f"sent:{channel}"
