@@ -52,3 +52,10 @@ def test_a_policy_that_is_none_is_refused_with_its_reason(sqlite_book: Flask, tm
 
     assert done.exit_code == 1
     assert "The policy is refused" in done.output
+
+
+def test_an_empty_book_is_nobody_to_rehearse_for(sqlite_book: Flask) -> None:
+    options = ["--policy", "active", "--from", "2026-03-03", "--days", "3"]
+    answer = sqlite_book.test_cli_runner().invoke(args=["rehearse", *options])
+
+    assert (answer.exit_code, "import a book first" in answer.output) == (1, True)
