@@ -81,7 +81,7 @@ def ask_pack(
 ) -> LawAnswer:
     """Return what a pack says of an act with these typed facts. `stated`: those that the act is about; None: all."""
     whole = {**facts, "act": act}
-    rules = rules_on(pack, act, whole, stated if stated is not None else facts, vocabulary())
+    rules = rules_on(pack, act, whole, stated, vocabulary())
     return LawAnswer(act, pack, judge(rules, whole, now, references()) if rules else _SILENT, whole)
 
 

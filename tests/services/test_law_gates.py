@@ -100,6 +100,18 @@ def test_a_jurisdiction_that_says_nothing_of_an_act_is_not_asked(app: Flask) -> 
     assert (answer.pack, answer.stop) == (None, None)
 
 
+def test_a_figure_that_the_act_is_not_about_does_not_stop_it() -> None:
+    record = {"record": {"kind": "collection_record", "created_on": "2015-01-05"}}
+    dear = {"licence_kind": "private_lender", "contract": {"signed_on": "2014-01-05"},
+            "rates": [{"kind": "contract", "annual_pct": "60.00"}]}  # fmt: skip
+    stated, known = vocabulary().read_facts(record), vocabulary().read_facts(dear)
+
+    answer = ask_pack(get_pack("CN"), "purge_record", {**known, **stated}, START, stated=stated)
+
+    assert answer.stop is None
+    assert ask_pack(get_pack("CN"), "show_offer", known, START).stop is not None
+
+
 def test_a_charge_of_the_core_is_booked_and_the_law_s_objection_is_a_task(app: Flask) -> None:
     loan = a_loan_in("GB")
 
@@ -122,11 +134,11 @@ def test_charges_of_a_loan_that_is_taken_over_are_history(app: Flask) -> None:
 
 def test_a_new_plan_that_costs_much_more_is_booked_and_looked_at(app: Flask) -> None:
     loan = a_loan_in("DE")
-    replan(loan, DUE, now=START, amount_minor=10_500)
+    in_force = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    replan(loan, DUE, now=in_force, amount_minor=10_500)
     assert noted() == []
 
-    in_force = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    replan(loan, DUE, now=in_force, amount_minor=12_000)
+    replan(loan, DUE, now=in_force + timedelta(hours=1), amount_minor=12_000)
 
     assert [(kind, loan_id) for _, kind, loan_id in noted()] == [("creditworthiness_check", loan.loan_id)]
     assert db.session().scalar(select(func.max(PlanVersionRow.anchor_no))) == 3

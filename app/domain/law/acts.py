@@ -12,9 +12,11 @@ from app.domain.law.vocabulary import Vocabulary
 _OF_SERVICES = frozenset({"duty", "compute", "person"})
 
 
-def rules_on(pack: LawPack, act: str, facts: Facts, stated: Collection[str], vocabulary: Vocabulary) -> tuple[Rule, ...]:
+def rules_on(
+    pack: LawPack, act: str, facts: Facts, stated: Collection[str] | None, vocabulary: Vocabulary
+) -> tuple[Rule, ...]:
     """Return the rules of a pack that speak on an act: those that name it, and of the rules that name no act those of
-    services that look at a fact which whoever acts has `stated` (a settlement, a charge)."""
+    services that look at a fact which whoever acts has `stated` (a settlement, a charge); None: all of them."""
     asked = pack.rules_for(
         act=act,
         channel=facts.get("channel"),
@@ -24,7 +26,8 @@ def rules_on(pack: LawPack, act: str, facts: Facts, stated: Collection[str], voc
         licence_kind=facts.get("licence_kind"),
         product_kind=facts.get("product_kind"),
     )
-    return tuple(rule for rule in asked if _speaks(rule, act, frozenset(stated), vocabulary))
+    about = None if stated is None else frozenset(stated)
+    return tuple(rule for rule in asked if _speaks(rule, act, about, vocabulary))
 
 
 def speaks_on(pack: LawPack, act: str, stated: Collection[str], vocabulary: Vocabulary) -> bool:
@@ -33,7 +36,9 @@ def speaks_on(pack: LawPack, act: str, stated: Collection[str], vocabulary: Voca
 
 
 @lru_cache(maxsize=4096)
-def _speaks(rule: Rule, act: str, stated: frozenset[str], vocabulary: Vocabulary) -> bool:
+def _speaks(rule: Rule, act: str, stated: frozenset[str] | None, vocabulary: Vocabulary) -> bool:
     if rule.applies_when.acts:
         return act in rule.applies_when.acts
-    return rule.decided_by in _OF_SERVICES and not stated.isdisjoint(facts_read(rule, vocabulary))
+    if rule.decided_by not in _OF_SERVICES:
+        return False
+    return stated is None or not stated.isdisjoint(facts_read(rule, vocabulary))
