@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "ask_for_rehearsal",
     "get_balance",
     "get_payoff_quote",
     "get_prepayment_quote",
