@@ -27,7 +27,7 @@ from app.web.request_context import now
 
 CSV, HTML = "text/csv", "text/html"
 _VERSION = "(active|[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,6})"
-_CONFLICTS = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
+_CONFLICTS = ("not-found", "conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 class RehearsalSettingsSchema(Schema):
