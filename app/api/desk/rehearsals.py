@@ -6,7 +6,7 @@ from flask import Response
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.api.desk.staff import door
-from app.domain.errors import ConflictError, ForbiddenError
+from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, refused_at
 from app.persistence.models.rehearsals import RehearsalRow
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.rehearsals import get_rehearsal, iterate_lines, page_lines, page_rehearsals
@@ -27,7 +27,7 @@ from app.web.request_context import now
 
 CSV, HTML = "text/csv", "text/html"
 _VERSION = "(active|[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,6})"
-_CONFLICTS = ("not-found", "conflict", "idempotency-mismatch", "idempotency-in-flight")
+_CONFLICTS = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 class RehearsalSettingsSchema(Schema):
@@ -142,10 +142,14 @@ def ask_for_rehearsal(body: dict[str, Any]) -> Answer:
 
     def act(work: Work) -> Answer:
         lender = get_lender(work.session, who.lender_id)
-        for version in (body.get("version"), body.get("against")):
+        for name in ("version", "against"):
+            version = body.get(name)
             if version is not None and version != "active":
                 key, _, number = version.rpartition("@")
-                get_version(work.session, key, int(number), for_lender=who.lender_id)
+                try:
+                    get_version(work.session, key, int(number), for_lender=who.lender_id)
+                except NotFoundError as error:
+                    raise refused_at(f"/{name}", f"{error} Name one of GET /v1/desk/policies, or `active`.") from None
         policy = body.get("version")
         if policy is None:
             policy = dict(body["document"])
