@@ -61,6 +61,8 @@ RULES_BEYOND_SCHEMAS = {
     "put_quiet_hours",
     "put_consents",
     "list_policies",
+    "list_rehearsals",
+    "list_rehearsal_lines",
     "submit_policy",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
