@@ -18,12 +18,11 @@ from itertools import groupby
 from os import getpid
 from typing import Any
 
-import orjson
-
 from app import clock
-from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing, Target
+from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing
 from app.domain.retries import RetryPolicy
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
+from app.engine.outgoing import outgoing, targets_of, text_of
 from app.logs import logger
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
 from app.persistence.ids import new_id
@@ -31,8 +30,6 @@ from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
 from app.persistence.unit_of_work import Work, close_session, looking, unit_of_work
 from app.services.agenda import touch, wake
-from app.services.sign_in import otp_code
-from app.wording.catalogue import render
 
 CLAIM_BATCH = 100
 SUB_BATCH = 25
@@ -133,8 +130,8 @@ class Dispatcher:
         challenges = attempts.find_challenges(work.session, (m.challenge_id for m in ready if m.challenge_id))
         for message in ready:
             try:
-                found = list(self._targets(work, message, targets, phones, challenges))
-                text = _text(work, message, challenges)
+                found = list(targets_of(work, message, targets, phones, challenges))
+                text = text_of(work, message, challenges)
             except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
                 logger().exception("message cannot be made", message_id=message.id)
                 ended[message.id] = ("failed", "RENDER_ERROR")
@@ -144,35 +141,11 @@ class Dispatcher:
                 ended[message.id] = ("sent", "") if message.id in accepted else ("failed", "NO_ENDPOINT")
                 continue
             for target, digest in left:
-                tries.append(_Try(message, new_id(), _outgoing(message, target, text), digest))
+                tries.append(_Try(message, new_id(), outgoing(message, target, text), digest))
         outbox.mark_ended(work.session, ended)
         attempts.add_attempts(work.session, [self._attempt(one, now) for one in tries])
         _count(ready, ended)
         return tries
-
-    def _targets(
-        self,
-        work: Work,
-        message: Claimable,
-        push: Mapping[str, list[Any]],
-        phones: Mapping[str, bytes],
-        challenges: Mapping[str, Any],
-    ) -> Iterator[tuple[Target, str]]:
-        if message.challenge_id is not None:
-            challenge = challenges.get(message.challenge_id)
-            if challenge is not None and challenge.used_at is None:
-                phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
-                yield Target(message.challenge_id, "phone", phone), ""
-            return
-        if message.channel == "sms":
-            sealed = phones.get(message.borrower_id)
-            number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
-            if number:
-                yield Target(message.borrower_id, "phone", number), ""
-            return
-        for row in push.get(message.borrower_id, ()):
-            address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
-            yield Target(row.id, row.address_kind, address, row.platform), row.address_digest
 
     def _attempt(self, one: _Try, now: datetime) -> dict[str, Any]:
         return {
@@ -306,28 +279,6 @@ def _sub_batches(tries: Sequence[_Try]) -> Iterator[list[_Try]]:
         group += mine
     if group:
         yield group
-
-
-def _text(work: Work, message: Claimable, challenges: Mapping[str, Any]) -> dict[str, str]:
-    if message.challenge_id is not None:
-        code = otp_code(work.vault, message.challenge_id, challenges[message.challenge_id].resend_no)
-        rendered = render(message.template, message.channel, message.locale, {"code": code})
-        return {"title": rendered.title, "body": rendered.body}
-    text: dict[str, str] = orjson.loads(work.vault.open(message.text_sealed, place=f"messages.text:{message.id}") or "{}")
-    return text
-
-
-def _outgoing(message: Claimable, target: Target, text: Mapping[str, str]) -> Outgoing:
-    return Outgoing(
-        message_id=message.id,
-        target=target,
-        kind=message.template,
-        title=text.get("title", ""),
-        body=text.get("body", ""),
-        expires_at=message.not_after,
-        locale=message.locale,
-        data={"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
-    )
 
 
 def _accepted(done: Mapping[tuple[str, str | None], str]) -> set[str]:
