@@ -38,7 +38,7 @@ def targets_of(
 
 
 def text_of(work: Work, message: Claimable, challenges: Mapping[str, Any]) -> dict[str, str]:
-    """Return title and body: as they were rendered, or with a one-time code that is computed now. Raises ValueError, KeyError."""
+    """Return title and body: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
     if message.challenge_id is not None:
         code = otp_code(work.vault, message.challenge_id, challenges[message.challenge_id].resend_no)
         rendered = render(message.template, message.channel, message.locale, {"code": code})
