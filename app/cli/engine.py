@@ -30,7 +30,9 @@ CHECK_GRACE = timedelta(minutes=2)
 
 @engine_commands.command("run")
 @click.option("--eager", is_flag=True, hidden=True, help="Work without ticks, for a replay.")
-def run_engine(eager: bool) -> None:
+@click.option("--lease-seconds", type=click.IntRange(1, 3600), default=120, show_default=True,
+              help="How long a batch is this engine's while it sends: longer than the slowest provider.")  # fmt: skip
+def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
     from app.engine.dispatch import Dispatcher
@@ -44,7 +46,8 @@ def run_engine(eager: bool) -> None:
         sms_url=settings.sms_url,
         sms_key=settings.sms_key,
     )
-    engine = Engine(Dispatcher(channels), watches_travel=settings.is_sandbox)
+    dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds))
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:
@@ -73,6 +76,7 @@ def _serve_metrics(port: int) -> None:
 @click.option("--seed", type=int, default=0, help="Chooses which borrowers those are.")
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Go by this policy instead of what is in force for the same lenders.")  # fmt: skip
+@click.option("--lease-seconds", type=click.IntRange(1, 3600), default=120, hidden=True)
 @says_why
 def replay(
     starts_on: datetime,
@@ -82,6 +86,7 @@ def replay(
     synthetic_devices: int,
     seed: int,
     policy: Path | None,
+    lease_seconds: int,
 ) -> None:
     """Run the engines over a stretch of time on a scratch copy of the book.
 
@@ -102,6 +107,7 @@ def replay(
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "conduct"]
     command += ["--from", f"{starts_on:%Y-%m-%d}", "--to", f"{ends_on:%Y-%m-%d}", "--engines", str(engines)]
     command += ["--synthetic-devices", str(synthetic_devices), "--seed", str(seed)]
+    command += ["--lease-seconds", str(lease_seconds)]
     if policy is not None:
         _read_policy(policy)  # what is wrong with it is said before anything is made
         command += ["--policy", str(policy.resolve())]
@@ -130,6 +136,7 @@ def _key_ring(keys: dict[str, bytes]) -> str:
 @click.option("--synthetic-devices", type=int, required=True)
 @click.option("--seed", type=int, required=True)
 @click.option("--policy", type=click.Path(path_type=Path))
+@click.option("--lease-seconds", type=int, required=True)
 @click.option("--source", envvar="DUECOURSE_REPLAY_SOURCE", required=True)
 def conduct(
     starts_on: datetime,
@@ -138,6 +145,7 @@ def conduct(
     synthetic_devices: int,
     seed: int,
     policy: Path | None,
+    lease_seconds: int,
     source: str,
 ) -> None:
     """Hold the clock of a replay; started by `replay` with DATABASE_URL set to the scratch copy."""
@@ -152,7 +160,12 @@ def conduct(
         made = prepare_scratch(source_engine, settings, lambda what: click.echo(f"copying {what}", err=True))
         click.echo("scratch copy made" if made else f"continuing the scratch copy from {clock.now():%Y-%m-%d %H:%M}Z")
         result = replays.run(
-            ends_at=ends_at, engines=engines, environment=dict(os.environ), say=click.echo, folder=_received_folder()
+            ends_at=ends_at,
+            engines=engines,
+            environment=dict(os.environ),
+            say=click.echo,
+            folder=_received_folder(),
+            lease_seconds=lease_seconds,
         )
     except DomainError as error:
         raise click.ClickException(str(error)) from None

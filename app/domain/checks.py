@@ -35,9 +35,23 @@ def stops_of(candidate: Candidate, case: Case, rules: Rules, now: datetime) -> l
             *_feed(candidate, now), *_occasion(candidate, case, rules)]  # fmt: skip
 
 
-def person_stop(candidate: Candidate, case: Case, now: datetime) -> Stop | None:
-    """Return what makes the person one who must not be contacted about this now, or None."""
-    return next(_person(candidate, case, now), None)
+def next_hold_at(candidate: Candidate, case: Case, now: datetime) -> datetime | None:
+    """Return when a hold that is known already begins to stop a candidate, or None where none does after `now`."""
+    kinds = _stopping_holds(candidate)
+    return min(
+        (
+            hold.from_at
+            for hold in case.holds
+            if hold.from_at > now and hold.kind in kinds and hold.loan_id in (None, candidate.subject.loan_id)
+            if hold.stands(hold.from_at)
+        ),
+        default=None,
+    )
+
+
+def _stopping_holds(candidate: Candidate) -> frozenset[str]:
+    is_statutory = candidate.step.message_class == "statutory"
+    return STOPS_STATUTORY if is_statutory else ALWAYS_STOP | candidate.policy.stop_on
 
 
 def _policy(candidate: Candidate, case: Case, now: datetime) -> Iterator[Stop]:
@@ -66,8 +80,7 @@ def _person(candidate: Candidate, case: Case, now: datetime) -> Iterator[Stop]:
         yield Stop(Reason.NO_CONTACT_REQUEST, "wish.no_contact")
     if not case.holds:
         return
-    kinds = STOPS_STATUTORY if is_statutory else ALWAYS_STOP | candidate.policy.stop_on
-    found = standing_reason(case.holds, candidate.subject.loan_id, now, kinds)
+    found = standing_reason(case.holds, candidate.subject.loan_id, now, _stopping_holds(candidate))
     if found is not None:
         reason, hold = found
         until = {"hold_until": hold.until_at.isoformat()} if hold.until_at else {}

@@ -27,9 +27,6 @@ PURPOSES: Mapping[str, str] = {
 CONSENT_PURPOSES = frozenset(PURPOSES) - {CONTACT}
 """Those of the law packs' vocabulary."""
 
-CONSENT_PURPOSES = frozenset(PURPOSES) - {CONTACT}
-"""Purposes of the law packs' vocabulary."""
-
 ANY = "any"
 CONSENT_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
 CHANNELS = (*CONSENT_CHANNELS, ANY)

@@ -1,14 +1,15 @@
 """Contacts made earlier, looked at again: what may still leave, what is taken back, and which rung comes next."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.domain.candidates import occurs_at
 from app.domain.cases import DecisionKey, PastContact, PastMessage, Subject
-from app.domain.checks import arm_of, person_stop, stops_of
-from app.domain.decided import LOOK_AGAIN, Cancelled, Candidate, FurtherRung, Standing
-from app.domain.ladders import first_stop
+from app.domain.checks import arm_of, stops_of
+from app.domain.decided import LOOK_AGAIN, Cancelled, Candidate, FurtherRung, Standing, Stop
+from app.domain.ladders import WAITING, Ladder, first_stop
 from app.domain.policies import OUTWARD_CHANNELS, Step
 from app.domain.reasons import Outcome, Reason
 from app.domain.times import business_date
@@ -16,7 +17,6 @@ from app.domain.times import business_date
 if TYPE_CHECKING:
     from app.domain.decisions import Decider
 
-_WAITING = frozenset({"queued", "stale", "sending"})
 _LOST = frozenset({"failed", "cancelled", "expired"})
 
 
@@ -62,11 +62,11 @@ class ContactReviews:
             self._climb_on(contact)
             return
         about = [subject for key in contact.subject_keys if (subject := self._open.get((key.subject_id, key.anchor_no)))]
-        reason = self._person_reason(contact) if about else self._closed_reason(contact.subject_keys)
+        reason = self._stopped_reason(contact) if about else self._closed_reason(contact.subject_keys)
         if reason is not None:
             self._take_back(contact, reason)
         else:
-            reason = self._reach_reason(contact) or self._stand(contact, about)  # if not None, what the app shows stands
+            reason = self._stand(contact, about)  # if not None, what the app shows stands
         if reason is None:
             self._wake_for_next_rung(contact)
         else:
@@ -81,30 +81,47 @@ class ContactReviews:
         if due_at is not None:
             self._decider.wakes.append(max(due_at, self._now + LOOK_AGAIN) if due_at <= self._now else due_at)
 
-    def _person_reason(self, contact: PastContact) -> Reason | None:
+    def _stopped_reason(self, contact: PastContact) -> Reason | None:
         """Why nothing may be said by now about anything that this contact was about; None: something may."""
         reasons: list[Reason] = []
         for candidate in self._candidates(contact):
-            stop = person_stop(candidate, self._case, self._now)
-            if stop is None:
+            stops = stops_of(candidate, self._case, self._rules, self._now)
+            if not stops:
                 return None
-            reasons.append(stop.reason)
-        return reasons[0] if reasons else None
+            reasons.append(stops[0].reason)
+        return reasons[0] if reasons else Reason.RULES_CHANGED
 
-    def _reach_reason(self, contact: PastContact) -> Reason | None:
-        """Why no waiting message of it can reach the borrower any more."""
-        waiting = [
-            message.channel for message in contact.messages if message.state in _WAITING and message.channel != "in_app"
-        ]
-        reasons = [self._case.block_of(channel) for channel in waiting or ["push"]]
-        return reasons[0] if all(reason is not None for reason in reasons) else None
+    def _blocked(self, contact: PastContact, candidates: Sequence[Candidate], zone: str) -> dict[str, Reason]:
+        """Why messages that wait cannot leave on their channel by now, by channel; those that can are absent."""
+        found: dict[str, Reason] = {}
+        for message in contact.messages:
+            if message.state in WAITING and message.channel != "in_app":
+                stop = self._message_stop(contact, message, candidates, zone)
+                if stop is not None:
+                    found[message.channel] = stop.reason
+        return found
+
+    def _message_stop(
+        self, contact: PastContact, message: PastMessage, candidates: Sequence[Candidate], zone: str
+    ) -> Stop | None:
+        """What stands in the way of one waiting message; itself it does not count against itself."""
+        ladders, law = self._decider.ladders, self._decider.law
+        for candidate in candidates:
+            info, stop = ladders.template(candidate.step.template, message.channel)
+            stop = stop or ladders.reach(candidate, message.channel, zone, besides=contact.contact_id)
+            if stop is None:
+                info = ladders.content(candidate.step.template, message.channel, info)
+                stop = law.ask(candidate, message.channel, info, without=message.at).stop
+            if stop is not None:
+                return stop
+        return None
 
     def _stand(self, contact: PastContact, about: Sequence[Subject]) -> Reason | None:
         """Let a contact wait on where the borrower is by now, or say why it cannot."""
         decider = self._decider
         zones = decider.zones(about)
         candidates = self._candidates(contact)
-        policy = candidates[0].policy if candidates else self._rules.policy_of(about[0].loan.lender_id)
+        policy = candidates[0].policy
         if decider.allowed_at(policy, zones) != self._now:
             return Reason.QUIET_HOURS
         today = business_date(self._now, zones[0])
@@ -112,26 +129,18 @@ class ContactReviews:
             return Reason.EXPIRED_WINDOW
         if contact.slot_no is not None:
             others = [c for c in decider.made_on(today, zones[0]) if c.contact_id != contact.contact_id]
-            if len(others) >= policy.contacts_per_day:
+            caps = [cap for cap in policy.longer_caps if cap.channel is None]
+            if len(others) >= policy.contacts_per_day or any(
+                decider.ladders.is_full(cap, candidates[0], zones[0], besides=contact.contact_id) for cap in caps
+            ):
                 return Reason.CAP_PERSON
-        reason = self._law_reason(contact, candidates)
-        if reason is not None:
-            return reason
-        self.standing.append(Standing(contact.contact_id, decider.window_end(policy, zones)))
-        return None
-
-    def _law_reason(self, contact: PastContact, candidates: Sequence[Candidate]) -> Reason | None:
-        """Why the law does not allow what waits; its own waiting messages do not count against it."""
-        ladders, law = self._decider.ladders, self._decider.law
-        for message in contact.messages:
-            if message.state not in _WAITING or message.channel == "in_app":
-                continue
-            for candidate in candidates:
-                info, _ = ladders.template(candidate.step.template, message.channel)
-                info = ladders.content(candidate.step.template, message.channel, info)
-                stop = law.ask(candidate, message.channel, info, without=message.at).stop
-                if stop is not None:
-                    return stop.reason
+        blocked = self._blocked(contact, candidates, zones[0])
+        waiting = {message.channel for message in contact.messages if message.state in WAITING} - {"in_app"}
+        if waiting and waiting == set(blocked):
+            return next(iter(blocked.values()))
+        self.cancelled += [Cancelled(contact.contact_id, why, False, channel) for channel, why in blocked.items()]
+        end = min(decider.window_end(policy, zones), *(decider.free_until(each) for each in candidates))
+        self.standing.append(Standing(contact.contact_id, end))
         return None
 
     def _take_back(self, contact: PastContact, reason: Reason) -> None:
@@ -171,7 +180,7 @@ class ContactReviews:
         if _was_noticed(contact, rung.unless):
             self._finish(contact, lead, Reason.SEEN, rung.channel)
             return
-        if any(message.state in _WAITING for message in contact.messages if message.channel != "in_app"):
+        if any(message.state in WAITING for message in contact.messages if message.channel != "in_app"):
             self._decider.wakes.append(min(self._now + LOOK_AGAIN, lead.expires_at))
             return
         stops = stops_of(lead, self._case, self._rules, self._now)
@@ -202,7 +211,7 @@ class ContactReviews:
             reason = stop.reason if stop is not None else Reason.NO_ENDPOINT
             self._finish(contact, lead, reason, channel, stop.rule if stop else None, rungs_done=ladder.rungs_done)
             return
-        about = (lead, *(c for c in self._candidates(contact) if c.key != lead.key))
+        about = (lead, *(c for c in self._candidates(contact) if c.key != lead.key and self._joins(c, ladder, template)))
         messages = decider.messages(lead, ladder, template, zones, about)
         self.rungs.append(FurtherRung(contact.contact_id, about, messages, template, ladder.rungs_done, self._now))
         decider.count(about, messages)
@@ -213,6 +222,20 @@ class ContactReviews:
         next_at = self.next_rung_at(lead, ladder.rungs_done, self._now, reached_out=ladder.reaches_out)
         if next_at is not None:
             decider.wakes.append(next_at)
+
+    def _joins(self, candidate: Candidate, ladder: Ladder, template: str) -> bool:
+        """Whether what was carried along may still be spoken of: nothing speaks against it, and the law allows it."""
+        if self._now >= candidate.expires_at or stops_of(candidate, self._case, self._rules, self._now):
+            return False
+        decider = self._decider
+        return all(
+            usable.channel == "in_app"
+            or decider.law.ask(
+                candidate, usable.channel, decider.ladders.content(template, usable.channel, usable.info)
+            ).stop
+            is None
+            for usable in ladder.usable
+        )
 
     def _finish(
         self, contact: PastContact, lead: Candidate, reason: Reason, channel: str, rule: str | None = None,
@@ -267,8 +290,13 @@ class ContactReviews:
         return Candidate(subject, step, at, policy)
 
     def _step(self, subject: Subject, step_key: str) -> Step | None:
+        """Return the step of that key in the policy in force, also where it goes by another name now."""
         policy = self._rules.policy_of(subject.loan.lender_id)
-        return next((step for step in policy.steps if step.key == step_key), None)
+        for step in policy.steps:
+            if step.key == step_key:
+                return step
+        renamed = next((step for step in policy.steps if step_key in step.replaces), None)
+        return None if renamed is None else replace(renamed, key=step_key, replaces=())
 
 
 def _was_noticed(contact: PastContact, unless: str) -> bool:

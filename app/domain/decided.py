@@ -134,6 +134,8 @@ class Cancelled(NamedTuple):
     contact_id: str
     reason: Reason
     frees_slot: bool
+    channel: str | None = None
+    """Only its messages on this channel; None: all that wait."""
 
 
 @dataclass(frozen=True, slots=True)

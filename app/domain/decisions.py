@@ -8,11 +8,11 @@ The first that fails decides; the others that failed are named beside it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.candidates import reached
 from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
-from app.domain.checks import Arm, arm_of, stops_of
+from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
 from app.domain.decided import (
@@ -333,7 +333,8 @@ class Decider:
         self, lead: Candidate, ladder: Ladder, template: str, zones: tuple[str, ...], about: Sequence[Candidate]
     ) -> tuple[Made, ...]:
         """Return the messages of the rungs that go out now, each with its end: expiry, quiet hours, hours of the law."""
-        end = min(*(candidate.expires_at for candidate in about), self.window_end(lead.policy, zones))
+        ends = [min(candidate.expires_at, self.free_until(candidate)) for candidate in about]
+        end = min(*ends, self.window_end(lead.policy, zones))
         made = []
         for usable in ladder.usable:
             until = end
@@ -342,6 +343,10 @@ class Decider:
                 until = min(self.law.closes_at(candidate, usable.channel, info, end) for candidate in about)
             made.append(Made(usable.channel, usable.rung_no, until))
         return tuple(made)
+
+    def free_until(self, candidate: Candidate) -> datetime:
+        """Return when a hold that is known already will begin to stop it; the end of all days: none will."""
+        return next_hold_at(candidate, self.case, self.now) or datetime.max.replace(tzinfo=UTC)
 
     def count(self, about: Sequence[Candidate], messages: Sequence[Made]) -> None:
         """Count what is about to reach out for the caps of law."""

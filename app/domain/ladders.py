@@ -17,6 +17,8 @@ from app.domain.times import business_date
 _WAITS = frozenset({Reason.LEGAL_QUIET_HOURS, Reason.LEGAL_DAILY_CAP, Reason.LEGAL_WEEKLY_CAP, Reason.LEGAL_ANSWERED_TODAY})
 """Stops of law that end by themselves."""
 FALLBACK_LOCALE = "en"
+WAITING = frozenset({"queued", "stale", "sending"})
+"""States of a message that has not left yet, as far as is known."""
 
 
 class Usable(NamedTuple):
@@ -77,7 +79,7 @@ class LadderChecks:
                     )
                     continue
             info, stop = self.template(template, rung.channel)
-            stop = stop or self._reach(candidate, rung.channel, zone)
+            stop = stop or self.reach(candidate, rung.channel, zone)
             if stop is None:
                 answer = self._law.ask(candidate, rung.channel, self.content(template, rung.channel, info))
                 ladder.tasks += answer.tasks
@@ -114,7 +116,8 @@ class LadderChecks:
             return info
         return TemplateInfo(info.is_approved, info.markers | inbox.markers)
 
-    def _reach(self, candidate: Candidate, channel: str, zone: str) -> Stop | None:
+    def reach(self, candidate: Candidate, channel: str, zone: str, *, besides: str | None = None) -> Stop | None:
+        """Return why the borrower cannot be reached on a channel, or None. `besides` as in `is_full`."""
         if channel == "in_app":
             return None
         if channel not in self._rules.channels:
@@ -129,18 +132,21 @@ class LadderChecks:
                     return Stop(Reason.OPTED_OUT, f"wish.{wish.kind}")
         if candidate.step.is_capped:
             for cap in candidate.policy.longer_caps:
-                if cap.channel == channel and self.is_full(cap, candidate, zone):
+                if cap.channel == channel and self.is_full(cap, candidate, zone, besides=besides):
                     return Stop(Reason.CAP_CHANNEL, cap.rule)
         return None
 
-    def is_full(self, cap: Cap, candidate: Candidate, zone: str) -> bool:
-        """Return whether one more contact (or message on the cap's channel) would be above a cap of the policy."""
+    def is_full(self, cap: Cap, candidate: Candidate, zone: str, *, besides: str | None = None) -> bool:
+        """Return whether one more contact (or message on the cap's channel) would be above a cap of the policy.
+
+        What still waits of the contact `besides` is the one more that is asked about.
+        """
         today = business_date(self._now, zone)
         since = today - timedelta(days=cap.days - 1)
         loan_id = candidate.subject.loan_id if cap.per == "loan" else None
-        return self._count(cap, since, zone, loan_id) >= cap.max_contacts
+        return self._count(cap, since, zone, loan_id, besides) >= cap.max_contacts
 
-    def _count(self, cap: Cap, since: date, zone: str, loan_id: str | None) -> int:
+    def _count(self, cap: Cap, since: date, zone: str, loan_id: str | None, besides: str | None) -> int:
         count = 0
         for contact in self._case.contacts:
             if contact.contact_id in self.freed:
@@ -148,10 +154,17 @@ class LadderChecks:
             if loan_id is not None and all(key.subject_id.partition("/")[0] != loan_id for key in contact.subject_keys):
                 continue
             if cap.channel is None:
-                count += contact.slot_no is not None and business_date(contact.created_at, zone) >= since
+                count += (
+                    contact.slot_no is not None
+                    and contact.contact_id != besides
+                    and business_date(contact.created_at, zone) >= since
+                )
             else:
                 count += sum(
-                    message.channel == cap.channel and message.counts and business_date(message.at, zone) >= since
+                    message.channel == cap.channel
+                    and message.counts
+                    and not (contact.contact_id == besides and message.state in WAITING)
+                    and business_date(message.at, zone) >= since
                     for message in contact.messages
                 )
         return count

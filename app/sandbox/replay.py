@@ -43,6 +43,7 @@ class EngineProcesses:
     count: int
     environment: dict[str, str]
     say: Say
+    lease_seconds: int
     _running: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _restarts: int = 0
 
@@ -78,6 +79,7 @@ class EngineProcesses:
 
     def _start(self, number: int) -> None:
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "run", "--eager"]
+        command += ["--lease-seconds", str(self.lease_seconds)]
         process = subprocess.Popen(command, cwd=ROOT, env=self.environment)  # noqa: S603 - our own command
         self._running[number] = process
         self.say(f"engine {number} pid {process.pid}")
@@ -102,7 +104,9 @@ class ReplayResult:
     """Messages the book says were sent and the stand-in never saw."""
 
 
-def run(*, ends_at: datetime, engines: int, environment: dict[str, str], folder: Path, say: Say) -> ReplayResult:
+def run(
+    *, ends_at: datetime, engines: int, environment: dict[str, str], folder: Path, say: Say, lease_seconds: int
+) -> ReplayResult:
     """Replay this app's scratch copy up to `ends_at` (exclusive). `folder` keeps what the stand-in received."""
     folder.mkdir(parents=True, exist_ok=True)
     with unit_of_work() as work:
@@ -119,6 +123,7 @@ def run(*, ends_at: datetime, engines: int, environment: dict[str, str], folder:
             "DUECOURSE_SMS_KEY": "sandbox",
         },
         say,
+        lease_seconds,
     )
     try:
         processes.start()

@@ -109,7 +109,7 @@ class _Writing:
     events: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     standing: list[dict[str, Any]] = field(default_factory=list)
-    cancelled: dict[Reason, list[str]] = field(default_factory=lambda: defaultdict(list))
+    cancelled: dict[tuple[Reason, str | None], list[str]] = field(default_factory=lambda: defaultdict(list))
     freed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     rungs: list[dict[str, Any]] = field(default_factory=list)
@@ -139,7 +139,7 @@ class _Writing:
                 }
             )
         for cancelled in decided.cancelled:
-            self.cancelled[cancelled.reason].append(cancelled.contact_id)
+            self.cancelled[cancelled.reason, cancelled.channel].append(cancelled.contact_id)
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self.settled += decided.settled
         self._agenda(borrower_id, loaded, decided, version)
@@ -147,8 +147,8 @@ class _Writing:
     def write(self, work: Work) -> None:
         """Write everything taken."""
         session = work.session
-        for reason, contact_ids in self.cancelled.items():
-            mark_cancelled(session, contact_ids, reason=reason.value)
+        for (reason, channel), contact_ids in self.cancelled.items():
+            mark_cancelled(session, contact_ids, reason=reason.value, channel=channel)
         mark_slots_free(session, self.freed)
         mark_decisions(session, self.changes)
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)

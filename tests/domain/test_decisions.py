@@ -155,7 +155,7 @@ def test_a_payment_cancels_what_is_queued_and_settles_the_contact() -> None:
 
     decided = decide(case(decisions=sent, contacts=(made,)), RULES, local(DUE, 10, 5))
 
-    assert decided.cancelled == (("C1", Reason.PAID, True),)
+    assert decided.cancelled == (("C1", Reason.PAID, True, None),)
     assert decided.settled == ("C1",)
     assert by_step(decided) == {"d+0": ("SUPPRESSED", "PAID")}
 
@@ -254,7 +254,7 @@ def test_what_waits_does_not_leave_once_the_phone_is_where_it_is_night() -> None
     moved = case(one, device_zones=("UTC", "Asia/Shanghai"), decided_until=local(DUE, 14), decided_zone="UTC", **_sent(one))
     decided = decide(moved, RULES, local(DUE, 15))
 
-    assert decided.cancelled == (("C1", Reason.QUIET_HOURS, True),)
+    assert decided.cancelled == (("C1", Reason.QUIET_HOURS, True, None),)
     assert decided.standing == ()
     assert decided.verdicts == ()  # the app shows it all the same
 

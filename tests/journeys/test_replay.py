@@ -1,124 +1,63 @@
 """A replay over a stretch of time, on both databases: one digest, whatever happens to the engines on the way."""
 
-import base64
 import os
-import random
-import re
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.factory import create_app
-from app.persistence import schema
-from app.persistence.db import db
-from tests.builders.book import build_lender, build_loan, pay
-from tests.conftest import KEYS, make_settings
+from tests.journeys.replayed_book import build_book, write_policy
+from tests.journeys.replays import Received, Replay
 
-ROOT = Path(__file__).resolve().parents[2]
-START = datetime(2026, 3, 1, tzinfo=UTC)
-FIRST_DAY, LAST_DAY = "2026-03-05", "2026-03-24"
-ZONES = ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kolkata", "Europe/London", None)
+FIRST_DAY, LAST_DAY = "2026-03-05", "2026-03-19"
+NewDatabase = Callable[[str], str]
 
 
 @dataclass
-class Replay:
-    """A running replay: its lines, and the engines it has said."""
+class Book:
+    """A book to replay: where it is, and how a replay of it is made."""
 
-    source: str
+    url: str
     var_dir: Path
-    scratch: str
-    engines: int = 1
-    lines: list[str] = field(default_factory=list)
-    pids: dict[str, int] = field(default_factory=dict)
-    killed: list[int] = field(default_factory=list)
+    policy: Path
+    new_database: NewDatabase
 
-    def start(self, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "replay", "--from", FIRST_DAY, "--to", LAST_DAY]
-        command += ["--engines", str(self.engines), "--scratch", self.scratch, "--synthetic-devices", "80", "--seed", "7"]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    def replay(self, name: str, **changes: Any) -> Replay:
+        given = {"first_day": FIRST_DAY, "last_day": LAST_DAY, "policy": self.policy}
+        return Replay(self.url, self.var_dir, self.new_database(name), **{**given, **changes})
 
-    def run(self, *, kills: int = 0) -> str:
-        """Run to the end; from the first day on kill an engine a day at its work, `kills` in all. Return the digest."""
-        process = self.start()
-        assert process.stdout is not None
-        with process.stdout as out:
-            for line in out:
-                self.read(line)
-                if re.fullmatch(r"\d{4}-\d\d-\d\d\n", line) and len(self.killed) < kills:
-                    self._kill_one()
-        assert process.wait(timeout=60) == 0, "\n".join(self.lines)
-        return self.value("digest: (.+)")
-
-    def read(self, line: str) -> None:
-        self.lines.append(line.rstrip())
-        match = re.fullmatch(r"engine (\d+) pid (\d+)\n", line)
-        if match:
-            self.pids[match[1]] = int(match[2])
-
-    def value(self, pattern: str) -> str:
-        return next(match[1] for match in (re.search(pattern, line) for line in self.lines) if match)
-
-    def _kill_one(self) -> None:
-        """Kill one wherever it is in its work, unless all that are known are dead: their successors speak a little later."""
-        chance = random.Random(len(self.killed))
-        alive = sorted(set(self.pids.values()) - set(self.killed))
-        if not alive:
-            return
-        pid = chance.choice(alive)
-        time.sleep(chance.uniform(0, 0.1))
-        os.kill(pid, signal.SIGKILL)
-        self.killed.append(pid)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        ring = ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in KEYS.items())
-        return {
-            **os.environ, "DATABASE_URL": self.source, "DUECOURSE_KEYS": ring, "DUECOURSE_VAR_DIR": str(self.var_dir),
-            "DUECOURSE_MODE": "sandbox",
-        }  # fmt: skip
-
-    def check(self) -> dict[str, int]:
-        """Return the invariants of the scratch copy, as the command prints them."""
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "check", "--scratch", self.scratch]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
-        counts = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
-        assert done.returncode == (1 if any(count != "0" for count in counts.values()) else 0), done.stderr
-        return {name: int(count) for name, count in counts.items()}
+    def run(self, name: str, *, kills: int = 0, stops: int = 0, **changes: Any) -> "Told":
+        replay = self.replay(name, **changes)
+        before = set((self.var_dir / "replays").glob("*"))
+        replay.run(kills=kills, stops=stops)
+        return Told(replay, replay.received(before))
 
 
-def _build_book(url: str, var_dir: Path) -> None:
-    """Twenty borrowers in six zones with two loans each; half of them pay, some late."""
-    app = create_app(make_settings(url, var_dir))
-    with app.app_context():
-        schema.upgrade(db.engine)
-        lender_id = build_lender(now=START)
-        for number in range(20):
-            due = date(2026, 3, 6) + timedelta(days=number % 9)
-            given = {"borrower_no": f"B{number}", "lender_id": lender_id, "recorded_at": START, "zone": ZONES[number % 6]}
-            for shift in (0, 2):
-                built = build_loan(now=START, due=[due + timedelta(days=shift)], **given, loan_no=f"L{number}-{shift}")
-                if number % 2:
-                    pay(
-                        built,
-                        10_000,
-                        now=datetime.combine(due, datetime.min.time(), UTC) + timedelta(days=number % 5, hours=7),
-                    )
-        db.session.remove()
-        db.engine.dispose()
+@dataclass
+class Told:
+    """A replay that has come to its end, and what its providers received."""
+
+    replay: Replay
+    received: Received
+
+    def is_as(self, undisturbed: "Told") -> None:
+        """Assert that nothing can be told from an undisturbed run but further copies of a push."""
+        assert self.replay.digest == undisturbed.replay.digest
+        assert self.replay.value(r"messages lost: (\d+)") == "0"
+        assert self.received.by_target("push") == undisturbed.received.by_target("push")
+        assert self.received.twice("sms") == []
+        assert self.received.by_target("sms") <= undisturbed.received.by_target("sms")
+        assert self.replay.check() == {}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
     """A function that makes an empty database of each kind and returns its URL."""
     if request.param == "postgresql":
-        make: Callable[[str], str] = request.getfixturevalue("new_postgresql_database")
+        make: NewDatabase = request.getfixturevalue("new_postgresql_database")
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         return lambda name: make(f"replay_{worker}_{name}")
     folder = tmp_path_factory.mktemp("replay")
@@ -126,43 +65,47 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def book(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def book(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Book:
     url, var_dir = new_database("book"), tmp_path_factory.mktemp("var")
-    _build_book(url, var_dir)
-    return url, var_dir
+    build_book(url, var_dir)
+    return Book(url, var_dir, write_policy(var_dir), new_database)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(book: tuple[str, Path], new_database: Callable[[str], str]) -> Replay:
-    replay = Replay(*book, scratch=new_database("undisturbed"))
-    replay.run()
-    return replay
+def undisturbed(book: Book) -> Told:
+    return book.run("undisturbed")
 
 
-def test_an_undisturbed_replay_sends_and_breaks_no_invariant(undisturbed: Replay) -> None:
-    assert int(undisturbed.value(r"pushes received by the stand-in: (\d+)")) > 0
-    assert any("CONSOLIDATED" in line for line in undisturbed.lines)
-    assert {name: count for name, count in undisturbed.check().items() if count} == {}
+def test_an_undisturbed_replay_sends_and_breaks_no_invariant(undisturbed: Told) -> None:
+    text = "\n".join(undisturbed.replay.lines)
+
+    assert undisturbed.received.pairs("push")
+    assert undisturbed.received.pairs("sms")
+    assert undisturbed.received.twice("push") == undisturbed.received.twice("sms") == []
+    for word in ("CONSOLIDATED", "HOLD_HARDSHIP", "HOLD_BREATHING_SPACE", "HELD_OUT", "TASK_CREATED", "EXPIRED"):
+        assert word in text, text
+    assert undisturbed.replay.check() == {}
 
 
-def test_two_engines_killed_five_times_come_to_the_same(
-    book: tuple[str, Path], new_database: Callable[[str], str], undisturbed: Replay
-) -> None:
-    replay = Replay(*book, scratch=new_database("killed"), engines=2)
+def test_two_engines_killed_five_times_and_one_stopped_come_to_the_same(book: Book, undisturbed: Told) -> None:
+    told = book.run("killed", engines=2, kills=5, stops=1)
 
-    digest = replay.run(kills=5)
-
-    assert len(replay.killed) == 5
-    assert digest == undisturbed.value("digest: (.+)")
-    assert replay.value(r"messages lost: (\d+)") == "0"
-    assert replay.value(r"stand-in: (\d+)") == undisturbed.value(r"stand-in: (\d+)")
-    assert {name: count for name, count in replay.check().items() if count} == {}
+    assert (len(told.replay.killed), len(told.replay.stopped)) == (5, 1)
+    told.is_as(undisturbed)
 
 
-def test_a_replay_that_was_itself_killed_is_continued(
-    book: tuple[str, Path], new_database: Callable[[str], str], undisturbed: Replay
-) -> None:
-    replay = Replay(*book, scratch=new_database("continued"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("engines", [1, 2, 8])
+def test_engines_killed_thirty_four_times_come_to_the_same(book: Book, undisturbed: Told, engines: int) -> None:
+    """On both databases and with each number of engines: 204 kills a night."""
+    told = book.run(f"killed_{engines}", engines=engines, kills=34, stops=3, seed=engines)
+
+    assert (len(told.replay.killed), len(told.replay.stopped)) == (34, 3)
+    told.is_as(undisturbed)
+
+
+def test_a_replay_that_was_itself_killed_is_continued(book: Book, undisturbed: Told) -> None:
+    replay = book.replay("continued")
     process = replay.start()
     assert process.stdout is not None
     with process.stdout as out:
@@ -175,12 +118,13 @@ def test_a_replay_that_was_itself_killed_is_continued(
     digest = replay.run()
 
     assert any("continuing the scratch copy" in line for line in replay.lines)
-    assert digest == undisturbed.value("digest: (.+)")
+    assert digest == undisturbed.replay.digest
     assert replay.value(r"messages lost: (\d+)") == "0"
 
 
-def test_a_scratch_that_is_the_book_itself_is_refused(book: tuple[str, Path]) -> None:
-    replay = Replay(*book, scratch=book[0])
+def test_a_scratch_that_is_the_book_itself_is_refused(book: Book) -> None:
+    replay = book.replay("itself")
+    replay.scratch = book.url
     process = replay.start(stderr=subprocess.PIPE)
 
     _, complaint = process.communicate(timeout=60)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, or_, select, update
+from sqlalchemy import Table, bindparam, case, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain.times import rfc3339
@@ -73,11 +73,12 @@ def mark_standing(session: Session, contacts: Rows) -> None:
         session.connection().execute(_STAND, list(contacts))
 
 
-def mark_cancelled(session: Session, contact_ids: Sequence[str], *, reason: str) -> None:
-    """Cancel what waits of these contacts."""
+def mark_cancelled(session: Session, contact_ids: Sequence[str], *, reason: str, channel: str | None = None) -> None:
+    """Cancel what waits of these contacts; `channel` None: on all channels."""
+    on_channel = true() if channel is None else MessageRow.channel == channel
     session.execute(
         update(MessageRow)
-        .where(MessageRow.contact_id.in_(contact_ids), _WAITING)
+        .where(MessageRow.contact_id.in_(contact_ids), _WAITING, on_channel)
         .values(state="cancelled", state_reason=reason, version=MessageRow.version + 1)
     )
 

@@ -92,7 +92,7 @@ class Memory:
         for cancelled in decided.cancelled:
             contact = self._contacts[cancelled.contact_id]
             for message in contact.messages:
-                if message.value.state in WAITING:
+                if message.value.state in WAITING and cancelled.channel in (None, message.value.channel):
                     message.value = _in_state(message.value, "cancelled")
             if cancelled.frees_slot:
                 contact.slot_no = None
