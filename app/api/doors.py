@@ -21,6 +21,7 @@ from app.api.borrower import (
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import policies as desk_policies
+from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
@@ -45,6 +46,7 @@ _SHARED = (
     ingest_batches,
     ingest_mismatches,
     desk_policies,
+    desk_rehearsals,
     ingest_holds,
     desk_holds,
     desk_tasks,

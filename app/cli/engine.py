@@ -197,6 +197,15 @@ def _midnight(on: date) -> datetime:
     return datetime.combine(on, time(0), tzinfo=UTC)
 
 
+@engine_commands.command("rehearse", hidden=True)
+@click.argument("rehearsal_id")
+def rehearse_stored(rehearsal_id: str) -> None:
+    """Run a rehearsal that was asked for at the desk; started by the engine."""
+    from app.services.rehearsals.stored import run_stored
+
+    run_stored(current_app.config["SETTINGS"].database_url, rehearsal_id)
+
+
 @engine_commands.command("check")
 @click.option("--scratch", help="Database URL of a scratch copy; default: the book itself.")
 def check(scratch: str | None) -> None:

@@ -197,7 +197,12 @@ class PastContact:
     @property
     def reached_out(self) -> bool:
         """Whether any message of it may have reached the borrower outside the app."""
-        return self.tried or any(message.counts and message.state not in _UNSENT for message in self.messages)
+        return self.tried or self.has_left
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a message of it beside those that wait has gone out: what waits then is a rung after it."""
+        return any(message.counts and message.state not in _UNSENT for message in self.messages)
 
     def is_about(self, loan_id: str) -> bool:
         """Whether it was about that loan."""

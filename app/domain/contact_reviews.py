@@ -155,20 +155,13 @@ class ContactReviews:
         decider = self._decider
         zones = decider.zones(about)
         candidates = self._candidates(contact)
-        policy = candidates[0].policy
         policies = [candidate.policy for candidate in candidates]
         if any(decider.allowed_at(each, zones) != self._now for each in policies):
             return Reason.QUIET_HOURS
-        today = business_date(self._now, zones[0])
-        if business_date(contact.created_at, zones[0]) != today:
-            return Reason.EXPIRED_WINDOW
-        if contact.slot_no is not None:
-            others = [c for c in decider.made_on(today, zones[0]) if c.contact_id != contact.contact_id]
-            caps = [cap for cap in policy.longer_caps if cap.channel is None]
-            if len(others) >= policy.contacts_per_day or any(
-                decider.ladders.is_full(cap, candidates[0], zones[0], besides=contact.contact_id) for cap in caps
-            ):
-                return Reason.CAP_PERSON
+        takes_place = candidates[0].step.is_capped and not contact.has_left
+        reason = self._day_reason(contact, candidates[0], zones[0]) if takes_place else None
+        if reason is not None:
+            return reason
         blocked = self._blocked(contact, candidates, zones[0])
         waiting = {message.channel for message in contact.messages if message.state in WAITING} - {"in_app"}
         if waiting and waiting == set(blocked):
@@ -183,13 +176,26 @@ class ContactReviews:
         self.standing.append(Standing(contact.contact_id, end))
         return None
 
+    def _day_reason(self, contact: PastContact, lead: Candidate, zone: str) -> Reason | None:
+        """Why a contact of which nothing has left yet is none for today, or None."""
+        today = business_date(self._now, zone)
+        if business_date(contact.created_at, zone) != today:
+            return Reason.EXPIRED_WINDOW
+        if contact.slot_no is None:
+            return None
+        others = [c for c in self._decider.made_on(today, zone) if c.contact_id != contact.contact_id]
+        ladders, besides = self._decider.ladders, contact.contact_id
+        caps = [cap for cap in lead.policy.longer_caps if cap.channel is None]
+        is_full = any(ladders.is_full(cap, lead, zone, besides=besides) for cap in caps)
+        return Reason.CAP_PERSON if is_full or len(others) >= lead.policy.contacts_per_day else None
+
     def _take_back(self, contact: PastContact, reason: Reason) -> None:
         """Say why what waits does not leave: the outcome, unless a message before it has reached out already."""
         for key in contact.subject_keys:
             past = self._case.decisions.get(key)
             if past is None or past.contact_id != contact.contact_id:
                 continue
-            if contact.reached_out:
+            if contact.has_left:
                 self._decider.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
             else:
                 self._decider.say_again(key, Outcome.SUPPRESSED, reason)
@@ -279,12 +285,8 @@ class ContactReviews:
         """
         if contact.reached_out or not lead.step.is_capped:
             return None
-        today = business_date(self._now, zone)
-        if business_date(contact.created_at, zone) != today:
-            return Reason.EXPIRED_WINDOW
-        others = [c for c in self._decider.made_on(today, zone) if c.contact_id != contact.contact_id]
         has_place = contact.slot_no is not None and contact.contact_id not in self._decider.ladders.freed
-        return None if has_place and len(others) < lead.policy.contacts_per_day else Reason.CAP_PERSON
+        return self._day_reason(contact, lead, zone) or (None if has_place else Reason.CAP_PERSON)
 
     def _joins(self, candidate: Candidate, ladder: Ladder, template: str, zones: tuple[str, ...]) -> bool:
         """Whether what was carried along may still be spoken of: nothing speaks against it, and the law allows it."""

@@ -148,10 +148,10 @@ class Decider:
         live.sort(key=_rank)
         zones = self.zones([candidate.subject for candidate in live])
         messages = [candidate for candidate in live if candidate.step.action is None]
-        self._consolidate([c for c in messages if c.step.is_capped], zones)
         for candidate in messages:
-            if not candidate.step.is_capped:
+            if not candidate.step.is_capped:  # first: no reminder takes the place that the law's caps leave for a notice
                 self._send_alone(candidate, zones)
+        self._consolidate([c for c in messages if c.step.is_capped], zones)
         for candidate in live:
             if candidate.step.action is not None:
                 self._make_task(candidate, zones)

@@ -117,7 +117,7 @@ class LadderChecks:
     def speaks_stop(self, candidate: Candidate, usable: Usable, template: str, zone: str) -> Stop | None:
         """Return why what goes out on a rung of another's ladder may not speak of a candidate too, or None."""
         for cap in candidate.policy.longer_caps if candidate.step.is_capped else ():
-            if cap.per == "loan" and cap.channel in (None, usable.channel) and self.is_full(cap, candidate, zone):
+            if cap.channel in (None, usable.channel) and self.is_full(cap, candidate, zone):
                 return Stop(Reason.CAP_CHANNEL if cap.channel else Reason.CAP_PERSON, cap.rule)
         return self.law_stop(candidate, usable.channel, template, usable.info)
 

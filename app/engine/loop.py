@@ -22,6 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app import clock
 from app.engine import travel
 from app.engine.dispatch import Dispatcher
+from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
@@ -125,16 +126,20 @@ def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) 
         signal.signal(number, lambda *_: stop.set())
     # A tick that finds the one before it still at work is normal and counted below; the library would log each.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = _scheduler(engine, app_context)
+    rehearsals = RehearsalRunner(engine.dispatcher.owner)
+    scheduler = _scheduler(engine, rehearsals, app_context)
     scheduler.start()
     logger().info("engine started", owner=engine.dispatcher.owner)
     stop.wait()
     scheduler.shutdown(wait=True)
+    rehearsals.stop()
     engine.retire()
     logger().info("engine stopped", owner=engine.dispatcher.owner)
 
 
-def _scheduler(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) -> BackgroundScheduler:
+def _scheduler(
+    engine: Engine, rehearsals: RehearsalRunner, app_context: Callable[[], AbstractContextManager[Any]]
+) -> BackgroundScheduler:
     jobs: list[tuple[str, Callable[[], object], float]] = [
         ("security", engine.dispatch_security, 0.5),
         ("sweep", engine.sweep_all, 1),
@@ -142,6 +147,7 @@ def _scheduler(engine: Engine, app_context: Callable[[], AbstractContextManager[
         ("heartbeat", engine.heartbeat, 10),
         ("reconcile", engine.reconcile, 900),
         ("tidy", engine.tidy, 86_400),
+        ("rehearsals", rehearsals.tick, 2),
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

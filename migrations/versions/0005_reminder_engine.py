@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.create_table(
         "rehearsals",
         sa.Column("id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=False),
+        sa.Column("lender_id", sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql"), nullable=True),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("borrowers_done", sa.Integer(), nullable=False),
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=80), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_rehearsals_lender_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsals")),
     )
     op.create_table(

@@ -171,7 +171,7 @@ def test_no_route_ignores_a_query_parameter_it_does_not_know(client: FlaskClient
         "public": {},
     }
     doors = app.extensions["duecourse.doors"]
-    values = {"loan_no": "L-1", "borrower_no": "B-1", "installation_id": "d1"}
+    values = {"loan_no": "L-1", "borrower_no": "B-1", "installation_id": "d1", "version_no": 1}
     answers = {}
     for rule in app.url_map.iter_rules():
         door = rule.endpoint.rpartition(".")[0]

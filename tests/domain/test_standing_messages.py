@@ -303,3 +303,16 @@ def test_the_order_in_which_a_database_names_what_a_contact_was_about_changes_no
     turned = replace(one, contacts=(replace(made, subject_keys=made.subject_keys[::-1]),))
 
     assert decide(one, RULES, later).cancelled == decide(turned, RULES, later).cancelled
+
+
+def test_a_rung_made_the_day_after_its_push_stands_beside_that_days_contact() -> None:
+    long_lived = rules(policy(step(ladder=FALLBACK, expires_after=timedelta(days=3))))
+    one, tomorrow = second_rung_waiting(), TEN + timedelta(days=1)
+    (made,) = one.contacts
+    app, push, sms = made.messages
+    rung = replace(made, messages=(app, push, replace(sms, at=tomorrow)))
+    other = replace(contact(), contact_id="C2", local_date=DUE + timedelta(days=1), created_at=tomorrow)
+
+    decided = decide(replace(one, contacts=(rung, other), decided_until=tomorrow), long_lived, tomorrow)
+
+    assert stands(decided)

@@ -39,3 +39,14 @@ def test_the_next_rung_of_a_notice_sets_the_wake_though_it_takes_no_place() -> N
 
     assert decided.contacts[0].slot_no is None
     assert decided.next_wake == local(DUE, 14)
+
+
+def test_a_reminder_at_the_same_instant_does_not_use_up_the_laws_cap_for_the_notice() -> None:
+    loan = LoanFacts(lender_id="X", lender_code="rheingold", jurisdiction="EU", lender_role="first_party")
+    both = rules(policy(step("d+1", 1), notice("d+1-notice", 1)), law=True)
+    one = replace(subject(due_on=DUE - timedelta(days=1)), loan=loan)
+
+    decided = decide(case(one, profile_zone="UTC", decided_until=local(DUE, 9)), both, TEN)
+
+    assert by_step(decided)["d+1-notice"] == ("SENT", "ON_SCHEDULE")
+    assert by_step(decided)["d+1"][1] == "LEGAL_DAILY_CAP"

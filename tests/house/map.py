@@ -21,6 +21,7 @@ ROOMS = (
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
+    ("app/services/rehearsals", "a policy over the real book, by the live code, in memory: settings, lives, counts, pages"),
     ("app/engine", "the clock-driven half: ticks, sweep, dispatch. Only the engine sends"),
     ("app/web", "HTTP plumbing shared by all doors"),
     ("app/api", "the doors"),
@@ -60,7 +61,6 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
-| what a message says | | | `reminders`, `wording/` | `content/messages/*.yaml` |
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
@@ -79,6 +79,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `api/borrower/due`, `cli/book` |
 | which payments wait, and why | | `queries/ledger` | `payments`, `uncovered`, `told_twice` | `api/ingest/payments`, `cli/book` |
 | many things from the core at once | | | `batches` | `api/ingest/batches` |
+| what a policy would do | `decisions`, `digest` | `queries/rehearsed_books`, `queries/rehearsals` | `services/rehearsals/`, `hindsight` | `cli/rehearse`, `api/desk/rehearsals`, `engine/rehearsals`, `content/rehearsals/`, `content/channels/` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
 | the inbox | | `queries/inbox` | `inbox` | `api/borrower/inbox` |

@@ -31,6 +31,7 @@ class Replay:
     last_day: str
     engines: int = 1
     policy: Path | None = None
+    options: tuple[str, ...] = ("--synthetic-devices", "80", "--seed", "7")
     lines: list[str] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
     killed: list[int] = field(default_factory=list)
@@ -40,8 +41,7 @@ class Replay:
     def start(self, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "engine", "replay"]
         command += ["--from", self.first_day, "--to", self.last_day, "--engines", str(self.engines)]
-        command += ["--scratch", self.scratch, "--synthetic-devices", "80", "--seed", "7"]
-        command += ["--lease-seconds", str(LEASE_SECONDS)]
+        command += ["--scratch", self.scratch, "--lease-seconds", str(LEASE_SECONDS), *self.options]
         if self.policy is not None:
             command += ["--policy", str(self.policy)]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=stderr, text=True)

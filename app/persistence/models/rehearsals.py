@@ -16,6 +16,8 @@ class RehearsalRow(Base):
     __tablename__ = "rehearsals"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
+    """Whose loans it is about, and whose staff see it; None: of the operator, over the whole book."""
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
     """Policy document (or version), from, days, payments and delivery assumed, seed, what it is held against."""
     state: Mapped[str] = mapped_column(String(12))

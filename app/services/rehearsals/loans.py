@@ -62,12 +62,16 @@ class RehearsedLoan(SimpleNamespace):
         self.watched = {each.anchor_no: watched_from(each.recorded_at, starts_at) for each in self.known_versions}
         self.terms = kernel_terms(self).terms
         self.snapshot: Snapshot | None = None
+        self._closed_at: dict[int, datetime] | None = {}
+        """Row no -> when it became known to be closed, by what was learnt last; None: the whole history must say."""
         self._stand()
 
     # -- what becomes known --------------------------------------------------------------------------------------------
 
     def learn(self, facts: Iterable[PlanVersion | LedgerEntry]) -> None:
         """Take in what becomes known at one instant."""
+        facts = list(facts)
+        still_open = None if self.snapshot is None or not self._only_adds(facts) else self.snapshot.open_rows
         anchor_no = 0
         for fact in facts:
             if isinstance(fact, PlanVersion):
@@ -81,6 +85,25 @@ class RehearsedLoan(SimpleNamespace):
             self.anchor_no = anchor_no
         self.known_entries.sort(key=lambda each: each.entry_id)
         self._stand()
+        self._closed_at = None
+        if still_open is not None and self.snapshot is not None and self.last_recorded_at is not None:
+            left = {row.row_no for row in self.snapshot.open_rows}
+            self._closed_at = {row.row_no: self.last_recorded_at for row in still_open if row.row_no not in left}
+
+    def _only_adds(self, facts: Sequence[PlanVersion | LedgerEntry]) -> bool:
+        """Whether these are payments that come last of all in order: each is then spread on top of what stands.
+
+        So `allocation_history` has it; nothing that was allocated before moves, and what closes is what is open no more.
+        """
+        if self.terms.contract is not None or self.terms.late is not None:
+            return False
+        newest = max((entry.order for entry in self.known_entries), default=None)
+        for fact in facts:
+            if isinstance(fact, PlanVersion) or fact.kind is not EntryKind.REPAYMENT:
+                return False
+            if newest is not None and fact.order < newest:
+                return False
+        return not any(entry.kind is EntryKind.REVERSAL for entry in self.known_entries)
 
     def pay_as_scheduled(self, due_on: date) -> LedgerEntry | None:
         """Return the payment of what falls due that day, or None when nothing of it is open (any more)."""
@@ -128,6 +151,11 @@ class RehearsedLoan(SimpleNamespace):
     def add_closings(self, parts: Gathered) -> None:
         """Add rows that payments known since the last look have closed."""
         rows = {row.row_no: row for version in self._present() for row in version.rows}
+        if self._closed_at is not None:
+            for row_no, closed_at in self._closed_at.items():
+                if row_no in rows:
+                    take_closing(parts, self, rows[row_no], closed_at)
+            return
         newest: dict[int, datetime] = {}
         for allocation, recorded_at, replaced_at in allocation_history(self.known_versions, self.known_entries, self.terms):
             if replaced_at is None and allocation.row_no is not None:

@@ -1,10 +1,10 @@
 """What a rehearsal has made and decided of one borrower, looked back at as the queries of cases look back at rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from app.domain.cases import DecisionKey, PastDecision, PastMessage
+from app.domain.cases import Attempt, DecisionKey, PastDecision, PastMessage
 from app.domain.decided import Decided, Made, Verdict
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
@@ -44,6 +44,10 @@ class Memory:
         self._seen = seen
         self._contacts: dict[str, Contact] = {}
         self._decisions: dict[DecisionKey, PastDecision] = {}
+        self._about: dict[str, list[DecisionKey]] = {}
+        """Contact id -> what it is about."""
+        self._tries: list[tuple[datetime, Attempt]] | None = None
+        """Tries to reach the borrower; None: to be counted anew."""
         for row in past.contacts:
             self._contacts[row.id] = Contact(
                 row.id, row.local_date, row.created_at, row.slot_no, row.state, row.origin, row.rungs_done
@@ -60,6 +64,8 @@ class Memory:
                 row.id, key, row.loan_id, row.row_no, row.occurs_at, Outcome(row.outcome), Reason(row.reason),
                 row.contact_id, row.next_evaluation_at, row.event_count,
             )  # fmt: skip
+            if row.contact_id is not None:
+                self._about.setdefault(row.contact_id, []).append(key)
 
     def add_to(self, parts: Gathered, now: datetime, rules: Rules, *, changed: bool) -> None:
         """Add to a case what of the past is part of it at `now`."""
@@ -70,25 +76,33 @@ class Memory:
             if each.created_at >= since.counted or (changed and each.state == "open")
         ]
         parts.decisions = self._decisions
-        about: dict[str, list[DecisionKey]] = {}
-        for key, past in self._decisions.items():
-            if past.contact_id is not None:
-                about.setdefault(past.contact_id, []).append(key)
-        made: dict[str, list[PastMessage]] = {}
-        for contact in self._contacts.values():
-            messages = [each.value for each in contact.messages if each.made_at >= since.tried]
-            if messages:
-                made[contact.id] = messages
         for contact in contacts:
-            messages = made.get(contact.id, [])
+            messages = [each.value for each in contact.messages if each.made_at >= since.tried]
             is_reviewed = changed or contact.created_at >= since.reviewed
-            keys = about.get(contact.id, []) if is_reviewed else ()
+            keys = self._about.get(contact.id, []) if is_reviewed else ()
             waiting = False if any(message.state in WAITING for message in messages) else None
             parts.contacts.append(past_contact(contact, keys, messages, waiting))
-        parts.attempts = attempts_of(made, about) if made else []
+        if self._tries is None:
+            self._tries = self._all_tries()
+        parts.attempts = [attempt for made_at, attempt in self._tries if made_at >= since.tried]
+
+    def _all_tries(self) -> list[tuple[datetime, Attempt]]:
+        """Return every try with when its message was made, oldest first."""
+        found = [(message.made_at, attempt) for contact in self._contacts.values() for message in contact.messages
+                 for attempt in attempts_of({contact.id: [message.value]}, self._about)]  # fmt: skip
+        return sorted(found, key=lambda each: (each[1].at, each[1].channel))
+
+    def _add_tries(self, contact: Contact, messages: Sequence[Message]) -> None:
+        """Count messages that were made last of all."""
+        if self._tries is None:
+            return
+        tries = attempts_of({contact.id: [message.value for message in messages]}, self._about)
+        self._tries += [(attempt.at, attempt) for attempt in tries]
 
     def take(self, decided: Decided, now: datetime) -> list[str]:
         """Keep what was decided at `now`, then let everything that waits leave. Returns the ids of the new contacts."""
+        if decided.cancelled or decided.standing:
+            self._tries = None
         for cancelled in decided.cancelled:
             contact = self._contacts[cancelled.contact_id]
             for message in contact.messages:
@@ -104,10 +118,13 @@ class Memory:
             ids.append(contact.id)
         for verdict in decided.verdicts:
             self._say(verdict, None if verdict.contact_no is None else ids[verdict.contact_no])
+        for contact_id in ids:
+            self._add_tries(self._contacts[contact_id], self._contacts[contact_id].messages)
         for rung in decided.rungs:
-            contact = self._contacts[rung.contact_id]
+            contact, made = self._contacts[rung.contact_id], self._made(rung.messages, now)
             contact.rungs_done = rung.rungs_done
-            contact.messages += self._made(rung.messages, now)
+            contact.messages += made
+            self._add_tries(contact, made)
         for contact_id in decided.settled:
             self._contacts[contact_id].state = "settled"
         self._send_waiting(decided, now)
@@ -127,6 +144,10 @@ class Memory:
 
     def _say(self, verdict: Verdict, contact_id: str | None) -> None:
         past = self._decisions.get(verdict.key)
+        if contact_id is not None:
+            if past is not None and past.contact_id is not None:
+                self._about[past.contact_id].remove(verdict.key)
+            self._about.setdefault(contact_id, []).append(verdict.key)
         if past is None:
             self._decisions[verdict.key] = PastDecision(
                 str(len(self._decisions)), verdict.key, verdict.loan_id, verdict.row_no, verdict.occurs_at, verdict.outcome,
