@@ -40,6 +40,7 @@ nightly: $(DEV_READY)  ## what takes too long for every run: fuzz, soak, kill
 pins: $(DEV_READY)  ## compile requirements*.in into requirements*.txt with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url -c requirements-dev.txt requirements-experiments.in -o requirements-experiments.txt
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Duecourse needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }

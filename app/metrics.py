@@ -14,3 +14,5 @@ LATE_PAYMENTS = Counter(
 SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
 LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))
+DUTY_BREACHES = Counter("duecourse_duty_breaches_total", "Duties of law that were not done in time", ("jurisdiction",))
+DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")

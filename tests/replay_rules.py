@@ -6,6 +6,7 @@ decides run too: a match is named and counted as skipped, a mismatch as failed. 
 `N passed, N failed, N skipped`; exit 1 when any failed.
 """
 
+import io
 import sys
 import traceback
 from collections import Counter
@@ -45,7 +46,10 @@ def replay(folder: Path) -> Iterator[Outcome]:
     except (DomainError, Malformed) as fault:
         yield Outcome("failed", "the vocabulary", str(fault))
         return
-    for pack in packs_in(folder):
+    packs = list(packs_in(folder))
+    if not packs:
+        yield Outcome("failed", folder.name, "there is no file of rules")
+    for pack in packs:
         if pack.fault is not None:
             yield Outcome("failed", pack.file, pack.fault)
         for document in pack.rules:
@@ -60,7 +64,8 @@ def _replay_rule(file: str, document: Any, vocabulary: Vocabulary, references: R
         yield Outcome("failed", f"{file} {named}", str(fault))
         return
     try:
-        rule = get_rule(named) if document.keys() <= CASES_ALONE else compiled(document, vocabulary)
+        is_ours = isinstance(named, str) and document.keys() <= CASES_ALONE
+        rule = get_rule(named) if is_ours else compiled(document, vocabulary)
     except DomainError as fault:
         yield from (Outcome("failed", _where(case), "; ".join(_faults(fault))) for case in cases)
         return
@@ -99,7 +104,9 @@ def _trace() -> str:
 
 
 def main(folder: str) -> int:
-    """Run every case in a folder and print what became of it."""
+    """Run every case in a folder and print what became of it. The last line comes whatever the terminal can show."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     counts: Counter[str] = Counter()
     for outcome, where, why in replay(Path(folder)):
         counts[outcome] += 1

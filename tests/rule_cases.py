@@ -11,7 +11,7 @@ from app.domain.law.packs import read_rule
 from app.domain.law.results import References, Result
 from app.domain.law.rules import Rule
 from app.domain.law.vocabulary import Vocabulary, read_vocabulary
-from app.domain.times import rfc3339
+from app.domain.times import rfc3339, zone_named
 
 VOCABULARY = "VOCABULARY.json"
 _CASE = {"name", "at", "facts", "expect"}
@@ -49,13 +49,17 @@ def read_json(path: Path) -> Any:
 
 def vocabulary_of(folder: Path, ours: Path) -> Vocabulary:
     """Return the vocabulary of the folder, or ours where it has none. Raises Malformed or LawDocumentError."""
-    path = next((each for each in folder.glob("*.json") if each.name.lower() == VOCABULARY.lower()), ours)
+    path = next((each for each in _documents(folder) if each.name.lower() == VOCABULARY.lower()), ours)
     return read_vocabulary(read_json(path))
+
+
+def _documents(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.suffix.lower() == ".json")
 
 
 def packs_in(folder: Path) -> Iterator[Pack]:
     """Return what each file of the folder holds, the vocabulary apart."""
-    for path in sorted(folder.glob("*.json")):
+    for path in _documents(folder):
         if path.name.lower() == VOCABULARY.lower():
             continue
         try:
@@ -83,7 +87,7 @@ def compiled(document: Any, vocabulary: Vocabulary) -> Rule:
 
 
 def differences(case: Case, rule: Rule, vocabulary: Vocabulary, references: References) -> list[str]:
-    """Return what the rule answers otherwise than the case expects. Raises Malformed, LawDocumentError."""
+    """Return what the rule answers otherwise than the case expects. Raises Malformed, DomainError."""
     document = case.document
     if not isinstance(document, Mapping):
         raise Malformed("a case is an object")
@@ -95,6 +99,8 @@ def differences(case: Case, rule: Rule, vocabulary: Vocabulary, references: Refe
     expect = vocabulary.read_expect(document["expect"])
     if not expect or expect == {"values": {}}:
         raise Malformed("nothing is compared")
+    for zone in facts.get("zones") or ():
+        zone_named(zone["name"])  # a case without a time asks no zone, and may not name one that is none either
     result = rule.evaluate(facts, vocabulary.read_at(document["at"]), references)
     return list(_unequal(expect, result))
 

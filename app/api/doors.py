@@ -18,8 +18,11 @@ from app.api.borrower import (
     statements,
     upcoming,
 )
+from app.api.desk import duties as desk_duties
+from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
+from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
@@ -30,6 +33,7 @@ from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
+from app.api.ingest import records as ingest_records
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC
 from app.web.openapi import Api
 
@@ -51,6 +55,10 @@ _SHARED = (
     desk_holds,
     desk_tasks,
     desk_explanations,
+    desk_experiments,
+    desk_duties,
+    desk_law,
+    ingest_records,
     contact_history,
     upcoming,
 )

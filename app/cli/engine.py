@@ -20,7 +20,7 @@ from app.domain.errors import DomainError
 from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
 from app.persistence.unit_of_work import reading
-from app.services.policies import ensure_default_policy
+from app.services.policies import adopt_content, ensure_default_policy
 
 engine_commands = AppGroup("engine", help="The reminder engine.")
 add_switches(engine_commands)
@@ -40,6 +40,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
 
     settings = current_app.config["SETTINGS"]
     ensure_default_policy(now=clock.now())
+    adopt_content(now=clock.now())
     channels = build_channels(
         fcm_base_url=settings.fcm_base_url,
         fcm_credentials_file=settings.fcm_credentials_file,

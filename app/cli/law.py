@@ -1,6 +1,9 @@
 """flask law: what the law packs say, paragraph by paragraph, and how well each was read."""
 
-from typing import TYPE_CHECKING
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import AppGroup
@@ -68,6 +71,99 @@ def show(rule_id: str) -> None:
         click.echo(f"Test: {first}")
         for row in rows:
             click.echo(f"  {row}")
+
+
+@law_commands.command("ask")
+@click.option("--act", required=True, help="What is about to happen: enforce, purge_record, charge, contact, ...")
+@click.option("--jurisdiction", help="A pack (CN, US, UK, IN, EU, DEFAULT) or a country; not with --loan.")
+@click.option("--facts", "facts_file", default=None, help="JSON file of facts by the law packs' words; - is standard input.")
+@click.option("--at", "at_text", help="The moment asked about, RFC 3339; default: now.")
+@click.option("--loan", "loan_no", help="A loan whose facts the book knows; what --facts says stands over them.")
+@click.option("--lender", help="With --loan: code of its lender.")
+@says_why
+def ask(
+    act: str, jurisdiction: str | None, facts_file: str | None, at_text: str | None, loan_no: str | None, lender: str | None
+) -> None:
+    """Ask what the law says of an act: the answer, then every rule that speaks on it with its paragraph and how well it was
+    read. A fact that the packs do not know is refused by its place, with the nearest one that they do."""
+    from app import clock
+    from app.domain.times import parse_instant
+    from app.persistence.unit_of_work import reading
+    from app.services.law_questions import ask_in_words
+
+    if (loan_no is None) == (jurisdiction is None):
+        raise click.UsageError("Name a jurisdiction, or a loan with --loan.")
+    now = parse_instant(at_text) if at_text else clock.now()
+    with reading() as session:
+        told = ask_in_words(
+            session, act=act, jurisdiction=jurisdiction, facts=_read_facts(facts_file), now=now,
+            loan=None if loan_no is None else (lender, loan_no),
+        )  # fmt: skip
+    if told.note:
+        click.echo(told.note)
+    click.echo(f"{told.verdict}: {told.sentence}")
+    for each in told.answers:
+        mark = f" [{_UNVERIFIED}]" if each.is_recalled else ""
+        click.echo(f"{each.rule}{mark}\t{each.verdict}\t{each.sentence}\t{each.title}; {each.paragraph} ({each.evidence})")
+    if told.unknown_facts:
+        click.echo(f"Not known, and looked at: {', '.join(told.unknown_facts)}.")
+
+
+@law_commands.command("record")
+@click.argument("borrower_no")
+@click.option("--list", "list_name", required=True, help="events, requests, notices, disputes, incident, ...")
+@click.option("--facts", "facts_text", required=True, help="JSON object by the law packs' words; - is standard input.")
+@click.option("--reference", help="The source's own number: told again under it, the fact stands as told last.")
+@click.option("--lender", help="Code of the lender whose loan or reference is meant.")
+@click.option("--loan", "loan_no", help="Only about this loan; default: all of the borrower.")
+@click.option("--by", required=True, help="Your name, for the audit trail.")
+@says_why
+def record(
+    borrower_no: str,
+    list_name: str,
+    facts_text: str,
+    reference: str | None,
+    lender: str | None,
+    loan_no: str | None,
+    by: str,
+) -> None:
+    """Record a fact of a case that nothing else here knows: a request, an event, a notice sent elsewhere."""
+    from app import clock
+    from app.cli.operators import operator_named
+    from app.persistence.queries.borrowers import get_borrower_id
+    from app.persistence.unit_of_work import in_unit_of_work
+    from app.services.case_records import put_record
+    from app.services.lenders import get_lender
+
+    facts = _parse(sys.stdin.read() if facts_text == "-" else facts_text)
+
+    def act(work: Any) -> Any:
+        return put_record(
+            work, get_borrower_id(work.session, borrower_no), list_name, facts, by=operator_named(by), now=clock.now(),
+            reference=reference, lender_id=get_lender(work.session, lender).id if lender else None, loan_no=loan_no,
+        )  # fmt: skip
+
+    result = in_unit_of_work(act)
+    what = "recorded" if result.created else "told anew" if result.changed else "known already; nothing changed"
+    click.echo(f"Record {result.id} of {borrower_no}: {what}.")
+
+
+def _read_facts(facts_file: str | None) -> Any:
+    if facts_file is None:
+        return {}
+    if facts_file == "-":
+        return _parse(sys.stdin.read())
+    try:
+        return _parse(Path(facts_file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as refusal:
+        raise click.ClickException(f"{facts_file} cannot be read: {refusal}") from None
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as refusal:
+        raise click.ClickException(f"The facts are no JSON: {refusal}") from None
 
 
 def _in_force(rule: "Rule") -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import NamedTuple
 
+from app.domain.case_records import CaseRecord
 from app.domain.holds import Hold
 from app.domain.policies import OUTWARD_CHANNELS
 from app.domain.quiet_hours import QuietHours
@@ -238,6 +239,8 @@ class Case:
     wishes: tuple[Wish, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     """Tries to reach the borrower, as far back as any cap counts. The app's own inbox is none: it waits to be opened."""
+    records: tuple[CaseRecord, ...] = ()
+    """Facts of law that were told and no other field has: events, requests, notices."""
     ended_loans: Mapping[str, Reason] = field(default_factory=dict)
     """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
     decided_until: datetime | None = None

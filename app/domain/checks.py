@@ -97,6 +97,17 @@ def _feed(candidate: Candidate, now: datetime) -> Iterator[Stop]:
         yield Stop(Reason.AUTOPAY_EXPECTED, "stop_on.autopay_expected")
 
 
+def calendar_note(candidate: Candidate, case: Case, rules: Rules) -> dict[str, str]:
+    """Return, for a step that goes by days of business, the fact that the days of its year are not stated; else nothing."""
+    if candidate.step.on_non_working_day == "keep":
+        return {}
+    calendar = rules.calendars.get(candidate.subject.loan.lender_id)
+    on = business_date(candidate.occurs_at, case.zone or candidate.subject.lender_zone)
+    if calendar is None or calendar.is_known(on):
+        return {}
+    return {"calendar": "weekends only: no days stated for this year"}
+
+
 def _occasion(candidate: Candidate, case: Case, rules: Rules) -> Iterator[Stop]:
     step = candidate.step
     if step.on_non_working_day == "skip":
@@ -104,8 +115,7 @@ def _occasion(candidate: Candidate, case: Case, rules: Rules) -> Iterator[Stop]:
         on = business_date(candidate.occurs_at, zone)
         calendar = rules.calendars.get(candidate.subject.loan.lender_id)
         if calendar is not None and not calendar.is_business_day(on):
-            estimated = {} if calendar.is_known(on) else {"calendar": "weekends only: no days stated for this year"}
-            yield Stop(Reason.NON_WORKING_DAY, "on_non_working_day", facts=estimated)
+            yield Stop(Reason.NON_WORKING_DAY, "on_non_working_day")
     failed = None if step.audience is ALWAYS else step.audience.failure(audience_facts(candidate, case))
     if failed is not None:
         yield Stop(Reason.AUDIENCE_NOT_MATCHED, "audience", facts={"condition": failed})

@@ -3,20 +3,21 @@
 Nothing here knows a rule; the packs decide, and what a stop is about (its topic) gives the reason code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from app.domain.case_records import merged, typed_records
 from app.domain.cases import Attempt, Case
 from app.domain.consents import CONSENT_PURPOSES
 from app.domain.decided import Candidate, Stop
-from app.domain.holds import LAW_KINDS, Hold
 from app.domain.law.judgements import Judgement, judge
 from app.domain.law.packs import LawPack
 from app.domain.law.results import Topic
 from app.domain.law.rules import Rule
+from app.domain.law_facts import person_facts
 from app.domain.policies import Rules, TemplateInfo
 from app.domain.reasons import Reason
 from app.domain.times import business_date
@@ -25,6 +26,8 @@ DECIDERS = frozenset({"engine", "content"})
 """Whose rules are asked at decision: the engine's, and what a message must or must not say."""
 DEFAULT_LAW = "DEFAULT"
 _DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
+_PROBE = timedelta(minutes=30)
+"""No law has hours that are closed for less."""
 _DIAL_MODES = {"sms": "autodialled", "voice": "prerecorded"}
 """How a message of ours is started; a call that a person makes is manual."""
 _ENDPOINTS: Mapping[str, Mapping[str, str]] = {
@@ -49,6 +52,12 @@ class Answer(NamedTuple):
     stop: Stop | None
     tasks: tuple[tuple[str, str], ...] = ()
     """(rule id, kind of task) for what a person has to do besides."""
+    blocks: tuple[tuple[Topic, str], ...] = ()
+    """(topic, rule id) of every rule that blocks by what is known, not for what is missing."""
+
+    def rule_on(self, topic: Topic) -> str | None:
+        """Return the first rule that blocks for a state of that kind: what the house's own stop rests on in law."""
+        return next((rule_id for about, rule_id in self.blocks if about is topic), None)
 
 
 NOTHING_SAID = Answer(None)
@@ -124,9 +133,18 @@ class ContactLaw:
         if pack is None:
             return until
         hours, facts = self._hours_of(pack, candidate, channel, info, manual=manual)
-        if not hours or judge(hours, facts, until - _SECOND).may_proceed:
+        if not hours:
             return until
-        first, last = self._now, until
+        zones = {zone["name"] for zone in facts["zones"]}
+        first, last = self._now, until - _SECOND
+        if len(zones) > 1:  # closed and open again within a day, as it may be in zones far apart
+            for at in _every(_PROBE, self._now, last):
+                if not judge(hours, facts, at).may_proceed:
+                    last = at
+                    break
+                first = at
+        if judge(hours, facts, last).may_proceed:
+            return until
         while last - first > _MINUTE:
             middle = first + (last - first) / 2
             if judge(hours, facts, middle).may_proceed:
@@ -154,7 +172,10 @@ class ContactLaw:
             return NOTHING_SAID
         found = judge(rules, facts, self._now)
         tasks = tuple((rule.id, task) for rule, result in found.findings for task in result.tasks)
-        return Answer(self._stop(pack, found, candidate), tasks)
+        blocks = tuple(
+            (result.topic, rule.id) for rule, result in found.findings if result.verdict == "block" and not result.missing
+        )
+        return Answer(self._stop(pack, found, candidate), tasks, blocks)
 
     def _stop(self, pack: LawPack, found: Judgement, candidate: Candidate) -> Stop | None:
         if found.deciding is None or found.may_proceed:
@@ -220,7 +241,6 @@ class ContactLaw:
         case, subject, loan = self._case, candidate.subject, candidate.subject.loan
         zones = case.zone_sources or ((subject.lender_zone, "lender"),)
         overdue, missed, oldest = loan.overdue(business_date(self._now, subject.lender_zone))
-        holds = [hold for hold in case.holds if hold.recorded_at <= self._now and hold.loan_id in (None, subject.loan_id)]
         facts: dict[str, Any] = {
             "act": "contact",
             "recipient": "borrower",
@@ -230,23 +250,7 @@ class ContactLaw:
             "law_pack": None if pack.jurisdiction == DEFAULT_LAW else pack.jurisdiction,
             "debt": subject.loan_id,
             "currency": subject.currency,
-            "contact_attempts": [_attempt(attempt) for attempt in self._attempts],
-            "holds": [_hold(hold) for hold in holds if hold.kind in LAW_KINDS],
-            "disputes": [_dispute(hold) for hold in holds if hold.kind == "dispute"],
-            "consents": [
-                {"purpose": consent.purpose, "channel": consent.channel, "form": consent.form, "number": None,
-                 "given_at": consent.given_at, "withdrawn_at": consent.withdrawn_at}
-                for consent in case.consents
-            ],
-            "opt_outs": [
-                {"channel": each.channel, "scope": "all", "received_at": each.received_at, "form": each.form}
-                for each in case.opt_outs
-            ],
-            "contact_preferences": [
-                {"kind": wish.kind, "from": wish.from_time, "to": wish.until_time, "channel": wish.channel,
-                 "place": wish.place, "by": "borrower", "recorded_at": wish.recorded_at, "evidence": wish.evidence}
-                for wish in case.wishes
-            ],
+            **person_facts(case, self._attempts, subject.loan_id, self._now),
             "position": {
                 "outstanding_minor": loan.outstanding_minor, "overdue_minor": overdue, "missed_payments": missed,
                 "oldest_unpaid_due_on": oldest, "last_payment_on": loan.last_payment_on,
@@ -263,7 +267,10 @@ class ContactLaw:
             "public_holidays": None if calendar is None else calendar.days_off,
             "contract": None if loan.signed_on is None else {"signed_on": loan.signed_on},
         }
-        return facts | {name: value for name, value in stated.items() if value is not None}
+        known = facts | {name: value for name, value in stated.items() if value is not None}
+        if case.records and self._rules.vocabulary is not None:
+            return merged(known, typed_records(case.records, self._rules.vocabulary, subject.loan_id))
+        return known
 
 
 def _asked(candidate: Candidate, channel: str, info: TemplateInfo | None, manual: bool) -> tuple[Any, ...]:
@@ -293,21 +300,12 @@ def _with_hours(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if any(test.kind == "window" for test in rule.tests))
 
 
+def _every(step: timedelta, start: datetime, end: datetime) -> Iterator[datetime]:
+    at = start + step
+    while at < end:
+        yield at
+        at += step
+
+
 def _names_consent(missing: tuple[str, ...]) -> bool:
     return any(each in CONSENT_PURPOSES for each in missing)
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {"at": attempt.at, "channel": attempt.channel, "direction": attempt.direction, "outcome": attempt.outcome,
-            "debt": attempt.debt, "number": None, "occurrence": None}  # fmt: skip
-
-
-def _hold(hold: Hold) -> dict[str, Any]:
-    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
-    return {"kind": hold.kind, "from": hold.from_at, "until": min(ends, default=None), "form": hold.form, "by": None}
-
-
-def _dispute(hold: Hold) -> dict[str, Any]:
-    ends = [at for at in (hold.until_at, hold.released_at) if at is not None]
-    return {"ground": "amount", "received_at": hold.from_at, "written": hold.form in ("written", "electronic"),
-            "disputed_minor": None, "resolved_at": min(ends, default=None), "outcome": None}  # fmt: skip

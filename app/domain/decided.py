@@ -160,6 +160,11 @@ class Stop(NamedTuple):
     until: datetime | None = None
     facts: Mapping[str, object] = NO_FACTS
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is a state of the person or the case: a hold, a flag, a wish for no contact."""
+        return self.rule is not None and self.rule.startswith(("hold.", "borrower.flags.", "wish."))
+
 
 def clipped(facts: Mapping[str, object]) -> dict[str, object]:
     """Facts as they are kept: what is None or empty is left out."""

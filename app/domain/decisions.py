@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from app.domain.candidates import reached
 from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
-from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
+from app.domain.checks import Arm, arm_of, calendar_note, next_hold_at, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
 from app.domain.decided import (
@@ -26,6 +26,7 @@ from app.domain.decided import (
     clipped,
 )
 from app.domain.ladders import Ladder, LadderChecks, first_stop
+from app.domain.law.results import Topic
 from app.domain.policies import Policy, Rules
 from app.domain.quiet_hours import first_allowed, window_end
 from app.domain.reasons import Outcome, Reason
@@ -139,8 +140,19 @@ class Decider:
                 continue
             first, *others = stops
             facts = {**first.facts, "also": [str(stop.reason) for stop in others]}
-            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=first.rule, facts=facts)
+            law = self._law_behind(candidate) if first.is_personal else None
+            if law is not None:
+                facts["check"] = first.rule
+            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=law or first.rule, facts=facts)
         return live
+
+    def _law_behind(self, candidate: Candidate) -> str | None:
+        """Return the rule of law that a hold or a flag rests on, by the way the step would have taken, or None."""
+        action = candidate.step.action
+        ways = [rung.channel for rung in candidate.step.ladder if rung.channel != "in_app"] or ["in_app"]
+        if action is not None:
+            ways = ["voice" if action.kind == "call" else "letter"]
+        return self.law.ask(candidate, ways[0], None, manual=action is not None).rule_on(Topic.STANDING)
 
     # -- what is left --------------------------------------------------------------------------------------------------
 
@@ -466,6 +478,7 @@ class Decider:
         """Add a verdict on a candidate."""
         subject = candidate.subject
         zone = self.case.zone or subject.lender_zone
+        facts = {**(facts or {}), **calendar_note(candidate, self.case, self.rules)}
         self.verdicts.append(
             Verdict(
                 candidate.key,

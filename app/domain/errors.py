@@ -150,3 +150,9 @@ class PreferenceLockedError(DomainError):
     """What a borrower cannot switch off: a law or their own safety demands it."""
 
     code = "preference-locked"
+
+
+class LawRefusedError(DomainError):
+    """A rule of law stands in the way of the act. `facts`: rule, paragraph, evidence, missing, allowed_on, act, verdict."""
+
+    code = "law-refused"

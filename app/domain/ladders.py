@@ -10,12 +10,14 @@ from app.domain.cases import Case
 from app.domain.checks import audience_facts
 from app.domain.contact_law import ContactLaw
 from app.domain.decided import Candidate, Stop
+from app.domain.law.results import Topic
 from app.domain.policies import OUTWARD_CHANNELS, Cap, Rules, TemplateInfo
 from app.domain.reasons import Reason
 from app.domain.times import business_date
 
 _WAITS = frozenset({Reason.LEGAL_QUIET_HOURS, Reason.LEGAL_DAILY_CAP, Reason.LEGAL_WEEKLY_CAP, Reason.LEGAL_ANSWERED_TODAY})
 """Stops of law that end by themselves."""
+_REFUSED = frozenset({Reason.OPTED_OUT, Reason.CONSENT_WITHDRAWN})
 FALLBACK_LOCALE = "en"
 WAITING = frozenset({"queued", "stale", "sending"})
 """States of a message that has not left yet, as far as is known."""
@@ -81,7 +83,7 @@ class LadderChecks:
                     )
                     continue
             info, stop = self.template(template, rung.channel)
-            stop = stop or self.reach(candidate, rung.channel, zone)
+            stop = stop or self._with_law(candidate, rung.channel, self.reach(candidate, rung.channel, zone))
             if stop is None:
                 info_read = self.content(template, rung.channel, info)
                 answer = self._law.ask(candidate, rung.channel, info_read)
@@ -123,6 +125,13 @@ class LadderChecks:
 
     def _closing(self, candidate: Candidate, channel: str, info: TemplateInfo | None) -> Stop | None:
         return None if channel == "in_app" else self._law.closing(candidate, channel, info)
+
+    def _with_law(self, candidate: Candidate, channel: str, stop: Stop | None) -> Stop | None:
+        """Name the rule of law that an opt-out rests on."""
+        if stop is None or stop.reason not in _REFUSED:
+            return stop
+        rule = self._law.ask(candidate, channel, None).rule_on(Topic.MEDIUM)
+        return stop if rule is None else stop._replace(rule=rule)
 
     def template(self, template: str, channel: str) -> tuple[TemplateInfo | None, Stop | None]:
         """Return what the catalogue knows of a template for this borrower, or why it cannot be used."""

@@ -13,6 +13,7 @@ from app.domain.quiet_hours import QuietHours
 if TYPE_CHECKING:
     from app.domain.calendars import Calendar
     from app.domain.law.packs import LawPack
+    from app.domain.law.vocabulary import Vocabulary
 
 OUTWARD_CHANNELS = ("push", "sms", "voice", "wechat", "email", "letter")
 """Channels that reach out; in_app waits to be opened and uses no place under the daily cap."""
@@ -54,6 +55,8 @@ class Experiment:
     arms: tuple[tuple[str, int, str | None], ...]
     paid_by: timedelta
     """The outcome: paid within so long of the decision."""
+    planned_borrowers: int | None = None
+    """How many borrowers in all arms together it was planned for; a look at it before that is a peek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Holdout:
     key: str
     percent: int
     max_stage: str
+    planned_borrowers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,8 @@ class Rules:
     channels: frozenset[str] = frozenset(OUTWARD_CHANNELS)
     """Outward channels this installation has a provider for."""
     law_version: str = ""
+    vocabulary: "Vocabulary | None" = None
+    """What case records are read by; None: none are looked at."""
     law_facts: Mapping[str, Any] = field(default_factory=dict)
     """Facts of law that hold for every case."""
 

@@ -108,12 +108,16 @@ def _told_experiment(step: Step) -> str:
     if experiment is None:
         return "none"
     arms = ", ".join(f"{name} {percent} % {template or 'no message'}" for name, percent, template in experiment.arms)
-    return f"{experiment.key} ({arms}; paid within {told_duration(experiment.paid_by)})"
+    planned = f"; planned for {experiment.planned_borrowers} borrowers" if experiment.planned_borrowers else ""
+    return f"{experiment.key} ({arms}; paid within {told_duration(experiment.paid_by)}{planned})"
 
 
 def _told_holdout(policy: Policy) -> str:
     holdout = policy.holdout
-    return f"{holdout.percent} % ({holdout.key}) up to stage {holdout.max_stage}" if holdout else "nobody"
+    if holdout is None:
+        return "nobody"
+    planned = f", planned for {holdout.planned_borrowers} borrowers" if holdout.planned_borrowers else ""
+    return f"{holdout.percent} % ({holdout.key}) up to stage {holdout.max_stage}{planned}"
 
 
 def _told_tolerance(policy: Policy) -> str:

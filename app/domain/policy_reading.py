@@ -121,7 +121,8 @@ def _action(action: Document) -> Action:
 
 def _experiment(experiment: Document, template: str) -> Experiment:
     paid_by: timedelta = read_duration(experiment["outcome"]["paid_by"])
-    return Experiment(experiment["key"], read_arms(experiment["arms"], template), paid_by)
+    arms = read_arms(experiment["arms"], template)
+    return Experiment(experiment["key"], arms, paid_by, experiment.get("planned_borrowers"))
 
 
 def _condition(written: Any) -> Condition:

@@ -20,7 +20,7 @@ def zone_named(name: str) -> ZoneInfo:
         if _NO_PLACE.fullmatch(name):
             raise ZoneInfoNotFoundError(name)
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, or a name too long for the file system
         raise ValidationError(f"{name!r} is not an IANA time zone.") from None
 
 

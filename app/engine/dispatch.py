@@ -229,11 +229,7 @@ class Dispatcher:
             if dead:
                 touch(work, {one.message.borrower_id for one, _ in dead}, now=now)
             for one, result in dead:
-                state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
-                attempts.mark_endpoint(
-                    work.session, one.outgoing.target.endpoint_id,
-                    digest=one.digest, state=state, reason=result.error_code or "PROVIDER_REJECTED", now=now,
-                )  # fmt: skip
+                self._retire(work, one, result, now)
             by_message: dict[str, list[tuple[_Try, DeliveryResult]]] = defaultdict(list)
             for one, result in results:
                 by_message[one.message.id].append((one, result))
@@ -258,6 +254,26 @@ class Dispatcher:
                 until = now + timedelta(seconds=result.pause_provider_seconds)
                 self._paused_until[one.message.channel] = until
                 logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
+
+    def _retire(self, work: Work, one: _Try, result: DeliveryResult, now: datetime) -> None:
+        """Keep that an address is dead, so that nothing else is sent there until it changes."""
+        if one.message.challenge_id is not None:
+            return  # a code goes to the phone that is typed in, whoever's it is
+        state = "invalid" if result.verdict is EndpointVerdict.INVALID else "suspect"
+        reason = result.error_code or "PROVIDER_REJECTED"
+        target = one.outgoing.target
+        if one.message.channel != "sms":
+            attempts.mark_endpoint(work.session, target.endpoint_id, digest=one.digest, state=state, reason=reason, now=now)
+            return
+        endpoint_id = new_id()
+        attempts.put_dead_phone(
+            work.session,
+            one.message.borrower_id,
+            sealed=work.vault.seal(target.address, place=f"endpoints.address:{endpoint_id}") or b"",
+            digest=work.vault.search_hash("endpoint", target.address).digest,
+            endpoint_id=endpoint_id,
+            changes={"state": state, "reason": reason, "changed_at": now},
+        )
 
     def _settle(
         self, message_id: str, tries: Sequence[tuple[_Try, DeliveryResult]], accepted: set[str], now: datetime

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
+from app.services.duties import BATCH, look_at_due
 from app.services.invariants import count_candidates_without_decision
 from app.services.reminders import SWEEP_BATCH, sweep
 from app.services.tidying import tidy
@@ -37,6 +39,8 @@ RECONCILE_TTL = timedelta(minutes=10)
 TIDY_TTL = timedelta(hours=12)
 RECONCILE_GRACE = timedelta(minutes=2)
 """A step reached so recently may still be on its way through the sweep."""
+DUTIES_SECONDS = 2
+"""After a big import everybody's duties are to be looked at: that must not stand in the way of reminders."""
 EAGER_PAUSE_SECONDS = 0.004
 
 
@@ -109,6 +113,16 @@ class Engine:
                 return
         tidy(now=clock.now())
 
+    def look_at_duties(self) -> int:
+        """Look at duties of law whose turn has come, for so long only; the next tick goes on. Return how many borrowers."""
+        total, until = 0, time.monotonic() + DUTIES_SECONDS
+        while time.monotonic() < until:
+            looked = look_at_due(now=clock.now())
+            total += looked
+            if looked < BATCH:
+                break
+        return total
+
     def follow_clock(self) -> None:
         """Move the sandbox's clock to where it was asked to go, from wake to wake."""
         travel.travel_if_asked(self.drain)
@@ -148,6 +162,7 @@ def _scheduler(
         ("reconcile", engine.reconcile, 900),
         ("tidy", engine.tidy, 86_400),
         ("rehearsals", rehearsals.tick, 2),
+        ("duties", engine.look_at_duties, 5),
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

@@ -20,6 +20,7 @@ from app.persistence.vault import Vault
 
 SQLITE_BUSY_MS = 30_000
 SQLITE_LOOK_SECONDS = 0.002
+READER_CACHE_KIB = 8192
 
 
 class Base(DeclarativeBase):
@@ -62,8 +63,13 @@ def read_only_engine(url: str) -> Engine:
         arguments = {**options["connect_args"], "options": "-c default_transaction_read_only=on -c lock_timeout=30000"}
         return create_engine(url, **{**options, "connect_args": arguments, "pool_size": 1})
     engine = create_engine(url, **options)
-    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA query_only=ON"))
+    event.listen(engine, "connect", _prepare_reader)
     return engine
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")  # it goes through the book once: nothing is read again
 
 
 def is_empty(engine: Engine) -> bool:

@@ -34,8 +34,8 @@ from app.services.reminders import review
 
 BOOK = (
     "lenders", "calendar_days", "borrowers", "borrower_numbers", "sign_in_phones", "consents", "loans", "loan_numbers",
-    "plan_versions", "instalments", "ledger_entries", "devices", "endpoints", "holds", "contact_preferences", "policies",
-    "rules_state",
+    "plan_versions", "instalments", "ledger_entries", "devices", "endpoints", "holds", "contact_preferences", "case_records",
+    "policies", "rules_state",
 )  # fmt: skip
 """What is copied, in an order that keeps foreign keys. Payment references stay behind: a scratch copy takes no imports."""
 _PAGE = 2000

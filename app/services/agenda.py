@@ -2,7 +2,7 @@
 
 Every transaction that changes a case (payment, plan, preference, hold, device, receipt that matters) calls `touch` before
 it commits. That takes the borrower's agenda row as the lock, raises `case_version`, so that whatever was decided on older
-facts is decided again before it leaves, and wakes the borrower no later than now.
+facts is decided again before it leaves, wakes the borrower no later than now, and has their duties looked at again.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ def touch(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
     set_wakes(
         work.session,
         {key: (now if wake is None else min(wake, now), version + 1) for key, (wake, version) in held.items()},
+        changed_at=now,
     )
 
 

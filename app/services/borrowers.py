@@ -228,11 +228,22 @@ def _row(vault: Vault, borrower_id: str, values: BorrowerValues) -> dict[str, An
     }
 
 
+def _let_go_of_phones(work: Work, changed: Mapping[str, BorrowerValues]) -> None:
+    """A phone that took no texts says nothing of the one that took its place."""
+    dead = queries.find_phone_endpoints(work.session, list(changed))
+    phones = {
+        key: values.phone and work.vault.search_hash("endpoint", values.phone).digest for key, values in changed.items()
+    }
+    queries.mark_replaced(work.session, [each.id for each in dead if each.address_digest != phones[each.borrower_id]])
+
+
 def _index(work: Work, changed: Sequence[tuple[str, BorrowerValues, bool]]) -> set[str]:
     """Write search terms and sign-in phones; return the borrowers whose phone another one signs in with."""
     terms = {borrower_id: search_terms(work.vault, values) for borrower_id, values, _ in changed}
     queries.set_search_terms(work.session, terms)
-    queries.remove_sign_in_phones(work.session, [borrower_id for borrower_id, _, created in changed if not created])
+    known = {borrower_id: values for borrower_id, values, created in changed if not created}
+    queries.remove_sign_in_phones(work.session, list(known))
+    _let_go_of_phones(work, known)
     phones = {borrower_id: hashes[0] for borrower_id, values, _ in changed if (hashes := _phone_hashes(work.vault, values))}
     every = {h.digest for _, values, _ in changed for h in _phone_hashes(work.vault, values)}
     owners = queries.find_phone_owners(work.session, every)

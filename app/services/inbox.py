@@ -14,6 +14,7 @@ from app.domain.errors import NotFoundError
 from app.persistence.db import vault
 from app.persistence.queries import inbox as queries
 from app.persistence.unit_of_work import unit_of_work
+from app.services import agenda
 
 MARKS = ("read", "unread", "archive", "unarchive")
 
@@ -99,6 +100,8 @@ def mark(borrower_id: str, message_id: str, how: str, *, now: datetime) -> tuple
         column = "read_at" if how in ("read", "unread") else "archived_at"
         wanted = how in ("read", "archive")
         if (getattr(found, column) is not None) != wanted:
+            if how == "read" and queries.exists_waiting_beside(work.session, message_id):
+                agenda.touch(work, [borrower_id], now=now)  # what follows only an unread message is looked at again
             queries.mark_inbox_message(work.session, message_id, **{column: now if wanted else None})
             found = queries.find_inbox_message(work.session, borrower_id, message_id, now=now)
         counts = InboxCounts(*queries.count_inbox(work.session, borrower_id, now=now))

@@ -31,6 +31,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.borrowers import ensure_borrowers
+from app.services.law_notes import NewPlan, note_plans
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.terms import cap_at_signing, terms_at_signing
@@ -208,6 +209,8 @@ def put_plans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    if origin != OF_CONTRACT:
+        note_plans(work, _replacing(batch, results, heads), now=now)
     queries.add_plans(session, versions, instalments)
     if origin != OF_CONTRACT:
         _no_longer_estimated(session, heads, results)
@@ -216,6 +219,20 @@ def put_plans(
         numbers = [values.loan_no for values, result in changed if isinstance(result, PutResult) and result.changed]
         match_waiting(work, lender, numbers, now=now)
     return results
+
+
+def _replacing(
+    batch: Sequence[PlanValues], results: Sequence[PutResult | DomainError], heads: Mapping[str, queries.PlanHead]
+) -> list[NewPlan]:
+    """Return the plans that change what was agreed; one that takes the place of an estimate changes nothing agreed."""
+    return [
+        NewPlan(result.id, values.rows)
+        for values, result in zip(batch, results, strict=True)
+        if isinstance(result, PutResult)
+        and result.changed
+        and (head := heads.get(result.id)) is not None
+        and ESTIMATED_PLAN not in head.marks
+    ]
 
 
 def _no_longer_estimated(

@@ -8,8 +8,10 @@ from app.domain.errors import refused_at
 from app.domain.opt_outs import OTHER, START, STOP, UNCLEAR, folded_text, meaning_of
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.borrowers import find_borrowers_by_term
+from app.persistence.queries.law_cases import find_jurisdictions
 from app.persistence.unit_of_work import Work
 from app.services.consents import consents_of, record_consents
+from app.services.law_gates import ask_law, note
 from app.services.tasks import NewTask, add_task
 
 TEXT_CHANNELS = ("sms", "wechat", "email", "voice", "push", "letter")
@@ -37,10 +39,12 @@ def receive_text(
         raise refused_at("/channel", f"channel is not one of {', '.join(TEXT_CHANNELS)}.")
     meaning = meaning_of(text)
     borrower_ids = _whose(work, borrower_id, phone)
-    if meaning == OTHER:
-        return ReceivedText(meaning, borrower_ids)
     lock_agenda(work.session, borrower_ids)
     evidence = {"word": folded_text(text)} if meaning in (STOP, START) else {}
+    if meaning == OTHER and any([_is_revoked_by_law(work, each, channel, text, now) for each in borrower_ids]):
+        meaning = STOP  # a law takes the words for an opt-out: it counts at once, whatever a person makes of them later
+    if meaning == OTHER:
+        return ReceivedText(meaning, borrower_ids)
     changed = [each for each in borrower_ids if _act(work, each, meaning, channel, evidence, now)]
     return ReceivedText(meaning, borrower_ids, tuple(changed))
 
@@ -59,6 +63,25 @@ def _whose(work: Work, borrower_id: str | None, phone: str | None) -> tuple[str,
         raise refused_at("/phone", "Say whose text it is: the borrower or the phone.")
     digests = [each.digest for each in work.vault.search_hashes("phone", phone)]
     return tuple(find_borrowers_by_term(work.session, "phone", digests))
+
+
+def _is_revoked_by_law(work: Work, borrower_id: str, channel: str, text: str, now: datetime) -> bool:
+    """Ask the law of the lenders' or the borrower's country about a text; the work it names for a person is made."""
+    revoked = False
+    for jurisdiction in find_jurisdictions(work.session, borrower_id):
+        answer = ask_law(
+            work.session,
+            act="receive_message",
+            borrower_id=borrower_id,
+            jurisdiction=jurisdiction,
+            facts={"channel": channel, "inbound_text": text},
+            now=now,
+        )
+        revoked = revoked or any(result.values.get("revoked") for _, result in answer.judgement.findings)
+        occasion = f"{borrower_id}/{channel}/{now.date().isoformat()}"
+        if answer.judgement.tasks:
+            note(work, answer, occasion=occasion, borrower_id=borrower_id, loan_id=None, now=now)
+    return revoked
 
 
 def _act(work: Work, borrower_id: str, meaning: str, channel: str, evidence: dict[str, str], now: datetime) -> bool:

@@ -18,6 +18,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.law_notes import note_charges
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
@@ -88,6 +89,7 @@ def record_payments(
             results.append(error)
     _heard(lender, now, origin)
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
+    note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     queries.add_unmatched(work.session, state.unmatched)
     if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
@@ -134,6 +136,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
         return False
     row.matched_at = now
     agenda.touch(work, [borrower_id], now=now)
+    note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     work.session.flush()
     return True

@@ -10,19 +10,23 @@ from app.domain.errors import ConflictError
 from app.domain.policies import Policy, Rules
 from app.persistence.ids import new_id
 from app.persistence.models.reminders import PolicyRow
+from app.persistence.queries.audit import add_audit
 from app.persistence.queries.policies import (
     ActiveRules,
     add_policy,
     exists_policy,
     find_active_rules,
+    find_content_version,
     get_policy,
     lock_rules,
     make_active,
+    note_content,
+    raise_rules_epoch,
 )
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services.policy_documents import DEFAULT_POLICY, check_document, content_hash, parse_policy
 from app.services.policy_files import read_document
-from app.services.rule_parts import parts_of_rules
+from app.services.rule_parts import content_version, parts_of_rules
 
 
 class PolicyTamperedError(RuntimeError):
@@ -51,12 +55,13 @@ _parsed: dict[str, Policy] = {}
 
 
 def _rules_of(session: Session, active: ActiveRules) -> Rules:
-    """Put together what decides: policies, law packs, calendars, channels."""
-    by_lender = {lender_id: _policy(session, policy_id) for lender_id, policy_id in active.by_lender}
-    return Rules(_policy(session, active.id), active.rules_epoch, by_lender, **parts_of_rules(session))
+    """Put together what decides. Whatever else rules are made of (law, calendars, templates) is filled in here."""
+    by_lender = {lender_id: policy_version(session, policy_id) for lender_id, policy_id in active.by_lender}
+    return Rules(policy_version(session, active.id), active.rules_epoch, by_lender, **parts_of_rules(session))
 
 
-def _policy(session: Session, policy_id: str) -> Policy:
+def policy_version(session: Session, policy_id: str) -> Policy:
+    """Return a stored version as values, read once per process. Raises NotFoundError, PolicyTamperedError."""
     policy = _parsed.get(policy_id)
     if policy is None:
         row = get_policy(session, policy_id)
@@ -75,6 +80,25 @@ def refuse_tampered(row: PolicyRow) -> None:
 def shipped_policy() -> Policy:
     """Return the policy that ships with the product, for what is asked before any is active."""
     return parse_policy(read_document(DEFAULT_POLICY.read_text(encoding="utf-8")), "shipped")
+
+
+def adopt_content(*, now: datetime) -> bool:
+    """Have everyone looked at again when this release brings other law or texts than the one before; say whether it does.
+
+    What waits to leave was decided under the older ones and is decided again before it does.
+    """
+    version = content_version()
+    with reading() as session:
+        if find_content_version(session) == version:
+            return False
+    with unit_of_work() as work:
+        lock_rules(work.session)
+        is_other = note_content(work.session, version)
+        if is_other:
+            raise_rules_epoch(work.session)
+            facts = {"content_version": version}
+            add_audit(work.session, at=now, actor="release", action="rules.content_adopted", borrower_id=None, facts=facts)
+    return is_other
 
 
 def ensure_default_policy(*, now: datetime) -> None:

@@ -4,7 +4,7 @@ For which law: that of its lender, and of every jurisdiction it names; where it 
 no policy of its own, since they are whom it will serve.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.errors import FieldError
+from app.domain.experiments import clashes, trials_of
 from app.domain.policies import Policy
 from app.domain.policy_law import Lending, Unlawful, find_unlawful
 from app.domain.policy_problems import Known
 from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.lenders import find_lender
-from app.persistence.queries.policies import find_lenders_without_policy
+from app.persistence.queries.policies import find_lenders_without_policy, find_policies_in_force
 from app.services.law_packs import jurisdictions, pack_for, vocabulary
 from app.services.policy_documents import find_problems, parse_policy
 from app.services.policy_files import refusal_of
@@ -56,12 +57,21 @@ def review_document(session: Session | None, document: Any, *, on: date, asked: 
         packs[pack.jurisdiction] = None
         unlawful |= dict.fromkeys(find_unlawful(policy, pack, lending, on=on))
     problems += [FieldError(each.pointer(document), "law", each.told) for each in unlawful]
+    if session is not None and trials_of(policy):
+        problems += clashes(policy, document, _others_in_force(session, document))
     return Review(problems, tuple(unlawful), tuple(packs), policy)
 
 
 def known_names() -> Known:
     """Return the names that the law's vocabulary and its packs give a policy."""
     return Known(notices=vocabulary().enums["notice_kind"], jurisdictions=frozenset(jurisdictions()))
+
+
+def _others_in_force(session: Session, document: dict[str, Any]) -> Iterator[tuple[str, Policy]]:
+    """Yield every other version that is or was in force: people have arms by it."""
+    for row in find_policies_in_force(session):
+        if (row.key, row.version_no) != (document["policy"], document["version"]):
+            yield f"{row.key} v{row.version_no}", parse_policy(row.document, row.id)
 
 
 def _governed(

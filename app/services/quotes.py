@@ -13,10 +13,11 @@ from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion, version_for
 from app.domain.quotes import PayoffQuote, PrepaymentChoice, check_quotable, payoff_quote, prepayment_choices
 from app.domain.replay import terms_under
-from app.domain.terms import LoanTerms
+from app.domain.terms import EarlySettlement, LoanTerms
 from app.domain.times import business_date
 from app.persistence.queries.positions import load_ledger
 from app.services.accounts import get_position_account
+from app.services.law_gates import ask_law, require_lawful
 from app.services.positions import Loan, position_of
 from app.services.terms import kernel_terms
 
@@ -46,13 +47,30 @@ def own_payoff(reads: Connection, borrower_id: str, loan_id: str, on: date | Non
     """Return the payoff quote of a borrower's loan; `on` None: today.
 
     Raises NotFoundError, ValidationError for a day before today or too far ahead, ConflictError for a loan whose plan is not
-    all that is owed.
+    all that is owed, LawRefusedError where the law forbids a figure made so.
     """
     loan = get_position_account(reads, borrower_id, loan_id)
     today = business_date(now, loan.zone)
     on = _asked_day(on, today)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
-        return QuotedLoan(loan, today, payoff_on(session, loan, on))
+        quote = payoff_on(session, loan, on)
+        settlement = {"on": on, "interest_from_on": _interest_from(session, loan, on), "quote_basis": _basis(loan)}
+        require_lawful(ask_law(session, act="quote_settlement", loan_id=loan_id, facts={"settlement": settlement}, now=now))
+        return QuotedLoan(loan, today, quote)
+
+
+def _basis(loan: Loan) -> str:
+    """Return how interest in a quote is taken, by the law packs' word."""
+    terms = kernel_terms(loan).terms
+    runs_with_days = terms.contract is not None or terms.early_settlement is EarlySettlement.ACTUAL_PERIOD
+    return "actual_days" if runs_with_days else "full_term"
+
+
+def _interest_from(session: Session, loan: Loan, on: date) -> date | None:
+    """Return the first day of the interest period in which that day lies; None: not known."""
+    versions, _ = load_ledger(session, loan.id)
+    rows = _plan_on(versions, on).rows
+    return max((row.due_on for row in rows if row.due_on <= on), default=loan.disbursed_on)
 
 
 def payoff_on(session: Session, loan: Loan, on: date) -> PayoffQuote:

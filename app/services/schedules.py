@@ -7,8 +7,9 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from app.domain.delinquency import DelinquencyRule, class_of, days_in_arrears, days_past_due, is_late
+from app.domain.ledger import LedgerEntry
 from app.domain.mismatches import ShownRow
-from app.domain.plans import version_for
+from app.domain.plans import PlanVersion, version_for
 from app.domain.replay import allocate, terms_under
 from app.domain.splits import Split
 from app.persistence.queries.positions import load_ledger
@@ -39,6 +40,17 @@ def schedule_on(
 ) -> tuple[int, Sequence[ScheduleRow]]:
     """Return (plan version, rows by due date) as they stand at the end of `as_of`; version 0 while there is no plan."""
     versions, entries = load_ledger(session, loan.id)
+    return schedule_of(loan, versions, entries, as_of, known_at)
+
+
+def schedule_of(
+    loan: Loan,
+    versions: Sequence[PlanVersion],
+    entries: Sequence[LedgerEntry],
+    as_of: date,
+    known_at: datetime | None = None,
+) -> tuple[int, Sequence[ScheduleRow]]:
+    """Return the same of a ledger that is loaded."""
     version = version_for(versions, as_of, known_at)
     counting = [e for e in entries if e.effective_on <= as_of and (known_at is None or e.recorded_at <= known_at)]
     terms, rule, pauses = kernel_terms(loan)

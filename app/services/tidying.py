@@ -1,15 +1,28 @@
-"""Forgetting what has done its work: spent tokens, answered keys, old challenges and counters."""
+"""Forgetting what has done its work: spent tokens, answered keys, old challenges and counters.
+
+Each table says which kind of record of the law its rows are; the law is asked before rows of such a kind are destroyed.
+"""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from app.persistence.queries.expired import delete_older
 from app.persistence.unit_of_work import unit_of_work
+from app.services.law_gates import purgeable_before
+
+
+class Kept(NamedTuple):
+    """How long rows are kept after their time, and what they are by the law packs' word; None: no record of the law."""
+
+    after: timedelta
+    record_kind: str | None
+
 
 KEPT = {
-    "access_tokens": timedelta(days=1),
-    "idempotency_keys": timedelta(days=7),
-    "otp_challenges": timedelta(days=30),
-    "rate_counters": timedelta(days=3),
+    "access_tokens": Kept(timedelta(days=1), None),
+    "idempotency_keys": Kept(timedelta(days=7), None),
+    "otp_challenges": Kept(timedelta(days=30), None),
+    "rate_counters": Kept(timedelta(days=3), None),
 }
 """How long each is kept after its time. Idempotency keys must live at least 24 hours, counters longer than their window."""
 
@@ -18,9 +31,12 @@ def tidy(*, now: datetime, batch: int = 500) -> dict[str, int]:
     """Delete what is past its time, a batch per unit of work; return how many rows went, by table."""
     gone = dict.fromkeys(KEPT, 0)
     for table, kept in KEPT.items():
-        while True:
+        before: datetime | None = now - kept.after
+        if kept.record_kind is not None:
+            before = purgeable_before(kept.record_kind, now - kept.after, now=now)
+        while before is not None:
             with unit_of_work() as work:
-                deleted = delete_older(work.session, table, before=now - kept, limit=batch)
+                deleted = delete_older(work.session, table, before=before, limit=batch)
             gone[table] += deleted
             if deleted < batch:
                 break

@@ -80,6 +80,13 @@ PROBLEMS: dict[str, Problem] = {
         "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "law-refused": _problem(
+        409,
+        "Not allowed by law",
+        "A rule of law stands in the way; `errors` names it, what is missing, and from when on it is allowed.",
+        "法律不允许",
+        "有法律规定不允许此操作，相关规定、缺少的条件及可办理日期见 errors。",
+    ),
     "idempotency-in-flight": _problem(
         409,
         "Still being worked on",

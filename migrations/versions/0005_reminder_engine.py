@@ -153,6 +153,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("product_kind", sa.String(length=20), nullable=True))
         batch_op.add_column(sa.Column("autopay", sa.Boolean(), nullable=False, server_default=sa.false()))
 
+    with op.batch_alter_table("rules_state", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("content_version", sa.String(length=64), nullable=True))
+
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rung_no", sa.Integer(), nullable=False, server_default="0"))
 
@@ -178,6 +181,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_column("rung_no")
+
+    with op.batch_alter_table("rules_state", schema=None) as batch_op:
+        batch_op.drop_column("content_version")
 
     with op.batch_alter_table("loans", schema=None) as batch_op:
         batch_op.drop_column("autopay")

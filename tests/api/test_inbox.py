@@ -1,5 +1,6 @@
 """The inbox shows what was told, when its time has come, to the one it was told to."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -146,3 +147,22 @@ def test_a_mark_changes_the_etag(client: FlaskClient) -> None:
     client.post(f"/v1/me/inbox/{message_id}/read", headers=headers)
 
     assert client.get("/v1/me/inbox", headers={**headers, "If-None-Match": etag}).status_code == 200
+
+
+def test_what_was_read_once_stays_seen_when_it_is_unread_again(
+    client: FlaskClient, set_clock: Callable[[datetime], None]
+) -> None:
+    """The next rung of a ladder goes by whether a message was seen; a borrower's own mark must not bring an SMS about."""
+    built = build_loan(now=START, due=DUE)
+    headers = signed_in(built.borrower_id)
+    message_id = tell(built)
+
+    client.post(f"/v1/me/inbox/{message_id}/read", headers=headers)
+    set_clock(START + timedelta(minutes=5))
+    client.post(f"/v1/me/inbox/{message_id}/unread", headers=headers)
+    client.post(f"/v1/me/inbox/{message_id}/read", headers=headers)
+
+    with unit_of_work() as work:
+        row = work.session.get(MessageRow, message_id)
+        assert row is not None
+        assert (row.seen_at, row.read_at) == (START, START + timedelta(minutes=5))

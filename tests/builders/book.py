@@ -50,6 +50,7 @@ def build_loan(
     recorded_at: datetime | None = None,
     loan_no: str | None = None,
     contract: dict[str, Any] | None = None,
+    product_kind: str | None = None,
     **borrower: Any,
 ) -> Built:
     """A loan whose rows are all principal; `recorded_at`: since when it is known (default: now)."""
@@ -63,7 +64,14 @@ def build_loan(
         put_loan(
             work,
             lender_id,
-            LoanValues(loan_no, borrower_no, "USD", principal_minor=amount_minor * len(due), contract=contract or {}),
+            LoanValues(
+                loan_no,
+                borrower_no,
+                "USD",
+                principal_minor=amount_minor * len(due),
+                contract=contract or {},
+                product_kind=product_kind,
+            ),
             now=now,
             origin="test",
         )

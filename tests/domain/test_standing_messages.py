@@ -316,3 +316,11 @@ def test_a_rung_made_the_day_after_its_push_stands_beside_that_days_contact() ->
     decided = decide(replace(one, contacts=(rung, other), decided_until=tomorrow), long_lived, tomorrow)
 
     assert stands(decided)
+
+
+def test_a_later_rung_that_waits_does_not_leave_once_the_first_was_read() -> None:
+    (made,) = sent(ONE).contacts
+    messages = (replace(made.messages[0], seen=True), made.messages[1], PastMessage("sms", 2, LATER, "queued"))
+    one = replace(made, waiting=True, rungs_done=3, messages=messages)
+
+    assert not stands(decide(replace(sent(ONE), contacts=(one,)), RULES, LATER))

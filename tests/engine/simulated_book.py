@@ -4,16 +4,32 @@ Knows the product's promises and none of its code: instalments are principal onl
 and a single sum tells what is open.
 """
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 STEPS = {"d-7": -7, "d-3": -3, "d-1": -1, "d+0": 0, "d+1": 1, "d+3": 3, "d+7": 7, "d+15": 15, "d+30": 30}
 AT, QUIET_FROM, QUIET_TO = time(10), time(22), time(8)
+CALENDAR_DAYS = Path(__file__).parents[2] / "app" / "content" / "calendars" / "days.csv"
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
-Steps = dict[str, tuple[int, time]]
+
+class StepTime(NamedTuple):
+    """When a step is reached: so many days from the due date, at a time of day or spread over a window, off holidays."""
+
+    offset: int
+    at: time
+    until: time | None = None
+    moves: str = "keep"
+
+
+Steps = dict[str, StepTime]
 
 
 @dataclass
@@ -83,6 +99,15 @@ class Loan:
             left -= part
             plan.open[row_no].put(at, amount - part > 0)
 
+    def left(self, row_no: int) -> int:
+        """What is open of a row, in minor units."""
+        left = sum(self.payments.values())
+        for each, (_, amount) in sorted(self.plans[-1].rows.items(), key=lambda item: (item[1][0], item[0])):
+            if each == row_no:
+                return max(0, amount - left)
+            left -= min(left, amount)
+        return 0
+
     def is_open(self, row_no: int) -> bool:
         plan = self.plans[-1]
         return self.status == "active" and row_no in plan.rows and bool(plan.open[row_no].now)
@@ -144,6 +169,33 @@ def instant(on: date, at: time, zone: str) -> datetime:
     return datetime.combine(on, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+def share(salt: str, natural_key: str) -> int:
+    """0..9999, as the product promises it: the first eight bytes of SHA-256 over salt, unit separator and key."""
+    return int.from_bytes(sha256(f"{salt}\x1f{natural_key}".encode()).digest()[:8], "big") % 10_000
+
+
+@cache
+def british_days_off() -> frozenset[date]:
+    """Bank holidays of Great Britain, from the table that the product ships."""
+    with CALENDAR_DAYS.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["country"] == "GB" and row["kind"] == "off"]
+    return frozenset(date.fromisoformat(day) for row in rows for day in row["days"].split())
+
+
+def reached_at(key: str, step: StepTime, due_on: date, zone: str, loan_no: str) -> datetime:
+    """The instant of a step in a zone."""
+    on = due_on + timedelta(days=step.offset)
+    ahead = {"next": 1, "previous": -1}.get(step.moves, 0)
+    while ahead and (on.weekday() > 4 or on in british_days_off()):
+        on += timedelta(days=ahead)
+    at = step.at
+    if step.until is not None:
+        first, last = at.hour * 60 + at.minute, step.until.hour * 60 + step.until.minute
+        minute = first + (last - first) * share(key, f"{loan_no.split('-')[0]}/{loan_no}") // 10_000
+        at = time(minute // 60, minute % 60)
+    return instant(on, at, zone)
+
+
 def steps_that_had_to_be_decided(
     people: list[Person], rules: History, until: datetime
 ) -> Iterator[tuple[str, str, int, str, datetime]]:
@@ -157,8 +209,8 @@ def steps_that_had_to_be_decided(
                         for rule_span in rules.spans:
                             steps = rule_span.value
                             assert isinstance(steps, dict)
-                            for key, (offset, at) in steps.items():
-                                reached = instant(due_on + timedelta(days=offset), at, zone)
+                            for key, step in steps.items():
+                                reached = reached_at(key, step, due_on, zone, loan.number)
                                 if (
                                     zone_span.since <= reached < zone_span.until
                                     and rule_span.since <= reached < rule_span.until

@@ -589,3 +589,22 @@ def test_nothing_is_said_of_what_the_core_has_as_paid(
 
     assert len(channel.sent) == sent
     assert ("CORE_SAYS_PAID" in _rows(DecisionRow.reason)) is not bool(sent)
+
+
+def test_what_was_not_seen_by_the_afternoon_goes_to_the_borrowers_phone(
+    app: Flask, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    document = {**default_document(), "policy": "ladder"}
+    document["defaults"]["ladder"] = [{"channel": "push"}, {"channel": "sms", "after": "PT4H", "unless": "seen"}]
+    with unit_of_work() as work:
+        activate_document(work, document, author="test", now=START)
+    texts = FakeChannel(name="sms")
+    engine = Engine(Dispatcher({"push": channel, "sms": texts}, owner="tester"))
+    give_phone(build_loan(now=START, due=[DUE], phone="+447400000001"), now=START)
+
+    _reached(engine, STEP, set_clock)
+    early = list(texts.sent)
+    _reached(engine, STEP + timedelta(hours=4), set_clock)
+
+    assert (len(channel.sent), early) == (1, [])
+    assert [(text.target.address_kind, text.target.address) for text in texts.sent] == [("phone", "+447400000001")]

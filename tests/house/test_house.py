@@ -34,12 +34,12 @@ def test_the_domain_loads_without_the_rest() -> None:
 
 
 def test_every_requirement_says_what_it_is_for() -> None:
-    lines = (ROOT / "requirements.in").read_text().splitlines() + (ROOT / "requirements-dev.in").read_text().splitlines()
+    lines = [line for path in ROOT.glob("requirements*.in") for line in path.read_text().splitlines()]
 
     assert [line for line in lines if line and not line.startswith(("#", "-")) and " # " not in line] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-experiments.txt"])
 def test_every_package_is_pinned_by_hash(name: str) -> None:
     text = (ROOT / name).read_text()
     pins = re.findall(r"^([\w.\[\]-]+==[^\s\\]+)", text, re.MULTILINE)

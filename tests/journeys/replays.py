@@ -49,20 +49,22 @@ class Replay:
     def run(self, *, kills: int = 0, stops: int = 0) -> str:
         """Run to the end and return the digest.
 
-        From the first day on engines are killed at their work, `kills` in all, spread over the days; on the first `stops`
-        days one is stopped besides, and goes on when its leases have run out.
+        From the first day on engines are killed at their work, `kills` in all, spread over two thirds of the days; on
+        `stops` days one is stopped besides, which goes on when its leases have run out.
         """
         process = self.start()
         assert process.stdout is not None
-        days, a_day = 0, -(-kills // max(1, self.day_count - 2))
+        quota, a_day = 0, -(-kills * 3 // (self.day_count * 2))
         with process.stdout as out:
             for line in out:
                 self.read(line)
-                if re.fullmatch(r"\d{4}-\d\d-\d\d\n", line):
-                    days += 1
-                    if days <= stops:
+                is_new_day = re.fullmatch(r"\d{4}-\d\d-\d\d\n", line) is not None
+                if is_new_day:
+                    quota = min(kills, quota + a_day)
+                    if len(self.stopped) < stops:
                         self._stop_one()
-                    self._kill_some(min(a_day, kills - len(self.killed)))
+                if len(self.killed) < quota and (is_new_day or " pid " in line):
+                    self._kill_one(0.1 if is_new_day else 2.0)
         assert process.wait(timeout=60) == 0, "\n".join(self.lines)
         return self.digest
 
@@ -83,13 +85,14 @@ class Replay:
     def day_count(self) -> int:
         return int(self.last_day[-2:]) - int(self.first_day[-2:]) + 1
 
-    def _kill_some(self, count: int) -> None:
-        """Kill so many, wherever they are in their work; those that come in their place are killed as well."""
+    def _kill_one(self, within_seconds: float) -> None:
+        """Kill one wherever it is in its work, unless all that are known are dead: their successors speak a little later."""
         chance = random.Random(f"{self.seed}:{len(self.killed)}")
-        for pid in self._alive()[:count]:
-            time.sleep(chance.uniform(0, 0.1))
-            os.kill(pid, signal.SIGKILL)
-            self.killed.append(pid)
+        alive = self._alive()
+        if alive:
+            time.sleep(chance.uniform(0, within_seconds))
+            os.kill(alive[0], signal.SIGKILL)
+            self.killed.append(alive[0])
 
     def _stop_one(self) -> None:
         """Stop one in the middle of whatever it does, and let it go on when others have taken over what it had claimed."""

@@ -1,6 +1,9 @@
 """Every case of law, ours and the shared folder's, and the runner's own manners with what it does not know."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -168,5 +171,39 @@ def test_a_folder_may_bring_its_vocabulary(tmp_path: Path) -> None:
     assert failure(tmp_path, rule(CASE)).startswith("the vocabulary")
 
 
-def test_nothing_to_run_is_no_success(tmp_path: Path) -> None:
+def test_nothing_to_run_is_a_failure_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay_rules.main(str(tmp_path)) == 1
+
+    named, last = capsys.readouterr().out.splitlines()
+    assert named.endswith("there is no file of rules")
+    assert last == "0 passed, 1 failed, 0 skipped"
+
+
+def test_a_file_is_read_whatever_the_case_of_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "Y.JSON").write_text(json.dumps([rule(CASE)]), encoding="utf-8")
+
+    assert [each.outcome for each in replay_rules.replay(tmp_path)] == ["passed"]
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "", "Europe", "../etc/passwd", "europe/london", "x" * 5000])
+def test_a_zone_that_is_none_fails_even_where_time_plays_no_part(tmp_path: Path, name: str) -> None:
+    facts = {"zones": [{"name": name, "source": "profile"}]}
+
+    assert f"{name!r} is not an IANA time zone" in failure(
+        tmp_path, rule(CASE | {"at": None, "facts": facts, "expect": {"verdict": "allow"}})
+    )
+
+
+@pytest.mark.parametrize("named", [None, 5, ["X"]])
+def test_a_rule_whose_id_is_no_text_fails(tmp_path: Path, named: Any) -> None:
+    assert "/id" in failure(tmp_path, {"id": named, "cases": [CASE]})
+
+
+def test_the_last_line_comes_on_a_terminal_that_cannot_show_a_name(tmp_path: Path) -> None:
+    played(tmp_path, rule(CASE | {"name": "电话"}, id="\ud800"), rule(CASE, id="规则", decided_by="person"))
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.replay_rules", str(tmp_path)],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+
+    assert run.stdout.decode("ascii").splitlines()[-1] == "1 passed, 0 failed, 1 skipped"

@@ -11,6 +11,7 @@ from app.persistence.db import session
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.sandbox import sample_book
+from app.sandbox.sample_holds import sample_holds, sample_wishes
 from app.sandbox.sample_lenders import DEMO_BORROWERS, LENDERS, SampleLender, demo_phone
 from app.sandbox.sample_loans import due_dates, level_plan
 from app.services.positions import position_of
@@ -80,3 +81,26 @@ def test_demo_borrowers_have_phones_of_their_own() -> None:
     phones = [demo_phone(demo) for demo in DEMO_BORROWERS]
 
     assert len(set(phones)) == len(DEMO_BORROWERS)
+
+
+def test_holds_wishes_and_refusals_are_in_the_book_and_promises_end_on_both_sides_of_sixty_days() -> None:
+    told = [hold for lender in LENDERS for hold in sample_holds(lender, now=START, seed=1)]
+    wishes = [wish for lender in LENDERS for wish in sample_wishes(lender, seed=1)]
+    borrowers = [each for lender in LENDERS for each in sample_book.sample_borrowers(lender, 1)]
+    loans = [loan.loan for lender in LENDERS for each in sample_book.sample_borrowers(lender, 1)
+             for loan in sample_book.sample_loans(lender, each, now=START, seed=1)]  # fmt: skip
+
+    ends = [values.until_at - START for _, values in told if values.kind == "promise_to_pay" and values.until_at]
+    assert {values.kind for _, values in told} >= {
+        "hardship",
+        "dispute",
+        "promise_to_pay",
+        "breathing_space",
+        "plan_pending",
+    }
+    assert min(ends) < timedelta(days=60) < max(ends)
+    assert not {no for no, _ in told} & {demo.borrower_no for demo in DEMO_BORROWERS}
+    assert wishes
+    assert any(each.consents.get("sms") is False for each in borrowers)
+    assert all(lender.values.role == "first_party" and lender.values.role_reason for lender in LENDERS)
+    assert 0 < sum(loan.autopay for loan in loans) < len(loans) / 4

@@ -21,8 +21,8 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.reminders import DecisionEventRow, DecisionRow
 from app.persistence.queries.moments import find_moments
-from app.persistence.unit_of_work import close_session, reading
-from app.services.policies import ensure_default_policy
+from app.persistence.unit_of_work import close_session, reading, unit_of_work
+from app.services.policies import activate_document, ensure_default_policy
 from app.services.rehearsals import runs, sorted_digest
 from app.services.rehearsals.channel_figures import ChannelFigures, load_figures
 from app.services.rehearsals.lives import Life
@@ -246,18 +246,22 @@ def test_a_case_that_cannot_be_decided_holds_up_nobody(book: Flask, monkeypatch:
 
 def test_what_was_really_sent_before_counts_from_today_on(app: Flask, set_clock: SetClock) -> None:
     """The rehearsal of the next days is what the engine then does, on a book in which it has been at work."""
-    ensure_default_policy(now=START)
+    document = laddered(policy="ladder")
+    document["caps"].append({"per": "borrower", "channel": "sms", "window": "P7D", "max": 2})
+    with unit_of_work() as work:
+        activate_document(work, document, author="test", now=START)
     lender_id = build_lender(now=START)
     for number in range(6):
         built = build_loan(
             now=START, due=[DUE + timedelta(days=number), DUE + timedelta(days=30)], borrower_no=f"B{number}",
             loan_no=f"L{number}", lender_id=lender_id, zone=("UTC", "Asia/Tokyo", None)[number % 3],
+            phone=f"+44740000000{number}",
         )  # fmt: skip
-        if number % 2:
+        if number != 1:
             give_phone(built, now=START, zone="America/New_York" if number == 3 else None)
         if number == 4:
             replan(built, [DUE + timedelta(days=3)], now=START + timedelta(days=2))
-    engine = Engine(Dispatcher({"push": FakeChannel()}, owner="tester"))
+    engine = Engine(Dispatcher({"push": FakeChannel(), "sms": FakeChannel(name="sms")}, owner="tester"))
     now = _live(engine, START, datetime(2026, 3, 11, 12, tzinfo=UTC), set_clock)
 
     foreseen = rehearsed(app, now=now, starts_on=now.date(), days=14)
@@ -265,6 +269,7 @@ def test_what_was_really_sent_before_counts_from_today_on(app: Flask, set_clock:
     _live(engine, now, end, set_clock)
 
     assert foreseen.tally.decisions.total() > 20
+    assert ("sms", "USD") in foreseen.tally.messages
     assert decisions_digest(_events_since(now, end)) == foreseen.digest
 
 

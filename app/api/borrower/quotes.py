@@ -52,7 +52,7 @@ _EXAMPLE = {
 
 @door.get("/loans/<id:loan_id>/payoff-quote")
 @door.asks(PayoffQuerySchema)
-@answers(200, PayoffSchema, example=_EXAMPLE, problems=("conflict",))
+@answers(200, PayoffSchema, example=_EXAMPLE, problems=("conflict", "law-refused"))
 def get_payoff_quote(query: dict[str, Any], loan_id: str) -> dict[str, Any]:
     """Show what it takes to pay a loan off on a day.
 

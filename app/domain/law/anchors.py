@@ -26,10 +26,11 @@ class Anchor:
     """Whether it is an element's; else a fact."""
 
 
-def read_anchor(params: Params, *, known_only: bool) -> Anchor:
+def read_anchor(params: Params) -> Anchor:
     """Read `anchor`: {list, where, field, pick} or {fact}.
 
-    `known_only` leaves out records that have not begun at the moment asked about, such as a hold from tomorrow on.
+    Records that have not begun at the moment asked about are left out, such as a hold from tomorrow on or a notice that is
+    not sent by then. An event may be to come: a duty can be due before it.
     """
     part = params.part("anchor")
     if part is None:
@@ -41,7 +42,7 @@ def read_anchor(params: Params, *, known_only: bool) -> Anchor:
         return _of_fact(part)
     part.only("list", "where", "field", "pick")
     path, field, elements = _elements(part)
-    start = STARTS.get(_name_of(part, path)) if known_only else None
+    start = STARTS.get(_name_of(part, path))
     latest = part.choice("pick", ("latest", "earliest"), "latest") == "latest"
 
     def find(question: Question) -> tuple[Moment, Element] | None:
@@ -49,7 +50,8 @@ def read_anchor(params: Params, *, known_only: bool) -> Anchor:
         best: tuple[Moment, Element] | None = None
         for element in elements(question):
             moment: Moment | None = element.get(field)
-            if moment is None or (start is not None and at is not None and element[start] > at):
+            begins = None if start is None else element.get(start)
+            if moment is None or (begins is not None and at is not None and begins > at):
                 continue
             if best is None or (moment > best[0] if latest else moment < best[0]):
                 best = moment, element

@@ -1,6 +1,6 @@
 """Tests on payments missed: `arrears_notice`, `last_payments_missed`, `notice_failure`. Source: CCA 1974 ss86B-86D (UK)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,19 +12,19 @@ _DAY = timedelta(days=1)
 _NOTICE = "notice_of_sums_in_arrears"
 _NOT_REQUIRED = Result("allow", values={"notice_required": False})
 _REQUIRED = {"notice_required": True}
+_PAYMENTS, _SHORT_PAYMENTS, _SHORT_INTERVAL_DAYS = 2, 4, 7
+"""Where a pack does not say."""
 
 
 def arrears_notice(params: Params) -> Test:
     """Compile the test. The conditions hold from the day after a due date; that day is day 1 of `within_days`."""
-    payments, short_payments = params.count("payments", 2), params.count("short_payments", 4)
-    short_interval = params.count("short_interval_days", 7)
+    payments, short_payments = params.count("payments", _PAYMENTS), params.count("short_payments", _SHORT_PAYMENTS)
+    short_interval = params.count("short_interval_days", _SHORT_INTERVAL_DAYS)
     within = timedelta(days=params.count("within_days", 14) - 1)
     breach_rule = params.text("breach_rule")
 
     def test(question: Question) -> Answer:
-        interval = question.get("contract.payment_interval_days")
-        least = short_payments if interval is not None and interval <= short_interval else payments
-        met_on = _met_on(question, least)
+        met_on = _met_on(question, _least(question, payments, short_payments, short_interval))
         if met_on is None or (question.today is not None and met_on > question.today):
             return noted(_NOT_REQUIRED)
         due_on = met_on + within
@@ -37,6 +37,25 @@ def arrears_notice(params: Params) -> Test:
         return decided(Result("require", missing=missing, due_on=due_on, values=_REQUIRED))
 
     return test
+
+
+def conditions_met_on(document: Mapping[str, Any], question: Question) -> date | None:
+    """Return the first day on which the conditions of a test `arrears_notice` held, by the instalments; None: they do not.
+
+    `document`: the test as its pack has it. For the facts of other rules, which are told the day.
+    """
+    least = _least(
+        question,
+        document.get("payments", _PAYMENTS),
+        document.get("short_payments", _SHORT_PAYMENTS),
+        document.get("short_interval_days", _SHORT_INTERVAL_DAYS),
+    )
+    return _met_on(question, least)
+
+
+def _least(question: Question, payments: int, short_payments: int, short_interval_days: int) -> int:
+    interval = question.get("contract.payment_interval_days")
+    return short_payments if interval is not None and interval <= short_interval_days else payments
 
 
 def last_payments_missed(params: Params) -> Test:

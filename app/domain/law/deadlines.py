@@ -17,7 +17,7 @@ _NOT_REQUIRED = Result("allow", values={"notice_required": False})
 
 def deadline(params: Params) -> Test:
     """Compile the test. Satisfied, waived or without an anchor it has nothing against the act, and only adds its date."""
-    anchor = read_anchor(params, known_only=False)
+    anchor = read_anchor(params)
     span = read_span(params, inclusive=params.flag("inclusive"))
     done = read_done(params)
     span_of = _extended(params, span, of_list=anchor.of_list)

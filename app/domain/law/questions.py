@@ -106,8 +106,16 @@ class Question:
 
 
 def date_in(value: date | datetime, zone: str) -> date:
-    """Return a date as it is, and the date of an instant on the wall in `zone`."""
-    return value.astimezone(zone_named(zone)).date() if isinstance(value, datetime) else value
+    """Return a date as it is, and the date of an instant on the wall in `zone`.
+
+    An instant at either end of the calendar ("until the year 9999") keeps the calendar's first or last date.
+    """
+    if not isinstance(value, datetime):
+        return value
+    try:
+        return value.astimezone(zone_named(zone)).date()
+    except OverflowError:
+        return value.date()
 
 
 def is_past(value: date | datetime, question: Question) -> bool:

@@ -24,7 +24,10 @@ LIVES: Mapping[str, Life] = {
 }
 """By the vocabulary's object name."""
 
-STARTS: Mapping[str, str] = {name: life.start for name, life in LIVES.items()} | {"contact_attempt": "at"}
+STARTS: Mapping[str, str] = {name: life.start for name, life in LIVES.items()} | {
+    "contact_attempt": "at",
+    "notice": "sent_at",
+}
 """The field before whose instant an element is not yet known: at an earlier moment it is not there."""
 
 

@@ -8,7 +8,7 @@ from app.domain.law.field_types import unknown_name
 from app.domain.law.params import Answer, Params, Test, decided
 from app.domain.law.questions import Question
 from app.domain.law.results import Result
-from app.domain.law.spans import read_span
+from app.domain.law.spans import later, read_span
 
 _DAY = timedelta(days=1)
 _ANY_KIND = "*"
@@ -27,7 +27,7 @@ def retention(params: Params) -> Test:
         (moment,) = found
         if moment is None:
             return decided(kept)
-        allowed_on = span.after(question.date_of(moment), question.holidays) + _DAY
+        allowed_on = later(span.after(question.date_of(moment), question.holidays), _DAY)
         if question.today is None or question.today >= allowed_on:
             return None
         return decided(kept._replace(allowed_on=allowed_on))

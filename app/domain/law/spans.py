@@ -24,10 +24,13 @@ class Span:
     """The anchor day is day 1."""
 
     def after(self, anchor: date, holidays: AbstractSet[date]) -> date:
-        """Return the last date of the period. The hours are not in it."""
-        start = anchor - _DAY if self.inclusive else anchor
-        moved = add_months(anchor, self.months) - (anchor - start) if self.months else start
-        return add_business_days(moved + self.days * _DAY, self.business_days, holidays)
+        """Return the last date of the period, or the calendar's where the period ends beyond it. The hours are not in it."""
+        try:
+            start = anchor - _DAY if self.inclusive else anchor
+            moved = add_months(anchor, self.months) - (anchor - start) if self.months else start
+            return add_business_days(moved + self.days * _DAY, self.business_days, holidays)
+        except (OverflowError, ValueError):
+            return date.max
 
     def longer(self, by: "Span") -> "Span":
         """Return the sum of two periods from the same anchor."""
@@ -38,6 +41,11 @@ class Span:
             business_days=self.business_days + by.business_days,
             hours=None if self.hours is None and by.hours is None else (self.hours or 0) + (by.hours or 0),
         )
+
+
+def later(on: date, by: timedelta) -> date:
+    """Return a later date, or the calendar's last one: a record may hold "until the year 9999"."""
+    return on + min(by, date.max - on)
 
 
 def add_business_days(on: date, count: int, holidays: AbstractSet[date]) -> date:

@@ -17,9 +17,9 @@ _OBJECT_DEFAULTS: dict[str, Any] = {"automation.human_involved": False}
 _INSTANT = FieldType("instant")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """Names and types. Immutable; made by `read_vocabulary`."""
+    """Names and types. Immutable; made by `read_vocabulary`; one is equal only to itself."""
 
     facts: Mapping[str, FieldType]
     enums: Mapping[str, frozenset[str]]

@@ -6,11 +6,12 @@ from app.domain.law.anchors import read_anchor
 from app.domain.law.params import Answer, Params, Test, decided
 from app.domain.law.questions import Question, date_in, start_of_day
 from app.domain.law.results import Result
+from app.domain.law.spans import later
 
 
 def wait(params: Params) -> Test:
     """Compile the test. The wait is over on local date of anchor + days, one later when the days are clear."""
-    anchor = read_anchor(params, known_only=True)
+    anchor = read_anchor(params)
     if not params.has("days"):
         params.fault("days", "missing")
     waits = timedelta(days=params.count("days", 0) + params.flag("clear_days"))
@@ -26,7 +27,7 @@ def wait(params: Params) -> Test:
         at = question.at
         if at is None:
             return None
-        over = [(date_in(found[0], zone) + waits, zone) for zone in question.day_zones]
+        over = [(later(date_in(found[0], zone), waits), zone) for zone in question.day_zones]
         if all(question.local(zone).date() >= on for on, zone in over):
             return None
         if defers:

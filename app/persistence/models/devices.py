@@ -31,6 +31,9 @@ class DeviceRow(Base):
     __table_args__ = (UniqueConstraint("borrower_id", "installation_id"),)
 
 
+REPLACED = "replaced"
+
+
 class EndpointRow(Base):
     """Where a message can go. Kept when it dies: the reason is part of the answer to "why not"."""
 
@@ -46,7 +49,7 @@ class EndpointRow(Base):
     address_digest: Mapped[str] = mapped_column(String(40), index=True)
     """Keyed hash: tells whether the stored target is still the one sent."""
     state: Mapped[str] = mapped_column(String(16), default="active")
-    """active, unverified, suspect, invalid, opted_out, blocked."""
+    """active, unverified, suspect, invalid, opted_out, blocked, replaced (another address has taken its place)."""
     reason: Mapped[str | None] = mapped_column(String(60))
     changed_at: Mapped[datetime] = mapped_column(Instant)
 

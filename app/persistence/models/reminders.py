@@ -43,6 +43,8 @@ class RulesStateRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rules_epoch: Mapped[int]
+    content_version: Mapped[str | None] = mapped_column(String(64))
+    """Of the law packs and texts that this epoch decides by; another release may bring others."""
 
 
 class AgendaRow(Base):
@@ -64,6 +66,8 @@ class AgendaRow(Base):
     """The zone steps were last counted in (profile, device or phone region); None: each loan's lender's."""
     zone_since: Mapped[datetime | None] = mapped_column(Instant)
     """Since when they are counted in that zone; None: ever since."""
+    duties_at: Mapped[datetime | None] = mapped_column(Instant, index=True, server_default="0")
+    """When to look next for duties of the law; None: not before something changes."""
 
 
 class DecisionRow(Base):

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.persistence.column_types import Instant
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.queries.chunks import chunks
 
@@ -21,6 +22,14 @@ _WAKE = (
     update(AgendaRow.__table__)  # type: ignore[arg-type]
     .where(AgendaRow.borrower_id == bindparam("b_id"))
     .values(wake_at=bindparam("b_wake"), case_version=bindparam("b_version"))
+)
+
+_NOW = bindparam("b_now", type_=Instant())
+_TOUCH = _WAKE.values(duties_at=case((AgendaRow.duties_at <= _NOW, AgendaRow.duties_at), else_=_NOW))
+_DUTIES = (
+    update(AgendaRow.__table__)  # type: ignore[arg-type]
+    .where(AgendaRow.borrower_id == bindparam("b_id"))
+    .values(duties_at=bindparam("b_at"))
 )
 
 
@@ -91,9 +100,31 @@ def put_off(session: Session, borrower_id: str, *, until: datetime) -> None:
     session.execute(update(AgendaRow).where(AgendaRow.borrower_id == borrower_id).values(changes))
 
 
-def set_wakes(session: Session, wakes: Mapping[str, tuple[datetime | None, int]]) -> None:
-    """Write (wake_at, case_version) of locked borrowers."""
-    if wakes:
-        session.connection().execute(
-            _WAKE, [{"b_id": key, "b_wake": wake, "b_version": version} for key, (wake, version) in wakes.items()]
-        )
+def set_wakes(
+    session: Session, wakes: Mapping[str, tuple[datetime | None, int]], *, changed_at: datetime | None = None
+) -> None:
+    """Write (wake_at, case_version) of locked borrowers; with `changed_at` their duties are looked at no later than then."""
+    if not wakes:
+        return
+    rows = [{"b_id": key, "b_wake": wake, "b_version": version} for key, (wake, version) in wakes.items()]
+    if changed_at is None:
+        session.connection().execute(_WAKE, rows)
+    else:
+        session.connection().execute(_TOUCH, [{**row, "b_now": changed_at} for row in rows])
+
+
+def claim_duties(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """Lock up to `limit` borrowers whose duties are to be looked at, longest due first, skipping ones another holds."""
+    return _claim(session, AgendaRow.duties_at <= now, limit=limit, order=AgendaRow.duties_at)
+
+
+def exists_duties_due(session: Session, *, now: datetime) -> bool:
+    """Return whether `claim_duties` would find anyone."""
+    statement = select(AgendaRow.borrower_id).where(AgendaRow.duties_at <= now).order_by(AgendaRow.duties_at).limit(1)
+    return session.scalar(statement) is not None
+
+
+def set_duties_at(session: Session, looks: Mapping[str, datetime | None]) -> None:
+    """Write when the duties of locked borrowers are looked at next; None: not before something changes."""
+    if looks:
+        session.connection().execute(_DUTIES, [{"b_id": key, "b_at": at} for key, at in looks.items()])

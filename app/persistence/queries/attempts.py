@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, or_, select, update
+from sqlalchemy import Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
@@ -100,6 +100,24 @@ def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> Non
 def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record what tries came to."""
     change_rows(session, _ATTEMPTS, attempts, columns=_FINISHED, key="id")
+
+
+def put_dead_phone(
+    session: Session, borrower_id: str, *, endpoint_id: str, sealed: bytes, digest: str, changes: Mapping[str, Any]
+) -> None:
+    """Keep that a borrower's phone takes no texts. `endpoint_id` is for a new row; `changes`: state, reason, changed_at."""
+    known = update(EndpointRow).where(
+        EndpointRow.borrower_id == borrower_id, EndpointRow.channel == "sms", EndpointRow.address_digest == digest
+    )
+    if session.execute(known.values(**changes)).rowcount == 0:  # type: ignore[attr-defined]
+        row = {
+            "id": endpoint_id,
+            "borrower_id": borrower_id,
+            "channel": "sms",
+            "address_kind": "phone",
+            "address_sealed": sealed,
+        }
+        session.execute(insert(EndpointRow).values(**row, address_digest=digest, **changes))
 
 
 def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerNumberRow, BorrowerRow, SearchTermRow, SignInPhoneRow
+from app.persistence.models.devices import REPLACED, EndpointRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
@@ -170,3 +171,20 @@ def add_sign_in_phones(session: Session, phones: Mapping[str, SearchHash]) -> No
             insert(SignInPhoneRow),
             [{"digest": h.digest, "key_id": h.key_id, "borrower_id": borrower_id} for borrower_id, h in phones.items()],
         )
+
+
+def find_phone_endpoints(session: Session, borrower_ids: Sequence[str]) -> Sequence[Any]:
+    """Return (id, borrower_id, address_digest) of the phones of these borrowers of which we keep what became of texts."""
+    found: list[Any] = []
+    for part in chunks(borrower_ids):
+        statement = select(EndpointRow.id, EndpointRow.borrower_id, EndpointRow.address_digest)
+        found += session.execute(
+            statement.where(EndpointRow.borrower_id.in_(part), EndpointRow.channel == "sms", EndpointRow.state != REPLACED)
+        )
+    return found
+
+
+def mark_replaced(session: Session, endpoint_ids: Sequence[str]) -> None:
+    """Let go of endpoints that another address has taken the place of."""
+    for part in chunks(endpoint_ids):
+        session.execute(update(EndpointRow).where(EndpointRow.id.in_(part)).values(state=REPLACED))

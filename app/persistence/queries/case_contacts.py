@@ -146,6 +146,12 @@ def past_contact(
     )  # fmt: skip
 
 
+def add_attempts(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:
+    """Add only the tries to reach these borrowers, as far back as a cap counts; which loan each was about is left out."""
+    for borrower_id, made in _find_messages(session.connection(), list(gathered), now - ATTEMPTS_BACK).items():
+        gathered[borrower_id].attempts = attempts_of(made, {})
+
+
 def _find_messages(connection: Connection, ids: Sequence[str], since: datetime) -> dict[str, dict[str, list[PastMessage]]]:
     """Return borrower id -> contact id -> messages since then, oldest first."""
     found: dict[str, dict[str, list[PastMessage]]] = defaultdict(lambda: defaultdict(list))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.cases import LoanFacts, Subject
 from app.domain.contract_forms import late_terms, read_stored
+from app.domain.law_facts import licence_word
 from app.domain.mismatches import still_holds
 from app.domain.positions import charged_until
 from app.domain.reasons import Reason
@@ -35,8 +36,6 @@ from app.persistence.queries.tapes import core_figures
 _NO_CHARGES: Mapping[int, int] = {}
 ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED, "closed": Reason.LOAN_CLOSED}
 """Statuses that end reminders although money is open."""
-_LICENCES = {"microloan": "micro_loan", "unstated": None}
-"""Licence kinds whose name in the law packs is another."""
 
 
 _LOANS = PreparedSelect.of(
@@ -157,7 +156,7 @@ def _loan_facts(loan: Any, now: datetime, rows: Sequence[tuple[int, date, int]])
         lender_code=loan.lender_code,
         lender_name=loan.lender_name,
         lender_role=loan.lender_role,
-        licence_kind=_LICENCES.get(loan.licence_kind, loan.licence_kind),
+        licence_kind=licence_word(loan.licence_kind),
         jurisdiction=loan.jurisdiction,
         product_kind=loan.product_kind,
         signed_on=_signed_on(loan),

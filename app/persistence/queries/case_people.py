@@ -18,6 +18,7 @@ from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.prepared import PreparedSelect
+from app.persistence.queries.case_records import load_case_records
 from app.persistence.queries.gathered import Gathered
 
 _IDS = ids_named("b_ids")
@@ -88,6 +89,8 @@ def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -
         gathered[hold.borrower_id].holds.append(hold_of(hold))
     for wish in _WISHES.all(connection, known):
         gathered[wish.borrower_id].wishes.append(wish_of(wish))
+    for borrower_id, records in load_case_records(session, gathered, now).items():
+        gathered[borrower_id].records = records
 
 
 def take_consents(parts: Gathered, said: list[Any]) -> None:

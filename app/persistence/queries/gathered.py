@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.case_records import CaseRecord
 from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
+from app.persistence.models.devices import REPLACED
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Gathered:
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    records: tuple[CaseRecord, ...] = ()
 
     @property
     def has_changed(self) -> bool:
@@ -69,6 +72,7 @@ class Gathered:
             opt_outs=tuple(self.opt_outs),
             wishes=tuple(self.wishes),
             attempts=tuple(self.attempts),
+            records=self.records,
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,
         )
@@ -92,7 +96,7 @@ class Gathered:
         return found
 
     def _block(self, channel: str, *, known: bool, refused: bool) -> Reason | None:
-        states = self.endpoints.get(channel, [])
+        states = [state for state in self.endpoints.get(channel, ()) if state != REPLACED]
         if not states and not known:
             return Reason.NO_ENDPOINT
         if refused:

@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from app.persistence.column_types import Instant
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import DecisionRow
 
@@ -85,5 +86,16 @@ def find_subjects(source: Connection | Session, borrower_id: str, contact_ids: C
 
 
 def mark_inbox_message(session: Session, message_id: str, **marks: datetime | None) -> None:
-    """Set read_at or archived_at, and raise the version."""
-    session.execute(update(MessageRow).where(MessageRow.id == message_id).values(version=MessageRow.version + 1, **marks))
+    """Set read_at or archived_at, and raise the version. What was read once has been seen, also when it is unread again."""
+    statement = update(MessageRow).where(MessageRow.id == message_id).values(version=MessageRow.version + 1, **marks)
+    if marks.get("read_at") is not None:
+        first = literal(marks["read_at"], Instant())
+        statement = statement.values(seen_at=func.coalesce(MessageRow.seen_at, first))
+    session.execute(statement)
+
+
+def exists_waiting_beside(session: Session, message_id: str) -> bool:
+    """Return whether another message of the same contact still waits to leave."""
+    contact_id = select(MessageRow.contact_id).where(MessageRow.id == message_id).scalar_subquery()
+    waiting = exists().where(MessageRow.contact_id == contact_id, MessageRow.state.in_(("queued", "stale", "sending")))
+    return bool(session.scalar(select(waiting)))

@@ -70,6 +70,12 @@ def find_lenders_without_policy(session: Session) -> list[LenderRow]:
     return list(session.scalars(select(LenderRow).where(LenderRow.id.not_in(own)).order_by(LenderRow.code)))
 
 
+def find_policies_in_force(session: Session) -> list[PolicyRow]:
+    """Return every version that is in force or was once, the newest first."""
+    statement = select(PolicyRow).where(or_(PolicyRow.activated_at.is_not(None), PolicyRow.status == "active"))
+    return list(session.scalars(statement.order_by(PolicyRow.activated_at.desc(), PolicyRow.version_no.desc())))
+
+
 def page_policies(
     session: Session,
     *,
@@ -135,6 +141,20 @@ def lock_rules(session: Session) -> None:
     first = dialect.insert(RulesStateRow).values(id=_STATE_ID, rules_epoch=0)
     session.execute(first.on_conflict_do_nothing(index_elements=["id"]))
     session.execute(select(RulesStateRow.id).where(RulesStateRow.id == _STATE_ID).with_for_update())
+
+
+def note_content(session: Session, version: str) -> bool:
+    """Note under which content is decided; return whether it is other content than before. Call it under `lock_rules`."""
+    before = session.scalar(select(RulesStateRow.content_version))
+    if before == version:
+        return False
+    session.execute(update(RulesStateRow).values(content_version=version))
+    return before is not None
+
+
+def find_content_version(session: Session) -> str | None:
+    """Return under which content is decided; None: nobody has said."""
+    return session.scalar(select(RulesStateRow.content_version))
 
 
 def raise_rules_epoch(session: Session) -> None:

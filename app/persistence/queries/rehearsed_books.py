@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
+from app.persistence.models.case_records import CaseRecordRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.lenders import LenderRow
@@ -46,6 +47,7 @@ class BorrowerBook:
     consents: list[Any] = field(default_factory=list)
     holds: list[Any] = field(default_factory=list)
     wishes: list[Any] = field(default_factory=list)
+    records: list[Any] = field(default_factory=list)
     past: BorrowerPast = field(default_factory=BorrowerPast)
 
 
@@ -148,6 +150,9 @@ def _people(ids: Sequence[str]) -> dict[str, Any]:
         "wishes": select(ContactPreferenceRow.__table__)
         .where(ContactPreferenceRow.borrower_id.in_(ids))
         .order_by(ContactPreferenceRow.recorded_at, ContactPreferenceRow.id),
+        "records": select(CaseRecordRow.__table__)
+        .where(CaseRecordRow.borrower_id.in_(ids))
+        .order_by(CaseRecordRow.recorded_at, CaseRecordRow.id),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -70,6 +70,54 @@ def page_tasks(
     if after is not None:
         at, task_id = after
         statement = statement.where(or_(TaskRow.created_at > at, and_(TaskRow.created_at == at, TaskRow.id > task_id)))
+    return reads.execute(statement).all()
+
+
+def find_tasks_of(session: Session, borrower_ids: Collection[str], *, queue: str) -> Sequence[TaskRow]:
+    """Return the tasks of a queue about these borrowers, oldest first, whatever became of them."""
+    found: list[TaskRow] = []
+    for part in chunks(borrower_ids):
+        statement = select(TaskRow).where(TaskRow.borrower_id.in_(part), TaskRow.queue == queue)
+        found += session.scalars(statement.order_by(TaskRow.created_at, TaskRow.id))
+    return found
+
+
+def mark_breaches(session: Session, natural_keys: Collection[str]) -> None:
+    """Say of these tasks that their day has passed."""
+    for part in chunks(natural_keys):
+        session.execute(update(TaskRow).where(TaskRow.natural_key.in_(part)).values(breach=True))
+
+
+def page_duties(
+    reads: Connection | Session,
+    *,
+    queue: str,
+    lender_id: str | None = None,
+    overdue: bool = False,
+    borrower_no: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> Sequence[Any]:
+    """Return open tasks of that queue, those in breach first, then oldest first, following `after` (created_at, id)."""
+    statement = (
+        select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
+        .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
+        .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
+        .where(TaskRow.state == "open", TaskRow.queue == queue)
+        .order_by(TaskRow.breach.desc(), TaskRow.created_at, TaskRow.id)
+        .limit(limit)
+    )
+    if lender_id is not None:
+        statement = statement.where(_seen_by(lender_id))
+    if overdue:
+        statement = statement.where(TaskRow.breach.is_(True))
+    if borrower_no is not None:
+        statement = statement.where(BorrowerRow.borrower_no == borrower_no)
+    if after is not None:
+        at, task_id = after
+        later = or_(TaskRow.created_at > at, and_(TaskRow.created_at == at, TaskRow.id > task_id))
+        is_breach = select(TaskRow.breach).where(TaskRow.id == task_id).scalar_subquery()
+        statement = statement.where(or_(TaskRow.breach < is_breach, and_(TaskRow.breach == is_breach, later)))
     return reads.execute(statement).all()
 
 

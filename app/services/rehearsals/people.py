@@ -5,6 +5,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from app.domain.case_records import CaseRecord
 from app.persistence.queries.case_people import hold_of, take_consents, wish_of
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.rehearsed_books import BorrowerBook
@@ -21,7 +22,8 @@ class KnownPerson:
         self._endpoints: dict[str, list[str]] = {}
         for endpoint in book.endpoints:
             self._endpoints.setdefault(endpoint.channel, []).append(endpoint.state)
-        changes = {row.recorded_at for row in (*book.consents, *book.holds, *book.wishes)}
+        changes = {row.recorded_at for row in (*book.consents, *book.holds, *book.wishes, *book.records)}
+        changes |= {row.replaced_at for row in book.records if row.replaced_at is not None}
         changes |= {wish.ended_at for wish in book.wishes if wish.ended_at is not None}
         self._changes = sorted(changes)
         self._stage = -1
@@ -35,7 +37,7 @@ class KnownPerson:
         found = self._found
         parts.devices, parts.endpoints = self._devices, self._endpoints
         parts.consents, parts.opt_outs = found.consents, found.opt_outs
-        parts.holds, parts.wishes = found.holds, found.wishes
+        parts.holds, parts.wishes, parts.records = found.holds, found.wishes, found.records
 
     def _known(self, head: Any, now: datetime) -> Gathered:
         book, found = self._book, Gathered(head)
@@ -46,4 +48,9 @@ class KnownPerson:
         found.wishes = [
             wish_of(row) for row in book.wishes if row.recorded_at <= now and (row.ended_at is None or row.ended_at > now)
         ]
+        found.records = tuple(
+            CaseRecord(row.list_name, row.facts, row.loan_id)
+            for row in book.records
+            if row.recorded_at <= now and (row.replaced_at is None or row.replaced_at > now)
+        )
         return found

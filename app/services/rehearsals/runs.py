@@ -81,6 +81,8 @@ def rehearse(
             first, total = find_boundaries(session, lender_id=_lender_id(session, settings), size=PAGE)
     finally:
         engine.dispose()
+    if not first:
+        raise RefusedError("There is nobody to rehearse for: import a book first (flask book import).")
     pages = list(zip(first, [*first[1:], None], strict=True))
     with tempfile.TemporaryDirectory(prefix="duecourse-rehearsal-") as folder:
         job = _Job(url, settings, now, Path(folder))

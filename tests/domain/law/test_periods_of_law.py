@@ -34,8 +34,8 @@ def access(received_at: str, **changes: Any) -> dict[str, Any]:
     return {"kind": "access", "received_at": received_at, **changes}
 
 
-def due(period: dict[str, Any], received_at: str, at: str = "2026-01-01T12:00:00Z", **facts: Any) -> Result:
-    return asked(DEADLINE | period, at, **({"zones": LONDON, "requests": [access(received_at)]} | facts))
+def due(period: dict[str, Any], received_at: str, at: str | None = None, **facts: Any) -> Result:
+    return asked(DEADLINE | period, at or received_at, **({"zones": LONDON, "requests": [access(received_at)]} | facts))
 
 
 def test_a_wait_is_over_on_the_local_date_of_its_anchor_and_so_many_days() -> None:
@@ -124,7 +124,7 @@ def test_a_hold_that_has_not_begun_holds_nothing_but_one_that_will_end_does() ->
     ],
 )
 def test_a_duty_is_due_by_calendar(period: dict[str, Any], received: str, wanted: date) -> None:
-    assert due(period, received, at="2023-01-01T12:00:00Z").due_on == wanted
+    assert due(period, received).due_on == wanted
 
 
 def test_business_days_skip_holidays() -> None:
@@ -252,3 +252,43 @@ def test_retention_may_flag_with_work_and_hang_on_a_fact() -> None:
 
     assert (flagged.verdict, flagged.tasks, flagged.allowed_on) == ("flag", ("lock_data",), date(2029, 3, 1))
     assert asked(test, position={}).verdict == "allow"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+def test_a_record_that_holds_until_the_end_of_the_calendar_is_waited_for(zone: str) -> None:
+    test = WAIT | {
+        "anchor": {"list": "holds", "where": {"kind": "mental_health_crisis"}, "field": "until", "pick": "latest"}
+    }
+    hold = {"kind": "mental_health_crisis", "from": "2026-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}
+
+    assert asked(test, zones=zones(zone), holds=[hold]).allowed_on == date.max
+    deferred = asked(test | {"verdict": "defer"}, zones=zones(zone), holds=[hold])
+    assert deferred.until is not None
+    assert deferred.until.year == date.max.year
+
+
+def test_a_period_that_ends_beyond_the_calendar_ends_with_it() -> None:
+    kept = asked(
+        {"test": "retention", "anchor": "contract.ends_on", "years": 5, "verdict": "block"},
+        contract={"ends_on": "9999-12-31"},
+    )
+
+    assert kept.allowed_on == date.max
+    assert due({"months": 1}, "9999-12-15T12:00:00Z").due_on == date.max
+    assert due({"days": 10**12}, "2026-01-01T12:00:00Z").due_on == date.max
+
+
+def test_a_record_that_has_not_begun_starts_no_clock() -> None:
+    repeat = DEADLINE | {"anchor": WAIT["anchor"], "done": None, "months": 6}
+    notices = [notice("2026-11-01T12:00:00Z"), notice("2026-11-23T12:00:01Z")]
+
+    assert asked(repeat, zones=LONDON, notices=notices).due_on == date(2027, 5, 1)
+    assert asked(WAIT, zones=LONDON, notices=notices).verdict == "allow"
+    assert asked(WAIT, zones=LONDON, notices=notices[1:]).missing == ("default_notice",)
+    assert due({"days": 5}, "2026-11-23T12:00:01Z", at="2026-11-23T12:00:00Z") == Result("allow")
+
+
+def test_an_event_to_come_starts_its_clock_already() -> None:
+    reset = {"anchor": {"list": "events", "where": {"kind": "rate_reset"}, "field": "on", "pick": "latest"}, "days": 0}
+
+    assert asked(DEADLINE | reset, events=[{"kind": "rate_reset", "on": "2026-12-01"}]).due_on == date(2026, 12, 1)

@@ -1,0 +1,107 @@
+"""Staff see the duties of the law: what is due, and what was missed."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.api.desk.explanations import RuleSchema
+from app.api.desk.staff import door
+from app.persistence.queries.tasks import page_duties
+from app.services.duties import QUEUE
+from app.services.law_packs import find_rule
+from app.web.answers import Answer
+from app.web.auth import desk
+from app.web.doors import answers
+from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField
+from app.web.pagination import Key, page_answer, requested_key
+from app.web.reads import reads
+
+
+class DutyQuerySchema(PageQuerySchema):
+    """Which duties."""
+
+    overdue = fields.Boolean(
+        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Only those that were missed."}
+    )
+    borrower_no = PatternField(NUMBER_PATTERN, metadata={"description": "Only of this borrower."})
+
+
+class DutySchema(Schema):
+    """One open duty. It is closed by itself when the law asks for it no longer, or by staff as any task is."""
+
+    id = IdField(required=True, metadata={"description": "Of the task; `POST /v1/desk/tasks/{id}/close` closes it."})
+    borrower_no = fields.String(required=True)
+    loan_no = fields.String(required=True, allow_none=True)
+    kind = fields.String(required=True, metadata={"description": "duty, or a task kind of the law packs."})
+    law = fields.Nested(RuleSchema, required=True, allow_none=True)
+    also = fields.List(fields.String(), required=True, metadata={"description": "Other rules that ask for the same."})
+    missing = fields.List(fields.String(), required=True, metadata={"description": "What is to be sent or done."})
+    due_on = DateField(required=True, allow_none=True, metadata={"description": "Last day in time, where the borrower is."})
+    due_at = InstantField(required=True, allow_none=True)
+    breach = fields.Boolean(required=True, metadata={"description": "The day has passed and it was not done."})
+    created_at = InstantField(required=True)
+
+
+class DutiesSchema(Schema):
+    """A page: those in breach first, then the oldest."""
+
+    items = fields.List(fields.Nested(DutySchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+_EXAMPLE = {
+    "id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
+    "borrower_no": "B-1001",
+    "loan_no": "UK-1001",
+    "kind": "duty",
+    "law": {
+        "id": "UK-NOSIA",
+        "jurisdiction": "UK",
+        "title": "Notice of sums in arrears",
+        "paragraph": "CCA 1974 s86B",
+        "evidence": "primary",
+        "is_recalled": False,
+    },
+    "also": ["UK-NOSIA-END"],
+    "missing": ["notice_of_sums_in_arrears"],
+    "due_on": "2026-03-11",
+    "due_at": None,
+    "breach": False,
+    "created_at": "2026-02-26T00:00:00Z",
+}
+
+
+@door.get("/duties")
+@door.asks(DutyQuerySchema)
+@answers(200, DutiesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
+def list_duties(query: dict[str, Any]) -> Answer:
+    """List open duties of the law, missed ones first."""
+    begin = requested_key(query)
+    rows = page_duties(
+        reads(),
+        queue=QUEUE,
+        lender_id=desk().lender_id,
+        overdue=query["overdue"],
+        borrower_no=query.get("borrower_no"),
+        after=(begin.at, begin.row_id) if begin else None,
+        limit=query["limit"] + 1,
+    )
+    shown = [_shown(row) for row in rows]
+    return page_answer(shown, [Key(row.created_at, row.id) for row in rows], query)
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    rule = find_rule(row.rule) if row.rule else None
+    law = None
+    if rule is not None:
+        law = {
+            "id": rule.id,
+            "jurisdiction": rule.jurisdiction,
+            "title": rule.title,
+            "paragraph": rule.source,
+            "evidence": rule.evidence,
+            "is_recalled": rule.is_recalled,
+        }
+    names = ("id", "borrower_no", "loan_no", "kind", "due_on", "due_at", "breach", "created_at")
+    listed = {name: row.facts.get(name, []) for name in ("also", "missing")}
+    return {name: getattr(row, name) for name in names} | listed | {"law": law}
