@@ -8,7 +8,7 @@ from app.domain.calendars import Calendar
 from app.domain.cases import Case, DecisionKey, Subject
 from app.domain.decided import Candidate
 from app.domain.policies import Policy, Rules, Step, share_of
-from app.domain.reasons import Outcome
+from app.domain.reasons import Outcome, Reason
 from app.domain.times import local_instant
 
 ZONE_SLACK = timedelta(days=2)
@@ -68,7 +68,7 @@ def reached(case: Case, subject: Subject, rules: Rules, now: datetime) -> Reache
         candidate = Candidate(subject, step, at, policy)
         past = case.decisions.get(candidate.key)
         if past is None:
-            if at >= subject.watched_from and _is_new(case, subject, at):
+            if at >= subject.watched_from and (_is_new(case, subject, at) or _was_put_off(case, candidate)):
                 found.candidates.append(candidate)
         elif past.outcome is Outcome.DEFERRED and subject.speaks:
             found.candidates.append(candidate)
@@ -100,12 +100,21 @@ def _is_new(case: Case, subject: Subject, at: datetime) -> bool:
     return at > decided_until or subject.watched_from >= decided_until
 
 
+def _was_put_off(case: Case, candidate: Candidate) -> bool:
+    """Whether it waits under a name its step had before: that decision ends as RULES_CHANGED, and this one goes on."""
+    return candidate.subject.speaks and any(
+        past is not None and past.outcome is Outcome.DEFERRED
+        for replaced in candidate.step.replaces
+        if (past := case.decisions.get(candidate.key._replace(step_key=replaced)))
+    )
+
+
 def earlier_key(case: Case, candidate: Candidate) -> DecisionKey | None:
     """Return the key under which this occasion was decided before its step was renamed, or None."""
     key = candidate.key
     for replaced in candidate.step.replaces:
         earlier = key._replace(step_key=replaced)
         past = case.decisions.get(earlier)
-        if past is not None and past.outcome is not Outcome.DEFERRED:
+        if past is not None and past.outcome is not Outcome.DEFERRED and past.reason is not Reason.RULES_CHANGED:
             return earlier
     return None

@@ -187,13 +187,30 @@ class PastContact:
     waiting: bool = False
     """At least one message is queued or stale."""
     tried: bool = False
-    """Something of it may have reached the borrower."""
+    """A message of it that waits was handed over before, and may have reached the borrower."""
     origin: str = "policy"
     """policy, or manual: a person sent it or called."""
     rungs_done: int = 0
     messages: tuple[PastMessage, ...] = ()
+    loan_ids: frozenset[str] = frozenset()
+    """Loans it was about, also when it is settled: caps per loan count it all the same."""
+
+    @property
+    def reached_out(self) -> bool:
+        """Whether any message of it may have reached the borrower outside the app."""
+        return self.tried or self.has_left
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a message of it beside those that wait has gone out: what waits then is a rung after it."""
+        return any(message.counts and message.state not in _UNSENT for message in self.messages)
+
+    def is_about(self, loan_id: str) -> bool:
+        """Whether it was about that loan."""
+        return loan_id in self.loan_ids or any(key.subject_id.partition("/")[0] == loan_id for key in self.subject_keys)
 
 
+_UNSENT = frozenset({"queued", "stale"})
 _UNREACHABLE: Mapping[str, Reason] = {channel: Reason.NO_ENDPOINT for channel in OUTWARD_CHANNELS}
 
 

@@ -92,7 +92,8 @@ def _feed(candidate: Candidate, now: datetime) -> Iterator[Stop]:
     heard_at = subject.loan.heard_at
     if policy.balance_max_age is not None and heard_at is not None and now - heard_at > policy.balance_max_age:
         yield Stop(Reason.BALANCE_STALE, "balance_max_age", facts={"heard_at": heard_at.isoformat()})
-    if subject.loan.autopay and candidate.step.offset_days <= 0 and "autopay_expected" in policy.stop_on:
+    is_expected = subject.loan.autopay and candidate.step.offset_days <= 0 and "autopay_expected" in policy.stop_on
+    if is_expected and candidate.step.is_capped:  # what the law wants said before a drawing is said
         yield Stop(Reason.AUTOPAY_EXPECTED, "stop_on.autopay_expected")
 
 

@@ -25,7 +25,7 @@ from app.domain.times import business_date
 DECIDERS = frozenset({"engine", "content"})
 """Whose rules are asked at decision: the engine's, and what a message must or must not say."""
 DEFAULT_LAW = "DEFAULT"
-_DAY = timedelta(days=1)
+_DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 _PROBE = timedelta(minutes=30)
 """No law has hours that are closed for less."""
 _DIAL_MODES = {"sms": "autodialled", "voice": "prerecorded"}
@@ -71,6 +71,7 @@ class ContactLaw:
         self._attempts = list(case.attempts)
         self._answers: dict[tuple[Any, ...], Answer] = {}
         self._bases: dict[tuple[str, str], dict[str, Any]] = {}
+        self._hours: dict[tuple[Any, ...], tuple[tuple[Rule, ...], dict[str, Any]]] = {}
 
     def count(self, attempts: list[Attempt]) -> None:
         """Count attempts that were just decided on."""
@@ -78,6 +79,7 @@ class ContactLaw:
             self._attempts += attempts
             self._answers.clear()
             self._bases.clear()
+            self._hours.clear()
 
     def pack_of(self, candidate: Candidate) -> LawPack | None:
         """Return the pack for where the borrower lives; where that is not known, for where the lender is."""
@@ -104,25 +106,37 @@ class ContactLaw:
             others = [each for each in self._attempts if each.at != without]
             alone = ContactLaw(replace(self._case, attempts=tuple(others)), self._rules, self._now)
             return alone.ask(candidate, channel, info, manual=manual)
-        step, subject = candidate.step, candidate.subject
-        key = (subject.loan_id, subject.anchor_no, step.message_class, step.debt_stage, step.notice_kind, channel, manual,
-               None if info is None else info.markers)  # fmt: skip
+        key = _asked(candidate, channel, info, manual)
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._ask(pack, candidate, channel, info, manual=manual)
         return answer
 
-    def closes_at(self, candidate: Candidate, channel: str, info: TemplateInfo | None, until: datetime) -> datetime:
-        """Return until when what is allowed now stays allowed by the hours of the law, at the latest `until`."""
+    def closing(self, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool = False) -> Stop | None:
+        """Return what the hours of the law say where what is allowed now will not be by the end of the policy's margin."""
+        pack = self.pack_of(candidate)
+        if pack is None:
+            return None
+        hours, facts = self._hours_of(pack, candidate, channel, info, manual=manual)
+        if not hours:
+            return None
+        return self._stop(pack, judge(hours, facts, self._now + candidate.policy.not_after_margin), candidate)
+
+    def closes_at(
+        self, candidate: Candidate, channel: str, info: TemplateInfo | None, until: datetime, *, manual: bool = False
+    ) -> datetime:
+        """Return until when what is not `closing` now may be done by the hours of the law, at the latest `until`.
+
+        That is the policy's margin before the hours end, which they do on a whole minute.
+        """
         pack = self.pack_of(candidate)
         if pack is None:
             return until
-        facts = self._facts(pack, candidate, channel, info, manual=False)
-        hours = _with_hours(_rules_for(pack, facts))
+        hours, facts = self._hours_of(pack, candidate, channel, info, manual=manual)
         if not hours:
             return until
         zones = {zone["name"] for zone in facts["zones"]}
-        first, last = self._now, until - timedelta(seconds=1)
+        first, last = self._now, until - _SECOND
         if len(zones) > 1:  # closed and open again within a day, as it may be in zones far apart
             for at in _every(_PROBE, self._now, last):
                 if not judge(hours, facts, at).may_proceed:
@@ -131,13 +145,25 @@ class ContactLaw:
                 first = at
         if judge(hours, facts, last).may_proceed:
             return until
-        while last - first > timedelta(minutes=1):
+        while last - first > _MINUTE:
             middle = first + (last - first) / 2
             if judge(hours, facts, middle).may_proceed:
                 first = middle
             else:
                 last = middle
-        return first.replace(second=0, microsecond=0) if first > self._now else first
+        ends_at = first.replace(second=0, microsecond=0) + _MINUTE
+        return min(until, ends_at - candidate.policy.not_after_margin)
+
+    def _hours_of(
+        self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool
+    ) -> tuple[tuple[Rule, ...], dict[str, Any]]:
+        """Return the rules that speak of hours, with the facts they are asked on."""
+        key = _asked(candidate, channel, info, manual)
+        found = self._hours.get(key)
+        if found is None:
+            facts = self._facts(pack, candidate, channel, info, manual=manual)
+            found = self._hours[key] = _with_hours(_rules_for(pack, facts)), facts
+        return found
 
     def _ask(self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool) -> Answer:
         facts = self._facts(pack, candidate, channel, info, manual=manual)
@@ -245,6 +271,14 @@ class ContactLaw:
         if case.records and self._rules.vocabulary is not None:
             return merged(known, typed_records(case.records, self._rules.vocabulary, subject.loan_id))
         return known
+
+
+def _asked(candidate: Candidate, channel: str, info: TemplateInfo | None, manual: bool) -> tuple[Any, ...]:
+    """What an answer hangs on within one case and run."""
+    step, subject = candidate.step, candidate.subject
+    markers = None if info is None else info.markers
+    about = (subject.loan_id, subject.anchor_no, candidate.policy.policy_id)
+    return (*about, step.message_class, step.debt_stage, step.notice_kind, channel, manual, markers)
 
 
 def _rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.domain.candidates import occurs_at
 from app.domain.cases import DecisionKey, PastContact, PastMessage, Subject
@@ -31,6 +31,7 @@ class ContactReviews:
         self.settled: list[str] = []
         self.rungs: list[FurtherRung] = []
         subjects = self._case.subjects
+        self._names = {s.subject_id: (s.loan.lender_code, s.loan_no, s.row_no) for s in subjects}
         self._open = {(s.subject_id, s.anchor_no): s for s in subjects if s.speaks}
         self._open_ids = {subject.subject_id for subject in self._open.values()}
         self._closed = {(s.subject_id, s.anchor_no): s for s in subjects if not s.speaks}
@@ -38,6 +39,8 @@ class ContactReviews:
     def run(self) -> None:
         """Look at every contact that is not settled."""
         for contact in self._case.contacts:
+            if len(contact.subject_keys) > 1:
+                contact = replace(contact, subject_keys=tuple(sorted(contact.subject_keys, key=self._place)))
             if contact.subject_keys:
                 self._review(contact)
 
@@ -49,8 +52,16 @@ class ContactReviews:
             subject = self._open.get((key.subject_id, key.anchor_no))
             if subject is None:
                 self._decider.say_again(key, Outcome.SUPPRESSED, self._closed_reason((key,)))
-            elif self._step(subject, key.step_key) is None:
+            elif all(step.key != key.step_key for step in self._rules.policy_of(subject.loan.lender_id).steps):
                 self._decider.say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
+
+    def _place(self, key: DecisionKey) -> tuple[Any, ...]:
+        """Where it stands among what a contact was about: the lead first, then by names that no database has made."""
+        past = self._case.decisions.get(key)
+        ended = "" if past is None else str(self._case.ended_loans.get(past.loan_id, ""))
+        row_no = 0 if past is None else past.row_no
+        name = self._names.get(key.subject_id, ("", "", 0))
+        return past is None or past.outcome is not Outcome.SENT, name, row_no, key.anchor_no, key.step_key, ended
 
     # -- what waits to leave -------------------------------------------------------------------------------------------
 
@@ -63,23 +74,47 @@ class ContactReviews:
             return
         about = [subject for key in contact.subject_keys if (subject := self._open.get((key.subject_id, key.anchor_no)))]
         reason = self._stopped_reason(contact) if about else self._closed_reason(contact.subject_keys)
+        lead = self._lead(contact)
         if reason is not None:
             self._take_back(contact, reason)
+            lead = None
         else:
-            reason = self._stand(contact, about)  # if not None, what the app shows stands
-        if reason is None:
-            self._wake_for_next_rung(contact)
-        else:
-            self.cancelled.append(Cancelled(contact.contact_id, reason, frees_slot=not contact.tried))
-            if not contact.tried:
+            reason = self._noticed_reason(contact, lead)
+            if reason is not None:
+                lead = None
+            else:
+                reason = self._stand(contact, about)  # if not None, what the app shows stands
+        if lead is not None and not self._has_next(contact, lead):
+            lead = None
+        if reason is not None:
+            frees = lead is None and not contact.reached_out  # a rung that is still to come uses its place
+            self.cancelled.append(Cancelled(contact.contact_id, reason, frees_slot=frees))
+            if frees:
                 self._decider.ladders.freed.add(contact.contact_id)
+        if lead is not None:
+            self._wake_for_next_rung(contact, lead, is_cancelled=reason is not None)
 
-    def _wake_for_next_rung(self, contact: PastContact) -> None:
-        """While something of it waits to leave, its next rung is looked at later all the same."""
-        lead = self._lead(contact)
-        due_at = None if lead is None else self._rung_due_at(contact, lead)
+    def _has_next(self, contact: PastContact, lead: Candidate) -> bool:
+        return contact.rungs_done < len(lead.step.ladder) and self._now < lead.expires_at
+
+    def _wake_for_next_rung(self, contact: PastContact, lead: Candidate, *, is_cancelled: bool) -> None:
+        """Have the next rung looked at: while something waits to leave in its time, soon once that was taken back."""
+        due_at = self._now if is_cancelled else self._rung_due_at(contact, lead)
         if due_at is not None:
-            self._decider.wakes.append(max(due_at, self._now + LOOK_AGAIN) if due_at <= self._now else due_at)
+            self._decider.wakes.append(due_at if due_at > self._now else self._now + LOOK_AGAIN)
+
+    def _noticed_reason(self, contact: PastContact, lead: Candidate | None) -> Reason | None:
+        """SEEN where all that waits is a later rung, and what went out before it was seen by now; it was said then."""
+        if lead is None:
+            return None
+        waiting = [m for m in contact.messages if m.state in WAITING and m.channel != "in_app"]
+        rungs = [lead.step.ladder[m.rung_no] for m in waiting if m.rung_no < len(lead.step.ladder)]
+        if not rungs or len(rungs) < len(waiting) or any(rung.after is None for rung in rungs):
+            return None
+        if not all(_was_noticed(contact, rung.unless) for rung in rungs):
+            return None
+        self._finish(contact, lead, Reason.SEEN, rungs[0].channel)
+        return Reason.SEEN
 
     def _stopped_reason(self, contact: PastContact) -> Reason | None:
         """Why nothing may be said by now about anything that this contact was about; None: something may."""
@@ -105,16 +140,12 @@ class ContactReviews:
         self, contact: PastContact, message: PastMessage, candidates: Sequence[Candidate], zone: str
     ) -> Stop | None:
         """What stands in the way of one waiting message; itself it does not count against itself."""
-        ladders, law = self._decider.ladders, self._decider.law
-        rung = next((r for c in candidates[:1] for r in c.step.ladder[message.rung_no : message.rung_no + 1]), None)
-        if rung is not None and rung.after is not None and _was_noticed(contact, rung.unless):
-            return Stop(Reason.SEEN)
+        ladders = self._decider.ladders
         for candidate in candidates:
-            info, stop = ladders.template(candidate.step.template, message.channel)
+            template = self._template(candidate)
+            info, stop = ladders.template(template, message.channel)
             stop = stop or ladders.reach(candidate, message.channel, zone, besides=contact.contact_id)
-            if stop is None:
-                info = ladders.content(candidate.step.template, message.channel, info)
-                stop = law.ask(candidate, message.channel, info, without=message.at).stop
+            stop = stop or ladders.law_stop(candidate, message.channel, template, info, without=message.at)
             if stop is not None:
                 return stop
         return None
@@ -124,32 +155,49 @@ class ContactReviews:
         decider = self._decider
         zones = decider.zones(about)
         candidates = self._candidates(contact)
-        policy = candidates[0].policy
-        if decider.allowed_at(policy, zones) != self._now:
+        policies = [candidate.policy for candidate in candidates]
+        if any(decider.allowed_at(each, zones) != self._now for each in policies):
             return Reason.QUIET_HOURS
-        today = business_date(self._now, zones[0])
-        if business_date(contact.created_at, zones[0]) != today:
-            return Reason.EXPIRED_WINDOW
-        if contact.slot_no is not None:
-            others = [c for c in decider.made_on(today, zones[0]) if c.contact_id != contact.contact_id]
-            caps = [cap for cap in policy.longer_caps if cap.channel is None]
-            if len(others) >= policy.contacts_per_day or any(
-                decider.ladders.is_full(cap, candidates[0], zones[0], besides=contact.contact_id) for cap in caps
-            ):
-                return Reason.CAP_PERSON
+        takes_place = candidates[0].step.is_capped and not contact.has_left
+        reason = self._day_reason(contact, candidates[0], zones[0]) if takes_place else None
+        if reason is not None:
+            return reason
         blocked = self._blocked(contact, candidates, zones[0])
         waiting = {message.channel for message in contact.messages if message.state in WAITING} - {"in_app"}
         if waiting and waiting == set(blocked):
             return next(iter(blocked.values()))
         self.cancelled += [Cancelled(contact.contact_id, why, False, channel) for channel, why in blocked.items()]
-        end = min(decider.window_end(policy, zones), *(decider.free_until(each) for each in candidates))
+        end = min(decider.window_end(policies, zones), *(decider.free_until(each) for each in candidates))
+        for channel in sorted(waiting - set(blocked)):
+            for candidate in candidates:
+                template = self._template(candidate)
+                info = decider.ladders.content(template, channel, decider.ladders.template(template, channel)[0])
+                end = min(end, decider.law.closes_at(candidate, channel, info, end))
         self.standing.append(Standing(contact.contact_id, end))
         return None
 
+    def _day_reason(self, contact: PastContact, lead: Candidate, zone: str) -> Reason | None:
+        """Why a contact of which nothing has left yet is none for today, or None."""
+        today = business_date(self._now, zone)
+        if business_date(contact.created_at, zone) != today:
+            return Reason.EXPIRED_WINDOW
+        if contact.slot_no is None:
+            return None
+        others = [c for c in self._decider.made_on(today, zone) if c.contact_id != contact.contact_id]
+        ladders, besides = self._decider.ladders, contact.contact_id
+        caps = [cap for cap in lead.policy.longer_caps if cap.channel is None]
+        is_full = any(ladders.is_full(cap, lead, zone, besides=besides) for cap in caps)
+        return Reason.CAP_PERSON if is_full or len(others) >= lead.policy.contacts_per_day else None
+
     def _take_back(self, contact: PastContact, reason: Reason) -> None:
+        """Say why what waits does not leave: the outcome, unless a message before it has reached out already."""
         for key in contact.subject_keys:
             past = self._case.decisions.get(key)
-            if past is not None and past.contact_id == contact.contact_id:
+            if past is None or past.contact_id != contact.contact_id:
+                continue
+            if contact.has_left:
+                self._decider.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
+            else:
                 self._decider.say_again(key, Outcome.SUPPRESSED, reason)
 
     def _closed_reason(self, keys: Iterable[DecisionKey]) -> Reason:
@@ -202,8 +250,11 @@ class ContactReviews:
             else:
                 self._finish(contact, lead, Reason.QUIET_HOURS, lead.step.ladder[contact.rungs_done].channel, "quiet_hours")
             return
-        arm = arm_of(lead, self._case)
-        template = (arm.template if arm else None) or lead.step.template
+        full = self._no_room(contact, lead, zones[0])
+        if full is not None:
+            self._finish(contact, lead, full, lead.step.ladder[contact.rungs_done].channel)
+            return
+        template = self._template(lead)
         ladder = decider.ladders.climb(lead, template, start=contact.rungs_done, zone=zones[0])
         if ladder.wait is not None and ladder.wait[1].until is not None:
             decider.wakes.append(ladder.wait[1].until)
@@ -214,7 +265,8 @@ class ContactReviews:
             reason = stop.reason if stop is not None else Reason.NO_ENDPOINT
             self._finish(contact, lead, reason, channel, stop.rule if stop else None, rungs_done=ladder.rungs_done)
             return
-        about = (lead, *(c for c in self._candidates(contact) if c.key != lead.key and self._joins(c, ladder, template)))
+        others = [candidate for candidate in self._candidates(contact) if candidate.key != lead.key]
+        about = (lead, *(candidate for candidate in others if self._joins(candidate, ladder, template, zones)))
         messages = decider.messages(lead, ladder, template, zones, about)
         self.rungs.append(FurtherRung(contact.contact_id, about, messages, template, ladder.rungs_done, self._now))
         decider.count(about, messages)
@@ -226,19 +278,37 @@ class ContactReviews:
         if next_at is not None:
             decider.wakes.append(next_at)
 
-    def _joins(self, candidate: Candidate, ladder: Ladder, template: str) -> bool:
+    def _no_room(self, contact: PastContact, lead: Candidate, zone: str) -> Reason | None:
+        """Why a rung cannot be the first that reaches out of a contact that counts for a day, or None.
+
+        Rungs after one that has left use no place; where none has, the place is that of the contact, on its own day.
+        """
+        if contact.reached_out or not lead.step.is_capped:
+            return None
+        has_place = contact.slot_no is not None and contact.contact_id not in self._decider.ladders.freed
+        return self._day_reason(contact, lead, zone) or (None if has_place else Reason.CAP_PERSON)
+
+    def _joins(self, candidate: Candidate, ladder: Ladder, template: str, zones: tuple[str, ...]) -> bool:
         """Whether what was carried along may still be spoken of: nothing speaks against it, and the law allows it."""
         if self._now >= candidate.expires_at or stops_of(candidate, self._case, self._rules, self._now):
             return False
         decider = self._decider
+        if decider.allowed_at(candidate.policy, zones) != self._now:
+            return False
+        ladders = decider.ladders
         return all(
             usable.channel == "in_app"
-            or decider.law.ask(
-                candidate, usable.channel, decider.ladders.content(template, usable.channel, usable.info)
-            ).stop
-            is None
+            or not (
+                ladders.reach(candidate, usable.channel, zones[0])
+                or ladders.law_stop(candidate, usable.channel, template, usable.info)
+            )
             for usable in ladder.usable
         )
+
+    def _template(self, candidate: Candidate) -> str:
+        """The template of a candidate: that of its arm, else its step's."""
+        arm = arm_of(candidate, self._case)
+        return (arm.template if arm else None) or candidate.step.template
 
     def _finish(
         self, contact: PastContact, lead: Candidate, reason: Reason, channel: str, rule: str | None = None,

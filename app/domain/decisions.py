@@ -1,9 +1,9 @@
 """`decide`: who is contacted now, about what and on which channels, and the reason for every candidate, sent or not.
 
 Pure: the same case, rules and instant give the same answer in the live loop, in an explanation and in a rehearsal. It never
-sees provider health or rates; those act at dispatch. Order of the checks: closed, expired, superseded by a higher step,
-what speaks against it (checks.py: policy, money, person, feed, audience), arms, quiet hours, the ladder with the law, caps.
-The first that fails decides; the others that failed are named beside it.
+sees provider health or rates; those act at dispatch. Order of the checks: closed, expired, what speaks against it
+(checks.py: policy, money, person, feed, audience), superseded by a higher step, arms, quiet hours, the ladder with the law,
+caps. The first that fails decides; of what speaks against it the others are named beside the first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ class Decider:
             candidates += found.candidates
             if found.next_at is not None:
                 self.wakes.append(found.next_at)
-        live = self._drop_stopped(self._drop_superseded(self._drop_expired(self._drop_closed(candidates))))
+        live = self._drop_superseded(self._drop_stopped(self._drop_expired(self._drop_closed(candidates))))
         if live:
             self._act(live)
         return Decided(
@@ -112,8 +112,12 @@ class Decider:
                 live.append(candidate)
         return live
 
-    def _drop_superseded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Of several steps about one instalment at once the highest wins: of messages, of each kind of task."""
+    def _drop_superseded(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Of several steps about one instalment at once the highest wins: of messages, of each kind of task and notice.
+
+        Only what nothing speaks against takes part: a step that is not for this borrower makes no other one give way.
+        """
+        candidates = list(candidates)
         highest: dict[tuple[str, int, str], Candidate] = {}
         for candidate in candidates:
             kept = highest.get(_line(candidate))
@@ -156,31 +160,30 @@ class Decider:
         live.sort(key=_rank)
         zones = self.zones([candidate.subject for candidate in live])
         messages = [candidate for candidate in live if candidate.step.action is None]
-        self._consolidate([c for c in messages if c.step.is_capped], zones)
         for candidate in messages:
-            if not candidate.step.is_capped:
+            if not candidate.step.is_capped:  # first: no reminder takes the place that the law's caps leave for a notice
                 self._send_alone(candidate, zones)
+        self._consolidate([c for c in messages if c.step.is_capped], zones)
         for candidate in live:
             if candidate.step.action is not None:
                 self._make_task(candidate, zones)
 
     def _consolidate(self, live: Sequence[Candidate], zones: tuple[str, ...]) -> None:
-        """One contact for all that may be said today: the highest stage leads, the others are carried along."""
-        ready = [one for candidate in live if (one := self._prepare(candidate, zones)) is not None]
-        if not ready:
-            return
-        lead = ready[0]
-        others = [one for one in ready[1:] if self._joins(one, lead)]
+        """One contact for all that may be said today: the highest stage leads, the others are carried along.
+
+        What the highest stages only put into the app is shown by itself: it must not keep the next one from reaching out.
+        """
         today = business_date(self.now, zones[0])
-        slot_no: int | None = None
-        if lead.ladder.reaches_out:
-            stop = self._cap_stop([lead, *others], today, zones[0])
-            if stop is not None:
-                for one in (lead, *others):
-                    self.say_ready(one, Outcome.SUPPRESSED, stop)
-                return
-            slot_no = self._free_slot(lead.candidate.policy, today, zones[0])
-        self._make(lead, others, zones, today, slot_no)
+        ready = [
+            one
+            for candidate in live
+            if (one := self._prepare(candidate, zones)) is not None and self._has_room(one, today, zones[0])
+        ]
+        outward = next((no for no, one in enumerate(ready) if one.ladder.reaches_out), len(ready))
+        for lead, *others in filter(None, (ready[:outward], ready[outward:])):
+            joined = [one for one in others if self._joins(one, lead, zones[0])]
+            slot_no = self._free_slot(lead.candidate.policy, today, zones[0]) if lead.ladder.reaches_out else None
+            self._make(lead, joined, zones, today, slot_no)
 
     def _send_alone(self, candidate: Candidate, zones: tuple[str, ...]) -> None:
         """A message that no cap of the policy waits for: a notice of law, a message that runs the loan."""
@@ -224,25 +227,30 @@ class Decider:
         until = {"until": stop.until.isoformat()} if stop.until else {}
         self.say_ready(one, outcome, stop._replace(facts={**stop.facts, **until, "channel": channel}))
 
-    def _joins(self, one: Ready, lead: Ready) -> bool:
-        """Whether a candidate is carried along: the law allows to speak about it on the lead's channels too."""
+    def _has_room(self, one: Ready, today: date, zone: str) -> bool:
+        """Whether the caps leave room for what reaches out; a verdict was said where they do not."""
+        stop = self._cap_stop(one.candidate, today, zone) if one.ladder.reaches_out else None
+        if stop is not None:
+            self.say_ready(one, Outcome.SUPPRESSED, stop)
+        return stop is None
+
+    def _joins(self, one: Ready, lead: Ready, zone: str) -> bool:
+        """Whether a candidate is carried along: law and caps allow to speak about it on the lead's channels too."""
         for usable in lead.ladder.usable:
             if usable.channel == "in_app":
                 continue
-            info = self.ladders.content(lead.template, usable.channel, usable.info)
-            stop = self.law.ask(one.candidate, usable.channel, info).stop
+            stop = self.ladders.speaks_stop(one.candidate, usable, lead.template, zone)
             if stop is not None:
                 self.say_ready(one, Outcome.SUPPRESSED, stop._replace(facts={**stop.facts, "channel": usable.channel}))
                 return False
         return True
 
-    def _cap_stop(self, ready: Sequence[Ready], today: date, zone: str) -> Stop | None:
-        """Return the cap of a policy that leaves no room for one more contact today, or None."""
-        lead = ready[0]
-        for cap in lead.candidate.policy.longer_caps:
-            if cap.channel is None and self.ladders.is_full(cap, lead.candidate, zone):
+    def _cap_stop(self, candidate: Candidate, today: date, zone: str) -> Stop | None:
+        """Return the cap of its policy that leaves no room for one more contact today, or None."""
+        for cap in candidate.policy.longer_caps:
+            if cap.channel is None and self.ladders.is_full(cap, candidate, zone):
                 return Stop(Reason.CAP_PERSON, cap.rule)
-        if self._free_slot(lead.candidate.policy, today, zone) is None:
+        if self._free_slot(candidate.policy, today, zone) is None:
             by_hand = any(contact.origin == "manual" for contact in self.made_on(today, zone))
             return Stop(Reason.ALREADY_CONTACTED_MANUALLY if by_hand else Reason.CAP_PERSON, "caps.borrower.P1D")
         return None
@@ -282,7 +290,7 @@ class Decider:
                 facts={**blocks, "open_minor": one.candidate.subject.open_minor},
             )
         next_rung = self.reviews.next_rung_at(
-            lead.candidate, lead.ladder.rungs_done, self.now, reached_out=slot_no is not None
+            lead.candidate, lead.ladder.rungs_done, self.now, reached_out=lead.ladder.reaches_out
         )
         if next_rung is not None:
             self.wakes.append(next_rung)
@@ -291,12 +299,17 @@ class Decider:
         """A call or a letter: a task for a person, made when the law would allow it and not before."""
         action = candidate.step.action
         assert action is not None
+        arm = arm_of(candidate, self.case)
+        if arm is not None and arm.is_holdout:
+            self.say(candidate, Outcome.HELD_OUT, Reason.HOLDOUT, rule=arm.experiment, arm=arm)
+            return
         if self._is_quiet(candidate, zones, None):
             return
         channel = "voice" if action.kind == "call" else "letter"
         stop = Stop(reason) if (reason := self.case.block_of(channel)) is not None else None
-        answer = self.law.ask(candidate, channel, None, manual=True)
-        stop = stop or answer.stop
+        stop = stop or self.ladders.wish_stop(candidate, channel) or self.law.ask(candidate, channel, None, manual=True).stop
+        if stop is None and action.kind == "call":
+            stop = self.law.closing(candidate, channel, None, manual=True)
         if stop is not None:
             if stop.until is not None and stop.until < candidate.expires_at:
                 self.defer(candidate, stop.until, stop.reason, stop.rule, None, facts=stop.facts)
@@ -306,6 +319,9 @@ class Decider:
             return
         key = candidate.key
         not_after = min(self.now + action.sla, candidate.expires_at)
+        if action.kind == "call":  # a letter is not read at the hour it is written
+            not_after = min(not_after, self.window_end([candidate.policy], zones))
+            not_after = self.law.closes_at(candidate, channel, None, not_after, manual=True)
         self.tasks.append(
             NewTask(
                 f"{key.subject_kind}/{key.subject_id}/{key.anchor_no}/{key.step_key}",
@@ -346,7 +362,7 @@ class Decider:
     ) -> tuple[Made, ...]:
         """Return the messages of the rungs that go out now, each with its end: expiry, quiet hours, hours of the law."""
         ends = [min(candidate.expires_at, self.free_until(candidate)) for candidate in about]
-        end = min(*ends, self.window_end(lead.policy, zones))
+        end = min(*ends, self.window_end([candidate.policy for candidate in about], zones))
         made = []
         for usable in ladder.usable:
             until = end
@@ -365,6 +381,7 @@ class Decider:
         loans = {candidate.subject.loan_id for candidate in about}
         debt = next(iter(loans)) if len(loans) == 1 else None
         self.law.count([Attempt(self.now, made.channel, debt=debt) for made in messages if made.channel != "in_app"])
+        self.ladders.made += [(made.channel, frozenset(loans)) for made in messages]
 
     def defer(
         self,
@@ -410,11 +427,14 @@ class Decider:
         known = self.case.known_zones or tuple(dict.fromkeys(subject.lender_zone for subject in about))
         return tuple(dict.fromkeys((self.case.zone or known[0], *known)))
 
-    def window_end(self, policy: Policy, zones: tuple[str, ...]) -> datetime:
+    def window_end(self, policies: Iterable[Policy], zones: tuple[str, ...]) -> datetime:
         """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
-        ends = local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])
-        closes_at = window_end((policy.quiet_hours, *self.wished), self.now, zones)
-        return ends if closes_at is None else min(ends, closes_at - policy.not_after_margin)
+        ends = [local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])]
+        for policy in {policy.policy_id: policy for policy in policies}.values():
+            closes_at = window_end((policy.quiet_hours, *self.wished), self.now, zones)
+            if closes_at is not None:
+                ends.append(closes_at - policy.not_after_margin)
+        return min(ends)
 
     def _free_slot(self, policy: Policy, today: date, zone: str) -> int | None:
         most = policy.contacts_per_day
@@ -499,10 +519,12 @@ def _line(candidate: Candidate) -> tuple[str, int, str]:
     """What competes for one instalment: messages with messages, notices of law, each kind of task with its own."""
     action = candidate.step.action
     line = action.kind if action else ("message" if candidate.step.is_capped else candidate.step.message_class)
+    if candidate.step.message_class == "statutory":
+        line = f"{line}/{candidate.step.notice_kind}"  # one notice of law does not stand for another
     return candidate.subject.subject_id, candidate.subject.anchor_no, line
 
 
-def _rank(candidate: Candidate) -> tuple[int, date, str, int]:
-    """The highest stage leads; of equals the oldest due date, then loan number and row, so that it never depends on ids."""
+def _rank(candidate: Candidate) -> tuple[int, date, str, str, int]:
+    """The highest stage leads; of equals the oldest due date, then lender, loan number and row: it never depends on ids."""
     subject = candidate.subject
-    return -candidate.step.offset_days, subject.due_on, subject.loan_no, subject.row_no
+    return -candidate.step.offset_days, subject.due_on, subject.loan.lender_code, subject.loan_no, subject.row_no

@@ -61,6 +61,8 @@ class LadderChecks:
         self._case, self._rules, self._law, self._now = case, rules, law, now
         self.freed: set[str] = set()
         """Contacts whose places were given back in this run."""
+        self.made: list[tuple[str, frozenset[str]]] = []
+        """(channel, loans) of the messages decided on in this run: caps on channels count them too."""
 
     def climb(self, candidate: Candidate, template: str, *, start: int = 0, zone: str) -> Ladder:
         """Look at the rungs from `start` on until one has to wait for its time. The first one has waited already."""
@@ -83,9 +85,10 @@ class LadderChecks:
             info, stop = self.template(template, rung.channel)
             stop = stop or self._with_law(candidate, rung.channel, self.reach(candidate, rung.channel, zone))
             if stop is None:
-                answer = self._law.ask(candidate, rung.channel, self.content(template, rung.channel, info))
+                info_read = self.content(template, rung.channel, info)
+                answer = self._law.ask(candidate, rung.channel, info_read)
                 ladder.tasks += answer.tasks
-                stop = answer.stop
+                stop = answer.stop or self._closing(candidate, rung.channel, info_read)
             if stop is None:
                 ladder.usable.append(Usable(rung.channel, rung_no, info))
                 has_reached_out = has_reached_out or rung.channel in OUTWARD_CHANNELS
@@ -96,6 +99,32 @@ class LadderChecks:
         if waits and not ladder.reaches_out:
             ladder.wait = min(waits, key=lambda each: each[1].until or self._now)
         return ladder
+
+    def law_stop(
+        self,
+        candidate: Candidate,
+        channel: str,
+        template: str,
+        info: TemplateInfo | None,
+        *,
+        without: datetime | None = None,
+    ) -> Stop | None:
+        """Return why the law does not allow a message about a candidate in a template's words, now and in time to leave.
+
+        `without` as in `ContactLaw.ask`.
+        """
+        read = self.content(template, channel, info)
+        return self._law.ask(candidate, channel, read, without=without).stop or self._closing(candidate, channel, read)
+
+    def speaks_stop(self, candidate: Candidate, usable: Usable, template: str, zone: str) -> Stop | None:
+        """Return why what goes out on a rung of another's ladder may not speak of a candidate too, or None."""
+        for cap in candidate.policy.longer_caps if candidate.step.is_capped else ():
+            if cap.channel in (None, usable.channel) and self.is_full(cap, candidate, zone):
+                return Stop(Reason.CAP_CHANNEL if cap.channel else Reason.CAP_PERSON, cap.rule)
+        return self.law_stop(candidate, usable.channel, template, usable.info)
+
+    def _closing(self, candidate: Candidate, channel: str, info: TemplateInfo | None) -> Stop | None:
+        return None if channel == "in_app" else self._law.closing(candidate, channel, info)
 
     def _with_law(self, candidate: Candidate, channel: str, stop: Stop | None) -> Stop | None:
         """Name the rule of law that an opt-out rests on."""
@@ -134,15 +163,22 @@ class LadderChecks:
         reason = self._case.block_of(channel)
         if reason is not None:
             return Stop(reason)
+        stop = self.wish_stop(candidate, channel)
+        if stop is not None:
+            return stop
+        if candidate.step.is_capped:
+            for cap in candidate.policy.longer_caps:
+                if cap.channel == channel and self.is_full(cap, candidate, zone, besides=besides):
+                    return Stop(Reason.CAP_CHANNEL, cap.rule)
+        return None
+
+    def wish_stop(self, candidate: Candidate, channel: str) -> Stop | None:
+        """Return the borrower's wish that speaks against a channel, or None; a notice of law is beyond wishes."""
         if candidate.step.message_class != "statutory":
             for wish in self._case.wishes:
                 other = wish.kind == "only_channel" and wish.channel != channel
                 if other or (wish.kind == "no_contact" and wish.channel == channel):
                     return Stop(Reason.OPTED_OUT, f"wish.{wish.kind}")
-        if candidate.step.is_capped:
-            for cap in candidate.policy.longer_caps:
-                if cap.channel == channel and self.is_full(cap, candidate, zone, besides=besides):
-                    return Stop(Reason.CAP_CHANNEL, cap.rule)
         return None
 
     def is_full(self, cap: Cap, candidate: Candidate, zone: str, *, besides: str | None = None) -> bool:
@@ -156,11 +192,11 @@ class LadderChecks:
         return self._count(cap, since, zone, loan_id, besides) >= cap.max_contacts
 
     def _count(self, cap: Cap, since: date, zone: str, loan_id: str | None, besides: str | None) -> int:
-        count = 0
+        count = sum(channel == cap.channel and (loan_id is None or loan_id in loan_ids) for channel, loan_ids in self.made)
         for contact in self._case.contacts:
             if contact.contact_id in self.freed:
                 continue
-            if loan_id is not None and all(key.subject_id.partition("/")[0] != loan_id for key in contact.subject_keys):
+            if loan_id is not None and not contact.is_about(loan_id):
                 continue
             if cap.channel is None:
                 count += (

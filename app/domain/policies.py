@@ -243,6 +243,12 @@ class Rules:
         return max(step.expires_after for policy in self.policies for step in policy.steps)
 
     @cached_property
+    def longest_wait(self) -> timedelta:
+        """How long after a contact was made a further rung of it may still come, at most."""
+        ladders = [step for policy in self.policies for step in policy.steps if any(rung.after for rung in step.ladder)]
+        return max((step.expires_after for step in ladders), default=timedelta())
+
+    @cached_property
     def longest_loan_cap_days(self) -> int:
         """How far back contacts must be known with what they were about, for caps per loan, in days."""
         return max((cap.days for policy in self.policies for cap in policy.caps if cap.per == "loan"), default=0)

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.audiences import read_condition
 from app.domain.cases import Subject
 from app.domain.decisions import decide
 from app.domain.policies import Rules
 from app.domain.quiet_hours import QuietHours
 from app.domain.reasons import PERSON_FLAGS, Outcome, Reason
 from tests.builders.cases import DUE, LONG_AGO, RULES, by_step, case, contact, key, local, past, subject
+from tests.builders.rules import policy, step
 
 
 def test_nothing_is_said_before_the_first_step_and_the_wake_is_its_instant() -> None:
@@ -408,3 +410,38 @@ def test_a_deferred_step_ends_when_the_core_says_it_is_paid() -> None:
     decided = decide(case(one, decisions=decisions), RULES, local(DUE - timedelta(days=6), 10))
 
     assert by_step(decided) == {"d-7": ("SUPPRESSED", "CORE_SAYS_PAID")}
+
+
+def test_a_step_that_is_not_for_this_borrower_makes_no_other_give_way() -> None:
+    problems: list[tuple[str, str]] = []
+    small = replace(step("small"), audience=read_condition({"amount": {"lt": "500"}}, "", problems))
+    large = replace(step("large"), audience=read_condition({"amount": {"gte": "500"}}, "", problems))
+
+    decided = decide(case(subject(), decided_until=local(DUE, 9)), Rules(policy(small, large), 1), local(DUE, 10))
+
+    assert problems == []
+    assert by_step(decided) == {"small": ("SENT", "ON_SCHEDULE"), "large": ("SUPPRESSED", "AUDIENCE_NOT_MATCHED")}
+
+
+def test_a_deferred_step_goes_on_under_its_new_name_and_the_old_one_ends() -> None:
+    one = subject()
+    renamed = Rules(policy(step("on-the-day", replaces=("d+0",), expires_after=timedelta(days=2))), 2)
+    deferred = {key(one, "d+0"): past(one, "d+0", Outcome.DEFERRED, Reason.QUIET_HOURS)}
+    at = local(DUE, 11)
+
+    decided = decide(case(one, decisions=deferred, decided_until=local(DUE, 10, 30)), renamed, at)
+
+    assert by_step(decided) == {"d+0": ("SUPPRESSED", "RULES_CHANGED"), "on-the-day": ("SENT", "ON_SCHEDULE")}
+
+
+def test_deferred_again_under_its_new_name_it_is_no_repetition_of_the_old_one() -> None:
+    one = subject()
+    renamed = Rules(policy(step("on-the-day", replaces=("d+0",), expires_after=timedelta(days=2))), 2)
+    decisions = {
+        key(one, "d+0"): past(one, "d+0", Outcome.SUPPRESSED, Reason.RULES_CHANGED),
+        key(one, "on-the-day"): past(one, "on-the-day", Outcome.DEFERRED, Reason.QUIET_HOURS),
+    }
+
+    decided = decide(case(one, decisions=decisions, decided_until=local(DUE, 10, 30)), renamed, local(DUE, 11))
+
+    assert by_step(decided) == {"on-the-day": ("SENT", "ON_SCHEDULE")}

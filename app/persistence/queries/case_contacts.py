@@ -124,7 +124,7 @@ class LookingBack(NamedTuple):
 
 def looking_back(now: datetime, rules: Rules) -> LookingBack:
     """Return how far a case looks back."""
-    reviewed = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1))
+    reviewed = now - max(RECENT_CONTACTS, timedelta(days=rules.longest_loan_cap_days + 1), rules.longest_wait)
     counted = min(reviewed, now - timedelta(days=rules.longest_cap_days + 1))
     return LookingBack(reviewed, counted, now - ATTEMPTS_BACK)
 
@@ -142,6 +142,7 @@ def past_contact(
         contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
         waiting=is_waiting, tried=bool(waiting), origin=contact.origin,
         rungs_done=contact.rungs_done, messages=tuple(messages),
+        loan_ids=frozenset(key.subject_id.partition("/")[0] for key in about),
     )  # fmt: skip
 
 

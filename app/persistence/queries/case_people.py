@@ -96,7 +96,8 @@ def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -
 def take_consents(parts: Gathered, said: list[Any]) -> None:
     """Turn what a borrower said, oldest first, into consents and opt-outs; per purpose and channel the newest counts.
 
-    A word for `any` channel takes the place of all older ones of its purpose.
+    A word for `any` channel takes the place of all older ones of its purpose; one for a single channel leaves it standing
+    on the others.
     """
     given: dict[tuple[str, str], ConsentFact] = {}
     contact: dict[str, Any] = {}
@@ -109,12 +110,24 @@ def take_consents(parts: Gathered, said: list[Any]) -> None:
             channel = None if row.channel == ANY else row.channel
             given[row.purpose, row.channel] = ConsentFact(row.purpose, channel, row.recorded_at, None, row.form)
         else:
+            if row.channel != ANY:
+                _split_any(given, row.purpose)
             for key, consent in given.items():
                 if key[0] == row.purpose and row.channel in (ANY, key[1]) and consent.withdrawn_at is None:
                     given[key] = replace(consent, withdrawn_at=row.recorded_at)
     words = [(channel, contact.get(channel, contact.get(ANY))) for channel in CONSENT_CHANNELS] if contact else []
     parts.consents = list(given.values())
     parts.opt_outs = [OptOut(channel, word.recorded_at, word.form) for channel, word in words if word and not word.given]
+
+
+def _split_any(given: dict[tuple[str, str], ConsentFact], purpose: str) -> None:
+    """Put a consent for each channel in the place of one for any, so that one of them can be withdrawn."""
+    whole = given.pop((purpose, ANY), None)
+    if whole is not None:
+        for channel in (*CONSENT_CHANNELS, "in_app"):
+            kept = given.get((purpose, channel))
+            if kept is None or kept.given_at < whole.given_at:
+                given[purpose, channel] = replace(whole, channel=channel)
 
 
 def hold_of(row: Any) -> Hold:
