@@ -62,6 +62,6 @@ def test_one_two_and_eight_engines_agree_on_both_databases(sqlite_app: Flask, po
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", [0, 5, 11])
+@pytest.mark.parametrize("seed", [0, 2, 11])
 def test_engines_agree_over_sixty_days(sqlite_app: Flask, postgresql_app: Flask, seed: int) -> None:
     assert len(set(_digests([sqlite_app, postgresql_app], seed, 60))) == 1
