@@ -211,6 +211,17 @@ class PastContact:
 
 
 _UNSENT = frozenset({"queued", "stale"})
+
+
+class OpenTask(NamedTuple):
+    """A call or a letter that a person has yet to do, and the step it is for."""
+
+    task_id: str
+    kind: str
+    """call or letter."""
+    key: DecisionKey
+
+
 _UNREACHABLE: Mapping[str, Reason] = {channel: Reason.NO_ENDPOINT for channel in OUTWARD_CHANNELS}
 
 
@@ -237,6 +248,8 @@ class Case:
     consents: tuple[ConsentFact, ...] = ()
     opt_outs: tuple[OptOut, ...] = ()
     wishes: tuple[Wish, ...] = ()
+    open_tasks: tuple[OpenTask, ...] = ()
+    """Looked at when the case has changed: what speaks against a message speaks against a call."""
     attempts: tuple[Attempt, ...] = ()
     """Tries to reach the borrower, as far back as any cap counts. The app's own inbox is none: it waits to be opened."""
     records: tuple[CaseRecord, ...] = ()

@@ -51,7 +51,7 @@ class ContactReviews:
                 continue
             subject = self._open.get((key.subject_id, key.anchor_no))
             if subject is None:
-                self._decider.say_again(key, Outcome.SUPPRESSED, self._closed_reason((key,)))
+                self._decider.say_again(key, Outcome.SUPPRESSED, self.closed_reason((key,)))
             elif all(step.key != key.step_key for step in self._rules.policy_of(subject.loan.lender_id).steps):
                 self._decider.say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
 
@@ -73,7 +73,7 @@ class ContactReviews:
             self._climb_on(contact)
             return
         about = [subject for key in contact.subject_keys if (subject := self._open.get((key.subject_id, key.anchor_no)))]
-        reason = self._stopped_reason(contact) if about else self._closed_reason(contact.subject_keys)
+        reason = self._stopped_reason(contact) if about else self.closed_reason(contact.subject_keys)
         lead = self._lead(contact)
         if reason is not None:
             self._take_back(contact, reason)
@@ -200,7 +200,13 @@ class ContactReviews:
             else:
                 self._decider.say_again(key, Outcome.SUPPRESSED, reason)
 
-    def _closed_reason(self, keys: Iterable[DecisionKey]) -> Reason:
+    def gone_reason(self, key: DecisionKey) -> Reason:
+        """Why there is nothing to be done about a key any more: its subject is closed, or its step is not in the policy."""
+        is_open = (key.subject_id, key.anchor_no) in self._open
+        return Reason.RULES_CHANGED if is_open else self.closed_reason((key,))
+
+    def closed_reason(self, keys: Iterable[DecisionKey]) -> Reason:
+        """Why what was spoken of is closed: the first of these keys that says so."""
         for key in keys:
             subject = self._closed.get((key.subject_id, key.anchor_no))
             if subject is not None:
@@ -345,13 +351,14 @@ class ContactReviews:
         for key in contact.subject_keys:
             past = self._case.decisions.get(key)
             if past is not None and past.contact_id == contact.contact_id and past.outcome is Outcome.SENT:
-                return self._candidate(key)
+                return self.candidate(key)
         return None
 
     def _candidates(self, contact: PastContact) -> list[Candidate]:
-        return [found for key in contact.subject_keys if (found := self._candidate(key)) is not None]
+        return [found for key in contact.subject_keys if (found := self.candidate(key)) is not None]
 
-    def _candidate(self, key: DecisionKey) -> Candidate | None:
+    def candidate(self, key: DecisionKey) -> Candidate | None:
+        """Return what a decision was about as it stands now, or None where it is closed or its step is gone."""
         subject = self._open.get((key.subject_id, key.anchor_no))
         step = self._step(subject, key.step_key) if subject is not None else None
         if subject is None or step is None:

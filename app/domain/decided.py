@@ -121,6 +121,13 @@ class NewTask:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+class WithdrawnTask(NamedTuple):
+    """A task that a person must not do any more, and why."""
+
+    task_id: str
+    reason: Reason
+
+
 class Standing(NamedTuple):
     """A contact whose waiting messages may still leave, until their own end and until `not_after`, where that is sooner."""
 
@@ -150,6 +157,7 @@ class Decided:
     next_wake: datetime | None
     rungs: tuple[FurtherRung, ...] = ()
     tasks: tuple[NewTask, ...] = ()
+    withdrawn: tuple[WithdrawnTask, ...] = ()
 
 
 class Stop(NamedTuple):

@@ -30,6 +30,7 @@ from app.domain.law.results import Topic
 from app.domain.policies import Policy, Rules
 from app.domain.quiet_hours import first_allowed, window_end
 from app.domain.reasons import Outcome, Reason
+from app.domain.task_reviews import withdrawn_tasks
 from app.domain.times import business_date, local_instant
 
 __all__ = ["Candidate", "Decided", "NewContact", "Verdict", "decide"]
@@ -87,6 +88,7 @@ class Decider:
             min(self.wakes, default=None),
             tuple(self.reviews.rungs),
             tuple(self.tasks),
+            withdrawn_tasks(self),
         )
 
     # -- candidates ----------------------------------------------------------------------------------------------------

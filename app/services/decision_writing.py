@@ -25,7 +25,7 @@ from app.persistence.queries.decisions import (
     mark_standing,
 )
 from app.persistence.queries.gathered import LoadedCase
-from app.persistence.queries.tasks import add_tasks
+from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.wording.amounts import written_date, written_sum
@@ -50,6 +50,7 @@ class DecisionWriting:
     settled: list[str] = field(default_factory=list)
     rungs: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    withdrawn: list[dict[str, Any]] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
@@ -63,6 +64,9 @@ class DecisionWriting:
             self._verdict(borrower_id, loaded, verdict, contact_id, decision_ids, counts)
         for rung in decided.rungs:
             self._rung(borrower_id, loaded, rung, version)
+        self.withdrawn += [
+            {"b_id": task.task_id, "b_reason": task.reason.value, "b_at": self.now} for task in decided.withdrawn
+        ]
         for task in decided.tasks:
             self._task(borrower_id, task, decision_ids)
         for standing in decided.standing:
@@ -92,6 +96,7 @@ class DecisionWriting:
         mark_settled(session, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
+        withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()

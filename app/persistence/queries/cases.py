@@ -15,6 +15,7 @@ from app.persistence.queries.case_contacts import add_contacts
 from app.persistence.queries.case_loans import add_loans, add_recently_paid, add_recently_replaced
 from app.persistence.queries.case_people import add_people
 from app.persistence.queries.gathered import Gathered, LoadedCase
+from app.persistence.queries.tasks import find_open_tasks
 
 
 def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, rules: Rules) -> dict[str, LoadedCase]:
@@ -28,6 +29,9 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     add_recently_replaced(session, gathered)
     add_people(session, gathered, now)
     add_contacts(session, gathered, now, rules)
+    changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
+    for borrower_id, tasks in find_open_tasks(session.connection(), changed).items():
+        gathered[borrower_id].open_tasks = tasks
     return {borrower_id: parts.build() for borrower_id, parts in gathered.items()}
 
 

@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.case_records import CaseRecord
-from app.domain.cases import Attempt, Case, ConsentFact, DecisionKey, OptOut, PastContact, PastDecision, Subject, Wish
+from app.domain.cases import (
+    Attempt,
+    Case,
+    ConsentFact,
+    DecisionKey,
+    OpenTask,
+    OptOut,
+    PastContact,
+    PastDecision,
+    Subject,
+    Wish,
+)
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
 from app.persistence.models.devices import REPLACED
@@ -42,6 +53,7 @@ class Gathered:
     decisions: dict[DecisionKey, PastDecision] = field(default_factory=dict)
     contacts: list[PastContact] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    open_tasks: list[OpenTask] = field(default_factory=list)
     records: tuple[CaseRecord, ...] = ()
 
     @property
@@ -72,6 +84,7 @@ class Gathered:
             opt_outs=tuple(self.opt_outs),
             wishes=tuple(self.wishes),
             attempts=tuple(self.attempts),
+            open_tasks=tuple(self.open_tasks),
             records=self.records,
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,

@@ -4,14 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.domain.cases import DecisionKey, OpenTask
 from app.domain.errors import NotFoundError
+from app.persistence.among import among, ids_named
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.prepared import PreparedChange, PreparedSelect
 from app.persistence.queries.chunks import chunks
 
 
@@ -22,6 +25,44 @@ def add_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(TaskRow).on_conflict_do_nothing(index_elements=["natural_key"])
     session.execute(statement, rows)
+
+
+_WITHDRAW = PreparedChange(
+    update(TaskRow.__table__)  # type: ignore[arg-type]
+    .where(TaskRow.id == bindparam("b_id"), TaskRow.state == "open")
+    .values(
+        state="cancelled",
+        state_reason=bindparam("b_reason"),
+        closed_at=bindparam("b_at"),
+        closed_by="engine",
+        version=TaskRow.version + 1,
+    )
+)
+_OPEN = PreparedSelect.of(
+    select(TaskRow.id, TaskRow.borrower_id, TaskRow.kind, TaskRow.natural_key)
+    .where(
+        among(TaskRow.borrower_id, ids_named("b_ids")),
+        TaskRow.state == "open",
+        or_(TaskRow.kind == "call", TaskRow.kind == "letter"),
+    )
+    .order_by(TaskRow.id)
+)
+
+
+def find_open_tasks(connection: Connection, borrower_ids: Collection[str]) -> dict[str, list[OpenTask]]:
+    """Return the calls and letters that wait for a person, by borrower."""
+    found: dict[str, list[OpenTask]] = {}
+    for row in _OPEN.all(connection, {"b_ids": borrower_ids}) if borrower_ids else ():
+        kind, *subject, anchor_no, step_key = row.natural_key.split("/")
+        key = DecisionKey(kind, "/".join(subject), int(anchor_no), step_key)
+        found.setdefault(row.borrower_id, []).append(OpenTask(row.id, row.kind, key))
+    return found
+
+
+def withdraw_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Cancel tasks that must not be done any more. `rows`: b_id, b_reason, b_at."""
+    if rows:
+        _WITHDRAW.run_many(session.connection(), rows)
 
 
 def find_task_ids(session: Session, natural_keys: Collection[str]) -> dict[str, str]:
