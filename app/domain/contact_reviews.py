@@ -51,9 +51,9 @@ class ContactReviews:
                 continue
             subject = self._open.get((key.subject_id, key.anchor_no))
             if subject is None:
-                self._decider.say_again(key, Outcome.SUPPRESSED, self.closed_reason((key,)))
+                self._decider.said.say_again(key, Outcome.SUPPRESSED, self.closed_reason((key,)))
             elif all(step.key != key.step_key for step in self._rules.policy_of(subject.loan.lender_id).steps):
-                self._decider.say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
+                self._decider.said.say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
 
     def _place(self, key: DecisionKey) -> tuple[Any, ...]:
         """Where it stands among what a contact was about: the lead first, then by names that no database has made."""
@@ -101,7 +101,7 @@ class ContactReviews:
         """Have the next rung looked at: while something waits to leave in its time, soon once that was taken back."""
         due_at = self._now if is_cancelled else self._rung_due_at(contact, lead)
         if due_at is not None:
-            self._decider.wakes.append(due_at if due_at > self._now else self._now + LOOK_AGAIN)
+            self._decider.said.wakes.append(due_at if due_at > self._now else self._now + LOOK_AGAIN)
 
     def _noticed_reason(self, contact: PastContact, lead: Candidate | None) -> Reason | None:
         """SEEN where all that waits is a later rung, and what went out before it was seen by now; it was said then."""
@@ -153,10 +153,10 @@ class ContactReviews:
     def _stand(self, contact: PastContact, about: Sequence[Subject]) -> Reason | None:
         """Let a contact wait on where the borrower is by now, or say why it cannot."""
         decider = self._decider
-        zones = decider.zones(about)
+        zones = decider.times.zones(about)
         candidates = self._candidates(contact)
         policies = [candidate.policy for candidate in candidates]
-        if any(decider.allowed_at(each, zones) != self._now for each in policies):
+        if any(decider.times.allowed_at(each, zones) != self._now for each in policies):
             return Reason.QUIET_HOURS
         takes_place = candidates[0].step.is_capped and not contact.has_left
         reason = self._day_reason(contact, candidates[0], zones[0]) if takes_place else None
@@ -167,7 +167,7 @@ class ContactReviews:
         if waiting and waiting == set(blocked):
             return next(iter(blocked.values()))
         self.cancelled += [Cancelled(contact.contact_id, why, False, channel) for channel, why in blocked.items()]
-        end = min(decider.window_end(policies, zones), *(decider.free_until(each) for each in candidates))
+        end = min(decider.times.window_end(policies, zones), *(decider.free_until(each) for each in candidates))
         for channel in sorted(waiting - set(blocked)):
             for candidate in candidates:
                 template = self._template(candidate)
@@ -196,9 +196,9 @@ class ContactReviews:
             if past is None or past.contact_id != contact.contact_id:
                 continue
             if contact.has_left:
-                self._decider.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
+                self._decider.said.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
             else:
-                self._decider.say_again(key, Outcome.SUPPRESSED, reason)
+                self._decider.said.say_again(key, Outcome.SUPPRESSED, reason)
 
     def gone_reason(self, key: DecisionKey) -> Reason:
         """Why there is nothing to be done about a key any more: its subject is closed, or its step is not in the policy."""
@@ -229,7 +229,7 @@ class ContactReviews:
         if due_at is None:
             return
         if self._now < due_at:
-            self._decider.wakes.append(due_at)
+            self._decider.said.wakes.append(due_at)
             return
         if self._now >= lead.expires_at:
             return
@@ -238,7 +238,7 @@ class ContactReviews:
             self._finish(contact, lead, Reason.SEEN, rung.channel)
             return
         if any(message.state in WAITING for message in contact.messages if message.channel != "in_app"):
-            self._decider.wakes.append(min(self._now + LOOK_AGAIN, lead.expires_at))
+            self._decider.said.wakes.append(min(self._now + LOOK_AGAIN, lead.expires_at))
             return
         stops = stops_of(lead, self._case, self._rules, self._now)
         if stops:
@@ -248,11 +248,11 @@ class ContactReviews:
 
     def _use_next(self, contact: PastContact, lead: Candidate) -> None:
         decider = self._decider
-        zones = decider.zones([lead.subject])
-        allowed_at = decider.allowed_at(lead.policy, zones)
+        zones = decider.times.zones([lead.subject])
+        allowed_at = decider.times.allowed_at(lead.policy, zones)
         if allowed_at != self._now:
             if allowed_at is not None and allowed_at < lead.expires_at:
-                decider.wakes.append(allowed_at)
+                decider.said.wakes.append(allowed_at)
             else:
                 self._finish(contact, lead, Reason.QUIET_HOURS, lead.step.ladder[contact.rungs_done].channel, "quiet_hours")
             return
@@ -263,7 +263,7 @@ class ContactReviews:
         template = self._template(lead)
         ladder = decider.ladders.climb(lead, template, start=contact.rungs_done, zone=zones[0])
         if ladder.wait is not None and ladder.wait[1].until is not None:
-            decider.wakes.append(ladder.wait[1].until)
+            decider.said.wakes.append(ladder.wait[1].until)
             return
         if not ladder.usable:
             found = first_stop(ladder.stops)
@@ -276,13 +276,13 @@ class ContactReviews:
         messages = decider.messages(lead, ladder, template, zones, about)
         self.rungs.append(FurtherRung(contact.contact_id, about, messages, template, ladder.rungs_done, self._now))
         decider.count(about, messages)
-        decider.say_again(
+        decider.said.say_again(
             lead.key, Outcome.SENT, Reason.FALLBACK_RUNG, note=True,
             channels=tuple(made.channel for made in messages), not_before=self._now, facts=ladder.blocks(),
         )  # fmt: skip
         next_at = self.next_rung_at(lead, ladder.rungs_done, self._now, reached_out=ladder.reaches_out)
         if next_at is not None:
-            decider.wakes.append(next_at)
+            decider.said.wakes.append(next_at)
 
     def _no_room(self, contact: PastContact, lead: Candidate, zone: str) -> Reason | None:
         """Why a rung cannot be the first that reaches out of a contact that counts for a day, or None.
@@ -299,7 +299,7 @@ class ContactReviews:
         if self._now >= candidate.expires_at or stops_of(candidate, self._case, self._rules, self._now):
             return False
         decider = self._decider
-        if decider.allowed_at(candidate.policy, zones) != self._now:
+        if decider.times.allowed_at(candidate.policy, zones) != self._now:
             return False
         ladders = decider.ladders
         return all(
@@ -323,7 +323,7 @@ class ContactReviews:
         """No further rung: say why, once."""
         done = len(lead.step.ladder) if rungs_done is None else rungs_done
         self.rungs.append(FurtherRung(contact.contact_id, (lead,), (), "", done, self._now))
-        self._decider.say_again(
+        self._decider.said.say_again(
             lead.key, Outcome.SENT, reason, rule=rule, note=True, channels=(channel,) if channel else (),
             facts={"rung": "not used"},
         )  # fmt: skip

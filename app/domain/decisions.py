@@ -6,15 +6,16 @@ sees provider health or rates; those act at dispatch. Order of the checks: close
 caps. The first that fails decides; of what speaks against it the others are named beside the first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 
 from app.domain.candidates import reached
-from app.domain.cases import Attempt, Case, DecisionKey, PastContact, Subject, wished_quiet
-from app.domain.checks import Arm, arm_of, calendar_note, next_hold_at, stops_of
+from app.domain.cases import Attempt, Case, PastContact
+from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
+from app.domain.contact_times import ContactTimes
 from app.domain.decided import (
     Candidate,
     Decided,
@@ -23,15 +24,14 @@ from app.domain.decided import (
     NewTask,
     Stop,
     Verdict,
-    clipped,
 )
 from app.domain.ladders import Ladder, LadderChecks, first_stop
 from app.domain.law.results import Topic
 from app.domain.policies import Policy, Rules
-from app.domain.quiet_hours import first_allowed, window_end
 from app.domain.reasons import Outcome, Reason
-from app.domain.task_reviews import withdrawn_tasks
-from app.domain.times import business_date, local_instant
+from app.domain.tasks import add_law_tasks, make_task, withdrawn_tasks
+from app.domain.times import business_date
+from app.domain.verdict_book import VerdictBook
 
 __all__ = ["Candidate", "Decided", "NewContact", "Verdict", "decide"]
 
@@ -58,34 +58,33 @@ class Decider:
         self.case, self.rules, self.now = case, rules, now
         self.law = ContactLaw(case, rules, now)
         self.ladders = LadderChecks(case, rules, self.law, now)
-        self.verdicts: list[Verdict] = []
+        self.said = VerdictBook(case, rules, now)
+        self.times = ContactTimes(case, now)
         self.contacts: list[NewContact] = []
         self.tasks: list[NewTask] = []
-        self.wakes: list[datetime] = []
-        self.wished = wished_quiet(case.wishes)
         self.reviews = ContactReviews(self)
 
     def run(self) -> Decided:
         """Look at what was decided before, then at what is due now."""
         self.reviews.run()
         self.reviews.release_deferred()
-        self.wakes += [hold.from_at for hold in self.case.holds if hold.from_at > self.now]
+        self.said.wakes += [hold.from_at for hold in self.case.holds if hold.from_at > self.now]
         candidates: list[Candidate] = []
         for subject in self.case.subjects:
             found = reached(self.case, subject, self.rules, self.now)
             candidates += found.candidates
             if found.next_at is not None:
-                self.wakes.append(found.next_at)
+                self.said.wakes.append(found.next_at)
         live = self._drop_superseded(self._drop_stopped(self._drop_expired(self._drop_closed(candidates))))
         if live:
             self._act(live)
         return Decided(
-            tuple(self.verdicts),
+            tuple(self.said.verdicts),
             tuple(self.contacts),
             tuple(self.reviews.standing),
             tuple(self.reviews.cancelled),
             tuple(self.reviews.settled),
-            min(self.wakes, default=None),
+            min(self.said.wakes, default=None),
             tuple(self.reviews.rungs),
             tuple(self.tasks),
             withdrawn_tasks(self),
@@ -98,18 +97,18 @@ class Decider:
         for candidate in candidates:
             closed_at = candidate.subject.closed_at
             if candidate.subject.held_reason is not None:
-                self.say(candidate, Outcome.SUPPRESSED, candidate.subject.held_reason)
+                self.said.say(candidate, Outcome.SUPPRESSED, candidate.subject.held_reason)
             elif closed_at is None:
                 live.append(candidate)
             elif candidate.occurs_at < closed_at:
-                self.say(candidate, Outcome.SUPPRESSED, candidate.subject.closed_reason)
+                self.said.say(candidate, Outcome.SUPPRESSED, candidate.subject.closed_reason)
         return live
 
     def _drop_expired(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         live: list[Candidate] = []
         for candidate in candidates:
             if self.now >= candidate.expires_at:
-                self.say(candidate, Outcome.EXPIRED, Reason.EXPIRED_WINDOW, rule="expires_after")
+                self.said.say(candidate, Outcome.EXPIRED, Reason.EXPIRED_WINDOW, rule="expires_after")
             else:
                 live.append(candidate)
         return live
@@ -130,7 +129,7 @@ class Decider:
             winner = highest[_line(candidate)]
             if winner is not candidate:
                 facts = {"by_step": winner.step.key}
-                self.say(candidate, Outcome.SUPPRESSED, Reason.STEP_SUPERSEDED, rule="highest_step", facts=facts)
+                self.said.say(candidate, Outcome.SUPPRESSED, Reason.STEP_SUPERSEDED, rule="highest_step", facts=facts)
         return live
 
     def _drop_stopped(self, candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -145,7 +144,7 @@ class Decider:
             law = self._law_behind(candidate) if first.is_personal else None
             if law is not None:
                 facts["check"] = first.rule
-            self.say(candidate, Outcome.SUPPRESSED, first.reason, rule=law or first.rule, facts=facts)
+            self.said.say(candidate, Outcome.SUPPRESSED, first.reason, rule=law or first.rule, facts=facts)
         return live
 
     def _law_behind(self, candidate: Candidate) -> str | None:
@@ -160,7 +159,7 @@ class Decider:
 
     def _act(self, live: list[Candidate]) -> None:
         live.sort(key=_rank)
-        zones = self.zones([candidate.subject for candidate in live])
+        zones = self.times.zones([candidate.subject for candidate in live])
         messages = [candidate for candidate in live if candidate.step.action is None]
         for candidate in messages:
             if not candidate.step.is_capped:  # first: no reminder takes the place that the law's caps leave for a notice
@@ -168,7 +167,7 @@ class Decider:
         self._consolidate([c for c in messages if c.step.is_capped], zones)
         for candidate in live:
             if candidate.step.action is not None:
-                self._make_task(candidate, zones)
+                make_task(self, candidate, zones)
 
     def _consolidate(self, live: Sequence[Candidate], zones: tuple[str, ...]) -> None:
         """One contact for all that may be said today: the highest stage leads, the others are carried along.
@@ -198,9 +197,9 @@ class Decider:
         arm = arm_of(candidate, self.case)
         if arm is not None and arm.template is None:
             reason = Reason.HOLDOUT if arm.is_holdout else Reason.EXPERIMENT_CONTROL
-            self.say(candidate, Outcome.HELD_OUT, reason, rule=arm.experiment, arm=arm)
+            self.said.say(candidate, Outcome.HELD_OUT, reason, rule=arm.experiment, arm=arm)
             return None
-        if self._is_quiet(candidate, zones, arm):
+        if self.is_quiet(candidate, zones, arm):
             return None
         template = (arm.template if arm else None) or candidate.step.template
         ladder = self.ladders.climb(candidate, template, zone=zones[0])
@@ -208,7 +207,7 @@ class Decider:
         if ladder.wait is not None:
             channel, stop = ladder.wait
             assert stop.until is not None
-            self.defer(candidate, stop.until, stop.reason, stop.rule, arm, facts={**stop.facts, "channel": channel})
+            self.said.defer(candidate, stop.until, stop.reason, stop.rule, arm, facts={**stop.facts, "channel": channel})
             return None
         if not ladder.usable:
             self._say_nothing_usable(one)
@@ -221,7 +220,7 @@ class Decider:
             self.say_ready(one, Outcome.UNREACHABLE, Stop(Reason.NO_ENDPOINT))
             return
         channel, stop = found
-        self._add_law_tasks(one)
+        add_law_tasks(self, one.candidate, one.ladder.tasks)
         is_reach = not stop.facts.get("law") and stop.reason not in (Reason.CAP_CHANNEL, Reason.AUDIENCE_NOT_MATCHED)
         outcome = Outcome.UNREACHABLE if is_reach else Outcome.SUPPRESSED
         if stop.until is not None and stop.until >= one.candidate.expires_at:
@@ -281,7 +280,7 @@ class Decider:
             blocks["law_notes"] = sorted({f"{rule_id} {kind}" for rule_id, kind in lead.ladder.tasks})
         for one in (lead, *others):
             is_lead = one is lead
-            self.say(
+            self.said.say(
                 one.candidate,
                 Outcome.SENT if is_lead else Outcome.CONSOLIDATED,
                 Reason.ON_SCHEDULE if is_lead else Reason.CONSOLIDATED_INTO,
@@ -295,67 +294,7 @@ class Decider:
             lead.candidate, lead.ladder.rungs_done, self.now, reached_out=lead.ladder.reaches_out
         )
         if next_rung is not None:
-            self.wakes.append(next_rung)
-
-    def _make_task(self, candidate: Candidate, zones: tuple[str, ...]) -> None:
-        """A call or a letter: a task for a person, made when the law would allow it and not before."""
-        action = candidate.step.action
-        assert action is not None
-        arm = arm_of(candidate, self.case)
-        if arm is not None and arm.is_holdout:
-            self.say(candidate, Outcome.HELD_OUT, Reason.HOLDOUT, rule=arm.experiment, arm=arm)
-            return
-        if self._is_quiet(candidate, zones, None):
-            return
-        channel = "voice" if action.kind == "call" else "letter"
-        stop = Stop(reason) if (reason := self.case.block_of(channel)) is not None else None
-        stop = stop or self.ladders.wish_stop(candidate, channel) or self.law.ask(candidate, channel, None, manual=True).stop
-        if stop is None and action.kind == "call":
-            stop = self.law.closing(candidate, channel, None, manual=True)
-        if stop is not None:
-            if stop.until is not None and stop.until < candidate.expires_at:
-                self.defer(candidate, stop.until, stop.reason, stop.rule, None, facts=stop.facts)
-                return
-            outcome = Outcome.SUPPRESSED if stop.facts.get("law") else Outcome.UNREACHABLE
-            self.say(candidate, outcome, stop.reason, rule=stop.rule, facts=stop.facts)
-            return
-        key = candidate.key
-        not_after = min(self.now + action.sla, candidate.expires_at)
-        if action.kind == "call":  # a letter is not read at the hour it is written
-            not_after = min(not_after, self.window_end([candidate.policy], zones))
-            not_after = self.law.closes_at(candidate, channel, None, not_after, manual=True)
-        self.tasks.append(
-            NewTask(
-                f"{key.subject_kind}/{key.subject_id}/{key.anchor_no}/{key.step_key}",
-                action.kind,
-                action.queue,
-                candidate.subject.loan_id,
-                key,
-                due_at=self.now + action.sla,
-                not_before=self.now,
-                not_after=not_after,
-                facts={"template": candidate.step.template, "open_minor": candidate.subject.open_minor},
-            )
-        )
-        outcome = Outcome.NEEDS_APPROVAL if action.needs_approval else Outcome.TASK_CREATED
-        reason = Reason.NEEDS_APPROVAL if action.needs_approval else Reason.ON_SCHEDULE
-        self.say(candidate, outcome, reason, rule=f"action.{action.kind}", channels=(channel,), not_before=self.now)
-
-    def _add_law_tasks(self, one: Ready) -> None:
-        """What a rule of law that stops a contact asks a person to do; what lets it proceed is only noted."""
-        key = one.candidate.key
-        for rule_id, kind in one.ladder.tasks:
-            self.tasks.append(
-                NewTask(
-                    f"{rule_id}/{kind}/{self.case.borrower_id}/{one.candidate.subject.loan_id}",
-                    kind,
-                    "compliance",
-                    one.candidate.subject.loan_id,
-                    key,
-                    None,
-                    rule=rule_id,
-                )
-            )
+            self.said.wakes.append(next_rung)
 
     # -- shared with the review of earlier contacts --------------------------------------------------------------------
 
@@ -364,7 +303,7 @@ class Decider:
     ) -> tuple[Made, ...]:
         """Return the messages of the rungs that go out now, each with its end: expiry, quiet hours, hours of the law."""
         ends = [min(candidate.expires_at, self.free_until(candidate)) for candidate in about]
-        end = min(*ends, self.window_end([candidate.policy for candidate in about], zones))
+        end = min(*ends, self.times.window_end([candidate.policy for candidate in about], zones))
         made = []
         for usable in ladder.usable:
             until = end
@@ -385,58 +324,16 @@ class Decider:
         self.law.count([Attempt(self.now, made.channel, debt=debt) for made in messages if made.channel != "in_app"])
         self.ladders.made += [(made.channel, frozenset(loans)) for made in messages]
 
-    def defer(
-        self,
-        candidate: Candidate,
-        until: datetime,
-        reason: Reason,
-        rule: str | None,
-        arm: Arm | None,
-        facts: Mapping[str, object],
-    ) -> None:
-        """Look again at `until`; said once for each such instant."""
-        self.wakes.append(until)
-        past = self.case.decisions.get(candidate.key)
-        if past is None or past.next_evaluation_at != until or past.reason is not reason:
-            self.say(
-                candidate, Outcome.DEFERRED, reason, rule=rule, not_before=until, next_evaluation_at=until, arm=arm,
-                facts=facts,
-            )  # fmt: skip
-
-    def _is_quiet(self, candidate: Candidate, zones: tuple[str, ...], arm: Arm | None) -> bool:
+    def is_quiet(self, candidate: Candidate, zones: tuple[str, ...], arm: Arm | None) -> bool:
         """Whether the policy's own hours do not allow it now; a verdict was said then."""
-        allowed_at = self.allowed_at(candidate.policy, zones)
+        allowed_at = self.times.allowed_at(candidate.policy, zones)
         if allowed_at == self.now:
             return False
         if allowed_at is None or allowed_at >= candidate.expires_at:
-            self.say(candidate, Outcome.EXPIRED, Reason.QUIET_HOURS, rule="quiet_hours", arm=arm)
+            self.said.say(candidate, Outcome.EXPIRED, Reason.QUIET_HOURS, rule="quiet_hours", arm=arm)
         else:
-            self.defer(candidate, allowed_at, Reason.QUIET_HOURS, "quiet_hours", arm, {})
+            self.said.defer(candidate, allowed_at, Reason.QUIET_HOURS, "quiet_hours", arm, {})
         return True
-
-    def allowed_at(self, policy: Policy, zones: tuple[str, ...]) -> datetime | None:
-        """The first instant that is quiet neither by the policy nor by the borrower's wish, with the margin to send in."""
-        quiets = (policy.quiet_hours, *self.wished)
-        allowed_at = first_allowed(quiets, self.now, zones)
-        if allowed_at == self.now:
-            closes_at = window_end(quiets, self.now, zones)
-            if closes_at is not None and self.now >= closes_at - policy.not_after_margin:
-                return first_allowed(quiets, closes_at, zones)
-        return allowed_at
-
-    def zones(self, about: Iterable[Subject]) -> tuple[str, ...]:
-        """Where the borrower may be, the zone that days are counted in first; the lenders' zones where nothing is known."""
-        known = self.case.known_zones or tuple(dict.fromkeys(subject.lender_zone for subject in about))
-        return tuple(dict.fromkeys((self.case.zone or known[0], *known)))
-
-    def window_end(self, policies: Iterable[Policy], zones: tuple[str, ...]) -> datetime:
-        """Return when what may leave now may leave no longer: before quiet hours, and on the day its place is taken on."""
-        ends = [local_instant(business_date(self.now, zones[0]) + timedelta(days=1), time(0), zones[0])]
-        for policy in {policy.policy_id: policy for policy in policies}.values():
-            closes_at = window_end((policy.quiet_hours, *self.wished), self.now, zones)
-            if closes_at is not None:
-                ends.append(closes_at - policy.not_after_margin)
-        return min(ends)
 
     def _free_slot(self, policy: Policy, today: date, zone: str) -> int | None:
         most = policy.contacts_per_day
@@ -461,60 +358,7 @@ class Decider:
     def say_ready(self, one: Ready, outcome: Outcome, stop: Stop) -> None:
         """Say a verdict on a candidate whose ladder was looked at."""
         facts = {**one.ladder.blocks(), **stop.facts}
-        self.say(one.candidate, outcome, stop.reason, rule=stop.rule, arm=one.arm, facts=facts)
-
-    def say(
-        self,
-        candidate: Candidate,
-        outcome: Outcome,
-        reason: Reason,
-        *,
-        rule: str | None = None,
-        channels: tuple[str, ...] = (),
-        not_before: datetime | None = None,
-        next_evaluation_at: datetime | None = None,
-        contact_no: int | None = None,
-        arm: Arm | None = None,
-        facts: Mapping[str, object] | None = None,
-    ) -> None:
-        """Add a verdict on a candidate."""
-        subject = candidate.subject
-        zone = self.case.zone or subject.lender_zone
-        facts = {**(facts or {}), **calendar_note(candidate, self.case, self.rules)}
-        self.verdicts.append(
-            Verdict(
-                candidate.key,
-                subject.loan_id,
-                subject.row_no,
-                candidate.occurs_at,
-                business_date(candidate.occurs_at, zone),
-                outcome,
-                reason,
-                rule,
-                channels,
-                not_before,
-                next_evaluation_at,
-                contact_no,
-                candidate.policy.policy_id,
-                arm.experiment if arm else None,
-                arm.arm if arm else None,
-                facts=clipped(facts) if facts else {},
-            )
-        )
-
-    def say_again(
-        self, key: DecisionKey, outcome: Outcome, reason: Reason, *, rule: str | None = None, note: bool = False,
-        channels: tuple[str, ...] = (), not_before: datetime | None = None, facts: Mapping[str, object] | None = None,
-    ) -> None:  # fmt: skip
-        """Add a change of an earlier decision; a `note` is an event that leaves its outcome as it is."""
-        past = self.case.decisions[key]
-        zone = self.case.zone or "UTC"
-        self.verdicts.append(
-            Verdict(
-                key, past.loan_id, past.row_no, past.occurs_at, business_date(self.now, zone), outcome, reason, rule,
-                channels, not_before, is_note=note, facts=clipped(facts) if facts else {},
-            )
-        )  # fmt: skip
+        self.said.say(one.candidate, outcome, stop.reason, rule=stop.rule, arm=one.arm, facts=facts)
 
 
 def _line(candidate: Candidate) -> tuple[str, int, str]:
