@@ -76,7 +76,7 @@ class PolicySimulation(Simulation):
     holds: dict[str, list[Protection]] = field(default_factory=lambda: defaultdict(list))
     hours: dict[str, tuple[time, time]] = field(default_factory=dict)
     texts_refused: set[str] = field(default_factory=set)
-    sent: dict[str, list[tuple[datetime, str, str]]] = field(default_factory=lambda: defaultdict(list))
+    sent: dict[str, list[tuple[datetime, str, str, str]]] = field(default_factory=lambda: defaultdict(list))
     """Borrower no -> (instant, channel, contact id) of what was handed over."""
     texts: dict[str, str] = field(default_factory=dict)
     """SMS by message id: how the last hand-over ended."""
@@ -294,7 +294,7 @@ class PolicySimulation(Simulation):
         if person.flags:
             self.problem(f"{who}, who is {person.flags}")
         self._judge_way(person, outgoing, channel, who)
-        self._judge_caps(person, loans[rows[0].loan_id].zone, channel, contact_id, who)
+        self._judge_caps(person, loans[rows[0].loan_id].zone, channel, contact_id, outgoing.message_id, who)
         percent = self.holdout.at(made_at)
         if percent and share("held", person.number) < int(str(percent)) * 100:
             early = [row.step_key for row in rows if row.step_key.startswith(("d-", "d+0"))]
@@ -336,16 +336,20 @@ class PolicySimulation(Simulation):
         if self.texts.get(outgoing.message_id, Outcome.RETRY) != Outcome.RETRY:
             self.problem(f"{who} a second time")
 
-    def _judge_caps(self, person: Person, lender_zone: str, channel: str, contact_id: str, who: str) -> None:
+    def _judge_caps(
+        self, person: Person, lender_zone: str, channel: str, contact_id: str, message_id: str, who: str
+    ) -> None:
         today = wall(self.now, person.step_zone or lender_zone).date()
         self.handed[person.number, today].add(contact_id)
         if channel == "push" and len(self.handed[person.number, today]) > 1:
             self.problem(f"{who}: a second contact on {today}")
-        self.sent[person.number].append((self.now, channel, contact_id))
+        self.sent[person.number].append((self.now, channel, contact_id, message_id))
         lately = [each for each in self.sent[person.number] if each[0] > self.now - FIVE_DAYS]
-        if len({contact for _, _, contact in lately}) > CONTACTS_A_WEEK:
+        if len({contact for _, _, contact, _ in lately}) > CONTACTS_A_WEEK:
             self.problem(f"{who}: more than {CONTACTS_A_WEEK} contacts in a week")
-        if len({contact for _, on, contact in lately if on == "sms"}) > SMS_A_WEEK:
+        # One that the gateway never took has reached nobody, however often it was tried.
+        taken = {contact for _, on, contact, text in lately if on == "sms" and self.texts.get(text) is not Outcome.RETRY}
+        if len(taken | ({contact_id} if channel == "sms" else set())) > SMS_A_WEEK:
             self.problem(f"{who}: more than {SMS_A_WEEK} texts in a week")
 
     def _judge_rung(self, rungs: Sequence[Any], created_at: datetime, who: str) -> None:
