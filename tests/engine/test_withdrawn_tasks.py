@@ -63,7 +63,9 @@ def _refuse_calls(built: Built, at: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "reason"), [(_pay, "PAID"), (_dispute, "HOLD_DISPUTE"), (_refuse_calls, "OPTED_OUT")], ids=str
+    ("act", "reason"),
+    [(_pay, "PAID"), (_dispute, "HOLD_DISPUTE"), (_refuse_calls, "OPTED_OUT")],
+    ids=["paid", "disputed", "refused"],
 )
 def test_a_call_is_taken_back(built: Built, act: Any, reason: str) -> None:
     assert tasks() == [("open", None)]
