@@ -149,6 +149,7 @@ def _conduct(ends_at: datetime, processes: EngineProcesses, say: Say) -> None:
             say(f"{day}")
         apply_events(now)
         set_frozen(now)
+    processes.stop()  # first: the end is no part of the stretch, and what is due at that very instant is not to be done
     set_frozen(max(now, ends_at))
 
 
