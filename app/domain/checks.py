@@ -142,6 +142,12 @@ def arm_of(candidate: Candidate, case: Case) -> Arm | None:
     return held_out
 
 
+def template_of(candidate: Candidate, case: Case) -> str:
+    """Return the template of a candidate: that of the borrower's arm, else its step's."""
+    arm = arm_of(candidate, case)
+    return (arm.template if arm else None) or candidate.step.template
+
+
 def _holdout(policy: Policy, stage: str, case: Case) -> Arm | None:
     holdout = policy.holdout
     if holdout is None or _order(stage) > _order(holdout.max_stage):

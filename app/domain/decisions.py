@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 from app.domain.candidates import reached
 from app.domain.cases import Attempt, Case, PastContact
-from app.domain.checks import Arm, arm_of, next_hold_at, stops_of
+from app.domain.checks import Arm, arm_of, next_hold_at, stops_of, template_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
 from app.domain.contact_times import ContactTimes
@@ -85,7 +85,7 @@ class Decider:
             tuple(self.reviews.cancelled),
             tuple(self.reviews.settled),
             min(self.said.wakes, default=None),
-            tuple(self.reviews.rungs),
+            tuple(self.reviews.further.made),
             tuple(self.tasks),
             withdrawn_tasks(self),
         )
@@ -201,7 +201,7 @@ class Decider:
             return None
         if self.is_quiet(candidate, zones, arm):
             return None
-        template = (arm.template if arm else None) or candidate.step.template
+        template = template_of(candidate, self.case)
         ladder = self.ladders.climb(candidate, template, zone=zones[0])
         one = Ready(candidate, ladder, template, arm)
         if ladder.wait is not None:
@@ -290,7 +290,7 @@ class Decider:
                 arm=one.arm,
                 facts={**blocks, "open_minor": one.candidate.subject.open_minor},
             )
-        next_rung = self.reviews.next_rung_at(
+        next_rung = self.reviews.further.next_rung_at(
             lead.candidate, lead.ladder.rungs_done, self.now, reached_out=lead.ladder.reaches_out
         )
         if next_rung is not None:

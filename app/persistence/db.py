@@ -50,6 +50,7 @@ def engine_options(url: str) -> dict[str, Any]:
     return {
         "hide_parameters": True,
         "pool_pre_ping": True,
+        "pool_use_lifo": True,  # the connection used last has the most statements prepared
         "pool_size": 10,
         "max_overflow": 10,
         "connect_args": {"options": "-c statement_timeout=60000 -c lock_timeout=30000", "connect_timeout": 10},
