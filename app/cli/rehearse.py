@@ -43,7 +43,6 @@ def rehearse_command(
     workers: int | None, channel_figures: Path | None, channels: str | None, store: bool, lender: str | None, **given: Any,
 ) -> None:  # fmt: skip
     """Rehearse a policy: every contact it would make, every one it would not, and why. A rehearsal cannot send."""
-    from app.services.policies import ensure_default_policy
     from app.services.rehearsals.channel_figures import load_figures
     from app.services.rehearsals.pages import page_of
     from app.services.rehearsals.runs import rehearse
@@ -66,7 +65,6 @@ def rehearse_command(
         forgets_contacts=given["forget_contacts"],
     )
     figures = load_figures(channel_figures)
-    ensure_default_policy(now=clock.now())
     now = clock.now()
     url = current_app.config["SETTINGS"].database_url
     db.session.remove()

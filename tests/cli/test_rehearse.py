@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from app.persistence.models.rehearsals import RehearsalCountRow, RehearsalRow
+from app.persistence.models.reminders import PolicyRow
 from app.persistence.unit_of_work import reading
 from tests.builders.book import build_loan, give_phone
 from tests.conftest import START
@@ -59,3 +60,14 @@ def test_an_empty_book_is_nobody_to_rehearse_for(sqlite_book: Flask) -> None:
     answer = sqlite_book.test_cli_runner().invoke(args=["rehearse", *options])
 
     assert (answer.exit_code, "import a book first" in answer.output) == (1, True)
+
+
+def test_it_activates_no_policy(sqlite_book: Flask) -> None:
+    build_loan(now=START, due=[DUE])
+    options = ["--policy", "active", "--from", "2026-03-03", "--days", "3", "--workers", "1"]
+
+    answer = sqlite_book.test_cli_runner().invoke(args=["rehearse", *options])
+
+    assert answer.exit_code == 0, answer.output
+    with reading() as session:
+        assert session.query(PolicyRow).count() == 0

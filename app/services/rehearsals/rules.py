@@ -9,8 +9,9 @@ from app.domain.errors import NotFoundError, ValidationError
 from app.domain.policies import OUTWARD_CHANNELS, Rules
 from app.persistence.queries.lenders import find_lender
 from app.persistence.queries.policies import find_policy
-from app.services.policies import load_rules
+from app.services.policies import load_rules, shipped_policy
 from app.services.policy_documents import check_document, parse_policy
+from app.services.rule_parts import parts_of_rules
 
 ACTIVE = "active"
 
@@ -18,12 +19,11 @@ ACTIVE = "active"
 def rules_under(session: Session, policy: dict[str, Any] | str, channels: tuple[str, ...] | None = None) -> Rules:
     """Return the rules in force with `policy` (a document, KEY@VERSION or `active`) in place of the one it would replace.
 
-    A policy of one lender replaces that lender's; one of everyone leaves lenders' own in force. Raises ValidationError,
-    NotFoundError.
+    A policy of one lender replaces that lender's; one of everyone leaves lenders' own in force. While none is in force yet,
+    the one that ships with the product stands for it, as it will once an engine runs: a rehearsal activates nothing.
+    Raises ValidationError, NotFoundError.
     """
-    rules = load_rules(session)
-    if rules is None:
-        raise NotFoundError("No policy is in force yet: activate one, or start the engine once.")
+    rules = load_rules(session) or Rules(shipped_policy(), 0, **parts_of_rules(session))
     document = document_of(session, policy)
     if document is not None:
         parsed = parse_policy(document, "")
