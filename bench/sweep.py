@@ -97,7 +97,7 @@ def measure(name: str, urls: list[str], folder: Path, loans: int) -> None:
     print(f"figure sweep_decisions_{name} {main_part.decisions / main_part.seconds:.0f} decisions/s min 1000")
     print(f"ratio sweep_to_raw_write_{name} {raw_seconds / main_part.seconds:.4f} x min 0.0125")
     print(f"ratio sweep_growth_{name} {many_ms / few_ms:.2f} x max 1.5")
-    print(f"figure sweep_statements_{name} {main_part.statements} statements/batch max 25")
+    print(f"figure sweep_statements_{name} {main_part.statements} statements/batch max 20")
     print(f"figure sweep_memory_{name} {main_part.peak_mib:.0f} MiB max 300")
     print(f"figure idle_tick_{name} {idle_ms:.2f} ms max 20")
 

@@ -76,7 +76,7 @@ def test_a_due_date_approaches_and_the_phone_rings_once(engine: Engine, channel:
         _reached(engine, STEP + timedelta(minutes=minute), set_clock)
 
     assert len(channel.sent) == 1
-    assert channel.sent[0].body.startswith("Open the app to read it")
+    assert channel.sent[0].body == "Open the app to read it, to reach us, or to find free independent advice."
     assert sorted(_rows(MessageRow.channel)) == ["in_app", "push"]
     assert set(_rows(MessageRow.state)) == {"delivered", "sent"}
 
