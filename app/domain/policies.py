@@ -207,7 +207,6 @@ class Rules:
     """None: the catalogue is not looked at (tests of something else)."""
     channels: frozenset[str] = frozenset(OUTWARD_CHANNELS)
     """Outward channels this installation has a provider for."""
-    law_version: str = ""
     vocabulary: "Vocabulary | None" = None
     """What case records are read by; None: none are looked at."""
     law_facts: Mapping[str, Any] = field(default_factory=dict)
