@@ -13,8 +13,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 MODES = ("sandbox", "production")
+OUTWARD_CHANNELS = ("sms", "voice", "wechat", "email", "letter")
+"""Channels whose providers the providers file names; push has FCM and settings of its own."""
 KEY_BYTES = 32
 ROOT = Path(__file__).resolve().parent
 LPR_FILE = ROOT / "app" / "content" / "reference" / "lpr.csv"
@@ -55,6 +58,12 @@ class Settings:
     """DUECOURSE_SMS_URL: a gateway that takes a signed JSON post; one-time codes go there."""
     sms_key: str | None = field(default=None, repr=False)
     """DUECOURSE_SMS_KEY: signs those posts."""
+    providers: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
+    """DUECOURSE_PROVIDERS: a JSON file with the providers of each channel, the preferred one first; see docs/channels.md."""
+    callback_secret: str = field(default="", repr=False)
+    """`callbacks.secret` of that file: part of the address of providers that sign nothing."""
+    public_url: str | None = None
+    """`callbacks.public_url` of that file: how providers and borrowers reach us, e.g. https://api.lender.example."""
     stand_in_url: str | None = None
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
     lpr_file: Path = LPR_FILE
@@ -96,6 +105,7 @@ class Settings:
             sms_url=env.get("DUECOURSE_SMS_URL") or None,
             sms_key=env.get("DUECOURSE_SMS_KEY") or None,
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
+            **_providers(env),
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
@@ -110,8 +120,45 @@ class Settings:
                 raise SettingsError(f"{name} must be https:// in production.")
         if self.sms_url and len(self.sms_key or "") < 32:
             raise SettingsError("DUECOURSE_SMS_KEY must be at least 32 characters when DUECOURSE_SMS_URL is set.")
+        for channel, entries in self.providers.items():
+            for entry in entries:
+                if str(entry.get("url", "https://")).startswith("http://"):
+                    raise SettingsError(
+                        f"DUECOURSE_PROVIDERS: {channel} {entry['provider']} must be https:// in production."
+                    )
+        if self.providers and len(self.callback_secret) < 32:
+            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
+        if self.public_url and not self.public_url.startswith("https://"):
+            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+
+def _providers(env: Mapping[str, str]) -> dict[str, Any]:
+    """Read the providers file: {channel: [{"provider": name, ...}], "callbacks": {"secret", "public_url"}}."""
+    path = env.get("DUECOURSE_PROVIDERS")
+    if not path:
+        return {}
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SettingsError(f"DUECOURSE_PROVIDERS names {path}, which is not a file of JSON.") from None
+    callbacks = document.pop("callbacks", {}) if isinstance(document, dict) else {}
+    is_well = isinstance(document, dict) and isinstance(callbacks, dict) and all(
+        channel in OUTWARD_CHANNELS and isinstance(entries, list)
+        and all(isinstance(entry, dict) and isinstance(entry.get("provider"), str) for entry in entries)
+        for channel, entries in document.items()
+    )  # fmt: skip
+    if not is_well:
+        raise SettingsError(
+            f"DUECOURSE_PROVIDERS: {path} holds, by channel ({', '.join(OUTWARD_CHANNELS)}), a list of objects "
+            "that each name a `provider`, and `callbacks`."
+        )
+    return {
+        "providers": {channel: tuple(entries) for channel, entries in document.items()},
+        "callback_secret": str(callbacks.get("secret", "")),
+        "public_url": str(callbacks["public_url"]).rstrip("/") if callbacks.get("public_url") else None,
+    }
 
 
 def _database_url(env: Mapping[str, str], mode: str, var_dir: Path) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from app.domain.deliveries import DeliveryReport
 
 
 class Outcome(StrEnum):
@@ -32,6 +34,10 @@ class EndpointVerdict(StrEnum):
     """Dead: never send there again (unless the stored target has changed meanwhile)."""
     SUSPECT = "suspect"
     """Quarantined: a person or a new registration must clear it."""
+    OPTED_OUT = "opted_out"
+    """The provider keeps a list of people who said STOP, and this address is on it."""
+    BLOCKED = "blocked"
+    """Its owner has blocked us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,28 @@ class Target:
     address_kind: str
     address: str = field(repr=False)
     platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTemplate:
+    """A wording as a provider keeps it: its id there, and the provider's name of each field -> what is put in."""
+
+    code: str
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_one_time: bool = False
+    """WeChat: each send uses up one consent of the borrower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A letter as it is to be printed. `recipient`: address lines, personal data."""
+
+    pdf: bytes = field(repr=False)
+    sha256: str
+    pages: int
+    recipient: Sequence[str] = field(default=(), repr=False)
+    country: str = ""
+    """ISO 3166."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +85,18 @@ class Outgoing:
     expires_at: datetime
     locale: str = "en"
     data: Mapping[str, str] = field(default_factory=dict)
+    purpose: str = "notify"
+    """notify; sync (silent: something changed, ask for it); withdraw (silent: take `withdraws` off the screen)."""
+    withdraws: str | None = None
+    """The message id that a withdrawal is about."""
+    provider_templates: Mapping[str, ProviderTemplate] = field(default_factory=dict, repr=False)
+    """By provider: the registered wording to be sent instead of the free text, where the provider wants one."""
+    unsubscribe_url: str | None = field(default=None, repr=False)
+    """One-click, for e-mail."""
+    document: Document | None = None
+    """For letters."""
+    status_url: str | None = None
+    """Where the provider shall post receipts; None: it was told elsewhere, or has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +111,22 @@ class DeliveryResult:
     retry_after_seconds: float | None = None
     pause_provider_seconds: float | None = None
     """Stop sending to this provider altogether for so long (quota, or its credential is refused)."""
+    provider: str | None = None
+    """Which of a channel's providers it was; None: the channel has one."""
+    pause_platform: str | None = None
+    """The pause is for this platform's targets only (ios, web): its own credential is refused, others are well."""
+    units: int = 1
+    """Segments, pages: what is paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A hand-over whose outcome is not known, as far as it can be asked for."""
+
+    message_id: str
+    target: Target
+    sent_at: datetime
+    provider_reference: str | None = None
 
 
 class Channel(Protocol):
@@ -87,4 +143,13 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Give connections and threads back."""
+        ...
+
+
+@runtime_checkable
+class Queryable(Protocol):
+    """A channel whose provider can be asked what became of a message."""
+
+    def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
+        """Return what the provider knows of each, in order; None: it does not say (yet). Never raises."""
         ...

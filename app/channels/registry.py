@@ -1,11 +1,34 @@
-"""Which channels this installation has: one that is not configured is absent, and its messages say so."""
+"""Which channels this installation has: one that is not configured is absent, and its messages say so.
 
+A channel may have several providers, the preferred one first; `routed.py` makes one channel of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from app.channels.base import Channel
 from app.channels.http_transport import PooledTransport
 from app.channels.sms import GatewaySms
+
+_ADAPTERS = {
+    ("sms", "twilio"): "app.channels.twilio.sms",
+    ("sms", "aliyun"): "app.channels.aliyun.sms",
+    ("sms", "gateway"): "app.channels.sms",
+    ("voice", "twilio"): "app.channels.twilio.voice",
+    ("voice", "aliyun"): "app.channels.aliyun.voice",
+    ("wechat", "wechat"): "app.channels.wechat.official_account",
+    ("email", "smtp"): "app.channels.email.smtp",
+    ("letter", "lob"): "app.channels.letters.lob",
+    ("letter", "print_room"): "app.channels.letters.print_room",
+}
+"""(channel, provider) -> module with `build(settings, threads=) -> Channel`; loaded only when configured."""
+
+
+class ProviderSettingsError(ValueError):
+    """The providers file names what we do not know, or a provider lacks a setting. The text says which, without secrets."""
 
 
 def build_channels(
@@ -14,15 +37,39 @@ def build_channels(
     fcm_credentials_file: Path | None = None,
     sms_url: str | None = None,
     sms_key: str | None = None,
+    providers: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     threads: int = 32,
 ) -> dict[str, Channel]:
-    """Return channel name -> adapter. Close each when done. Raises ValueError for a credentials file that is not one."""
-    channels: dict[str, Channel] = {}
+    """Return channel name -> adapter. Close each when done.
+
+    `providers`: channel -> its providers' settings, the preferred one first. Raises ValueError for a credentials file that
+    is not one, ProviderSettingsError.
+    """
+    found: dict[str, list[Channel]] = {}
     if fcm_credentials_file is not None:
-        channels["push"] = _push(fcm_base_url, fcm_credentials_file, threads)
+        found["push"] = [_push(fcm_base_url, fcm_credentials_file, threads)]
+    for channel, entries in (providers or {}).items():
+        found.setdefault(channel, []).extend(_adapter(channel, entry, threads) for entry in entries)
     if sms_url:
-        channels["sms"] = _sms(sms_url, sms_key or "", threads)
-    return channels
+        found.setdefault("sms", []).append(_sms(sms_url, sms_key or "", threads))
+    return {channel: _one(adapters) for channel, adapters in found.items() if adapters}
+
+
+def _one(adapters: list[Channel]) -> Channel:
+    return adapters[0]
+
+
+def _adapter(channel: str, entry: Mapping[str, Any], threads: int) -> Channel:
+    provider = str(entry.get("provider"))
+    module = _ADAPTERS.get((channel, provider))
+    if module is None:
+        known = ", ".join(sorted(name for each, name in _ADAPTERS if each == channel)) or "none"
+        raise ProviderSettingsError(f"{provider!r} is no provider of {channel}; known: {known}.")
+    try:
+        made: Channel = import_module(module).build(entry, threads=threads)
+    except KeyError as missing:
+        raise ProviderSettingsError(f"The {channel} provider {provider} lacks the setting {missing}.") from None
+    return made
 
 
 def _push(base_url: str, credentials_file: Path, threads: int) -> Channel:

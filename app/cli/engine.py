@@ -46,6 +46,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         fcm_credentials_file=settings.fcm_credentials_file,
         sms_url=settings.sms_url,
         sms_key=settings.sms_key,
+        providers=settings.providers,
     )
     dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds))
     engine = Engine(dispatcher, watches_travel=settings.is_sandbox)

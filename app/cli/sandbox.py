@@ -46,9 +46,11 @@ def book() -> None:
 def stand_in(port: int, store: Path | None) -> None:
     """Run the stand-in for push and SMS providers alone."""
     from app.sandbox.stand_in.__main__ import run as serve
+    from app.sandbox.stand_in.received import Received
+    from app.sandbox.stand_in.server import StandIn
 
     _sandbox_settings()
-    serve(port=port, store=store, sms_key=None)
+    serve(StandIn(Received(store)), port=port)
 
 
 def _sandbox_settings() -> Settings:

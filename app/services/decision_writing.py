@@ -250,7 +250,7 @@ class DecisionWriting:
     ) -> None:
         message_id = new_id()
         rendered = render(template, made.channel, loaded.locale, variables)
-        text = orjson.dumps({"title": rendered.title, "body": rendered.body}).decode()
+        text = orjson.dumps({"title": rendered.title, "body": rendered.body, "variables": variables}).decode()
         shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
         self.messages.append(
             {

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Sealed
@@ -53,6 +53,19 @@ class MessageRow(Base):
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
     """What it reminded of has been paid."""
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When a receipt said that it arrived."""
+    clicked_at: Mapped[datetime | None] = mapped_column(Instant)
+    replied_at: Mapped[datetime | None] = mapped_column(Instant)
+    snoozed_until: Mapped[datetime | None] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Taken back: out of the inbox, or asked off the phone's screen."""
+    withdraws_id: Mapped[str | None] = mapped_column(Id)
+    """Of a silent push: the message it takes off the screen."""
+    inbox_created: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The borrower's inbox state when it came."""
+    inbox_state: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The borrower's inbox state of its last change."""
     version: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (
@@ -60,6 +73,7 @@ class MessageRow(Base):
         Index("ix_messages_security", "next_attempt_at", "id", sqlite_where=_SECURITY, postgresql_where=_SECURITY),
         Index("ix_messages_ordinary", "next_attempt_at", "id", sqlite_where=_ORDINARY, postgresql_where=_ORDINARY),
         Index("ix_messages_contact_id", "contact_id"),
+        Index("ix_messages_inbox_state", "borrower_id", "channel", "inbox_state"),
     )
 
 
@@ -81,8 +95,11 @@ class DeliveryAttemptRow(Base):
     provider_reference: Mapped[str | None] = mapped_column(String(200))
     error_code: Mapped[str | None] = mapped_column(String(60))
     raw_code: Mapped[str | None] = mapped_column(String(60))
+    units: Mapped[int] = mapped_column(default=1, server_default="1")
+    """Segments, pages."""
 
     __table_args__ = (
         UniqueConstraint("message_id", "endpoint_id", "attempt_no"),
         Index("ix_delivery_attempts_message_id", "message_id"),
+        Index("ix_delivery_attempts_reference", "provider_reference", "provider"),
     )

@@ -18,14 +18,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0: a free one, told on the first line of output")
     parser.add_argument("--store", type=Path, help="also keep what was received in this file")
     parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
+    parser.add_argument("--posts-back", action="store_true", help="post receipts and replies to the addresses given")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
     options = parser.parse_args(arguments)
-    run(port=options.port, store=options.store, sms_key=options.sms_key, with_parent=options.with_parent)
+    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back)
+    run(stand_in, port=options.port, with_parent=options.with_parent)
 
 
-def run(*, port: int, store: Path | None, sms_key: str | None, with_parent: bool = False) -> None:
+def run(stand_in: StandIn, *, port: int, with_parent: bool = False) -> None:
     """Serve until told to end. Prints one JSON line with the URL when ready."""
-    asyncio.run(_serve(port, StandIn(Received(store), sms_key=sms_key), with_parent))
+    asyncio.run(_serve(port, stand_in, with_parent))
 
 
 async def _serve(port: int, stand_in: StandIn, with_parent: bool) -> None:

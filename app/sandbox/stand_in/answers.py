@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from app.sandbox.stand_in.callbacks import CallbackPost
+
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -48,6 +50,8 @@ class Taken:
     content: bytes = field(repr=False)
     """JSON."""
     answer: Answer
+    callbacks: tuple[CallbackPost, ...] = ()
+    """What the provider posts back after it."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -39,6 +39,11 @@ class StandInClient:
         """Return totals, totals per label, duplicates and requests by status."""
         return self._ask("GET", "/counts")
 
+    def callbacks(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """Return what it posted back, or would: n, url, method, headers, body, status."""
+        items: list[dict[str, Any]] = self._ask("GET", f"/callbacks?since={since}")["items"]
+        return items
+
     def program(self, *faults: dict[str, Any]) -> None:
         """Add faults; see faults.py. Raises urllib's HTTPError for a fault it does not know."""
         self._ask("POST", "/faults", list(faults))

@@ -8,7 +8,8 @@ import orjson
 
 from app.sandbox.stand_in.answers import NAMED, Answer
 
-ENDPOINTS = ("send", "token", "sms")
+ENDPOINTS = ["send", "token", "sms"]
+"""Those of other providers are added when the stand-in starts."""
 ACTS = (
     "answer",  # answer with `answer` (a name) or `status`, `headers`, `body`; nothing is taken
     "delay",  # take it, answer after `delay_ms`

@@ -68,6 +68,8 @@ class Received:
             "sms": totals["sms"],
             "distinct_push": distinct["push"],
             "distinct_sms": distinct["sms"],
+            "by_channel": dict(totals),
+            "distinct_by_channel": dict(distinct),
             "by_label": dict(self._labels),
             "duplicates": [
                 {"channel": channel, "message_id": message_id, "target": target, "count": count}

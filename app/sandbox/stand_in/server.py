@@ -1,7 +1,9 @@
 """The stand-in's HTTP server: one process, one event loop, HTTP/1.1 with keep-alive, loopback only.
 
 Provider side: POST /token, POST /v1/projects/{id}/messages:send, POST /sms.
-Control side: GET /received?since=&limit=&target=, GET /counts, POST /faults (one or a list), POST /reset, GET /health.
+Other providers: see providers.py.
+Control side: GET /received?since=&limit=&target=, GET /callbacks?since=, GET /counts, POST /faults (one or a list),
+POST /reset, GET /health.
 """
 
 import asyncio
@@ -21,7 +23,9 @@ import orjson
 from app import clock
 from app.domain.times import rfc3339
 from app.sandbox.stand_in.answers import NAMED, Answer, Taken, issue_token, json_answer, send_push, send_sms
-from app.sandbox.stand_in.faults import Fault, FaultError, FaultProgram
+from app.sandbox.stand_in.callbacks import CallbackBook
+from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
+from app.sandbox.stand_in.providers import ProviderRequest, make_providers
 from app.sandbox.stand_in.received import Received
 
 _MAX_BODY_BYTES = 1024 * 1024
@@ -30,21 +34,33 @@ _MAX_BODY_BYTES = 1024 * 1024
 class StandIn:
     """What all connections share."""
 
-    def __init__(self, received: Received, *, sms_key: str | None = None) -> None:
+    def __init__(self, received: Received, *, sms_key: str | None = None, posts_back: bool = False) -> None:
+        """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
         self.faults = FaultProgram()
+        self.callbacks = CallbackBook(posts=posts_back)
+        self._providers = make_providers()
+        ENDPOINTS.extend(name for each in self._providers for name in each.endpoints if name not in ENDPOINTS)
         self._sms_key = sms_key
         self._tokens: set[str] = set()
         self._requests: Counter[str] = Counter()
 
-    def endpoint(self, path: str) -> str | None:
-        """Return which provider endpoint a path is, or None."""
-        if path.endswith("/messages:send") and path.startswith("/v1/projects/"):
+    def endpoint(self, method: str, target: str) -> str | None:
+        """Return which provider endpoint an address is, or None."""
+        path = target.partition("?")[0]
+        if method == "POST" and path.endswith("/messages:send") and path.startswith("/v1/projects/"):
             return "send"
-        return {"/token": "token", "/sms": "sms"}.get(path)
+        if method == "POST" and path in ("/token", "/sms"):
+            return path[1:]
+        return next((name for each in self._providers if (name := each.endpoint(method, path))), None)
 
-    def provide(self, endpoint: str, headers: dict[str, str], body: bytes) -> Answer | Taken:
+    def provide(self, endpoint: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer | Taken:
         """Answer as the provider would when nothing is wrong with it."""
+        for provider in self._providers:
+            if endpoint in provider.endpoints:
+                parts = urlsplit(target)
+                query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+                return provider.answer(endpoint, ProviderRequest(method, parts.path, query, headers, body))
         if endpoint == "token":
             token = f"stand-in-{secrets.token_urlsafe(32)}"
             answer = issue_token(body, token)
@@ -60,6 +76,8 @@ class StandIn:
     def take(self, taken: Taken) -> None:
         """Remember a message as delivered."""
         self.received.take(taken, rfc3339(clock.system_now()))
+        for post in taken.callbacks:
+            self.callbacks.add(post)
 
     def count(self, endpoint: str, status: int) -> None:
         """Count an answered provider request; status 0: it got no answer."""
@@ -73,6 +91,8 @@ class StandIn:
             if (method, parts.path) == ("GET", "/received"):
                 since, limit = int(query.get("since", ["0"])[0]), int(query.get("limit", ["1000"])[0])
                 return json_answer(self.received.page(since=since, limit=limit, targets=query.get("target")))
+            if (method, parts.path) == ("GET", "/callbacks"):
+                return json_answer({"items": self.callbacks.page(int(query.get("since", ["0"])[0]))})
             if (method, parts.path) == ("GET", "/counts"):
                 return json_answer({**self.received.counts(), "requests": dict(self._requests)})
             if (method, parts.path) == ("POST", "/faults"):
@@ -94,6 +114,7 @@ class StandIn:
         self.faults.clear()
         if not what.get("keep_received"):
             self.received.clear()
+            self.callbacks.clear()
             self._requests.clear()
         if not what.get("keep_tokens"):
             self._tokens.clear()
@@ -127,7 +148,7 @@ class Connection(asyncio.Protocol):
         request_line, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
         method, target, _version = request_line.split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        endpoint = self._stand_in.endpoint(target) if method == "POST" else None
+        endpoint = self._stand_in.endpoint(method, target)
         if endpoint and self._stand_in.faults.has_any(endpoint):
             if self._stand_in.faults.pick(endpoint, "", before_body=True):
                 self._stand_in.count(endpoint, 0)
@@ -144,14 +165,13 @@ class Connection(asyncio.Protocol):
         if endpoint is None:
             self._write(self._stand_in.control(method, target, body))
         else:
-            self._provide(endpoint, headers, body)
+            self._provide(endpoint, self._stand_in.provide(endpoint, method, target, headers, body))
         if headers.get("connection", "").lower() == "close":
             self._transport.close()
             return False
         return bool(self._buffer)
 
-    def _provide(self, endpoint: str, headers: dict[str, str], body: bytes) -> None:
-        given = self._stand_in.provide(endpoint, headers, body)
+    def _provide(self, endpoint: str, given: Answer | Taken) -> None:
         target = given.target if isinstance(given, Taken) else ""
         fault = None
         if self._stand_in.faults.has_any(endpoint):
