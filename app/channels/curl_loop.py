@@ -14,6 +14,7 @@ import pycurl
 from app import clock
 from app.channels.curl_exchange import Exchange, Posting
 from app.channels.http_transport import Failure, HttpAnswer
+from app.logs import logger
 
 CONNECTIONS = 32
 """At most, to the one host. With few, an HTTP/1.1 provider would queue everything behind one request that hangs."""
@@ -98,7 +99,13 @@ class Loop:
         while self._waiting and len(self._flying) < self._places:
             posting, place = self._waiting.popleft()
             exchange = self._spare.pop() if self._spare else Exchange(self._url, self._options)
-            exchange.load(posting, place)
+            try:
+                exchange.load(posting, place)
+            except Exception as error:  # headers or a body that are none: our defect, and nobody else's request
+                logger().exception("a request to a provider cannot be made")
+                exchange.curl.close()
+                posting.put(place, HttpAnswer(0, failure=Failure.NEVER_SENT, reason=type(error).__name__))
+                continue
             self._flying.add(exchange)
             self._multi.add_handle(exchange.curl)
 
