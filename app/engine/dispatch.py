@@ -20,6 +20,7 @@ from typing import Any
 
 from app import clock
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing
+from app.domain.devices import seen_since
 from app.domain.retries import RetryPolicy
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.engine.outgoing import outgoing, targets_of, text_of
@@ -123,7 +124,8 @@ class Dispatcher:
         """Write an attempt for every endpoint of every message, before the wire is touched."""
         tries: list[_Try] = []
         ended: dict[str, tuple[str, str]] = {}
-        targets = attempts.find_push_targets(work.session, (m.borrower_id for m in ready if m.channel == "push"))
+        pushed = (m.borrower_id for m in ready if m.channel == "push")
+        targets = attempts.find_push_targets(work.session, pushed, seen_since=seen_since(now))
         phones = attempts.find_phones(work.session, (m.borrower_id for m in ready if m.channel == "sms"))
         done = attempts.find_done(work.session, [message.id for message in ready if message.attempts])
         accepted = _accepted(done)

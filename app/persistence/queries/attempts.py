@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy import Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
 from app.persistence.bulk import add_rows, change_rows
+from app.persistence.column_types import Instant
 from app.persistence.models.access import OtpChallengeRow
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
@@ -48,6 +49,7 @@ _PUSH_TARGETS = PreparedSelect.of(
         EndpointRow.channel == "push",
         EndpointRow.state == "active",
         DeviceRow.push_permission.is_(True),
+        DeviceRow.last_seen_at >= bindparam("b_seen_since", type_=Instant()),
     )
     .order_by(EndpointRow.id)
 )
@@ -59,10 +61,10 @@ _PHONES = PreparedSelect.of(
 )
 
 
-def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
-    """Return per borrower the active push endpoints of devices that allow notifications."""
+def find_push_targets(session: Session, borrower_ids: Iterable[str], *, seen_since: datetime) -> dict[str, list[Any]]:
+    """Return per borrower the active push endpoints of devices that allow notifications and were seen since (inclusive)."""
     targets: dict[str, list[Any]] = {}
-    for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
+    for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids), "b_seen_since": seen_since}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
 
