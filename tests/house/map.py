@@ -34,6 +34,7 @@ ROOMS = (
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
     ("bench", "programs that measure; each ends with its figures and their limits"),
     ("bench/books", "made-up books that they measure on"),
+    ("bench/providers", "providers that they measure against, in processes of their own"),
 )
 HEAD = """# Map
 
@@ -65,6 +66,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
 | what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |
