@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.sandbox.stand_in.answers import Answer, Taken
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("wechat",)
 """Below app.sandbox.stand_in."""
 
 
