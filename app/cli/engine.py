@@ -21,6 +21,7 @@ from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
 from app.persistence.unit_of_work import reading
 from app.services.policies import adopt_content, ensure_default_policy
+from app.services.provider_tokens import SharedTokens
 
 engine_commands = AppGroup("engine", help="The reminder engine.")
 add_switches(engine_commands)
@@ -47,6 +48,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         sms_url=settings.sms_url,
         sms_key=settings.sms_key,
         providers=settings.providers,
+        tokens=SharedTokens(),
     )
     dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds))
     engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
