@@ -17,7 +17,9 @@ from app.api.borrower import (
     sessions,
     statements,
     upcoming,
+    wechat,
 )
+from app.api.callbacks import wechat_links
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
@@ -68,7 +70,8 @@ _SHARED = (
 def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
-    for module in (sessions, profile, loans, devices, inbox, preferences):
+    api.register_blueprint(wechat_links.door, auth=PUBLIC)
+    for module in (sessions, profile, loans, devices, inbox, preferences, wechat):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)
     api.register_blueprint(desk_staff.door, auth=DESK)
