@@ -22,6 +22,8 @@ from app.persistence.unit_of_work import Work
 REPEATABLE = frozenset({"push"})
 """Channels where a second copy replaces the first one."""
 ENDS_WELL = ("sent", "")
+NOT_TO_OVERTAKE = timedelta(seconds=2)
+"""How long a withdrawal waits for the message it is about to be handed over."""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,11 @@ class Claiming:
         composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
         done = attempts.find_done(self.work.session, [message.id for message in ready if message.attempts])
         was_accepted = accepted(done)
+        early = [message.id for message in ready if book.is_early(message)]
+        outbox.mark_waiting(self.work.session, early, until=self.now + NOT_TO_OVERTAKE)
         for message in ready:
+            if message.id in early:
+                continue
             try:
                 addressed = [one for one in book.targets_of(message) if (message.id, one.target.endpoint_id) not in done]
                 provider = self.channels[message.channel].provider
