@@ -36,6 +36,7 @@ CHECK_GRACE = timedelta(minutes=2)
 def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
+    from app.engine.chores import chores_of
     from app.engine.dispatch import Dispatcher
     from app.engine.loop import Engine, run, run_eagerly
     from app.engine.surroundings import surroundings_of
@@ -52,7 +53,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         tokens=SharedTokens(),
     )
     dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds), surroundings=surroundings_of(settings))
-    engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, chores=chores_of(settings))
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:

@@ -40,6 +40,13 @@ def give_back(work: Work, borrower_id: str, code: str, *, now: datetime) -> bool
     return return_credit(work.session, borrower_id, code, now=now)
 
 
+def spend_all(work: Work, borrower_id: str, code: str, *, now: datetime) -> None:
+    """Keep that the platform knows of no consent of this template: what we counted is not there."""
+    row = lock_credit(work.session, borrower_id, code, now=now)
+    row.credits, row.changed_at = 0, now
+    work.session.flush()
+
+
 def forget(work: Work, borrower_id: str) -> None:
     """Forget what the former WeChat user of this borrower agreed to."""
     delete_credits(work.session, borrower_id)
