@@ -74,6 +74,11 @@ class AddressBook:
         withdrawn = self._withdrawn.get(message.withdraws_id or "")
         return withdrawn is not None and withdrawn.is_sending
 
+    def is_needless(self, message: Claimable) -> bool:
+        """Whether what a withdrawal is about was held back after all, and nothing is on any screen."""
+        withdrawn = self._withdrawn.get(message.withdraws_id or "")
+        return withdrawn is not None and not withdrawn.endpoint_ids
+
     def _of_challenge(self, challenge_id: str) -> Iterator[Addressed]:
         challenge = self.challenges.get(challenge_id)
         if challenge is not None and challenge.used_at is None:

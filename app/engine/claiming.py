@@ -151,7 +151,8 @@ class Claiming:
                 ended[message.id] = ("failed", "RENDER_ERROR")
                 continue
             if not addressed:
-                ended[message.id] = ENDS_WELL if message.id in was_accepted else ("failed", "NO_ENDPOINT")
+                nowhere = ("cancelled", "") if book.is_needless(message) else ("failed", "NO_ENDPOINT")
+                ended[message.id] = ENDS_WELL if message.id in was_accepted else nowhere
             for one, made in zip(addressed, outgoing, strict=True):
                 tries.append(Try(message, new_id(), made, one.digest, provider))
         return tries, ended

@@ -67,7 +67,7 @@ def test_a_paid_reminder_is_taken_off_the_phone_also_at_night(
 ) -> None:
     paid(reminded, NIGHT, engine, set_clock)
 
-    shown, withdrawal = channel.sent
+    shown, withdrawal = channel.handed
     assert (withdrawal.purpose, withdrawal.withdraws, withdrawal.target.address) == ("withdraw", shown.message_id, "phone")
     assert (withdrawal.title, withdrawal.body) == ("", "")
     with reading() as session:
@@ -86,7 +86,7 @@ def test_it_is_sent_once_whatever_comes_after(
     paid(reminded, NIGHT + timedelta(minutes=1), engine, set_clock)
 
     assert again == 0
-    assert len(channel.sent) == 2
+    assert len(channel.handed) == 2
 
 
 def test_it_is_no_contact_and_takes_no_place(reminded: Built, engine: Engine, set_clock: SetClock) -> None:
@@ -104,7 +104,7 @@ def test_what_was_seen_is_left_alone(reminded: Built, engine: Engine, channel: F
 
     paid(reminded, NIGHT, engine, set_clock)
 
-    assert len(channel.sent) == 1
+    assert len(channel.handed) == 1
 
 
 def test_what_never_left_needs_no_withdrawal(engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
@@ -115,8 +115,26 @@ def test_what_never_left_needs_no_withdrawal(engine: Engine, channel: FakeChanne
 
     paid(built, STEP, engine, set_clock)
 
-    assert channel.sent == []
+    assert channel.handed == []
     assert withdrawals() == []
+
+
+def test_what_was_claimed_and_held_back_needs_none_after_all(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = build_loan(now=START, due=[DUE])
+    give_phone(built, now=START)
+    set_clock(STEP)
+    engine.sweep_all()
+    monkeypatch.setattr(engine.dispatcher, "_put_back", lambda *_: pay(built, 10_000, now=STEP))
+    engine.dispatch_all()
+    monkeypatch.undo()
+
+    set_clock(STEP + timedelta(seconds=3))
+    engine.drain()
+
+    assert channel.handed == []
+    assert [row.state for row in withdrawals()] == ["cancelled"]
 
 
 def test_what_could_no_longer_come_to_a_phone_needs_none(
@@ -139,7 +157,7 @@ def test_a_push_whose_fate_is_unknown_is_withdrawn(engine: Engine, channel: Fake
 
     paid(built, STEP + timedelta(seconds=1), engine, set_clock)
 
-    assert [message.purpose for message in channel.sent] == ["notify", "withdraw"]
+    assert [message.purpose for message in channel.handed] == ["notify", "withdraw"]
 
 
 def test_a_payment_while_the_bytes_are_written_is_followed_by_a_withdrawal(
@@ -159,7 +177,7 @@ def test_a_payment_while_the_bytes_are_written_is_followed_by_a_withdrawal(
     set_clock(STEP + timedelta(seconds=3))
     engine.drain()
 
-    assert [message.purpose for message in channel.sent] == ["notify", "withdraw"]
+    assert [message.purpose for message in channel.handed] == ["notify", "withdraw"]
 
 
 def test_it_does_not_overtake_what_is_just_being_handed_over(
@@ -178,7 +196,7 @@ def test_it_does_not_overtake_what_is_just_being_handed_over(
     channel.before = meanwhile
     engine.drain()
 
-    assert other.sent == []
+    assert other.handed == []
 
 
 def test_only_the_phones_that_were_sent_it_are_told(
@@ -188,7 +206,7 @@ def test_only_the_phones_that_were_sent_it_are_told(
 
     paid(reminded, NIGHT, engine, set_clock)
 
-    assert [message.target.address for message in channel.sent] == ["phone", "phone"]
+    assert [message.target.address for message in channel.handed] == ["phone", "phone"]
 
 
 def test_a_phone_that_is_gone_ends_it(reminded: Built, engine: Engine, channel: FakeChannel, set_clock: SetClock) -> None:
@@ -197,7 +215,7 @@ def test_a_phone_that_is_gone_ends_it(reminded: Built, engine: Engine, channel: 
 
     paid(reminded, NIGHT, engine, set_clock)
 
-    assert len(channel.sent) == 1
+    assert len(channel.handed) == 1
     assert [(row.state, row.state_reason) for row in withdrawals()] == [("failed", "NO_ENDPOINT")]
 
 
@@ -211,7 +229,7 @@ def test_withdrawals_go_before_reminders_that_wait(
 
     engine.dispatcher.run_once(now=STEP)
 
-    assert [message.purpose for message in channel.sent] == ["notify", "withdraw", "notify", "notify", "notify"]
+    assert [message.purpose for message in channel.handed] == ["notify", "withdraw", "notify", "notify", "notify"]
 
 
 def test_the_time_from_payment_to_hand_over_is_measured(
