@@ -6,12 +6,15 @@ Source: PCI DSS 4.0, requirement 3; the check digit is ISO/IEC 7812-1 annex B (L
 
 import re
 
-_RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_RUN = re.compile(r"(?<![\d+])\d(?:[ -]?\d){12,18}(?!\d)")
 MASK = "[card number]"
 
 
 def without_card_numbers(text: str) -> str:
-    """Return the text with every run of 13 to 19 digits that passes the check of card numbers masked."""
+    """Return the text with every run of 13 to 19 digits that passes the check of card numbers masked.
+
+    A number that begins with "+" is a telephone's.
+    """
     return _RUN.sub(lambda match: MASK if _is_card(match.group()) else match.group(), text)
 
 
