@@ -1,6 +1,6 @@
 """A provider of tests that posts JSON: signed by a header, or to the address that it alone knows.
 
-    {"reports": [{DeliveryReport}], "inbound": [{InboundMessage}], "events": [{EndpointEvent}]}
+{"reports": [{DeliveryReport}], "inbound": [{InboundMessage}], "events": [{EndpointEvent}]}
 """
 
 import hashlib
