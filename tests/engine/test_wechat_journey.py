@@ -13,15 +13,16 @@ from app.channels.registry import build_channels
 from app.engine.chores import chores_of
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
+from app.persistence.db import db
 from app.persistence.ids import new_id
-from app.persistence.models.deliveries import ProviderTemplateRow
+from app.persistence.models.deliveries import ProviderTemplateRow, ProviderTokenRow
 from app.persistence.unit_of_work import unit_of_work
 from app.sandbox.stand_in.client import StandInClient
 from app.services.provider_tokens import SharedTokens
 from tests.builders.access import fresh_client, signed_in
 from tests.builders.book import build_loan
 from tests.builders.messages import NOW, queue_message, state_of
-from tests.builders.wechat import an_entry
+from tests.builders.wechat import APP_ID, an_entry
 from tests.fakes.stand_in import stand_in, stand_in_process
 
 __all__ = ["stand_in", "stand_in_process"]
@@ -81,6 +82,7 @@ def test_a_borrower_binds_wechat_is_written_to_and_the_result_comes_back(
     assert state_of(message_id)[0] == ends
     assert shown(client, headers) == account
     assert stand_in.counts()["requests"]["wechat_token:200"] == 1
+    assert db.session().get(ProviderTokenRow, ("wechat", APP_ID)) is not None
 
 
 def test_an_installation_without_wechat_has_no_such_tick(sqlite_book: Flask) -> None:
