@@ -21,9 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
     parser.add_argument("--posts-back", action="store_true", help="post receipts and replies to the addresses given")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
-    parser.add_argument(
-        "--callback-base", default="", metavar="URL", help="where our callbacks are, for providers told so once"
-    )
+    parser.add_argument("--callback-base", default="", metavar="URL", help="where providers told so once post to")
     parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
     options = parser.parse_args(arguments)
     stand_in = StandIn(

@@ -40,13 +40,13 @@ class StandIn:
         *,
         sms_key: str | None = None,
         posts_back: bool = False,
-        config: StandInConfig = StandInConfig(),
+        config: StandInConfig | None = None,
     ) -> None:
         """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
         self.faults = FaultProgram()
         self.callbacks = CallbackBook(posts=posts_back)
-        self._providers = make_providers(config)
+        self._providers = make_providers(config or StandInConfig())
         ENDPOINTS.extend(name for each in self._providers for name in each.endpoints if name not in ENDPOINTS)
         self._sms_key = sms_key
         self._tokens: set[str] = set()
