@@ -5,7 +5,7 @@ Source: Alibaba Cloud, SendSms "PhoneNumbers", SingleCallByTts "CalledNumber" (m
 
 import re
 
-_MAINLAND = re.compile(r"(?:\+|00)?(?:86)?(1\d{10})")
+_MAINLAND = re.compile(r"(?:\+|00)?(?:86)?(1[3-9]\d{9})")
 
 
 def is_mainland(phone: str) -> bool:

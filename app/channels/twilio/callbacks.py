@@ -103,7 +103,7 @@ class TwilioCallbacks:
         inbound = []
         if _PHONE.fullmatch(ours):
             inbound.append(
-                InboundMessage(f"{sid}:key:{key}", "voice", "phone", ours, word_of_key(key), in_reply_to=message_id)
+                InboundMessage(f"{sid}:said:{key}", "voice", "phone", ours, word_of_key(key), in_reply_to=message_id)
             )
         return self._callback(twiml, reports=[pressed], inbound=inbound)
 
