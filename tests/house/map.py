@@ -19,6 +19,10 @@ ROOMS = (
     ("app/persistence/queries", "statements; no commit, no clock"),
     ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
     ("app/channels/wechat", "WeChat: messages of a service account, its token, its posts to us"),
+    ("app/channels/twilio", "texts and calls by Twilio"),
+    ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
+    ("app/channels/tencent", "what Tencent Cloud posts"),
+    ("app/channels/elks", "what 46elks posts"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -70,6 +74,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
+| texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |

@@ -8,7 +8,11 @@ from typing import Protocol
 
 from app.sandbox.stand_in.answers import Answer, Taken
 
-MODULES: tuple[str, ...] = ("wechat",)
+MODULES: tuple[str, ...] = (
+    "aliyun",
+    "twilio",
+    "wechat",
+)
 """Below app.sandbox.stand_in."""
 
 
