@@ -8,6 +8,8 @@ from app.api.borrower import (
     disclosures,
     due,
     inbox,
+    inbox_marks,
+    links,
     loans,
     payments,
     preferences,
@@ -61,6 +63,8 @@ _SHARED = (
     ingest_records,
     contact_history,
     upcoming,
+    inbox_marks,
+    links,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -56,6 +56,7 @@ class DecisionWriting:
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
         """Add one borrower's answers."""
         version = loaded.case_version + 1
+        before = len(self.messages)
         contact_ids = [self._contact(borrower_id, loaded, contact, version) for contact in decided.contacts]
         decision_ids: dict[DecisionKey, str] = {}
         counts: dict[DecisionKey, int] = {}
@@ -82,7 +83,8 @@ class DecisionWriting:
             self.cancelled[cancelled.reason, cancelled.channel].append(cancelled.contact_id)
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self.settled += decided.settled
-        self._agenda(borrower_id, loaded, decided, version)
+        came = len(self.messages) > before and any(row["inbox_created"] for row in self.messages[before:])
+        self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled))
 
     def write(self, work: Work) -> None:
         """Write everything taken."""
@@ -93,15 +95,15 @@ class DecisionWriting:
         mark_decisions(session, self.changes)
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
         mark_standing(session, self.standing)
-        mark_settled(session, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
+        mark_settled(session, self.settled, now=self.now)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()
 
-    def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int) -> None:
+    def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int, *, inbox_changes: bool) -> None:
         case = loaded.case
         moved = case.decided_until is not None and case.decided_zone != case.zone
         self.agenda.append(
@@ -113,6 +115,7 @@ class DecisionWriting:
                 "b_until": max(self.now, case.decided_until or self.now),
                 "b_zone": case.zone,
                 "b_zone_since": self.now if moved else loaded.zone_since,
+                "b_inbox_state": loaded.inbox_state + inbox_changes,
             }
         )
 
@@ -250,8 +253,11 @@ class DecisionWriting:
     ) -> None:
         message_id = new_id()
         rendered = render(template, made.channel, loaded.locale, variables)
-        text = orjson.dumps({"title": rendered.title, "body": rendered.body, "variables": variables}).decode()
+        text: dict[str, Any] = {"title": rendered.title, "body": rendered.body, "variables": variables}
         shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
+        if shown_at_once:  # what it is about as it was said, whatever becomes of the decisions behind it
+            text["about"] = sorted({(each.subject.loan_id, each.subject.row_no) for each in about})
+        inbox_state = loaded.inbox_state + 1 if shown_at_once else 0
         self.messages.append(
             {
                 "id": message_id,
@@ -263,7 +269,7 @@ class DecisionWriting:
                 "template": template,
                 "template_version": rendered.template_version,
                 "locale": rendered.locale,
-                "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
+                "text_sealed": self.vault.seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}"),
                 "state": "delivered" if shown_at_once else "queued",
                 "not_before": self.now,
                 "not_after": made.not_after,
@@ -274,6 +280,8 @@ class DecisionWriting:
                 "created_at": self.now,
                 "sent_at": self.now if shown_at_once else None,
                 "rung_no": made.rung_no,
+                "inbox_created": inbox_state,
+                "inbox_state": inbox_state,
                 "version": 1,
             }
         )
