@@ -126,17 +126,19 @@ class CountField(fields.Integer):
 
 
 class StateField(fields.Integer):
-    """A state of an inbox, in plain digits in a query. It only grows; apart from that it means nothing to a client."""
+    """A state of an inbox. It only grows; apart from that it means nothing to a client."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(0, MOST_STATE), **kwargs)
 
+
+class StateParameterField(StateField):
+    """A state in a query, in plain digits."""
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, str):
-            if not _STATE.fullmatch(value):
-                raise self.make_error("invalid")
-            value = int(value)
-        return super()._deserialize(value, attr, data, **kwargs)
+        if not _STATE.fullmatch(value):
+            raise self.make_error("invalid")
+        return super()._deserialize(int(value), attr, data, **kwargs)
 
 
 class MapField(fields.Dict):

@@ -25,7 +25,7 @@ from app.web.answers import Answer, cacheable, dump_json
 from app.web.auth import authenticate_again, borrower
 from app.web.doors import Door, answers
 from app.web.etag import is_unchanged, strong_etag
-from app.web.fields import CountField, IdField, PageQuerySchema, StateField
+from app.web.fields import CountField, IdField, PageQuerySchema, StateField, StateParameterField
 from app.web.languages import request_locale
 from app.web.pagination import Key, next_page, requested_key
 from app.web.reads import end_reads, reading_engine, reads
@@ -69,7 +69,7 @@ class InboxSchema(Schema):
 class ChangesQuerySchema(Schema):
     """Since when, and how long to wait for something new."""
 
-    since = StateField(required=True, metadata={"description": "The `state` up to which you have everything."})
+    since = StateParameterField(required=True, metadata={"description": "The `state` up to which you have everything."})
     cursor = fields.String(validate=validate.Length(1, 512), metadata={"description": "`next_cursor` of the page before."})
     limit = CountField(
         load_default=50, validate=validate.Range(1, 100), metadata={"description": "How many at most, 1 to 100."}
