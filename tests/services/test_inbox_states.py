@@ -133,12 +133,10 @@ class Storm:
             if answer.status_code == 404:  # taken back
                 return
             assert answer.status_code == 200, answer.text
-            if answer.json["item"]["state"] == answer.json["state"]:
-                self.note(answer.json["state"])
-            if rng.random() < 0.2:
-                many = device.mark_many(**{"all_before": answer.json["state"], "as": "read"}).json
-                if many["changed"]:
-                    self.note(many["state"])
+            some = [{"ids": rng.sample(self.ids, 3)}, {"all_before": answer.json["state"]}]
+            many = device.mark_many(**rng.choice(some), **{"as": rng.choice(("seen", "read", "archived"))}).json
+            if many["changed"]:
+                self.note(many["state"])
 
         return act
 
@@ -183,7 +181,7 @@ def test_marks_of_two_devices_and_the_lenders_side_all_at_once(app: Flask, told:
     threads_of: dict[int, set[int]] = {}
     for state, thread in storm.raised:
         threads_of.setdefault(state, set()).add(thread)
-    assert len(threads_of) > 20
+    assert len(threads_of) > 5
     assert [state for state, threads in threads_of.items() if len(threads) > 1] == [], "two changes share a state"
     for device in storm.devices:
         device.sync()
