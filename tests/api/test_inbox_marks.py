@@ -124,6 +124,8 @@ def test_a_snooze_can_be_ended_and_lies_in_neither_list_nor_archive(client: Flas
     mark(message_id, "unsnooze")
 
     assert listed(client, loan) == [message_id]
+    mark(message_id, "snooze", until="2026-03-02T10:00:00Z")
+    assert mark(message_id, "archive")["item"]["snoozed_until"] is None
 
 
 @pytest.mark.parametrize("until", ["2026-03-02T09:00:00Z", "2026-02-01T00:00:00Z", "2026-06-02T09:00:01Z"])
