@@ -62,6 +62,12 @@ class LinkExpiredError(DomainError):
     code = "link-expired"
 
 
+class MalformedCallbackError(DomainError):
+    """A post of a provider that cannot be read."""
+
+    code = "bad-request"
+
+
 class CurrencyMismatchError(DomainError):
     """Two currencies met where only one can be."""
 

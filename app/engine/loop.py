@@ -10,10 +10,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -28,6 +29,7 @@ from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
 from app.persistence.queries.moments import find_moments
+from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.duties import BATCH, look_at_due
 from app.services.invariants import count_candidates_without_decision
@@ -51,6 +53,8 @@ class Engine:
     dispatcher: Dispatcher
     watches_travel: bool = False
     """Whether this engine moves the sandbox's clock when asked to."""
+    chores: Sequence[tuple[str, Callable[[], object], float]] = ()
+    """Ticks of what only some installations have: name, work, seconds between."""
 
     def sweep_all(self) -> int:
         """Decide about everyone whose time has come, batch by batch; return how many."""
@@ -63,20 +67,24 @@ class Engine:
                 return total
 
     def dispatch_all(self) -> int:
-        """Hand over everything that waits in the ordinary lane; return how many messages were looked at."""
-        return self._dispatch(security=False)
+        """Hand over everything that waits besides one-time codes; return how many messages were looked at."""
+        total = 0
+        while handled := self.dispatcher.run_once(now=clock.now()):
+            total += handled
+        return total
 
-    def dispatch_security(self) -> int:
-        """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
-        return self._dispatch(security=True)
-
-    def _dispatch(self, *, security: bool) -> int:
+    def dispatch(self, lane: str) -> int:
+        """Hand over everything that waits in one lane; return how many messages were looked at."""
         total = 0
         while True:
-            handled = self.dispatcher.run_once(now=clock.now(), security=security)
+            handled = self.dispatcher.run_once(now=clock.now(), lane=lane)
             total += handled
             if handled < self.dispatcher.claim_batch:
                 return total
+
+    def dispatch_security(self) -> int:
+        """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
+        return self.dispatch(SECURITY)
 
     def drain(self) -> int:
         """Work until nothing is due at the present instant of the book's clock; return how much was done."""
@@ -157,12 +165,13 @@ def _scheduler(
     jobs: list[tuple[str, Callable[[], object], float]] = [
         ("security", engine.dispatch_security, 0.5),
         ("sweep", engine.sweep_all, 1),
-        ("dispatch", engine.dispatch_all, 1),
+        *((f"dispatch {lane}", partial(engine.dispatch, lane), 1) for lane in LANES if lane != SECURITY),
         ("heartbeat", engine.heartbeat, 10),
         ("reconcile", engine.reconcile, 900),
         ("tidy", engine.tidy, 86_400),
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
+        *engine.chores,
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

@@ -28,6 +28,7 @@ from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.withdrawals import withdraw_shown
 from app.wording.amounts import written_date, written_sum
 from app.wording.catalogue import match_locale, render
 
@@ -100,6 +101,7 @@ class DecisionWriting:
         withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
         mark_settled(session, self.settled, now=self.now)
+        withdraw_shown(work, self.settled, now=self.now)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()
 

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from app.persistence.db import vault
 from app.persistence.unit_of_work import unit_of_work
+from app.services.conversations import Word, add_word
 from app.services.links import link_token
 from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
@@ -22,6 +23,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     loan = build_loan(now=START, due=DUE, borrower_no=name)
     headers = signed_in(loan.borrower_id)
     with unit_of_work() as work:
+        word = add_word(work, loan.borrower_id, Word(f"test:{name}", "sms", "Hello", at=START), now=START)
         session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
     message_id = tell(loan)
@@ -31,6 +33,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "message_id": message_id,
         "token": link_token(vault(), message_id, expires_at=START + timedelta(days=1)),
         "session_id": session_id,
+        "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
     }
     return headers, ids
@@ -90,7 +93,7 @@ def test_lists_hold_only_ones_own(client: FlaskClient) -> None:
     mine, my_ids = owned_by(client, "me")
     _, their_ids = owned_by(client, "them")
 
-    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history"):
+    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history", "conversations"):
         text = client.get(f"/v1/me/{path}", headers=mine).text
         assert any(value in text for value in my_ids.values()), path
         assert not any(value in text for value in their_ids.values()), path

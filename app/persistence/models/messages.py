@@ -9,8 +9,14 @@ from app.persistence.column_types import Id, Instant, Sealed
 from app.persistence.db import Base
 
 _SECURITY = text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'")
-_ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'")
-"""The two lanes of the outbox. A query must say the same in the same words, as literals, for SQLite to use the index."""
+_WITHDRAWAL = text("state IN ('queued', 'sending', 'stale') AND message_class = 'withdrawal'")
+_ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security' AND message_class <> 'withdrawal'")
+"""The lanes of the outbox. A query must say the same in the same words, as literals, for SQLite to use the index."""
+
+
+_WITHDRAWS = text("withdraws_id IS NOT NULL")
+_UNTOLD = text("state IN ('uncertain', 'sent') AND channel IN ('sms', 'voice', 'wechat')")
+"""Handed over, and the provider has not told what became of it. Channels on which one tells, and can be asked."""
 
 
 class MessageRow(Base):
@@ -29,7 +35,7 @@ class MessageRow(Base):
     template_version: Mapped[int]
     locale: Mapped[str] = mapped_column(String(16))
     text_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """JSON {title, body} as rendered."""
+    """JSON {title, body} as rendered, and the variables it was made from."""
     state: Mapped[str] = mapped_column(String(20))
     """queued, stale (decided under older facts, waits to be decided again), sending, sent, delivered, failed, uncertain,
     expired, cancelled."""
@@ -41,6 +47,7 @@ class MessageRow(Base):
     rules_epoch: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)
+    """When to try next; once it is handed over, when to ask its provider what became of it."""
     leased_by: Mapped[str | None] = mapped_column(String(80))
     leased_until: Mapped[datetime | None] = mapped_column(Instant)
     """Machine time, not the book's: a lease must run out also when the book's clock stands still."""
@@ -71,7 +78,18 @@ class MessageRow(Base):
     __table_args__ = (
         Index("ix_messages_inbox", "borrower_id", "channel", "created_at", "id"),
         Index("ix_messages_security", "next_attempt_at", "id", sqlite_where=_SECURITY, postgresql_where=_SECURITY),
-        Index("ix_messages_ordinary", "next_attempt_at", "id", sqlite_where=_ORDINARY, postgresql_where=_ORDINARY),
+        Index("ix_messages_withdrawal", "next_attempt_at", "id", sqlite_where=_WITHDRAWAL, postgresql_where=_WITHDRAWAL),
+        Index(
+            "ix_messages_ordinary", "channel", "next_attempt_at", "id", sqlite_where=_ORDINARY, postgresql_where=_ORDINARY
+        ),
+        Index(
+            "ix_messages_withdraws_id",
+            "withdraws_id",
+            unique=True,
+            sqlite_where=_WITHDRAWS,
+            postgresql_where=_WITHDRAWS,
+        ),
+        Index("ix_messages_untold", "next_attempt_at", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
         Index("ix_messages_contact_id", "contact_id"),
         Index("ix_messages_inbox_state", "borrower_id", "channel", "inbox_state"),
     )
