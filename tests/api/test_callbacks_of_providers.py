@@ -1,4 +1,4 @@
-"""Posts as real providers make them, through the door: signed over the public URL or to a secret address, answered exactly."""
+"""Posts as real providers make them: signed over the public URL or sent to a secret address, answered exactly."""
 
 import json
 from collections.abc import Iterator
