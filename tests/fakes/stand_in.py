@@ -13,11 +13,12 @@ from app.sandbox.stand_in import client
 from app.sandbox.stand_in.client import StandInClient
 
 SMS_KEY = "a key that the gateway and we share"
+MAIL_KEY = "a key that the mail relay and we share"
 
 
 @pytest.fixture(scope="session")
 def stand_in_process() -> Iterator[StandInClient]:
-    with client.running(sms_key=SMS_KEY) as running:
+    with client.running(sms_key=SMS_KEY, mail_key=MAIL_KEY) as running:
         yield running
 
 

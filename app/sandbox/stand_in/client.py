@@ -52,6 +52,10 @@ class StandInClient:
         """Forget faults, received messages and tokens; keep_received and keep_tokens spare these."""
         self._ask("POST", "/reset", what)
 
+    def smtp_port(self) -> int:
+        """Return the port of its mail server."""
+        return int(self._ask("GET", "/health")["smtp_port"])
+
     def is_healthy(self) -> bool:
         """Whether it answers."""
         try:
@@ -67,11 +71,14 @@ class StandInClient:
             return value
 
 
-def start(*, port: int = 0, store: Path | None = None, sms_key: str | None = None) -> "tuple[subprocess.Popen[str], str]":
+def start(
+    *, port: int = 0, store: Path | None = None, sms_key: str | None = None, mail_key: str | None = None
+) -> "tuple[subprocess.Popen[str], str]":
     """Start the stand-in as a child that ends with us; return it and its URL once it listens. Raises RuntimeError."""
     command = [sys.executable, "-m", "app.sandbox.stand_in", "--port", str(port), "--with-parent"]
     command += ["--store", str(store)] if store else []
     command += ["--sms-key", sms_key] if sms_key else []
+    command += ["--mail-key", mail_key] if mail_key else []
     process = subprocess.Popen(  # noqa: S603 - our own module and arguments
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -96,9 +103,11 @@ def stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def running(*, store: Path | None = None, sms_key: str | None = None) -> Iterator[StandInClient]:
+def running(
+    *, store: Path | None = None, sms_key: str | None = None, mail_key: str | None = None
+) -> Iterator[StandInClient]:
     """A stand-in for the length of a block."""
-    process, url = start(store=store, sms_key=sms_key)
+    process, url = start(store=store, sms_key=sms_key, mail_key=mail_key)
     try:
         yield StandInClient(url)
     finally:
