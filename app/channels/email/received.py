@@ -27,13 +27,12 @@ def read_mail(raw: bytes) -> Message | None:
 
 def header(mail: Message, name: str) -> str:
     """Return a header on one line, decoded; "" where it is missing."""
-    value = mail.get(name)
-    if value is None:
-        return ""
+    raw = next((str(value) for each, value in mail.raw_items() if each.lower() == name.lower()), "")
+    plain = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # UTF-8 that nobody encoded
     try:
-        text = str(make_header(decode_header(str(value))))
+        text = str(make_header(decode_header(plain)))
     except Exception:  # an unknown character set, broken base64
-        text = str(value)
+        text = plain
     return " ".join(text.split())[:2000]
 
 
@@ -117,7 +116,7 @@ class _Reader(HTMLParser):
 
     def handle_data(self, text: str) -> None:
         if not self._quoted:
-            self.pieces.append(" ".join(text.split()) if text.strip() else "")
+            self.pieces.append(re.sub(r"\s+", " ", text))
 
 
 def _without_marks(html: str) -> str:
