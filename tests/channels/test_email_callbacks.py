@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import clock
 from app.channels.callbacks import ForgedError, MalformedError, parser_of
 from app.channels.email.replies import own_words
 from app.domain.deliveries import Callback, Told
@@ -172,9 +173,7 @@ def test_a_bounce_with_a_token_that_somebody_made_up_is_not_believed() -> None:
 
 
 def test_a_bounce_in_prose_is_read_by_its_codes() -> None:
-    qmail = (
-        f"From: MAILER-DAEMON@old.example\nTo: {RETURN_PATH}\nSubject: failure notice\n\nThe qmail-send program.\n"
-    )
+    qmail = f"From: MAILER-DAEMON@old.example\nTo: {RETURN_PATH}\nSubject: failure notice\n\nThe qmail-send program.\n"
 
     [dead] = heard(
         qmail + "<lin@example.com>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 unknown\n"
@@ -330,6 +329,25 @@ def test_a_mail_of_endless_parts_is_read_to_a_limit() -> None:
     nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
 
     assert heard(b"From: a@example.com\n" + nested).reports == ()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"From: a@example.com\n\n" + b"On " * 300_000,
+        b"From: a@example.com\nSubject: " + b"=?utf-8?q?" * 90_000 + b"\n\nx",
+        b"From: " + b"(" * 900_000 + b"\n\nx",
+        b"From: a@example.com\nContent-Type: text/html\n\n" + b"<div>" * 180_000,
+        b"From: a@example.com\n" + b"X: y\n" * 150_000 + b"\nx",
+    ],
+    ids=["quote", "words", "comments", "marks", "headers"],
+)
+def test_a_mail_that_is_made_to_be_slow_is_not(hostile: bytes) -> None:
+    started = clock.monotonic_seconds()
+
+    heard(hostile)
+
+    assert clock.monotonic_seconds() - started < 1.5
 
 
 def test_the_registry_finds_the_parser() -> None:

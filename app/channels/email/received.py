@@ -12,6 +12,7 @@ from typing import Any
 
 _MOST_PARTS = 50
 _LONGEST_TEXT = 100_000
+_LONGEST_HEADER = 4000
 _QUOTES = frozenset({"blockquote", "style", "script", "head", "title"})
 _BREAKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3"})
 
@@ -28,17 +29,20 @@ def read_mail(raw: bytes) -> Message | None:
 def header(mail: Message, name: str) -> str:
     """Return a header on one line, decoded; "" where it is missing."""
     raw = next((str(value) for each, value in mail.raw_items() if each.lower() == name.lower()), "")
-    plain = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # UTF-8 that nobody encoded
+    plain = raw[:_LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # UTF-8 that nobody encoded
     try:
         text = str(make_header(decode_header(plain)))
     except Exception:  # an unknown character set, broken base64
         text = plain
-    return " ".join(text.split())[:2000]
+    return " ".join(text.split())
 
 
 def address_of(text: str) -> str:
     """Return the address in a header such as From, in lower case; "" where there is none."""
-    address = parseaddr(text)[1].strip().strip("<>").lower()
+    try:
+        address = parseaddr(text)[1].strip().strip("<>").lower()
+    except RecursionError:  # of comments within comments
+        return ""
     return address if re.fullmatch(r"[^\s@]{1,64}@[^\s@]{1,253}", address) else ""
 
 
