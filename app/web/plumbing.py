@@ -34,7 +34,7 @@ def init_web(app: Flask, settings: Settings) -> Api:
     return api
 
 
-_FOR_PEOPLE = frozenset({pages.NAME, "metrics", "sandbox"})
+_FOR_PEOPLE = frozenset({pages.NAME, "metrics", "sandbox", "unsubscribe"})
 """Blueprints that answer pages rather than JSON."""
 
 
