@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from app.sandbox.stand_in.mail import MailServer
+from app.sandbox.stand_in.providers import StandInConfig
 from app.sandbox.stand_in.received import Received
 from app.sandbox.stand_in.returned_mail import Mailbag
 from app.sandbox.stand_in.server import Connection, StandIn
@@ -20,13 +21,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0: a free one, told on the first line of output")
     parser.add_argument("--store", type=Path, help="also keep what was received in this file")
     parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
-    parser.add_argument("--mail-callbacks", default="-", help="where mail that comes back is posted")
-    parser.add_argument("--mail-key", default="", help="signs those posts")
+    parser.add_argument("--mail-key", default="", help="signs the posts of mail that comes back")
     parser.add_argument("--posts-back", action="store_true", help="post receipts and replies to the addresses given")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
+    parser.add_argument(
+        "--callback-base", default="", metavar="URL", help="where our callbacks are, for providers told so once"
+    )
+    parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
     options = parser.parse_args(arguments)
-    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back)
-    bag = Mailbag(options.mail_callbacks, options.mail_key)
+    config = StandInConfig(options.callback_base.rstrip("/"), options.callback_secret)
+    stand_in = StandIn(
+        Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config
+    )
+    bag = Mailbag(config.callback_url("email") or "-", options.mail_key)
     run(stand_in, port=options.port, with_parent=options.with_parent, bag=bag)
 
 

@@ -26,7 +26,7 @@ from app.sandbox.stand_in.answers import NAMED, Answer, Taken, issue_token, json
 from app.sandbox.stand_in.callbacks import CallbackBook
 from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
 from app.sandbox.stand_in.mail import ENDPOINTS as MAIL_ENDPOINTS
-from app.sandbox.stand_in.providers import ProviderRequest, make_providers
+from app.sandbox.stand_in.providers import ProviderRequest, StandInConfig, make_providers
 from app.sandbox.stand_in.received import Received
 
 _MAX_BODY_BYTES = 1024 * 1024
@@ -35,14 +35,21 @@ _MAX_BODY_BYTES = 1024 * 1024
 class StandIn:
     """What all connections share."""
 
-    def __init__(self, received: Received, *, sms_key: str | None = None, posts_back: bool = False) -> None:
+    def __init__(
+        self,
+        received: Received,
+        *,
+        sms_key: str | None = None,
+        posts_back: bool = False,
+        config: StandInConfig = StandInConfig(),
+    ) -> None:
         """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
         self.faults = FaultProgram()
         self.callbacks = CallbackBook(posts=posts_back)
         self.smtp_port = 0
         """Set once the mail server listens."""
-        self._providers = make_providers()
+        self._providers = make_providers(config)
         names = [*MAIL_ENDPOINTS, *(name for each in self._providers for name in each.endpoints)]
         ENDPOINTS.extend(name for name in names if name not in ENDPOINTS)
         self._sms_key = sms_key
