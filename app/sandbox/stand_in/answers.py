@@ -52,6 +52,8 @@ class Taken:
     answer: Answer
     callbacks: tuple[CallbackPost, ...] = ()
     """What the provider posts back after it."""
+    act: str = ""
+    """What goes wrong with this one by itself, as a fault of faults.py does: its address asked for it."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
