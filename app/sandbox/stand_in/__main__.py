@@ -30,9 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
     options = parser.parse_args(arguments)
     config = StandInConfig(options.callback_base.rstrip("/"), options.callback_secret)
-    stand_in = StandIn(
-        Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config
-    )
+    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config)
     bag = Mailbag(config.callback_url("email") or "-", options.mail_key)
     run(stand_in, port=options.port, with_parent=options.with_parent, bag=bag)
 

@@ -41,7 +41,7 @@ class StandIn:
         *,
         sms_key: str | None = None,
         posts_back: bool = False,
-        config: StandInConfig = StandInConfig(),
+        config: StandInConfig | None = None,
     ) -> None:
         """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
@@ -49,7 +49,7 @@ class StandIn:
         self.callbacks = CallbackBook(posts=posts_back)
         self.smtp_port = 0
         """Set once the mail server listens."""
-        self._providers = make_providers(config)
+        self._providers = make_providers(config or StandInConfig())
         names = [*MAIL_ENDPOINTS, *(name for each in self._providers for name in each.endpoints)]
         ENDPOINTS.extend(name for name in names if name not in ENDPOINTS)
         self._sms_key = sms_key
