@@ -19,6 +19,10 @@ ROOMS = (
     ("app/persistence/queries", "statements; no commit, no clock"),
     ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
     ("app/channels/email", "e-mail by SMTP, and what comes back by mail"),
+    ("app/channels/twilio", "texts and calls by Twilio"),
+    ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
+    ("app/channels/tencent", "what Tencent Cloud posts"),
+    ("app/channels/elks", "what 46elks posts"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -67,6 +71,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
+| texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -54,6 +55,12 @@ class Taken:
     """What the provider posts back after it."""
     act: str = ""
     """What goes wrong with this one by itself, as a fault of faults.py does: its address asked for it."""
+    then: Callable[[], None] | None = None
+    """What the provider does when it has really taken it, which a fault may prevent."""
+
+
+SILENCE = Answer(0, b"")
+"""The request is read and never answered."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from app.sandbox.stand_in.answers import Answer, Taken
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "aliyun",
+    "twilio",
+)
 """Below app.sandbox.stand_in."""
 
 

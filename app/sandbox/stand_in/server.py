@@ -22,7 +22,7 @@ import orjson
 
 from app import clock
 from app.domain.times import rfc3339
-from app.sandbox.stand_in.answers import NAMED, Answer, Taken, issue_token, json_answer, send_push, send_sms
+from app.sandbox.stand_in.answers import NAMED, SILENCE, Answer, Taken, issue_token, json_answer, send_push, send_sms
 from app.sandbox.stand_in.callbacks import CallbackBook
 from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
 from app.sandbox.stand_in.mail import ENDPOINTS as MAIL_ENDPOINTS
@@ -49,7 +49,8 @@ class StandIn:
         self.callbacks = CallbackBook(posts=posts_back)
         self.smtp_port = 0
         """Set once the mail server listens."""
-        self._providers = make_providers(config or StandInConfig())
+        self._config = config or StandInConfig()
+        self._providers = make_providers(self._config)
         names = [*MAIL_ENDPOINTS, *(name for each in self._providers for name in each.endpoints)]
         ENDPOINTS.extend(name for name in names if name not in ENDPOINTS)
         self._sms_key = sms_key
@@ -87,6 +88,8 @@ class StandIn:
     def take(self, taken: Taken) -> None:
         """Remember a message as delivered."""
         self.received.take(taken, rfc3339(clock.system_now()))
+        if taken.then is not None:
+            taken.then()
         for post in taken.callbacks:
             self.callbacks.add(post)
 
@@ -127,6 +130,7 @@ class StandIn:
             self.received.clear()
             self.callbacks.clear()
             self._requests.clear()
+            self._providers = make_providers(self._config)
         if not what.get("keep_tokens"):
             self._tokens.clear()
 
@@ -197,7 +201,10 @@ class Connection(asyncio.Protocol):
     def _finish(self, endpoint: str, given: Answer | Taken) -> None:
         answer = self._take(given)
         self._stand_in.count(endpoint, answer.status)
-        self._write(answer)
+        if answer is SILENCE:
+            self._busy = True
+        else:
+            self._write(answer)
 
     def _take(self, given: Answer | Taken) -> Answer:
         if isinstance(given, Taken):
