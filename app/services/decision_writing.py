@@ -29,6 +29,7 @@ from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.message_texts import written_message
+from app.services.withdrawals import withdraw_shown
 from app.wording.catalogue import match_locale
 from app.wording.variables import Value, write_variables
 
@@ -97,6 +98,7 @@ class DecisionWriting:
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
         mark_standing(session, self.standing)
         mark_settled(session, self.settled, now=self.now)
+        withdraw_shown(work, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)
