@@ -43,7 +43,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
         engine = db.engine
     clock.use(clock.system_now)
     base_rates.use_table(settings.lpr_file)
-    rule_parts.use_channels(settings.providers)
+    rule_parts.use_channels(settings.providers, settings.provider_names)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:
@@ -64,7 +64,7 @@ def _open_doors(app: Flask, settings: Settings) -> None:
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
-    open_doors(init_web(app, settings))
+    open_doors(app, init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
 

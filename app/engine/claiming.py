@@ -11,6 +11,7 @@ from typing import Any
 from app.channels.base import Channel, Outgoing
 from app.engine.addresses import AddressBook, Addressed
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
+from app.engine.message_credits import take_credits
 from app.engine.outgoing import Composer, Surroundings
 from app.logs import logger
 from app.metrics import MESSAGES
@@ -22,6 +23,8 @@ from app.persistence.unit_of_work import Work
 REPEATABLE = frozenset({"push"})
 """Channels where a second copy replaces the first one."""
 ENDS_WELL = ("sent", "")
+NOT_TO_OVERTAKE = timedelta(seconds=2)
+"""How long a withdrawal waits for the message it is about to be handed over."""
 
 
 @dataclass(slots=True)
@@ -77,14 +80,15 @@ class Claiming:
             return claimed
         gates = None if lane in (SECURITY, WITHDRAWAL) else ChannelGates(self.work, self.now)
         ended, ready = self._sort(found, gates)
-        claimed.tries, unsendable = self._prepare(ready)
+        prepared, unsendable = self._prepare(ready)
+        claimed.tries, unagreed = take_credits(self.work, prepared, now=self.now)
         outbox.mark_sending(
             session,
             list(dict.fromkeys(one.message.id for one in claimed.tries)),
             owner=owner,
             leased_until=machine_now + lease,
         )
-        ended |= unsendable
+        ended |= unsendable | unagreed
         outbox.mark_ended(session, ended)
         attempts.add_attempts(session, [self._attempt(one) for one in claimed.tries])
         claimed.lost = [m for m in found if ended.get(m.id, ENDS_WELL)[0] in ("failed", "expired")]
@@ -133,7 +137,11 @@ class Claiming:
         composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
         done = attempts.find_done(self.work.session, [message.id for message in ready if message.attempts])
         was_accepted = accepted(done)
+        early = [message.id for message in ready if book.is_early(message)]
+        outbox.mark_waiting(self.work.session, early, until=self.now + NOT_TO_OVERTAKE)
         for message in ready:
+            if message.id in early:
+                continue
             try:
                 addressed = [one for one in book.targets_of(message) if (message.id, one.target.endpoint_id) not in done]
                 provider = self.channels[message.channel].provider
@@ -143,7 +151,8 @@ class Claiming:
                 ended[message.id] = ("failed", "RENDER_ERROR")
                 continue
             if not addressed:
-                ended[message.id] = ENDS_WELL if message.id in was_accepted else ("failed", "NO_ENDPOINT")
+                nowhere = ("cancelled", "") if book.is_needless(message) else ("failed", "NO_ENDPOINT")
+                ended[message.id] = ENDS_WELL if message.id in was_accepted else nowhere
             for one, made in zip(addressed, outgoing, strict=True):
                 tries.append(Try(message, new_id(), made, one.digest, provider))
         return tries, ended

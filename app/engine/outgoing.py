@@ -15,8 +15,6 @@ from app.wording.catalogue import render
 
 _WITH_TEMPLATES = frozenset({"sms", "voice", "wechat"})
 """Channels where a provider may want a wording that it has registered instead of free text."""
-SILENT = "withdrawal"
-"""Message class and template of what only takes another message off the screen."""
 
 Text = Mapping[str, Any]
 """title, body, and `variables`: what the wording was made from."""
@@ -84,7 +82,8 @@ class Composer:
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
         if message.channel in _WITH_TEMPLATES:
-            common["provider_templates"] = self.templates_of(message, variables)
+            words = {"title": common["title"], "body": common["body"]}
+            common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
         if message.channel == "letter":
