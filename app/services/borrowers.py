@@ -28,6 +28,7 @@ from app.persistence.vault import SearchHash, Vault
 from app.services import agenda, reminders
 from app.services.consents import take_from_feed
 from app.services.locales import check_locale, check_territory
+from app.services.postal_addresses import let_go_of_addresses
 
 PHONE_LAST_DIGITS = 4
 _SEALED = ("name", "phone", "email", "national_id")
@@ -244,6 +245,7 @@ def _index(work: Work, changed: Sequence[tuple[str, BorrowerValues, bool]]) -> s
     known = {borrower_id: values for borrower_id, values, created in changed if not created}
     queries.remove_sign_in_phones(work.session, list(known))
     _let_go_of_phones(work, known)
+    let_go_of_addresses(work, {borrower_id: values.address_lines for borrower_id, values in known.items()})
     phones = {borrower_id: hashes[0] for borrower_id, values, _ in changed if (hashes := _phone_hashes(work.vault, values))}
     every = {h.digest for _, values, _ in changed for h in _phone_hashes(work.vault, values)}
     owners = queries.find_phone_owners(work.session, every)
