@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from app.domain.deliveries import DeliveryReport
 from app.domain.errors import NotFoundError
 from app.domain.letters import REASONS, LetterRefusedError, letter_state_told, next_letter_state
@@ -13,11 +15,12 @@ from app.persistence.ids import new_id
 from app.persistence.models.letters import LetterRow
 from app.persistence.queries import letters as queries
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.endpoints import find_addresses, put_state
 from app.persistence.unit_of_work import Work
 from app.services import agenda
+from app.services.address_verdicts import address_of
 from app.services.letter_parts import LetterParts, load_parts
 from app.services.letter_setting import set_letter
-from app.services.postal_addresses import retire_address
 from app.wording.letter_contents import LetterPdf
 
 
@@ -148,27 +151,30 @@ def mark_cancelled(work: Work, message_ids: Sequence[str], *, now: datetime) -> 
         _move(work, message_id, "cancelled", now)
 
 
-def apply_event(work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob") -> LetterRow | None:
+def apply_event(
+    work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob", is_signed: bool = True
+) -> LetterRow | None:
     """Apply what a printer or the post told of a letter; return the letter, or None when it is not known (yet).
 
     Any order of the same events ends in the same state. A letter that came back makes its address unusable until it changes,
-    and its borrower is decided again. Call it beside the message's own state (domain/deliveries.next_state), in one commit.
+    and its borrower is decided again, if the event is proven to be the printer's. Call it beside the message's own state
+    (domain/deliveries.next_state), in one commit.
     """
     message_id = event.message_id
     if message_id is None and event.reference is not None:
         message_id = queries.find_message_id(work.session, provider, event.reference)
     if message_id is None:
         return None
-    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now)
+    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, is_believed=is_signed)
 
 
-def _move(work: Work, message_id: str, told: str, now: datetime) -> LetterRow | None:
+def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed: bool = True) -> LetterRow | None:
     row = queries.find_letter(work.session, message_id)
     if row is None:
         return None
     if next_letter_state(row.state, told) is None:
         return row
-    if told == "returned":
+    if told == "returned" and is_believed:
         agenda.touch(work, [row.borrower_id], now=now)  # the agenda before any other row
     row = queries.find_letter(work.session, message_id, lock=True)
     assert row is not None
@@ -176,11 +182,23 @@ def _move(work: Work, message_id: str, told: str, now: datetime) -> LetterRow | 
     if state is None:
         return row
     queries.mark_letter(work.session, row, state, now=now)
-    if state == "returned":
-        retire_address(work, row.borrower_id, reason="letter_returned", now=now)
+    if state == "returned" and is_believed:
+        _retire_address(work, row, now)
     facts = {"letter_id": row.id, "message_id": message_id, "state": state}
     add_audit(work.session, at=now, actor="provider", action="letter.moved", borrower_id=row.borrower_id, facts=facts)
     return row
+
+
+def _retire_address(work: Work, letter: LetterRow, now: datetime) -> None:
+    """Keep that the post does not reach the address, if it is surely still the one that the letter went to."""
+    borrower = find_addresses(work.session, [letter.borrower_id]).get(letter.borrower_id)
+    sent_at = queries.find_last_try(work.session, letter.message_id or "") or letter.created_at
+    if borrower is None or borrower.updated_at > sent_at:
+        return
+    text = work.vault.open(borrower.address_sealed, place=f"borrowers.address:{borrower.id}")
+    if text:
+        address = address_of(work, borrower.id, "letter", "post", "\n".join(orjson.loads(text)))
+        put_state(work.session, address, state="invalid", reason="letter_returned", now=now)
 
 
 def _parts_of(work: Work, message_id: str) -> LetterParts:

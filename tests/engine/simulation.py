@@ -103,7 +103,7 @@ class Simulation:
         self.people: list[Person] = []
         self.outage_until = self.start
         self.weather = 1.0
-        self.dispatcher = _Dispatcher({"push": self}, owner="engine", lease=timedelta(0), _random=self.rng)
+        self.dispatcher = _Dispatcher({"push": self}, owner="engine", lease=timedelta(0), rng=self.rng)
         self.engine = Engine(self.dispatcher)
         self.acts: list[tuple[int, Callable[[], None]]] = [
             (10, self.pay), (3, self.pay_late_known), (2, self.pay_by_file), (3, self.reverse), (4, self.move_phone),

@@ -549,7 +549,7 @@ def _pay_by_file(built: Built, *, now: datetime) -> None:
 
 def _claim_as(owner: str, *, leased_until: datetime) -> None:
     with unit_of_work() as work:
-        claimed = claim_batch(work.session, now=STEP, machine_now=system_now(), limit=10, security=False)
+        claimed = claim_batch(work.session, "push", now=STEP, machine_now=system_now(), limit=10)
         mark_sending(work.session, [message.id for message in claimed], owner=owner, leased_until=leased_until)
 
 

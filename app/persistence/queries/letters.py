@@ -10,19 +10,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
-from app.persistence.models.devices import REPLACED, EndpointRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.letters import LetterBatchRow, LetterRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.chunks import chunks
-from app.persistence.queries.outbox import ORDINARY_LANE
+from app.persistence.queries.outbox import LANE_CONDITIONS
 
 _UNMADE = and_(
-    ORDINARY_LANE,
+    LANE_CONDITIONS["letter"],
     MessageRow.state == "queued",
-    MessageRow.channel == "letter",
     ~exists().where(LetterRow.message_id == MessageRow.id),
 )
 
@@ -143,36 +141,10 @@ def mark_unsendable(session: Session, message_id: str, reason: str) -> bool:
     return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
-def find_address(session: Session, borrower_id: str) -> bytes | None:
-    """Return a borrower's sealed address lines."""
-    return session.scalar(select(BorrowerRow.address_sealed).where(BorrowerRow.id == borrower_id))
-
-
-def put_dead_address(session: Session, row: Mapping[str, Any]) -> None:
-    """Keep that letters to an address come back. `row`: of the endpoint; a known one of the same address is changed."""
-    known = (
-        update(EndpointRow)
-        .where(
-            EndpointRow.borrower_id == row["borrower_id"],
-            EndpointRow.channel == "letter",
-            EndpointRow.address_digest == row["address_digest"],
-        )
-        .values(state=row["state"], reason=row["reason"], changed_at=row["changed_at"])
-    )
-    if session.execute(known).rowcount == 0:  # type: ignore[attr-defined]
-        session.add(EndpointRow(**row))
-        session.flush()
-
-
-def find_dead_addresses(session: Session, borrower_ids: Sequence[str]) -> list[Any]:
-    """Return (id, borrower_id, address_digest) of addresses from which letters came back."""
-    found: list[Any] = []
-    for part in chunks(borrower_ids):
-        statement = select(EndpointRow.id, EndpointRow.borrower_id, EndpointRow.address_digest).where(
-            EndpointRow.borrower_id.in_(part), EndpointRow.channel == "letter", EndpointRow.state != REPLACED
-        )
-        found += session.execute(statement).all()
-    return found
+def find_last_try(session: Session, message_id: str) -> datetime | None:
+    """Return when a message was handed over last, or None."""
+    statement = select(func.max(DeliveryAttemptRow.started_at)).where(DeliveryAttemptRow.message_id == message_id)
+    return session.scalar(statement)
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------
