@@ -70,6 +70,10 @@ class Document:
     recipient: Sequence[str] = field(default=(), repr=False)
     country: str = ""
     """ISO 3166."""
+    sender: Sequence[str] = ()
+    """Name, then address lines."""
+    inserts: Sequence[str] = ()
+    """Codes of printed sheets that a print room adds."""
 
 
 @dataclass(frozen=True, slots=True)
