@@ -16,6 +16,7 @@ from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
+from app.services.letters import mark_handed_over
 
 Answered = tuple[Try, DeliveryResult]
 
@@ -50,6 +51,8 @@ class Settling:
         for one, result in dead:
             retire(work, one.message, one.addressed, result, now=now)
         attempts.finish_attempts(work.session, [finished(one, now, result) for one, result in results])
+        printed = [key for key in sorted(was_accepted) if by_message[key][0][0].message.channel == "letter"]
+        mark_handed_over(work, printed, now=now)
         outbox.mark_outcomes(work.session, settled)
         _count(by_message, settled, results)
 

@@ -29,13 +29,14 @@ class SftpServer:
     is_full: bool = False
     transports: list[paramiko.Transport] = field(default_factory=list)
 
-    def cut(self) -> None:
-        for transport in self.transports:
-            if transport.is_active():
-                transport.sock.shutdown(socket.SHUT_RDWR)
-
 
 class _Door(paramiko.ServerInterface):
+    def __init__(self, transport: paramiko.Transport) -> None:
+        self.transport = transport
+
+    def cut(self) -> None:
+        self.transport.sock.shutdown(socket.SHUT_RDWR)
+
     def check_auth_password(self, username: str, password: str) -> int:
         return paramiko.AUTH_SUCCESSFUL if (username, password) == (USER, PASSWORD) else paramiko.AUTH_FAILED
 
@@ -47,9 +48,9 @@ class _Door(paramiko.ServerInterface):
 
 
 class _Files(paramiko.SFTPServerInterface):
-    def __init__(self, server: paramiko.ServerInterface, state: SftpServer) -> None:
+    def __init__(self, server: _Door, state: SftpServer) -> None:
         super().__init__(server)
-        self.state = state
+        self.door, self.state = server, state
 
     def _real(self, path: str) -> str:
         return str(self.state.root) + self.canonicalize(path)
@@ -93,14 +94,14 @@ class _Files(paramiko.SFTPServerInterface):
     def rename(self, oldpath: str, newpath: str) -> int:
         if newpath.endswith(".json") and self.state.before_rename:
             self.state.before_rename -= 1
-            self.state.cut()
+            self.door.cut()
             return paramiko.SFTP_FAILURE
         if os.path.exists(self._real(newpath)):
             return paramiko.SFTP_FAILURE
         os.rename(self._real(oldpath), self._real(newpath))
         if newpath.endswith(".json") and self.state.after_rename:
             self.state.after_rename -= 1
-            self.state.cut()
+            self.door.cut()
         return paramiko.SFTP_OK
 
     posix_rename = rename
@@ -129,7 +130,7 @@ def running_sftp(root: Path) -> Iterator[SftpServer]:
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, state)
             state.transports.append(transport)
             try:
-                transport.start_server(server=_Door())
+                transport.start_server(server=_Door(transport))
             except (paramiko.SSHException, EOFError, OSError):
                 transport.close()
 
