@@ -12,6 +12,7 @@ from app.persistence.ids import new_id
 from app.persistence.queries import addresses, attempts
 from app.persistence.queries.addresses import DeadAddress
 from app.persistence.queries.outbox import Claimable
+from app.persistence.queries.withdrawals import find_withdrawn
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 
@@ -46,6 +47,7 @@ class AddressBook:
         self._push = attempts.find_push_targets(session, _borrowers(messages, "push"))
         self._openids = addresses.find_openids(session, _borrowers(messages, "wechat"))
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
+        self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))
         self.challenges = attempts.find_challenges(session, (m.challenge_id for m in messages if m.challenge_id))
 
     def targets_of(self, message: Claimable) -> Iterator[Addressed]:
@@ -53,7 +55,10 @@ class AddressBook:
         if message.challenge_id is not None:
             yield from self._of_challenge(message.challenge_id)
         elif message.channel == "push":
+            withdrawn = self._withdrawn.get(message.withdraws_id or "")
             for row in self._push.get(message.borrower_id, ()):
+                if message.withdraws_id and (withdrawn is None or row.id not in withdrawn.endpoint_ids):
+                    continue  # that phone was never sent what is to be taken off its screen
                 yield Addressed(Target(row.id, row.address_kind, self._opened(row), row.platform), row.address_digest)
         elif message.channel == "wechat":
             for row in self._openids.get(message.borrower_id, ())[:1]:  # a second copy on another account is one too many
@@ -63,6 +68,16 @@ class AddressBook:
             address = self._of_borrower(message.borrower_id, column)
             if address:
                 yield Addressed(Target(message.borrower_id, kind, address))
+
+    def is_early(self, message: Claimable) -> bool:
+        """Whether a withdrawal would overtake what it withdraws: that is just being handed over."""
+        withdrawn = self._withdrawn.get(message.withdraws_id or "")
+        return withdrawn is not None and withdrawn.is_sending
+
+    def is_needless(self, message: Claimable) -> bool:
+        """Whether what a withdrawal is about was held back after all, and nothing is on any screen."""
+        withdrawn = self._withdrawn.get(message.withdraws_id or "")
+        return withdrawn is not None and not withdrawn.endpoint_ids
 
     def _of_challenge(self, challenge_id: str) -> Iterator[Addressed]:
         challenge = self.challenges.get(challenge_id)

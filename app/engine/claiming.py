@@ -24,6 +24,8 @@ from app.services.letters import reason_of
 REPEATABLE = frozenset({"push"})
 """Channels where a second copy replaces the first one."""
 ENDS_WELL = ("sent", "")
+NOT_TO_OVERTAKE = timedelta(seconds=2)
+"""How long a withdrawal waits for the message it is about to be handed over."""
 
 
 @dataclass(slots=True)
@@ -135,7 +137,11 @@ class Claiming:
         composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
         done = attempts.find_done(self.work.session, [message.id for message in ready if message.attempts])
         was_accepted = accepted(done)
+        early = [message.id for message in ready if book.is_early(message)]
+        outbox.mark_waiting(self.work.session, early, until=self.now + NOT_TO_OVERTAKE)
         for message in ready:
+            if message.id in early:
+                continue
             try:
                 addressed = [one for one in book.targets_of(message) if (message.id, one.target.endpoint_id) not in done]
                 provider = self.channels[message.channel].provider
@@ -149,7 +155,8 @@ class Claiming:
                 ended[message.id] = ("failed", "RENDER_ERROR")
                 continue
             if not addressed:
-                ended[message.id] = ENDS_WELL if message.id in was_accepted else ("failed", "NO_ENDPOINT")
+                nowhere = ("cancelled", "") if book.is_needless(message) else ("failed", "NO_ENDPOINT")
+                ended[message.id] = ENDS_WELL if message.id in was_accepted else nowhere
             for one, made in zip(addressed, outgoing, strict=True):
                 tries.append(Try(message, new_id(), made, one.digest, provider))
         return tries, ended

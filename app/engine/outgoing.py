@@ -15,8 +15,6 @@ from app.wording.catalogue import render
 
 _WITH_TEMPLATES = frozenset({"sms", "voice", "wechat"})
 """Channels where a provider may want a wording that it has registered instead of free text."""
-SILENT = "withdrawal"
-"""Message class and template of what only takes another message off the screen."""
 
 Text = Mapping[str, Any]
 """title, body, and `variables`: what the wording was made from."""

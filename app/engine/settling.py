@@ -11,9 +11,10 @@ from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import retire
 from app.engine.claiming import REPEATABLE, Try, accepted
-from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES
+from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
+from app.persistence.queries.withdrawals import mark_withdrawn
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
 from app.services.letters import mark_handed_over
@@ -54,7 +55,14 @@ class Settling:
         printed = [key for key in sorted(was_accepted) if by_message[key][0][0].message.channel == "letter"]
         mark_handed_over(work, printed, now=now)
         outbox.mark_outcomes(work.session, settled)
+        self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
         _count(by_message, settled, results)
+
+    def _note_withdrawn(self, work: Work, sent: Sequence[Claimable], now: datetime) -> None:
+        mark_withdrawn(work.session, [message.withdraws_id for message in sent if message.withdraws_id], now=now)
+        for message in sent:
+            if message.withdraws_id:
+                WITHDRAWAL_SECONDS.observe((now - message.created_at).total_seconds())
 
     def _settle(self, message_id: str, tries: Sequence[Answered], was_accepted: set[str], now: datetime) -> Settlement:
         """Say what became of one message from what became of its tries."""

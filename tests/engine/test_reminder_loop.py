@@ -536,7 +536,8 @@ def test_the_oracle_sees_a_missing_decision_a_late_push_and_a_night_contact(engi
 
 def _states(channel: str) -> list[str]:
     with reading() as session:
-        return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel)))
+        noticed = MessageRow.withdraws_id.is_(None)
+        return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel, noticed)))
 
 
 def _pay_by_file(built: Built, *, now: datetime) -> None:
