@@ -219,4 +219,4 @@ def count_by_state(session: Session, batch_id: str | None = None) -> dict[str, i
     statement = select(LetterRow.state, func.count()).group_by(LetterRow.state)
     if batch_id is not None:
         statement = statement.where(LetterRow.batch_id == batch_id)
-    return dict(session.execute(statement).tuples())
+    return {state: count for state, count in session.execute(statement)}
