@@ -34,9 +34,12 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `path` begins with a slash; headers may hold a credential and are never logged."""
+    """One request. `path` begins with a slash and may hold a phone number in its query; headers may hold a credential.
 
-    path: str
+    Neither is ever logged.
+    """
+
+    path: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"

@@ -12,7 +12,6 @@ _COSTLY = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, 
 _NO_TEXTS = frozenset(
     {PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.UAN, PhoneNumberType.VOICEMAIL}
 )
-MAINLAND = "CN"
 
 
 @lru_cache(maxsize=8192)

@@ -8,8 +8,6 @@ from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
 
 STATUS_URL = "https://api.lender.example/v1/callbacks/twilio"
-SENDERS = {"CN": "某银行", "default": "+15005550006"}
-FAULTS = ["reset_after", "accept_then_reset", "drop", "accept_then_drop"]
 
 
 def a_twilio_entry(stand_in: StandInClient, **changes: Any) -> dict[str, Any]:

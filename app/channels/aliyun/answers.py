@@ -29,7 +29,6 @@ _FLOW_CONTROL = Meaning(Outcome.RETRY, "quota", retry_seconds=60.0)
 """Of one number: one a minute, five an hour; others are well. Source: "Message sending rules", windows of whole minutes."""
 _ACCOUNT_LIMIT = Meaning(Outcome.RETRY, "quota", pause_seconds=3600.0)
 _COMPLAINT = Meaning(Outcome.REFUSED, "blocked")
-_UNREGISTERED = Meaning(Outcome.REFUSED, "region_refused")
 
 _MEANINGS: dict[str, Meaning] = {
     **dict.fromkeys(("MOBILE_NUMBER_ILLEGAL", "INVALID_NUMBER", "CALLED_NUMBER_ILLEGAL"), BAD_NUMBER),

@@ -55,7 +55,7 @@ class AliyunSms:
 
     def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
         """Return what the service has under our id, in order; None where it has nothing (yet), or not in its first 50."""
-        questions = [(one, day) for one in asked for day in _days_of(one)]
+        questions = [(one, day) for one in asked for day in days_of(one)]
         answers = self._transport.post([self._question(one, day, now) for one, day in questions])
         found: dict[str, DeliveryReport] = {}
         for (one, _day), answer in zip(questions, answers, strict=True):
@@ -101,7 +101,7 @@ class AliyunSms:
         return segments_of(outgoing.body).count
 
 
-def _days_of(one: Asked) -> list[str]:
+def days_of(one: Asked) -> list[str]:
     """Return the days, as China writes them, under which it may be kept: two around midnight there."""
     ends = (one.sent_at - _NEAR_MIDNIGHT, one.sent_at + _NEAR_MIDNIGHT)
     return sorted({at.astimezone(CHINA).strftime("%Y%m%d") for at in ends})
