@@ -12,8 +12,8 @@ from app.services import agenda
 from app.services.opt_outs import opt_out
 
 VERDICTS = ("invalid", "suspect", "opted_out", "blocked")
-_OWN_ADDRESS = {"sms": "phone", "voice": "phone", "email": "email"}
-"""Channel -> which of the borrower's own fields is its address; on others a message goes to a stored endpoint."""
+_OWN = {"sms": "phone", "voice": "phone", "email": "email"}
+"""Channel -> the borrower's own field that is its address; on others a message goes to a stored endpoint."""
 
 
 def apply_verdict(
@@ -29,8 +29,8 @@ def apply_verdict(
         state, reason = report.verdict, report.error_code or "PROVIDER_REJECTED"
     else:
         return False
-    kind = _OWN_ADDRESS.get(message.channel)
-    if kind is None:
+    own = _OWN.get(message.channel)
+    if own is None:
         changed = attempt.endpoint_id is not None and put_state_by_id(
             work.session,
             attempt.endpoint_id,
@@ -40,7 +40,7 @@ def apply_verdict(
             now=now,
         )
     else:
-        address = _own_address(work, message, attempt, kind)
+        address = _own_address(work, message, attempt, own)
         changed = address is not None and put_state(work.session, address, state=state, reason=reason, now=now)
     if changed:
         agenda.touch(work, [message.borrower_id], now=now)
@@ -56,7 +56,7 @@ def _since(attempt: Any, state: str, now: datetime) -> datetime:
 
 
 def _own_address(work: Work, message: MessageRow, attempt: Any, kind: str) -> Address | None:
-    """Return the borrower's phone or e-mail, if it is surely still the one the message went to."""
+    """Return the borrower's own address, if it is surely still the one the message went to."""
     row = find_addresses(work.session, [message.borrower_id]).get(message.borrower_id)
     if row is None or row.updated_at > attempt.started_at:
         return None

@@ -63,6 +63,8 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
         occasion = in_reply_to or row.id
         ask_to_be_called(work, borrower_id, occasion=occasion, in_reply_to=in_reply_to, is_signed=True, now=now)
         return "applied"
+    if inbound.channel == "voice" and len(text) == 1:
+        return "no_change"  # another key
     words = f"{inbound.subject.strip()}\n\n{inbound.text}" if inbound.subject.strip() else inbound.text
     word = Word(source_key, inbound.channel, words, at=inbound.at or now, in_reply_to=in_reply_to)
     add_word(work, borrower_id, word, now=now)

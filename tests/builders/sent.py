@@ -21,9 +21,16 @@ def a_contact(borrower_id: str, *, now: datetime) -> str:
     with unit_of_work() as work:
         work.session.add(
             ContactRow(
-                id=contact_id, borrower_id=borrower_id, message_class="reminder", local_date=now.date(), zones=["UTC"],
-                slot_no=next(_numbers), stage="early", step_key="d-3", created_at=now,
-            )  # fmt: skip
+                id=contact_id,
+                borrower_id=borrower_id,
+                message_class="reminder",
+                local_date=now.date(),
+                zones=["UTC"],
+                slot_no=next(_numbers),
+                stage="early",
+                step_key="d-3",
+                created_at=now,
+            )
         )
     return contact_id
 
@@ -59,7 +66,12 @@ def a_sent(
         sealed = work.vault.seal(text, place=f"messages.text:{message_id}")
         work.session.add(
             MessageRow(
-                id=message_id, borrower_id=borrower_id, channel=channel, state=state, text_sealed=sealed, **{**given, **changes}
+                id=message_id,
+                borrower_id=borrower_id,
+                channel=channel,
+                state=state,
+                text_sealed=sealed,
+                **{**given, **changes},
             )
         )
         work.session.flush()
@@ -67,9 +79,7 @@ def a_sent(
     return message_id
 
 
-def another_try(
-    borrower_id: str, message_id: str, *, now: datetime, reference: str | None, provider: str = NAME
-) -> None:
+def another_try(borrower_id: str, message_id: str, *, now: datetime, reference: str | None, provider: str = NAME) -> None:
     with unit_of_work() as work:
         _attempt(work, borrower_id, message_id, now, reference, provider, None, 2)
 
@@ -86,10 +96,17 @@ def _attempt(
 ) -> None:
     work.session.add(
         DeliveryAttemptRow(
-            id=new_id(), borrower_id=borrower_id, message_id=message_id, endpoint_id=endpoint_id or borrower_id,
-            attempt_no=number, provider=provider, started_at=now, finished_at=now, provider_reference=reference,
+            id=new_id(),
+            borrower_id=borrower_id,
+            message_id=message_id,
+            endpoint_id=endpoint_id or borrower_id,
+            attempt_no=number,
+            provider=provider,
+            started_at=now,
+            finished_at=now,
+            provider_reference=reference,
             outcome="accepted" if reference else "sending",
-        )  # fmt: skip
+        )
     )
 
 

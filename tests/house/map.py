@@ -34,6 +34,7 @@ ROOMS = (
     ("app/api/borrower", "what a borrower sees: `/v1/me/...`"),
     ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
     ("app/api/desk", "what staff see and do: `/v1/desk/...`"),
+    ("app/api/callbacks", "what providers post: `/v1/callbacks/...`"),
     ("app/cli", "`flask` commands, one noun a file"),
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
@@ -69,6 +70,10 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
+| what providers tell of messages | `deliveries`, `delivery_progress` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
+| messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
+| what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
+| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.deliveries import Callback, CallOutcome, DeliveryReport, Told
-from app.domain.errors import ConflictError, NotFoundError, ValidationError
+from app.domain.errors import ConflictError, ValidationError
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.models.calls import CallRow
@@ -100,7 +100,12 @@ def test_a_conversation_that_the_borrower_began_counts_too(app: Flask, set_clock
 
 @pytest.mark.parametrize(
     ("outcome", "eighth"),
-    [("no_answer", "LEGAL_WEEKLY_CAP"), ("voicemail", "LEGAL_WEEKLY_CAP"), ("busy", "ON_SCHEDULE"), ("failed", "ON_SCHEDULE")],
+    [
+        ("no_answer", "LEGAL_WEEKLY_CAP"),
+        ("voicemail", "LEGAL_WEEKLY_CAP"),
+        ("busy", "ON_SCHEDULE"),
+        ("failed", "ON_SCHEDULE"),
+    ],
 )
 def test_seven_calls_in_seven_days(app: Flask, set_clock: SetClock, outcome: str, eighth: str) -> None:
     built = book("US")
@@ -163,7 +168,10 @@ def test_a_call_is_in_the_history_takes_a_place_of_its_day_and_closes_its_task(a
         (shown,) = page_contact_history(
             session.connection(), built.borrower_id, before=None, limit=5, now=called, locale="en"
         )
-    assert (shown.made_by, [(each.channel, each.delivery) for each in shown.channels]) == ("person", [("voice", "delivered")])
+    assert (shown.made_by, [(each.channel, each.delivery) for each in shown.channels]) == (
+        "person",
+        [("voice", "delivered")],
+    )
 
 
 def test_the_same_call_told_twice_is_one_call(app: Flask) -> None:
@@ -201,10 +209,10 @@ def test_the_loan_or_task_of_another_is_not_found(app: Flask, set_clock: SetCloc
     with reading() as session:
         task_id = session.scalars(select(TaskRow.id)).one()
 
-    with pytest.raises(NotFoundError):
-        call(other, at, loan_no=built.loan_no)
-    with pytest.raises(NotFoundError):
-        call(other, at, task_id=task_id)
+    for changes, pointer in (({"loan_no": built.loan_no}, "/loan_no"), ({"task_id": task_id}, "/task_id")):
+        with pytest.raises(ValidationError) as refused:
+            call(other, at, **changes)
+        assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 # -- automatic calls ---------------------------------------------------------------------------------------------------

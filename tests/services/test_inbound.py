@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.deliveries import Callback, EndpointEvent, InboundMessage
-from app.persistence.db import db, vault
+from app.persistence.db import db
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
@@ -40,7 +40,7 @@ def write(text: str, *, signed: bool = True, **changes: Any) -> str:
 
 
 def tell(kind: str, *, signed: bool = True, **changes: Any) -> str:
-    given: dict[str, Any] = {"channel": "wechat", "address_kind": "openid", "address": "oABCD"}
+    given: dict[str, Any] = {"channel": "email", "address_kind": "email", "address": "ann@example.com"}
     event = EndpointEvent(event_key=f"v{next(_keys)}", kind=kind, **{**given, **changes})
     take_callback(Callback("paper", events=[event], is_signed=signed), b"post", now=START)
     return outcomes()[-1]
@@ -76,13 +76,20 @@ def refuses(borrower_id: str, channel: str = "sms") -> bool:
 
 
 def bind(borrower_id: str, address: str, *, channel: str = "wechat", state: str = "active") -> None:
+    kind = "openid" if channel == "wechat" else "phone"
     with unit_of_work() as work:
-        made = address_of(work, borrower_id, channel, "openid", address)
+        made = address_of(work, borrower_id, channel, kind, address)
         work.session.add(
             EndpointRow(
-                id=made.new_id, borrower_id=borrower_id, channel=channel, address_kind="openid", address_sealed=made.sealed,
-                address_digest=made.digests[0], state=state, changed_at=START,
-            )  # fmt: skip
+                id=made.new_id,
+                borrower_id=borrower_id,
+                channel=channel,
+                address_kind=kind,
+                address_sealed=made.sealed,
+                address_digest=made.digests[0],
+                state=state,
+                changed_at=START,
+            )
         )
 
 
@@ -235,6 +242,14 @@ def test_the_key_for_a_person_makes_a_call_due_now(app: Flask) -> None:
     assert conversations() == [(borrower_id, "open", "voice")]
 
 
+def test_another_key_is_nobodys_word(app: Flask) -> None:
+    a_borrower(phone=PHONE)
+
+    assert write("5", channel="voice") == "no_change"
+
+    assert conversations() == []
+
+
 def test_card_numbers_are_taken_out_of_what_people_write(app: Flask) -> None:
     borrower_id, _ = a_borrower(phone=PHONE)
 
@@ -244,14 +259,33 @@ def test_card_numbers_are_taken_out_of_what_people_write(app: Flask) -> None:
 
 
 def test_who_blocks_us_is_not_written_to_and_may_come_back(app: Flask) -> None:
-    borrower_id, _ = a_borrower()
-    bind(borrower_id, "oABCD")
+    a_borrower(email="ann@example.com")
 
-    assert tell("blocked", signed=False) == "untrusted"
-    assert endpoint_states() == ["active"]
+    assert (tell("blocked", signed=False), endpoint_states()) == ("untrusted", [])
     assert (tell("blocked"), endpoint_states()) == ("applied", ["blocked"])
     assert (tell("blocked"), endpoint_states()) == ("no_change", ["blocked"])
     assert (tell("unblocked"), endpoint_states()) == ("applied", ["active"])
+
+
+def test_a_start_in_words_of_the_account_takes_back_the_stop(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    bind(borrower_id, PHONE, channel="sms", state="opted_out")
+    address = {"channel": "sms", "address_kind": "phone", "address": PHONE}
+    assert (tell("opted_out", **address), refuses(borrower_id)) == ("applied", True)
+
+    assert (tell("subscribed", **address), refuses(borrower_id)) == ("applied", False)
+
+    assert endpoint_states() == ["active"]
+
+
+def test_a_complaint_may_hide_its_address_and_name_our_message(app: Flask) -> None:
+    borrower_id, _ = a_borrower(email="ann@example.com")
+    sent = a_sent(borrower_id, now=START, channel="email")
+
+    assert tell("complained", address="", detail={"message_id": "not one"}) == "ignored"
+    assert tell("complained", address="", detail={"message_id": sent}) == "applied"
+
+    assert refuses(borrower_id, "email")
 
 
 @pytest.mark.parametrize("kind", ["opted_out", "complained"])
@@ -266,16 +300,19 @@ def test_an_opt_out_told_by_the_provider_counts(app: Flask, kind: str) -> None:
 def test_an_event_of_nobody_or_of_a_kind_nobody_takes_is_ignored(app: Flask) -> None:
     a_borrower()
 
-    assert tell("blocked") == "ignored"
-    assert tell("subscribed") == "ignored"
+    assert tell("blocked", address="nobody@example.com") == "ignored"
+    assert tell("letter_returned", channel="letter", address_kind="post", address="1 High Street") == "ignored"
 
 
 def test_a_channels_own_service_takes_what_is_its_own(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    takers = {"consent_given": lambda _work, event, _now: taken.append(event.detail) or "applied"}
-    monkeypatch.setattr(endpoint_events, "TAKERS", takers)
 
-    assert tell("consent_given", detail={"template": "T1", "count": "1"}) == "applied"
+    def take(_work: object, event: EndpointEvent, *, now: object) -> str:
+        taken.append((event.kind, event.detail, now))
+        return "applied"
 
-    assert taken == [{"template": "T1", "count": "1"}]
-    assert vault()
+    monkeypatch.setattr(endpoint_events, "TAKERS", {"wechat": take})
+
+    assert tell("consent_given", channel="wechat", detail={"template": "T1", "count": "1"}) == "applied"
+
+    assert taken == [("consent_given", {"template": "T1", "count": "1"}, START)]

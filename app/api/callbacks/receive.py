@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, abort, current_app, request
 
+from app import clock
 from app.channels.callbacks import CallbackParser, CallbackRequest, ForgedError, MalformedError, parser_of
 from app.domain.errors import ForbiddenError, MalformedCallbackError, NotFoundError
 from app.logs import logger
@@ -68,9 +69,8 @@ def _take(provider: str, secret: str) -> Response:
     body = request.get_data(cache=False)
     if request.content_length is None and len(body) >= (request.max_content_length or 0):
         abort(413)  # a body without a length is cut at the limit, and Werkzeug says nothing
-    at = now()
     try:
-        callback = parser.read(_request(settings, secret, body, int(at.timestamp())))
+        callback = parser.read(_request(settings, secret, body))
     except ForgedError:
         CALLBACKS.labels(provider, "forged").inc()
         logger().warning("callback refused", provider=provider, why="forged")
@@ -79,7 +79,7 @@ def _take(provider: str, secret: str) -> Response:
         CALLBACKS.labels(provider, "malformed").inc()
         logger().warning("callback refused", provider=provider, why="malformed")
         raise MalformedCallbackError("The post cannot be read as the provider documents it.") from None
-    take_callback(callback, body or request.query_string, now=at)
+    take_callback(callback, body or request.query_string, now=now())
     CALLBACKS.labels(provider, "taken").inc()
     answer = callback.answer
     response = Response(answer.body, answer.status, content_type=answer.content_type)
@@ -89,15 +89,21 @@ def _take(provider: str, secret: str) -> Response:
 
 def _parser(provider: str, settings: Settings) -> CallbackParser:
     """Return the parser of a provider that is configured. Raises NotFoundError."""
-    entries = (entry for entries in settings.providers.values() for entry in entries)
-    entry: Any = next((each for each in entries if each["provider"] in _NAMES.get(provider, (provider,))), None)
-    if entry is None:
+    names = _NAMES.get(provider, (provider,))
+    entries = [entry for entries in settings.providers.values() for entry in entries if entry["provider"] in names]
+    if provider == "gateway" and settings.sms_key:
+        entries.append({"key": settings.sms_key})
+    if not entries:
         raise NotFoundError(_UNKNOWN)
-    given = {**entry, "callback_secret": settings.callback_secret, "public_url": settings.public_url}
+    given: dict[str, Any] = {}
+    for entry in entries:  # a provider of two channels has an entry for each
+        given |= entry
+    given |= {"callback_secret": settings.callback_secret, "public_url": settings.public_url}
     try:
         parser = parser_of(provider, given)
-    except (KeyError, ModuleNotFoundError):
-        logger().error("callbacks of a provider cannot be read: a setting is missing", provider=provider)
+    except (KeyError, ValueError, ModuleNotFoundError) as error:
+        kind = type(error).__name__
+        logger().error("callbacks cannot be read: a setting is missing or wrong", provider=provider, kind=kind)
         parser = None
     if parser is None:
         raise NotFoundError(_UNKNOWN)
@@ -108,7 +114,7 @@ _NAMES = {"email": ("email", "smtp")}
 """Name in the address -> names in the providers file, where they differ."""
 
 
-def _request(settings: Settings, secret: str, body: bytes, now_seconds: int) -> CallbackRequest:
+def _request(settings: Settings, secret: str, body: bytes) -> CallbackRequest:
     query = request.query_string.decode("latin-1")
     base = settings.public_url or request.host_url.rstrip("/")
     return CallbackRequest(
@@ -118,5 +124,5 @@ def _request(settings: Settings, secret: str, body: bytes, now_seconds: int) -> 
         query=dict(request.args),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
-        now_seconds=now_seconds,
+        now_seconds=int(clock.system_now().timestamp()),  # the provider's clock: not the book's, which may be moved
     )

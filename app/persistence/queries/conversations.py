@@ -1,5 +1,6 @@
 """Conversations and their words. What a borrower may see filters by the borrower."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.messages import MessageRow
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LEFT = ("sending", "sent", "delivered", "uncertain", "failed")
 
 
@@ -93,5 +95,5 @@ def find_answered(
 
 
 def find_message(session: Session, message_id: str) -> MessageRow | None:
-    """Return a message of ours, or None."""
-    return session.get(MessageRow, message_id)
+    """Return a message of ours, or None, also for what is no id."""
+    return session.get(MessageRow, message_id) if _ID.fullmatch(message_id) else None

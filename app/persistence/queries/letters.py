@@ -98,11 +98,8 @@ def add_letters(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     if not rows:
         return 0
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(LetterRow).on_conflict_do_nothing(index_elements=["message_id"])
-    added = 0
-    for row in rows:
-        added += session.connection().execute(statement, row).rowcount
-    return added
+    statement = dialect.insert(LetterRow).on_conflict_do_nothing(index_elements=["message_id"]).returning(LetterRow.id)
+    return sum(session.connection().execute(statement, row).first() is not None for row in rows)
 
 
 def find_letter(session: Session, message_id: str, *, lock: bool = False) -> LetterRow | None:
