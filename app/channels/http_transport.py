@@ -35,11 +35,15 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One POST. `path` begins with a slash; headers may hold a credential and are never logged."""
+    """One request. `path` begins with a slash and may hold a phone number in its query; headers may hold a credential.
 
-    path: str
+    Neither is ever logged.
+    """
+
+    path: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,13 @@ class PooledTransport:
         deadline = clock.monotonic_seconds() + self._total_seconds
         try:
             connection = self._ready_connection(deadline)
-            connection.put(self._prefix + request.path, request.headers, request.body)
+            connection.put(request.method, self._prefix + request.path, request.headers, request.body)
         except (OSError, http.client.HTTPException) as error:
             # A request that did not leave whole cannot be acted upon: its Content-Length says that more was to come.
             self._drop_connection()
             return HttpAnswer(0, failure=Failure.NEVER_SENT, reason=_name_of(error))
         try:
-            answer, reusable = connection.read_answer()
+            answer, reusable = connection.read_answer(request.method)
         except (OSError, http.client.HTTPException) as error:
             self._drop_connection()
             return HttpAnswer(0, failure=Failure.AMBIGUOUS, reason=_name_of(error))
@@ -161,17 +165,17 @@ class _Connection:
         """Whether it can carry a request: a peer that hung up meanwhile, or speaks unasked, makes it readable."""
         return not select.select([self._socket], [], [], 0)[0]
 
-    def put(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    def put(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send one request whole, or raise."""
-        lines = [f"POST {path} HTTP/1.1", f"Host: {self._host_header}", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host_header}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "\r\n"]).encode("latin-1")
         self._socket.settimeout(self._left())
         self._socket.sendall(head + body)
 
-    def read_answer(self) -> tuple[HttpAnswer, bool]:
+    def read_answer(self, method: str) -> tuple[HttpAnswer, bool]:
         """Return the answer and whether the connection can carry another request."""
-        response = http.client.HTTPResponse(_Deadline(self), method="POST")  # type: ignore[arg-type]
+        response = http.client.HTTPResponse(_Deadline(self), method=method)  # type: ignore[arg-type]
         try:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from app.channels.registry import build_channels
+from app.channels.registry import ProviderSettingsError, build_channels
 
 
 def test_a_channel_that_is_not_configured_is_absent() -> None:
@@ -31,3 +31,33 @@ def test_a_file_that_is_no_service_account_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="service account"):
         build_channels(fcm_base_url="https://x", fcm_credentials_file=file)
+
+
+TWILIO = {"provider": "twilio", "account_sid": "AC1", "auth_token": "t", "senders": {"default": "+15005550006"}}
+ALIYUN = {"provider": "aliyun", "access_key_id": "i", "access_key_secret": "s", "senders": {"CN": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("channel", "entry"),
+    [
+        ("sms", TWILIO), ("voice", TWILIO), ("sms", ALIYUN), ("voice", ALIYUN),
+        ("sms", {"provider": "gateway", "url": "https://texts.example/in?unit=1", "key": "k"}),
+    ],
+)  # fmt: skip
+def test_a_provider_of_the_file_is_built_with_its_name(channel: str, entry: dict[str, object]) -> None:
+    built = build_channels(fcm_base_url="https://x", providers={channel: [entry]})[channel]
+    built.close()
+
+    assert (built.name, built.provider) == (channel, entry["provider"])
+
+
+@pytest.mark.parametrize(
+    ("channel", "entry", "missing"),
+    [("sms", TWILIO, "auth_token"), ("sms", TWILIO, "senders"), ("voice", TWILIO, "account_sid"),
+     ("sms", ALIYUN, "access_key_secret"), ("voice", ALIYUN, "access_key_id")],
+)  # fmt: skip
+def test_a_setting_that_is_missing_is_named(channel: str, entry: dict[str, object], missing: str) -> None:
+    without = {name: value for name, value in entry.items() if name != missing}
+
+    with pytest.raises(ProviderSettingsError, match=missing):
+        build_channels(fcm_base_url="https://x", providers={channel: [without]})

@@ -1,7 +1,10 @@
+from collections.abc import Sequence
+
+import orjson
 import pytest
 
 from app.channels.base import EndpointVerdict, Outcome
-from app.channels.http_transport import HttpAnswer, PooledTransport
+from app.channels.http_transport import HttpAnswer, HttpRequest, PooledTransport
 from app.channels.sms import GatewaySms, result_of, signature
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
@@ -50,6 +53,7 @@ def test_an_sms_that_may_have_gone_is_uncertain(sms: GatewaySms, stand_in: Stand
     ("answer", "outcome", "code", "verdict"),
     [
         (HttpAnswer(422, body=b'{"code":"invalid_number"}'), Outcome.REFUSED, "bad_address", EndpointVerdict.INVALID),
+        (HttpAnswer(422, body=b'{"code":"opted_out"}'), Outcome.REFUSED, "opted_out", EndpointVerdict.OPTED_OUT),
         (HttpAnswer(400, body=b'{"code":"malformed"}'), Outcome.REFUSED, "bad_message", EndpointVerdict.KEEP),
         (HttpAnswer(401), Outcome.RETRY, "credential_refused", EndpointVerdict.KEEP),
         (HttpAnswer(302), Outcome.RETRY, "credential_refused", EndpointVerdict.KEEP),
@@ -73,3 +77,32 @@ def test_a_code_that_has_expired_is_not_sent(sms: GatewaySms, stand_in: StandInC
 
     assert [result.error_code for result in results] == ["expired", None]
     assert stand_in.counts()["sms"] == 1
+
+
+def test_the_gateway_is_told_who_it_comes_from_where_receipts_go_and_what_makes_it_the_same() -> None:
+    sent: list[HttpRequest] = []
+
+    class Recorder:
+        def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
+            sent.extend(requests)
+            return [HttpAnswer(202, body=b'{"id":"1"}') for _ in requests]
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    channel = GatewaySms("k", Recorder(), senders={"GB": "LENDER"})
+    message = a_text("+447400123456", body="还" * 71, status_url="https://api.lender.example/v1/callbacks/gateway")
+
+    [result] = channel.send([message], now=NOW)
+
+    said = orjson.loads(sent[0].body)
+    assert (said["from"], said["status_url"]) == ("LENDER", message.status_url)
+    assert sent[0].headers["Idempotency-Key"] == message.message_id
+    assert result.units == 2
+
+
+def test_no_text_goes_to_a_landline(sms: GatewaySms, stand_in: StandInClient) -> None:
+    [result] = sms.send([a_text("+442083661177")], now=NOW)
+
+    assert (result.outcome, result.error_code, result.verdict) == (Outcome.REFUSED, "landline", EndpointVerdict.INVALID)
+    assert not stand_in.counts()["requests"]

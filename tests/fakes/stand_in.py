@@ -13,11 +13,14 @@ from app.sandbox.stand_in import client
 from app.sandbox.stand_in.client import StandInClient
 
 SMS_KEY = "a key that the gateway and we share"
+CALLBACK_BASE = "https://api.lender.example"
+CALLBACK_SECRET = "an-unguessable-word-of-this-installation"
+"""Where the stand-in would post to; it keeps its posts and makes none."""
 
 
 @pytest.fixture(scope="session")
 def stand_in_process() -> Iterator[StandInClient]:
-    with client.running(sms_key=SMS_KEY) as running:
+    with client.running(sms_key=SMS_KEY, callback_base=CALLBACK_BASE, callback_secret=CALLBACK_SECRET) as running:
         yield running
 
 

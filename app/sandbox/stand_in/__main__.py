@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from app.sandbox.stand_in.providers import StandInConfig
 from app.sandbox.stand_in.received import Received
 from app.sandbox.stand_in.server import Connection, StandIn
 
@@ -20,8 +21,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
     parser.add_argument("--posts-back", action="store_true", help="post receipts and replies to the addresses given")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
+    parser.add_argument("--callback-base", default="", metavar="URL", help="where providers told so once post to")
+    parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
     options = parser.parse_args(arguments)
-    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back)
+    stand_in = StandIn(
+        Received(options.store),
+        sms_key=options.sms_key,
+        posts_back=options.posts_back,
+        config=StandInConfig(options.callback_base.rstrip("/"), options.callback_secret),
+    )
     run(stand_in, port=options.port, with_parent=options.with_parent)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -52,6 +53,12 @@ class Taken:
     answer: Answer
     callbacks: tuple[CallbackPost, ...] = ()
     """What the provider posts back after it."""
+    then: Callable[[], None] | None = None
+    """What the provider does when it has really taken it, which a fault may prevent."""
+
+
+SILENCE = Answer(0, b"")
+"""The request is read and never answered."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -67,11 +67,22 @@ class StandInClient:
             return value
 
 
-def start(*, port: int = 0, store: Path | None = None, sms_key: str | None = None) -> "tuple[subprocess.Popen[str], str]":
+def start(
+    *,
+    port: int = 0,
+    store: Path | None = None,
+    sms_key: str | None = None,
+    posts_back: bool = False,
+    callback_base: str = "",
+    callback_secret: str = "",
+) -> "tuple[subprocess.Popen[str], str]":
     """Start the stand-in as a child that ends with us; return it and its URL once it listens. Raises RuntimeError."""
     command = [sys.executable, "-m", "app.sandbox.stand_in", "--port", str(port), "--with-parent"]
     command += ["--store", str(store)] if store else []
     command += ["--sms-key", sms_key] if sms_key else []
+    command += ["--posts-back"] if posts_back else []
+    command += ["--callback-base", callback_base] if callback_base else []
+    command += ["--callback-secret", callback_secret] if callback_secret else []
     process = subprocess.Popen(  # noqa: S603 - our own module and arguments
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -96,9 +107,9 @@ def stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def running(*, store: Path | None = None, sms_key: str | None = None) -> Iterator[StandInClient]:
-    """A stand-in for the length of a block."""
-    process, url = start(store=store, sms_key=sms_key)
+def running(**options: Any) -> Iterator[StandInClient]:
+    """A stand-in for the length of a block; `options` as of `start`."""
+    process, url = start(**options)
     try:
         yield StandInClient(url)
     finally:

@@ -27,6 +27,7 @@ OUTCOMES: dict[str, str] = {
     "17": "complaint",  # of e-mail: marked as spam
     "18": "returned",  # of letters: returned to sender
     "19": "uninstalled",  # of push: UNREGISTERED
+    "20": "voicemail",  # of calls: a machine answers
 }
 """Last two digits -> outcome."""
 _PHONE = re.compile(r"55501(\d\d)$")

@@ -1,4 +1,5 @@
-"""The providers that the stand-in speaks for besides FCM and the SMS gateway. Each is a module with `make() -> Provider`."""
+"""The providers that the stand-in speaks for besides FCM and the SMS gateway. Each is a module with
+`make(config) -> Provider`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +8,27 @@ from typing import Protocol
 
 from app.sandbox.stand_in.answers import Answer, Taken
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "aliyun",
+    "twilio",
+)
 """Below app.sandbox.stand_in."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandInConfig:
+    """What the operator of a real account tells a provider on its console, and the stand-in by its arguments."""
+
+    callback_base: str = ""
+    """Where providers without an address per message post to: "https://host", no slash at the end; "": nowhere."""
+    callback_secret: str = field(default="", repr=False)
+    """The last part of those addresses, see `callback_url`."""
+
+    def callback_url(self, provider: str) -> str:
+        """Return the address of one provider's callbacks, "" when none was told."""
+        if not self.callback_base:
+            return ""
+        return "/".join(filter(None, (self.callback_base, "v1/callbacks", provider, self.callback_secret)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,6 @@ class Provider(Protocol):
         ...
 
 
-def make_providers() -> list[Provider]:
+def make_providers(config: StandInConfig) -> list[Provider]:
     """Return all of them."""
-    return [import_module(f"app.sandbox.stand_in.{name}").make() for name in MODULES]
+    return [import_module(f"app.sandbox.stand_in.{name}").make(config) for name in MODULES]

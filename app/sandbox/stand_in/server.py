@@ -22,10 +22,10 @@ import orjson
 
 from app import clock
 from app.domain.times import rfc3339
-from app.sandbox.stand_in.answers import NAMED, Answer, Taken, issue_token, json_answer, send_push, send_sms
+from app.sandbox.stand_in.answers import NAMED, SILENCE, Answer, Taken, issue_token, json_answer, send_push, send_sms
 from app.sandbox.stand_in.callbacks import CallbackBook
 from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
-from app.sandbox.stand_in.providers import ProviderRequest, make_providers
+from app.sandbox.stand_in.providers import ProviderRequest, StandInConfig, make_providers
 from app.sandbox.stand_in.received import Received
 
 _MAX_BODY_BYTES = 1024 * 1024
@@ -34,12 +34,20 @@ _MAX_BODY_BYTES = 1024 * 1024
 class StandIn:
     """What all connections share."""
 
-    def __init__(self, received: Received, *, sms_key: str | None = None, posts_back: bool = False) -> None:
+    def __init__(
+        self,
+        received: Received,
+        *,
+        sms_key: str | None = None,
+        posts_back: bool = False,
+        config: StandInConfig | None = None,
+    ) -> None:
         """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
         self.faults = FaultProgram()
         self.callbacks = CallbackBook(posts=posts_back)
-        self._providers = make_providers()
+        self._config = config or StandInConfig()
+        self._providers = make_providers(self._config)
         ENDPOINTS.extend(name for each in self._providers for name in each.endpoints if name not in ENDPOINTS)
         self._sms_key = sms_key
         self._tokens: set[str] = set()
@@ -76,6 +84,8 @@ class StandIn:
     def take(self, taken: Taken) -> None:
         """Remember a message as delivered."""
         self.received.take(taken, rfc3339(clock.system_now()))
+        if taken.then is not None:
+            taken.then()
         for post in taken.callbacks:
             self.callbacks.add(post)
 
@@ -116,6 +126,7 @@ class StandIn:
             self.received.clear()
             self.callbacks.clear()
             self._requests.clear()
+            self._providers = make_providers(self._config)
         if not what.get("keep_tokens"):
             self._tokens.clear()
 
@@ -184,7 +195,10 @@ class Connection(asyncio.Protocol):
     def _finish(self, endpoint: str, given: Answer | Taken) -> None:
         answer = self._take(given)
         self._stand_in.count(endpoint, answer.status)
-        self._write(answer)
+        if answer is SILENCE:
+            self._busy = True
+        else:
+            self._write(answer)
 
     def _take(self, given: Answer | Taken) -> Answer:
         if isinstance(given, Taken):
