@@ -67,7 +67,7 @@ class Dispatcher:
 
     def _run(self, lane: str, now: datetime, machine_now: datetime) -> int:
         with unit_of_work() as work:
-            claiming = Claiming(work, self.channels, self.surroundings, self._paused_until, now)
+            claiming = Claiming(work, self.channels, self.surroundings, self.retries, self._paused_until, now)
             claimed = claiming.claim(
                 lane, machine_now=machine_now, limit=self.claim_batch, owner=self.owner, lease=self.lease
             )
