@@ -20,6 +20,7 @@ from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import DecisionEventRow, DecisionRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import unit_of_work
+from app.services.agenda import touch
 from app.services.letter_approvals import Approved, approve, preview_task
 from app.services.policies import activate_document
 from app.services.rule_parts import use_channels
@@ -90,7 +91,7 @@ def test_an_approved_letter_is_made_queued_and_sent(built: Built) -> None:
     printer = FakeChannel("letter")
 
     made = approved()
-    engine(printer).drain()
+    engine(printer).dispatch("letter")  # without another look: it was decided under what stands
 
     [sent] = printer.sent
     assert sent.document is not None
@@ -133,6 +134,17 @@ def test_what_was_paid_is_not_written_about(built: Built) -> None:
         approved()
 
     assert session().scalars(select(LetterRow)).all() == []
+
+
+def test_what_has_changed_is_decided_first(built: Built) -> None:
+    with unit_of_work() as work:
+        touch(work, [built.borrower_id], now=LETTER_AT)
+
+    with pytest.raises(ConflictError, match="decided again"):
+        approved()
+    engine().drain()
+
+    assert approved().pages == 2
 
 
 def test_a_payment_after_the_approval_keeps_the_letter_back(built: Built, set_clock: SetClock) -> None:
