@@ -72,7 +72,13 @@ def test_every_route_has_a_credential_bound_to_it(api_app: Flask) -> None:
     doors = {rule.endpoint.rpartition(".")[0] for rule in api_app.url_map.iter_rules() if rule.endpoint != "static"}
 
     assert doors <= bound.keys()
-    assert {door for door, auth in bound.items() if auth is PUBLIC} == {"health", "pages", "sign-in", "callbacks"}
+    assert {door for door, auth in bound.items() if auth is PUBLIC} == {
+        "health",
+        "pages",
+        "sign-in",
+        "callbacks",
+        "wechat-links",
+    }
 
 
 def test_a_route_without_a_credential_is_refused(api_app: Flask) -> None:

@@ -12,6 +12,7 @@ MODULES: tuple[str, ...] = (
     "aliyun",
     "lob",
     "twilio",
+    "wechat",
 )
 """Below app.sandbox.stand_in."""
 
