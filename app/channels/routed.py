@@ -23,12 +23,12 @@ class Routed:
         self, adapters: Sequence[Channel], *, policy: WeightPolicy | None = None, rng: random.Random | None = None
     ) -> None:
         """`adapters`: the preferred one first. Raises ValueError where two are the same provider's."""
-        self.adapters: Mapping[str, Channel] = {each.provider: each for each in adapters}
-        if len(self.adapters) < len(adapters):
+        self.providers: Mapping[str, Channel] = {each.provider: each for each in adapters}
+        if len(self.providers) < len(adapters):
             raise ValueError("A channel has one adapter per provider.")
         self.name, self.provider = adapters[0].name, adapters[0].provider
         self.batch = min(getattr(each, "batch", _BATCH) for each in adapters)
-        self.weights = ProviderWeights(list(self.adapters), policy)
+        self.weights = ProviderWeights(list(self.providers), policy)
         self._rng = rng or random.Random()  # noqa: S311 a share of the traffic, not a secret
 
     def order(self) -> list[str]:
@@ -42,7 +42,7 @@ class Routed:
     def send_by(self, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once with one provider; its answers move the weights."""
         started = clock.monotonic_seconds()
-        results = [replace(each, provider=provider) for each in self.adapters[provider].send(batch, now=now)]
+        results = [replace(each, provider=provider) for each in self.providers[provider].send(batch, now=now)]
         ended = clock.monotonic_seconds()
         failed = sum(each.outcome is Outcome.RETRY for each in results)
         self.weights.note(provider, answers=len(results), failed=failed, seconds=ended - started, at=ended)
@@ -51,7 +51,7 @@ class Routed:
     def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
         """Ask every provider that can be asked; the first that knows a message tells of it."""
         found: list[DeliveryReport | None] = [None] * len(asked)
-        for adapter in self.adapters.values():
+        for adapter in self.providers.values():
             open_ones = [place for place, report in enumerate(found) if report is None]
             if isinstance(adapter, Queryable) and open_ones:
                 for place, report in zip(open_ones, adapter.find([asked[p] for p in open_ones], now=now), strict=True):
@@ -60,7 +60,7 @@ class Routed:
 
     def close(self) -> None:
         """Close all of them."""
-        for adapter in self.adapters.values():
+        for adapter in self.providers.values():
             adapter.close()
 
 

@@ -22,6 +22,7 @@ from app.channels.base import Channel, DeliveryResult, Outcome
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import Claiming, Try
+from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
 from app.engine.sending import Sending
@@ -144,6 +145,7 @@ class Dispatcher:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
             outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
+            give_back_credits(work, tries, now=now)
             attempts.finish_attempts(
                 work.session, [finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )

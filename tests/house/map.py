@@ -18,6 +18,7 @@ ROOMS = (
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
     ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
+    ("app/channels/wechat", "WeChat: messages of a service account, its token, its posts to us"),
     ("app/channels/twilio", "texts and calls by Twilio"),
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
@@ -33,6 +34,7 @@ ROOMS = (
     ("app/api/borrower", "what a borrower sees: `/v1/me/...`"),
     ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
     ("app/api/desk", "what staff see and do: `/v1/desk/...`"),
+    ("app/api/callbacks", "what providers post, and where they send people back: `/v1/callbacks/...`"),
     ("app/cli", "`flask` commands, one noun a file"),
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
@@ -68,8 +70,14 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
+| what providers tell of messages | `deliveries`, `delivery_progress` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
+| messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
+| what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
+| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
+| access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
 | what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |
