@@ -3,7 +3,7 @@
 All of it is one transaction, before the wire is touched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,7 +73,7 @@ class Claiming:
     channels: Mapping[str, Channel]
     surroundings: Surroundings
     retries: RetryPolicy
-    paused_until: Mapping[str, datetime]
+    paused_until: Callable[[str, datetime], datetime | None]
     now: datetime
 
     def claim(self, lane: str, *, machine_now: datetime, limit: int, owner: str, lease: timedelta) -> Claimed:
@@ -109,8 +109,9 @@ class Claiming:
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
+        pauses = {channel: self.paused_until(channel, self.now) for channel in {message.channel for message in found}}
         for message in found:
-            pause = self.paused_until.get(message.channel)
+            pause = pauses[message.channel]
             if self.now >= message.not_after:
                 stopped = gates.stop(message.channel) if gates else None
                 ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")

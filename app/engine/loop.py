@@ -69,19 +69,18 @@ class Engine:
 
     def dispatch_all(self) -> int:
         """Hand over everything that waits besides one-time codes; return how many messages were looked at."""
-        total = 0
-        while handled := self.dispatcher.run_once(now=clock.now()):
-            total += handled
-        return total
+        return self.dispatch(None)
 
-    def dispatch(self, lane: str) -> int:
-        """Hand over everything that waits in one lane; return how many messages were looked at."""
+    def dispatch(self, lane: str | None) -> int:
+        """Hand over everything that waits in one lane, at its providers' pace; return how many messages were looked at."""
         total = 0
         while True:
-            handled = self.dispatcher.run_once(now=clock.now(), lane=lane)
-            total += handled
-            if handled < self.dispatcher.claim_batch:
+            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane)
+            total += run.looked_at
+            if not run.has_more and (lane is not None or not run.looked_at):
                 return total
+            if run.wait_seconds:
+                time.sleep(run.wait_seconds)
 
     def dispatch_security(self) -> int:
         """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""

@@ -157,7 +157,7 @@ def test_a_push_that_could_not_be_made_is_followed_by_a_text_at_once(
 ) -> None:
     push, sms = FakeChannel(), FakeChannel(name="sms")
     engine = _with_ladder((push, sms), set_clock)
-    engine.dispatcher.channels = {"sms": sms}  # type: ignore[dict-item]
+    engine.dispatcher.routes.channels = engine.dispatcher.channels = {"sms": sms}  # type: ignore[dict-item]
 
     engine.drain()
 
