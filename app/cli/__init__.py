@@ -21,6 +21,7 @@ NOUNS = {
     "inbox": "app.cli.inbox:inbox_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",
+    "letter": "app.cli.letter:letter_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",
