@@ -144,11 +144,11 @@ class Dispatcher:
         with unit_of_work() as work:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
-            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
             give_back_credits(work, tries, now=now)
             attempts.finish_attempts(
                 work.session, [finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )
+            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
 
 
 def _sub_batches(tries: Sequence[Try], size: int) -> Iterator[list[Try]]:

@@ -53,8 +53,7 @@ class Settling:
         dead = [(one, result) for one, result in results if result.verdict is not EndpointVerdict.KEEP]
         changed = {one.message.borrower_id for one, _ in dead}
         changed |= {message.borrower_id for message in lost if belongs_to_case(message)}
-        current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
-        LATE_PAYMENTS.inc(len(by_message) - len(current))
+        LATE_PAYMENTS.inc(len(outbox.find_outdated(work.session, {one.message.id: one.claim for one, _ in results})))
         if changed:
             touch(work, changed, now=now)
         for one, result in dead:
