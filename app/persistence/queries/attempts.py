@@ -5,8 +5,8 @@ Like those of the outbox, the statements are made once and run on the driver's o
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
 from datetime import datetime
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, bindparam, or_, select
 from sqlalchemy.orm import Session
