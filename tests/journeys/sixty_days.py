@@ -1,4 +1,5 @@
-"""Sixty days of the sample book on every channel: real adapters, the stand-in for their providers, and what goes wrong there.
+"""Sixty days of the sample book on every channel: real adapters, the stand-in for their providers, and what goes wrong
+there.
 
 Everything is the product's own: the engine decides and hands over, receipts come in through the door of the callbacks, the
 clock moves from one instant at which something is due to the next. What the test adds is the weather: providers that fail,
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -75,9 +77,11 @@ POLICY: dict[str, Any] = {
          "ladder": [{"channel": "in_app"}, {"channel": "sms"},
                     {"channel": "email", "after": "PT2H", "unless": "delivered"}]},
         {"key": "d+3", "offset_days": 3, "template": "overdue_early",
-         "ladder": [{"channel": "in_app"}, {"channel": "wechat"}, {"channel": "voice", "after": "PT2H", "unless": "delivered"}]},
+         "ladder": [{"channel": "in_app"}, {"channel": "wechat"},
+                    {"channel": "voice", "after": "PT2H", "unless": "delivered"}]},
         {"key": "d+7", "offset_days": 7, "template": "overdue_help",
-         "ladder": [{"channel": "in_app"}, {"channel": "voice"}, {"channel": "letter", "after": "PT2H", "unless": "delivered"}]},
+         "ladder": [{"channel": "in_app"}, {"channel": "voice"},
+                    {"channel": "letter", "after": "PT2H", "unless": "delivered"}]},
         {"key": "d+12", "offset_days": 12, "template": "letter_arrears", "ladder": [{"channel": "letter"}]},
     ],
 }  # fmt: skip
@@ -121,7 +125,12 @@ def bad_weather(rate: float) -> list[dict[str, Any]]:
         {"act": "cut"},
         {"act": "delay", "delay_ms": 60},
     ]
-    mail = [{"act": "answer", "status": 451}, {"act": "reset_before"}, {"act": "accept_then_reset"}, {"act": "accept_then_drop"}]
+    mail = [
+        {"act": "answer", "status": 451},
+        {"act": "reset_before"},
+        {"act": "accept_then_reset"},
+        {"act": "accept_then_drop"},
+    ]
     return [
         {**act, "on": on, "rate": rate / len(these)}
         for on in ENDPOINTS
@@ -139,7 +148,7 @@ class Stretch:
     channels: Mapping[str, Channel]
     settings: Settings
     start: datetime
-    days: int
+    days: int = 60
     seed: int = 1
     rng: random.Random = field(init=False)
     engine: Engine = field(init=False)
@@ -224,7 +233,7 @@ class Stretch:
                 .where(LoanRow.status == "active")
             ).all()  # fmt: skip
         for row in rows:
-            if now.astimezone(_zone(row.zone)).hour != 12 or not row.open_rows:
+            if now.astimezone(ZoneInfo(row.zone)).hour != 12 or not row.open_rows:
                 continue
             _row_no, due_on, *split = row.open_rows[0]
             late = (business_date(now, row.zone) - datetime.fromisoformat(due_on).date()).days
@@ -268,19 +277,14 @@ class Stretch:
             self.answers[answer.status_code] += 1
 
 
-def _zone(name: str) -> Any:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(name)
-
-
 def _registered(channel: str, provider: str, template: str, locale: str, now: datetime) -> ProviderTemplateRow:
     sample = {"count": 1, "amount": "1", "due_on": "1", "loan": "1", "lender": "1"}
     rendered = render(template, channel, match_locale(locale), sample)
     fields = {"thing1": "lender", "thing2": "due_on"} if provider == "wechat" else {"date": "due_on"}
+    code = f"SMS_{1000 + TEMPLATES.index(template)}" if provider == "aliyun" else f"TEMPLATE-{template}"
     return ProviderTemplateRow(
         id=new_id(), channel=channel, provider=provider, template=template, locale=locale,
-        template_version=rendered.template_version, code=f"SMS_{1000 + TEMPLATES.index(template)}" if provider == "aliyun" else f"TEMPLATE-{template}",
+        template_version=rendered.template_version, code=code,
         fields=fields, state="approved", by="ops", changed_at=now,
     )  # fmt: skip
 
@@ -290,8 +294,9 @@ def states_by_channel() -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     with reading() as session:
         rows = session.execute(
-            select(MessageRow.channel, MessageRow.message_class, MessageRow.state, func.count())
-            .group_by(MessageRow.channel, MessageRow.message_class, MessageRow.state)
+            select(MessageRow.channel, MessageRow.message_class, MessageRow.state, func.count()).group_by(
+                MessageRow.channel, MessageRow.message_class, MessageRow.state
+            )
         )
         for channel, kind, state, count in rows:
             name = "withdrawal" if kind == "withdrawal" else channel
