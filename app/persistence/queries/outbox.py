@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -97,7 +99,6 @@ class Claimable(NamedTuple):
     challenge_id: str | None
     withdraws_id: str | None
     """Of a silent withdrawal: the message it takes off the screen."""
-    created_at: datetime
     not_after: datetime
     attempts: int
     """Made so far, this claim not counted. Each claim raises it, so that it tells our claim from a later one."""
@@ -120,12 +121,12 @@ _CLAIM = (
         MessageRow.text_sealed,
         MessageRow.challenge_id,
         MessageRow.withdraws_id,
-        MessageRow.created_at,
         MessageRow.not_after,
         MessageRow.attempts,
         MessageRow.case_version,
-        (MessageRow.state == "sending").label("was_sending"),
-        func.coalesce(_IS_CURRENT, False).label("is_current"),
+        # As they come, true or false: turning each into a bool costs more than reading the row.
+        type_coerce(MessageRow.state == "sending", Integer).label("was_sending"),
+        type_coerce(func.coalesce(_IS_CURRENT, False), Integer).label("is_current"),
     )
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
     .where(_IS_CLAIMABLE)
