@@ -28,7 +28,7 @@ from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
-from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
+from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
@@ -94,10 +94,13 @@ class Engine:
         return total
 
     def heartbeat(self) -> None:
-        """Say that this engine lives."""
+        """Say that this engine lives, and take its part of what providers may be given by all that do."""
         with unit_of_work() as work:
             owner = self.dispatcher.owner
-            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=clock.system_now(), ttl=HEARTBEAT_TTL)
+            now = clock.system_now()
+            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=now, ttl=HEARTBEAT_TTL)
+            living = find_owners(work.session, ENGINE_PREFIX, machine_now=now)
+        self.dispatcher.pacers.set_share(workers=len(living), rank=living.index(owner))
 
     def reconcile(self) -> None:
         """Ask the independent statement whether a candidate lacks its decision; one engine at a time."""

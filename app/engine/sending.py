@@ -32,18 +32,18 @@ class Sending:
     def send(self, tries: Sequence[Try], *, provider: str | None = None) -> Sent:
         """Hand over tries of one channel, to `provider` first where it is open."""
         sent = Sent()
-        waiting = list(tries)
-        channel = waiting[0].message.channel
+        channel = tries[0].message.channel
         order = self.routes.open_providers(channel, clock.now()) or self.routes.order(channel)[:1]
         if provider in order:
             order = [provider, *(each for each in order if each != provider)]
-        for place, each in enumerate(order):
-            answered = self._by(each, waiting, sent)
-            is_last = place == len(order) - 1
-            sent.results += [(one, result) for one, result in answered if is_last or not _may_go_on(result)]
-            waiting = [one for one, result in answered if not is_last and _may_go_on(result)]
-            if not waiting:
+        sent.results = self._by(order[0], tries, sent)
+        for other in order[1:]:
+            again = [each for each in sent.results if _may_go_on(each[1])]
+            count = self.routes.take(channel, other, len(again)) if again else 0
+            if not count:
                 break
+            stays = [each for each in sent.results if not _may_go_on(each[1])]
+            sent.results = stays + again[count:] + self._by(other, [one for one, _ in again[:count]], sent)
         return sent
 
     def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
@@ -57,7 +57,7 @@ class Sending:
         for one in tries:
             if one.message.id not in current or now >= one.message.not_after:
                 sent.withheld.append(one)
-            elif not self.routes.lets_pass(provider, one.outgoing.target):
+            elif not self.routes.lets_pass(one.message.channel, provider, one.outgoing.target):
                 blocked.append((one, DeliveryResult(Outcome.REFUSED, error_code="third_party_auth", provider=provider)))
             else:
                 may_leave.append(one)
