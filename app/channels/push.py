@@ -14,18 +14,20 @@ from app.channels.push_answers import credential_refused, is_stale_token, result
 from app.channels.push_credentials import Credential, TokenUnavailableError
 from app.channels.push_messages import UnsendableError, message_body
 
+_BATCH = 500
+"""How many messages one call should be given: in flight together, they are what makes it quick."""
+
 
 class FcmPush:
     """The push channel."""
 
     name = "push"
     provider = "fcm"
-    batch = 500
-    """How many messages one call should be given: in flight together, they are what makes it quick."""
 
     def __init__(self, credential: Credential, transport: Transport) -> None:
         self._credential = credential
         self._transport = transport
+        self.batch = min(_BATCH, transport.at_once)
         self._path = f"/v1/projects/{credential.project_id}/messages:send"
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:

@@ -36,6 +36,7 @@ class GatewaySms:
         """`senders`: country -> who it comes from, if the gateway wants to be told."""
         self._key = key.encode()
         self._transport = transport
+        self.batch = transport.at_once
         self._path = path
         self._senders = senders or {}
 

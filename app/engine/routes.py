@@ -20,7 +20,7 @@ from app.logs import logger
 SOON_SECONDS = 2.0
 """A wait so short is waited for; what has to wait longer is put off in the table."""
 SUB_BATCH = 25
-"""Sends between two comparisons of versions, where a channel does not say that it puts more on the wire at once."""
+"""Sends between two comparisons of versions, where a channel does not say how many it puts on the wire at once."""
 
 
 class Allowance(NamedTuple):

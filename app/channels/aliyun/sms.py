@@ -42,6 +42,7 @@ class AliyunSms:
         self._service = AliyunService(url, VERSION, str(entry["access_key_id"]), str(entry["access_key_secret"]))
         self._senders: Mapping[str, Any] = entry["senders"]
         self._transport = transport
+        self.batch = transport.at_once
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once; one result per message, in order."""

@@ -47,6 +47,7 @@ class LobLetters:
         `cancel_minutes`: how long a letter waits and can be taken back (0: not at all); `options`: other fields of Lob's.
         """
         self._transport = transport
+        self.batch = transport.at_once
         self._from, self._from_country = entry.get("from"), str(entry.get("from_country", "US"))
         self._cancel_minutes = int(entry.get("cancel_minutes", 0))
         self._options = {

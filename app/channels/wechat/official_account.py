@@ -61,6 +61,7 @@ class OfficialAccount:
         """`link_url`: the page a message opens when its own link is none for a browser; `mini_program`: appid, path."""
         self._access = access
         self._transport = transport
+        self.batch = transport.at_once
         self._link_url = link_url
         self._mini_program = mini_program
 
