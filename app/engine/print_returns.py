@@ -1,5 +1,6 @@
 """Reading what print rooms tell in files: stored and applied like any callback, then laid aside."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from app import clock
@@ -18,7 +19,8 @@ def take_returns(channel: Channel | None, *, owner: str) -> int:
 
     A file is laid aside after what it tells is committed; one that is read twice changes nothing, for its lines are known.
     """
-    tellers = [each for each in getattr(channel, "adapters", (channel,)) if isinstance(each, TellsInFiles)]
+    several: Mapping[str, Channel] = getattr(channel, "providers", {})
+    tellers = [each for each in (several.values() or (channel,)) if isinstance(each, TellsInFiles)]
     if not tellers:
         return 0
     with unit_of_work() as work:

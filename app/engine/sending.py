@@ -37,13 +37,17 @@ class Sending:
         if provider in order:
             order = [provider, *(each for each in order if each != provider)]
         sent.results = self._by(order[0], tries, sent)
+        later: dict[str, Answered] = {}
         for other in order[1:]:
+            later |= {one.attempt_id: (one, said) for one, said in sent.results if said.outcome is Outcome.RETRY}
             again = [each for each in sent.results if _may_go_on(each[1])]
             count = self.routes.take(channel, other, len(again)) if again else 0
             if not count:
                 break
             stays = [each for each in sent.results if not _may_go_on(each[1])]
             sent.results = stays + again[count:] + self._by(other, [one for one, _ in again[:count]], sent)
+        # Who may take it later outweighs who never will and speaks for itself alone.
+        sent.results = [later.get(each[0].attempt_id, each) if each[1].another_may else each for each in sent.results]
         return sent
 
     def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
@@ -79,4 +83,4 @@ class Sending:
 
 def _may_go_on(result: DeliveryResult) -> bool:
     """Whether another provider may be asked at once: this one surely has not sent it, and never will."""
-    return result.outcome is Outcome.RETRY
+    return result.outcome is Outcome.RETRY or result.another_may

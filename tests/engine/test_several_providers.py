@@ -89,6 +89,31 @@ def test_what_may_have_been_taken_or_was_refused_never_does(
     assert recorded() == [("first", outcome.value)]
 
 
+def test_what_one_refuses_for_itself_alone_goes_to_the_other(
+    ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
+) -> None:
+    """It has no registered wording for it, for example."""
+    queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: DeliveryResult(Outcome.REFUSED, another_may=True)
+
+    engine.dispatch_all()
+
+    assert recorded() == [("second", "accepted")]
+
+
+def test_whom_the_other_cannot_take_it_from_is_asked_again_later(
+    ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
+) -> None:
+    message_id = queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: NEVER_SENT
+    second.answer = lambda _message: DeliveryResult(Outcome.REFUSED, another_may=True)
+
+    engine.dispatch_all()
+
+    assert recorded() == [("first", "retry")]
+    assert state_of(message_id)[0] == "queued"
+
+
 def test_the_facts_are_compared_again_before_the_other_is_asked(
     ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
 ) -> None:

@@ -22,7 +22,8 @@ from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.domain.times import rfc3339
 
 _NO_DOCUMENT = DeliveryResult(Outcome.REFUSED, error_code="bad_message")
-_TOO_LATE = DeliveryResult(Outcome.REFUSED, error_code="too_late")
+_TOO_LATE = DeliveryResult(Outcome.REFUSED, error_code="too_late", another_may=True)
+"""It was fetched, or another printer has it."""
 SURELY_OVER = timedelta(minutes=10)
 """So long after a connection broke no server carries out a rename that it was asked for."""
 _PAUSE_SECONDS = 300.0
