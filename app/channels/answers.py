@@ -24,6 +24,7 @@ class Meaning:
     verdict: EndpointVerdict = EndpointVerdict.KEEP
     retry_seconds: float | None = None
     pause_seconds: float | None = None
+    only_here: bool = False
 
     def result(self, raw_code: str, retry_after: float | None = None) -> DeliveryResult:
         """Return the result; a Retry-After of the provider is longer than ours or does not count."""
@@ -35,6 +36,7 @@ class Meaning:
             verdict=self.verdict,
             retry_after_seconds=(retry_after or self.retry_seconds or pause) if self.outcome is Outcome.RETRY else None,
             pause_provider_seconds=pause,
+            only_here=self.only_here,
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from app import clock
 from app.channels.base import DeliveryResult, Outcome
+from app.channels.routed import Routed
 from app.engine.claiming import Try
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
@@ -52,7 +53,7 @@ class Sending:
 
     def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
         """Compare right before the wire, then ask one provider."""
-        self._get_ready(tries[0].message.channel)
+        self._get_ready(tries[0].message.channel, provider)
         now = clock.now()
         with looking() as session:  # given back before the wire: a slow provider must not hold a connection
             current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
@@ -74,9 +75,11 @@ class Sending:
         answers = self.routes.send(may_leave[0].message.channel, provider, batch, now=now)
         return blocked + list(zip(may_leave, answers, strict=True))
 
-    def _get_ready(self, channel: str) -> None:
-        """Have a channel do what may take time (a new access token) before the facts are compared, not after."""
-        ready: Callable[[], None] | None = getattr(self.routes.channels[channel], "get_ready", None)
+    def _get_ready(self, channel: str, provider: str) -> None:
+        """Have a provider's adapter do what may take time (a new access token) before the facts are compared, not after."""
+        way = self.routes.channels[channel]
+        adapter = way.providers[provider] if isinstance(way, Routed) else way
+        ready: Callable[[], None] | None = getattr(adapter, "get_ready", None)
         if ready is not None:
             ready()
 
