@@ -13,6 +13,9 @@ from app.channels.http_transport import Failure, HttpAnswer
 CREDENTIAL_PAUSE_SECONDS = 300.0
 QUOTA_PAUSE_SECONDS = 10.0
 MISCONFIGURED_RETRY_SECONDS = 300.0
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+"""What a provider asks for beyond is looked at again after a day."""
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,13 @@ def json_object(body: bytes | str) -> dict[str, Any]:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return Retry-After in seconds, given so or as a date (against the answer's own Date)."""
+    """Return Retry-After in seconds, at most a day, given so or as a date (against the answer's own Date)."""
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
-        return float(text)
+    if text.isascii() and text.isdigit():
+        return min(float(text[:_MOST_DIGITS]), LONGEST_RETRY_AFTER_SECONDS)
     try:
         at = email.utils.parsedate_to_datetime(text)
-        return max(0.0, (at - email.utils.parsedate_to_datetime(headers.get("date", ""))).total_seconds())
-    except (ValueError, TypeError):
+        seconds = (at - email.utils.parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_SECONDS)

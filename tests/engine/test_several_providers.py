@@ -101,6 +101,21 @@ def test_what_one_refuses_for_itself_alone_goes_to_the_other(
     assert recorded() == [("second", "accepted")]
 
 
+@pytest.mark.parametrize("is_one_of_two", [False, True])
+def test_an_adapter_that_breaks_leaves_it_uncertain_and_holds_up_no_other_channel(
+    ann: Built, first: FakeChannel, second: FakeChannel, is_one_of_two: bool
+) -> None:
+    message_id, pushed = queue_message(ann.borrower_id, "sms"), queue_message(ann.borrower_id, "push")
+    first.answer = lambda _message: DeliveryResult(int("²"))  # type: ignore[arg-type]
+    channels = {"sms": Routed([first, second]) if is_one_of_two else first, "push": FakeChannel()}
+
+    Engine(Dispatcher(channels, owner="tester")).dispatch_all()
+
+    assert state_of(message_id) == ("uncertain", "NO_RECEIPT")
+    assert state_of(pushed) == ("sent", None)
+    assert second.handed == []
+
+
 def test_what_only_the_same_provider_may_be_given_again_goes_to_no_other(
     ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
 ) -> None:
