@@ -118,3 +118,11 @@ def test_a_letter_that_came_back_was_sent_and_says_that_it_came_back(app: Flask)
         )  # fmt: skip
 
     assert notices(loan) == [("notice_of_sums_in_arrears", "letter", True)]
+
+
+def test_what_announces_a_notice_elsewhere_is_not_the_notice(sqlite_book: Flask) -> None:
+    loan = a_british_loan()
+
+    a_notice(loan, "in_app", state="delivered", sent_at=START)
+
+    assert notices(loan) == []
