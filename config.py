@@ -50,6 +50,8 @@ class Settings:
     """DUECOURSE_PUBLIC_DOCS=1: serve /openapi.json and /docs in production too."""
     trusted_proxies: int = 0
     """DUECOURSE_TRUSTED_PROXIES: how many proxies in front may set X-Forwarded-*."""
+    inbox_waiters: int = 2
+    """DUECOURSE_INBOX_WAITERS: requests a web process lets wait for their inbox to change; half of its threads, 0: none."""
     fcm_base_url: str = "https://fcm.googleapis.com"
     """DUECOURSE_FCM_BASE_URL: the real bytes go to a stand-in in tests and the sandbox."""
     fcm_credentials_file: Path | None = None
@@ -66,10 +68,20 @@ class Settings:
     """`callbacks.public_url` of that file: how providers and borrowers reach us, e.g. https://api.lender.example."""
     stand_in_url: str | None = None
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
+    letterheads: Path | None = None
+    """DUECOURSE_LETTERHEADS: a folder with `<lender code>.yaml` for each lender that writes letters; see docs/letters.md."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
     """DUECOURSE_LOG_LEVEL."""
+
+    @property
+    def provider_names(self) -> dict[str, list[str]]:
+        """Names of the providers of each channel, the preferred one first; the SMS gateway of DUECOURSE_SMS_URL is one."""
+        names = {channel: [str(entry["provider"]) for entry in entries] for channel, entries in self.providers.items()}
+        if self.sms_url:
+            names.setdefault("sms", []).append("gateway")
+        return names
 
     @property
     def is_sandbox(self) -> bool:
@@ -90,6 +102,9 @@ class Settings:
         lpr_file = Path(env.get("DUECOURSE_LPR_FILE") or LPR_FILE)
         if not lpr_file.is_file():
             raise SettingsError(f"DUECOURSE_LPR_FILE names {lpr_file}, which is not a file.")
+        letterheads = env.get("DUECOURSE_LETTERHEADS")
+        if letterheads and not Path(letterheads).is_dir():
+            raise SettingsError(f"DUECOURSE_LETTERHEADS names {letterheads}, which is not a folder.")
         settings = cls(
             mode=mode,
             database_url=_database_url(env, mode, var_dir),
@@ -100,12 +115,14 @@ class Settings:
             engine_ops_port=_ops_port(env, "DUECOURSE_ENGINE_OPS_PORT", mode, 9101),
             public_docs=env.get("DUECOURSE_PUBLIC_DOCS") == "1",
             trusted_proxies=_whole(env, "DUECOURSE_TRUSTED_PROXIES", 0, 0, 5),
+            inbox_waiters=_whole(env, "DUECOURSE_INBOX_WAITERS", 2, 0, 1000),
             fcm_base_url=env.get("DUECOURSE_FCM_BASE_URL", "https://fcm.googleapis.com").rstrip("/"),
             fcm_credentials_file=Path(credentials) if credentials else None,
             sms_url=env.get("DUECOURSE_SMS_URL") or None,
             sms_key=env.get("DUECOURSE_SMS_KEY") or None,
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
             **_providers(env),
+            letterheads=Path(letterheads) if letterheads else None,
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )

@@ -12,6 +12,7 @@ from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
 from app.services import base_rates, rule_parts
+from app.wording.letter_texts import use_letterheads
 from config import Settings
 
 
@@ -43,7 +44,8 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
         engine = db.engine
     clock.use(clock.system_now)
     base_rates.use_table(settings.lpr_file)
-    rule_parts.use_channels(settings.providers)
+    rule_parts.use_channels(settings.providers, settings.provider_names)
+    use_letterheads(settings.letterheads)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:
@@ -64,7 +66,7 @@ def _open_doors(app: Flask, settings: Settings) -> None:
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
-    open_doors(init_web(app, settings))
+    open_doors(app, init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
 

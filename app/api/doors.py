@@ -1,5 +1,8 @@
 """Every door of the API with the credential it asks for. What is not listed here does not exist."""
 
+from flask import Flask
+
+from app.api import unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
@@ -9,6 +12,8 @@ from app.api.borrower import (
     disclosures,
     due,
     inbox,
+    inbox_marks,
+    links,
     loans,
     payments,
     preferences,
@@ -29,6 +34,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
+from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
@@ -39,7 +45,7 @@ from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
-from app.web.auth import BORROWER, DESK, INGEST, PUBLIC
+from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
@@ -64,16 +70,21 @@ _SHARED = (
     desk_experiments,
     desk_duties,
     desk_law,
+    desk_provider_templates,
     ingest_records,
     contact_history,
     conversations,
     upcoming,
+    inbox_marks,
+    links,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
 
-def open_doors(api: Api) -> None:
+def open_doors(app: Flask, api: Api) -> None:
     """Register all blueprints."""
+    bind(app, unsubscribe.NAME, PUBLIC)
+    app.register_blueprint(unsubscribe.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)

@@ -23,11 +23,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import clock
 from app.engine import travel
-from app.engine.dispatch import Dispatcher
+from app.engine.dispatch import Dispatcher, Run
+from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
-from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
+from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
@@ -68,19 +69,18 @@ class Engine:
 
     def dispatch_all(self) -> int:
         """Hand over everything that waits besides one-time codes; return how many messages were looked at."""
-        total = 0
-        while handled := self.dispatcher.run_once(now=clock.now()):
-            total += handled
-        return total
+        return self.dispatch(None)
 
-    def dispatch(self, lane: str) -> int:
-        """Hand over everything that waits in one lane; return how many messages were looked at."""
-        total = 0
+    def dispatch(self, lane: str | None) -> int:
+        """Hand over everything that waits in one lane, at its providers' pace; return how many messages were looked at."""
+        total, run = 0, Run()
         while True:
-            handled = self.dispatcher.run_once(now=clock.now(), lane=lane)
-            total += handled
-            if handled < self.dispatcher.claim_batch:
+            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane, goes_on=run.has_more)
+            total += run.looked_at
+            if not run.has_more and (lane is not None or not run.looked_at):
                 return total
+            if run.wait_seconds:
+                time.sleep(run.wait_seconds)
 
     def dispatch_security(self) -> int:
         """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
@@ -94,10 +94,13 @@ class Engine:
         return total
 
     def heartbeat(self) -> None:
-        """Say that this engine lives."""
+        """Say that this engine lives, and take its part of what providers may be given by all that do."""
         with unit_of_work() as work:
             owner = self.dispatcher.owner
-            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=clock.system_now(), ttl=HEARTBEAT_TTL)
+            now = clock.system_now()
+            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=now, ttl=HEARTBEAT_TTL)
+            living = find_owners(work.session, ENGINE_PREFIX, machine_now=now)
+        self.dispatcher.pacers.set_share(workers=len(living), rank=living.index(owner))
 
     def reconcile(self) -> None:
         """Ask the independent statement whether a candidate lacks its decision; one engine at a time."""
@@ -130,6 +133,10 @@ class Engine:
             if looked < BATCH:
                 break
         return total
+
+    def take_returns(self) -> int:
+        """Read what print rooms have told in files; return how many."""
+        return take_returns(self.dispatcher.channels.get("letter"), owner=self.dispatcher.owner)
 
     def follow_clock(self) -> None:
         """Move the sandbox's clock to where it was asked to go, from wake to wake."""
@@ -171,6 +178,7 @@ def _scheduler(
         ("tidy", engine.tidy, 86_400),
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
+        ("print returns", engine.take_returns, 60),
         *engine.chores,
     ]
     if engine.watches_travel:

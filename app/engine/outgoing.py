@@ -82,10 +82,11 @@ class Composer:
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
         if message.channel in _WITH_TEMPLATES:
-            common["provider_templates"] = self.templates_of(message, variables)
+            words = {"title": common["title"], "body": common["body"]}
+            common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
-        if message.channel == "letter":
+        if message.channel == "letter" and not is_withdrawal:
             common["document"] = self.surroundings.document_of(self.work, message, text)
         return [Outgoing(target=target, **common) for target in targets]
 

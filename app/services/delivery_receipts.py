@@ -6,6 +6,7 @@ is trusted for the state of delivery alone: it never changes an address.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,12 +17,12 @@ from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.unit_of_work import Work
-from app.services import agenda
+from app.services import agenda, letters
 from app.services.address_verdicts import apply_verdict
 from app.services.calls import note_call
 
-APPLIED, NO_CHANGE = "applied", "no_change"
-_ATTEMPTED_AS = {"email": ("smtp",), "gateway": ("generic_sms",)}
+APPLIED, NO_CHANGE, IGNORED = "applied", "no_change", "ignored"
+_ATTEMPTED_AS = {"email": ("smtp",)}
 """Provider of callbacks -> other names that hand-overs to it have."""
 _FUTURE = timedelta(minutes=5)
 """A provider's clock may be ahead of ours by so much; an instant further ahead is not believed."""
@@ -60,7 +61,11 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
     attempts = queries.lock_attempts(work.session, {each.id for each in about.values()}, skip_locked=skip_locked)
     wanted = {attempt.message_id for attempt in attempts.values()}
     messages = queries.lock_messages(work.session, wanted, skip_locked=skip_locked)
-    outcomes: dict[str, str] = {}
+    outcomes = {
+        row.id: IGNORED  # our own id, told by a provider that never had the message
+        for row, report in reports
+        if row.id not in about and report.message_id in tries
+    }
     for row, report in sorted(reports, key=lambda each: (each[0].received_at, each[0].id)):
         attempt = about.get(row.id)
         if attempt is None or attempt.id not in attempts or attempt.message_id not in messages:
@@ -78,7 +83,8 @@ def _message_of(report: DeliveryReport, provider: str, tries: Mapping[str, Seque
         found = [each for each in attempts if report.reference and each.provider_reference == report.reference]
         if any(_is_of(each, provider) for each in found):
             return message_id
-    return report.message_id if report.message_id in tries else None
+    attempts = tries.get(report.message_id or "", ())
+    return report.message_id if any(_is_of(each, provider) or each.outcome == "sending" for each in attempts) else None
 
 
 def _is_of(attempt: DeliveryAttemptRow, provider: str) -> bool:
@@ -113,6 +119,13 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
             changed = note_call(work, message, call, at=attempt.started_at, is_signed=row.is_signed, now=now) or changed
         if row.is_signed:
             changed = apply_verdict(work, message, attempt, report, before=before.state, now=now) or changed
+    if message.channel == "letter":
+        changed = (
+            letters.apply_event(
+                work, replace(report, message_id=message.id), now=now, provider=row.provider, is_signed=row.is_signed
+            )
+            or changed
+        )
     if _matters(work, message, before.state):
         agenda.touch(work, [message.borrower_id], now=now)
     return APPLIED if changed else NO_CHANGE

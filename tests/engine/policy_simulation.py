@@ -27,7 +27,7 @@ from app.persistence.queries.decisions import iterate_digest_records
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.holds import Teller, put_hold, release_hold
-from app.services.inbox import mark
+from app.services.inbox_marks import mark
 from app.services.opt_outs import receive_text
 from app.services.policies import activate_document
 from app.services.preferences import set_contact_hours
@@ -87,7 +87,7 @@ class PolicySimulation(Simulation):
         super().__post_init__()
         self.holdout = History()
         self.quiet = History()
-        self.dispatcher.channels = {"push": self, "sms": _Texts(self)}
+        self.dispatcher.routes.channels = self.dispatcher.channels = {"push": self, "sms": _Texts(self)}
         rarer = {self.fail_engine: 0, self.flag: 1, self.consent: 1, self.end_or_resume: 1, self.new_loan: 6}
         self.acts = [(rarer.get(act, weight), act) for weight, act in self.acts]
         self.acts += [

@@ -18,11 +18,13 @@ ROOMS = (
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
     ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
+    ("app/channels/email", "e-mail by SMTP, and what comes back by mail"),
     ("app/channels/wechat", "WeChat: messages of a service account, its token, its posts to us"),
     ("app/channels/twilio", "texts and calls by Twilio"),
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
     ("app/channels/elks", "what 46elks posts"),
+    ("app/channels/letters", "letters: a print service, and print rooms that take files"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -69,14 +71,17 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
-| what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
+| what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
+| wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates`, `api/desk/provider_templates` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
+| what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
 | what providers tell of messages | `deliveries`, `delivery_progress` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
@@ -98,7 +103,9 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a policy would do | `decisions`, `digest` | `queries/rehearsed_books`, `queries/rehearsals` | `services/rehearsals/`, `hindsight` | `cli/rehearse`, `api/desk/rehearsals`, `engine/rehearsals`, `content/rehearsals/`, `content/channels/` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
-| the inbox | | `queries/inbox` | `inbox` | `api/borrower/inbox` |
+| the inbox: what it shows | `inbox` | `queries/inbox` | `inbox`, `inbox_waits` | `api/borrower/inbox`, `api/borrower/inbox_items` |
+| the inbox: what changes it | `inbox` | `queries/inbox_marks`, `queries/decisions` | `inbox_marks`, `decision_writing` | `api/borrower/inbox_marks`, `cli/inbox` |
+| links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |
 """

@@ -15,7 +15,7 @@ from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.models.calls import CallRow
 from app.persistence.models.messages import MessageRow
-from app.persistence.models.reminders import ContactRow, DecisionRow
+from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.callback_posts import take_callback
@@ -144,6 +144,65 @@ def test_in_china_a_day_has_room_for_so_many_calls_only(app: Flask, set_clock: S
     assert decisions()["d+7-call"][1] == "LEGAL_DAILY_CAP"
 
 
+def objections() -> list[tuple[str | None, str, str | None]]:
+    with reading() as session:
+        rows = session.scalars(select(TaskRow).where(TaskRow.queue == "compliance").order_by(TaskRow.id))
+        return [(row.rule, row.kind, row.loan_id) for row in rows]
+
+
+def test_the_eighth_call_in_seven_days_is_recorded_and_put_before_compliance(app: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    for n in range(7):
+        call(built, at - timedelta(days=3) + timedelta(hours=n), "no_answer")
+    before = objections()
+
+    call(built, at, "no_answer")
+    call(built, at, "no_answer")
+
+    assert before == []
+    assert ("US-REGF-7IN7", "compliance_review", built.loan_id) in objections()
+    assert {rule for rule, _, _ in objections()} == {"US-REGF-7IN7", "US-REGF-CALL-EXCL"}, "each once: it was told twice"
+    assert len(objections()) == 2
+    with reading() as session:
+        assert len(session.scalars(select(CallRow)).all()) == 8
+
+
+def test_a_call_soon_after_a_conversation_and_one_at_night_are_put_before_compliance(sqlite_book: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    call(built, at, seconds=90)
+
+    call(built, at + timedelta(days=2), "no_answer")
+    call(built, at + timedelta(days=9, hours=12), "voicemail", loan_no=None)
+
+    assert {"US-REGF-POSTCONV", "US-REGF-HOURS"} <= {rule for rule, _, _ in objections()}
+
+
+def test_calls_that_a_law_does_not_count_break_no_cap_of_it(sqlite_book: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    for n in range(7):
+        call(built, at - timedelta(days=3) + timedelta(hours=n), "no_answer")
+
+    call(built, at, "busy")
+    call(built, at + timedelta(minutes=1), direction="inbound")
+
+    assert objections() == []
+
+
+def test_in_china_every_call_of_a_day_counts_a_busy_one_too(sqlite_book: Flask) -> None:
+    built = book("CN", role="first_party")
+    at = COUNTRIES["CN"][2]
+    for n in range(3):
+        call(built, at - timedelta(minutes=90 - 10 * n), "no_answer")
+    assert [rule for rule, _, _ in objections()] == ["CN-TRANQUIL"]
+
+    call(built, at, "busy")
+
+    assert [rule for rule, _, _ in objections()].count("CN-CALLCAP") == 1
+
+
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +302,19 @@ def test_what_is_told_of_an_automatic_call_ends_alike_in_every_order(app: Flask,
         assert (row.outcome, row.seconds, row.keypress, row.message_id) == ("answered", 30, "1", sent)
         assert [task.kind for task in session.scalars(select(TaskRow))] == ["call_back"]
     assert message(sent).state == "delivered"
+
+
+def test_a_call_that_was_answered_has_its_borrower_decided_again(app: Flask) -> None:
+    borrower_id, _ = a_borrower()
+    a_sent(borrower_id, now=START, reference="c1", channel="voice")
+    with reading() as session:
+        before = session.scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == borrower_id)).one()
+
+    told("c1", "k", CallOutcome("answered", 3), Told.DELIVERED)
+
+    with reading() as session:
+        after = session.scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == borrower_id)).one()
+    assert after == before + 1
 
 
 def test_unproven_it_still_counts_and_says_so_to_who_calls_back(app: Flask) -> None:

@@ -10,6 +10,7 @@ from app.sandbox.stand_in.answers import Answer, Taken
 
 MODULES: tuple[str, ...] = (
     "aliyun",
+    "lob",
     "twilio",
     "wechat",
 )
