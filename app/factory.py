@@ -11,7 +11,7 @@ from app.cli import register_commands
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
-from app.services import base_rates
+from app.services import base_rates, rule_parts
 from config import Settings
 
 
@@ -43,6 +43,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
         engine = db.engine
     clock.use(clock.system_now)
     base_rates.use_table(settings.lpr_file)
+    rule_parts.use_channels(settings.providers)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:

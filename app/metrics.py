@@ -11,6 +11,11 @@ ATTEMPTS = Counter("duecourse_delivery_attempts_total", "Hand-overs by provider 
 LATE_PAYMENTS = Counter(
     "duecourse_paid_while_writing_total", "Payments committed while a reminder's bytes were already being written"
 )
+WITHDRAWAL_SECONDS = Histogram(
+    "duecourse_withdrawal_seconds",
+    "From the commit that settled a reminder to the hand-over of its withdrawal",
+    buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+)
 SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
 LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))

@@ -96,10 +96,10 @@ def claimed_compared_marked() -> float:
     while True:
         now = machine_now = clock.now()
         with looking() as session:
-            if not outbox.exists_claimable(session, now=now, machine_now=machine_now, security=False):
+            if not outbox.exists_claimable(session, "push", now=now, machine_now=machine_now):
                 break
         with unit_of_work() as work:
-            claimed = outbox.claim_batch(work.session, now=now, machine_now=machine_now, limit=CLAIM_BATCH, security=False)
+            claimed = outbox.claim_batch(work.session, "push", now=now, machine_now=machine_now, limit=CLAIM_BATCH)
             ids = [message.id for message in claimed if message.is_current]
             outbox.mark_sending(work.session, ids, owner="bench", leased_until=machine_now + LEASE)
         for start in range(0, len(claimed), SUB_BATCH):

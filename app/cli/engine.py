@@ -37,6 +37,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
     from app.channels.registry import build_channels
     from app.engine.dispatch import Dispatcher
     from app.engine.loop import Engine, run, run_eagerly
+    from app.engine.surroundings import surroundings_of
 
     settings = current_app.config["SETTINGS"]
     ensure_default_policy(now=clock.now())
@@ -48,7 +49,7 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         sms_key=settings.sms_key,
         providers=settings.providers,
     )
-    dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds))
+    dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds), surroundings=surroundings_of(settings))
     engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
     if eager:
         run_eagerly(engine, parent=os.getppid())

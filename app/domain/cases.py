@@ -240,6 +240,8 @@ class Case:
     flags: tuple[str, ...] = ()
     blocks: Mapping[str, Reason] = field(default_factory=lambda: _UNREACHABLE)
     """Why a channel cannot be used, by channel; one that is not named can."""
+    unsubscribed: frozenset[str] = frozenset()
+    """Templates for which WeChat asks a consent for each message, and none of the borrower's is left."""
     borrower_no: str = ""
     country: str | None = None
     locale: str | None = None

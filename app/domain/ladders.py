@@ -135,6 +135,8 @@ class LadderChecks:
 
     def template(self, template: str, channel: str) -> tuple[TemplateInfo | None, Stop | None]:
         """Return what the catalogue knows of a template for this borrower, or why it cannot be used."""
+        if channel == "wechat" and template in self._case.unsubscribed and self._case.block_of(channel) is None:
+            return None, Stop(Reason.NOT_SUBSCRIBED, f"template.{template}.{channel}")
         if self._rules.templates is None:
             return None, None
         locales = self._rules.templates.get((template, channel))

@@ -207,6 +207,8 @@ class Rules:
     """None: the catalogue is not looked at (tests of something else)."""
     channels: frozenset[str] = frozenset(OUTWARD_CHANNELS)
     """Outward channels this installation has a provider for."""
+    one_time_codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Template -> its ids at WeChat, where each send uses up one consent of the borrower."""
     vocabulary: "Vocabulary | None" = None
     """What case records are read by; None: none are looked at."""
     law_facts: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -28,6 +29,7 @@ from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
 from app.persistence.queries.moments import find_moments
+from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.duties import BATCH, look_at_due
 from app.services.invariants import count_candidates_without_decision
@@ -63,20 +65,24 @@ class Engine:
                 return total
 
     def dispatch_all(self) -> int:
-        """Hand over everything that waits in the ordinary lane; return how many messages were looked at."""
-        return self._dispatch(security=False)
+        """Hand over everything that waits besides one-time codes; return how many messages were looked at."""
+        total = 0
+        while handled := self.dispatcher.run_once(now=clock.now()):
+            total += handled
+        return total
 
-    def dispatch_security(self) -> int:
-        """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
-        return self._dispatch(security=True)
-
-    def _dispatch(self, *, security: bool) -> int:
+    def dispatch(self, lane: str) -> int:
+        """Hand over everything that waits in one lane; return how many messages were looked at."""
         total = 0
         while True:
-            handled = self.dispatcher.run_once(now=clock.now(), security=security)
+            handled = self.dispatcher.run_once(now=clock.now(), lane=lane)
             total += handled
             if handled < self.dispatcher.claim_batch:
                 return total
+
+    def dispatch_security(self) -> int:
+        """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
+        return self.dispatch(SECURITY)
 
     def drain(self) -> int:
         """Work until nothing is due at the present instant of the book's clock; return how much was done."""
@@ -157,7 +163,7 @@ def _scheduler(
     jobs: list[tuple[str, Callable[[], object], float]] = [
         ("security", engine.dispatch_security, 0.5),
         ("sweep", engine.sweep_all, 1),
-        ("dispatch", engine.dispatch_all, 1),
+        *((f"dispatch {lane}", partial(engine.dispatch, lane), 1) for lane in LANES if lane != SECURITY),
         ("heartbeat", engine.heartbeat, 10),
         ("reconcile", engine.reconcile, 900),
         ("tidy", engine.tidy, 86_400),

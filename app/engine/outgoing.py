@@ -1,61 +1,108 @@
-"""What leaves: where a message goes, and what it says there. Addresses and texts are opened here and nowhere else."""
+"""What leaves: what a message says, in the form its provider wants it. Texts are opened here and nowhere else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from app.channels.base import Outgoing, Target
+from app.channels.base import Document, Outgoing, ProviderTemplate, Target
 from app.persistence.queries.outbox import Claimable
+from app.persistence.queries.provider_templates import find_approved
 from app.persistence.unit_of_work import Work
 from app.services.sign_in import otp_code
 from app.wording.catalogue import render
 
+_WITH_TEMPLATES = frozenset({"sms", "voice", "wechat"})
+"""Channels where a provider may want a wording that it has registered instead of free text."""
 
-def targets_of(
-    work: Work,
-    message: Claimable,
-    push: Mapping[str, list[Any]],
-    phones: Mapping[str, bytes],
-    challenges: Mapping[str, Any],
-) -> Iterator[tuple[Target, str]]:
-    """Yield where a message goes, each with the keyed hash of the address where one is kept."""
-    if message.challenge_id is not None:
-        challenge = challenges.get(message.challenge_id)
-        if challenge is not None and challenge.used_at is None:
-            phone = work.vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
-            yield Target(message.challenge_id, "phone", phone), ""
-        return
-    if message.channel == "sms":
-        sealed = phones.get(message.borrower_id)
-        number = work.vault.open(sealed, place=f"borrowers.phone:{message.borrower_id}") if sealed else None
-        if number:
-            yield Target(message.borrower_id, "phone", number), ""
-        return
-    for row in push.get(message.borrower_id, ()):
-        address = work.vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
-        yield Target(row.id, row.address_kind, address, row.platform), row.address_digest
+Text = Mapping[str, Any]
+"""title, body, and `variables`: what the wording was made from."""
 
 
-def text_of(work: Work, message: Claimable, challenges: Mapping[str, Any]) -> dict[str, str]:
-    """Return title and body: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
-    if message.challenge_id is not None:
-        code = otp_code(work.vault, message.challenge_id, challenges[message.challenge_id].resend_no)
-        rendered = render(message.template, message.channel, message.locale, {"code": code})
-        return {"title": rendered.title, "body": rendered.body}
-    text: dict[str, str] = orjson.loads(work.vault.open(message.text_sealed, place=f"messages.text:{message.id}") or "{}")
-    return text
+@dataclass(frozen=True)
+class Surroundings:
+    """What a message is given besides its own text: addresses of this installation, documents, links.
+
+    `status_url` takes a provider, `unsubscribe_url` and `document_of` the unit of work and the message.
+    """
+
+    status_url: Callable[[str], str | None] = lambda _provider: None
+    unsubscribe_url: Callable[[Work, Claimable], str | None] = lambda _work, _message: None
+    document_of: Callable[[Work, Claimable, Text], Document | None] = lambda _work, _message, _text: None
 
 
-def outgoing(message: Claimable, target: Target, text: Mapping[str, str]) -> Outgoing:
-    """Return what a channel is handed: one message for one target."""
-    return Outgoing(
-        message_id=message.id,
-        target=target,
-        kind=message.template,
-        title=text.get("title", ""),
-        body=text.get("body", ""),
-        expires_at=message.not_after,
-        locale=message.locale,
-        data={"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
-    )
+@dataclass
+class Composer:
+    """Makes what a channel is handed, for the messages of one batch."""
+
+    work: Work
+    surroundings: Surroundings
+    challenges: Mapping[str, Any]
+    _templates: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, work: Work, surroundings: Surroundings, messages: Sequence[Claimable], challenges: Mapping[str, Any]
+    ) -> "Composer":
+        """Return one that knows the wordings registered for these messages."""
+        found: dict[tuple[str, str], list[Any]] = {}
+        for row in find_approved(work.session, {m.channel for m in messages} & _WITH_TEMPLATES):
+            found.setdefault((row.channel, row.template), []).append(row)
+        return cls(work, surroundings, challenges, found)
+
+    def text_of(self, message: Claimable) -> Text:
+        """Return a message's text: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
+        if message.challenge_id is not None:
+            code = otp_code(self.work.vault, message.challenge_id, self.challenges[message.challenge_id].resend_no)
+            rendered = render(message.template, message.channel, message.locale, {"code": code})
+            return {"title": rendered.title, "body": rendered.body, "variables": {"code": code}}
+        opened = self.work.vault.open(message.text_sealed, place=f"messages.text:{message.id}")
+        text: dict[str, Any] = orjson.loads(opened or "{}")
+        return text
+
+    def compose(self, message: Claimable, targets: Sequence[Target], provider: str) -> list[Outgoing]:
+        """Return one hand-over for each target. Raises ValueError, KeyError for what cannot be made.
+
+        A message that cannot be made must not hold up the others: the caller ends it and goes on.
+        """
+        text = self.text_of(message)
+        variables = text.get("variables") or {}
+        is_withdrawal = message.withdraws_id is not None
+        common: dict[str, Any] = {
+            "message_id": message.id,
+            "kind": message.template,
+            "title": text.get("title", ""),
+            "body": text.get("body", ""),
+            "expires_at": message.not_after,
+            "locale": message.locale,
+            "data": {"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
+            "status_url": self.surroundings.status_url(provider),
+        }
+        if is_withdrawal:
+            common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
+        if message.channel in _WITH_TEMPLATES:
+            common["provider_templates"] = self.templates_of(message, variables)
+        if message.channel == "email":
+            common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
+        if message.channel == "letter":
+            common["document"] = self.surroundings.document_of(self.work, message, text)
+        return [Outgoing(target=target, **common) for target in targets]
+
+    def templates_of(self, message: Claimable, variables: Mapping[str, Any]) -> dict[str, ProviderTemplate]:
+        """Return provider -> the registered wording of a message with its fields filled in. Raises KeyError.
+
+        Only for the words as they are: an approval of an older version says nothing of these. The message's own locale
+        before another of the same language.
+        """
+        found: dict[str, ProviderTemplate] = {}
+        language = message.locale.split("-")[0]
+        rows = [
+            row
+            for row in self._templates.get((message.channel, message.template), ())
+            if row.template_version == message.template_version and row.locale.split("-")[0] == language
+        ]
+        for row in sorted(rows, key=lambda row: (row.locale == message.locale, row.locale)):
+            filled = {name: str(variables[variable]) for name, variable in row.fields.items()}
+            found[row.provider] = ProviderTemplate(row.code, filled, row.is_one_time)
+        return found

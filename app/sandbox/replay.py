@@ -170,18 +170,19 @@ def _wait_until_drained(now: datetime, processes: EngineProcesses) -> None:
 def _result(stand_in: client.StandInClient) -> ReplayResult:
     received = [item for item in stand_in.received() if item["channel"] == "push"]
     ids = {item["message_id"] for item in received}
-    pairs = {(item["message_id"], item["target"]) for item in received}
     with reading() as session:
         counts = tally(session)
         digest = decisions_digest(iterate_digest_records(session))
         sent = session.scalars(select(MessageRow.id).where(MessageRow.channel == "push", MessageRow.state == "sent"))
         lost = sum(1 for message_id in sent if message_id not in ids)
+        silent = set(session.scalars(select(MessageRow.id).where(MessageRow.withdraws_id.is_not(None))))
+    shown = [(item["message_id"], item["target"]) for item in received if item["message_id"] not in silent]
     return ReplayResult(
         digest=digest,
         decisions=counts["decisions"],
         messages=counts["messages"],
-        pushes_received=len(pairs),
-        pushes_repeated=len(received) - len(pairs),
+        pushes_received=len(set(shown)),
+        pushes_repeated=len(shown) - len(set(shown)),
         messages_lost=lost,
     )
 

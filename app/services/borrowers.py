@@ -228,13 +228,24 @@ def _row(vault: Vault, borrower_id: str, values: BorrowerValues) -> dict[str, An
     }
 
 
-def _let_go_of_phones(work: Work, changed: Mapping[str, BorrowerValues]) -> None:
-    """A phone that took no texts says nothing of the one that took its place."""
-    dead = queries.find_phone_endpoints(work.session, list(changed))
-    phones = {
-        key: values.phone and work.vault.search_hash("endpoint", values.phone).digest for key, values in changed.items()
+def _let_go_of_addresses(work: Work, changed: Mapping[str, BorrowerValues]) -> None:
+    """An address that was dead says nothing of the one that took its place."""
+    kept = {key: _digests(work.vault, values) for key, values in changed.items()}
+    known = queries.find_own_endpoints(work.session, list(changed))
+    queries.mark_replaced(
+        work.session, [each.id for each in known if each.address_digest not in kept[each.borrower_id].get(each.channel, ())]
+    )
+
+
+def _digests(vault: Vault, values: BorrowerValues) -> dict[str, list[str]]:
+    """Return channel -> keyed hashes of the address that a message there goes to; as the engine writes it."""
+    post = "\n".join(values.address_lines) if values.address_lines else None
+    addresses = {"sms": values.phone, "voice": values.phone, "email": values.email, "letter": post}
+    return {
+        channel: [each.digest for each in vault.search_hashes("endpoint", address)]
+        for channel, address in addresses.items()
+        if address
     }
-    queries.mark_replaced(work.session, [each.id for each in dead if each.address_digest != phones[each.borrower_id]])
 
 
 def _index(work: Work, changed: Sequence[tuple[str, BorrowerValues, bool]]) -> set[str]:
@@ -243,7 +254,7 @@ def _index(work: Work, changed: Sequence[tuple[str, BorrowerValues, bool]]) -> s
     queries.set_search_terms(work.session, terms)
     known = {borrower_id: values for borrower_id, values, created in changed if not created}
     queries.remove_sign_in_phones(work.session, list(known))
-    _let_go_of_phones(work, known)
+    _let_go_of_addresses(work, known)
     phones = {borrower_id: hashes[0] for borrower_id, values, _ in changed if (hashes := _phone_hashes(work.vault, values))}
     every = {h.digest for _, values, _ in changed for h in _phone_hashes(work.vault, values)}
     owners = queries.find_phone_owners(work.session, every)

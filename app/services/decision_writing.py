@@ -28,6 +28,7 @@ from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.withdrawals import withdraw_shown
 from app.wording.amounts import written_date, written_sum
 from app.wording.catalogue import match_locale, render
 
@@ -94,6 +95,7 @@ class DecisionWriting:
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
         mark_standing(session, self.standing)
         mark_settled(session, self.settled, now=self.now)
+        withdraw_shown(work, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)

@@ -26,7 +26,7 @@ from app.persistence.queries.policies import (
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services.policy_documents import DEFAULT_POLICY, check_document, content_hash, parse_policy
 from app.services.policy_files import read_document
-from app.services.rule_parts import content_version, parts_of_rules
+from app.services.rule_parts import content_version, outward_channels, parts_of_rules
 
 
 class PolicyTamperedError(RuntimeError):
@@ -42,14 +42,15 @@ def load_rules(session: Session) -> Rules | None:
     active = find_active_rules(session)
     if active is None:
         return None
-    rules = _loaded.get(active)
+    key = active, outward_channels()
+    rules = _loaded.get(key)
     if rules is None:
         _loaded.clear()  # of an older epoch; policies by themselves stay in _parsed
-        rules = _loaded[active] = _rules_of(session, active)
+        rules = _loaded[key] = _rules_of(session, active)
     return rules
 
 
-_loaded: dict[ActiveRules, Rules] = {}
+_loaded: dict[tuple[ActiveRules, frozenset[str]], Rules] = {}
 _parsed: dict[str, Policy] = {}
 """Policies by id: an approved document never changes, so it is read once per process."""
 
@@ -83,7 +84,7 @@ def shipped_policy() -> Policy:
 
 
 def adopt_content(*, now: datetime) -> bool:
-    """Have everyone looked at again when this release brings other law or texts than the one before; say whether it does.
+    """Have everyone looked at again when this release or its settings bring other law, texts or channels; say whether so.
 
     What waits to leave was decided under the older ones and is decided again before it does.
     """

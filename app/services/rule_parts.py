@@ -1,8 +1,10 @@
 """What rules are made of besides policies: the law packs, each lender's calendar, the message catalogue, the channels.
 
-All of it is content of this version of the product or changes with an epoch, so it is put together once per epoch.
+All of it is content of this version of the product, a setting, or changes with an epoch, so it is put together once per
+epoch. Who changes a provider's wording (approved, rejected) raises the epoch.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -13,12 +15,13 @@ from sqlalchemy.orm import Session
 from app.domain.contact_law import DEFAULT_LAW
 from app.domain.law.packs import LawPack
 from app.persistence.models.lenders import LenderRow
+from app.persistence.queries.provider_templates import find_one_time_codes
 from app.services.calendars import calendar_for
 from app.services.law_packs import EU_MEMBERS, get_pack, jurisdictions, pack_for, vocabulary
 from app.wording.catalogue import template_infos
 
-CHANNELS = frozenset({"push", "sms"})
-"""Outward channels this version has a provider adapter for; the app's own inbox needs none."""
+ALWAYS_THERE = frozenset({"push", "sms"})
+"""Channels of every installation: their credentials are settings of their own, and a message may wait for them."""
 _COUNTRY_SPELLINGS = ("GB",)
 
 
@@ -29,9 +32,27 @@ def laws() -> dict[str, LawPack]:
     return {name: pack_for(name).pack for name in names} | {DEFAULT_LAW: get_pack(DEFAULT_LAW)}
 
 
-@lru_cache(maxsize=1)
+def use_channels(configured: Iterable[str]) -> None:
+    """Tell which channels this installation has providers for. Everybody who decides reads the same settings."""
+    global _channels
+    _channels = ALWAYS_THERE | frozenset(configured)
+
+
+_channels = ALWAYS_THERE
+
+
+def outward_channels() -> frozenset[str]:
+    """Return the outward channels of this installation; the app's own inbox needs no provider."""
+    return _channels
+
+
 def content_version() -> str:
-    """Return a hash of the law packs and texts of this version of the product."""
+    """Return a hash of what this release and its settings bring to the rules: law packs, texts, channels."""
+    return sha256("\n".join([_shipped_content(), *sorted(_channels)]).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _shipped_content() -> str:
     packs = sorted(f"{pack.jurisdiction} {pack.version}" for pack in set(laws().values()))
     texts = sorted(
         f"{key} {locale} {info.is_approved} {sorted(info.markers or ())}"
@@ -48,6 +69,7 @@ def parts_of_rules(session: Session) -> dict[str, Any]:
         "laws": laws(),
         "vocabulary": vocabulary(),
         "calendars": {lender.id: calendar_for(session, lender) for lender in lenders},
-        "channels": CHANNELS,
+        "channels": outward_channels(),
+        "one_time_codes": find_one_time_codes(session),
         "templates": template_infos(),
     }

@@ -415,6 +415,9 @@ class _Calm:
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         with _ONE_AT_A_TIME:
             for outgoing in batch:
+                if self.name == "push":
+                    self.simulation.judge_push(outgoing)
+                    continue
                 self.simulation.judge_hand_over(outgoing, self.name)
                 if self.name == "sms":
                     self.simulation.texts[outgoing.message_id] = Outcome.ACCEPTED

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app import clock
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome, Outgoing
@@ -89,6 +89,8 @@ class Simulation:
     people_count: int = 3
     zones: Sequence[str] = ZONES
     problems: list[str] = field(default_factory=list)
+    shown: set[tuple[str | None, str]] = field(default_factory=set)
+    """(message id, address) of the pushes that were handed over."""
     handed: dict[tuple[str, date], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Simulation:
         self.people: list[Person] = []
         self.outage_until = self.start
         self.weather = 1.0
-        self.dispatcher = _Dispatcher({"push": self}, owner="engine", lease=timedelta(0), _random=self.rng)
+        self.dispatcher = _Dispatcher({"push": self}, owner="engine", lease=timedelta(0), rng=self.rng)
         self.engine = Engine(self.dispatcher)
         self.acts: list[tuple[int, Callable[[], None]]] = [
             (10, self.pay), (3, self.pay_late_known), (2, self.pay_by_file), (3, self.reverse), (4, self.move_phone),
@@ -189,7 +191,7 @@ class Simulation:
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Judge every hand-over by what is true at this moment, then answer as the weather has it."""
         for outgoing in batch:
-            self.judge_hand_over(outgoing)
+            self.judge_push(outgoing)
         if self.rng.random() < 0.05 * self.weather:
             self.act_meanwhile()  # while the bytes are being written
         if self.rng.random() < 0.05 * self.weather:
@@ -215,6 +217,35 @@ class Simulation:
                         phone.works = False
             return DeliveryResult(Outcome.REFUSED, error_code="UNREGISTERED", verdict=EndpointVerdict.INVALID)
         return DeliveryResult(Outcome.ACCEPTED, provider_reference="ok")
+
+    def judge_push(self, outgoing: Outgoing) -> None:
+        if outgoing.purpose == "withdraw":
+            self.judge_withdrawal(outgoing)
+        else:
+            self.shown.add((outgoing.message_id, outgoing.target.address))
+            self.judge_hand_over(outgoing)
+
+    def judge_withdrawal(self, outgoing: Outgoing) -> None:
+        """It may come by day and by night, to whomever; only what was shown on that phone is there to be withdrawn."""
+        if (outgoing.withdraws, outgoing.target.address) not in self.shown:
+            self.problem("a withdrawal of what was never shown")
+
+    def judge_screens(self) -> None:
+        """What was settled after a provider took it is taken off the screen again."""
+        left = text(
+            """
+            SELECT COUNT(*) FROM messages m JOIN contacts c ON c.id = m.contact_id
+             WHERE c.state = 'settled' AND m.channel = 'push' AND m.read_at IS NULL AND m.seen_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM messages w WHERE w.withdraws_id = m.id)
+               AND NOT EXISTS (SELECT 1 FROM messages s WHERE s.contact_id = c.id AND s.channel = 'in_app'
+                                  AND (s.read_at IS NOT NULL OR s.seen_at IS NOT NULL))
+               AND EXISTS (SELECT 1 FROM delivery_attempts t WHERE t.message_id = m.id AND t.outcome = 'accepted')
+               AND m.created_at > c.settled_at - 2419200000000
+            """
+        )
+        with reading() as session:
+            if count := session.scalar(left):
+                self.problem(f"{count} settled reminders stay on the screen")
 
     def judge_hand_over(self, outgoing: Outgoing) -> None:
         with reading() as session:
@@ -498,6 +529,7 @@ class Simulation:
             contacts = session.execute(select(ContactRow.__table__)).all()
             attempts = session.execute(select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.outcome)).all()
         self.problems += [f"invariant {name}: {count}" for name, count in counts.items() if count]
+        self.judge_screens()
         self._judge_decisions(decisions, events)
         self._judge_messages(messages, contacts, decisions, attempts)
         return self.problems

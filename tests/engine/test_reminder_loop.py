@@ -536,7 +536,8 @@ def test_the_oracle_sees_a_missing_decision_a_late_push_and_a_night_contact(engi
 
 def _states(channel: str) -> list[str]:
     with reading() as session:
-        return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel)))
+        noticed = MessageRow.withdraws_id.is_(None)
+        return list(session.scalars(select(MessageRow.state).where(MessageRow.channel == channel, noticed)))
 
 
 def _pay_by_file(built: Built, *, now: datetime) -> None:
@@ -549,7 +550,7 @@ def _pay_by_file(built: Built, *, now: datetime) -> None:
 
 def _claim_as(owner: str, *, leased_until: datetime) -> None:
     with unit_of_work() as work:
-        claimed = claim_batch(work.session, now=STEP, machine_now=system_now(), limit=10, security=False)
+        claimed = claim_batch(work.session, "push", now=STEP, machine_now=system_now(), limit=10)
         mark_sending(work.session, [message.id for message in claimed], owner=owner, leased_until=leased_until)
 
 

@@ -17,11 +17,17 @@ class FakeChannel:
     provider: str = "fake"
     answer: Callable[[Outgoing], DeliveryResult] = lambda _message: ACCEPTED
     before: Callable[[], None] = lambda: None
-    sent: list[Outgoing] = field(default_factory=list)
+    handed: list[Outgoing] = field(default_factory=list)
+    """All of it, silent pushes too."""
+
+    @property
+    def sent(self) -> list[Outgoing]:
+        """What a person can notice."""
+        return [message for message in self.handed if message.purpose == "notify"]
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         self.before()
-        self.sent += batch
+        self.handed += batch
         return [self.answer(message) for message in batch]
 
     def close(self) -> None:

@@ -9,8 +9,12 @@ from app.persistence.column_types import Id, Instant, Sealed
 from app.persistence.db import Base
 
 _SECURITY = text("state IN ('queued', 'sending', 'stale') AND message_class = 'security'")
-_ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security'")
-"""The two lanes of the outbox. A query must say the same in the same words, as literals, for SQLite to use the index."""
+_WITHDRAWAL = text("state IN ('queued', 'sending', 'stale') AND message_class = 'withdrawal'")
+_ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> 'security' AND message_class <> 'withdrawal'")
+"""The lanes of the outbox. A query must say the same in the same words, as literals, for SQLite to use the index."""
+
+
+_WITHDRAWS = text("withdraws_id IS NOT NULL")
 
 
 class MessageRow(Base):
@@ -29,7 +33,7 @@ class MessageRow(Base):
     template_version: Mapped[int]
     locale: Mapped[str] = mapped_column(String(16))
     text_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """JSON {title, body} as rendered."""
+    """JSON {title, body} as rendered, and the variables it was made from."""
     state: Mapped[str] = mapped_column(String(20))
     """queued, stale (decided under older facts, waits to be decided again), sending, sent, delivered, failed, uncertain,
     expired, cancelled."""
@@ -71,7 +75,17 @@ class MessageRow(Base):
     __table_args__ = (
         Index("ix_messages_inbox", "borrower_id", "channel", "created_at", "id"),
         Index("ix_messages_security", "next_attempt_at", "id", sqlite_where=_SECURITY, postgresql_where=_SECURITY),
-        Index("ix_messages_ordinary", "next_attempt_at", "id", sqlite_where=_ORDINARY, postgresql_where=_ORDINARY),
+        Index("ix_messages_withdrawal", "next_attempt_at", "id", sqlite_where=_WITHDRAWAL, postgresql_where=_WITHDRAWAL),
+        Index(
+            "ix_messages_ordinary", "channel", "next_attempt_at", "id", sqlite_where=_ORDINARY, postgresql_where=_ORDINARY
+        ),
+        Index(
+            "ix_messages_withdraws_id",
+            "withdraws_id",
+            unique=True,
+            sqlite_where=_WITHDRAWS,
+            postgresql_where=_WITHDRAWS,
+        ),
         Index("ix_messages_contact_id", "contact_id"),
         Index("ix_messages_inbox_state", "borrower_id", "channel", "inbox_state"),
     )

@@ -4,16 +4,14 @@ Like those of the outbox, the statements are made once and run on the driver's o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy import Table, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
 from app.persistence.bulk import add_rows, change_rows
 from app.persistence.models.access import OtpChallengeRow
-from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
 from app.persistence.prepared import PreparedSelect
@@ -26,6 +24,8 @@ _FINISHED = {
     "provider_reference": "b_reference",
     "error_code": "b_error",
     "raw_code": "b_raw",
+    "provider": "b_provider",
+    "units": "b_units",
 }
 _DONE = PreparedSelect.of(
     select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
@@ -52,12 +52,6 @@ _PUSH_TARGETS = PreparedSelect.of(
     .order_by(EndpointRow.id)
 )
 
-_PHONES = PreparedSelect.of(
-    select(BorrowerRow.id, BorrowerRow.phone_sealed).where(
-        among(BorrowerRow.id, ids_named("b_ids")), BorrowerRow.phone_sealed.is_not(None)
-    )
-)
-
 
 def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Return per borrower the active push endpoints of devices that allow notifications."""
@@ -65,12 +59,6 @@ def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str
     for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
-
-
-def find_phones(session: Session, borrower_ids: Iterable[str]) -> dict[str, bytes]:
-    """Return the sealed phone of those of these borrowers who have one."""
-    ids = set(borrower_ids)
-    return dict(_PHONES.all(session.connection(), {"b_ids": ids})) if ids else {}
 
 
 def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str, Any]:
@@ -100,30 +88,3 @@ def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> Non
 def finish_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:
     """Record what tries came to."""
     change_rows(session, _ATTEMPTS, attempts, columns=_FINISHED, key="id")
-
-
-def put_dead_phone(
-    session: Session, borrower_id: str, *, endpoint_id: str, sealed: bytes, digest: str, changes: Mapping[str, Any]
-) -> None:
-    """Keep that a borrower's phone takes no texts. `endpoint_id` is for a new row; `changes`: state, reason, changed_at."""
-    known = update(EndpointRow).where(
-        EndpointRow.borrower_id == borrower_id, EndpointRow.channel == "sms", EndpointRow.address_digest == digest
-    )
-    if session.execute(known.values(**changes)).rowcount == 0:  # type: ignore[attr-defined]
-        row = {
-            "id": endpoint_id,
-            "borrower_id": borrower_id,
-            "channel": "sms",
-            "address_kind": "phone",
-            "address_sealed": sealed,
-        }
-        session.execute(insert(EndpointRow).values(**row, address_digest=digest, **changes))
-
-
-def mark_endpoint(session: Session, endpoint_id: str, *, digest: str, state: str, reason: str, now: datetime) -> None:
-    """Retire an endpoint, only if the stored target is still the one that was sent."""
-    session.execute(
-        update(EndpointRow)
-        .where(EndpointRow.id == endpoint_id, EndpointRow.address_digest == digest, EndpointRow.state == "active")
-        .values(state=state, reason=reason, changed_at=now)
-    )

@@ -173,14 +173,13 @@ def add_sign_in_phones(session: Session, phones: Mapping[str, SearchHash]) -> No
         )
 
 
-def find_phone_endpoints(session: Session, borrower_ids: Sequence[str]) -> Sequence[Any]:
-    """Return (id, borrower_id, address_digest) of the phones of these borrowers of which we keep what became of texts."""
+def find_own_endpoints(session: Session, borrower_ids: Sequence[str]) -> Sequence[Any]:
+    """Return (id, borrower_id, channel, address_digest) of addresses of these borrowers that something is known against."""
     found: list[Any] = []
     for part in chunks(borrower_ids):
-        statement = select(EndpointRow.id, EndpointRow.borrower_id, EndpointRow.address_digest)
-        found += session.execute(
-            statement.where(EndpointRow.borrower_id.in_(part), EndpointRow.channel == "sms", EndpointRow.state != REPLACED)
-        )
+        statement = select(EndpointRow.id, EndpointRow.borrower_id, EndpointRow.channel, EndpointRow.address_digest)
+        own = EndpointRow.channel.in_(("sms", "voice", "email", "letter"))
+        found += session.execute(statement.where(EndpointRow.borrower_id.in_(part), own, EndpointRow.state != REPLACED))
     return found
 
 

@@ -1,6 +1,7 @@
 """Who the borrowers of cases are: devices and addresses, holds, consents, wishes."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from app.domain.holds import Hold
 from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
 from app.persistence.models.borrowers import ConsentRow
+from app.persistence.models.deliveries import SubscriptionCreditRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.preferences import ContactPreferenceRow
@@ -71,6 +73,14 @@ _WISHES = PreparedSelect.of(
     .order_by(ContactPreferenceRow.recorded_at, ContactPreferenceRow.id)
 )  # fmt: skip
 
+_CREDITS = PreparedSelect.of(
+    select(SubscriptionCreditRow.borrower_id, SubscriptionCreditRow.code).where(
+        among(SubscriptionCreditRow.borrower_id, _IDS),
+        SubscriptionCreditRow.credits > 0,
+        SubscriptionCreditRow.is_refused.is_(False),
+    )
+)
+
 
 def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:
     """Add what is known at `now` of these borrowers besides their loans."""
@@ -91,6 +101,17 @@ def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -
         gathered[wish.borrower_id].wishes.append(wish_of(wish))
     for borrower_id, records in load_case_records(session, gathered, now).items():
         gathered[borrower_id].records = records
+
+
+def add_subscriptions(session: Session, gathered: dict[str, Gathered], codes: Mapping[str, frozenset[str]]) -> None:
+    """Add the templates for which a borrower has no consent left. `codes`: template -> the provider's ids of it."""
+    if not codes:
+        return
+    left: dict[str, set[str]] = defaultdict(set)
+    for row in _CREDITS.all(session.connection(), {"b_ids": list(gathered)}):
+        left[row.borrower_id].add(row.code)
+    for borrower_id, parts in gathered.items():
+        parts.unsubscribed = frozenset(each for each, ids in codes.items() if not ids & left[borrower_id])
 
 
 def take_consents(parts: Gathered, said: list[Any]) -> None:

@@ -13,7 +13,7 @@ from app.persistence.models.reminders import AgendaRow
 from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.case_contacts import add_contacts
 from app.persistence.queries.case_loans import add_loans, add_recently_paid, add_recently_replaced
-from app.persistence.queries.case_people import add_people
+from app.persistence.queries.case_people import add_people, add_subscriptions
 from app.persistence.queries.gathered import Gathered, LoadedCase
 from app.persistence.queries.tasks import find_open_tasks
 
@@ -28,6 +28,7 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     add_recently_paid(session, gathered)
     add_recently_replaced(session, gathered)
     add_people(session, gathered, now)
+    add_subscriptions(session, gathered, rules.one_time_codes)
     add_contacts(session, gathered, now, rules)
     changed = [borrower_id for borrower_id, parts in gathered.items() if parts.has_changed]
     for borrower_id, tasks in find_open_tasks(session.connection(), changed).items():

@@ -46,6 +46,8 @@ class Gathered:
     devices: list[Any] = field(default_factory=list)
     endpoints: dict[str, list[str]] = field(default_factory=dict)
     """States of endpoints by channel, beside push."""
+    unsubscribed: frozenset[str] = frozenset()
+    """Templates for which no consent is left."""
     holds: list[Hold] = field(default_factory=list)
     consents: list[ConsentFact] = field(default_factory=list)
     opt_outs: list[OptOut] = field(default_factory=list)
@@ -75,6 +77,7 @@ class Gathered:
             flags=tuple(head.flags or ()),
             ended_loans=self.ended_loans,
             blocks=self._blocks(),
+            unsubscribed=self.unsubscribed,
             borrower_no=head.borrower_no,
             country=head.country,
             locale=head.locale,
@@ -96,7 +99,7 @@ class Gathered:
         found: dict[str, Reason] = {}
         has_address = {
             "sms": self.head.has_phone, "voice": self.head.has_phone, "email": self.head.has_email,
-            "letter": self.head.has_address, "wechat": False,
+            "letter": self.head.has_address, "wechat": False,  # an openid is bound by its owner: an endpoint, or nothing
         }  # fmt: skip
         refused = {opt_out.channel for opt_out in self.opt_outs}
         for channel, known in has_address.items():

@@ -160,11 +160,19 @@ def iterate_handed_over(session: Session) -> Iterator[HandedOver]:
 
 
 def tally(session: Session) -> dict[str, list[tuple[Any, ...]]]:
-    """Return what happened, counted: decisions by step, outcome and reason; messages by channel and state."""
+    """Return what happened, counted: decisions by step, outcome and reason; messages by channel and state.
+
+    Silent withdrawals are counted apart from the pushes that can be seen.
+    """
     decisions = text(
         "SELECT step_key, outcome, reason, COUNT(*) FROM decisions GROUP BY step_key, outcome, reason ORDER BY 1, 2, 3"
     )
-    messages = text("SELECT channel, state, COUNT(*) FROM messages GROUP BY channel, state ORDER BY 1, 2")
+    messages = text(
+        """
+        SELECT CASE WHEN withdraws_id IS NULL THEN channel ELSE 'withdrawal' END, state, COUNT(*)
+          FROM messages GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    )
     return {
         "decisions": [tuple(row) for row in session.execute(decisions)],
         "messages": [tuple(row) for row in session.execute(messages)],

@@ -3,23 +3,26 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.domain.times import EPOCH
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.models.running import ClockRow
-from app.persistence.queries.outbox import ORDINARY_LANE, SECURITY_LANE
+from app.persistence.queries.outbox import LANE_CONDITIONS, SECURITY
 
 _IS_STALE = MessageRow.state == "stale"
+_EARLIEST = {lane: select(func.min(MessageRow.next_attempt_at).label("at")).where(condition, ~_IS_STALE)
+             for lane, condition in LANE_CONDITIONS.items()}  # fmt: skip
+_EARLIEST_ORDINARY = union_all(*(each for lane, each in _EARLIEST.items() if lane != SECURITY)).subquery()
 _MOMENTS = select(
     select(ClockRow.frozen_at).limit(1).scalar_subquery(),
     select(func.min(AgendaRow.wake_at)).scalar_subquery(),
-    select(func.min(MessageRow.next_attempt_at)).where(SECURITY_LANE, ~_IS_STALE).scalar_subquery(),
-    select(func.min(MessageRow.next_attempt_at)).where(ORDINARY_LANE, ~_IS_STALE).scalar_subquery(),
+    _EARLIEST[SECURITY].scalar_subquery(),
+    select(func.min(_EARLIEST_ORDINARY.c.at)).scalar_subquery(),
     exists().where(AgendaRow.rules_epoch < select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()),
-    or_(*(exists().where(lane, MessageRow.state == "sending") for lane in (SECURITY_LANE, ORDINARY_LANE))),
+    or_(*(exists().where(condition, MessageRow.state == "sending") for condition in LANE_CONDITIONS.values())),
 )
 
 

@@ -1,20 +1,40 @@
-"""The outbox: messages that wait to leave. Claimed in batches, each claim under a lease.
+"""The outbox: messages that wait to leave, in lanes. Claimed in batches, each claim under a lease.
 
-Its statements are made once and run on the driver's own cursor: they are what every message pays for.
+One-time codes have a lane, silent withdrawals have one, and so has each channel: a provider that is slow, limited or down
+holds up nothing but its own channel. Statements are made once and run on the driver's own cursor: they are what every
+message pays for.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from app.domain.policies import OUTWARD_CHANNELS
 from app.persistence.among import among, ids_named
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.prepared import PreparedChange, PreparedSelect
+
+SECURITY, WITHDRAWAL = "security", "withdrawal"
+"""Message classes with a lane of their own."""
+LANES = (SECURITY, WITHDRAWAL, *OUTWARD_CHANNELS)
+"""In the order in which they are looked at."""
 
 
 def _word(value: str) -> Any:
@@ -23,9 +43,15 @@ def _word(value: str) -> Any:
 
 
 _WAITS = MessageRow.state.in_([_word("queued"), _word("sending"), _word("stale")])
-SECURITY_LANE = and_(_WAITS, MessageRow.message_class == _word("security"))
-ORDINARY_LANE = and_(_WAITS, MessageRow.message_class != _word("security"))
-"""Messages that have not come to an end: one-time codes, and all others. Each lane has its own index."""
+_IS_SECURITY = MessageRow.message_class == _word(SECURITY)
+_IS_WITHDRAWAL = MessageRow.message_class == _word(WITHDRAWAL)
+_ORDINARY = and_(_WAITS, MessageRow.message_class != _word(SECURITY), MessageRow.message_class != _word(WITHDRAWAL))
+LANE_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    SECURITY: and_(_WAITS, _IS_SECURITY),
+    WITHDRAWAL: and_(_WAITS, _IS_WITHDRAWAL),
+    **{channel: and_(_ORDINARY, MessageRow.channel == _word(channel)) for channel in OUTWARD_CHANNELS},
+}
+"""Messages that have not come to an end, by lane. Each kind of lane has its own index."""
 
 _IS_CLAIMABLE = and_(
     MessageRow.next_attempt_at <= bindparam("b_now"),
@@ -37,13 +63,24 @@ _IS_CLAIMABLE = and_(
 )
 _EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
 _IS_CURRENT = or_(
-    MessageRow.message_class == "security",
+    _IS_SECURITY,
+    _IS_WITHDRAWAL,
     and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(_EPOCH, 0)),
 )
-"""Security messages stand outside the case; all others must match the case and the rules they were decided under."""
+"""Codes and withdrawals stand outside the case; all others must match the case and the rules they were decided under."""
 _FIRST = select(MessageRow.id).where(_IS_CLAIMABLE).order_by(MessageRow.next_attempt_at, MessageRow.id).limit(1)
 """In the order of the index: asked whether there is any, PostgreSQL may read the whole table to see."""
-_FIRSTS = {True: PreparedSelect.of(_FIRST.where(SECURITY_LANE)), False: PreparedSelect.of(_FIRST.where(ORDINARY_LANE))}
+_FIRSTS = {lane: PreparedSelect.of(_FIRST.where(condition)) for lane, condition in LANE_CONDITIONS.items()}
+
+
+def _has_first(lane: str, condition: ColumnElement[bool]) -> Any:
+    first = _FIRST.with_only_columns(_word(lane).label("lane")).where(condition).subquery()
+    return select(first.c.lane)
+
+
+_DUE_LANES = PreparedSelect(
+    union_all(*(_has_first(lane, condition) for lane, condition in LANE_CONDITIONS.items())), itemgetter(0)
+)
 
 
 class Claimable(NamedTuple):
@@ -54,9 +91,13 @@ class Claimable(NamedTuple):
     channel: str
     message_class: str
     template: str
+    template_version: int
     locale: str
     text_sealed: bytes | None
     challenge_id: str | None
+    withdraws_id: str | None
+    """Of a silent withdrawal: the message it takes off the screen."""
+    created_at: datetime
     not_after: datetime
     attempts: int
     """Made so far, this claim not counted. Each claim raises it, so that it tells our claim from a later one."""
@@ -74,9 +115,12 @@ _CLAIM = (
         MessageRow.channel,
         MessageRow.message_class,
         MessageRow.template,
+        MessageRow.template_version,
         MessageRow.locale,
         MessageRow.text_sealed,
         MessageRow.challenge_id,
+        MessageRow.withdraws_id,
+        MessageRow.created_at,
         MessageRow.not_after,
         MessageRow.attempts,
         MessageRow.case_version,
@@ -89,10 +133,7 @@ _CLAIM = (
     .limit(bindparam("b_limit"))
     .with_for_update(skip_locked=True, of=MessageRow)
 )
-_CLAIMS = {
-    True: PreparedSelect(_CLAIM.where(SECURITY_LANE), Claimable._make),
-    False: PreparedSelect(_CLAIM.where(ORDINARY_LANE), Claimable._make),
-}
+_CLAIMS = {lane: PreparedSelect(_CLAIM.where(condition), Claimable._make) for lane, condition in LANE_CONDITIONS.items()}
 _AMONG = among(MessageRow.id, ids_named("b_ids"))
 _CURRENT = PreparedSelect.of(
     select(MessageRow.id, MessageRow.attempts)
@@ -149,16 +190,21 @@ class Settlement(NamedTuple):
     sent_at: datetime | None
 
 
-def exists_claimable(session: Session, *, now: datetime, machine_now: datetime, security: bool) -> bool:
-    """Return whether a claim would find anything; a plain read, so that idling costs no write lock."""
+def exists_claimable(session: Session, lane: str, *, now: datetime, machine_now: datetime) -> bool:
+    """Return whether a claim of a lane would find anything; a plain read, so that idling costs no write lock."""
     values = {"b_now": now, "b_machine_now": machine_now}
-    return _FIRSTS[security].first(session.connection(), values) is not None
+    return _FIRSTS[lane].first(session.connection(), values) is not None
 
 
-def claim_batch(session: Session, *, now: datetime, machine_now: datetime, limit: int, security: bool) -> list[Claimable]:
-    """Lock up to `limit` waiting messages, earliest first, and return them; the caller marks each before it commits."""
+def find_due_lanes(session: Session, *, now: datetime, machine_now: datetime) -> set[str]:
+    """Return the lanes in which a claim would find something, in one plain read."""
+    return set(_DUE_LANES.all(session.connection(), {"b_now": now, "b_machine_now": machine_now}))
+
+
+def claim_batch(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
+    """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits."""
     values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
-    claimed: list[Claimable] = _CLAIMS[security].all(session.connection(), values)
+    claimed: list[Claimable] = _CLAIMS[lane].all(session.connection(), values)
     return claimed
 
 

@@ -1,0 +1,106 @@
+"""What answers of providers come to: for the message, for its address, for when it is tried again."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
+from app.domain.retries import RetryPolicy
+from app.engine.addresses import retire
+from app.engine.claiming import REPEATABLE, Try, accepted
+from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
+from app.persistence.queries import attempts, outbox
+from app.persistence.queries.outbox import Claimable, Settlement
+from app.persistence.queries.withdrawals import mark_withdrawn
+from app.persistence.unit_of_work import Work
+from app.services.agenda import touch
+
+Answered = tuple[Try, DeliveryResult]
+
+
+@dataclass
+class Settling:
+    """Records answers in an open unit of work."""
+
+    retries: RetryPolicy
+    rng: random.Random
+
+    def record(self, work: Work, results: Sequence[Answered], *, now: datetime) -> None:
+        """Write what each try came to and what its message is now.
+
+        Who was refused for good is looked at again at once: the next rung has nothing to wait for.
+        """
+        by_message: dict[str, list[Answered]] = defaultdict(list)
+        for one, result in results:
+            by_message[one.message.id].append((one, result))
+        was_accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
+        repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in was_accepted]
+        was_accepted |= accepted(attempts.find_done(work.session, repeated))
+        settled = [self._settle(key, tries, was_accepted, now) for key, tries in sorted(by_message.items())]
+        lost = [by_message[each.message_id][0][0].message for each in settled if each.state == "failed"]
+        dead = [(one, result) for one, result in results if result.verdict is not EndpointVerdict.KEEP]
+        changed = {one.message.borrower_id for one, _ in dead}
+        changed |= {message.borrower_id for message in lost if belongs_to_case(message)}
+        current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
+        LATE_PAYMENTS.inc(len(by_message) - len(current))
+        if changed:
+            touch(work, changed, now=now)
+        for one, result in dead:
+            retire(work, one.message, one.addressed, result, now=now)
+        attempts.finish_attempts(work.session, [finished(one, now, result) for one, result in results])
+        outbox.mark_outcomes(work.session, settled)
+        self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
+        _count(by_message, settled, results)
+
+    def _note_withdrawn(self, work: Work, sent: Sequence[Claimable], now: datetime) -> None:
+        mark_withdrawn(work.session, [message.withdraws_id for message in sent if message.withdraws_id], now=now)
+        for message in sent:
+            if message.withdraws_id:
+                WITHDRAWAL_SECONDS.observe((now - message.created_at).total_seconds())
+
+    def _settle(self, message_id: str, tries: Sequence[Answered], was_accepted: set[str], now: datetime) -> Settlement:
+        """Say what became of one message from what became of its tries."""
+        message = tries[0][0].message
+        state, reason, next_at = "failed", "PROVIDER_REJECTED", now
+        open_results = [r for _, r in tries if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
+        if message_id in was_accepted:
+            state, reason = "sent", ""
+        elif any(r.outcome is Outcome.UNCERTAIN for r in open_results) and message.channel not in REPEATABLE:
+            state, reason = "uncertain", "NO_RECEIPT"
+        elif open_results:
+            again = self.retries.next_attempt(
+                message.attempts + 1, now=now, not_after=message.not_after, jitter=self.rng.random(),
+                asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
+            )  # fmt: skip
+            state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
+        return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
+
+
+def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | None = None) -> dict[str, Any]:
+    """Return the values that complete an attempt; `outcome` for one that never came to the wire."""
+    return {
+        "b_id": one.attempt_id,
+        "b_at": now,
+        "b_outcome": outcome or result.outcome.value,
+        "b_reference": result.provider_reference,
+        "b_error": result.error_code,
+        "b_raw": result.raw_code,
+        "b_provider": result.provider or one.provider,
+        "b_units": result.units,
+    }
+
+
+def belongs_to_case(message: Claimable) -> bool:
+    """Whether a message is part of a case: codes and withdrawals are not."""
+    return message.message_class not in (outbox.SECURITY, outbox.WITHDRAWAL)
+
+
+def _count(by_message: dict[str, list[Answered]], settled: Sequence[Settlement], results: Sequence[Answered]) -> None:
+    kinds = ((by_message[settlement.message_id][0][0].message.channel, settlement.state) for settlement in settled)
+    for (channel, state), count in Counter(kinds).items():
+        MESSAGES.labels(channel, state).inc(count)
+    for (provider, outcome), count in Counter((r.provider or one.provider, r.outcome.value) for one, r in results).items():
+        ATTEMPTS.labels(provider, outcome).inc(count)

@@ -1,0 +1,36 @@
+"""Wordings as providers keep them: which of ours a provider has approved, and under which id."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.persistence.models.deliveries import ProviderTemplateRow
+
+_APPROVED = select(
+    ProviderTemplateRow.channel,
+    ProviderTemplateRow.provider,
+    ProviderTemplateRow.template,
+    ProviderTemplateRow.locale,
+    ProviderTemplateRow.template_version,
+    ProviderTemplateRow.code,
+    ProviderTemplateRow.fields,
+    ProviderTemplateRow.is_one_time,
+).where(ProviderTemplateRow.state == "approved")
+
+
+def find_approved(session: Session, channels: Collection[str]) -> list[Any]:
+    """Return every wording that a provider of these channels has approved; there are tens of them."""
+    return list(session.execute(_APPROVED.where(ProviderTemplateRow.channel.in_(channels)))) if channels else []
+
+
+def find_one_time_codes(session: Session) -> dict[str, frozenset[str]]:
+    """Return our template -> the provider's ids of it on WeChat, of those that use up a consent with each send."""
+    found: dict[str, set[str]] = {}
+    statement = select(ProviderTemplateRow.template, ProviderTemplateRow.code).where(
+        ProviderTemplateRow.state == "approved", ProviderTemplateRow.channel == "wechat", ProviderTemplateRow.is_one_time
+    )
+    for template, code in session.execute(statement):
+        found.setdefault(template, set()).add(code)
+    return {template: frozenset(codes) for template, codes in found.items()}
