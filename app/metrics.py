@@ -21,3 +21,11 @@ LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tic
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))
 DUTY_BREACHES = Counter("duecourse_duty_breaches_total", "Duties of law that were not done in time", ("jurisdiction",))
 DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")
+CALLBACKS = Counter("duecourse_callbacks_total", "Posts of providers by what they were answered", ("provider", "answer"))
+RECEIPTS = Counter(
+    "duecourse_receipts_total", "Things providers told, by what and what became of it", ("provider", "told", "outcome")
+)
+RECEIPTS_WAITING = Gauge("duecourse_receipts_waiting", "Receipts stored over five minutes ago that fit no message yet")
+RECEIPTS_MISSING = Gauge("duecourse_receipts_missing", "Messages that were sent and whose provider has told nothing since")
+OLDEST_UNCERTAIN = Gauge("duecourse_oldest_uncertain_seconds", "Age of the oldest message of which nobody knows if it left")
+NEVER_TOLD = Counter("duecourse_never_told_total", "Messages whose provider told nothing for 72 hours", ("channel", "state"))

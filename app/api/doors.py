@@ -4,6 +4,7 @@ from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
     contact_history,
+    conversations,
     devices,
     disclosures,
     due,
@@ -18,6 +19,8 @@ from app.api.borrower import (
     statements,
     upcoming,
 )
+from app.api.callbacks import receive as callbacks
+from app.api.desk import calls as desk_calls
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
@@ -54,12 +57,14 @@ _SHARED = (
     ingest_holds,
     desk_holds,
     desk_tasks,
+    desk_calls,
     desk_explanations,
     desk_experiments,
     desk_duties,
     desk_law,
     ingest_records,
     contact_history,
+    conversations,
     upcoming,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
@@ -68,6 +73,7 @@ _SHARED = (
 def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
+    api.register_blueprint(callbacks.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)

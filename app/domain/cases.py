@@ -108,11 +108,20 @@ class PastMessage:
     """When it went out, or may go out."""
     state: str
     seen: bool = False
+    call: str | None = None
+    """Of a call that was made: how it went, by the law packs' word (`attempt_outcome`)."""
+    debt: str | None = None
+    """Of a call that a person made: the loan it was about, where it was about one."""
+    inbound: bool = False
+    """The borrower rang."""
 
     @property
     def counts(self) -> bool:
-        """Whether it reached out, or still may: what caps count."""
-        return self.channel != "in_app" and self.state not in ("cancelled", "failed", "expired")
+        """Whether it reached out, or still may: what caps count. A telephone that rang did, whoever answered."""
+        if self.channel == "in_app" or self.inbound:
+            return False
+        rang = self.call is not None and self.call != "not_in_service"
+        return rang or self.state not in ("cancelled", "failed", "expired")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,12 @@ class ConflictError(DomainError):
     code = "conflict"
 
 
+class MalformedCallbackError(DomainError):
+    """A post of a provider that cannot be read."""
+
+    code = "bad-request"
+
+
 class CurrencyMismatchError(DomainError):
     """Two currencies met where only one can be."""
 

@@ -19,6 +19,7 @@ def init_web(app: Flask, settings: Settings) -> Api:
     app.url_map.merge_slashes = False  # a doubled slash is not found; a redirect would be outside the document
     app.url_map.strict_slashes = True
     app.extensions["duecourse.read_limit"] = ReadLimit()
+    app.extensions["duecourse.callback_limit"] = ReadLimit(per_second=200.0, burst=2000.0)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -34,14 +35,14 @@ def init_web(app: Flask, settings: Settings) -> Api:
     return api
 
 
-_FOR_PEOPLE = frozenset({pages.NAME, "metrics", "sandbox"})
-"""Blueprints that answer pages rather than JSON."""
+_OTHER_MEDIA = frozenset({pages.NAME, "metrics", "sandbox", "callbacks"})
+"""Blueprints that do not speak JSON: pages for people, and what providers post, each in its own form."""
 
 
 def _before() -> None:
     request_context.begin()
     auth.authenticate(current_app)
-    if request.blueprint not in _FOR_PEOPLE:
+    if request.blueprint not in _OTHER_MEDIA:
         media.check_media()
 
 

@@ -58,3 +58,11 @@ def address_prefix() -> str:
     address = mapped or address
     bits = 24 if address.version == 4 else 64
     return str(ipaddress.ip_network((address, bits), strict=False))
+
+
+def take_callback_post(key: str) -> None:
+    """Count one post of a provider from one network. Raises RateLimitedError; providers send again what is refused so."""
+    limit: ReadLimit = current_app.extensions["duecourse.callback_limit"]
+    wait = limit.take(key, clock.monotonic_seconds())
+    if wait:
+        raise RateLimitedError("Too many posts; wait as long as Retry-After says.", {"retry_after_seconds": wait})

@@ -15,6 +15,8 @@ _ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> '
 
 
 _WITHDRAWS = text("withdraws_id IS NOT NULL")
+_UNTOLD = text("state IN ('uncertain', 'sent') AND channel IN ('sms', 'voice', 'wechat')")
+"""Handed over, and the provider has not told what became of it. Channels on which one tells, and can be asked."""
 
 
 class MessageRow(Base):
@@ -45,6 +47,7 @@ class MessageRow(Base):
     rules_epoch: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)
+    """When to try next; once it is handed over, when to ask its provider what became of it."""
     leased_by: Mapped[str | None] = mapped_column(String(80))
     leased_until: Mapped[datetime | None] = mapped_column(Instant)
     """Machine time, not the book's: a lease must run out also when the book's clock stands still."""
@@ -86,6 +89,7 @@ class MessageRow(Base):
             sqlite_where=_WITHDRAWS,
             postgresql_where=_WITHDRAWS,
         ),
+        Index("ix_messages_untold", "next_attempt_at", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
         Index("ix_messages_contact_id", "contact_id"),
         Index("ix_messages_inbox_state", "borrower_id", "channel", "inbox_state"),
     )

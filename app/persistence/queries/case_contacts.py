@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Date, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.domain.calls import attempt_word
 from app.domain.cases import Attempt, DecisionKey, PastContact, PastDecision, PastMessage
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
 from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
+from app.persistence.models.calls import CallRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import ContactRow, DecisionRow
 from app.persistence.prepared import PreparedSelect
@@ -26,6 +28,15 @@ WAITING = frozenset({"queued", "stale"})
 ATTEMPTS_BACK = timedelta(days=32)
 """How far back tries are counted: the longest run of a cap in any law pack is 30 dates."""
 
+
+CALL_COLUMNS = (
+    CallRow.outcome.label("call_outcome"), CallRow.loan_id.label("call_loan_id"), CallRow.direction.label("call_direction"),
+)  # fmt: skip
+CALL_OF_MESSAGE = and_(
+    CallRow.borrower_id == MessageRow.borrower_id,  # leads the index
+    CallRow.message_id == MessageRow.id,
+)
+"""How a message on channel voice went: a call is one message, made by the engine or told by a person."""
 
 _DAY = timedelta(days=1)
 _CONTACTS = PreparedSelect.of(
@@ -62,7 +73,9 @@ _MESSAGES = PreparedSelect.of(
     select(
         MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
         MessageRow.sent_at, MessageRow.not_before, func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
+        *CALL_COLUMNS,
     )
+    .outerjoin(CallRow, CALL_OF_MESSAGE)
     .where(
         among(MessageRow.borrower_id, ids_named("b_ids")),
         MessageRow.created_at >= bindparam("b_since", type_=Instant()),
@@ -142,7 +155,8 @@ def past_contact(
         contact.id, contact.local_date, contact.created_at, contact.slot_no, keys,
         waiting=is_waiting, tried=bool(waiting), origin=contact.origin,
         rungs_done=contact.rungs_done, messages=tuple(messages),
-        loan_ids=frozenset(key.subject_id.partition("/")[0] for key in about),
+        loan_ids=frozenset(key.subject_id.partition("/")[0] for key in about)
+        | {message.debt for message in messages if message.debt is not None},
     )  # fmt: skip
 
 
@@ -156,9 +170,17 @@ def _find_messages(connection: Connection, ids: Sequence[str], since: datetime) 
     """Return borrower id -> contact id -> messages since then, oldest first."""
     found: dict[str, dict[str, list[PastMessage]]] = defaultdict(lambda: defaultdict(list))
     for row in _MESSAGES.all(connection, {"b_ids": ids, "b_since": since}):
-        message = PastMessage(row.channel, row.rung_no, row.sent_at or row.not_before, row.state, row.seen_at is not None)
-        found[row.borrower_id][row.contact_id].append(message)
+        found[row.borrower_id][row.contact_id].append(past_message(row, seen=row.seen_at is not None))
     return found
+
+
+def past_message(row: Any, *, seen: bool) -> PastMessage:
+    """Return the value of a message's row, which has `CALL_COLUMNS` beside it."""
+    call = None if row.call_outcome is None else attempt_word(row.call_outcome)
+    return PastMessage(
+        row.channel, row.rung_no, row.sent_at or row.not_before, row.state, seen,
+        call, row.call_loan_id, row.call_direction == "inbound",
+    )  # fmt: skip
 
 
 def attempts_of(made: Mapping[str, Sequence[PastMessage]], by_contact: Mapping[str, Sequence[DecisionKey]]) -> list[Attempt]:
@@ -167,8 +189,13 @@ def attempts_of(made: Mapping[str, Sequence[PastMessage]], by_contact: Mapping[s
     for contact_id, messages in made.items():
         loans = {key.subject_id.partition("/")[0] for key in by_contact.get(contact_id, ())}
         debt = next(iter(loans)) if len(loans) == 1 else None
-        tries += [Attempt(message.at, message.channel, debt=debt) for message in messages if message.counts]
+        tries += [_attempt(message, debt) for message in messages if message.counts or message.call is not None]
     return sorted(tries, key=lambda each: (each.at, each.channel))
+
+
+def _attempt(message: PastMessage, debt: str | None) -> Attempt:
+    direction = "inbound" if message.inbound else "outbound"
+    return Attempt(message.at, message.channel, direction, message.call or "sent", message.debt or debt)
 
 
 def _find_waiting(session: Session, contact_ids: Sequence[str]) -> dict[str, bool]:

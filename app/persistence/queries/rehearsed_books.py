@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanVersion
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
+from app.persistence.models.calls import CallRow
 from app.persistence.models.case_records import CaseRecordRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
@@ -20,6 +21,7 @@ from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
+from app.persistence.queries.case_contacts import CALL_COLUMNS, CALL_OF_MESSAGE
 from app.persistence.queries.positions import load_ledgers
 
 PAID_BY_NOW = (LoanRow.status == "closed") & (PositionSnapshotRow.open_rows == [])
@@ -172,7 +174,9 @@ def _pasts(session: Session, ids: Sequence[str], since: datetime) -> dict[str, B
         select(
             MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
             MessageRow.sent_at, MessageRow.not_before, MessageRow.seen_at, MessageRow.read_at, MessageRow.created_at,
+            *CALL_COLUMNS,
         )
+        .outerjoin(CallRow, CALL_OF_MESSAGE)
         .where(MessageRow.borrower_id.in_(ids), MessageRow.created_at >= since, MessageRow.contact_id.is_not(None))
         .order_by(MessageRow.created_at, MessageRow.id)
     )  # fmt: skip

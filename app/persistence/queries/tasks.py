@@ -74,6 +74,12 @@ def find_task_ids(session: Session, natural_keys: Collection[str]) -> dict[str, 
     return found
 
 
+def exists_open(session: Session, borrower_id: str, kind: str) -> bool:
+    """Return whether a task of that kind waits for a person."""
+    statement = select(TaskRow.id).where(TaskRow.borrower_id == borrower_id, TaskRow.state == "open", TaskRow.kind == kind)
+    return session.scalar(statement.limit(1)) is not None
+
+
 def get_task(session: Session, task_id: str, *, lender_id: str | None = None) -> TaskRow:
     """Return the task and lock it; with a lender only if it is about a borrower or loan of theirs. Raises NotFoundError."""
     statement = select(TaskRow).where(TaskRow.id == task_id)

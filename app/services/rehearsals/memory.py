@@ -1,14 +1,14 @@
 """What a rehearsal has made and decided of one borrower, looked back at as the queries of cases look back at rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from app.domain.cases import Attempt, DecisionKey, PastDecision, PastMessage
 from app.domain.decided import Decided, Made, Verdict
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
-from app.persistence.queries.case_contacts import WAITING, attempts_of, looking_back, past_contact
+from app.persistence.queries.case_contacts import WAITING, attempts_of, looking_back, past_contact, past_message
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.rehearsed_books import BorrowerPast
 
@@ -56,8 +56,7 @@ class Memory:
             contact = self._contacts.get(row.contact_id)
             if contact is not None:
                 was_seen = row.seen_at is not None or row.read_at is not None
-                value = PastMessage(row.channel, row.rung_no, row.sent_at or row.not_before, row.state, was_seen)
-                contact.messages.append(Message(row.created_at, value))
+                contact.messages.append(Message(row.created_at, past_message(row, seen=was_seen)))
         for row in past.decisions:
             key = DecisionKey(row.subject_kind, row.subject_id, row.anchor_no, row.step_key)
             self._decisions[key] = PastDecision(
@@ -170,4 +169,4 @@ class Memory:
 
 
 def _in_state(message: PastMessage, state: str) -> PastMessage:
-    return PastMessage(message.channel, message.rung_no, message.at, state, message.seen)
+    return replace(message, state=state)

@@ -1,0 +1,200 @@
+"""Phone calls: how those that the engine made went, and those that people tell.
+
+A call is a row of its own beside a message on channel voice: so it stands in the borrower's history of contacts, and caps of
+law count it with its outcome. What the outcome says of the telephone itself is a receipt's business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from app.domain.book import PutResult
+from app.domain.calls import CONNECT_ME, OUTCOMES, merged
+from app.domain.deliveries import CallOutcome
+from app.domain.errors import ConflictError, NotFoundError, refused_at
+from app.domain.free_text import without_card_numbers
+from app.domain.times import business_date, to_micros
+from app.persistence.ids import new_id
+from app.persistence.models.calls import CallRow
+from app.persistence.models.messages import MessageRow
+from app.persistence.models.reminders import ContactRow
+from app.persistence.queries import calls as queries
+from app.persistence.queries.audit import add_audit
+from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.loans import find_loan_owners
+from app.persistence.queries.tasks import get_task
+from app.persistence.unit_of_work import Work
+from app.services import agenda, reminders
+from app.services.conversations import Word, add_word
+from app.services.law_facts import load_person_facts
+from app.services.tasks import NewTask, add_task, close_task
+
+DIRECTIONS = ("outbound", "inbound")
+CALL_BACK = "call_back"
+"""The kind of task for a borrower who asked to be called."""
+CALL_BACK_QUEUE = "support"
+LONGEST_NOTE = 1000
+LONGEST_CALL_SECONDS = 24 * 3600
+_SILENT = frozenset({"no_answer", "busy", "rejected", "failed"})
+_OLDEST = timedelta(days=366)
+_CAP_CLASS = "outreach"
+_CLASSES = {"outbound": "collection", "inbound": "support"}
+
+
+@dataclass(frozen=True, slots=True)
+class ToldCall:
+    """A call as a person tells it. `seconds`: of talk."""
+
+    outcome: str
+    at: datetime
+    seconds: int = 0
+    direction: str = "outbound"
+    loan_no: str | None = None
+    task_id: str | None = None
+    note: str | None = None
+
+
+# -- automatic calls ---------------------------------------------------------------------------------------------------
+
+
+def note_call(work: Work, message: MessageRow, told: CallOutcome, *, at: datetime, is_signed: bool, now: datetime) -> bool:
+    """Record how an automatic call went, which may be told in parts and in any order; return whether that was new.
+
+    The caller holds the message. Who pressed the key for it is called back by a person.
+    """
+    key = f"message/{message.id}"
+    row = queries.find_call(work.session, key)
+    known = None if row is None else CallOutcome(row.outcome, row.seconds, row.keypress)
+    call = merged(known, told)
+    if call == known:
+        return False
+    if row is None:
+        row = CallRow(id=new_id(), borrower_id=message.borrower_id, message_id=message.id, direction="outbound",
+                      origin="engine", called_at=at, by="engine", note_key=key, outcome=call.outcome, seconds=0,
+                      recorded_at=now)  # fmt: skip
+        work.session.add(row)
+    row.outcome, row.seconds, row.keypress = call.outcome, call.seconds, call.keypress
+    work.session.flush()
+    agenda.touch(work, [message.borrower_id], now=now)  # caps of law count it
+    if call.keypress == CONNECT_ME and (known is None or known.keypress != CONNECT_ME):
+        ask_to_be_called(
+            work, message.borrower_id, occasion=message.id, in_reply_to=message.id, is_signed=is_signed, now=now
+        )
+    return True
+
+
+def ask_to_be_called(
+    work: Work, borrower_id: str, *, occasion: str, in_reply_to: str | None, is_signed: bool, now: datetime
+) -> bool:
+    """Make the task to call a borrower who asked for it, once per occasion; return whether it is new.
+
+    `is_signed` False: it is not proven that the provider told it. The task says so, and nothing is put into the borrower's
+    mouth.
+    """
+    key = f"call-back/{occasion}"
+    facts = {"message_id": in_reply_to, "proven": is_signed}
+    task = NewTask(key, borrower_id, CALL_BACK, CALL_BACK_QUEUE, due_at=now, facts=facts)
+    created = add_task(work, task, now=now).created
+    if created and is_signed:
+        word = Word(f"key/{occasion}", "voice", CONNECT_ME, at=now, in_reply_to=in_reply_to)
+        add_word(work, borrower_id, word, now=now, makes_task=False)
+    return created
+
+
+# -- calls that people tell --------------------------------------------------------------------------------------------
+
+
+def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id: str, now: datetime) -> PutResult:
+    """Record a call that a person made or took, and close the task it was for. The same again changes nothing.
+
+    One borrower has one call at an instant. Raises ValidationError, NotFoundError (another borrower's loan or task),
+    ConflictError (another call at that instant).
+    """
+    _check(told, now)
+    agenda.touch(work, [borrower_id], now=now)
+    loan_id = _loan_id(work, borrower_id, told.loan_no, lender_id)
+    if told.task_id is not None and get_task(work.session, told.task_id, lender_id=lender_id).borrower_id != borrower_id:
+        raise NotFoundError(f"There is no task {told.task_id} about this borrower.")
+    key = f"told/{borrower_id}/{to_micros(told.at)}"
+    known = queries.find_call(work.session, key)
+    if known is not None:
+        same = (known.outcome, known.seconds, known.direction, known.loan_id, known.task_id)
+        if same != (told.outcome, told.seconds, told.direction, loan_id, told.task_id):
+            raise ConflictError("Another call with this borrower at the same instant is recorded; check the time.")
+        return PutResult(known.id)
+    message_id = _add_contact(work, borrower_id, told, lender_id=lender_id, now=now)
+    row = CallRow(
+        id=new_id(), borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=told.task_id,
+        direction=told.direction, origin="staff", outcome=told.outcome, seconds=told.seconds, called_at=told.at,
+        recorded_at=now, by=by, note_key=key,
+    )  # fmt: skip
+    work.session.add(row)
+    work.session.flush()
+    facts = {"call_id": row.id, "outcome": told.outcome, "direction": told.direction, "loan_id": loan_id}
+    add_audit(work.session, at=now, actor=by, action="call.logged", borrower_id=borrower_id, facts=facts)
+    if told.task_id is not None:
+        close_task(work, told.task_id, outcome="done", reason=told.outcome, by=by, now=now, lender_id=lender_id)
+    reminders.review(work, [borrower_id], now=now)
+    return PutResult(row.id, created=True, changed=True)
+
+
+def _check(told: ToldCall, now: datetime) -> None:
+    if told.outcome not in OUTCOMES:
+        raise refused_at("/outcome", f"outcome is not one of {', '.join(OUTCOMES)}.")
+    if told.direction not in DIRECTIONS:
+        raise refused_at("/direction", f"direction is not one of {', '.join(DIRECTIONS)}.")
+    if told.at > now:
+        raise refused_at("/at", "at is in the future; say when the call began.")
+    if told.at < now - _OLDEST:
+        raise refused_at("/at", "at is more than a year ago; no cap counts such a call any more.")
+    if not 0 <= told.seconds <= LONGEST_CALL_SECONDS:
+        raise refused_at("/seconds", "seconds of talk are 0 to 86400.")
+    if told.seconds and told.outcome in _SILENT:
+        raise refused_at("/seconds", f"nobody talks in a call that is {told.outcome}; leave seconds out.")
+
+
+def _loan_id(work: Work, borrower_id: str, loan_no: str | None, lender_id: str) -> str | None:
+    if loan_no is None:
+        return None
+    owner = find_loan_owners(work.session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender; leave loan_no out for all loans.")
+    return owner[0]
+
+
+def _add_contact(work: Work, borrower_id: str, told: ToldCall, *, lender_id: str, now: datetime) -> str:
+    """Write the contact and its one message; return the message's id. What the borrower began takes no place of a day."""
+    zones = _zones(work, borrower_id, lender_id, now)
+    local_date = business_date(told.at, zones[0])
+    takes_place = told.direction == "outbound"
+    slot_no = queries.next_slot(work.session, borrower_id, local_date, _CAP_CLASS) if takes_place else None
+    message_class = _CLASSES[told.direction]
+    contact = ContactRow(
+        id=new_id(), borrower_id=borrower_id, message_class=message_class, local_date=local_date, zones=list(zones),
+        cap_class=_CAP_CLASS, slot_no=slot_no, stage="manual", step_key="manual", origin="manual", rungs_done=0,
+        state="open", created_at=told.at,
+    )  # fmt: skip
+    work.session.add(contact)
+    work.session.flush()
+    message_id = new_id()
+    text = None if told.note is None else orjson.dumps({"title": "", "body": without_card_numbers(told.note)}).decode()
+    reached = told.outcome in ("answered", "voicemail")
+    message = MessageRow(
+        id=message_id, borrower_id=borrower_id, contact_id=contact.id, channel="voice", message_class=message_class,
+        template="call", template_version=0, locale="",
+        text_sealed=work.vault.seal(text, place=f"messages.text:{message_id}"),
+        state="delivered" if reached else "failed", not_before=told.at,
+        not_after=told.at, attempts=1, next_attempt_at=told.at, created_at=now, sent_at=told.at,
+        delivered_at=told.at if reached else None, version=1,
+    )  # fmt: skip
+    work.session.add(message)
+    work.session.flush()
+    return message_id
+
+
+def _zones(work: Work, borrower_id: str, lender_id: str, now: datetime) -> Sequence[str]:
+    case, _ = load_person_facts(work.session, borrower_id, now)
+    known = () if case is None else case.known_zones
+    return known or (get_lender(work.session, lender_id).zone,)

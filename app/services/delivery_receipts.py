@@ -1,0 +1,149 @@
+"""Receipts about messages: what they change of a message, of its address, and of a call.
+
+Each is applied under the row lock of its message, through a table that lets a state only move forward. What is not signed
+is trusted for the state of delivery alone: it never changes an address.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from app.domain.deliveries import DeliveryReport
+from app.domain.delivery_progress import Progress, progressed
+from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.queries import delivery_receipts as queries
+from app.persistence.queries.agenda import lock_agenda
+from app.persistence.unit_of_work import Work
+from app.services import agenda
+from app.services.address_verdicts import apply_verdict
+from app.services.calls import note_call
+
+APPLIED, NO_CHANGE = "applied", "no_change"
+_ATTEMPTED_AS = {"email": ("smtp",), "gateway": ("generic_sms",)}
+"""Provider of callbacks -> other names that hand-overs to it have."""
+_FUTURE = timedelta(minutes=5)
+"""A provider's clock may be ahead of ours by so much; an instant further ahead is not believed."""
+
+Report = tuple[DeliveryReceiptRow, DeliveryReport]
+
+
+class _Told(NamedTuple):
+    """A receipt beside what it is about."""
+
+    message: MessageRow
+    attempt: DeliveryAttemptRow
+    row: DeliveryReceiptRow
+    report: DeliveryReport
+    is_latest: bool
+    """There was no other try after it."""
+
+
+def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_locked: bool = False) -> dict[str, str]:
+    """Apply receipts that the caller holds; return receipt id -> outcome, without those that have to wait.
+
+    With `skip_locked` those wait whose message another holds: whoever sends in batches locks messages in its own order, and
+    two that each wait for the other's would both be in the way.
+    """
+    references = {report.reference for _, report in reports if report.reference}
+    message_ids = {report.message_id for _, report in reports if report.message_id}
+    tries: dict[str, list[DeliveryAttemptRow]] = defaultdict(list)
+    for found in queries.find_attempts(work.session, references, message_ids):
+        tries[found.message_id].append(found)
+    about = {
+        row.id: _attempt_of(report, row.provider, tries[key])
+        for row, report in reports
+        if (key := _message_of(report, row.provider, tries)) is not None
+    }
+    lock_agenda(work.session, {attempt.borrower_id for attempt in about.values()})
+    attempts = queries.lock_attempts(work.session, {each.id for each in about.values()}, skip_locked=skip_locked)
+    wanted = {attempt.message_id for attempt in attempts.values()}
+    messages = queries.lock_messages(work.session, wanted, skip_locked=skip_locked)
+    outcomes: dict[str, str] = {}
+    for row, report in sorted(reports, key=lambda each: (each[0].received_at, each[0].id)):
+        attempt = about.get(row.id)
+        if attempt is None or attempt.id not in attempts or attempt.message_id not in messages:
+            continue
+        message = messages[attempt.message_id]
+        row.message_id, row.borrower_id = message.id, message.borrower_id
+        is_latest = attempt.id == tries[message.id][-1].id
+        outcomes[row.id] = _apply(work, _Told(message, attempt, row, report, is_latest), now)
+    return outcomes
+
+
+def _message_of(report: DeliveryReport, provider: str, tries: Mapping[str, Sequence[DeliveryAttemptRow]]) -> str | None:
+    """Return the message a receipt is about: by the provider's reference, else by our own id of it."""
+    for message_id, attempts in tries.items():
+        found = [each for each in attempts if report.reference and each.provider_reference == report.reference]
+        if any(_is_of(each, provider) for each in found):
+            return message_id
+    return report.message_id if report.message_id in tries else None
+
+
+def _is_of(attempt: DeliveryAttemptRow, provider: str) -> bool:
+    return attempt.provider == provider or attempt.provider in _ATTEMPTED_AS.get(provider, ())
+
+
+def _apply(work: Work, told: _Told, now: datetime) -> str:
+    message, attempt, row, report = told.message, told.attempt, told.row, told.report
+    at = report.at if report.at is not None and report.at <= now + _FUTURE else row.received_at
+    before = Progress(message.state, message.state_reason, message.sent_at, message.delivered_at)
+    after = progressed(
+        before,
+        report.told,
+        at=at,
+        attempt_at=attempt.started_at,
+        error_code=report.error_code,
+        is_latest=told.is_latest,
+    )
+    changed = _keep_paid_for(attempt, report)
+    if after != before:
+        changed = True
+        _write(message, after)
+        if after.state == "failed":
+            attempt.error_code, attempt.raw_code = (
+                report.error_code or attempt.error_code,
+                report.raw_code or attempt.raw_code,
+            )
+    work.session.flush()
+    if message.challenge_id is None:
+        if report.call is not None:
+            call = report.call
+            changed = note_call(work, message, call, at=attempt.started_at, is_signed=row.is_signed, now=now) or changed
+        if row.is_signed:
+            changed = apply_verdict(work, message, attempt, report, before=before.state, now=now) or changed
+    if _matters(work, message, before.state):
+        agenda.touch(work, [message.borrower_id], now=now)
+    return APPLIED if changed else NO_CHANGE
+
+
+def _attempt_of(report: DeliveryReport, provider: str, attempts: Sequence[DeliveryAttemptRow]) -> DeliveryAttemptRow:
+    """Return the try a receipt is about: of that reference, else the last one at that provider, else the last one."""
+    by_reference = [each for each in attempts if report.reference and each.provider_reference == report.reference]
+    of_provider = [each for each in attempts if _is_of(each, provider)]
+    return (by_reference or of_provider or list(attempts))[-1]
+
+
+def _keep_paid_for(attempt: DeliveryAttemptRow, report: DeliveryReport) -> bool:
+    if report.units is None or report.units <= attempt.units:
+        return False
+    attempt.units = report.units
+    return True
+
+
+def _write(message: MessageRow, after: Progress) -> None:
+    if message.state == "sending" and after.state != "sending":
+        message.leased_by = message.leased_until = None
+    message.state, message.state_reason = after.state, after.reason
+    message.sent_at, message.delivered_at = after.sent_at, after.delivered_at
+    message.version += 1
+
+
+def _matters(work: Work, message: MessageRow, before: str) -> bool:
+    """Whether the borrower is to be decided about again: a rung was lost, or one that waits may not be needed any more."""
+    if message.contact_id is None or message.state == before:
+        return False
+    if "failed" in (message.state, before):
+        return True
+    return bool(queries.find_contacts_waiting(work.session, [message.contact_id]))

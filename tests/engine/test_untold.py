@@ -1,0 +1,183 @@
+"""Providers are asked what became of messages they do not tell of: seldom, in time, and never twice what is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from app.channels.base import Asked, DeliveryResult, Outgoing
+from app.domain.deliveries import DeliveryReport, Told
+from app.engine.untold import ask_about_untold
+from app.metrics import NEVER_TOLD, OLDEST_UNCERTAIN, RECEIPTS_MISSING
+from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.messages import MessageRow
+from app.persistence.unit_of_work import reading, unit_of_work
+from tests.builders.access import a_borrower
+from tests.builders.sent import a_sent, message
+from tests.conftest import START
+from tests.fakes.callbacks import NAME
+
+pytestmark = pytest.mark.both
+PHONE = "+8613987654777"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass
+class AskedProvider:
+    """A channel whose provider can be asked; `knows` is message id -> what it tells."""
+
+    name: str = "sms"
+    provider: str = NAME
+    knows: dict[str, Told] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
+        raise AssertionError("nothing is sent here")
+
+    def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
+        self.asked += asked
+        return [
+            DeliveryReport("theirs", self.knows[one.message_id], "a reference") if one.message_id in self.knows else None
+            for one in asked
+        ]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def provider() -> AskedProvider:
+    return AskedProvider()
+
+
+def ask(provider: Any, after: timedelta) -> int:
+    return ask_about_untold({"sms": provider}, now=START + after)
+
+
+def test_what_is_uncertain_is_asked_for_and_cleared_up(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    sent = a_sent(borrower_id, now=START, state="uncertain", state_reason="NO_RECEIPT")
+    provider.knows[sent] = Told.DELIVERED
+
+    assert ask(provider, 4 * MINUTE) == 0
+    assert ask(provider, 6 * MINUTE) == 1
+    assert ask(provider, 60 * HOUR) == 0
+
+    (asked,) = provider.asked
+    assert (asked.message_id, asked.target.address, asked.sent_at) == (sent, PHONE, START)
+    assert (message(sent).state, message(sent).state_reason) == ("delivered", None)
+    with reading() as session:
+        (receipt,) = session.scalars(select(DeliveryReceiptRow))
+        assert (receipt.event_key, receipt.outcome) == (f"query:{sent}:delivered", "applied")
+
+
+def test_a_receipt_that_got_lost_is_asked_for_later(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    sent = a_sent(borrower_id, now=START)
+    provider.knows[sent] = Told.FAILED
+
+    assert ask(provider, 14 * MINUTE) == 0
+    assert RECEIPTS_MISSING._value.get() == 0
+    assert ask(provider, 16 * MINUTE) == 1
+
+    assert message(sent).state == "failed"
+
+
+def test_what_nobody_knows_is_asked_for_ever_less_often_and_given_up_after_three_days(
+    app: Flask, provider: AskedProvider
+) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    sent = a_sent(borrower_id, now=START, state="uncertain")
+    before = NEVER_TOLD.labels("sms", "uncertain")._value.get()
+
+    times = []
+    for minutes in range(0, 80 * 60, 5):
+        ask(provider, minutes * MINUTE)
+        if len(provider.asked) > len(times):
+            times.append(minutes)
+
+    assert times[0] == 5
+    assert 15 < len(times) < 40
+    assert 72 * 60 <= times[-1] < 79 * 60
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 7 * 60
+    assert (message(sent).state, message(sent).state_reason) == ("uncertain", "NO_RECEIPT")
+    assert NEVER_TOLD.labels("sms", "uncertain")._value.get() == before + 1
+
+
+def test_what_is_still_on_its_way_at_the_provider_after_three_days_is_asked_about_no_more(
+    app: Flask, provider: AskedProvider
+) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    sent = a_sent(borrower_id, now=START)
+    provider.knows[sent] = Told.ACCEPTED
+
+    ask(provider, 73 * HOUR)
+    ask(provider, 74 * HOUR)
+
+    assert len(provider.asked) == 1
+
+
+def test_a_batch_is_bounded_and_the_rest_comes_next(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    for _ in range(60):
+        a_sent(borrower_id, now=START, state="uncertain")
+
+    ask(provider, 6 * MINUTE)
+    assert len(provider.asked) == 50
+    ask(provider, 6 * MINUTE)
+
+    assert len({one.message_id for one in provider.asked}) == len(provider.asked) == 60
+
+
+def test_who_cannot_be_asked_or_was_not_the_one_is_left_alone(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    other = a_sent(borrower_id, now=START, state="uncertain", provider="another")
+    push = a_sent(borrower_id, now=START, state="uncertain", channel="push")
+    mail = a_sent(borrower_id, now=START, channel="email")
+    provider.knows |= dict.fromkeys([other, push, mail], Told.DELIVERED)
+
+    assert ask(provider, HOUR) == 0
+    assert ask_about_untold({}, now=START + 2 * HOUR) == 0
+
+    assert provider.asked == []
+
+
+def test_of_a_channel_with_several_providers_the_right_one_is_asked(app: Flask, provider: AskedProvider) -> None:
+    routed = AskedProvider(provider="first")
+    routed.providers = {NAME: provider, "first": routed}  # type: ignore[attr-defined]
+    borrower_id, _ = a_borrower(phone=PHONE)
+    sent = a_sent(borrower_id, now=START, state="uncertain")
+    provider.knows[sent] = Told.SENT
+
+    assert ask(routed, HOUR) == 1
+
+    assert message(sent).state == "sent"
+
+
+def test_a_phone_that_is_gone_is_not_asked_about(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    a_sent(borrower_id, now=START, state="uncertain", endpoint_id="01981e6a-7c1e-7000-8000-3f1c2a5b9d10")
+
+    assert ask(provider, HOUR) == 0
+
+    assert provider.asked == []
+
+
+def test_the_oldest_uncertain_message_and_missing_receipts_are_measured(app: Flask, provider: AskedProvider) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    a_sent(borrower_id, now=START, state="uncertain")
+    a_sent(borrower_id, now=START)
+    a_sent(borrower_id, now=START + 55 * MINUTE)
+
+    ask_about_untold({}, now=START + HOUR)
+    assert OLDEST_UNCERTAIN._value.get() == 3600
+    with unit_of_work() as work:
+        work.session.execute(update(MessageRow).values(state="delivered"))
+    ask_about_untold({}, now=START + HOUR)
+
+    assert (OLDEST_UNCERTAIN._value.get(), RECEIPTS_MISSING._value.get()) == (0, 0)

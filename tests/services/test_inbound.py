@@ -1,0 +1,318 @@
+"""What people write: whose it is, a STOP that counts at once, and the conversation it joins."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.domain.deliveries import Callback, EndpointEvent, InboundMessage
+from app.persistence.db import db
+from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
+from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.devices import EndpointRow
+from app.persistence.models.tasks import TaskRow
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services import endpoint_events
+from app.services.address_verdicts import address_of
+from app.services.callback_posts import take_callback
+from app.services.consents import consents_of
+from app.services.conversations import list_words
+from app.services.tasks import close_task
+from tests.builders.access import a_borrower
+from tests.builders.sent import a_sent, message
+from tests.conftest import START
+
+pytestmark = pytest.mark.both
+PHONE = "+8613912340001"
+_keys = count(1)
+
+
+def write(text: str, *, signed: bool = True, **changes: Any) -> str:
+    """Have somebody write; return what became of it."""
+    given: dict[str, Any] = {"channel": "sms", "address_kind": "phone", "address": PHONE, "text": text, "at": START}
+    inbound = InboundMessage(**{"event_key": f"i{next(_keys)}", **given, **changes})
+    take_callback(Callback("paper", inbound=[inbound], is_signed=signed), b"post", now=changes.get("at", START))
+    return outcomes()[-1]
+
+
+def tell(kind: str, *, signed: bool = True, **changes: Any) -> str:
+    given: dict[str, Any] = {"channel": "email", "address_kind": "email", "address": "ann@example.com"}
+    event = EndpointEvent(event_key=f"v{next(_keys)}", kind=kind, **{**given, **changes})
+    take_callback(Callback("paper", events=[event], is_signed=signed), b"post", now=START)
+    return outcomes()[-1]
+
+
+def outcomes() -> list[str]:
+    with reading() as session:
+        return list(session.scalars(select(DeliveryReceiptRow.outcome).order_by(DeliveryReceiptRow.id)))
+
+
+def conversations() -> list[tuple[str, str, str]]:
+    with reading() as session:
+        rows = session.scalars(select(ConversationRow).order_by(ConversationRow.opened_at))
+        return [(row.borrower_id, row.status, row.channel) for row in rows]
+
+
+def words(borrower_id: str) -> list[str]:
+    with db.engine.connect() as reads:
+        row = reads.execute(select(ConversationRow.id).where(ConversationRow.borrower_id == borrower_id)).one_or_none()
+        found = [] if row is None else list_words(reads, borrower_id, row.id, before=None, limit=100)
+    return [each.text for each in reversed(found)]
+
+
+def tasks() -> list[tuple[str, str]]:
+    with reading() as session:
+        return [tuple(row) for row in session.execute(select(TaskRow.kind, TaskRow.queue).order_by(TaskRow.id))]
+
+
+def refuses(borrower_id: str, channel: str = "sms") -> bool:
+    with reading() as session:
+        consent = consents_of(session, borrower_id).get(("contact", channel))
+    return consent is not None and not consent.given
+
+
+def bind(borrower_id: str, address: str, *, channel: str = "wechat", state: str = "active") -> None:
+    kind = "openid" if channel == "wechat" else "phone"
+    with unit_of_work() as work:
+        made = address_of(work, borrower_id, channel, kind, address)
+        work.session.add(
+            EndpointRow(
+                id=made.new_id,
+                borrower_id=borrower_id,
+                channel=channel,
+                address_kind=kind,
+                address_sealed=made.sealed,
+                address_digest=made.digests[0],
+                state=state,
+                changed_at=START,
+            )
+        )
+
+
+def endpoint_states() -> Sequence[str]:
+    with reading() as session:
+        return list(session.scalars(select(EndpointRow.state)))
+
+
+def test_a_text_opens_a_conversation_and_is_put_before_support(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+
+    assert write("Can I pay on Friday?") == "applied"
+
+    assert conversations() == [(borrower_id, "open", "sms")]
+    assert words(borrower_id) == ["Can I pay on Friday?"]
+    assert tasks() == [("answer_conversation", "support")]
+
+
+def test_the_next_text_joins_it_and_makes_no_second_task(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE, email="ann@example.com")
+
+    write("Can I pay on Friday?")
+    write("Hello?", channel="email", address_kind="email", address=" Ann@Example.com", subject="Friday")
+
+    assert conversations() == [(borrower_id, "open", "email")]
+    assert words(borrower_id) == ["Can I pay on Friday?", "Friday\n\nHello?"]
+    assert tasks() == [("answer_conversation", "support")]
+
+
+def test_a_new_word_opens_a_resolved_conversation_again(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    write("Can I pay on Friday?")
+    with unit_of_work() as work:
+        row = work.session.scalars(select(ConversationRow)).one()
+        row.status, row.waiting_since = "resolved", None
+        task = work.session.scalars(select(TaskRow)).one()
+        close_task(work, task.id, outcome="done", reason="answered", by="staff:Eve", now=START)
+
+    write("And Saturday?", at=START + timedelta(hours=1))
+
+    assert conversations() == [(borrower_id, "open", "sms")]
+    assert len(tasks()) == 2
+
+
+def test_the_same_text_told_twice_is_one_word(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+
+    write("Hello", event_key="same")
+    write("Hello", event_key="same")
+
+    assert words(borrower_id) == ["Hello"]
+
+
+def test_who_answers_a_message_has_seen_it(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    older = a_sent(borrower_id, now=START - timedelta(hours=3))
+    newest = a_sent(borrower_id, now=START - timedelta(hours=1))
+    code = a_sent(borrower_id, now=START, message_class="security")
+
+    write("Got it")
+
+    assert [message(each).replied_at for each in (older, newest, code)] == [None, START, None]
+    assert message(newest).seen_at == START
+    with reading() as session:
+        assert session.scalars(select(ConversationMessageRow.in_reply_to)).one() == newest
+
+
+def test_a_text_of_nobody_we_know_is_kept_and_ignored(app: Flask) -> None:
+    assert write("Who is this?") == "ignored"
+
+    assert (conversations(), tasks()) == ([], [])
+
+
+def test_on_a_phone_of_two_it_is_the_words_of_who_was_written_to(app: Flask) -> None:
+    one, _ = a_borrower(phone=PHONE)
+    other, _ = a_borrower(phone=PHONE)
+    a_sent(other, now=START - timedelta(hours=1))
+
+    write("Hello")
+
+    assert (words(one), words(other)) == ([], ["Hello"])
+
+
+def test_on_a_phone_of_two_to_whom_nobody_wrote_a_person_finds_out_whose_words_they_are(app: Flask) -> None:
+    one, _ = a_borrower(phone=PHONE)
+    other, _ = a_borrower(phone=PHONE)
+
+    assert write("Hello") == "applied"
+
+    assert (words(one), words(other)) == ([], [])
+    assert tasks() == [("answer_conversation", "support")]
+
+
+def test_a_stop_counts_at_once_for_everyone_of_that_phone_and_needs_no_answer(app: Flask) -> None:
+    one, _ = a_borrower(phone=PHONE)
+    other, _ = a_borrower(phone=PHONE)
+
+    assert write("退订") == "applied"
+
+    assert (refuses(one), refuses(other)) == (True, True)
+    assert (conversations(), tasks()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "refused"),
+    [("STOP", "applied", True), ("please stop texting me", "applied", False), ("START", "untrusted", False),
+     ("Hello", "untrusted", False)],
+)  # fmt: skip
+def test_unsigned_only_a_stop_is_believed(app: Flask, text: str, outcome: str, refused: bool) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+
+    assert write(text, signed=False) == outcome
+
+    assert refuses(borrower_id) is refused
+    assert conversations() == []
+    assert tasks() == ([("review_by_person", "opt_outs")] if text.startswith("please") else [])
+
+
+def test_an_unsigned_start_takes_back_no_stop(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    write("STOP", signed=False)
+
+    write("START", signed=False)
+    assert refuses(borrower_id)
+    write("START")
+
+    assert not refuses(borrower_id)
+
+
+def test_a_signed_start_lets_the_address_be_used_again(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    bind(borrower_id, PHONE, channel="sms", state="opted_out")
+    write("STOP")
+
+    write("START")
+
+    assert endpoint_states() == ["active"]
+
+
+def test_the_key_for_a_person_makes_a_call_due_now(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    call = a_sent(borrower_id, now=START, channel="voice")
+
+    write("1", channel="voice", in_reply_to=call)
+    write("1", channel="voice", in_reply_to=call)
+
+    with reading() as session:
+        (task,) = session.scalars(select(TaskRow))
+        assert (task.kind, task.due_at, task.facts) == ("call_back", START, {"message_id": call, "proven": True})
+    assert conversations() == [(borrower_id, "open", "voice")]
+
+
+def test_another_key_is_nobodys_word(app: Flask) -> None:
+    a_borrower(phone=PHONE)
+
+    assert write("5", channel="voice") == "no_change"
+
+    assert conversations() == []
+
+
+def test_card_numbers_are_taken_out_of_what_people_write(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+
+    write("take it from 4111 1111 1111 1111")
+
+    assert words(borrower_id) == ["take it from [card number]"]
+
+
+def test_who_blocks_us_is_not_written_to_and_may_come_back(app: Flask) -> None:
+    a_borrower(email="ann@example.com")
+
+    assert (tell("blocked", signed=False), endpoint_states()) == ("untrusted", [])
+    assert (tell("blocked"), endpoint_states()) == ("applied", ["blocked"])
+    assert (tell("blocked"), endpoint_states()) == ("no_change", ["blocked"])
+    assert (tell("unblocked"), endpoint_states()) == ("applied", ["active"])
+
+
+def test_a_start_in_words_of_the_account_takes_back_the_stop(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    bind(borrower_id, PHONE, channel="sms", state="opted_out")
+    address = {"channel": "sms", "address_kind": "phone", "address": PHONE}
+    assert (tell("opted_out", **address), refuses(borrower_id)) == ("applied", True)
+
+    assert (tell("subscribed", **address), refuses(borrower_id)) == ("applied", False)
+
+    assert endpoint_states() == ["active"]
+
+
+def test_a_complaint_may_hide_its_address_and_name_our_message(app: Flask) -> None:
+    borrower_id, _ = a_borrower(email="ann@example.com")
+    sent = a_sent(borrower_id, now=START, channel="email")
+
+    assert tell("complained", address="", detail={"message_id": "not one"}) == "ignored"
+    assert tell("complained", address="", detail={"message_id": sent}) == "applied"
+
+    assert refuses(borrower_id, "email")
+
+
+@pytest.mark.parametrize("kind", ["opted_out", "complained"])
+def test_an_opt_out_told_by_the_provider_counts(app: Flask, kind: str) -> None:
+    borrower_id, _ = a_borrower(email="ann@example.com")
+
+    assert tell(kind, channel="email", address_kind="email", address="ann@example.com") == "applied"
+
+    assert refuses(borrower_id, "email")
+
+
+def test_an_event_of_nobody_or_of_a_kind_nobody_takes_is_ignored(app: Flask) -> None:
+    a_borrower()
+
+    assert tell("blocked", address="nobody@example.com") == "ignored"
+    assert tell("letter_returned", channel="letter", address_kind="post", address="1 High Street") == "ignored"
+
+
+def test_a_channels_own_service_takes_what_is_its_own(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def take(_work: object, event: EndpointEvent, *, now: object) -> str:
+        taken.append((event.kind, event.detail, now))
+        return "applied"
+
+    monkeypatch.setattr(endpoint_events, "TAKERS", {"wechat": take})
+
+    assert tell("consent_given", channel="wechat", detail={"template": "T1", "count": "1"}) == "applied"
+
+    assert taken == [("consent_given", {"template": "T1", "count": "1"}, START)]
