@@ -18,8 +18,10 @@ from app.api.borrower import (
     sessions,
     statements,
     upcoming,
+    wechat,
 )
 from app.api.callbacks import receive as callbacks
+from app.api.callbacks import wechat_links
 from app.api.desk import calls as desk_calls
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -74,7 +76,8 @@ def open_doors(api: Api) -> None:
     """Register all blueprints."""
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
-    for module in (sessions, profile, loans, devices, inbox, preferences):
+    api.register_blueprint(wechat_links.door, auth=PUBLIC)
+    for module in (sessions, profile, loans, devices, inbox, preferences, wechat):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)
     api.register_blueprint(desk_staff.door, auth=DESK)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from app.channels.base import Channel
 from app.channels.http_transport import PooledTransport
 from app.channels.sms import GatewaySms
+from app.domain.provider_tokens import TokenStore
 
 _ADAPTERS = {
     ("sms", "twilio"): "app.channels.twilio.sms",
@@ -24,7 +25,8 @@ _ADAPTERS = {
     ("letter", "lob"): "app.channels.letters.lob",
     ("letter", "print_room"): "app.channels.letters.print_room",
 }
-"""(channel, provider) -> module with `build(settings, threads=) -> Channel`; loaded only when configured."""
+"""(channel, provider) -> module with `build(settings, threads=) -> Channel`; loaded only when configured. A module with
+NEEDS_TOKENS is also given `tokens=`, the store of access tokens."""
 
 
 class ProviderSettingsError(ValueError):
@@ -39,17 +41,19 @@ def build_channels(
     sms_key: str | None = None,
     providers: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     threads: int = 32,
+    tokens: TokenStore | None = None,
 ) -> dict[str, Channel]:
     """Return channel name -> adapter. Close each when done.
 
-    `providers`: channel -> its providers' settings, the preferred one first. Raises ValueError for a credentials file that
+    `providers`: channel -> its providers' settings, the preferred one first. `tokens`: the store that all processes share;
+    None: each adapter keeps its own. Raises ValueError for a credentials file that
     is not one, ProviderSettingsError.
     """
     found: dict[str, list[Channel]] = {}
     if fcm_credentials_file is not None:
         found["push"] = [_push(fcm_base_url, fcm_credentials_file, threads)]
     for channel, entries in (providers or {}).items():
-        found.setdefault(channel, []).extend(_adapter(channel, entry, threads) for entry in entries)
+        found.setdefault(channel, []).extend(_adapter(channel, entry, threads, tokens) for entry in entries)
     if sms_url:
         found.setdefault("sms", []).append(_sms(sms_url, sms_key or "", threads))
     return {channel: _one(adapters) for channel, adapters in found.items() if adapters}
@@ -59,14 +63,16 @@ def _one(adapters: list[Channel]) -> Channel:
     return adapters[0]
 
 
-def _adapter(channel: str, entry: Mapping[str, Any], threads: int) -> Channel:
+def _adapter(channel: str, entry: Mapping[str, Any], threads: int, tokens: TokenStore | None) -> Channel:
     provider = str(entry.get("provider"))
     module = _ADAPTERS.get((channel, provider))
     if module is None:
         known = ", ".join(sorted(name for each, name in _ADAPTERS if each == channel)) or "none"
         raise ProviderSettingsError(f"{provider!r} is no provider of {channel}; known: {known}.")
+    adapter = import_module(module)
+    extra = {"tokens": tokens} if getattr(adapter, "NEEDS_TOKENS", False) else {}
     try:
-        made: Channel = import_module(module).build(entry, threads=threads)
+        made: Channel = adapter.build(entry, threads=threads, **extra)
     except KeyError as missing:
         raise ProviderSettingsError(f"The {channel} provider {provider} lacks the setting {missing}.") from None
     return made

@@ -21,6 +21,7 @@ from app.persistence.db import db, engine_options
 from app.persistence.queries.clocks import find_clock
 from app.persistence.unit_of_work import reading
 from app.services.policies import adopt_content, ensure_default_policy
+from app.services.provider_tokens import SharedTokens
 
 engine_commands = AppGroup("engine", help="The reminder engine.")
 add_switches(engine_commands)
@@ -35,6 +36,7 @@ CHECK_GRACE = timedelta(minutes=2)
 def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
+    from app.engine.chores import chores_of
     from app.engine.dispatch import Dispatcher
     from app.engine.loop import Engine, run, run_eagerly
     from app.engine.surroundings import surroundings_of
@@ -48,9 +50,10 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         sms_url=settings.sms_url,
         sms_key=settings.sms_key,
         providers=settings.providers,
+        tokens=SharedTokens(),
     )
     dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds), surroundings=surroundings_of(settings))
-    engine = Engine(dispatcher, watches_travel=settings.is_sandbox)
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, chores=chores_of(settings))
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:

@@ -11,6 +11,7 @@ from typing import Any
 from app.channels.base import Channel, Outgoing
 from app.engine.addresses import AddressBook, Addressed
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
+from app.engine.message_credits import take_credits
 from app.engine.outgoing import Composer, Surroundings
 from app.logs import logger
 from app.metrics import MESSAGES
@@ -79,14 +80,15 @@ class Claiming:
             return claimed
         gates = None if lane in (SECURITY, WITHDRAWAL) else ChannelGates(self.work, self.now)
         ended, ready = self._sort(found, gates)
-        claimed.tries, unsendable = self._prepare(ready)
+        prepared, unsendable = self._prepare(ready)
+        claimed.tries, unagreed = take_credits(self.work, prepared, now=self.now)
         outbox.mark_sending(
             session,
             list(dict.fromkeys(one.message.id for one in claimed.tries)),
             owner=owner,
             leased_until=machine_now + lease,
         )
-        ended |= unsendable
+        ended |= unsendable | unagreed
         outbox.mark_ended(session, ended)
         attempts.add_attempts(session, [self._attempt(one) for one in claimed.tries])
         claimed.lost = [m for m in found if ended.get(m.id, ENDS_WELL)[0] in ("failed", "expired")]

@@ -21,6 +21,7 @@ from app import clock
 from app.channels.base import Channel, DeliveryResult, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import Claiming, Try
+from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
 from app.engine.settling import Answered, Settling, belongs_to_case, finished
 from app.logs import logger
@@ -117,6 +118,7 @@ class Dispatcher:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
             outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
+            give_back_credits(work, tries, now=now)
             attempts.finish_attempts(
                 work.session, [finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )

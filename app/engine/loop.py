@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -53,6 +53,8 @@ class Engine:
     dispatcher: Dispatcher
     watches_travel: bool = False
     """Whether this engine moves the sandbox's clock when asked to."""
+    chores: Sequence[tuple[str, Callable[[], object], float]] = ()
+    """Ticks of what only some installations have: name, work, seconds between."""
 
     def sweep_all(self) -> int:
         """Decide about everyone whose time has come, batch by batch; return how many."""
@@ -169,6 +171,7 @@ def _scheduler(
         ("tidy", engine.tidy, 86_400),
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
+        *engine.chores,
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

@@ -11,6 +11,7 @@ from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import retire
 from app.engine.claiming import REPEATABLE, Try, accepted
+from app.engine.message_credits import settle_credits
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
@@ -50,6 +51,7 @@ class Settling:
             touch(work, changed, now=now)
         for one, result in dead:
             retire(work, one.message, one.addressed, result, now=now)
+        settle_credits(work, results, now=now)
         attempts.finish_attempts(work.session, [finished(one, now, result) for one, result in results])
         outbox.mark_outcomes(work.session, settled)
         self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)

@@ -22,6 +22,7 @@ ROOMS = (
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
     ("app/channels/elks", "what 46elks posts"),
+    ("app/channels/wechat", "WeChat: messages of a service account, its token, its posts to us"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -33,6 +34,7 @@ ROOMS = (
     ("app/api/borrower", "what a borrower sees: `/v1/me/...`"),
     ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
     ("app/api/desk", "what staff see and do: `/v1/desk/...`"),
+    ("app/api/callbacks", "what providers post, and where they send people back: `/v1/callbacks/...`"),
     ("app/cli", "`flask` commands, one noun a file"),
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
@@ -70,6 +72,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
+| access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
 | what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |

@@ -6,9 +6,11 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, OtpChallengeRow, RateCounterRow
+from app.persistence.models.deliveries import EndpointLinkRow
 
 EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "access_tokens": AccessTokenRow.expires_at,
+    "endpoint_links": EndpointLinkRow.expires_at,
     "idempotency_keys": IdempotencyKeyRow.created_at,
     "otp_challenges": OtpChallengeRow.expires_at,
     "rate_counters": RateCounterRow.window_starts_at,

@@ -55,6 +55,8 @@ class Taken:
     """What the provider posts back after it."""
     then: Callable[[], None] | None = None
     """What the provider does when it has really taken it, which a fault may prevent."""
+    act: str = ""
+    """What goes wrong with this one by itself, as a fault of faults.py does: its address asked for it."""
 
 
 SILENCE = Answer(0, b"")

@@ -11,6 +11,7 @@ from app.sandbox.stand_in.answers import Answer, Taken
 MODULES: tuple[str, ...] = (
     "aliyun",
     "twilio",
+    "wechat",
 )
 """Below app.sandbox.stand_in."""
 

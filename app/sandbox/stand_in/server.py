@@ -187,6 +187,8 @@ class Connection(asyncio.Protocol):
         fault = None
         if self._stand_in.faults.has_any(endpoint):
             fault = self._stand_in.faults.pick(endpoint, target, before_body=False)
+        if fault is None and isinstance(given, Taken) and given.act:
+            fault = Fault(given.act, endpoint, target, None, 1, None, 0)
         if fault is not None:
             self._misbehave(endpoint, fault, given)
         else:

@@ -1,0 +1,146 @@
+"""WeChat messages of a service account: registered templates to followers, subscription messages to who consented.
+
+The text is not ours to write freely: each message names a registered template and fills its fields, fitted to what the
+platform shows (domain/wechat_fields.py). A message cannot be taken back and a second copy does not replace the first, so
+whatever is not surely refused or surely not sent is `UNCERTAIN`; template messages also carry our message id as
+`client_msg_id`, by which the platform drops a second copy within ten minutes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from app.channels.base import DeliveryResult, Outcome, Outgoing, ProviderTemplate
+from app.channels.http_transport import HttpAnswer, HttpRequest, PooledTransport, Transport
+from app.channels.provider_tokens import MemoryTokens
+from app.channels.wechat.access import JSON_HEADERS, PROVIDER, Access
+from app.channels.wechat.answers import TOKEN_REFUSED, credential_refused, errcode_of, result_of
+from app.domain.provider_tokens import TokenStore, TokenUnavailableError
+from app.domain.wechat_fields import refusals, shown
+
+NEEDS_TOKENS = True
+"""`build` takes the token store of the installation."""
+BASE_URL = "https://api.weixin.qq.com"
+_MOST_THREADS = 8
+
+
+def build(entry: Mapping[str, Any], *, threads: int, tokens: TokenStore | None = None) -> "OfficialAccount":
+    """Return the channel of one account; see docs/wechat.md for the settings. Raises KeyError for one that is missing."""
+    transport = PooledTransport(str(entry.get("url", BASE_URL)), threads=min(threads, _MOST_THREADS))
+    return OfficialAccount(
+        Access.of(entry, transport, tokens or MemoryTokens()),
+        transport,
+        link_url=entry.get("link_url"),
+        mini_program=entry.get("mini_program"),
+    )
+
+
+class OfficialAccount:
+    """The wechat channel."""
+
+    name = "wechat"
+    provider = PROVIDER
+
+    def __init__(
+        self,
+        access: Access,
+        transport: Transport,
+        *,
+        link_url: str | None = None,
+        mini_program: Mapping[str, str] | None = None,
+    ) -> None:
+        """`link_url`: the page a message opens when its own link is none for a browser; `mini_program`: appid, path."""
+        self._access = access
+        self._transport = transport
+        self._link_url = link_url
+        self._mini_program = mini_program
+
+    def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
+        """Try each message once; a refused token is renewed and those refused for it are tried again: nothing was sent."""
+        results: dict[int, DeliveryResult] = {}
+        waiting: list[tuple[int, Outgoing]] = []
+        for place, outgoing in enumerate(batch):
+            refused = _refused_here(outgoing, now)
+            if refused is not None:
+                results[place] = refused
+            else:
+                waiting.append((place, outgoing))
+        if waiting:
+            results |= self._hand_over(waiting, now)
+        return [results[place] for place in range(len(batch))]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _hand_over(self, waiting: Sequence[tuple[int, Outgoing]], now: datetime) -> dict[int, DeliveryResult]:
+        results: dict[int, DeliveryResult] = {}
+        try:
+            token = self._access.token()
+            answers = self._post(waiting, token)
+            refused = [(place, each) for place, each in waiting if errcode_of(answers[place]) in TOKEN_REFUSED]
+            results = {place: result_of(answer, now=now) for place, answer in answers.items()}
+            if refused:
+                again = self._post(refused, self._access.renewed(token))
+                results |= {place: result_of(answer, now=now) for place, answer in again.items()}
+        except TokenUnavailableError as error:
+            # Only what has no answer yet, or was refused for its token, is left: none of it was sent.
+            none = _without_token(error)
+            results = {place: _unless_refused_for_its_token(results.get(place), none) for place, _ in waiting}
+        return results
+
+    def _post(self, messages: Sequence[tuple[int, Outgoing]], token: str) -> dict[int, HttpAnswer]:
+        answers = self._transport.post([self._request(outgoing, token) for _, outgoing in messages])
+        return {place: answer for (place, _), answer in zip(messages, answers, strict=True)}
+
+    def _request(self, outgoing: Outgoing, token: str) -> HttpRequest:
+        template = outgoing.provider_templates[PROVIDER]
+        content: dict[str, Any] = {
+            "touser": outgoing.target.address,
+            "template_id": template.code,
+            "data": {name: {"value": text} for name, text in shown(template.fields).items()},
+        }
+        link = self._link(outgoing)
+        if link is not None:
+            content["page" if template.is_one_time else "url"] = link
+        if self._mini_program is not None:
+            path = self._mini_program.get("path", "")
+            joined = f"{path}{'&' if '?' in path else '?'}link={quote(outgoing.data.get('deep_link', ''), safe='')}"
+            content["miniprogram"] = {"appid": self._mini_program["appid"], "pagepath": joined}
+        if not template.is_one_time:
+            content["client_msg_id"] = outgoing.message_id
+        where = "subscribe/bizsend" if template.is_one_time else "template/send"
+        path = f"/cgi-bin/message/{where}?access_token={quote(token, safe='')}"
+        return HttpRequest(path, JSON_HEADERS, orjson.dumps(content))
+
+    def _link(self, outgoing: Outgoing) -> str | None:
+        link = outgoing.data.get("deep_link", "")
+        return link if link.startswith("https://") else self._link_url
+
+
+def _refused_here(outgoing: Outgoing, now: datetime) -> DeliveryResult | None:
+    """Return why a message is not handed over at all: a consent or a call of the quota would be lost on it."""
+    if outgoing.expires_at <= now:
+        return DeliveryResult(Outcome.REFUSED, error_code="expired")
+    template: ProviderTemplate | None = outgoing.provider_templates.get(PROVIDER)
+    if template is None:
+        return DeliveryResult(Outcome.REFUSED, error_code="no_provider_template")
+    wrong = refusals(template.fields)
+    if wrong:
+        raw = ",".join(f"{name}:{reason}" for name, reason in sorted(wrong.items()))
+        return DeliveryResult(Outcome.REFUSED, error_code="bad_field", raw_code=raw[:60])
+    return None
+
+
+def _without_token(error: TokenUnavailableError) -> DeliveryResult:
+    if error.refused:
+        return credential_refused(error.raw_code)
+    return DeliveryResult(Outcome.RETRY, error_code="token_unavailable", raw_code=error.raw_code)
+
+
+def _unless_refused_for_its_token(result: DeliveryResult | None, none: DeliveryResult) -> DeliveryResult:
+    is_settled = result is not None and result.error_code != "credential_refused"
+    return result if is_settled and result is not None else none

@@ -1,0 +1,162 @@
+"""Binding WeChat through the API, with the platform's stand-in at the other end."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.domain.deliveries import EndpointEvent
+from app.domain.wechat_links import token_of_scene
+from app.persistence.ids import new_id
+from app.persistence.models.deliveries import ProviderTemplateRow
+from app.persistence.unit_of_work import unit_of_work
+from app.services.wechat_accounts import apply_event, bind
+from tests.builders.access import a_borrower, fresh_client, signed_in
+from tests.builders.wechat import APP_ID, OPENID, an_entry
+from tests.conftest import START
+
+BACK = "/v1/callbacks/wechat-link"
+
+
+@pytest.fixture
+def wechat(app: Flask) -> Any:
+    """The app with a WeChat account configured."""
+    plain = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(plain, providers={"wechat": (an_entry(),)}, public_url="https://api.lender.example")
+    yield app
+    app.config["SETTINGS"] = plain
+
+
+def a_template(code: str, **changes: Any) -> None:
+    given: dict[str, Any] = {
+        "id": new_id(), "channel": "wechat", "provider": "wechat", "template": f"about_{code}", "locale": "zh-CN",
+        "template_version": 1, "code": code, "fields": {}, "is_one_time": True, "state": "approved", "by": "t",
+        "changed_at": START,
+    }  # fmt: skip
+    with unit_of_work() as work:
+        work.session.add(ProviderTemplateRow(**{**given, **changes}))
+
+
+def shown(client: FlaskClient, headers: dict[str, str]) -> dict[str, Any]:
+    answer = client.get("/v1/me/wechat", headers=headers)
+    assert answer.status_code == 200
+    body: dict[str, Any] = answer.json
+    return body
+
+
+def test_a_link_is_made_opened_and_waits_for_the_engine(wechat: Flask, client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+    assert shown(client, headers)["state"] == "unbound"
+
+    made = client.post("/v1/me/wechat/links", headers=headers)
+
+    assert made.status_code == 201
+    assert made.headers["Cache-Control"] == "no-store"
+    query = {name: values[0] for name, values in parse_qs(urlsplit(made.json["url"]).query).items()}
+    assert (query["appid"], query["redirect_uri"]) == (APP_ID, f"https://api.lender.example{BACK}")
+    assert query["state"] == token_of_scene(made.json["scene"])
+    assert shown(client, headers)["link_expires_at"] == made.json["expires_at"] == "2026-03-02T09:10:00Z"
+
+    back = fresh_client(wechat).get(BACK, query_string={"code": "code.1", "state": query["state"]})
+    assert (back.status_code, back.json) == (200, {"state": "waiting"})
+    assert shown(client, headers)["state"] == "waiting"
+    again = fresh_client(wechat).get(BACK, query_string={"code": "code.2", "state": query["state"]})
+    assert (again.status_code, again.json["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize(("language", "good", "bad"), [("en", "Thank you", "not good"), ("zh-CN", "谢谢", "已失效")])
+def test_a_person_in_wechat_sees_a_page(wechat: Flask, client: FlaskClient, language: str, good: str, bad: str) -> None:
+    headers = signed_in(a_borrower()[0])
+    state = token_of_scene(client.post("/v1/me/wechat/links", headers=headers).json["scene"])
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": language}
+
+    first = fresh_client(wechat).get(BACK, query_string={"code": "c", "state": state}, headers=browser)
+    second = fresh_client(wechat).get(BACK, query_string={"code": "c", "state": state}, headers=browser)
+
+    assert (first.status_code, first.content_type) == (200, "text/html; charset=utf-8")
+    assert good in first.text
+    assert (second.status_code, bad in second.text) == (404, True)
+    assert first.headers["Cache-Control"] == "no-store"
+    assert first.headers["Referrer-Policy"] == "no-referrer"
+    assert not re.search("<script|<link|<img", first.text)
+
+
+@pytest.mark.parametrize("query", [{}, {"code": "c"}, {"state": "ab" * 28}, {"code": "c", "state": "../x"}])
+def test_what_did_not_come_from_a_link_is_refused(wechat: Flask, client: FlaskClient, query: dict[str, str]) -> None:
+    assert client.get(BACK, query_string=query).status_code == 422
+
+
+def test_only_the_newest_link_is_good_and_they_are_counted(wechat: Flask, client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+    first = token_of_scene(client.post("/v1/me/wechat/links", headers=headers).json["scene"])
+    client.post("/v1/me/wechat/links", headers=headers)
+
+    assert client.get(BACK, query_string={"code": "c", "state": first}).status_code == 404
+    statuses = [client.post("/v1/me/wechat/links", headers=headers).status_code for _ in range(19)]
+    assert statuses == [201] * 18 + [429]
+
+
+def test_without_an_account_there_are_no_links(app: Flask, client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+
+    refused = client.post("/v1/me/wechat/links", headers=headers)
+
+    assert (refused.status_code, refused.json["code"]) == (503, "provider-unavailable")
+    assert shown(client, headers)["is_available"] is False
+
+
+def test_consents_that_may_be_asked_for_are_listed_once_bound(wechat: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    headers = signed_in(borrower_id)
+    for code, changes in (("T1", {}), ("T2", {}), ("T3", {"state": "submitted"}), ("T4", {"is_one_time": False})):
+        a_template(code, **changes)
+    assert shown(client, headers)["templates"] == []
+    with unit_of_work() as work:
+        bind(work, borrower_id, OPENID, now=START)
+    for kind, detail in (("consent_given", {"template": "T1"}), ("consent_refused", {"template": "T2", "via": "popup"})):
+        with unit_of_work() as work:
+            apply_event(work, EndpointEvent(kind, "wechat", "openid", OPENID, kind, detail=detail, at=START), now=START)
+
+    body = shown(client, headers)
+
+    assert (body["is_available"], body["state"], body["since"]) == (True, "active", "2026-03-02T09:00:00Z")
+    listed = [(each["template_id"], each["credits"], each["is_refused"]) for each in body["templates"]]
+    assert listed == [("T1", 1, False), ("T2", 0, True)]
+    assert OPENID not in str(body)
+
+
+def test_another_borrower_sees_nothing_of_it_and_unbinding_ends_it(wechat: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    mine, theirs = signed_in(borrower_id), signed_in(a_borrower()[0])
+    with unit_of_work() as work:
+        bind(work, borrower_id, OPENID, now=START)
+
+    assert client.delete("/v1/me/wechat", headers=theirs).status_code == 204
+    assert (shown(client, theirs)["state"], shown(client, mine)["state"]) == ("unbound", "active")
+
+    assert client.delete("/v1/me/wechat", headers=mine).status_code == 204
+    assert client.delete("/v1/me/wechat", headers=mine).status_code == 204
+    assert shown(client, mine)["state"] == "unbound"
+
+
+def test_a_link_that_ran_out_is_not_shown(wechat: Flask, client: FlaskClient, set_clock: Any) -> None:
+    borrower_id, _ = a_borrower()
+    client.post("/v1/me/wechat/links", headers=signed_in(borrower_id))
+
+    later = START + timedelta(minutes=10)
+    set_clock(later)
+
+    assert shown(client, signed_in(borrower_id, now=later))["link_expires_at"] is None
+
+
+def test_nobody_binds_without_a_sign_in(wechat: Flask, client: FlaskClient) -> None:
+    assert [
+        client.get("/v1/me/wechat").status_code,
+        client.post("/v1/me/wechat/links").status_code,
+        client.delete("/v1/me/wechat").status_code,
+    ] == [401, 401, 401]
