@@ -66,6 +66,8 @@ class Settings:
     """`callbacks.public_url` of that file: how providers and borrowers reach us, e.g. https://api.lender.example."""
     stand_in_url: str | None = None
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
+    letterheads: Path | None = None
+    """DUECOURSE_LETTERHEADS: a folder with `<lender code>.yaml` for each lender that writes letters; see docs/letters.md."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
@@ -90,6 +92,9 @@ class Settings:
         lpr_file = Path(env.get("DUECOURSE_LPR_FILE") or LPR_FILE)
         if not lpr_file.is_file():
             raise SettingsError(f"DUECOURSE_LPR_FILE names {lpr_file}, which is not a file.")
+        letterheads = env.get("DUECOURSE_LETTERHEADS")
+        if letterheads and not Path(letterheads).is_dir():
+            raise SettingsError(f"DUECOURSE_LETTERHEADS names {letterheads}, which is not a folder.")
         settings = cls(
             mode=mode,
             database_url=_database_url(env, mode, var_dir),
@@ -106,6 +111,7 @@ class Settings:
             sms_key=env.get("DUECOURSE_SMS_KEY") or None,
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
             **_providers(env),
+            letterheads=Path(letterheads) if letterheads else None,
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )

@@ -12,6 +12,7 @@ from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
 from app.services import base_rates, rule_parts
+from app.wording.letter_texts import use_letterheads
 from config import Settings
 
 
@@ -44,6 +45,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     clock.use(clock.system_now)
     base_rates.use_table(settings.lpr_file)
     rule_parts.use_channels(settings.providers)
+    use_letterheads(settings.letterheads)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:

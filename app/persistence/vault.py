@@ -45,22 +45,25 @@ class Vault:
 
     def seal(self, text: str | None, *, place: str) -> bytes | None:
         """Encrypt `text` for one place, "table.column:row id"; what is moved elsewhere does not open there."""
-        if text is None:
-            return None
+        return None if text is None else self.seal_bytes(text.encode(), place=place)
+
+    def seal_bytes(self, content: bytes, *, place: str) -> bytes:
+        """Encrypt a document, as `seal` does a text."""
         nonce = os.urandom(_NONCE_BYTES)
         key_id = self.current_key_id
-        return key_id.encode() + b"\0" + nonce + self._cipher(key_id).encrypt(nonce, text.encode(), place.encode())
+        return key_id.encode() + b"\0" + nonce + self._cipher(key_id).encrypt(nonce, content, place.encode())
 
     def open(self, sealed: bytes | None, *, place: str) -> str | None:
         """Decrypt what `seal` made for the same place. Raises ValueError for a key we lack or data that was changed."""
-        if sealed is None:
-            return None
+        return None if sealed is None else self.open_bytes(sealed, place=place).decode()
+
+    def open_bytes(self, sealed: bytes, *, place: str) -> bytes:
+        """Decrypt what `seal_bytes` made, as `open` does."""
         key_id, _, rest = bytes(sealed).partition(b"\0")
         if key_id.decode() not in self.master_keys:
             raise ValueError(f"Sealed with key {key_id.decode()!r}, which is not in the ring.")
         try:
-            cipher = self._cipher(key_id.decode())
-            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], place.encode()).decode()
+            return self._cipher(key_id.decode()).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], place.encode())
         except InvalidTag:
             raise ValueError(f"What is stored at {place} was changed or moved.") from None
 

@@ -13,7 +13,7 @@ from typing import Any
 FONT_NAME = "DuecourseSans"
 _FILE = Path(__file__).resolve().parents[1] / "content" / "fonts" / "DuecourseSans-Regular.ttf"
 _LACKING = "□"
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _PIECES = re.compile(r"\s+|[⺀-鿿豈-﫿＀-￯\U00020000-\U0003ffff]|[^\s⺀-鿿豈-﫿＀-￯\U00020000-\U0003ffff]+")
 """Blanks, single Han characters (a line may break after each), and words of other scripts."""
 _NEVER_FIRST = frozenset("，。、；：！？）》」』】”’,.;:!?)%")
@@ -64,7 +64,7 @@ def width_of(text: str, size: float) -> float:
 def drawable(text: str) -> str:
     """Return the text in composed form, without what is never seen, and with a box for each character the font lacks."""
     known = loaded_font().face.charToGlyph
-    composed = unicodedata.normalize("NFC", _UNSEEN.sub("", text.replace("\n", " ").replace("\t", " ")))
+    composed = unicodedata.normalize("NFC", UNSEEN.sub("", text.replace("\n", " ").replace("\t", " ")))
     return "".join(character if ord(character) in known else _LACKING for character in composed)
 
 

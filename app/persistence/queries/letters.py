@@ -1,0 +1,197 @@
+"""Letters: what one is made from, the documents as they were made, and the batches they are made in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFoundError
+from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.lenders import LenderRow
+from app.persistence.models.letters import LetterBatchRow, LetterRow
+from app.persistence.models.loans import LoanRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.reminders import DecisionRow
+from app.persistence.queries.chunks import chunks
+from app.persistence.queries.outbox import LANE_CONDITIONS
+
+_UNMADE = and_(
+    LANE_CONDITIONS["letter"],
+    MessageRow.state == "queued",
+    ~exists().where(LetterRow.message_id == MessageRow.id),
+)
+
+
+def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[Any]:
+    """Return messages of channel letter with whom they are for."""
+    found: list[Any] = []
+    for part in chunks(message_ids):
+        statement = (
+            select(
+                MessageRow.id, MessageRow.borrower_id, MessageRow.contact_id, MessageRow.template, MessageRow.locale,
+                MessageRow.text_sealed, MessageRow.created_at, MessageRow.state,
+                BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country,
+            )
+            .join(BorrowerRow, BorrowerRow.id == MessageRow.borrower_id)
+            .where(MessageRow.id.in_(part), MessageRow.channel == "letter")
+            .order_by(MessageRow.id)
+        )  # fmt: skip
+        found += session.execute(statement).all()
+    return found
+
+
+def find_letter_loans(session: Session, contact_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Return by contact the loans that it is about, the one that leads first, with their lenders and the step."""
+    found: dict[str, list[Any]] = {}
+    for part in chunks(contact_ids):
+        statement = (
+            select(
+                DecisionRow.contact_id, DecisionRow.outcome, DecisionRow.step_key, DecisionRow.policy_id, DecisionRow.row_no,
+                LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
+                LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
+                LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
+                LenderRow.complaints_contact, LenderRow.jurisdiction,
+            )
+            .join(LoanRow, LoanRow.id == DecisionRow.loan_id)
+            .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+            .where(DecisionRow.contact_id.in_(part))
+        )  # fmt: skip
+        for row in session.execute(statement):
+            found.setdefault(row.contact_id, []).append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: (row.outcome != "SENT", row.lender_code, row.loan_no, row.row_no, row.step_key))
+    return found
+
+
+def claim_unmade(session: Session, until: datetime, after: tuple[datetime, str] | None, *, limit: int) -> list[Any]:
+    """Lock waiting letters that have no document, decided up to `until`, beyond a place in their order.
+
+    Those that another worker holds are skipped.
+    """
+    beyond = (
+        or_(MessageRow.next_attempt_at > after[0], and_(MessageRow.next_attempt_at == after[0], MessageRow.id > after[1]))
+        if after
+        else MessageRow.id.is_not(None)
+    )
+    statement = (
+        select(MessageRow.id, MessageRow.next_attempt_at)
+        .where(_UNMADE, MessageRow.created_at <= until, beyond)
+        .order_by(MessageRow.next_attempt_at, MessageRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=MessageRow)
+    )
+    return list(session.execute(statement))
+
+
+def count_unmade(session: Session, until: datetime) -> int:
+    """Return how many waiting letters that were decided up to `until` have no document yet."""
+    return session.scalar(select(func.count()).where(_UNMADE, MessageRow.created_at <= until)) or 0
+
+
+def add_letters(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Add letters; one whose message has a letter already stays as it is. Returns how many were added."""
+    if not rows:
+        return 0
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(LetterRow).on_conflict_do_nothing(index_elements=["message_id"])
+    added = 0
+    for row in rows:
+        added += session.connection().execute(statement, row).rowcount
+    return added
+
+
+def find_letter(session: Session, message_id: str, *, lock: bool = False) -> LetterRow | None:
+    """Return the letter of a message, or None."""
+    statement = select(LetterRow).where(LetterRow.message_id == message_id)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def get_letter(session: Session, letter_id: str) -> LetterRow:
+    """Return a letter by its own id or its message's. Raises NotFoundError."""
+    row = session.get(LetterRow, letter_id) or find_letter(session, letter_id)
+    if row is None:
+        raise NotFoundError("There is no such letter.")
+    return row
+
+
+def find_message_id(session: Session, provider: str, reference: str) -> str | None:
+    """Return the message that a provider knows by this id, or None."""
+    statement = select(DeliveryAttemptRow.message_id).where(
+        DeliveryAttemptRow.provider_reference == reference, DeliveryAttemptRow.provider == provider
+    )
+    return session.scalar(statement.limit(1))
+
+
+def mark_letter(session: Session, letter: LetterRow, state: str, *, now: datetime) -> None:
+    """Write a letter's state."""
+    letter.state, letter.changed_at = state, now
+    session.flush()
+
+
+def mark_unsendable(session: Session, message_id: str, reason: str) -> bool:
+    """End a waiting message whose letter cannot be made; return whether it was waiting."""
+    statement = (
+        update(MessageRow)
+        .where(MessageRow.id == message_id, MessageRow.state.in_(("queued", "stale", "sending")))
+        .values(state="failed", state_reason=reason, leased_by=None, leased_until=None, version=MessageRow.version + 1)
+    )
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def find_last_try(session: Session, message_id: str) -> datetime | None:
+    """Return when a message was handed over last, or None."""
+    statement = select(func.max(DeliveryAttemptRow.started_at)).where(DeliveryAttemptRow.message_id == message_id)
+    return session.scalar(statement)
+
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+def get_batch(session: Session, batch_id: str, *, lock: bool = False) -> LetterBatchRow:
+    """Return a batch. Raises NotFoundError."""
+    row = session.get(LetterBatchRow, batch_id, with_for_update=lock or None)
+    if row is None:
+        raise NotFoundError("There is no such batch of letters.")
+    return row
+
+
+def page_batches(session: Session, *, limit: int) -> Sequence[LetterBatchRow]:
+    """Return the newest batches first."""
+    return session.scalars(select(LetterBatchRow).order_by(LetterBatchRow.id.desc()).limit(limit)).all()
+
+
+def count_up_batch(session: Session, batch_id: str, *, made: int, failed: int, now: datetime) -> None:
+    """Count what a chunk came to."""
+    session.execute(
+        update(LetterBatchRow)
+        .where(LetterBatchRow.id == batch_id)
+        .values(made=LetterBatchRow.made + made, failed=LetterBatchRow.failed + failed, changed_at=now)
+    )
+
+
+def mark_batch(session: Session, batch_id: str, state: str, *, now: datetime) -> None:
+    """Write a batch's state."""
+    session.execute(update(LetterBatchRow).where(LetterBatchRow.id == batch_id).values(state=state, changed_at=now))
+
+
+def page_batch_letters(session: Session, batch_id: str, *, after: str | None, limit: int) -> Sequence[Any]:
+    """Return letters of a batch in the order of their ids, with what became of their messages."""
+    statement = (
+        select(LetterRow, MessageRow.state.label("message_state"))
+        .join(MessageRow, MessageRow.id == LetterRow.message_id)
+        .where(LetterRow.batch_id == batch_id, LetterRow.id > after if after else LetterRow.id.is_not(None))
+        .order_by(LetterRow.id)
+        .limit(limit)
+    )
+    return session.execute(statement).all()
+
+
+def count_by_state(session: Session, batch_id: str | None = None) -> dict[str, int]:
+    """Return how many letters stand in which state, of a batch or of all."""
+    statement = select(LetterRow.state, func.count()).group_by(LetterRow.state)
+    if batch_id is not None:
+        statement = statement.where(LetterRow.batch_id == batch_id)
+    return dict(session.execute(statement).tuples())

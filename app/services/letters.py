@@ -1,0 +1,232 @@
+"""Letters: made of a queued message, kept as evidence, handed out for printing, followed until they arrive or come back."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from app.domain.deliveries import DeliveryReport
+from app.domain.errors import NotFoundError
+from app.domain.letters import REASONS, LetterRefusedError, letter_state_told, next_letter_state
+from app.persistence.ids import new_id
+from app.persistence.models.letters import LetterRow
+from app.persistence.queries import letters as queries
+from app.persistence.queries.audit import add_audit
+from app.persistence.queries.endpoints import find_addresses, put_state
+from app.persistence.unit_of_work import Work
+from app.services import agenda
+from app.services.address_verdicts import address_of
+from app.services.letter_parts import LetterParts, load_parts
+from app.services.letter_setting import set_letter
+from app.wording.letter_contents import LetterPdf
+
+
+@dataclass(frozen=True, slots=True)
+class LetterDocument:
+    """What is handed to a printer. `recipient`: lines as on the envelope; personal data, as the document is."""
+
+    pdf: bytes = field(repr=False)
+    sha256: str
+    pages: int
+    recipient: tuple[str, ...] = field(repr=False)
+    country: str
+    """ISO 3166 of the recipient; of the sender where nobody said."""
+    sender: tuple[str, ...] = ()
+    """Name, then address lines."""
+    inserts: tuple[str, ...] = ()
+    """Codes of printed sheets that the print room adds."""
+
+
+@dataclass(slots=True)
+class Made:
+    """What became of some messages. `refused`: message id -> why its letter cannot be made."""
+
+    made: int = 0
+    refused: dict[str, LetterRefusedError] = field(default_factory=dict)
+
+
+def make_letter(work: Work, message_id: str, *, now: datetime, batch_id: str | None = None) -> LetterRow:
+    """Make the letter of a message, unless it has one. Raises LetterRefusedError, NotFoundError."""
+    outcome = make_letters(work, [message_id], now=now, batch_id=batch_id)
+    if message_id in outcome.refused:
+        raise outcome.refused[message_id]
+    row = queries.find_letter(work.session, message_id)
+    if row is None:
+        raise NotFoundError("There is no letter message of this id.")
+    return row
+
+
+def make_letters(work: Work, message_ids: Sequence[str], *, now: datetime, batch_id: str | None = None) -> Made:
+    """Make the letters of many messages in a few statements; those that have one are left alone."""
+    outcome = Made()
+    rows = []
+    for parts in load_parts(work, message_ids):
+        try:
+            rows.append(_row(work, parts, set_letter(parts).letter, now, batch_id))
+        except LetterRefusedError as refusal:
+            outcome.refused[parts.message_id] = refusal
+    outcome.made = queries.add_letters(work.session, rows)
+    return outcome
+
+
+def preview(work: Work, message_id: str) -> LetterPdf:
+    """Return the letter of a message as it would be made now; nothing is kept. Raises LetterRefusedError, NotFoundError."""
+    return set_letter(_parts_of(work, message_id)).letter
+
+
+def document_of(work: Work, message_id: str, *, now: datetime) -> LetterDocument:
+    """Return the document of a message, for printing: made now if it was not, and anew if it is no longer true.
+
+    What was made earlier (in a batch) and has not left is held against the facts of this moment: a letter leaves with the
+    address and the amounts of today, or not at all. One that was handed over is never changed. Raises LetterRefusedError,
+    NotFoundError.
+    """
+    parts = _parts_of(work, message_id)
+    row = queries.find_letter(work.session, message_id, lock=True)
+    setting = set_letter(parts)
+    if row is None:
+        queries.add_letters(work.session, [_row(work, parts, setting.letter, now, None)])
+        row = queries.find_letter(work.session, message_id, lock=True)
+        assert row is not None
+    elif row.state == "made" and row.sha256 != _hash(setting.letter.pdf):
+        changed = _row(work, parts, setting.letter, now, row.batch_id, letter_id=row.id)
+        for name in ("pages", "sha256", "pdf_sealed", "locale", "changed_at"):
+            setattr(row, name, changed[name])
+        facts = {"letter_id": row.id, "sha256": row.sha256}
+        add_audit(work.session, at=now, actor="engine", action="letter.remade", borrower_id=row.borrower_id, facts=facts)
+        work.session.flush()
+    return LetterDocument(
+        pdf=pdf_of(work, row),
+        sha256=row.sha256,
+        pages=row.pages,
+        recipient=setting.recipient,
+        country=parts.country or setting.letterhead.country,
+        sender=(setting.letterhead.name, *setting.letterhead.address),
+        inserts=setting.inserts,
+    )
+
+
+def pdf_of(work: Work, row: LetterRow) -> bytes:
+    """Return a letter's document as it was made. Raises ValueError when what is stored is not what was hashed."""
+    pdf = work.vault.open_bytes(row.pdf_sealed, place=f"letters.pdf:{row.id}")
+    if _hash(pdf) != row.sha256:
+        raise ValueError(f"Letter {row.id} is not the document that its hash was taken of.")
+    return pdf
+
+
+def refuse(work: Work, message_id: str, refusal: LetterRefusedError, *, now: datetime) -> bool:
+    """End a message whose letter cannot be made, and have its borrower decided again: another rung may take its place.
+
+    Returns whether it was still waiting. The agenda's row is locked here, before the message: call it in a unit of work that
+    has locked no messages.
+    """
+    (parts,) = queries.find_letter_messages(work.session, [message_id]) or (None,)
+    if parts is None:
+        return False
+    agenda.touch(work, [parts.borrower_id], now=now)
+    if not queries.mark_unsendable(work.session, message_id, reason_of(refusal)):
+        return False
+    facts = {"message_id": message_id, "what": refusal.what, "detail": refusal.detail}
+    add_audit(work.session, at=now, actor="engine", action="letter.refused", borrower_id=parts.borrower_id, facts=facts)
+    return True
+
+
+def reason_of(refusal: LetterRefusedError) -> str:
+    """Return the reason that a message carries whose letter was refused."""
+    return REASONS.get(refusal.what, "RENDER_ERROR")
+
+
+def mark_handed_over(work: Work, message_ids: Sequence[str], *, now: datetime) -> None:
+    """A printer has taken these letters."""
+    for message_id in message_ids:
+        _move(work, message_id, "handed_over", now)
+
+
+def mark_cancelled(work: Work, message_ids: Sequence[str], *, now: datetime) -> None:
+    """These letters were taken back before they were posted."""
+    for message_id in message_ids:
+        _move(work, message_id, "cancelled", now)
+
+
+def apply_event(
+    work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob", is_signed: bool = True
+) -> LetterRow | None:
+    """Apply what a printer or the post told of a letter; return the letter, or None when it is not known (yet).
+
+    Any order of the same events ends in the same state. A letter that came back makes its address unusable until it changes,
+    and its borrower is decided again, if the event is proven to be the printer's. Call it beside the message's own state
+    (domain/deliveries.next_state), in one commit.
+    """
+    message_id = event.message_id
+    if message_id is None and event.reference is not None:
+        message_id = queries.find_message_id(work.session, provider, event.reference)
+    if message_id is None:
+        return None
+    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, is_believed=is_signed)
+
+
+def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed: bool = True) -> LetterRow | None:
+    row = queries.find_letter(work.session, message_id)
+    if row is None:
+        return None
+    if next_letter_state(row.state, told) is None:
+        return row
+    if told == "returned" and is_believed:
+        agenda.touch(work, [row.borrower_id], now=now)  # the agenda before any other row
+    row = queries.find_letter(work.session, message_id, lock=True)
+    assert row is not None
+    state = next_letter_state(row.state, told)
+    if state is None:
+        return row
+    queries.mark_letter(work.session, row, state, now=now)
+    if state == "returned" and is_believed:
+        _retire_address(work, row, now)
+    facts = {"letter_id": row.id, "message_id": message_id, "state": state}
+    add_audit(work.session, at=now, actor="provider", action="letter.moved", borrower_id=row.borrower_id, facts=facts)
+    return row
+
+
+def _retire_address(work: Work, letter: LetterRow, now: datetime) -> None:
+    """Keep that the post does not reach the address, if it is surely still the one that the letter went to."""
+    borrower = find_addresses(work.session, [letter.borrower_id]).get(letter.borrower_id)
+    sent_at = queries.find_last_try(work.session, letter.message_id or "") or letter.created_at
+    if borrower is None or borrower.updated_at > sent_at:
+        return
+    text = work.vault.open(borrower.address_sealed, place=f"borrowers.address:{borrower.id}")
+    if text:
+        address = address_of(work, borrower.id, "letter", "post", "\n".join(orjson.loads(text)))
+        put_state(work.session, address, state="invalid", reason="letter_returned", now=now)
+
+
+def _parts_of(work: Work, message_id: str) -> LetterParts:
+    for parts in load_parts(work, [message_id]):
+        return parts
+    raise NotFoundError("There is no letter message of this id.")
+
+
+def _row(
+    work: Work, parts: LetterParts, letter: LetterPdf, now: datetime, batch_id: str | None, letter_id: str | None = None
+) -> dict[str, Any]:
+    letter_id = letter_id or new_id()
+    return {
+        "id": letter_id,
+        "borrower_id": parts.borrower_id,
+        "message_id": parts.message_id,
+        "batch_id": batch_id,
+        "jurisdiction": parts.jurisdiction,
+        "template": parts.template,
+        "locale": parts.locale,
+        "pages": letter.pages,
+        "sha256": _hash(letter.pdf),
+        "pdf_sealed": work.vault.seal_bytes(letter.pdf, place=f"letters.pdf:{letter_id}"),
+        "state": "made",
+        "created_at": now,
+        "changed_at": now,
+    }
+
+
+def _hash(pdf: bytes) -> str:
+    return hashlib.sha256(pdf).hexdigest()
