@@ -66,7 +66,7 @@ def _open_doors(app: Flask, settings: Settings) -> None:
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
-    open_doors(init_web(app, settings))
+    open_doors(app, init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
 

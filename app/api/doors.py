@@ -1,5 +1,8 @@
 """Every door of the API with the credential it asks for. What is not listed here does not exist."""
 
+from flask import Flask
+
+from app.api import unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
@@ -39,7 +42,7 @@ from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
-from app.web.auth import BORROWER, DESK, INGEST, PUBLIC
+from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
@@ -72,8 +75,10 @@ _SHARED = (
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
 
-def open_doors(api: Api) -> None:
+def open_doors(app: Flask, api: Api) -> None:
     """Register all blueprints."""
+    bind(app, unsubscribe.NAME, PUBLIC)
+    app.register_blueprint(unsubscribe.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)

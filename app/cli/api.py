@@ -15,5 +15,5 @@ def print_document() -> None:
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     if "duecourse.api" not in app.extensions:  # commands start without routes
-        open_doors(init_web(app, app.config["SETTINGS"]))
+        open_doors(app, init_web(app, app.config["SETTINGS"]))
     click.echo(app.extensions["duecourse.api"].document_text(), nl=False)

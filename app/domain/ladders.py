@@ -1,7 +1,7 @@
 """Ladders: which rungs of a step can be used now, what stands in the way of the others, and when the next one may be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -145,6 +145,8 @@ class LadderChecks:
         info = _best(locales, self._case.locale)
         if info is None:
             return None, Stop(Reason.TEMPLATE_LOCALE_MISSING, f"template.{template}.{channel}")
+        if info.unfit is not None:
+            return info, Stop(Reason.CONTENT_LINT, f"template.{template}.{channel}", facts={"problem": info.unfit})
         return info, None if info.is_approved else Stop(Reason.TEMPLATE_NOT_APPROVED, f"template.{template}.{channel}")
 
     def content(self, template: str, channel: str, info: TemplateInfo | None) -> TemplateInfo | None:
@@ -154,7 +156,7 @@ class LadderChecks:
         inbox = _best(self._rules.templates.get((template, "in_app"), {}), self._case.locale)
         if inbox is None or inbox.markers is None:
             return info
-        return TemplateInfo(info.is_approved, info.markers | inbox.markers)
+        return replace(info, markers=info.markers | inbox.markers)
 
     def reach(self, candidate: Candidate, channel: str, zone: str, *, besides: str | None = None) -> Stop | None:
         """Return why the borrower cannot be reached on a channel, or None. `besides` as in `is_full`."""

@@ -184,6 +184,8 @@ class TemplateInfo:
     is_approved: bool
     markers: frozenset[str] | None
     """Content markers by the law packs' vocabulary; None: nobody stated them."""
+    unfit: str | None = None
+    """What the check of its words found, by the check's codes; None: it may be used."""
 
 
 Templates = Mapping[tuple[str, str], Mapping[str, TemplateInfo]]

@@ -28,9 +28,10 @@ from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.message_texts import written_message
 from app.services.withdrawals import withdraw_shown
-from app.wording.amounts import written_date, written_sum
-from app.wording.catalogue import match_locale, render
+from app.wording.catalogue import match_locale
+from app.wording.variables import Value, write_variables
 
 
 @dataclass
@@ -53,6 +54,8 @@ class DecisionWriting:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
+    unfit: set[str] = field(default_factory=set)
+    """Borrowers with a message whose text could not be made or may not leave: looked at again at once, for the next rung."""
 
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
         """Add one borrower's answers."""
@@ -109,7 +112,7 @@ class DecisionWriting:
         self.agenda.append(
             {
                 "b_id": borrower_id,
-                "b_wake": decided.next_wake,
+                "b_wake": self.now if borrower_id in self.unfit else decided.next_wake,
                 "b_version": version,
                 "b_epoch": self.rules.rules_epoch,
                 "b_until": max(self.now, case.decided_until or self.now),
@@ -203,7 +206,7 @@ class DecisionWriting:
             }
         )
         about = contact.candidates
-        variables = _variables(about, match_locale(loaded.locale))
+        variables = write_variables(_values(about), match_locale(loaded.locale))
         for made in contact.messages:
             self._message(borrower_id, contact_id, loaded, about, made, contact.template, variables, version)
         return contact_id
@@ -212,7 +215,7 @@ class DecisionWriting:
         self.rungs.append({"b_contact_id": rung.contact_id, "b_rungs_done": rung.rungs_done})
         if not rung.messages:
             return
-        variables = _variables(rung.about, match_locale(loaded.locale))
+        variables = write_variables(_values(rung.about), match_locale(loaded.locale))
         for made in rung.messages:
             self._message(borrower_id, rung.contact_id, loaded, rung.about, made, rung.template, variables, version)
 
@@ -251,9 +254,14 @@ class DecisionWriting:
         version: int,
     ) -> None:
         message_id = new_id()
-        rendered = render(template, made.channel, loaded.locale, variables)
-        text = orjson.dumps({"title": rendered.title, "body": rendered.body, "variables": variables}).decode()
+        wording = written_message(template, made.channel, loaded.locale, variables)
+        if wording.fault is not None and made.channel != "in_app":
+            self.unfit.add(borrower_id)
+        text = orjson.dumps({"title": wording.title, "body": wording.body, "variables": variables}).decode()
         shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
+        state = "delivered" if shown_at_once else "queued"
+        if wording.fault is not None:
+            state = "cancelled" if shown_at_once else "failed"
         self.messages.append(
             {
                 "id": message_id,
@@ -263,10 +271,11 @@ class DecisionWriting:
                 "channel": made.channel,
                 "message_class": about[0].step.message_class,
                 "template": template,
-                "template_version": rendered.template_version,
-                "locale": rendered.locale,
+                "template_version": wording.version,
+                "locale": wording.locale,
                 "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
-                "state": "delivered" if shown_at_once else "queued",
+                "state": state,
+                "state_reason": wording.fault,
                 "not_before": self.now,
                 "not_after": made.not_after,
                 "case_version": version,
@@ -274,22 +283,22 @@ class DecisionWriting:
                 "attempts": 0,
                 "next_attempt_at": self.now,
                 "created_at": self.now,
-                "sent_at": self.now if shown_at_once else None,
+                "sent_at": self.now if state == "delivered" else None,
                 "rung_no": made.rung_no,
                 "version": 1,
             }
         )
 
 
-def _variables(candidates: tuple[Candidate, ...], locale: str) -> dict[str, str | int]:
-    """What a template may say: how many instalments, the amounts open, the earliest due date, the loan number."""
+def _values(candidates: tuple[Candidate, ...]) -> dict[str, Value]:
+    """What a text may say: how many instalments, the amounts open, the earliest due date, the loan's number, the lender."""
     totals: dict[str, int] = defaultdict(int)
     for candidate in candidates:
         totals[candidate.subject.currency] += candidate.subject.open_minor
     return {
         "count": len(candidates),
-        "amount": written_sum(totals, locale),
-        "due_on": written_date(min(candidate.subject.due_on for candidate in candidates), locale),
+        "amount": totals,
+        "due_on": min(candidate.subject.due_on for candidate in candidates),
         "loan": candidates[0].subject.loan_no,
         "lender": candidates[0].subject.loan.lender_name,
     }

@@ -55,7 +55,7 @@ def content_version() -> str:
 def _shipped_content() -> str:
     packs = sorted(f"{pack.jurisdiction} {pack.version}" for pack in set(laws().values()))
     texts = sorted(
-        f"{key} {locale} {info.is_approved} {sorted(info.markers or ())}"
+        f"{key} {locale} {info.is_approved} {sorted(info.markers or ())} {info.unfit}"
         for key, infos in template_infos().items()
         for locale, info in infos.items()
     )

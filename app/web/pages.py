@@ -17,9 +17,7 @@ NAME = "pages"
 _FOLDER = Path(__file__).parent / "templates"
 _STYLE = (_FOLDER / "pages" / "page.css").read_text()
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
+_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action "
 
 
 def init_pages(app: Flask, settings: Settings) -> None:
@@ -56,7 +54,7 @@ def docs() -> Response:
         content = next(iter(holder["content"].values()))
         return pretty(content.get("example", content.get("schema")))
 
-    return _html(
+    return html_page(
         "pages/docs.html",
         title=document["info"]["title"],
         document=document,
@@ -72,7 +70,7 @@ def problem_page(code: str) -> Response:
     problem = PROBLEMS.get(code)
     if problem is None:
         abort(404)
-    return _html("pages/problem.html", title=problem.en.title, code=code, problem=problem)
+    return html_page("pages/problem.html", title=problem.en.title, code=code, problem=problem)
 
 
 def pretty(value: object) -> str:
@@ -80,8 +78,10 @@ def pretty(value: object) -> str:
     return str(current_app.json.dumps(value, indent=True))
 
 
-def _html(template: str, **values: object) -> Response:
-    response = Response(render_template(template, style=_STYLE, **values), content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = _POLICY
+def html_page(template: str, *, status: int = 200, has_form: bool = False, **values: object) -> Response:
+    """Return a page with its stylesheet and nothing from elsewhere; one that has a form may post it to us alone."""
+    text = render_template(template, style=_STYLE, **values)
+    response = Response(text, status, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = _POLICY + ("'self'" if has_form else "'none'")
     response.headers["Cache-Control"] = "no-cache"
     return response

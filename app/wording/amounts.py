@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, get_currency_name
 
@@ -13,7 +13,10 @@ from app.domain.money import Money, currency_exponent
 
 @lru_cache(maxsize=64)
 def _locale(name: str) -> Locale:
-    return Locale.parse(name.replace("-", "_"))
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):  # a language that CLDR has no data for is written as English
+        return Locale("en")
 
 
 @lru_cache(maxsize=8192)

@@ -5,18 +5,22 @@ the house's rules and against every rule of the law pack that speaks of content.
 is approved and a message before it leaves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from re import Pattern
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError
 
+from app.domain.segments import segments_of
 from app.wording.law_lint import law_problems
 from app.wording.lint_findings import LOCK_SCREEN, Problem, Said
 from app.wording.lint_words import AMOUNT, DEBT, HARMFUL, LATENESS, LEGAL, PRESSURE, SIGNS
+from app.wording.sources import may_vary, variables_in, written
 from app.wording.template_texts import Purpose, TemplateText, purpose_of
+from app.wording.variables import declared, samples
 
 if TYPE_CHECKING:
     from app.domain.law.packs import LawPack
@@ -30,30 +34,12 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "letter": (100, 3000),
 }
 """Channel -> most characters of (title, body). WeChat: 20 a field, without a line break (platform notice of 2023-05)."""
-SMS_CHARACTERS = 160
-"""One segment of GSM 03.38."""
-SMS_CHARACTERS_UCS2 = 56
-"""One segment of 70 for any other script, less the provider's signature."""
-_GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ÄÖÑÜ§¿äöñüà"
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
-_REVEALING = frozenset({"amount", "loan", "count", "due_on", "name", "borrower", "balance"})
-"""Variables that tell what it is about."""
+ONE_UCS2 = 70
+"""UTF-16 units of one SMS that is not in the GSM alphabet."""
+SIGNATURE_CHARACTERS = 14
+"""What a Chinese provider puts before it."""
 _OF_SENDING = frozenset({"registered_template"})
 """Markers that no wording can have: they say how it is sent, and are known then."""
-_SAMPLES: Sequence[Mapping[str, str | int]] = tuple(
-    {
-        "count": count,
-        "amount": "$12,345.67",
-        "due_on": "Nov 23, 2026",
-        "loan": "SAMPLE-1001",
-        "lender": "Harbour Credit",
-        "code": "123456",
-    }
-    for count in (1, 2)
-)
-_ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False)
 
 
 def lint_template(
@@ -63,17 +49,17 @@ def lint_template(
     purpose = purpose_of(text.template) or Purpose()
     found = list(_source_problems(text, purpose))
     packs = tuple(packs)
-    for variables in _SAMPLES:
+    for variables in samples(text.locale) if may_vary(text.title + text.body) else ({},):
         try:
-            title, body = (_ENVIRONMENT.from_string(each).render(variables) for each in (text.title, text.body))
+            title, body = (written(each, variables) for each in (text.title, text.body))
         except TemplateError as error:
             found.append(Problem("unreadable", f"It cannot be rendered: {error.message}"))
             break
         found += lint_message(
             channel=text.channel,
             locale=text.locale,
-            title=_tidy(title),
-            body=_tidy(body),
+            title=title,
+            body=body,
             markers=(text.markers or frozenset()) | _OF_SENDING,
             purpose=purpose,
             packs=packs,
@@ -109,37 +95,47 @@ def lint_message(
 def read_markers(channel: str, title: str, body: str) -> frozenset[str]:
     """Return the markers that the word lists find in a text, whatever its author says of it."""
     said = Said(channel, "", title, body, frozenset())
-    found = {marker for marker, words in HARMFUL.items() if words.search(said.text)}
-    if LEGAL.search(said.text):
+    found = {marker for marker, words in HARMFUL.items() if _hit(words, said.text)}
+    if _hit(LEGAL, said.text):
         found.add("legal_threat")
-    if AMOUNT.search(said.on_lock_screen):
+    if _hit(AMOUNT, said.on_lock_screen):
         found.add("amount_on_lock_screen")
-    if DEBT.search(said.on_lock_screen):
+    if _hit(DEBT, said.on_lock_screen):
         found.add("debt_words_on_lock_screen")
     return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
+def _hit(words: Pattern[str], text: str) -> str | None:
+    """Return the first of these words in a text. Kept: most texts are the same for many templates."""
+    found = words.search(text)
+    return None if found is None else found[0]
 
 
 def _source_problems(text: TemplateText, purpose: Purpose) -> Iterator[Problem]:
     if text.markers is None:
         yield Problem("markers_missing", "Nobody has stated what a reader finds in it.")
     try:
-        used = {
-            name for source in (text.title, text.body) for name in meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
-        }
+        used = variables_in(text.title) | variables_in(text.body)
     except TemplateError as error:
         yield Problem("unreadable", f"It cannot be read: {error.message}")
         return
     if purpose.variables and (unknown := sorted(used - purpose.variables)):
         yield Problem("variable_unknown", f"There is no value for: {', '.join(unknown)}.")
-    if purpose.classes != ("security",) and text.channel in LOCK_SCREEN and (shown := sorted(used & _REVEALING)):
+    on_lock_screen = used if text.channel in LOCK_SCREEN else variables_in(text.title) if text.channel == "email" else ()
+    shown = sorted(name for name in on_lock_screen if name in declared() and declared()[name].is_revealing)
+    if purpose.classes != ("security",) and shown:
         yield Problem("lock_screen", f"A lock screen would show: {', '.join(shown)}.")
 
 
 def _length_problems(said: Said) -> Iterator[Problem]:
     if said.channel == "sms":
-        most = SMS_CHARACTERS if set(said.text) <= _GSM else SMS_CHARACTERS_UCS2
-        if len(said.text) > most:
-            yield Problem("too_long", f"{len(said.text)} characters; one segment holds {most}.")
+        size = segments_of(said.text)
+        signed = size.units + (SIGNATURE_CHARACTERS if size.encoding == "ucs2" else 0)
+        if size.count > 1 or (size.encoding == "ucs2" and signed > ONE_UCS2):
+            yield Problem(
+                "too_long", f"{size.units} units of {size.encoding}; it must fit one SMS, with the sender's signature."
+            )
     elif said.channel in LIMITS:
         for part, text, most in zip(("title", "body"), (said.title, said.body), LIMITS[said.channel], strict=True):
             if len(text) > most:
@@ -152,27 +148,23 @@ def _length_problems(said: Said) -> Iterator[Problem]:
 
 def _word_problems(said: Said, purpose: Purpose) -> Iterator[Problem]:
     for marker, words in HARMFUL.items():
-        if hit := words.search(said.text):
-            yield Problem("forbidden", f"{marker}: {hit[0].strip()!r}")
+        if hit := _hit(words, said.text):
+            yield Problem("forbidden", f"{marker}: {hit.strip()!r}")
         elif marker in said.markers:
             yield Problem("forbidden", f"{marker}, as its author says")
-    if "legal" not in purpose.stages and (hit := LEGAL.search(said.text)):
-        yield Problem("forbidden_at_stage", f"legal_threat before the case is at law: {hit[0]!r}")
-    if hit := PRESSURE.search(said.text):
-        yield Problem("pressure", f"{hit[0]!r} presses; say what helps instead.")
-    if set(purpose.stages) <= {"upcoming", "due"} and (hit := LATENESS.search(said.text)):
-        yield Problem("forbidden_at_stage", f"Nobody is late before the due date has passed: {hit[0]!r}")
+    if "legal" not in purpose.stages and (hit := _hit(LEGAL, said.text)):
+        yield Problem("forbidden_at_stage", f"legal_threat before the case is at law: {hit!r}")
+    if hit := _hit(PRESSURE, said.text):
+        yield Problem("pressure", f"{hit!r} presses; say what helps instead.")
+    if set(purpose.stages) <= {"upcoming", "due"} and (hit := _hit(LATENESS, said.text)):
+        yield Problem("forbidden_at_stage", f"Nobody is late before the due date has passed: {hit!r}")
     if purpose.classes != ("security",):
         for words, what in ((AMOUNT, "an amount"), (DEBT, "a word of debt")):
-            if hit := words.search(said.on_lock_screen):
-                yield Problem("lock_screen", f"{what} on the lock screen: {hit[0]!r}")
+            if hit := _hit(words, said.on_lock_screen):
+                yield Problem("lock_screen", f"{what} on the lock screen: {hit!r}")
 
 
 def _marker_problems(said: Said, stated: frozenset[str]) -> Iterator[Problem]:
     for marker in sorted(stated & SIGNS.keys()):
-        if not SIGNS[marker].search(said.text):
+        if not _hit(SIGNS[marker], said.text):
             yield Problem("marker_untrue", f"It states {marker}, and a reader would not find it.")
-
-
-def _tidy(text: str) -> str:
-    return "\n".join(tidied for line in text.split("\n") if (tidied := " ".join(line.split())))

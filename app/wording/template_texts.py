@@ -10,6 +10,8 @@ import yaml
 
 _CONTENT = Path(__file__).resolve().parents[1] / "content"
 MESSAGES = _CONTENT / "messages"
+TEMPLATES_FILE = _CONTENT / "templates.yaml"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ANY_STAGE = ("upcoming", "due", "overdue")
 
 
@@ -41,17 +43,31 @@ class TemplateText:
     is_approved: bool
     markers: frozenset[str] | None
     """None: nobody stated them."""
+    version: int = 1
+    """Of these words: whoever changes them raises it, and what approvals they had are for the older one."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a document of ours, by the parser in C where it is there: it is five times as quick."""
+    document: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 both are safe ones
+    return document
+
+
+@lru_cache(maxsize=1)
+def templates_document() -> Mapping[str, Any]:
+    """Return content/templates.yaml: the variables there are, and what each template is for."""
+    return read_yaml(TEMPLATES_FILE)
 
 
 @lru_cache(maxsize=1)
 def _purposes() -> dict[str, Purpose]:
-    document: dict[str, Any] = yaml.safe_load((_CONTENT / "templates.yaml").read_text(encoding="utf-8"))
+    document = templates_document()
     return {
         name: Purpose(
             tuple(each["stages"]),
             tuple(each["classes"]),
             each.get("notices"),
-            frozenset(each.get("variables", document["variables"])),
+            frozenset(each.get("variables", document["of_reminders"])),
         )
         for name, each in document["templates"].items()
     }
@@ -66,7 +82,7 @@ def load_texts(folder: Path = MESSAGES) -> tuple[TemplateText, ...]:
     """Return every wording in a folder of message files."""
     texts: list[TemplateText] = []
     for path in sorted(folder.glob("*.yaml")):
-        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
         for template, channels in document["templates"].items():
             for channel, each in channels.items():
                 markers = frozenset(each["markers"]) if "markers" in each else None
@@ -79,6 +95,7 @@ def load_texts(folder: Path = MESSAGES) -> tuple[TemplateText, ...]:
                         each["body"],
                         bool(each.get("approved")),
                         markers,
+                        each.get("version", document["version"]),
                     )
                 )
     return tuple(texts)

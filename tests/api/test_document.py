@@ -16,7 +16,15 @@ from tests.builders.access import fresh_client
 from tests.conftest import make_settings
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "api" / "openapi.json"
-OUTSIDE = {"static", "pages.problem_page", "pages.openapi_document", "pages.docs", "metrics.metrics"}
+OUTSIDE = {
+    "static",
+    "pages.problem_page",
+    "pages.openapi_document",
+    "pages.docs",
+    "metrics.metrics",
+    "unsubscribe.ask",
+    "unsubscribe.end",
+}
 """Routes that are no part of the API: pages for people and metrics for the operator."""
 
 
@@ -72,7 +80,7 @@ def test_every_route_has_a_credential_bound_to_it(api_app: Flask) -> None:
     doors = {rule.endpoint.rpartition(".")[0] for rule in api_app.url_map.iter_rules() if rule.endpoint != "static"}
 
     assert doors <= bound.keys()
-    assert {door for door, auth in bound.items() if auth is PUBLIC} == {"health", "pages", "sign-in"}
+    assert {door for door, auth in bound.items() if auth is PUBLIC} == {"health", "pages", "sign-in", "unsubscribe"}
 
 
 def test_a_route_without_a_credential_is_refused(api_app: Flask) -> None:

@@ -13,6 +13,7 @@ from app.sandbox.stand_in import client
 from app.sandbox.stand_in.client import StandInClient
 
 SMS_KEY = "a key that the gateway and we share"
+MAIL_KEY = "a key that the mail relay and we share"
 CALLBACK_BASE = "https://api.lender.example"
 CALLBACK_SECRET = "an-unguessable-word-of-this-installation"
 """Where the stand-in would post to; it keeps its posts and makes none."""
@@ -20,7 +21,9 @@ CALLBACK_SECRET = "an-unguessable-word-of-this-installation"
 
 @pytest.fixture(scope="session")
 def stand_in_process() -> Iterator[StandInClient]:
-    with client.running(sms_key=SMS_KEY, callback_base=CALLBACK_BASE, callback_secret=CALLBACK_SECRET) as running:
+    with client.running(
+        sms_key=SMS_KEY, mail_key=MAIL_KEY, callback_base=CALLBACK_BASE, callback_secret=CALLBACK_SECRET
+    ) as running:
         yield running
 
 

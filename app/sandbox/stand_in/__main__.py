@@ -8,8 +8,10 @@ import signal
 import sys
 from pathlib import Path
 
+from app.sandbox.stand_in.mail import MailServer
 from app.sandbox.stand_in.providers import StandInConfig
 from app.sandbox.stand_in.received import Received
+from app.sandbox.stand_in.returned_mail import Mailbag
 from app.sandbox.stand_in.server import Connection, StandIn
 
 
@@ -19,38 +21,40 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0: a free one, told on the first line of output")
     parser.add_argument("--store", type=Path, help="also keep what was received in this file")
     parser.add_argument("--sms-key", help="check the signatures of SMS posts with this key")
+    parser.add_argument("--mail-key", default="", help="signs the posts of mail that comes back")
     parser.add_argument("--posts-back", action="store_true", help="post receipts and replies to the addresses given")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
-    parser.add_argument("--callback-base", default="", metavar="URL", help="where providers told so once post to")
+    parser.add_argument(
+        "--callback-base", default="", metavar="URL", help="where our callbacks are, for providers told so once"
+    )
     parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
     options = parser.parse_args(arguments)
-    stand_in = StandIn(
-        Received(options.store),
-        sms_key=options.sms_key,
-        posts_back=options.posts_back,
-        config=StandInConfig(options.callback_base.rstrip("/"), options.callback_secret),
-    )
-    run(stand_in, port=options.port, with_parent=options.with_parent)
+    config = StandInConfig(options.callback_base.rstrip("/"), options.callback_secret)
+    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config)
+    bag = Mailbag(config.callback_url("email") or "-", options.mail_key)
+    run(stand_in, port=options.port, with_parent=options.with_parent, bag=bag)
 
 
-def run(stand_in: StandIn, *, port: int, with_parent: bool = False) -> None:
-    """Serve until told to end. Prints one JSON line with the URL when ready."""
-    asyncio.run(_serve(port, stand_in, with_parent))
+def run(stand_in: StandIn, *, port: int, with_parent: bool = False, bag: Mailbag | None = None) -> None:
+    """Serve until told to end. Prints one JSON line with the URL and the mail port when ready."""
+    asyncio.run(_serve(port, stand_in, with_parent, bag or Mailbag()))
 
 
-async def _serve(port: int, stand_in: StandIn, with_parent: bool) -> None:
+async def _serve(port: int, stand_in: StandIn, with_parent: bool, bag: Mailbag) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     server = await loop.create_server(lambda: Connection(stand_in), "127.0.0.1", port, backlog=1024)
+    mail, stand_in.smtp_port = await MailServer(stand_in, bag).listen()
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    sys.stdout.write(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+    sys.stdout.write(json.dumps({"url": url, "pid": os.getpid(), "smtp_port": stand_in.smtp_port}) + "\n")
     sys.stdout.flush()
     if with_parent:
         loop.add_reader(sys.stdin.fileno(), _read_parent, ended)
     await ended.wait()
     server.close()
+    mail.close()
 
 
 def _read_parent(ended: asyncio.Event) -> None:

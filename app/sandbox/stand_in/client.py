@@ -52,6 +52,10 @@ class StandInClient:
         """Forget faults, received messages and tokens; keep_received and keep_tokens spare these."""
         self._ask("POST", "/reset", what)
 
+    def smtp_port(self) -> int:
+        """Return the port of its mail server."""
+        return int(self._ask("GET", "/health")["smtp_port"])
+
     def is_healthy(self) -> bool:
         """Whether it answers."""
         try:
@@ -72,6 +76,7 @@ def start(
     port: int = 0,
     store: Path | None = None,
     sms_key: str | None = None,
+    mail_key: str | None = None,
     posts_back: bool = False,
     callback_base: str = "",
     callback_secret: str = "",
@@ -80,6 +85,7 @@ def start(
     command = [sys.executable, "-m", "app.sandbox.stand_in", "--port", str(port), "--with-parent"]
     command += ["--store", str(store)] if store else []
     command += ["--sms-key", sms_key] if sms_key else []
+    command += ["--mail-key", mail_key] if mail_key else []
     command += ["--posts-back"] if posts_back else []
     command += ["--callback-base", callback_base] if callback_base else []
     command += ["--callback-secret", callback_secret] if callback_secret else []

@@ -3,7 +3,7 @@
 Provider side: POST /token, POST /v1/projects/{id}/messages:send, POST /sms.
 Other providers: see providers.py.
 Control side: GET /received?since=&limit=&target=, GET /callbacks?since=, GET /counts, POST /faults (one or a list),
-POST /reset, GET /health.
+POST /reset, GET /health (with the port of the mail server, see mail.py).
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from app.domain.times import rfc3339
 from app.sandbox.stand_in.answers import NAMED, SILENCE, Answer, Taken, issue_token, json_answer, send_push, send_sms
 from app.sandbox.stand_in.callbacks import CallbackBook
 from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
+from app.sandbox.stand_in.mail import ENDPOINTS as MAIL_ENDPOINTS
 from app.sandbox.stand_in.providers import ProviderRequest, StandInConfig, make_providers
 from app.sandbox.stand_in.received import Received
 
@@ -46,9 +47,12 @@ class StandIn:
         self.received = received
         self.faults = FaultProgram()
         self.callbacks = CallbackBook(posts=posts_back)
+        self.smtp_port = 0
+        """Set once the mail server listens."""
         self._config = config or StandInConfig()
         self._providers = make_providers(self._config)
-        ENDPOINTS.extend(name for each in self._providers for name in each.endpoints if name not in ENDPOINTS)
+        names = [*MAIL_ENDPOINTS, *(name for each in self._providers for name in each.endpoints)]
+        ENDPOINTS.extend(name for name in names if name not in ENDPOINTS)
         self._sms_key = sms_key
         self._tokens: set[str] = set()
         self._requests: Counter[str] = Counter()
@@ -114,7 +118,7 @@ class StandIn:
                 self._reset(orjson.loads(body) if body else {})
                 return json_answer({"ok": True})
             if (method, parts.path) == ("GET", "/health"):
-                return json_answer({"ok": True})
+                return json_answer({"ok": True, "smtp_port": self.smtp_port})
         except (FaultError, ValueError, TypeError, AttributeError) as error:
             return json_answer({"error": str(error)}, 400)
         return json_answer({"error": "There is nothing here."}, 404)

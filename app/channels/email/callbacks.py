@@ -1,0 +1,106 @@
+"""What the relay posts to us: each mail that came to the return path or the reply address, whole, as message/rfc822.
+
+The relay signs as our SMS gateway does: `Duecourse-Signature` is HMAC-SHA256, in hex, over "<Duecourse-Timestamp>.<body>"
+with the key of the smtp provider; `Duecourse-Recipient` may name the recipient of the envelope. A mail that tells nothing
+or is garbage is answered 200: another try would not make it better.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.message import Message
+from typing import Any
+
+from app.channels.callbacks import CallbackParser, CallbackRequest, ForgedError, MalformedError
+from app.channels.email.bounces import is_bounce, reports_of
+from app.channels.email.complaints import complaints_of, is_complaint
+from app.channels.email.received import address_of, header, instant_of, read_mail, text_of
+from app.channels.email.replies import is_automatic, own_words
+from app.channels.email.return_paths import ReturnPaths
+from app.channels.email.smtp import return_paths
+from app.domain.deliveries import Callback, DeliveryReport, InboundMessage, Told
+
+PROVIDER = "email"
+_OLDEST_SECONDS = 300
+_LONGEST_SUBJECT = 200
+
+
+def signature(key: str, timestamp: str, body: bytes) -> str:
+    """Return HMAC-SHA256 in hex over "<timestamp>.<body>"."""
+    return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+class MailParser:
+    """Reads the relay's posts."""
+
+    provider = PROVIDER
+
+    def __init__(self, key: str, returns: ReturnPaths, *, authserv_id: str | None = None) -> None:
+        """`authserv_id`: who writes Authentication-Results (RFC 8601) at the relay; what failed DMARC is not heard."""
+        self._key = key
+        self._returns = returns
+        self._authserv_id = authserv_id
+
+    def read(self, request: CallbackRequest) -> Callback:
+        """Return what one mail says. Raises ForgedError, MalformedError."""
+        self._check(request)
+        if not request.body:
+            raise MalformedError("There is no mail in the body.")
+        mail = read_mail(request.body)
+        heard = self._heard(mail, request) if mail is not None else Callback(PROVIDER)
+        return Callback(PROVIDER, heard.reports, heard.inbound, heard.events, is_signed=True)
+
+    def _heard(self, mail: Message, request: CallbackRequest) -> Callback:
+        recipient = request.headers.get("duecourse-recipient", "")[:500]
+        if is_complaint(mail):
+            events = complaints_of(mail, self._returns, recipient)
+            arrived = [
+                DeliveryReport(f"arf:{each.detail['message_id']}", Told.DELIVERED, message_id=each.detail["message_id"])
+                for each in events
+            ]
+            return Callback(PROVIDER, arrived, (), events)
+        if is_bounce(mail):
+            return Callback(PROVIDER, reports_of(mail, self._returns, recipient))
+        if is_automatic(mail) or self._is_forged(mail):
+            return Callback(PROVIDER)
+        reply = self._reply(mail, request)
+        return Callback(PROVIDER, (), [reply] if reply is not None else ())
+
+    def _reply(self, mail: Message, request: CallbackRequest) -> InboundMessage | None:
+        address = address_of(header(mail, "From"))
+        subject = header(mail, "Subject")[:_LONGEST_SUBJECT]
+        words = own_words(text_of(mail)) or ("" if subject.lower().startswith(("re:", "回复", "答复")) else subject)
+        if not address or not words:
+            return None
+        own_id = header(mail, "Message-ID") or hashlib.sha256(request.body).hexdigest()
+        return InboundMessage(
+            event_key=f"reply:{hashlib.sha256(f'{address} {own_id}'.encode()).hexdigest()[:40]}",
+            channel="email",
+            address_kind="email",
+            address=address,
+            text=words,
+            at=instant_of(header(mail, "Date")) or datetime.fromtimestamp(request.now_seconds, UTC),
+            in_reply_to=self._returns.find(header(mail, "In-Reply-To"), header(mail, "References"), header(mail, "To")),
+            subject=subject,
+        )
+
+    def _is_forged(self, mail: Message) -> bool:
+        if self._authserv_id is None:
+            return False
+        first = header(mail, "Authentication-Results").lower()  # the topmost: the relay's own
+        return first.startswith(self._authserv_id.lower()) and "dmarc=fail" in first
+
+    def _check(self, request: CallbackRequest) -> None:
+        timestamp, signed = request.headers.get("duecourse-timestamp", ""), request.headers.get("duecourse-signature", "")
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
+            raise ForgedError("The post has no timestamp.")
+        if abs(request.now_seconds - int(timestamp)) > _OLDEST_SECONDS:
+            raise ForgedError("The post is too old.")
+        if not signed.isascii() or not hmac.compare_digest(signature(self._key, timestamp, request.body), signed):
+            raise ForgedError("The signature is not right.")
+
+
+def parser(entry: Mapping[str, Any]) -> CallbackParser:
+    """Return the parser for the smtp provider's entry in the providers file. Raises KeyError, ValueError."""
+    return MailParser(str(entry["key"]), return_paths(entry), authserv_id=entry.get("authserv_id"))
