@@ -109,14 +109,14 @@ def ask_to_be_called(
 def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id: str, now: datetime) -> PutResult:
     """Record a call that a person made or took, and close the task it was for. The same again changes nothing.
 
-    One borrower has one call at an instant. Raises ValidationError, NotFoundError (another borrower's loan or task),
-    ConflictError (another call at that instant).
+    One borrower has one call at an instant. Raises ValidationError (also for another's loan or task), ConflictError (another
+    call at that instant, a task that was cancelled).
     """
     _check(told, now)
     agenda.touch(work, [borrower_id], now=now)
     loan_id = _loan_id(work, borrower_id, told.loan_no, lender_id)
-    if told.task_id is not None and get_task(work.session, told.task_id, lender_id=lender_id).borrower_id != borrower_id:
-        raise NotFoundError(f"There is no task {told.task_id} about this borrower.")
+    if told.task_id is not None:
+        _check_task(work, borrower_id, told.task_id, lender_id)
     key = f"told/{borrower_id}/{to_micros(told.at)}"
     known = queries.find_call(work.session, key)
     if known is not None:
@@ -160,8 +160,18 @@ def _loan_id(work: Work, borrower_id: str, loan_no: str | None, lender_id: str) 
         return None
     owner = find_loan_owners(work.session, lender_id, [loan_no]).get(loan_no)
     if owner is None or owner[1] != borrower_id:
-        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender; leave loan_no out for all loans.")
+        detail = f"This borrower has no loan {loan_no} with this lender; leave loan_no out for all loans."
+        raise refused_at("/loan_no", detail)
     return owner[0]
+
+
+def _check_task(work: Work, borrower_id: str, task_id: str, lender_id: str) -> None:
+    try:
+        found = get_task(work.session, task_id, lender_id=lender_id)
+    except NotFoundError:
+        found = None
+    if found is None or found.borrower_id != borrower_id:
+        raise refused_at("/task_id", f"There is no task {task_id} about this borrower.")
 
 
 def _add_contact(work: Work, borrower_id: str, told: ToldCall, *, lender_id: str, now: datetime) -> str:

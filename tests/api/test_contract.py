@@ -18,6 +18,8 @@ from app import clock
 from app.factory import create_app
 from app.persistence import schema as database_schema
 from app.persistence.db import db
+from app.persistence.unit_of_work import unit_of_work
+from app.services.conversations import Word, add_word
 from app.web.rate_limit import ReadLimit
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import a_desk_key, an_ingest_key, signed_in
@@ -64,6 +66,14 @@ RULES_BEYOND_SCHEMAS = {
     "list_rehearsals",
     "list_rehearsal_lines",
     "submit_policy",
+    "post_call",
+    "post_callback",
+    "post_callback_by_word",
+    "get_callback",
+    "get_callback_by_word",
+    "list_conversations",
+    "list_words",
+    "post_word",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
@@ -84,7 +94,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "ingest": an_ingest_key(loan.lender_id),
             "desk": a_desk_key(loan.lender_id),
         }
+        with unit_of_work() as work:
+            word = add_word(work, loan.borrower_id, Word("test:1", "sms", "Hello", at=START), now=START)
         ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
+        ids["conversation_id"] = word.conversation_id
         db.session.remove()
     yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids
     clock.use(clock.system_now)

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.persistence.unit_of_work import unit_of_work
+from app.services.conversations import Word, add_word
 from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
@@ -19,6 +20,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     loan = build_loan(now=START, due=DUE, borrower_no=name)
     headers = signed_in(loan.borrower_id)
     with unit_of_work() as work:
+        word = add_word(work, loan.borrower_id, Word(f"test:{name}", "sms", "Hello", at=START), now=START)
         session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
     ids = {
@@ -26,6 +28,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "entry_id": pay(loan, 100, now=START).entry_id or "",
         "message_id": tell(loan),
         "session_id": session_id,
+        "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
     }
     return headers, ids
@@ -77,7 +80,7 @@ def test_lists_hold_only_ones_own(client: FlaskClient) -> None:
     mine, my_ids = owned_by(client, "me")
     _, their_ids = owned_by(client, "them")
 
-    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history"):
+    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history", "conversations"):
         text = client.get(f"/v1/me/{path}", headers=mine).text
         assert any(value in text for value in my_ids.values()), path
         assert not any(value in text for value in their_ids.values()), path

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.deliveries import Callback, CallOutcome, DeliveryReport, Told
-from app.domain.errors import ConflictError, NotFoundError, ValidationError
+from app.domain.errors import ConflictError, ValidationError
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.models.calls import CallRow
@@ -209,10 +209,10 @@ def test_the_loan_or_task_of_another_is_not_found(app: Flask, set_clock: SetCloc
     with reading() as session:
         task_id = session.scalars(select(TaskRow.id)).one()
 
-    with pytest.raises(NotFoundError):
-        call(other, at, loan_no=built.loan_no)
-    with pytest.raises(NotFoundError):
-        call(other, at, task_id=task_id)
+    for changes, pointer in (({"loan_no": built.loan_no}, "/loan_no"), ({"task_id": task_id}, "/task_id")):
+        with pytest.raises(ValidationError) as refused:
+            call(other, at, **changes)
+        assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 # -- automatic calls ---------------------------------------------------------------------------------------------------

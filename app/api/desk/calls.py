@@ -6,7 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from app.api.desk.staff import door
 from app.domain.calls import OUTCOMES
-from app.persistence.queries.borrowers import get_borrower_of_lender
+from app.domain.errors import refused_at
+from app.persistence.queries.borrowers import find_borrowers_of_lender
 from app.persistence.unit_of_work import Work
 from app.services import calls
 from app.services.calls import DIRECTIONS, LONGEST_CALL_SECONDS, LONGEST_NOTE, ToldCall
@@ -67,16 +68,23 @@ _DUMP = CallSchema()
     CallSchema,
     example={"id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d11"},
     also=(200,),
-    problems=("not-found", "conflict", "idempotency-mismatch", "idempotency-in-flight"),
+    problems=("conflict", "idempotency-mismatch", "idempotency-in-flight"),
 )
 def post_call(body: dict[str, Any]) -> Answer:
     """Tell of a call that was made or taken. The same again changes nothing (200). An Idempotency-Key is honoured."""
     at, who = now(), desk()
 
     def act(work: Work) -> Answer:
-        borrower_id = get_borrower_of_lender(work.session, who.lender_id, body["borrower_no"])
+        borrower_id = _borrower_id(work, who.lender_id, body["borrower_no"])
         told = ToldCall(**{name: value for name, value in body.items() if name != "borrower_no"})
         result = calls.log_call(work, borrower_id, told, by=who.name, lender_id=who.lender_id, now=at)
         return Answer(_DUMP.dump({"id": result.id}), 201 if result.created else 200, dumped=True)
 
     return answer_once(act)
+
+
+def _borrower_id(work: Work, lender_id: str, borrower_no: str) -> str:
+    found = find_borrowers_of_lender(work.session, lender_id, [borrower_no]).get(borrower_no)
+    if found is None:
+        raise refused_at("/borrower_no", f"There is no borrower {borrower_no} with a loan of this lender.")
+    return found
