@@ -86,12 +86,6 @@ class UnavailableError(DomainError):
     code = "maintenance"
 
 
-class ProviderUnavailableError(DomainError):
-    """A provider that this needs does not answer, or there is none here."""
-
-    code = "provider-unavailable"
-
-
 class RefusedError(DomainError):
     """A command was refused whole and nothing was written; for operators, never a borrower."""
 

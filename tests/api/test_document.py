@@ -86,6 +86,7 @@ def test_every_route_has_a_credential_bound_to_it(api_app: Flask) -> None:
         "sign-in",
         "unsubscribe",
         "callbacks",
+        "wechat-links",
     }
 
 

@@ -66,7 +66,7 @@ def test_a_link_is_made_opened_and_waits_for_the_engine(wechat: Flask, client: F
     assert (back.status_code, back.json) == (200, {"state": "waiting"})
     assert shown(client, headers)["state"] == "waiting"
     again = fresh_client(wechat).get(BACK, query_string={"code": "code.2", "state": query["state"]})
-    assert (again.status_code, again.json["code"]) == (404, "not-found")
+    assert (again.status_code, again.json["code"]) == (409, "conflict")
 
 
 @pytest.mark.parametrize(("language", "good", "bad"), [("en", "Thank you", "not good"), ("zh-CN", "谢谢", "已失效")])
@@ -80,7 +80,7 @@ def test_a_person_in_wechat_sees_a_page(wechat: Flask, client: FlaskClient, lang
 
     assert (first.status_code, first.content_type) == (200, "text/html; charset=utf-8")
     assert good in first.text
-    assert (second.status_code, bad in second.text) == (404, True)
+    assert (second.status_code, bad in second.text) == (409, True)
     assert first.headers["Cache-Control"] == "no-store"
     assert first.headers["Referrer-Policy"] == "no-referrer"
     assert not re.search("<script|<link|<img", first.text)
@@ -96,7 +96,7 @@ def test_only_the_newest_link_is_good_and_they_are_counted(wechat: Flask, client
     first = token_of_scene(client.post("/v1/me/wechat/links", headers=headers).json["scene"])
     client.post("/v1/me/wechat/links", headers=headers)
 
-    assert client.get(BACK, query_string={"code": "c", "state": first}).status_code == 404
+    assert client.get(BACK, query_string={"code": "c", "state": first}).status_code == 409
     statuses = [client.post("/v1/me/wechat/links", headers=headers).status_code for _ in range(19)]
     assert statuses == [201] * 18 + [429]
 
@@ -106,7 +106,7 @@ def test_without_an_account_there_are_no_links(app: Flask, client: FlaskClient) 
 
     refused = client.post("/v1/me/wechat/links", headers=headers)
 
-    assert (refused.status_code, refused.json["code"]) == (503, "provider-unavailable")
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
     assert shown(client, headers)["is_available"] is False
 
 

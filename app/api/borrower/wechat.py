@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app
 from marshmallow import Schema, fields
 
-from app.domain.errors import ProviderUnavailableError
+from app.domain.errors import ConflictError
 from app.domain.wechat_links import AUTHORIZE_URL
 from app.services import wechat_accounts
 from app.services.wechat_accounts import Link, ShownAccount
@@ -55,7 +55,7 @@ class WechatSchema(Schema):
 class WechatLinkSchema(Schema):
     """A way to bind, good once. Whoever opens it binds their WeChat to this borrower: show it to nobody else."""
 
-    url = fields.String(required=True, metadata={"format": "uri", "description": "To be opened inside WeChat."})
+    url = fields.String(required=True, metadata={"description": "To be opened inside WeChat."})
     scene = fields.String(
         required=True,
         metadata={"description": "`scene_str` of a parametric code (QR_STR_SCENE): scanning it binds too."},
@@ -73,7 +73,7 @@ _EXAMPLE = {
     ],
 }
 _LINK = {
-    "url": "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx…&state=5f2b0c…#wechat_redirect",
+    "url": "…/connect/oauth2/authorize?appid=wx…&state=5f2b0c…#wechat_redirect",
     "scene": "bind-5f2b0c…",
     "expires_at": "2026-11-23T09:10:00Z",
 }
@@ -94,7 +94,7 @@ def get_wechat() -> dict[str, Any]:
 
 
 @door.post("/wechat/links")
-@answers(201, WechatLinkSchema, example=_LINK, problems=("provider-unavailable", "rate-limited"))
+@answers(201, WechatLinkSchema, example=_LINK, problems=("conflict", "rate-limited"))
 def make_wechat_link() -> Link:
     """Make a link that binds the WeChat account it is opened in, or that scans its code.
 
@@ -102,7 +102,7 @@ def make_wechat_link() -> Link:
     """
     account = _account()
     if account is None:
-        raise ProviderUnavailableError("This lender does not send by WeChat.")
+        raise ConflictError("This lender does not send by WeChat.")
     return wechat_accounts.make_link(
         borrower().borrower_id,
         app_id=account["app_id"],

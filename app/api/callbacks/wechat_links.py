@@ -8,12 +8,12 @@ from typing import Any
 from flask import Response
 from marshmallow import Schema, fields
 
-from app.domain.errors import NotFoundError
+from app.domain.errors import ConflictError
 from app.domain.wechat_links import TOKEN_PATTERN
 from app.services import wechat_accounts
 from app.web.doors import Door, answers
 from app.web.etag import VARY_BY_MEDIA
-from app.web.fields import PatternField, TextField
+from app.web.fields import PatternField
 from app.web.languages import request_locale
 from app.web.media import prefers
 from app.web.request_context import now
@@ -33,7 +33,7 @@ _WORDS = {
 class ReturnQuerySchema(Schema):
     """What WeChat adds to the address."""
 
-    code = TextField(512, required=True)
+    code = PatternField("[!-~]{1,512}", required=True, metadata={"description": "Good once, for five minutes."})
     state = PatternField(TOKEN_PATTERN, required=True, metadata={"description": "The token of the link."})
 
 
@@ -45,14 +45,14 @@ class ReturnSchema(Schema):
 
 @door.get("/wechat-link")
 @door.asks(ReturnQuerySchema)
-@answers(200, ReturnSchema, example={"state": "waiting"}, files=(HTML,), problems=("not-found",))
+@answers(200, ReturnSchema, example={"state": "waiting"}, files=(HTML,), problems=("conflict",))
 def come_back_from_wechat(query: dict[str, Any]) -> Any:
     """Take the code by which WeChat tells whose account opened a link. The link is then used up."""
     good = wechat_accounts.keep_code(query["state"], query["code"], now=now())
     if prefers(HTML):
         return _page(good)
     if not good:
-        raise NotFoundError(_GONE)
+        raise ConflictError(_GONE)
     return {}
 
 
@@ -60,7 +60,7 @@ def _page(good: bool) -> Response:
     locale = request_locale()
     words = _WORDS[locale if (locale, good) in _WORDS else "en", good]
     page = f'<!DOCTYPE html><html lang="{locale}"><meta charset="utf-8"><title>WeChat</title><p>{words}</p></html>'
-    response = Response(page, 200 if good else 404, content_type=f"{HTML}; charset=utf-8")
+    response = Response(page, 200 if good else 409, content_type=f"{HTML}; charset=utf-8")
     response.headers["Content-Language"] = locale
     response.headers["Vary"] = VARY_BY_MEDIA
     return response
