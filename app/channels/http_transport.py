@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from app import clock
 
-_MAX_ANSWER_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 256 * 1024
+"""Of a body; what is beyond is not read: providers answer in hundreds."""
 
 
 class Failure(StrEnum):
@@ -179,7 +180,7 @@ class _Connection:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
             try:
-                body = response.read(_MAX_ANSWER_BYTES)
+                body = response.read(MAX_ANSWER_BYTES)
                 whole = response.isclosed() or response.length == 0
             except (OSError, http.client.HTTPException):
                 body, whole = b"", False  # the status is known, and the adapter decides by that

@@ -20,6 +20,8 @@ class FcmPush:
 
     name = "push"
     provider = "fcm"
+    batch = 500
+    """How many messages one call should be given: in flight together, they are what makes it quick."""
 
     def __init__(self, credential: Credential, transport: Transport) -> None:
         self._credential = credential
@@ -35,7 +37,7 @@ class FcmPush:
                 bodies[place] = message_body(outgoing, now=now)
             except UnsendableError as error:
                 results[place] = DeliveryResult(Outcome.REFUSED, error_code=error.code)
-        for place, result in self._post(bodies).items():
+        for place, result in self._post(batch, bodies).items():
             results[place] = result
         return [result for result in results if result is not None]
 
@@ -43,7 +45,7 @@ class FcmPush:
         """Close the connections."""
         self._transport.close()
 
-    def _post(self, bodies: dict[int, bytes]) -> dict[int, DeliveryResult]:
+    def _post(self, batch: Sequence[Outgoing], bodies: dict[int, bytes]) -> dict[int, DeliveryResult]:
         if not bodies:
             return {}
         try:
@@ -51,20 +53,23 @@ class FcmPush:
         except TokenUnavailableError as error:
             return dict.fromkeys(bodies, _without_token(error))
         answers = self._answers(bodies, token)
-        results = {place: result_of(answer) for place, answer in answers.items()}
         stale = {place: bodies[place] for place, answer in answers.items() if is_stale_token(answer)}
         if stale:
             try:
-                again = self._answers(stale, self._credential.renewed(token))
+                answers |= self._answers(stale, self._credential.renewed(token))
             except TokenUnavailableError as error:
-                return results | dict.fromkeys(stale, _without_token(error))
-            results |= {place: result_of(answer) for place, answer in again.items()}
-        return results
+                read = {place: answer for place, answer in answers.items() if place not in stale}
+                return _results(batch, read) | dict.fromkeys(stale, _without_token(error))
+        return _results(batch, answers)
 
     def _answers(self, bodies: dict[int, bytes], token: str) -> dict[int, HttpAnswer]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"}
         requests = [HttpRequest(self._path, headers, body) for body in bodies.values()]
         return dict(zip(bodies, self._transport.post(requests), strict=True))
+
+
+def _results(batch: Sequence[Outgoing], answers: dict[int, HttpAnswer]) -> dict[int, DeliveryResult]:
+    return {place: result_of(answer, batch[place].target.platform) for place, answer in answers.items()}
 
 
 def _without_token(error: TokenUnavailableError) -> DeliveryResult:

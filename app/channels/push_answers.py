@@ -71,13 +71,13 @@ def is_stale_token(answer: HttpAnswer) -> bool:
     return answer.status == 401 and read_error(answer).kind is not messaging.ThirdPartyAuthError
 
 
-def result_of(answer: HttpAnswer) -> DeliveryResult:
-    """Return what the answer means for the message, the device and the provider."""
+def result_of(answer: HttpAnswer, platform: str | None = None) -> DeliveryResult:
+    """Return what the answer means for the message, the device and the provider; `platform` is the device's."""
     if answer.failure is not None:
         return _no_answer(answer)
     if answer.status == 200:
         return _accepted(answer)
-    return _refusal(read_error(answer), retry_after_seconds(answer))
+    return _refusal(read_error(answer), retry_after_seconds(answer), platform)
 
 
 def read_error(answer: HttpAnswer) -> FcmError:
@@ -130,7 +130,7 @@ def _accepted(answer: HttpAnswer) -> DeliveryResult:
     return DeliveryResult(Outcome.UNCERTAIN, error_code="answer_without_name", raw_code="HTTP_200")
 
 
-def _refusal(error: FcmError, retry_after: float | None) -> DeliveryResult:
+def _refusal(error: FcmError, retry_after: float | None, platform: str | None) -> DeliveryResult:
     kind, raw = error.kind, error.raw_code
     if kind is messaging.UnregisteredError:
         return DeliveryResult(Outcome.REFUSED, error_code="unregistered", raw_code=raw, verdict=EndpointVerdict.INVALID)
@@ -139,7 +139,7 @@ def _refusal(error: FcmError, retry_after: float | None) -> DeliveryResult:
     if kind is exceptions.InvalidArgumentError:
         return _invalid_argument(error)
     if kind is messaging.ThirdPartyAuthError:
-        return DeliveryResult(Outcome.REFUSED, error_code="third_party_auth", raw_code=raw)
+        return platform_refused(raw, platform)
     if kind is messaging.QuotaExceededError:
         pause = QUOTA_PAUSE_SECONDS if retry_after is None else retry_after
         return DeliveryResult(
@@ -161,6 +161,21 @@ def credential_refused(raw_code: str) -> DeliveryResult:
         error_code="credential_refused",
         raw_code=raw_code,
         pause_provider_seconds=REFUSED_CREDENTIAL_PAUSE_SECONDS,
+    )
+
+
+def platform_refused(raw_code: str | None, platform: str | None) -> DeliveryResult:
+    """Return the result of a message to a platform whose own credential (APNs key, web push key) is refused.
+
+    Every other message to that platform would fare the same, those to others do not; Android has no such credential.
+    """
+    at_fault = platform if platform in ("ios", "web") else None
+    return DeliveryResult(
+        Outcome.REFUSED,
+        error_code="third_party_auth",
+        raw_code=raw_code,
+        pause_provider_seconds=REFUSED_CREDENTIAL_PAUSE_SECONDS if at_fault else None,
+        pause_platform=at_fault,
     )
 
 

@@ -11,7 +11,10 @@ import google.auth.transport.requests
 import requests
 from firebase_admin import credentials
 
+from app import clock
+
 _TOKEN_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 20.0
 
 
 class TokenUnavailableError(Exception):
@@ -46,15 +49,32 @@ class ServiceAccount:
         self._credential: Any = certificate.get_credential()
         self._request = _OneAttempt(json.loads(file.read_text(encoding="utf-8")).get("token_uri", ""))
         self._lock = threading.Lock()
+        self._ask_again_at = 0.0
 
     def token(self) -> str:
-        """Return the current token, refreshed when it has expired or is about to."""
+        """Return the current token, refreshed when it has expired or will within minutes.
+
+        While the token endpoint fails, one that has minutes left is used on, and the endpoint asked once in a while.
+        """
         if not self._credential.valid:
             with self._lock:
-                if not self._credential.valid:
-                    self._refresh()
+                if not self._credential.valid and not (self._lives() and clock.monotonic_seconds() < self._ask_again_at):
+                    self._renew_early_or_late()
         token: str = self._credential.token
         return token
+
+    def _renew_early_or_late(self) -> None:
+        try:
+            self._refresh()
+        except TokenUnavailableError:
+            if not self._lives():
+                raise
+            self._ask_again_at = clock.monotonic_seconds() + _ASK_AGAIN_SECONDS
+
+    def _lives(self) -> bool:
+        """Whether the token can still be used, however soon it expires."""
+        expiry = self._credential.expiry  # without a zone, in UTC
+        return bool(self._credential.token and expiry and clock.system_now().replace(tzinfo=None) < expiry)
 
     def renewed(self, spent: str) -> str:
         """Refresh unless another thread has replaced the spent token already."""

@@ -82,8 +82,9 @@ def _push(base_url: str, credentials_file: Path, threads: int) -> Channel:
     # firebase-admin takes most of a second to load; installations and commands without push do not pay for it.
     from app.channels.push import FcmPush  # noqa: PLC0415
     from app.channels.push_credentials import ServiceAccount  # noqa: PLC0415
+    from app.channels.transports import make_transport  # noqa: PLC0415
 
-    return FcmPush(ServiceAccount(credentials_file), PooledTransport(base_url, threads=threads))
+    return FcmPush(ServiceAccount(credentials_file), make_transport(base_url, threads=threads))
 
 
 def _sms(url: str, key: str, threads: int) -> Channel:

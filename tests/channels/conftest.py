@@ -1,24 +1,43 @@
 """Channels are tested against the stand-in process: real bytes over real HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.channels.http_transport import PooledTransport
+from app.channels.curl_transport import CurlTransport
+from app.channels.http_transport import PooledTransport, Transport
 from app.channels.push import FcmPush
 from app.channels.push_credentials import ServiceAccount
 from app.channels.sms import GatewaySms
 from app.sandbox.stand_in.client import StandInClient
+from tests.builders.certificates import write_certificate
 from tests.fakes.stand_in import SMS_KEY, fcm_credentials_file, stand_in, stand_in_process
+
+MakeTransport = Callable[..., Transport]
 
 __all__ = ["fcm_credentials_file", "stand_in", "stand_in_process"]
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 signed by itself, and its key."""
+    return write_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(params=["curl", "pooled"])
+def a_transport(request: pytest.FixtureRequest) -> MakeTransport:
+    """Makes a transport: every test that asks for it runs over libcurl and over the standard library."""
+    if request.param == "curl":
+        return CurlTransport
+    return partial(PooledTransport, threads=8)
+
+
 @pytest.fixture
-def push(stand_in: StandInClient, fcm_credentials_file: Path) -> Iterator[FcmPush]:
+def push(stand_in: StandInClient, fcm_credentials_file: Path, a_transport: MakeTransport) -> Iterator[FcmPush]:
     """Push with a total time-out short enough to be waited for."""
-    channel = FcmPush(ServiceAccount(fcm_credentials_file), PooledTransport(stand_in.url, threads=8, total_seconds=0.5))
+    channel = FcmPush(ServiceAccount(fcm_credentials_file), a_transport(stand_in.url, total_seconds=0.5))
     yield channel
     channel.close()
 

@@ -1,16 +1,14 @@
-import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.channels.base import Outcome, Outgoing
-from app.channels.http_transport import HttpAnswer, HttpRequest, PooledTransport
+from app.channels.base import Outcome
 from app.channels.push import FcmPush
 from app.channels.push_credentials import ServiceAccount
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_target, an_outgoing
+from tests.channels.conftest import MakeTransport
 
 
 def test_each_message_of_a_batch_gets_its_own_result_in_order(push: FcmPush, stand_in: StandInClient) -> None:
@@ -81,6 +79,22 @@ def test_a_refused_apns_key_does_not_renew_our_token(push: FcmPush, stand_in: St
 
 
 @pytest.mark.parametrize(
+    ("platform", "paused"),
+    [("ios", ("ios", 300.0)), ("web", ("web", 300.0)), ("android", (None, None)), (None, (None, None))],
+)
+def test_a_refused_apns_key_pauses_its_platform_alone(
+    push: FcmPush, stand_in: StandInClient, platform: str | None, paused: tuple[str | None, float | None]
+) -> None:
+    stand_in.program({"on": "send", "target": "device-9", "answer": "third_party_auth"})
+
+    refused, well = push.send([an_outgoing(a_target("device-9", platform=platform)), an_outgoing()], now=NOW)
+
+    assert (refused.outcome, refused.error_code) == (Outcome.REFUSED, "third_party_auth")
+    assert (refused.pause_platform, refused.pause_provider_seconds) == paused
+    assert (well.outcome, well.pause_provider_seconds) == (Outcome.ACCEPTED, None)
+
+
+@pytest.mark.parametrize(
     ("answer", "code", "pause"),
     [("unavailable", "token_unavailable", 10.0), ("invalid_grant", "credential_refused", 300.0)],
 )
@@ -95,37 +109,10 @@ def test_without_a_token_nothing_is_tried_and_the_token_endpoint_is_asked_once(
     assert sum(stand_in.counts()["requests"].values()) == 1
 
 
-def test_many_threads_with_a_cold_token_ask_for_one(stand_in: StandInClient, fcm_credentials_file: Path) -> None:
-    stand_in.program({"on": "token", "act": "delay", "delay_ms": 100})
-    account = ServiceAccount(fcm_credentials_file)
-    tokens: list[str] = []
-    threads = [threading.Thread(target=lambda: tokens.append(account.token())) for _ in range(16)]
-
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(set(tokens)) == 1
-    assert len(tokens) == 16
-    assert stand_in.counts()["requests"] == {"token:200": 1}
-
-
-def test_many_threads_whose_token_was_refused_renew_it_once(stand_in: StandInClient, fcm_credentials_file: Path) -> None:
-    account = ServiceAccount(fcm_credentials_file)
-    spent = account.token()
-    threads = [threading.Thread(target=account.renewed, args=(spent,)) for _ in range(8)]
-
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert stand_in.counts()["requests"] == {"token:200": 2}
-
-
-def test_nobody_at_the_address_is_a_retry_not_a_doubt(fcm_credentials_file: Path, stand_in: StandInClient) -> None:
-    channel = FcmPush(ServiceAccount(fcm_credentials_file), PooledTransport("http://127.0.0.1:9", threads=1))
+def test_nobody_at_the_address_is_a_retry_not_a_doubt(
+    fcm_credentials_file: Path, stand_in: StandInClient, a_transport: MakeTransport
+) -> None:
+    channel = FcmPush(ServiceAccount(fcm_credentials_file), a_transport("http://127.0.0.1:9"))
 
     [result] = channel.send([an_outgoing()], now=NOW)
     channel.close()
@@ -165,74 +152,6 @@ def test_no_address_and_no_text_is_in_what_gets_logged(push: FcmPush) -> None:
 
     assert "secret" not in repr(outgoing)
     assert "secret" not in repr(result)
-
-
-class Recorder:
-    """A transport that keeps the requests and accepts all."""
-
-    def __init__(self) -> None:
-        self.requests: list[HttpRequest] = []
-
-    def post(self, requests: list[HttpRequest]) -> list[HttpAnswer]:
-        self.requests += requests
-        return [HttpAnswer(200, body=b'{"name":"projects/p/messages/1"}') for _ in requests]
-
-    def close(self) -> None: ...
-
-
-class FixedCredential:
-    project_id = "p"
-
-    def token(self) -> str:
-        return "t"
-
-    def renewed(self, spent: str) -> str:
-        return spent
-
-
-def sent_bytes(outgoing: Outgoing) -> bytes:
-    recorder = Recorder()
-    FcmPush(FixedCredential(), recorder).send([outgoing], now=NOW)
-    [request] = recorder.requests
-    assert request.path == "/v1/projects/p/messages:send"
-    assert request.headers["Authorization"] == "Bearer t"
-    return request.body
-
-
-FIXED = an_outgoing(
-    message_id="0192f0c1-2b3c-7d4e-8f50-123456789abc",
-    data={"deep_link": "duecourse://inbox/1"},
-)
-
-
-def test_the_body_for_android_is_exactly_this() -> None:
-    assert sent_bytes(FIXED) == (
-        b'{"message":{"android": {"collapse_key": "0192f0c1-2b3c-7d4e-8f50-123456789abc", "notification": '
-        b'{"channel_id": "reminders", "tag": "0192f0c1-2b3c-7d4e-8f50-123456789abc", "visibility": "PRIVATE"}, '
-        b'"priority": "high", "ttl": "10800s"}, "data": {"deep_link": "duecourse://inbox/1", "kind": "due_soon", '
-        b'"message_id": "0192f0c1-2b3c-7d4e-8f50-123456789abc"}, "fcm_options": {"analytics_label": "due_soon"}, '
-        b'"notification": {"body": "Open the app to read it.", "title": "You have a message"}, "token": "device-1"}}'
-    )
-
-
-def test_the_body_for_ios_is_exactly_this() -> None:
-    body = sent_bytes(replace(FIXED, target=a_target(platform="ios", address_kind="fid")))
-
-    assert body == (
-        b'{"message":{"apns": {"headers": {"apns-collapse-id": "0192f0c1-2b3c-7d4e-8f50-123456789abc", '
-        b'"apns-expiration": "1772452800", "apns-priority": "10", "apns-push-type": "alert"}, "payload": {"aps": '
-        b'{"category": "due_soon", "thread-id": "reminders"}}}, "data": {"deep_link": "duecourse://inbox/1", '
-        b'"kind": "due_soon", "message_id": "0192f0c1-2b3c-7d4e-8f50-123456789abc"}, "fcm_options": '
-        b'{"analytics_label": "due_soon"}, "fid": "device-1", "notification": {"body": "Open the app to read it.", '
-        b'"title": "You have a message"}}}'
-    )
-
-
-def test_a_web_push_names_its_topic_within_32_characters() -> None:
-    body = sent_bytes(replace(FIXED, target=a_target(platform="web")))
-
-    assert b'"Topic": "0192f0c12b3c7d4e8f50123456789abc"' in body
-    assert b'"TTL": "10800"' in body
 
 
 def test_the_lifetime_is_cut_to_what_fcm_takes(push: FcmPush, stand_in: StandInClient) -> None:
