@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from app.domain.deliveries import DeliveryReport
+from app.domain.deliveries import Callback, DeliveryReport
 
 
 class Outcome(StrEnum):
@@ -70,6 +70,10 @@ class Document:
     recipient: Sequence[str] = field(default=(), repr=False)
     country: str = ""
     """ISO 3166."""
+    sender: Sequence[str] = ()
+    """Name, then address lines."""
+    inserts: Sequence[str] = ()
+    """Codes of printed sheets that a print room adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +156,17 @@ class Queryable(Protocol):
 
     def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
         """Return what the provider knows of each, in order; None: it does not say (yet). Never raises."""
+        ...
+
+
+@runtime_checkable
+class TellsInFiles(Protocol):
+    """A channel whose provider lays files into a folder instead of posting to us."""
+
+    def returns(self) -> list[tuple[str, Callback | None, bytes]]:
+        """Return name, what it says (None: it cannot be read) and content of each file. Raises DropError."""
+        ...
+
+    def settle(self, name: str, *, was_read: bool) -> None:
+        """Lay a file aside. Raises DropError."""
         ...

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.channels.base import Channel, Outgoing
+from app.domain.letters import LetterRefusedError
 from app.engine.addresses import AddressBook, Addressed
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.engine.message_credits import take_credits
@@ -19,6 +20,7 @@ from app.persistence.ids import new_id
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import SECURITY, WITHDRAWAL, Claimable
 from app.persistence.unit_of_work import Work
+from app.services.letters import reason_of
 
 REPEATABLE = frozenset({"push"})
 """Channels where a second copy replaces the first one."""
@@ -146,6 +148,10 @@ class Claiming:
                 addressed = [one for one in book.targets_of(message) if (message.id, one.target.endpoint_id) not in done]
                 provider = self.channels[message.channel].provider
                 outgoing = composer.compose(message, [one.target for one in addressed], provider) if addressed else []
+            except LetterRefusedError as refusal:
+                logger().warning("letter refused", message_id=message.id, what=refusal.what, detail=refusal.detail)
+                ended[message.id] = ("failed", reason_of(refusal))
+                continue
             except (ValueError, KeyError):  # sealed with a key we lack, or changed: it must not hold up the others
                 logger().exception("message cannot be made", message_id=message.id)
                 ended[message.id] = ("failed", "RENDER_ERROR")

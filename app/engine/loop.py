@@ -24,6 +24,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app import clock
 from app.engine import travel
 from app.engine.dispatch import Dispatcher
+from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
@@ -131,6 +132,10 @@ class Engine:
                 break
         return total
 
+    def take_returns(self) -> int:
+        """Read what print rooms have told in files; return how many."""
+        return take_returns(self.dispatcher.channels.get("letter"), owner=self.dispatcher.owner)
+
     def follow_clock(self) -> None:
         """Move the sandbox's clock to where it was asked to go, from wake to wake."""
         travel.travel_if_asked(self.drain)
@@ -172,6 +177,7 @@ def _scheduler(
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
         *engine.chores,
+        ("print returns", engine.take_returns, 60),
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

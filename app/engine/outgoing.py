@@ -85,7 +85,7 @@ class Composer:
             common["provider_templates"] = self.templates_of(message, variables)
         if message.channel == "email":
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
-        if message.channel == "letter":
+        if message.channel == "letter" and not is_withdrawal:
             common["document"] = self.surroundings.document_of(self.work, message, text)
         return [Outgoing(target=target, **common) for target in targets]
 

@@ -18,6 +18,7 @@ from app.persistence.queries.outbox import Claimable, Settlement
 from app.persistence.queries.withdrawals import mark_withdrawn
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
+from app.services.letters import mark_cancelled, mark_handed_over
 
 Answered = tuple[Try, DeliveryResult]
 
@@ -53,6 +54,10 @@ class Settling:
             retire(work, one.message, one.addressed, result, now=now)
         settle_credits(work, results, now=now)
         attempts.finish_attempts(work.session, [finished(one, now, result) for one, result in results])
+        taken = [by_message[key][0][0].message for key in sorted(was_accepted)]
+        letters = [message for message in taken if message.channel == "letter"]
+        mark_handed_over(work, [each.id for each in letters if not each.withdraws_id], now=now)
+        mark_cancelled(work, [each.withdraws_id for each in letters if each.withdraws_id], now=now)
         outbox.mark_outcomes(work.session, settled)
         self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
         _count(by_message, settled, results)

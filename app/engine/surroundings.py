@@ -2,13 +2,24 @@
 
 from collections.abc import Callable
 
-from app.engine.outgoing import Surroundings
+from app import clock
+from app.channels.base import Document
+from app.engine.outgoing import Surroundings, Text
+from app.persistence.queries.outbox import Claimable
+from app.persistence.unit_of_work import Work
+from app.services.letters import document_of
 from config import Settings
 
 
 def surroundings_of(settings: Settings) -> Surroundings:
     """Return what the settings of this installation make of it."""
-    return Surroundings(status_url=status_urls(settings.public_url, settings.callback_secret))
+    return Surroundings(status_url=status_urls(settings.public_url, settings.callback_secret), document_of=letter_document)
+
+
+def letter_document(work: Work, message: Claimable, _text: Text) -> Document:
+    """Return the document of a letter, made now or held against the facts of now. Raises LetterRefusedError."""
+    made = document_of(work, message.id, now=clock.now())
+    return Document(made.pdf, made.sha256, made.pages, made.recipient, made.country, made.sender, made.inserts)
 
 
 def status_urls(public_url: str | None, secret: str) -> Callable[[str], str | None]:

@@ -28,6 +28,7 @@ from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.letter_withdrawals import withdraw_unposted
 from app.services.message_texts import written_message
 from app.services.withdrawals import withdraw_shown
 from app.wording.catalogue import match_locale
@@ -99,6 +100,7 @@ class DecisionWriting:
         mark_standing(session, self.standing)
         mark_settled(session, self.settled, now=self.now)
         withdraw_shown(work, self.settled, now=self.now)
+        withdraw_unposted(work, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)

@@ -6,6 +6,7 @@ is trusted for the state of delivery alone: it never changes an address.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.unit_of_work import Work
-from app.services import agenda
+from app.services import agenda, letters
 from app.services.address_verdicts import apply_verdict
 from app.services.calls import note_call
 
@@ -113,6 +114,13 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
             changed = note_call(work, message, call, at=attempt.started_at, is_signed=row.is_signed, now=now) or changed
         if row.is_signed:
             changed = apply_verdict(work, message, attempt, report, before=before.state, now=now) or changed
+    if message.channel == "letter":
+        changed = (
+            letters.apply_event(
+                work, replace(report, message_id=message.id), now=now, provider=row.provider, is_signed=row.is_signed
+            )
+            or changed
+        )
     if _matters(work, message, before.state):
         agenda.touch(work, [message.borrower_id], now=now)
     return APPLIED if changed else NO_CHANGE

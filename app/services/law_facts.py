@@ -170,7 +170,7 @@ def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str,
         if step is not None and step.notice_kind is not None:
             found[row.borrower_id, row.loan_id].append(
                 {"kind": step.notice_kind, "channel": row.channel, "sent_at": row.sent_at, "delivered_at": None,
-                 "returned_at": None}
+                 "returned_at": row.returned_at}
             )  # fmt: skip
     return found
 

@@ -151,10 +151,8 @@ def mark_cancelled(work: Work, message_ids: Sequence[str], *, now: datetime) -> 
         _move(work, message_id, "cancelled", now)
 
 
-def apply_event(
-    work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob", is_signed: bool = True
-) -> LetterRow | None:
-    """Apply what a printer or the post told of a letter; return the letter, or None when it is not known (yet).
+def apply_event(work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob", is_signed: bool = True) -> bool:
+    """Apply what a printer or the post told of a letter; return whether that changed it. One not known (yet) is left out.
 
     Any order of the same events ends in the same state. A letter that came back makes its address unusable until it changes,
     and its borrower is decided again, if the event is proven to be the printer's. Call it beside the message's own state
@@ -164,29 +162,26 @@ def apply_event(
     if message_id is None and event.reference is not None:
         message_id = queries.find_message_id(work.session, provider, event.reference)
     if message_id is None:
-        return None
+        return False
     return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, is_believed=is_signed)
 
 
-def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed: bool = True) -> LetterRow | None:
+def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed: bool = True) -> bool:
     row = queries.find_letter(work.session, message_id)
-    if row is None:
-        return None
-    if next_letter_state(row.state, told) is None:
-        return row
+    if row is None or next_letter_state(row.state, told) is None:
+        return False
     if told == "returned" and is_believed:
         agenda.touch(work, [row.borrower_id], now=now)  # the agenda before any other row
     row = queries.find_letter(work.session, message_id, lock=True)
-    assert row is not None
-    state = next_letter_state(row.state, told)
-    if state is None:
-        return row
+    state = None if row is None else next_letter_state(row.state, told)
+    if row is None or state is None:
+        return False
     queries.mark_letter(work.session, row, state, now=now)
     if state == "returned" and is_believed:
         _retire_address(work, row, now)
     facts = {"letter_id": row.id, "message_id": message_id, "state": state}
     add_audit(work.session, at=now, actor="provider", action="letter.moved", borrower_id=row.borrower_id, facts=facts)
-    return row
+    return True
 
 
 def _retire_address(work: Work, letter: LetterRow, now: datetime) -> None:

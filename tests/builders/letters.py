@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.messages import MessageRow
-from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow, PolicyRow
+from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow, PolicyRow, RulesStateRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.policies import ensure_default_policy
 from app.wording.catalogue import match_locale, render
@@ -88,6 +88,7 @@ def waiting_letter(
         lender = session.get_one(LenderRow, built.lender_id)
         agenda = session.get_one(AgendaRow, built.borrower_id)
         agenda.decided_version, agenda.decided_until, agenda.wake_at = agenda.case_version, now, None
+        agenda.rules_epoch = session.scalars(select(RulesStateRow.rules_epoch)).one()
         values = {"count": 1, "amount": "$100.00", "due_on": str(due_on), "loan": built.loan_no, "lender": lender.name}
         rendered = render(template, "letter", locale, values)  # type: ignore[arg-type]
         text = orjson.dumps({"title": rendered.title, "body": rendered.body}).decode()

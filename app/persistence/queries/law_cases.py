@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import ContactRow, DecisionRow
@@ -85,14 +86,16 @@ def find_first_contacts(session: Session, borrower_ids: Collection[str]) -> dict
 
 
 def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequence[Any]:
-    """Return (borrower, loan, policy, step, channel, sent_at) of messages of law that were sent."""
+    """Return (borrower, loan, policy, step, channel, sent_at, returned_at) of messages of law that were sent."""
     found: list[Any] = []
     for part in chunks(borrower_ids):
         statement = (
             select(
                 MessageRow.borrower_id, DecisionRow.loan_id, DecisionRow.policy_id, DecisionRow.step_key,
                 MessageRow.channel, MessageRow.sent_at,
+                case((LetterRow.state == "returned", LetterRow.changed_at)).label("returned_at"),
             )
+            .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)
             .join(DecisionRow, DecisionRow.contact_id == MessageRow.contact_id)
             .where(
                 MessageRow.borrower_id.in_(part),

@@ -1,12 +1,12 @@
 """Letters: what one is made from, the documents as they were made, and the batches they are made in."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
@@ -18,6 +18,8 @@ from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.outbox import LANE_CONDITIONS
 
+_LONGEST_WAIT = timedelta(days=7)
+"""How long a letter may wait in the outbox."""
 _UNMADE = and_(
     LANE_CONDITIONS["letter"],
     MessageRow.state == "queued",
@@ -123,6 +125,29 @@ def find_message_id(session: Session, provider: str, reference: str) -> str | No
         DeliveryAttemptRow.provider_reference == reference, DeliveryAttemptRow.provider == provider
     )
     return session.scalar(statement.limit(1))
+
+
+def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: datetime) -> list[Any]:
+    """Lock the letters of these contacts that a printer was given since then and that are not printed, as far as is known.
+
+    Returns (id, borrower_id, locale) of their messages; none that is withdrawn already.
+    """
+    withdrawal = aliased(MessageRow)
+    statement = (
+        select(MessageRow.id, MessageRow.borrower_id, MessageRow.locale)
+        .join(LetterRow, LetterRow.message_id == MessageRow.id)
+        .where(
+            MessageRow.contact_id.in_(contact_ids),
+            MessageRow.channel == "letter",
+            MessageRow.state.in_(("sending", "sent", "uncertain")),
+            MessageRow.created_at > since - _LONGEST_WAIT,
+            LetterRow.state.in_(("made", "handed_over")),
+            ~exists().where(withdrawal.withdraws_id == MessageRow.id),
+        )
+        .order_by(MessageRow.id)
+        .with_for_update(of=MessageRow)
+    )
+    return list(session.execute(statement))
 
 
 def mark_letter(session: Session, letter: LetterRow, state: str, *, now: datetime) -> None:

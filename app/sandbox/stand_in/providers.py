@@ -11,6 +11,8 @@ from app.sandbox.stand_in.callbacks import CallbackPost
 
 MODULES: tuple[str, ...] = (
     "aliyun",
+    "lob",
+    "lob",
     "twilio",
     "wechat",
 )

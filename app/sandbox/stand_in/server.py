@@ -95,7 +95,7 @@ class StandIn:
         return self._pushed(send_push(body))
 
     def _pushed(self, given: Answer | Taken) -> Answer | Taken:
-        """Return what FCM answers about the device that a push is for, where its token asks for something else than a name."""
+        """Return what FCM answers about the device of a push, by its token."""
         outcome = outcome_of(given.target) if isinstance(given, Taken) else "delivered"
         if isinstance(given, Answer) or outcome == "delivered":
             return given

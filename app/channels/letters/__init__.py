@@ -1,0 +1,1 @@
+"""Letters: a print service over HTTP, and print rooms that take files."""
