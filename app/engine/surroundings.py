@@ -8,12 +8,31 @@ from app.engine.outgoing import Surroundings, Text
 from app.persistence.queries.outbox import Claimable
 from app.persistence.unit_of_work import Work
 from app.services.letters import document_of
+from app.services.unsubscribe import url_for
 from config import Settings
+
+_NOT_ENDED = frozenset({"statutory", "security"})
+"""Classes of messages that go out whatever a borrower wishes."""
 
 
 def surroundings_of(settings: Settings) -> Surroundings:
     """Return what the settings of this installation make of it."""
-    return Surroundings(status_url=status_urls(settings.public_url, settings.callback_secret), document_of=letter_document)
+    return Surroundings(
+        status_url=status_urls(settings.public_url, settings.callback_secret),
+        unsubscribe_url=unsubscribe_urls(settings.public_url),
+        document_of=letter_document,
+    )
+
+
+def unsubscribe_urls(public_url: str | None) -> Callable[[Work, Claimable], str | None]:
+    """Return the link that ends an e-mail's like, by message; None for what the law wants sent, or without an address."""
+
+    def unsubscribe_url(work: Work, message: Claimable) -> str | None:
+        if public_url is None or message.message_class in _NOT_ENDED:
+            return None
+        return url_for(work.vault, public_url, message.borrower_id, message.channel)
+
+    return unsubscribe_url
 
 
 def letter_document(work: Work, message: Claimable, _text: Text) -> Document:

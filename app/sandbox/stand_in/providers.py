@@ -12,7 +12,6 @@ from app.sandbox.stand_in.callbacks import CallbackPost
 MODULES: tuple[str, ...] = (
     "aliyun",
     "lob",
-    "lob",
     "twilio",
     "wechat",
 )

@@ -1,0 +1,62 @@
+"""What became of a borrower's messages: their states, the tries with their providers, and what these told."""
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.policies import OUTWARD_CHANNELS
+from app.domain.times import rfc3339
+from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.devices import EndpointRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+
+MESSAGES_SHOWN = 12
+
+
+def deliveries(session: Session, borrower_id: str) -> list[dict[str, Any]]:
+    """Return the newest messages that left or should have, newest first; withdrawals are among them."""
+    statement = (
+        select(MessageRow)
+        .where(MessageRow.borrower_id == borrower_id, MessageRow.channel.in_(OUTWARD_CHANNELS))
+        .order_by(MessageRow.created_at.desc(), MessageRow.id.desc())
+        .limit(MESSAGES_SHOWN)
+    )
+    messages = session.scalars(statement).all()
+    ids = [message.id for message in messages]
+    tries, told = defaultdict(list), defaultdict(list)
+    attempts = select(DeliveryAttemptRow).where(DeliveryAttemptRow.message_id.in_(ids))
+    for attempt in session.scalars(attempts.order_by(DeliveryAttemptRow.started_at, DeliveryAttemptRow.attempt_no)):
+        tries[attempt.message_id].append(
+            {"provider": attempt.provider, "outcome": attempt.outcome, "error": attempt.error_code, "raw": attempt.raw_code}
+        )
+    receipts = select(DeliveryReceiptRow).where(DeliveryReceiptRow.message_id.in_(ids))
+    for receipt in session.scalars(receipts.order_by(DeliveryReceiptRow.received_at, DeliveryReceiptRow.id)):
+        told[receipt.message_id].append(
+            {"kind": receipt.kind, "told": receipt.told, "raw": receipt.raw_code, "outcome": receipt.outcome}
+        )
+    return [
+        {
+            "message_id": message.id,
+            "channel": message.channel,
+            "template": message.template,
+            "withdraws": message.withdraws_id,
+            "state": message.state,
+            "reason": message.state_reason,
+            "at": rfc3339(message.created_at),
+            "attempts": tries[message.id],
+            "receipts": told[message.id],
+        }
+        for message in messages
+    ]
+
+
+def endpoint_states(session: Session, borrower_id: str) -> dict[str, str]:
+    """Return by channel what is held against the borrower's address there, where something is."""
+    statement = (
+        select(EndpointRow.channel, EndpointRow.state)
+        .where(EndpointRow.borrower_id == borrower_id, EndpointRow.state.not_in(("active", "replaced")))
+        .order_by(EndpointRow.changed_at)
+    )
+    return {row.channel: row.state for row in session.execute(statement)}
