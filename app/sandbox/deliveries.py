@@ -6,11 +6,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.consents import CONTACT, said
 from app.domain.policies import OUTWARD_CHANNELS
 from app.domain.times import rfc3339
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.services.consents import consents_of
 
 MESSAGES_SHOWN = 12
 
@@ -52,11 +54,14 @@ def deliveries(session: Session, borrower_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def endpoint_states(session: Session, borrower_id: str) -> dict[str, str]:
-    """Return by channel what is held against the borrower's address there, where something is."""
+def stopped_channels(session: Session, borrower_id: str) -> dict[str, str]:
+    """Return by channel why nothing goes there: the state of the address, or that the borrower has opted out."""
     statement = (
         select(EndpointRow.channel, EndpointRow.state)
         .where(EndpointRow.borrower_id == borrower_id, EndpointRow.state.not_in(("active", "replaced")))
         .order_by(EndpointRow.changed_at)
     )
-    return {row.channel: row.state for row in session.execute(statement)}
+    states = {row.channel: row.state for row in session.execute(statement)}
+    consents = consents_of(session, borrower_id)
+    ended = {channel: "opted_out" for channel in OUTWARD_CHANNELS if said(consents, CONTACT, channel) is False}
+    return states | ended

@@ -19,7 +19,7 @@ from app.persistence.models.letters import LetterRow
 from app.persistence.queries.clocks import find_clock
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.sandbox import acts, magic_addresses, samples, virtual_phone
-from app.sandbox.deliveries import deliveries, endpoint_states
+from app.sandbox.deliveries import deliveries, stopped_channels
 from app.sandbox.magic_addresses import current_addresses, current_outcomes
 from app.sandbox.sample_addresses import targets_of
 from app.sandbox.stand_in.client import StandInClient
@@ -80,7 +80,7 @@ def phone(borrower_no: str) -> Response:
             "next_due_on": due_day.due_on.isoformat() if due_day else None,
             "decisions": virtual_phone.decisions(session, borrower_id),
             "deliveries": deliveries(session, borrower_id),
-            "endpoints": endpoint_states(session, borrower_id),
+            "endpoints": stopped_channels(session, borrower_id),
             "addresses": current_outcomes(session, borrower_no),
             "phone": current_addresses(session, virtual_phone.get_demo(borrower_no), borrower_id).phone,
             "received": {"items": [], "next": int(since)},

@@ -34,7 +34,8 @@ def shown_items(session: Session, items: list[Item]) -> list[Item]:
     ours = _ours(session, {item["message_id"] for item in items})
     shown = []
     for item in items:
-        if item["copy"] > 1 or not arrives(item["channel"], outcome_of(item["target"])):
+        outcome = outcome_of(item["target"])
+        if item["copy"] > 1 or not arrives(item["channel"], outcome):
             continue
         row = ours.get(item["message_id"])
         if row is None and item["channel"] != "sms":
@@ -46,6 +47,7 @@ def shown_items(session: Session, items: list[Item]) -> list[Item]:
             "message_id": item["message_id"],
             "at": rfc3339(sent_at) if sent_at else item["at"],
             "title": "",
+            "outcome": outcome,
         }
         shown.append(common | _SHOWN[item["channel"]](session, item["content"], row))
     return shown

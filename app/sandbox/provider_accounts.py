@@ -59,6 +59,7 @@ class SandboxAccounts:
                     "url": self.stand_in_url,
                     "api_key": lob.API_KEY,
                     "webhook_secret": lob.WEBHOOK_SECRET,
+                    "from": "adr_5a5a5a5a5a5a5a5a",
                 }
             ],
             "callbacks": {"secret": self.callback_secret, "public_url": self.public_url},

@@ -33,7 +33,7 @@ OUTCOMES: dict[str, str] = {
 """Last two digits -> outcome."""
 _PROVIDER = ("delivered", "invalid", "no_receipt", "timeout", "rate_limited", "unavailable", "late", "duplicate_receipts")
 ON_CHANNEL: dict[str, tuple[str, ...]] = {
-    "push": ("delivered", "invalid", "timeout", "rate_limited", "unavailable", "uninstalled"),
+    "push": ("delivered", "invalid", "rate_limited", "unavailable", "uninstalled"),
     "sms": (*_PROVIDER, "unreachable", "stop", "blocked", "refused_content", "reply"),
     "voice": (*_PROVIDER, "unreachable", "stop", "no_answer", "busy", "connect_me", "voicemail"),
     "wechat": (*_PROVIDER, "unreachable", "stop", "blocked", "refused_content", "reply", "uninstalled"),
