@@ -56,7 +56,9 @@ class MailParser:
         if is_complaint(mail):
             events = complaints_of(mail, self._returns, recipient)
             arrived = [
-                DeliveryReport(f"arf:{each.detail['message_id']}", Told.DELIVERED, message_id=each.detail["message_id"])
+                DeliveryReport(
+                    f"arf-delivered:{each.detail['message_id']}", Told.DELIVERED, message_id=each.detail["message_id"]
+                )
                 for each in events
             ]
             return Callback(PROVIDER, arrived, (), events)
