@@ -58,10 +58,14 @@ def stopped_channels(session: Session, borrower_id: str) -> dict[str, str]:
     """Return by channel why nothing goes there: the state of the address, or that the borrower has opted out."""
     statement = (
         select(EndpointRow.channel, EndpointRow.state)
-        .where(EndpointRow.borrower_id == borrower_id, EndpointRow.state.not_in(("active", "replaced")))
+        .where(EndpointRow.borrower_id == borrower_id, EndpointRow.state != "replaced")
         .order_by(EndpointRow.changed_at)
     )
-    states = {row.channel: row.state for row in session.execute(statement)}
+    states: dict[str, str] = {}
+    for row in session.execute(statement):
+        if states.get(row.channel) != "active":  # an address that was given up does not count beside one that is well
+            states[row.channel] = row.state
+    states = {channel: state for channel, state in states.items() if state != "active"}
     consents = consents_of(session, borrower_id)
     ended = {channel: "opted_out" for channel in OUTWARD_CHANNELS if said(consents, CONTACT, channel) is False}
     return states | ended

@@ -71,7 +71,7 @@ class AliyunStandIn:
             return _code("isv.SMS_SIGNATURE_ILLEGAL", "短信签名不合法")
         if not re.fullmatch(r"SMS_\d+", said.get("TemplateCode", "")):
             return _code("isv.SMS_TEMPLATE_ILLEGAL", "模板不合法")
-        refused = _parameter_refusal(said, "TemplateParam") or self._turned_away(outcome, number)
+        refused = _parameter_refusal(said, "TemplateParam") or self._turned_away(outcome, said.get("OutId") or number)
         if refused is not None:
             return refused
         if outcome == "refused_content":
@@ -133,7 +133,7 @@ class AliyunStandIn:
             return _code("isv.TTS_TEMPLATE_ILLEGAL", "TTS模板不合法")
         if not 1 <= len(said.get("OutId", "x").encode()) <= 15 or said.get("PlayTimes", "1") not in ("1", "2", "3"):
             return _code("isv.INVALID_PARAMETERS", "参数异常")
-        refused = _parameter_refusal(said, "TtsParam") or self._turned_away(outcome, number)
+        refused = _parameter_refusal(said, "TtsParam") or self._turned_away(outcome, said.get("OutId") or number)
         if refused is not None:
             return refused
         if outcome == "blocked":

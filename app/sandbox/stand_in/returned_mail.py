@@ -10,6 +10,8 @@ from app.sandbox.stand_in.callbacks import CallbackPost
 from app.sandbox.stand_in.providers import Gesture, GestureError
 
 _LATE_MS = 20_000
+_ARRIVES = ("delivered", "late", "rate_limited", "unavailable")
+"""The last two after another try."""
 _REPORT = """\
 Content-Type: multipart/report; report-type={kind}; boundary="=_report"
 MIME-Version: 1.0
@@ -64,7 +66,7 @@ class Mailbag:
             return (self._post(_arf(sender, recipient, mail), sender),)
         if outcome in ("stop", "reply"):
             return (self._post(_answer(recipient, mail, "STOP" if outcome == "stop" else _QUESTION), ""),)
-        if outcome == "duplicate_receipts" or (wants_success and outcome in ("delivered", "late")):
+        if outcome == "duplicate_receipts" or (wants_success and outcome in _ARRIVES):
             well = _dsn(sender, recipient, mail, "delivered", "2.0.0", "smtp; 250 2.0.0 Ok")
             post = self._post(well, sender, delay_ms=_LATE_MS if outcome == "late" else 50)
             return (post, post) if outcome == "duplicate_receipts" else (post,)

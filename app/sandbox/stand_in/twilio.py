@@ -93,7 +93,7 @@ class TwilioStandIn:
             return _error(400, 21624, "ValidityPeriod is invalid.")
         if outcome == "blocked":
             return _error(400, 21610, "Attempt to send to unsubscribed recipient")
-        turned_away = self._turned_away(outcome, to)
+        turned_away = self._turned_away(outcome, _message_id(form) or to)
         if turned_away:
             return turned_away
         sid = "SM" + secrets.token_hex(16)
@@ -126,7 +126,7 @@ class TwilioStandIn:
             return _error(400, 12100, "Document parse failure")
         if spoken.tag != "Response" or len(twiml) > 4000:
             return _error(400, 21205, "Twiml is not valid")
-        turned_away = self._turned_away(outcome, to)
+        turned_away = self._turned_away(outcome, _message_id(form) or to)
         if turned_away:
             return turned_away
         sid = "CA" + secrets.token_hex(16)
@@ -198,10 +198,10 @@ class TwilioStandIn:
         reply |= {"OptOutType": word} if word in ("STOP", "START", "HELP") else {}
         return _signed(self.config.callback_url("twilio"), reply, 300)
 
-    def _turned_away(self, outcome: str, to: str) -> Answer | None:
-        if outcome == "rate_limited" and self._memory.is_first_try(outcome, to):
+    def _turned_away(self, outcome: str, message: str) -> Answer | None:
+        if outcome == "rate_limited" and self._memory.is_first_try(outcome, message):
             return _error(429, 20429, "Too Many Requests")
-        if outcome == "unavailable" and self._memory.is_first_try(outcome, to):
+        if outcome == "unavailable" and self._memory.is_first_try(outcome, message):
             return _error(503, 20503, "Service Unavailable")
         return None
 

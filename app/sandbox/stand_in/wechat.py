@@ -142,8 +142,9 @@ class WechatStandIn:
         outcome = outcome_of(openid)
         if outcome in _AT_ONCE:
             return error(_AT_ONCE[outcome])
-        if outcome in _FIRST_TRY and openid not in self._tried:
-            self._tried.add(openid)
+        which = str(message.get("client_msg_id") or openid)
+        if outcome in _FIRST_TRY and which not in self._tried:
+            self._tried.add(which)
             return error(_FIRST_TRY[outcome])
         reference = secrets.randbelow(10**18) + 10**17
         is_one_time = endpoint == "wechat_bizsend"
