@@ -12,7 +12,7 @@ from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.queries.conversations import find_message
 from app.persistence.queries.endpoints import lift_state, put_state
 from app.persistence.unit_of_work import Work
-from app.services import agenda
+from app.services import agenda, wechat_accounts
 from app.services.address_verdicts import address_of
 from app.services.inbound import whose
 from app.services.opt_outs import opt_out, receive_text
@@ -28,7 +28,7 @@ class Taker(Protocol):
         ...
 
 
-TAKERS: Mapping[str, Taker] = {}
+TAKERS: Mapping[str, Taker] = {"wechat": wechat_accounts.apply_event}
 """Channel -> who takes its events."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import clock
 from app.domain.deliveries import EndpointEvent
 from app.domain.wechat_links import token_of_scene
 from app.persistence.ids import new_id
@@ -17,7 +18,7 @@ from app.persistence.models.deliveries import ProviderTemplateRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.wechat_accounts import apply_event, bind
 from tests.builders.access import a_borrower, fresh_client, signed_in
-from tests.builders.wechat import APP_ID, OPENID, an_entry
+from tests.builders.wechat import APP_ID, OPENID, a_post, an_entry, an_event
 from tests.conftest import START
 
 BACK = "/v1/callbacks/wechat-link"
@@ -160,3 +161,57 @@ def test_nobody_binds_without_a_sign_in(wechat: Flask, client: FlaskClient) -> N
         client.post("/v1/me/wechat/links").status_code,
         client.delete("/v1/me/wechat").status_code,
     ] == [401, 401, 401]
+
+
+def test_without_an_address_of_our_own_there_are_no_links(wechat: Flask, client: FlaskClient) -> None:
+    wechat.config["SETTINGS"] = replace(wechat.config["SETTINGS"], public_url=None)
+
+    assert client.post("/v1/me/wechat/links", headers=signed_in(a_borrower()[0])).status_code == 409
+
+
+def post(client: FlaskClient, xml: str, *, encrypted: bool = True, nonce: str = "1") -> tuple[int, bytes]:
+    """Post what the platform would; return status and body."""
+    at = int(clock.system_now().timestamp())
+    request = a_post(xml, encrypted=encrypted, at=at, nonce=nonce)
+    answer = client.post(
+        "/v1/callbacks/wechat", query_string=dict(request.query), data=request.body, content_type="text/xml"
+    )
+    return answer.status_code, answer.data
+
+
+def test_what_the_platform_posts_reaches_the_account(wechat: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    headers = signed_in(borrower_id)
+    a_template("T1")
+    scene = client.post("/v1/me/wechat/links", headers=headers).json["scene"]
+    consent = (
+        "<SubscribeMsgPopupEvent><List><TemplateId>T1</TemplateId><SubscribeStatusString>accept</SubscribeStatusString>"
+        "</List></SubscribeMsgPopupEvent>"
+    )
+
+    assert post(client, an_event("subscribe", f"<EventKey>qrscene_{scene}</EventKey>")) == (200, b"success")
+    assert shown(client, headers)["state"] == "active"
+
+    for _ in range(2):  # the platform sends again what it thinks was lost
+        post(client, an_event("subscribe_msg_popup_event", consent), nonce="2")
+    assert [each["credits"] for each in shown(client, headers)["templates"]] == [1]
+
+    at = int(clock.system_now().timestamp())
+    post(client, an_event("unsubscribe", at=at + 2), nonce="3")
+    assert shown(client, headers)["state"] == "blocked"
+    post(client, an_event("subscribe", at=at + 1), nonce="4")
+    assert shown(client, headers)["state"] == "blocked"
+    post(client, an_event("subscribe", at=at + 3), nonce="5")
+    assert shown(client, headers)["state"] == "active"
+
+
+def test_a_plain_post_changes_no_account_and_a_forged_one_is_refused(wechat: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    with unit_of_work() as work:
+        bind(work, borrower_id, OPENID, now=START)
+
+    assert post(client, an_event("unsubscribe"), encrypted=False) == (200, b"success")
+    assert shown(client, signed_in(borrower_id))["state"] == "active"
+
+    forged = client.post("/v1/callbacks/wechat?timestamp=1&nonce=1&signature=0", data=b"<xml/>", content_type="text/xml")
+    assert (forged.status_code, forged.json["code"]) == (403, "forbidden")

@@ -3,9 +3,13 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from sqlalchemy import select
+
 from app.channels.base import Outgoing, ProviderTemplate, Target
 from app.channels.callbacks import CallbackRequest
 from app.channels.wechat.encryption import MessageKey, signature
+from app.persistence.models.deliveries import SubscriptionCreditRow
+from app.persistence.unit_of_work import reading
 from app.sandbox.stand_in.wechat import CALLBACK_TOKEN, ENCODING_AES_KEY
 from tests.builders.outgoing import an_outgoing
 
@@ -28,6 +32,13 @@ def a_card(
     """Return a message that names a registered template."""
     template = ProviderTemplate("TEMPLATE-1", fields or FIELDS, is_one_time=one_time)
     return an_outgoing(Target("endpoint-3", "openid", openid), **{"provider_templates": {"wechat": template}, **changes})
+
+
+def credits_left(borrower_id: str) -> dict[str, int]:
+    """Return template id -> messages that may still be sent."""
+    with reading() as session:
+        rows = session.scalars(select(SubscriptionCreditRow).where(SubscriptionCreditRow.borrower_id == borrower_id))
+        return {row.code: row.credits for row in rows if row.credits and not row.is_refused}
 
 
 def a_post(xml: str, *, encrypted: bool = True, at: int = SECONDS, nonce: str = "1", token: str = CALLBACK_TOKEN,

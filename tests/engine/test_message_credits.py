@@ -14,15 +14,14 @@ from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import ProviderTemplateRow
-from app.persistence.queries.subscription_credits import credits_of
-from app.persistence.unit_of_work import reading, unit_of_work
+from app.persistence.unit_of_work import unit_of_work
 from app.sandbox.stand_in.client import StandInClient
 from app.services.agenda import touch
 from app.services.provider_tokens import SharedTokens
 from app.services.subscription_credits import accept
 from tests.builders.book import build_loan
 from tests.builders.messages import NOW, bind_openid, queue_message, state_of
-from tests.builders.wechat import APP_ID, OPENID, SECRET
+from tests.builders.wechat import APP_ID, OPENID, SECRET, credits_left
 from tests.fakes.channels import FakeChannel
 from tests.fakes.stand_in import stand_in, stand_in_process
 
@@ -58,8 +57,7 @@ def ann(app: Flask) -> str:
 
 
 def left(borrower_id: str) -> int:
-    with reading() as session:
-        return credits_of(session, [borrower_id]).get(borrower_id, {}).get(CODE, 0)
+    return credits_left(borrower_id).get(CODE, 0)
 
 
 def drained(channel: Any) -> None:

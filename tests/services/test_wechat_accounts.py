@@ -18,13 +18,13 @@ from app.persistence.models.access import AuditRow
 from app.persistence.models.deliveries import EndpointLinkRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.reminders import AgendaRow
-from app.persistence.queries.subscription_credits import credits_of
-from app.persistence.unit_of_work import close_session, in_unit_of_work, reading, unit_of_work
+from app.persistence.unit_of_work import close_session, in_unit_of_work, unit_of_work
 from app.services.subscription_credits import MOST_CREDITS, accept, give_back, refuse, take_credit
 from app.services.tidying import tidy
 from app.services.wechat_accounts import apply_event, bind, keep_code, make_link, unbind
 from tests.builders.access import a_borrower
 from tests.builders.wechat import OPENID
+from tests.builders.wechat import credits_left as credits
 from tests.conftest import START
 
 OTHER = "oABCD0000000000000000000000B"
@@ -51,11 +51,6 @@ def states(borrower_id: str) -> list[tuple[str, str | None]]:
     db.session().rollback()
     statement = select(EndpointRow.state, EndpointRow.reason).where(EndpointRow.borrower_id == borrower_id)
     return [tuple(row) for row in db.session().execute(statement.order_by(EndpointRow.id))]
-
-
-def credits(borrower_id: str) -> dict[str, int]:
-    with reading() as session:
-        return credits_of(session, [borrower_id]).get(borrower_id, {})
 
 
 def case_version(borrower_id: str) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from app.channels.http_transport import Failure, HttpRequest, PooledTransport, Transport
+from app.channels.http_transport import Failure, HttpRequest, Transport
 from app.channels.wechat.answers import json_object
-from app.channels.wechat.official_account import BASE_URL
+from app.channels.wechat.official_account import transport_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +49,4 @@ class CodeExchange:
 
 def build_exchange(entry: Mapping[str, Any]) -> CodeExchange:
     """Return the exchange of an entry of the providers file. Raises KeyError for a setting it lacks."""
-    transport = PooledTransport(str(entry.get("url", BASE_URL)), threads=1)
-    return CodeExchange(str(entry["app_id"]), str(entry["app_secret"]), transport)
+    return CodeExchange(str(entry["app_id"]), str(entry["app_secret"]), transport_of(entry, threads=1))

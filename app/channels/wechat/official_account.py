@@ -29,13 +29,19 @@ _MOST_THREADS = 8
 
 def build(entry: Mapping[str, Any], *, threads: int, tokens: TokenStore | None = None) -> "OfficialAccount":
     """Return the channel of one account; see docs/wechat.md for the settings. Raises KeyError for one that is missing."""
-    transport = PooledTransport(str(entry.get("url", BASE_URL)), threads=min(threads, _MOST_THREADS))
+    transport = transport_of(entry, threads=min(threads, _MOST_THREADS))
     return OfficialAccount(
         Access.of(entry, transport, tokens or MemoryTokens()),
         transport,
         link_url=entry.get("link_url"),
         mini_program=entry.get("mini_program"),
     )
+
+
+def transport_of(entry: Mapping[str, Any], *, threads: int) -> PooledTransport:
+    """Return the way to the API that an entry of the providers file names."""
+    seconds = float(entry.get("total_seconds", 12.0))
+    return PooledTransport(str(entry.get("url", BASE_URL)), threads=threads, total_seconds=seconds)
 
 
 class OfficialAccount:

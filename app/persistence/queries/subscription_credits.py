@@ -1,31 +1,13 @@
 """How many more messages of a WeChat template each borrower agreed to, and which templates may be asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
 
-from app.persistence.among import among, ids_named
 from app.persistence.models.deliveries import ProviderTemplateRow, SubscriptionCreditRow
-from app.persistence.prepared import PreparedSelect
-
-_CREDITS = PreparedSelect.of(
-    select(SubscriptionCreditRow.borrower_id, SubscriptionCreditRow.code, SubscriptionCreditRow.credits).where(
-        among(SubscriptionCreditRow.borrower_id, ids_named("b_ids")),
-        SubscriptionCreditRow.credits > 0,
-        SubscriptionCreditRow.is_refused.is_(False),
-    )
-)
-
-
-def credits_of(session: Session, borrower_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Return borrower -> template id -> messages that may still be sent; what is absent may not be sent."""
-    found: dict[str, dict[str, int]] = {}
-    for borrower_id, code, count in _CREDITS.all(session.connection(), {"b_ids": set(borrower_ids)}):
-        found.setdefault(borrower_id, {})[code] = count
-    return found
 
 
 def lock_credit(session: Session, borrower_id: str, code: str, *, now: datetime) -> SubscriptionCreditRow:
