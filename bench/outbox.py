@@ -21,7 +21,8 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.channels.base import DeliveryResult, Outcome, Outgoing
-from app.engine.dispatch import CLAIM_BATCH, SUB_BATCH, Dispatcher
+from app.engine.dispatch import CLAIM_BATCH, Dispatcher
+from app.engine.routes import SUB_BATCH
 from app.persistence.db import db, vault
 from app.persistence.ids import new_id
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from app.channels.base import Channel
 from app.channels.http_transport import PooledTransport
+from app.channels.routed import Routed
 from app.channels.sms import GatewaySms
 from app.domain.provider_tokens import TokenStore
 
@@ -56,11 +57,16 @@ def build_channels(
         found.setdefault(channel, []).extend(_adapter(channel, entry, threads, tokens) for entry in entries)
     if sms_url:
         found.setdefault("sms", []).append(_sms(sms_url, sms_key or "", threads))
-    return {channel: _one(adapters) for channel, adapters in found.items() if adapters}
+    return {channel: _one(channel, adapters) for channel, adapters in found.items() if adapters}
 
 
-def _one(adapters: list[Channel]) -> Channel:
-    return adapters[0]
+def _one(channel: str, adapters: list[Channel]) -> Channel:
+    if len(adapters) == 1:
+        return adapters[0]
+    try:
+        return Routed(adapters)
+    except ValueError:
+        raise ProviderSettingsError(f"A provider of {channel} is named twice.") from None
 
 
 def _adapter(channel: str, entry: Mapping[str, Any], threads: int, tokens: TokenStore | None) -> Channel:

@@ -3,13 +3,14 @@
 All of it is one transaction, before the wire is touched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.channels.base import Channel, Outgoing
 from app.domain.letters import LetterRefusedError
+from app.domain.retries import RetryPolicy
 from app.engine.addresses import AddressBook, Addressed
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
 from app.engine.message_credits import take_credits
@@ -18,6 +19,7 @@ from app.logs import logger
 from app.metrics import MESSAGES
 from app.persistence.ids import new_id
 from app.persistence.queries import attempts, outbox
+from app.persistence.queries.attempts import NEVER_TRIED, Earlier
 from app.persistence.queries.outbox import SECURITY, WITHDRAWAL, Claimable
 from app.persistence.unit_of_work import Work
 from app.services.letters import reason_of
@@ -70,7 +72,8 @@ class Claiming:
     work: Work
     channels: Mapping[str, Channel]
     surroundings: Surroundings
-    paused_until: Mapping[str, datetime]
+    retries: RetryPolicy
+    paused_until: Callable[[str, datetime], datetime | None]
     now: datetime
 
     def claim(self, lane: str, *, machine_now: datetime, limit: int, owner: str, lease: timedelta) -> Claimed:
@@ -106,8 +109,9 @@ class Claiming:
         ready: list[Claimable] = []
         ended: dict[str, tuple[str, str]] = {}
         paused: dict[datetime, list[str]] = {}
+        pauses = {channel: self.paused_until(channel, self.now) for channel in {message.channel for message in found}}
         for message in found:
-            pause = self.paused_until.get(message.channel)
+            pause = pauses[message.channel]
             if self.now >= message.not_after:
                 stopped = gates.stop(message.channel) if gates else None
                 ended[message.id] = ("expired", stopped or "EXPIRED_WINDOW")
@@ -137,15 +141,19 @@ class Claiming:
         ended: dict[str, tuple[str, str]] = {}
         book = AddressBook(self.work, ready)
         composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
-        done = attempts.find_done(self.work.session, [message.id for message in ready if message.attempts])
-        was_accepted = accepted(done)
+        before = attempts.find_earlier(
+            self.work.session,
+            [message.id for message in ready if message.attempts],
+            most_uncertain=self.retries.most_uncertain,
+        )
         early = [message.id for message in ready if book.is_early(message)]
         outbox.mark_waiting(self.work.session, early, until=self.now + NOT_TO_OVERTAKE)
         for message in ready:
             if message.id in early:
                 continue
+            earlier = before.get(message.id, NEVER_TRIED)
             try:
-                addressed = [one for one in book.targets_of(message) if (message.id, one.target.endpoint_id) not in done]
+                addressed = [one for one in book.targets_of(message) if one.target.endpoint_id not in earlier.done]
                 provider = self.channels[message.channel].provider
                 outgoing = composer.compose(message, [one.target for one in addressed], provider) if addressed else []
             except LetterRefusedError as refusal:
@@ -157,8 +165,7 @@ class Claiming:
                 ended[message.id] = ("failed", "RENDER_ERROR")
                 continue
             if not addressed:
-                nowhere = ("cancelled", "") if book.is_needless(message) else ("failed", "NO_ENDPOINT")
-                ended[message.id] = ENDS_WELL if message.id in was_accepted else nowhere
+                ended[message.id] = _without_target(earlier, is_needless=book.is_needless(message))
             for one, made in zip(addressed, outgoing, strict=True):
                 tries.append(Try(message, new_id(), made, one.digest, provider))
         return tries, ended
@@ -176,6 +183,10 @@ class Claiming:
         }
 
 
-def accepted(done: Mapping[tuple[str, str | None], str]) -> set[str]:
-    """Return the messages that a provider has taken for at least one endpoint."""
-    return {message_id for (message_id, _), outcome in done.items() if outcome == "accepted"}
+def _without_target(earlier: Earlier, *, is_needless: bool) -> tuple[str, str]:
+    """Return state and reason of a message that goes nowhere now, by what its earlier tries came to."""
+    if earlier.was_accepted:
+        return ENDS_WELL
+    if earlier.is_uncertain:
+        return "uncertain", "NO_RECEIPT"
+    return ("cancelled", "") if is_needless else ("failed", "NO_ENDPOINT")

@@ -15,24 +15,39 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from os import getpid
-from typing import Any
+from typing import Any, NamedTuple
 
 from app import clock
 from app.channels.base import Channel, DeliveryResult, Outcome
+from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import Claiming, Try
 from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
-from app.engine.settling import Answered, Settling, belongs_to_case, finished
-from app.logs import logger
+from app.engine.routes import Routes
+from app.engine.sending import Sending
+from app.engine.settling import Settling, belongs_to_case, finished
 from app.persistence.queries import attempts, outbox
-from app.persistence.queries.outbox import LANES, SECURITY, Claimable
+from app.persistence.queries.outbox import LANES, SECURITY, WITHDRAWAL, Claimable
 from app.persistence.unit_of_work import close_session, looking, unit_of_work
 from app.services.agenda import touch, wake
 
 CLAIM_BATCH = 100
-SUB_BATCH = 25
-"""Sends between two comparisons of versions; also the most that can go out twice when a worker is killed."""
+"""Messages of one claim at least; of a channel that takes more at once, two of its sub-batches."""
+
+
+class Run(NamedTuple):
+    """What a look at one or more lanes came to."""
+
+    looked_at: int = 0
+    has_more: bool = False
+    """There is, or may be, more to do at once, or after `wait_seconds`."""
+    wait_seconds: float = 0.0
+
+    def __add__(self, other: "Run") -> "Run":  # type: ignore[override]
+        """Both together: what may go on sooner counts."""
+        waits = [each.wait_seconds for each in (self, other) if each.has_more]
+        return Run(self.looked_at + other.looked_at, bool(waits), min(waits, default=0.0))
 
 
 @dataclass
@@ -44,13 +59,19 @@ class Dispatcher:
     lease: timedelta = timedelta(seconds=120)
     """Longer than the slowest claim: four sub-batches of provider time-outs."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
-    claim_batch: int = CLAIM_BATCH
+    claim_batch: int | None = None
+    """Messages of one claim; None: as many as fits the channel."""
     surroundings: Surroundings = field(default_factory=Surroundings)
+    pacers: Pacers = field(default_factory=lambda: Pacers({}))
+    """What each provider may be given; one that is not named has no limit."""
     rng: random.Random = field(default_factory=lambda: random.Random())  # noqa: S311 jitter, not a secret
-    _paused_until: dict[str, datetime] = field(default_factory=dict)
+    routes: Routes = field(init=False)
+    _sending: Sending = field(init=False)
     _settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
+        self.routes = Routes(self.channels, self.pacers)
+        self._sending = Sending(self.routes, self.surroundings)
         self._settling = Settling(self.retries, self.rng)
 
     def run_once(self, *, now: datetime, lane: str | None = None) -> int:
@@ -58,26 +79,42 @@ class Dispatcher:
 
         `lane` None: of each lane but that of the one-time codes.
         """
+        return self.run_lanes(now=now, lane=lane).looked_at
+
+    def run_lanes(self, *, now: datetime, lane: str | None = None) -> Run:
+        """Do as `run_once` does, and say besides whether there is more, and how soon it may leave."""
         machine_now = clock.system_now()
         with looking() as session:
             if lane is None:
                 due = outbox.find_due_lanes(session, now=now, machine_now=machine_now) - {SECURITY}
             else:
                 due = {lane} if outbox.exists_claimable(session, lane, now=now, machine_now=machine_now) else set()
-        return sum(self._run(each, now, machine_now) for each in LANES if each in due)
+        done = Run()
+        for each in LANES:
+            if each in due:
+                done += self._run(each, now, machine_now)
+        return done
 
-    def _run(self, lane: str, now: datetime, machine_now: datetime) -> int:
+    def _run(self, lane: str, now: datetime, machine_now: datetime) -> Run:
+        channel = {SECURITY: "sms", WITHDRAWAL: "push"}.get(lane, lane)
+        limit = self.claim_batch or max(CLAIM_BATCH, 2 * self.routes.batch(channel))
+        allowance = None
+        if lane != SECURITY and channel in self.channels:  # one-time codes wait for no quota of ours
+            allowance = self.routes.allow(channel, limit, now)
+            if not allowance.requests:
+                return Run(0, allowance.wait_seconds is not None, allowance.wait_seconds or 0.0)
+            limit = allowance.requests
         with unit_of_work() as work:
-            claiming = Claiming(work, self.channels, self.surroundings, self._paused_until, now)
-            claimed = claiming.claim(
-                lane, machine_now=machine_now, limit=self.claim_batch, owner=self.owner, lease=self.lease
-            )
+            claiming = Claiming(work, self.channels, self.surroundings, self.retries, self.routes.paused_until, now)
+            claimed = claiming.claim(lane, machine_now=machine_now, limit=limit, owner=self.owner, lease=self.lease)
+        if allowance is not None:
+            self.routes.settle(allowance, len(claimed.tries))
         self._put_back(claimed.outdated, now)
         self._say_lost(claimed.lost, now)
-        for some in _sub_batches(claimed.tries):
-            self._send(some)
+        for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
+            self._send(some, allowance.provider if allowance is not None else None)
         close_session()
-        return claimed.looked_at
+        return Run(claimed.looked_at, claimed.looked_at == limit)
 
     def _put_back(self, messages: Sequence[Claimable], now: datetime) -> None:
         """Have what was decided under older facts decided again. Not in the claim: agenda rows are locked first."""
@@ -93,53 +130,33 @@ class Dispatcher:
             with unit_of_work() as work:
                 touch(work, borrowers, now=now)
 
-    def _send(self, tries: Sequence[Try]) -> None:
+    def _send(self, tries: Sequence[Try], provider: str | None = None) -> None:
         """Compare once more, hand over, record."""
-        now = clock.now()
-        with looking() as session:  # given back before the wire: a slow provider must not hold a connection
-            current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
-        in_time: list[Try] = []
-        withheld: list[Try] = []
-        for one in tries:
-            (in_time if one.message.id in current and now < one.message.not_after else withheld).append(one)
-        results: list[Answered] = []
-        if in_time:
-            channel = self.channels[in_time[0].message.channel]
-            answers = channel.send([one.outgoing for one in in_time], now=now)
-            results = list(zip(in_time, answers, strict=True))
-        if withheld:
-            self._withhold(withheld, now)
-        if results:
-            self._record(results)
+        sent = self._sending.send(tries, provider=provider)
+        if sent.withheld:
+            self._withhold(sent.withheld, clock.now())
+        if sent.results:
+            with unit_of_work() as work:
+                self._settling.record(work, sent.results, now=clock.now())
 
     def _withhold(self, tries: Sequence[Try], now: datetime) -> None:
         """Nothing of these was handed over: the facts changed between claim and wire."""
         with unit_of_work() as work:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
-            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
             give_back_credits(work, tries, now=now)
             attempts.finish_attempts(
                 work.session, [finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )
-
-    def _record(self, results: Sequence[Answered]) -> None:
-        now = clock.now()
-        with unit_of_work() as work:
-            self._settling.record(work, results, now=now)
-        for one, result in results:
-            if result.pause_provider_seconds:
-                until = now + timedelta(seconds=result.pause_provider_seconds)
-                self._paused_until[one.message.channel] = until
-                logger().warning("provider paused", channel=one.message.channel, seconds=result.pause_provider_seconds)
+            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
 
 
-def _sub_batches(tries: Sequence[Try]) -> Iterator[list[Try]]:
-    """Yield the tries in groups of at most SUB_BATCH on one channel, a message's tries together (it alone may exceed it)."""
+def _sub_batches(tries: Sequence[Try], size: int) -> Iterator[list[Try]]:
+    """Yield the tries in groups of at most `size` on one channel, a message's tries together (it alone may exceed it)."""
     group: list[Try] = []
     for _, some in groupby(tries, key=lambda one: one.message.id):
         mine = list(some)
-        if group and (len(group) + len(mine) > SUB_BATCH or group[0].message.channel != mine[0].message.channel):
+        if group and (len(group) + len(mine) > size or group[0].message.channel != mine[0].message.channel):
             yield group
             group = []
         group += mine

@@ -28,7 +28,7 @@ from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
-from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
+from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
@@ -69,19 +69,18 @@ class Engine:
 
     def dispatch_all(self) -> int:
         """Hand over everything that waits besides one-time codes; return how many messages were looked at."""
-        total = 0
-        while handled := self.dispatcher.run_once(now=clock.now()):
-            total += handled
-        return total
+        return self.dispatch(None)
 
-    def dispatch(self, lane: str) -> int:
-        """Hand over everything that waits in one lane; return how many messages were looked at."""
+    def dispatch(self, lane: str | None) -> int:
+        """Hand over everything that waits in one lane, at its providers' pace; return how many messages were looked at."""
         total = 0
         while True:
-            handled = self.dispatcher.run_once(now=clock.now(), lane=lane)
-            total += handled
-            if handled < self.dispatcher.claim_batch:
+            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane)
+            total += run.looked_at
+            if not run.has_more and (lane is not None or not run.looked_at):
                 return total
+            if run.wait_seconds:
+                time.sleep(run.wait_seconds)
 
     def dispatch_security(self) -> int:
         """Hand over one-time codes; their own lane, so that no batch of reminders stands before them."""
@@ -95,10 +94,13 @@ class Engine:
         return total
 
     def heartbeat(self) -> None:
-        """Say that this engine lives."""
+        """Say that this engine lives, and take its part of what providers may be given by all that do."""
         with unit_of_work() as work:
             owner = self.dispatcher.owner
-            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=clock.system_now(), ttl=HEARTBEAT_TTL)
+            now = clock.system_now()
+            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=now, ttl=HEARTBEAT_TTL)
+            living = find_owners(work.session, ENGINE_PREFIX, machine_now=now)
+        self.dispatcher.pacers.set_share(workers=len(living), rank=living.index(owner))
 
     def reconcile(self) -> None:
         """Ask the independent statement whether a candidate lacks its decision; one engine at a time."""

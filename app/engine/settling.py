@@ -10,7 +10,7 @@ from typing import Any
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import retire
-from app.engine.claiming import REPEATABLE, Try, accepted
+from app.engine.claiming import REPEATABLE, Try
 from app.engine.message_credits import settle_credits
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
 from app.persistence.queries import attempts, outbox
@@ -21,6 +21,13 @@ from app.services.agenda import touch
 from app.services.letters import mark_cancelled, mark_handed_over
 
 Answered = tuple[Try, DeliveryResult]
+_REFUSALS = {
+    EndpointVerdict.INVALID: "ENDPOINT_INVALID",
+    EndpointVerdict.SUSPECT: "ENDPOINT_SUSPECT",
+    EndpointVerdict.OPTED_OUT: "OPTED_OUT",
+    EndpointVerdict.BLOCKED: "USER_BLOCKED",
+}
+"""What a provider says against an address -> why the message ended."""
 
 
 @dataclass
@@ -40,14 +47,14 @@ class Settling:
             by_message[one.message.id].append((one, result))
         was_accepted = {one.message.id for one, result in results if result.outcome is Outcome.ACCEPTED}
         repeated = [key for key, tries in by_message.items() if tries[0][0].message.attempts and key not in was_accepted]
-        was_accepted |= accepted(attempts.find_done(work.session, repeated))
+        before = attempts.find_earlier(work.session, repeated, most_uncertain=self.retries.most_uncertain)
+        was_accepted |= {key for key, earlier in before.items() if earlier.was_accepted}
         settled = [self._settle(key, tries, was_accepted, now) for key, tries in sorted(by_message.items())]
         lost = [by_message[each.message_id][0][0].message for each in settled if each.state == "failed"]
         dead = [(one, result) for one, result in results if result.verdict is not EndpointVerdict.KEEP]
         changed = {one.message.borrower_id for one, _ in dead}
         changed |= {message.borrower_id for message in lost if belongs_to_case(message)}
-        current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
-        LATE_PAYMENTS.inc(len(by_message) - len(current))
+        LATE_PAYMENTS.inc(len(outbox.find_outdated(work.session, {one.message.id: one.claim for one, _ in results})))
         if changed:
             touch(work, changed, now=now)
         for one, result in dead:
@@ -71,7 +78,7 @@ class Settling:
     def _settle(self, message_id: str, tries: Sequence[Answered], was_accepted: set[str], now: datetime) -> Settlement:
         """Say what became of one message from what became of its tries."""
         message = tries[0][0].message
-        state, reason, next_at = "failed", "PROVIDER_REJECTED", now
+        state, reason, next_at = "failed", _refusal(tries), now
         open_results = [r for _, r in tries if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
         if message_id in was_accepted:
             state, reason = "sent", ""
@@ -82,8 +89,23 @@ class Settling:
                 message.attempts + 1, now=now, not_after=message.not_after, jitter=self.rng.random(),
                 asked_seconds=max((r.retry_after_seconds or 0 for r in open_results), default=0) or None,
             )  # fmt: skip
-            state, reason, next_at = ("queued", "", again) if again else ("failed", "PROVIDER_DOWN", now)
+            if again:
+                state, reason, next_at = "queued", "", again
+            elif any(r.outcome is Outcome.UNCERTAIN for r in open_results):
+                state, reason = "uncertain", "NO_RECEIPT"
+            else:
+                state, reason = "failed", _never_sent(open_results)
         return Settlement(message_id, message.attempts + 1, state, reason or None, next_at, now if state == "sent" else None)
+
+
+def _refusal(tries: Sequence[Answered]) -> str:
+    """Return why a message is refused for good: by its address where all say so, else by the provider."""
+    reasons = {_REFUSALS.get(result.verdict, "PROVIDER_REJECTED") for _, result in tries}
+    return reasons.pop() if len(reasons) == 1 else "PROVIDER_REJECTED"
+
+
+def _never_sent(results: Sequence[DeliveryResult]) -> str:
+    return "PROVIDER_RATE_LIMITED" if all(result.error_code == "quota" for result in results) else "PROVIDER_DOWN"
 
 
 def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | None = None) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class PolicySimulation(Simulation):
         super().__post_init__()
         self.holdout = History()
         self.quiet = History()
-        self.dispatcher.channels = {"push": self, "sms": _Texts(self)}
+        self.dispatcher.routes.channels = self.dispatcher.channels = {"push": self, "sms": _Texts(self)}
         rarer = {self.fail_engine: 0, self.flag: 1, self.consent: 1, self.end_or_resume: 1, self.new_loan: 6}
         self.acts = [(rarer.get(act, weight), act) for weight, act in self.acts]
         self.acts += [

@@ -167,7 +167,7 @@ class Simulation:
             else:
                 raise AssertionError(f"seed {self.seed}: the engine never comes to rest at {self.now}")
         except EngineKilledError:
-            self.dispatcher._paused_until.clear()
+            self.dispatcher.routes.forget()
             if self.rng.random() < 0.5:
                 self.act_meanwhile()
             self.work()

@@ -3,8 +3,9 @@
 Like those of the outbox, the statements are made once and run on the driver's own cursor.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, or_, select
 from sqlalchemy.orm import Session
@@ -30,7 +31,11 @@ _FINISHED = {
 _DONE = PreparedSelect.of(
     select(DeliveryAttemptRow.message_id, DeliveryAttemptRow.endpoint_id, DeliveryAttemptRow.outcome).where(
         among(DeliveryAttemptRow.message_id, ids_named("b_ids")),
-        or_(DeliveryAttemptRow.outcome == "accepted", DeliveryAttemptRow.outcome == "refused"),
+        or_(
+            DeliveryAttemptRow.outcome == "accepted",
+            DeliveryAttemptRow.outcome == "refused",
+            DeliveryAttemptRow.outcome == "uncertain",
+        ),
     )
 )
 _PUSH_TARGETS = PreparedSelect.of(
@@ -72,12 +77,37 @@ def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str,
     return {row.id: row for row in session.execute(statement)}
 
 
-def find_done(session: Session, message_ids: Sequence[str]) -> dict[tuple[str, str | None], str]:
-    """Return (message, endpoint) -> outcome of what needs no further attempt: accepted, or refused for good."""
+class Earlier(NamedTuple):
+    """What earlier tries of a message came to, by endpoint."""
+
+    done: frozenset[str | None]
+    """Endpoints that need no further try: taken, refused for good, or too often without an answer."""
+    was_accepted: bool
+    is_uncertain: bool
+    """Some endpoint gave no answer, and may have shown it."""
+
+
+NEVER_TRIED = Earlier(frozenset(), False, False)
+
+
+def find_earlier(session: Session, message_ids: Sequence[str], *, most_uncertain: int) -> dict[str, Earlier]:
+    """Return what became of earlier tries of these messages; one without any is absent.
+
+    An endpoint that gave no answer `most_uncertain` times is not tried again.
+    """
     if not message_ids:
         return {}
-    rows = _DONE.all(session.connection(), {"b_ids": message_ids})
-    return {(message_id, endpoint_id): outcome for message_id, endpoint_id, outcome in rows}
+    outcomes: dict[str, list[tuple[str | None, str]]] = {}
+    for message_id, endpoint_id, outcome in _DONE.all(session.connection(), {"b_ids": message_ids}):
+        outcomes.setdefault(message_id, []).append((endpoint_id, outcome))
+    return {message_id: _earlier(tries, most_uncertain) for message_id, tries in outcomes.items()}
+
+
+def _earlier(tries: Sequence[tuple[str | None, str]], most_uncertain: int) -> Earlier:
+    unanswered = Counter(endpoint_id for endpoint_id, outcome in tries if outcome == "uncertain")
+    done = {endpoint_id for endpoint_id, outcome in tries if outcome != "uncertain"}
+    done |= {endpoint_id for endpoint_id, count in unanswered.items() if count >= most_uncertain}
+    return Earlier(frozenset(done), any(outcome == "accepted" for _, outcome in tries), bool(unanswered))
 
 
 def add_attempts(session: Session, attempts: Sequence[Mapping[str, Any]]) -> None:

@@ -140,6 +140,11 @@ _CURRENT = PreparedSelect.of(
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
     .where(_AMONG, MessageRow.state == "sending", _IS_CURRENT)
 )
+_OUTDATED = PreparedSelect.of(
+    select(MessageRow.id, MessageRow.attempts)
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(_AMONG, MessageRow.state == "sending", ~func.coalesce(_IS_CURRENT, False))
+)
 _CHANGE = update(cast(Table, MessageRow.__table__))
 _SEND = PreparedChange(
     _CHANGE.where(_AMONG).values(
@@ -248,6 +253,15 @@ def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
     `claims`: message id -> attempts, this one counted: a later claim has a higher number.
     """
     rows = _CURRENT.all(session.connection(), {"b_ids": list(claims)})
+    return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
+
+
+def find_outdated(session: Session, claims: Mapping[str, int]) -> set[str]:
+    """Return those of our claimed messages that are still ours and decided under what no longer holds.
+
+    One of which a receipt has told already is none: it is not ours any more.
+    """
+    rows = _OUTDATED.all(session.connection(), {"b_ids": list(claims)})
     return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
 
 

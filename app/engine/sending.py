@@ -1,0 +1,82 @@
+"""One sub-batch to the wire: compare with the facts, hand over, and give what surely did not leave to the next provider."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from app import clock
+from app.channels.base import DeliveryResult, Outcome
+from app.engine.claiming import Try
+from app.engine.outgoing import Surroundings
+from app.engine.routes import Routes
+from app.engine.settling import Answered
+from app.persistence.queries import outbox
+from app.persistence.unit_of_work import looking
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of a sub-batch."""
+
+    results: list[Answered] = field(default_factory=list)
+    withheld: list[Try] = field(default_factory=list)
+    """The facts changed, or its time passed, before it was handed over."""
+
+
+@dataclass(slots=True)
+class Sending:
+    """Hands over, for one worker."""
+
+    routes: Routes
+    surroundings: Surroundings
+
+    def send(self, tries: Sequence[Try], *, provider: str | None = None) -> Sent:
+        """Hand over tries of one channel, to `provider` first where it is open."""
+        sent = Sent()
+        channel = tries[0].message.channel
+        order = self.routes.open_providers(channel, clock.now()) or self.routes.order(channel)[:1]
+        if provider in order:
+            order = [provider, *(each for each in order if each != provider)]
+        sent.results = self._by(order[0], tries, sent)
+        for other in order[1:]:
+            again = [each for each in sent.results if _may_go_on(each[1])]
+            count = self.routes.take(channel, other, len(again)) if again else 0
+            if not count:
+                break
+            stays = [each for each in sent.results if not _may_go_on(each[1])]
+            sent.results = stays + again[count:] + self._by(other, [one for one, _ in again[:count]], sent)
+        return sent
+
+    def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
+        """Compare right before the wire, then ask one provider."""
+        self._get_ready(tries[0].message.channel)
+        now = clock.now()
+        with looking() as session:  # given back before the wire: a slow provider must not hold a connection
+            current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
+        may_leave: list[Try] = []
+        blocked: list[Answered] = []
+        for one in tries:
+            if one.message.id not in current or now >= one.message.not_after:
+                sent.withheld.append(one)
+            elif not self.routes.lets_pass(one.message.channel, provider, one.outgoing.target):
+                blocked.append((one, DeliveryResult(Outcome.REFUSED, error_code="third_party_auth", provider=provider)))
+            else:
+                may_leave.append(one)
+        if not may_leave:
+            return blocked
+        batch = [one.outgoing for one in may_leave]
+        if provider != may_leave[0].provider:
+            url = self.surroundings.status_url(provider)
+            batch = [replace(outgoing, status_url=url) for outgoing in batch]
+        answers = self.routes.send(may_leave[0].message.channel, provider, batch, now=now)
+        return blocked + list(zip(may_leave, answers, strict=True))
+
+    def _get_ready(self, channel: str) -> None:
+        """Have a channel do what may take time (a new access token) before the facts are compared, not after."""
+        ready: Callable[[], None] | None = getattr(self.routes.channels[channel], "get_ready", None)
+        if ready is not None:
+            ready()
+
+
+def _may_go_on(result: DeliveryResult) -> bool:
+    """Whether another provider may be asked at once: this one surely has not sent it, and never will."""
+    return result.outcome is Outcome.RETRY
