@@ -9,6 +9,7 @@ REASONS = {
     "opted_out": "OPTED_OUT",
     "blocked": "USER_BLOCKED",
     "bad_address": "ENDPOINT_INVALID",
+    "landline": "ENDPOINT_INVALID",
     "content_refused": "CONTENT_LINT",
     "quota": "PROVIDER_RATE_LIMITED",
     "expired": "EXPIRED_WINDOW",
@@ -16,7 +17,7 @@ REASONS = {
 """Error code of a receipt -> reason code of a message that failed; any other is `OTHER_FAILURE`. Of two receipts that tell
 different ones, the earlier in this table stands."""
 OTHER_FAILURE = "PROVIDER_REJECTED"
-_ORDER = (*REASONS.values(), OTHER_FAILURE)
+_ORDER = (*dict.fromkeys(REASONS.values()), OTHER_FAILURE)
 _UNTOUCHED = frozenset({"queued", "stale", "cancelled", "expired"})
 """States of what was never handed over, as far as we know."""
 

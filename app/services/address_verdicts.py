@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from app.domain.deliveries import DeliveryReport, Told
 from app.persistence.ids import new_id
 from app.persistence.models.messages import MessageRow
@@ -14,8 +12,8 @@ from app.services import agenda
 from app.services.opt_outs import opt_out
 
 VERDICTS = ("invalid", "suspect", "opted_out", "blocked")
-_OWN = {"sms": ("phone", "phone"), "voice": ("phone", "phone"), "email": ("email", "email"), "letter": ("address", "post")}
-"""Channel -> the borrower's own field that is its address, and its kind; on others a message goes to a stored endpoint."""
+_OWN = {"sms": "phone", "voice": "phone", "email": "email"}
+"""Channel -> the borrower's own field that is its address; on others a message goes to a stored endpoint."""
 
 
 def apply_verdict(
@@ -42,7 +40,7 @@ def apply_verdict(
             now=now,
         )
     else:
-        address = _own_address(work, message, attempt, *own)
+        address = _own_address(work, message, attempt, own)
         changed = address is not None and put_state(work.session, address, state=state, reason=reason, now=now)
     if changed:
         agenda.touch(work, [message.borrower_id], now=now)
@@ -57,16 +55,14 @@ def _since(attempt: Any, state: str, now: datetime) -> datetime:
     return now if state == "active" else started_at
 
 
-def _own_address(work: Work, message: MessageRow, attempt: Any, column: str, kind: str) -> Address | None:
+def _own_address(work: Work, message: MessageRow, attempt: Any, kind: str) -> Address | None:
     """Return the borrower's own address, if it is surely still the one the message went to."""
     row = find_addresses(work.session, [message.borrower_id]).get(message.borrower_id)
     if row is None or row.updated_at > attempt.started_at:
         return None
-    text = work.vault.open(getattr(row, f"{column}_sealed"), place=f"borrowers.{column}:{row.id}")
+    text = work.vault.open(getattr(row, f"{kind}_sealed"), place=f"borrowers.{kind}:{row.id}")
     if not text:
         return None
-    if column == "address":
-        text = "\n".join(orjson.loads(text))
     return address_of(work, message.borrower_id, message.channel, kind, text)
 
 

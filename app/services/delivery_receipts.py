@@ -21,8 +21,8 @@ from app.services import agenda, letters
 from app.services.address_verdicts import apply_verdict
 from app.services.calls import note_call
 
-APPLIED, NO_CHANGE = "applied", "no_change"
-_ATTEMPTED_AS = {"email": ("smtp",), "gateway": ("generic_sms",)}
+APPLIED, NO_CHANGE, IGNORED = "applied", "no_change", "ignored"
+_ATTEMPTED_AS = {"email": ("smtp",)}
 """Provider of callbacks -> other names that hand-overs to it have."""
 _FUTURE = timedelta(minutes=5)
 """A provider's clock may be ahead of ours by so much; an instant further ahead is not believed."""
@@ -61,7 +61,11 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
     attempts = queries.lock_attempts(work.session, {each.id for each in about.values()}, skip_locked=skip_locked)
     wanted = {attempt.message_id for attempt in attempts.values()}
     messages = queries.lock_messages(work.session, wanted, skip_locked=skip_locked)
-    outcomes: dict[str, str] = {}
+    outcomes = {
+        row.id: IGNORED  # our own id, told by a provider that never had the message
+        for row, report in reports
+        if row.id not in about and report.message_id in tries
+    }
     for row, report in sorted(reports, key=lambda each: (each[0].received_at, each[0].id)):
         attempt = about.get(row.id)
         if attempt is None or attempt.id not in attempts or attempt.message_id not in messages:
@@ -79,7 +83,8 @@ def _message_of(report: DeliveryReport, provider: str, tries: Mapping[str, Seque
         found = [each for each in attempts if report.reference and each.provider_reference == report.reference]
         if any(_is_of(each, provider) for each in found):
             return message_id
-    return report.message_id if report.message_id in tries else None
+    attempts = tries.get(report.message_id or "", ())
+    return report.message_id if any(_is_of(each, provider) or each.outcome == "sending" for each in attempts) else None
 
 
 def _is_of(attempt: DeliveryAttemptRow, provider: str) -> bool:

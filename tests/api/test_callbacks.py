@@ -23,6 +23,7 @@ from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
 from app.persistence.models.reminders import AgendaRow
+from app.persistence.queries.delivery_receipts import find_waiting
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import callback_posts, delivery_receipts
 from app.services.callback_posts import apply_waiting, tidy_waiting
@@ -220,6 +221,18 @@ def test_a_receipt_may_name_our_own_id(client: FlaskClient) -> None:
 
     assert state(sent) == ("delivered", None)
     assert stored() == [("delivered", "applied"), ("delivered", "unmatched")]
+
+
+def test_our_own_id_told_by_a_provider_that_never_had_the_message_is_ignored(client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    sent = a_sent(borrower_id, now=START, reference="r1", provider="another")
+
+    post(client, report("failed", message_id=sent), report("failed", reference="r1"))
+
+    assert state(sent) == ("sent", None)
+    assert stored() == [("failed", "ignored"), ("failed", "unmatched")]
+    with reading() as session:
+        assert find_waiting(session, since=START - timedelta(days=1), limit=9) == {}
 
 
 def test_a_receipt_three_days_late_still_says_when_it_arrived(client: FlaskClient) -> None:

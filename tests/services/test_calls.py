@@ -15,7 +15,7 @@ from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.models.calls import CallRow
 from app.persistence.models.messages import MessageRow
-from app.persistence.models.reminders import ContactRow, DecisionRow
+from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.callback_posts import take_callback
@@ -243,6 +243,19 @@ def test_what_is_told_of_an_automatic_call_ends_alike_in_every_order(app: Flask,
         assert (row.outcome, row.seconds, row.keypress, row.message_id) == ("answered", 30, "1", sent)
         assert [task.kind for task in session.scalars(select(TaskRow))] == ["call_back"]
     assert message(sent).state == "delivered"
+
+
+def test_a_call_that_was_answered_has_its_borrower_decided_again(app: Flask) -> None:
+    borrower_id, _ = a_borrower()
+    a_sent(borrower_id, now=START, reference="c1", channel="voice")
+    with reading() as session:
+        before = session.scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == borrower_id)).one()
+
+    told("c1", "k", CallOutcome("answered", 3), Told.DELIVERED)
+
+    with reading() as session:
+        after = session.scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == borrower_id)).one()
+    assert after == before + 1
 
 
 def test_unproven_it_still_counts_and_says_so_to_who_calls_back(app: Flask) -> None:

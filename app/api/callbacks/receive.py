@@ -91,6 +91,8 @@ def _parser(provider: str, settings: Settings) -> CallbackParser:
     """Return the parser of a provider that is configured. Raises NotFoundError."""
     names = _NAMES.get(provider, (provider,))
     entries = [entry for entries in settings.providers.values() for entry in entries if entry["provider"] in names]
+    if provider == "gateway" and settings.sms_key:
+        entries.append({"key": settings.sms_key})
     if not entries:
         raise NotFoundError(_UNKNOWN)
     given: dict[str, Any] = {}

@@ -34,9 +34,9 @@ def find_waiting(session: Session, *, since: datetime, limit: int) -> dict[str, 
     """Return id -> kind of receipts that can be applied by now, oldest first: their message is known, or they need none."""
     by_reference = exists().where(
         DeliveryAttemptRow.provider_reference == DeliveryReceiptRow.provider_reference,
-        DeliveryReceiptRow.provider_reference.is_not(None),
+        DeliveryAttemptRow.provider == DeliveryReceiptRow.provider,
     )
-    by_message = exists().where(MessageRow.id == DeliveryReceiptRow.message_id)
+    by_message = exists().where(DeliveryAttemptRow.message_id == DeliveryReceiptRow.message_id)
     statement = (
         select(DeliveryReceiptRow.id, DeliveryReceiptRow.kind)
         .where(
