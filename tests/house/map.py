@@ -41,6 +41,7 @@ ROOMS = (
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
     ("bench", "programs that measure; each ends with its figures and their limits"),
     ("bench/books", "made-up books that they measure on"),
+    ("bench/providers", "providers that they measure against, in processes of their own"),
 )
 HEAD = """# Map
 
@@ -78,6 +79,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
