@@ -74,6 +74,14 @@ class Settings:
     """DUECOURSE_LOG_LEVEL."""
 
     @property
+    def provider_names(self) -> dict[str, list[str]]:
+        """Names of the providers of each channel, the preferred one first; the SMS gateway of DUECOURSE_SMS_URL is one."""
+        names = {channel: [str(entry["provider"]) for entry in entries] for channel, entries in self.providers.items()}
+        if self.sms_url:
+            names.setdefault("sms", []).append("gateway")
+        return names
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether the sandbox (sample book, virtual phone, movable clock) is loaded."""
         return self.mode == "sandbox"

@@ -44,7 +44,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
         engine = db.engine
     clock.use(clock.system_now)
     base_rates.use_table(settings.lpr_file)
-    rule_parts.use_channels(settings.providers)
+    rule_parts.use_channels(settings.providers, settings.provider_names)
     use_letterheads(settings.letterheads)
     if settings.is_sandbox:
         _prepare_sandbox(engine)

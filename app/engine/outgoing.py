@@ -82,7 +82,8 @@ class Composer:
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
         if message.channel in _WITH_TEMPLATES:
-            common["provider_templates"] = self.templates_of(message, variables)
+            words = {"title": common["title"], "body": common["body"]}
+            common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
         if message.channel == "letter" and not is_withdrawal:

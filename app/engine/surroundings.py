@@ -11,9 +11,6 @@ from app.services.letters import document_of
 from app.services.unsubscribe import url_for
 from config import Settings
 
-_NOT_ENDED = frozenset({"statutory", "security"})
-"""Classes of messages that go out whatever a borrower wishes."""
-
 
 def surroundings_of(settings: Settings) -> Surroundings:
     """Return what the settings of this installation make of it."""
@@ -25,10 +22,13 @@ def surroundings_of(settings: Settings) -> Surroundings:
 
 
 def unsubscribe_urls(public_url: str | None) -> Callable[[Work, Claimable], str | None]:
-    """Return the link that ends an e-mail's like, by message; None for what the law wants sent, or without an address."""
+    """Return the address at which an e-mail is ended, by message; None where that is not offered.
+
+    A notice of law and a code are not ended by a link; where we cannot be reached from outside there is none.
+    """
 
     def unsubscribe_url(work: Work, message: Claimable) -> str | None:
-        if public_url is None or message.message_class in _NOT_ENDED:
+        if public_url is None or message.message_class in ("statutory", "security"):
             return None
         return url_for(work.vault, public_url, message.borrower_id, message.channel)
 

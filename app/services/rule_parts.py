@@ -4,7 +4,7 @@ All of it is content of this version of the product, a setting, or changes with 
 epoch. Who changes a provider's wording (approved, rejected) raises the epoch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.provider_templates import find_one_time_codes
 from app.services.calendars import calendar_for
 from app.services.law_packs import EU_MEMBERS, get_pack, jurisdictions, pack_for, vocabulary
+from app.services.provider_templates import usable_templates
 from app.wording.catalogue import template_infos
 
 ALWAYS_THERE = frozenset({"push", "sms"})
@@ -32,13 +33,18 @@ def laws() -> dict[str, LawPack]:
     return {name: pack_for(name).pack for name in names} | {DEFAULT_LAW: get_pack(DEFAULT_LAW)}
 
 
-def use_channels(configured: Iterable[str]) -> None:
-    """Tell which channels this installation has providers for. Everybody who decides reads the same settings."""
-    global _channels
+def use_channels(configured: Iterable[str], providers: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Tell which channels this installation has providers for. Everybody who decides reads the same settings.
+
+    `providers`: channel -> names of its providers; where every one wants wordings registered, only approved ones are used.
+    """
+    global _channels, _providers
     _channels = ALWAYS_THERE | frozenset(configured)
+    _providers = dict(providers or {})
 
 
 _channels = ALWAYS_THERE
+_providers: Mapping[str, Sequence[str]] = {}
 
 
 def outward_channels() -> frozenset[str]:
@@ -48,7 +54,8 @@ def outward_channels() -> frozenset[str]:
 
 def content_version() -> str:
     """Return a hash of what this release and its settings bring to the rules: law packs, texts, channels."""
-    return sha256("\n".join([_shipped_content(), *sorted(_channels)]).encode()).hexdigest()
+    providers = sorted(f"{channel} {' '.join(names)}" for channel, names in _providers.items())
+    return sha256("\n".join([_shipped_content(), *sorted(_channels), *providers]).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
@@ -71,5 +78,5 @@ def parts_of_rules(session: Session) -> dict[str, Any]:
         "calendars": {lender.id: calendar_for(session, lender) for lender in lenders},
         "channels": outward_channels(),
         "one_time_codes": find_one_time_codes(session),
-        "templates": template_infos(),
+        "templates": usable_templates(session, _providers),
     }

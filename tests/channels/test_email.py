@@ -1,6 +1,7 @@
 """E-mail over real SMTP: what arrives, what each answer of a relay means, and when nobody can tell."""
 
 import socket
+import ssl
 import threading
 from email import message_from_bytes, policy
 
@@ -9,9 +10,9 @@ import pytest
 from app import clock
 from app.channels.base import EndpointVerdict, Outcome
 from app.channels.email.answers import result_of
-from app.channels.email.composing import Sender, compose
+from app.channels.email.composing import Envelope, Sender, compose
 from app.channels.email.smtp import build
-from app.channels.email.submission import SmtpAnswer, Stage
+from app.channels.email.submission import Relay, SmtpAnswer, Stage, Submission
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.mail import UNSUBSCRIBE, an_email, an_email_channel, an_entry, the_returns
 from tests.builders.outgoing import NOW
@@ -151,12 +152,43 @@ def test_a_relay_that_never_ends_its_answer_is_left(stand_in: StandInClient) -> 
         babbler = threading.Thread(target=babble, args=(listener,), daemon=True)
         babbler.start()
         channel = build(an_entry(listener.getsockname()[1], total_seconds=20), threads=1)
+        started = clock.monotonic_seconds()
 
         [result] = channel.send([an_email()], now=NOW)
+        took = clock.monotonic_seconds() - started
         channel.close()
         babbler.join(5)
 
     assert result.outcome is Outcome.RETRY
+    assert took < 10
+
+
+def test_a_relay_that_stops_reading_is_left_in_time() -> None:
+    def read_no_more(listener: socket.socket, done: threading.Event) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            for answer in (b"220 hello", b"250 hello", b"250 ok", b"250 ok", b"354 go on"):
+                peer.sendall(answer + b"\r\n")
+                if answer != b"354 go on":
+                    peer.recv(1000)
+            done.wait(20)
+
+    done, tls = threading.Event(), ssl.create_default_context()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        reader = threading.Thread(target=read_no_more, args=(listener, done), daemon=True)
+        reader.start()
+        relay = Relay("127.0.0.1", listener.getsockname()[1], "none", tls, "lender.example", total_seconds=0.5)
+        submission = Submission(relay)
+        started = clock.monotonic_seconds()
+
+        answer = submission.hand_over(Envelope("a@x.example", "b@x.example", "t", False, b"x" * 30_000_000))
+        took = clock.monotonic_seconds() - started
+        submission.close()
+        done.set()
+        reader.join(5)
+
+    assert (answer.stage, answer.code, answer.text) == (Stage.CONTENT, 0, "timeout")
+    assert took < 3
 
 
 def test_nobody_listens_there(stand_in: StandInClient) -> None:

@@ -10,7 +10,7 @@ from app.domain.audiences import read_condition
 from app.domain.cases import Case, PastContact, PastMessage
 from app.domain.decided import Decided
 from app.domain.decisions import decide
-from app.domain.policies import Cap, Rung
+from app.domain.policies import Cap, Rung, TemplateInfo
 from app.domain.reasons import Outcome, Reason
 from tests.builders.cases import DUE, by_step, case, contact, key, local, past, subject
 from tests.builders.rules import FALLBACK, policy, rules, step
@@ -193,3 +193,18 @@ def test_variables_of_a_rung_are_about_what_is_still_open() -> None:
     (found,) = decide(one, LADDER, TWO).rungs
 
     assert [c.subject.loan_id for c in found.about] == ["L1"]
+
+
+def test_a_text_that_failed_its_check_is_not_used_and_the_next_rung_is() -> None:
+    well, unfit = TemplateInfo(True, frozenset()), TemplateInfo(True, frozenset(), "forbidden")
+    texts = {("due_today", "push"): {"en": unfit}, ("due_today", "sms"): {"en": well}}
+    ladder = (Rung("push"), Rung("sms"))
+    both = rules(policy(step("d+0", ladder=ladder)), templates=texts, channels=frozenset({"push", "sms"}))
+    alone = rules(policy(step("d+0", ladder=ladder[:1])), templates=texts, channels=frozenset({"push", "sms"}))
+    one, at = case(subject(), decided_until=local(DUE, 9)), local(DUE, 10)
+
+    decided = decide(one, alone, at)
+
+    assert [message.channel for message in decide(one, both, at).contacts[0].messages] == ["sms"]
+    assert by_step(decided) == {"d+0": ("UNREACHABLE", "CONTENT_LINT")}
+    assert decided.verdicts[0].facts["problem"] == "forbidden"

@@ -21,9 +21,8 @@ CALLBACK_SECRET = "an-unguessable-word-of-this-installation"
 
 @pytest.fixture(scope="session")
 def stand_in_process() -> Iterator[StandInClient]:
-    with client.running(
-        sms_key=SMS_KEY, mail_key=MAIL_KEY, callback_base=CALLBACK_BASE, callback_secret=CALLBACK_SECRET
-    ) as running:
+    options = {"sms_key": SMS_KEY, "mail_key": MAIL_KEY, "callback_base": CALLBACK_BASE, "callback_secret": CALLBACK_SECRET}
+    with client.running(**options) as running:
         yield running
 
 

@@ -18,12 +18,12 @@ ROOMS = (
     ("app/persistence/models", "tables, one aggregate a file"),
     ("app/persistence/queries", "statements; no commit, no clock"),
     ("app/channels", "one provider adapter each; values only, no database, one attempt a call"),
+    ("app/channels/email", "e-mail by SMTP, and what comes back by mail"),
     ("app/channels/wechat", "WeChat: messages of a service account, its token, its posts to us"),
     ("app/channels/twilio", "texts and calls by Twilio"),
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
     ("app/channels/elks", "what 46elks posts"),
-    ("app/channels/email", "e-mail by SMTP, and what comes back by mail"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -70,7 +70,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
-| what a message says, and may say | | | `wording/lint`, `wording/law_lint` | `content/messages/*.yaml`, `cli/template` |
+| what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
+| wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |

@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 from app.wording.catalogue import Catalogue, shipped
 from app.wording.sending_lint import fault_of
 from app.wording.template_texts import MESSAGES
+from app.wording.unsubscribe_words import page_words
 from app.wording.variables import samples, write_variables
 
 VALUES = samples("en")[0]
@@ -98,3 +99,10 @@ def test_real_values_are_looked_at_before_a_message_is_kept(
     rendered = Catalogue(folder).render("due_soon", channel, "xx", {"lender": lender})
 
     assert fault_of(channel, rendered) == fault
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_an_email_and_the_page_that_ends_it_speak_every_language_of_the_texts(locale: str) -> None:
+    assert set(shipped().locales) == {"en", "zh-CN"}
+    assert page_words([locale])[0] == locale
+    assert page_words([locale])[1].keys() == page_words(["en"])[1].keys()

@@ -57,7 +57,7 @@ class MailParser:
             events = complaints_of(mail, self._returns, recipient)
             arrived = [
                 DeliveryReport(
-                    f"arf-delivered:{each.detail['message_id']}", Told.DELIVERED, message_id=each.detail["message_id"]
+                    f"arf-arrived:{each.detail['message_id']}", Told.DELIVERED, message_id=each.detail["message_id"]
                 )
                 for each in events
             ]

@@ -1,14 +1,14 @@
 """Complaints: feedback reports (ARF, RFC 5965) that a mailbox provider sends when somebody presses "this is spam".
 
-Who complains wants no more e-mail; that is an opt-out. Many providers black out the recipient, so the report counts by our
-token in the message it returns, which also keeps a forged one from ending another's e-mails.
+Who complains wants no more e-mail; that is an opt-out. Whose it is follows from our token in the message that the report
+returns, never from an address it names: many providers black the recipient out, and a forged report must not end another's.
 """
 
 from collections.abc import Mapping
 from email.message import Message
 from typing import Any
 
-from app.channels.email.received import address_of, header, instant_of, parts_of, raw_text
+from app.channels.email.received import header, instant_of, parts_of, raw_text
 from app.channels.email.return_paths import ReturnPaths
 from app.domain.deliveries import EndpointEvent
 
@@ -22,7 +22,7 @@ def is_complaint(mail: Message) -> bool:
 
 
 def complaints_of(mail: Message, returns: ReturnPaths, recipient: str) -> list[EndpointEvent]:
-    """Return the complaint, with our message id in `detail`; nothing where it does not hold our token."""
+    """Return the complaint, with our message id in `detail` and no address; nothing where it does not hold our token."""
     parts = list(parts_of(mail))
     fields = _fields(next(part for part in parts if part.get_content_type() == "message/feedback-report"))
     kind = fields.get("feedback-type", "").lower()
@@ -32,14 +32,12 @@ def complaints_of(mail: Message, returns: ReturnPaths, recipient: str) -> list[E
     )
     if kind not in _MEANT or message_id is None:
         return []
-    original = next((part for part in parts[1:] if part.get("Message-ID") is not None), None)
-    address = address_of(fields.get("original-rcpt-to", "")) or (address_of(header(original, "To")) if original else "")
     return [
         EndpointEvent(
             event_key=f"arf:{message_id}",
             channel="email",
             address_kind="email",
-            address=address,
+            address="",
             kind="complained",
             detail={"message_id": message_id, "feedback_type": kind},
             at=instant_of(fields.get("arrival-date", "")) or instant_of(header(mail, "Date")),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.deliveries import ProviderTemplateRow
@@ -34,3 +34,24 @@ def find_one_time_codes(session: Session) -> dict[str, frozenset[str]]:
     for template, code in session.execute(statement):
         found.setdefault(template, set()).add(code)
     return {template: frozenset(codes) for template, codes in found.items()}
+
+
+def find_provider_template(
+    session: Session, channel: str, provider: str, template: str, locale: str
+) -> ProviderTemplateRow | None:
+    """Return one wording as a provider has it, locked."""
+    statement = select(ProviderTemplateRow).where(
+        ProviderTemplateRow.channel == channel,
+        ProviderTemplateRow.provider == provider,
+        ProviderTemplateRow.template == template,
+        ProviderTemplateRow.locale == locale,
+    )
+    return session.scalar(statement.with_for_update())
+
+
+def list_provider_templates(reads: Connection | Session, *, channel: str | None = None) -> list[Any]:
+    """Return all of them, or those of one channel, by channel, provider, template, locale; there are tens of them."""
+    statement = select(ProviderTemplateRow.__table__).order_by(
+        ProviderTemplateRow.channel, ProviderTemplateRow.provider, ProviderTemplateRow.template, ProviderTemplateRow.locale
+    )
+    return list(reads.execute(statement if channel is None else statement.where(ProviderTemplateRow.channel == channel)))
