@@ -90,7 +90,7 @@ def _card(session: Session, content: Mapping[str, Any], row: MessageRow | None) 
         {"name": fields.get(name, name), "value": _cut(str(held.get("value", "")))} for name, held in content["data"].items()
     ]
     text = _our_text(row)
-    return {"title": text["title"], "body": text["body"], "fields": rows}
+    return {"title": text["title"], "body": "", "fields": rows}
 
 
 def _cut(text: str) -> str:

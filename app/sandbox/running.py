@@ -4,7 +4,6 @@ import base64
 import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -54,7 +53,7 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
             old.unlink()
         children = [
             Child(name, command, environment, logs / f"{name}.log", ROOT)
-            for name, command in commands(settings, accounts, environment["DUECOURSE_SMS_KEY"]).items()
+            for name, command in commands(settings, accounts).items()
         ]
         supervisor = Supervisor(children, say)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -107,8 +106,7 @@ def child_environment(settings: Settings, accounts: SandboxAccounts) -> dict[str
         "PORT": str(settings.port),
         "DUECOURSE_FCM_BASE_URL": stand_in_url,
         "DUECOURSE_FCM_CREDENTIALS": str(credentials),
-        "DUECOURSE_SMS_URL": f"{stand_in_url}/sms",
-        "DUECOURSE_SMS_KEY": secrets.token_hex(32),
+        "DUECOURSE_SMS_URL": "",  # one of the shell would be a real one
         "DUECOURSE_PROVIDERS": str(write_providers(settings.var_dir / "stand-in" / "providers.json", accounts)),
         "DUECOURSE_LETTERHEADS": str(LETTERHEADS),
         "DUECOURSE_STAND_IN_URL": stand_in_url,
@@ -117,14 +115,14 @@ def child_environment(settings: Settings, accounts: SandboxAccounts) -> dict[str
     return {**os.environ, **own}
 
 
-def commands(settings: Settings, accounts: SandboxAccounts, sms_key: str) -> Mapping[str, list[str]]:
+def commands(settings: Settings, accounts: SandboxAccounts) -> Mapping[str, list[str]]:
     """Return the processes in the order they start: the provider before those who call it."""
     python = sys.executable
     store = settings.var_dir / "stand-in" / "received.jsonl"
     return {
         "stand-in": [
             *(python, "-m", "app.sandbox.stand_in", "--port", str(urlsplit(accounts.stand_in_url).port)),
-            *("--smtp-port", str(accounts.smtp_port), "--store", str(store), "--sms-key", sms_key, "--posts-back"),
+            *("--smtp-port", str(accounts.smtp_port), "--store", str(store), "--posts-back"),
             *("--callback-base", accounts.public_url, "--callback-secret", accounts.callback_secret),
             *("--mail-key", accounts.mail_key),
             *(part for demo in DEMO_BORROWERS for part in ("--rings-at", demo_phone(demo))),

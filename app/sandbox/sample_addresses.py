@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.book import BorrowerValues
-from app.persistence.ids import new_id
-from app.persistence.models.deliveries import ProviderTemplateRow
 from app.persistence.queries.borrowers import find_borrower_ids
 from app.persistence.unit_of_work import Work
 from app.sandbox.sample_lenders import DemoBorrower, demo_phone
 from app.sandbox.sample_people import PLACES
 from app.sandbox.stand_in.magic import ON_CHANNEL, OUTCOMES
+from app.services.provider_templates import mark, register
 from app.services.wechat_accounts import bind
 from app.wording.template_texts import load_texts
 
@@ -23,8 +22,7 @@ _MAGIC_PHONES = {
     "CN": "+86138355501", "US": "+121255501", "GB": "+4474055501", "IN": "+9198755501", "DE": "+49151255501",
 }  # fmt: skip
 """By country; the two digits of an outcome follow. Numbers set aside for fiction where a plan has them."""
-_WECHAT_FIELDS = {"thing1": "lender"}
-"""Of every registered wording: who writes. More would stand on a lock screen."""
+_WECHAT_FIELDS = {"thing1": "title", "thing2": "body"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +99,8 @@ def register_wordings(work: Work, *, now: datetime) -> int:
     """Register the WeChat wordings of every text with the platform, approved at once; return how many."""
     texts = [text for text in load_texts() if text.channel == "wechat"]
     for text in texts:
-        language = text.locale.partition("-")[0]
-        row = ProviderTemplateRow(
-            id=new_id(), channel="wechat", provider="wechat", template=text.template, locale=text.locale,
-            template_version=text.version, code=f"sandbox_{text.template}_{language}"[:64], fields=dict(_WECHAT_FIELDS),
-            is_one_time=False, state="approved", by="sandbox", changed_at=now,
-        )  # fmt: skip
-        work.session.add(row)
+        key = ("wechat", "wechat", text.template, text.locale)
+        code = f"sandbox_{text.template}_{text.locale.partition('-')[0]}"[:64]
+        register(work, key, code=code, fields=_WECHAT_FIELDS, by="sandbox", now=now)
+        mark(work, key, "approved", by="sandbox", now=now)
     return len(texts)

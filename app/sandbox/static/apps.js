@@ -127,7 +127,6 @@ export class Apps {
         h("time", { datetime: item.at }, this.phone.ago(item.at)),
         h("h3", null, item.title),
         h("dl", null, ...item.fields.flatMap((each) => [h("dt", null, this.say(each.name)), h("dd", null, each.value)])),
-        h("p", null, item.body),
         h("button.link", { type: "button", "data-act": "inbox" }, `${this.say("details")} ›`),
       ),
     }));
