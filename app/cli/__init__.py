@@ -20,6 +20,7 @@ NOUNS = {
     "hold": "app.cli.hold:hold_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",
+    "letter": "app.cli.letter:letter_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
     "policy": "app.cli.policy:policy_commands",

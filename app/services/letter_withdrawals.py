@@ -15,13 +15,15 @@ from app.persistence.unit_of_work import Work
 
 WORTH_TRYING = timedelta(days=1)
 """No printer holds a letter longer than so before it is posted."""
+LOOKS_BACK = timedelta(days=8)
+"""A letter waits in the outbox for some days at most, and then at a printer."""
 
 
 def withdraw_unposted(work: Work, contact_ids: Sequence[str], *, now: datetime) -> int:
     """Queue one withdrawal for each letter of these contacts that may not be posted yet; return how many."""
     if not contact_ids:
         return 0
-    letters = lock_unposted(work.session, contact_ids, since=now - WORTH_TRYING)
+    letters = lock_unposted(work.session, contact_ids, since=now - LOOKS_BACK)
     add_withdrawals(
         work.session,
         [

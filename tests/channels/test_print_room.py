@@ -91,8 +91,11 @@ def test_a_letter_is_dropped_whole_with_its_manifest(room: Room) -> None:
 def test_the_same_letter_again_is_the_same_file_and_a_success(room: Room) -> None:
     letter = a_printed()
 
-    first, second = sent(room.channel, letter), sent(room.channel, letter)
+    first = sent(room.channel, letter)
+    written = [each.stat().st_mtime_ns for each in sorted(room.outbox.iterdir())]
+    second = sent(room.channel, letter)
 
+    assert written == [each.stat().st_mtime_ns for each in sorted(room.outbox.iterdir())]
     assert (first.outcome, second.outcome) == (Outcome.ACCEPTED, Outcome.ACCEPTED)
     assert len(os.listdir(room.outbox)) == 2
 

@@ -24,6 +24,7 @@ ROOMS = (
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
     ("app/channels/elks", "what 46elks posts"),
+    ("app/channels/letters", "letters: a print service, and print rooms that take files"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
     ("app/services/imports", "files of any core: map, read, check, stage, book, report"),
@@ -81,6 +82,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
+| letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |

@@ -101,3 +101,10 @@ def test_the_first_key_of_a_ring_writes() -> None:
     ring = parse_keys(f"{STRONG.replace('k1:', 'new:')},{STRONG}")
 
     assert list(ring) == ["new", "k1"]
+
+
+def test_letterheads_are_a_folder(tmp_path: Path) -> None:
+    assert Settings.from_env(production(tmp_path, DUECOURSE_LETTERHEADS=str(tmp_path))).letterheads == tmp_path
+    assert Settings.from_env(production(tmp_path)).letterheads is None
+    with pytest.raises(SettingsError, match="DUECOURSE_LETTERHEADS"):
+        Settings.from_env(production(tmp_path, DUECOURSE_LETTERHEADS=str(tmp_path / "nowhere")))

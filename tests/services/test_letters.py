@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,22 @@ def test_a_batch_goes_on_where_a_killed_worker_left_it(app: Flask, letterheads: 
     done = run(batch_id, chunk=2)
 
     assert (done.state, done.made) == ("ready", 6)
+
+
+def test_workers_at_once_make_each_letter_once(app: Flask, letterheads: Path) -> None:
+    ids = {waiting_letter(now=START)[0] for _ in range(12)}
+    batch_id = batch()
+
+    def work_on(_: int) -> letter_batches.Progress:
+        with app.app_context():
+            return run(batch_id, chunk=2)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work_on, range(3)))
+
+    done = letter_batches.progress_of(batch_id)
+    assert (done.state, done.made, done.failed) == ("ready", 12, 0)
+    assert {row.message_id for row in session().scalars(select(LetterRow))} == ids
 
 
 def test_a_batch_leaves_alone_what_came_later_and_what_was_stopped(app: Flask, letterheads: Path) -> None:

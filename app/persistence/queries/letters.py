@@ -1,7 +1,7 @@
 """Letters: what one is made from, the documents as they were made, and the batches they are made in."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, update
@@ -18,8 +18,6 @@ from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.outbox import LANE_CONDITIONS
 
-_LONGEST_WAIT = timedelta(days=7)
-"""How long a letter may wait in the outbox."""
 _UNMADE = and_(
     LANE_CONDITIONS["letter"],
     MessageRow.state == "queued",
@@ -98,11 +96,8 @@ def add_letters(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     if not rows:
         return 0
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(LetterRow).on_conflict_do_nothing(index_elements=["message_id"])
-    added = 0
-    for row in rows:
-        added += session.connection().execute(statement, row).rowcount
-    return added
+    statement = dialect.insert(LetterRow).on_conflict_do_nothing(index_elements=["message_id"]).returning(LetterRow.id)
+    return sum(session.connection().execute(statement, row).first() is not None for row in rows)
 
 
 def find_letter(session: Session, message_id: str, *, lock: bool = False) -> LetterRow | None:
@@ -128,7 +123,7 @@ def find_message_id(session: Session, provider: str, reference: str) -> str | No
 
 
 def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: datetime) -> list[Any]:
-    """Lock the letters of these contacts that a printer was given since then and that are not printed, as far as is known.
+    """Lock the letters of these contacts, made since then, that a printer may have and has not printed as far as is known.
 
     Returns (id, borrower_id, locale) of their messages; none that is withdrawn already.
     """
@@ -140,7 +135,7 @@ def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: dateti
             MessageRow.contact_id.in_(contact_ids),
             MessageRow.channel == "letter",
             MessageRow.state.in_(("sending", "sent", "uncertain")),
-            MessageRow.created_at > since - _LONGEST_WAIT,
+            MessageRow.created_at > since,
             LetterRow.state.in_(("made", "handed_over")),
             ~exists().where(withdrawal.withdraws_id == MessageRow.id),
         )
@@ -219,4 +214,4 @@ def count_by_state(session: Session, batch_id: str | None = None) -> dict[str, i
     statement = select(LetterRow.state, func.count()).group_by(LetterRow.state)
     if batch_id is not None:
         statement = statement.where(LetterRow.batch_id == batch_id)
-    return dict(session.execute(statement).tuples())
+    return {state: count for state, count in session.execute(statement)}
