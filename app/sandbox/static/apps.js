@@ -1,6 +1,7 @@
 // The phone's other apps: messages, calls, WeChat, mail and the letterbox. What is done in them goes back by the provider.
 
 import { ask } from "./api.js";
+import { Calls } from "./calls.js";
 import { h, show } from "./dom.js";
 import { sayCount } from "./words.js";
 
@@ -11,8 +12,6 @@ const APPS = [
   { view: "mail", channel: "email", sign: "@" },
   { view: "letters", channel: "letter", sign: "▤" },
 ];
-const RINGS_SECONDS = 29;
-const MISSED = new Set(["no_answer", "busy"]);
 
 export class Apps {
   constructor(phone) {
@@ -21,7 +20,7 @@ export class Apps {
     this.items = { sms: [], voice: [], wechat: [], email: [], letter: [] };
     this.seen = JSON.parse(sessionStorage.getItem(this.key) ?? "{}");
     this.written = []; // what the borrower answered: {channel, n, text, at}
-    this.calls = {}; // n -> {state, keys}
+    this.calls = new Calls(this);
     this.done = new Set(); // e-mails that were ended or marked
     this.deliveries = [];
   }
@@ -84,7 +83,7 @@ export class Apps {
     const items = this.items[channel];
     const body = {
       messages: () => this.thread(items),
-      calls: () => [...items].reverse().map((item) => this.callLine(item)),
+      calls: () => [...items].reverse().map((item) => this.calls.line(item)),
       wechat: () => this.cards(items),
       mail: () => [...items].reverse().map((item) => this.mail(item)),
       letters: () => [...items].reverse().map((item) => this.letter(item)),
@@ -125,7 +124,7 @@ export class Apps {
         "article.wechat-card",
         null,
         h("time", { datetime: item.at }, this.phone.ago(item.at)),
-        h("h3", null, item.title),
+        h("h3", null, this.say("service_notice")),
         h("dl", null, ...item.fields.flatMap((each) => [h("dt", null, this.say(each.name)), h("dd", null, each.value)])),
         h("button.link", { type: "button", "data-act": "inbox" }, `${this.say("details")} ›`),
       ),
@@ -145,7 +144,7 @@ export class Apps {
       h("input", {
         id: `words-${channel}`,
         "aria-label": this.say("reply"),
-        placeholder: this.say("text_message"),
+        placeholder: this.say("reply"),
         maxlength: "300",
         autocomplete: "off",
       }),
@@ -157,85 +156,6 @@ export class Apps {
       ),
       isWechat ? h("button", { type: "button", "data-act": "block", "data-n": n }, this.say("leave_account")) : null,
       isWechat ? h("button", { type: "button", "data-act": "unblock", "data-n": n }, this.say("follow_account")) : null,
-    );
-  }
-
-  // Calls
-
-  /** The call that rings or is being talked on, or undefined. It stops ringing by itself. */
-  rings() {
-    return this.items.voice.find((item) => {
-      const state = this.calls[item.n]?.state;
-      if (state) return state === "answered";
-      return item.outcome === "delivered" && this.delivery(item)?.state === "sent" && this.isFresh(item);
-    });
-  }
-
-  isFresh(item) {
-    return Math.abs(this.phone.now - new Date(item.at)) < RINGS_SECONDS * 1000;
-  }
-
-  delivery(item) {
-    return this.deliveries.find((each) => each.message_id === item.message_id);
-  }
-
-  drawCall() {
-    const item = this.rings();
-    const call = this.calls[item.n];
-    const key = (number, word) =>
-      h(
-        "button.key",
-        { type: "button", "data-act": "key", "data-n": item.n, "data-text": number },
-        h("b", null, number),
-        h("small", null, this.say(word)),
-      );
-    const said = call
-      ? h(
-          "div.transcript.scrolls",
-          { "aria-live": "polite", "data-end": "1" },
-          ...item.lines.map((line) => h("p", null, line)),
-          ...call.keys.map((number) => h("p.own", null, this.say("pressed", { key: number }))),
-        )
-      : h("div.ringing", { "aria-hidden": "true" }, "✆");
-    const keys = () =>
-      item.has_keys ? h("div.keys", null, key("1", "key_1"), key("9", "key_9")) : h("p", null, this.say("no_keys"));
-    const buttons = call
-      ? [keys(), this.callButton("hang_up", item, "red")]
-      : [h("div.take", null, this.callButton("decline", item, "red"), this.callButton("answer", item, "green"))];
-    show(
-      this.phone.place,
-      h(
-        "div.call",
-        { role: "group", "aria-label": this.say("incoming") },
-        this.phone.status(),
-        h("h2", null, this.say(call ? "on_call" : "incoming")),
-        h("p", null, "+1 500 555 0006"),
-        said,
-        ...buttons,
-      ),
-    );
-  }
-
-  callButton(act, item, colour) {
-    return h(`button.${colour}`, { type: "button", "data-act": act, "data-n": item.n }, this.say(act));
-  }
-
-  callWord(item) {
-    const own = { hung_up: "call_answered", declined: "call_declined" }[this.calls[item.n]?.state];
-    if (own) return own;
-    const told = this.delivery(item)?.state;
-    if (MISSED.has(item.outcome) || told === "failed") return "call_missed";
-    if (item.outcome === "voicemail") return "call_voicemail";
-    return told === "delivered" ? "call_answered" : "call_ended";
-  }
-
-  callLine(item) {
-    const word = this.callWord(item);
-    return h(
-      `article.letter.call-line${word === "call_missed" ? ".missed" : ""}`,
-      null,
-      h("header", null, h("h3", null, this.say(word)), h("time", { datetime: item.at }, this.phone.ago(item.at))),
-      h("details", null, h("summary", null, "+1 500 555 0006"), ...item.lines.map((line) => h("p", null, line))),
     );
   }
 
@@ -279,10 +199,7 @@ export class Apps {
       await this.endMails(n);
     } else {
       await this.touch(n, act, button.dataset.text ?? "");
-      if (act === "answer") this.calls[n] = { state: "answered", keys: [] };
-      else if (act === "key") this.calls[n].keys.push(button.dataset.text);
-      else if (act === "decline") this.calls[n] = { state: "declined", keys: [] };
-      else if (act === "hang_up") this.calls[n].state = "hung_up";
+      this.calls.note(act, n, button.dataset.text);
     }
     this.done.add(`${act} ${n}`);
   }

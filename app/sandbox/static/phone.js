@@ -63,7 +63,7 @@ export class Phone {
 
   draw() {
     if (this.isGone || this.now === null) return;
-    if (this.apps.rings()) this.apps.drawCall();
+    if (this.apps.calls.rings()) this.apps.calls.draw();
     else if (this.view === "lock") this.drawLock();
     else if (this.apps.views.has(this.view)) this.apps.draw(this.view);
     else if (this.session.isSignedIn) this.drawApp();
