@@ -106,14 +106,15 @@ async function look() {
 
 async function move(to) {
   document.querySelector(".clock").classList.add("is-moving");
+  lookNo += 1; // a look that is under way does not know of the journey yet
   try {
     const answer = await ask("POST", "/sandbox/clock", { body: { to, borrower_no: person.borrower_no } });
     looked.travel_to = answer.travel_to;
     draw();
-    await look();
   } catch (problem) {
     trouble(problem);
   }
+  await look();
 }
 
 function draw() {
