@@ -10,6 +10,7 @@ from typing import Any
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import retire
+from app.engine.channel_gates import count_further_parts
 from app.engine.claiming import REPEATABLE, Try
 from app.engine.message_credits import settle_credits
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
@@ -67,6 +68,7 @@ class Settling:
         mark_cancelled(work, [each.withdraws_id for each in letters if each.withdraws_id], now=now)
         outbox.mark_outcomes(work.session, settled)
         self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
+        _count_parts(work, results, now)
         _count(by_message, settled, results)
 
     def _note_withdrawn(self, work: Work, sent: Sequence[Claimable], now: datetime) -> None:
@@ -125,6 +127,16 @@ def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | Non
 def belongs_to_case(message: Claimable) -> bool:
     """Whether a message is part of a case: codes and withdrawals are not."""
     return message.message_class not in (outbox.SECURITY, outbox.WITHDRAWAL)
+
+
+def _count_parts(work: Work, results: Sequence[Answered], now: datetime) -> None:
+    """Have the daily limits know what is paid for beyond one part a message; claiming has counted one of each."""
+    further: Counter[str] = Counter()
+    for one, result in results:
+        if result.outcome is Outcome.ACCEPTED and result.units > 1 and belongs_to_case(one.message):
+            further[one.message.channel] += result.units - 1
+    for channel, parts in sorted(further.items()):
+        count_further_parts(work, channel, parts, now)
 
 
 def _count(by_message: dict[str, list[Answered]], settled: Sequence[Settlement], results: Sequence[Answered]) -> None:

@@ -7,11 +7,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain.devices import seen_since
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.persistence.models.reminders import DecisionRow
-from app.persistence.queries.attempts import find_push_targets
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.devices import DeviceValues, put_device
 from app.services.policies import activate_document
@@ -63,14 +61,13 @@ def test_it_is_not_pushed_to_until_the_app_is_opened_again(app: Flask, set_clock
     assert reach(9) == 2
 
 
-def test_another_device_that_is_used_gets_it_alone(app: Flask) -> None:
-    built = a_borrower()
-    give_phone(built, now=START, last_seen_at=START - timedelta(days=31))
-    give_phone(built, now=START, token="used", last_seen_at=START - timedelta(days=30))
+def test_another_device_that_is_used_gets_it_alone(app: Flask, set_clock: SetClock) -> None:
+    built, at = a_borrower(), datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+    give_phone(built, now=START, last_seen_at=at - timedelta(days=30, seconds=1))
+    give_phone(built, now=START, token="used", last_seen_at=at - timedelta(days=30))
+    push = FakeChannel()
 
-    with reading() as session:
-        targets = find_push_targets(session, [built.borrower_id], seen_since=seen_since(START))
+    set_clock(at)
+    Engine(Dispatcher({"push": push}, owner="tester")).drain()
 
-    [target] = targets[built.borrower_id]
-    with unit_of_work() as work:
-        assert work.vault.open(target.address_sealed, place=f"endpoints.address:{target.id}") == "used"
+    assert [outgoing.target.address for outgoing in push.sent] == ["used"]

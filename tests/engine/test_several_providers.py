@@ -209,7 +209,8 @@ def test_a_channel_gets_ready_before_the_facts_are_compared(ann: Built, first: F
     assert state_of(message_id)[0] == "stale"
 
 
-def test_a_message_of_several_phones_is_counted_for_each(ann: Built) -> None:
+@pytest.mark.parametrize("claim_batch", [1, 5])
+def test_a_message_of_several_phones_is_counted_for_each(ann: Built, claim_batch: int) -> None:
     for _ in range(2):
         give_phone(ann, now=NOW)
     queue_message(ann.borrower_id, "push")
@@ -223,6 +224,6 @@ def test_a_message_of_several_phones_is_counted_for_each(ann: Built) -> None:
         def give_back(self, provider: str, count: int) -> None:
             counted.append(-count)
 
-    Dispatcher({"push": FakeChannel()}, owner="tester", pacers=Watching({}), claim_batch=1).run_once(now=NOW)
+    Dispatcher({"push": FakeChannel()}, owner="tester", pacers=Watching({}), claim_batch=claim_batch).run_once(now=NOW)
 
     assert sum(counted) == 3

@@ -31,6 +31,7 @@ class LoadedCase:
     locale: str | None
     case_version: int
     zone_since: datetime | None
+    inbox_state: int
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class Gathered:
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,
         )
-        return LoadedCase(case, head.locale, head.case_version, head.zone_since)
+        return LoadedCase(case, head.locale, head.case_version, head.zone_since, head.inbox_state)
 
     def _blocks(self) -> dict[str, Reason]:
         """Why a channel cannot be used, by channel; those that can are absent."""

@@ -176,4 +176,4 @@ def _head(row: Any, *, remembers: bool) -> Any:
     values = dict(row._mapping)
     if not remembers:
         values |= {"decided_until": None, "decided_zone": None, "zone_since": None}
-    return SimpleNamespace(**values, case_version=0, decided_version=0)
+    return SimpleNamespace(**values, case_version=0, decided_version=0, inbox_state=0)
