@@ -178,8 +178,8 @@ def _scheduler(
         ("tidy", engine.tidy, 86_400),
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
-        *engine.chores,
         ("print returns", engine.take_returns, 60),
+        *engine.chores,
     ]
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))

@@ -84,9 +84,9 @@ def test_every_route_has_a_credential_bound_to_it(api_app: Flask) -> None:
         "health",
         "pages",
         "sign-in",
-        "unsubscribe",
         "callbacks",
         "wechat-links",
+        "unsubscribe",
     }
 
 

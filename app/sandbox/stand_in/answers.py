@@ -53,10 +53,10 @@ class Taken:
     answer: Answer
     callbacks: tuple[CallbackPost, ...] = ()
     """What the provider posts back after it."""
-    then: Callable[[], None] | None = None
-    """What the provider does when it has really taken it, which a fault may prevent."""
     act: str = ""
     """What goes wrong with this one by itself, as a fault of faults.py does: its address asked for it."""
+    then: Callable[[], None] | None = None
+    """What the provider does when it has really taken it, which a fault may prevent."""
 
 
 SILENCE = Answer(0, b"")
