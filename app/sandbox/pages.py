@@ -134,7 +134,8 @@ def touch() -> Response:
     body = _body(borrower_no=str, n=int, act=str, text=str)
     stand_in: StandInClient | None = current_app.extensions["duecourse.stand_in"]
     targets = targets_of(virtual_phone.get_demo(body["borrower_no"]))
-    if stand_in is None or not stand_in.page(since=body["n"] - 1, limit=1, targets=targets)["items"]:
+    found = stand_in.page(since=body["n"] - 1, limit=1, targets=targets)["items"] if stand_in is not None else []
+    if stand_in is None or [item["n"] for item in found] != [body["n"]]:
         raise NotFoundError("There is no such message on this phone.")
     try:
         stand_in.touch(body["n"], body["act"], body["text"])

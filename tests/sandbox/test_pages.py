@@ -1,3 +1,6 @@
+import hashlib
+import hmac
+import json
 import os
 import re
 import subprocess
@@ -5,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from flask import Flask
@@ -18,9 +22,18 @@ from app.persistence.ids import new_id
 from app.persistence.queries.clocks import freeze, get_clock, stored_source
 from app.persistence.unit_of_work import close_session, unit_of_work
 from app.sandbox import sample_book, virtual_phone
+from app.sandbox.sample_lenders import demo_phone
 from app.sandbox.stand_in.client import StandInClient
 from config import ROOT, new_key_ring
 from tests.conftest import START, make_settings
+from tests.fakes.stand_in import SMS_KEY
+
+
+def send_sms_by_gateway(stand_in: StandInClient, body: bytes) -> None:
+    signed = hmac.new(SMS_KEY.encode(), b"1." + body, hashlib.sha256).hexdigest()
+    headers = {"Duecourse-Timestamp": "1", "Duecourse-Signature": signed}
+    with build_opener(ProxyHandler({})).open(Request(f"{stand_in.url}/sms", body, headers), timeout=10) as answer:
+        assert answer.status == 202
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +181,7 @@ def test_what_another_sites_form_could_send_is_refused(client: FlaskClient, path
         ("addresses", {"borrower_no": "CN-0001", "channel": "sms", "outcome": "stop"}, 404),
         ("addresses", {"borrower_no": "DEMO-GB", "channel": "sms", "outcome": "bounce"}, 422),
         ("addresses", {"borrower_no": "DEMO-GB", "channel": "push", "outcome": "uninstalled"}, 409),  # never signed in
-        ("gestures", {"borrower_no": "DEMO-GB", "n": 1, "act": "text", "text": "STOP"}, 404),
+        ("gestures", {"borrower_no": "DEMO-GB", "n": 10**9, "act": "text", "text": "STOP"}, 404),
         ("gestures", {"borrower_no": "DEMO-GB", "n": -5, "act": "text", "text": "STOP"}, 404),
         ("gestures", {"borrower_no": "DEMO-GB", "n": True, "act": "text", "text": "STOP"}, 422),
     ],
@@ -189,6 +202,19 @@ def test_an_address_that_is_given_is_shown_until_the_own_one_is_given_back(clien
 
     client.post("/sandbox/addresses", json={**given, "outcome": "own"})
     assert set(looked().values()) == {"own"}
+
+
+def test_only_what_is_on_this_phone_can_be_touched(client: FlaskClient, stand_in: StandInClient) -> None:
+    for phone in ("+447000000001", demo_phone(virtual_phone.get_demo("DEMO-GB"))):
+        said = json.dumps({"message_id": "m", "to": phone, "text": "Hello"}).encode()
+        send_sms_by_gateway(stand_in, said)
+
+    answers = [
+        client.post("/sandbox/gestures", json={"borrower_no": "DEMO-GB", "n": n, "act": "text", "text": "Hello"})
+        for n in (1, 2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 409]  # the gateway takes no answers
 
 
 def test_letters_of_others_are_not_shown(client: FlaskClient) -> None:
