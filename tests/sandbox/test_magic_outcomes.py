@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,12 +74,13 @@ class Sandbox:
         give_address(BORROWER, channel, outcome, now=self.now)
         heard = len(self.stand_in.callbacks())
         send_sample(BORROWER, channel, now=self.now)
+        (sample,) = (each["message_id"] for each in self.listed()[:1])
         self.engine.dispatch(channel)
-        if self.look(channel)[0] == "queued":
+        if self.look(channel, sample)[0] == "queued":
             self.wait(timedelta(minutes=2))
             self.engine.dispatch(channel)
         self.hear(heard)
-        return self.look(channel)
+        return self.look(channel, sample)
 
     def hear(self, since: int) -> None:
         """Post to the door what the stand-in would have posted, in its order."""
@@ -90,12 +92,15 @@ class Sandbox:
             )
             assert answer.status_code < 300, answer.text
 
-    def look(self, channel: str) -> tuple[str, ...]:
+    def listed(self) -> list[dict[str, Any]]:
         with reading() as session:
-            borrower_id = get_borrower_id(session, BORROWER)
-            newest = next(each for each in deliveries(session, borrower_id) if each["channel"] == channel)
-            against = stopped_channels(session, borrower_id).get(channel)
-        return (newest["state"], against) if against else (newest["state"],)
+            return deliveries(session, get_borrower_id(session, BORROWER))
+
+    def look(self, channel: str, message_id: str) -> tuple[str, ...]:
+        (state,) = (each["state"] for each in self.listed() if each["message_id"] == message_id)
+        with reading() as session:
+            against = stopped_channels(session, get_borrower_id(session, BORROWER)).get(channel)
+        return (state, against) if against else (state,)
 
     def wait(self, length: timedelta) -> None:
         self.now += length
