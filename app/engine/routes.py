@@ -20,7 +20,7 @@ from app.logs import logger
 SOON_SECONDS = 2.0
 """A wait so short is waited for; what has to wait longer is put off in the table."""
 SUB_BATCH = 25
-"""Sends between two comparisons of versions, where a channel does not say that it puts more on the wire at once."""
+"""Sends between two comparisons of versions, where a channel does not say how many it puts on the wire at once."""
 
 
 class Allowance(NamedTuple):
@@ -107,10 +107,14 @@ class Routes:
     def send(self, channel: str, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Hand a sub-batch to one provider and take in what its answers say of the provider itself."""
         adapter, way = self.channels[channel], way_key(channel, provider)
-        if isinstance(adapter, Routed):
-            results = adapter.send_by(provider, batch, now=now)
-        else:
-            results = adapter.send(batch, now=now)
+        try:
+            if isinstance(adapter, Routed):
+                results = adapter.send_by(provider, batch, now=now)
+            else:
+                results = adapter.send(batch, now=now)
+        except Exception:  # none should raise; how far one that does has come, nobody knows
+            logger().exception("channel failed", channel=channel, provider=provider)
+            results = [DeliveryResult(Outcome.UNCERTAIN, error_code="channel_failed", provider=provider)] * len(batch)
         at = clock.monotonic_seconds()
         self.pacers.note(way, Answers.of(results), at)
         for one, result in zip(batch, results, strict=True):

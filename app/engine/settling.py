@@ -124,8 +124,8 @@ def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | Non
 
 
 def belongs_to_case(message: Claimable) -> bool:
-    """Whether a message is part of a case: codes and withdrawals are not."""
-    return message.message_class not in (outbox.SECURITY, outbox.WITHDRAWAL)
+    """Whether a message is part of a case: codes, withdrawals and answers are not."""
+    return not message.is_of_no_case
 
 
 def _count_parts(work: Work, results: Sequence[Answered], now: datetime) -> None:

@@ -22,6 +22,8 @@ SHOWN = "0192f0c1-2b3c-7d4e-8f50-123456789abc"
 class Recorder:
     """A transport that keeps the requests and accepts all."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         self.requests: list[HttpRequest] = []
 

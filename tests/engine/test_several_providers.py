@@ -89,6 +89,59 @@ def test_what_may_have_been_taken_or_was_refused_never_does(
     assert recorded() == [("first", outcome.value)]
 
 
+def test_what_one_refuses_for_itself_alone_goes_to_the_other(
+    ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
+) -> None:
+    """It has no registered wording for it, for example."""
+    queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: DeliveryResult(Outcome.REFUSED, another_may=True)
+
+    engine.dispatch_all()
+
+    assert recorded() == [("second", "accepted")]
+
+
+@pytest.mark.parametrize("is_one_of_two", [False, True])
+def test_an_adapter_that_breaks_leaves_it_uncertain_and_holds_up_no_other_channel(
+    ann: Built, first: FakeChannel, second: FakeChannel, is_one_of_two: bool
+) -> None:
+    message_id, pushed = queue_message(ann.borrower_id, "sms"), queue_message(ann.borrower_id, "push")
+    first.answer = lambda _message: DeliveryResult(int("²"))  # type: ignore[arg-type]
+    channels = {"sms": Routed([first, second]) if is_one_of_two else first, "push": FakeChannel()}
+
+    Engine(Dispatcher(channels, owner="tester")).dispatch_all()
+
+    assert state_of(message_id) == ("uncertain", "NO_RECEIPT")
+    assert state_of(pushed) == ("sent", None)
+    assert second.handed == []
+
+
+def test_what_only_the_same_provider_may_be_given_again_goes_to_no_other(
+    ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
+) -> None:
+    """It would drop the second copy, if it has taken the first; the other would make a second message of it."""
+    message_id = queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: DeliveryResult(Outcome.RETRY, only_here=True)
+
+    engine.dispatch_all()
+
+    assert second.handed == []
+    assert state_of(message_id) == ("uncertain", "NO_RECEIPT")
+
+
+def test_whom_the_other_cannot_take_it_from_is_asked_again_later(
+    ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
+) -> None:
+    message_id = queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: NEVER_SENT
+    second.answer = lambda _message: DeliveryResult(Outcome.REFUSED, another_may=True)
+
+    engine.dispatch_all()
+
+    assert recorded() == [("first", "retry")]
+    assert state_of(message_id)[0] == "queued"
+
+
 def test_the_facts_are_compared_again_before_the_other_is_asked(
     ann: Built, engine: Engine, first: FakeChannel, second: FakeChannel
 ) -> None:
@@ -194,7 +247,8 @@ def test_an_engine_takes_its_part_of_the_pace_of_all(app: Flask) -> None:
     ]  # fmt: skip
 
 
-def test_a_channel_gets_ready_before_the_facts_are_compared(ann: Built, first: FakeChannel) -> None:
+@pytest.mark.parametrize("is_one_of_two", [False, True])
+def test_a_channel_gets_ready_before_the_facts_are_compared(ann: Built, is_one_of_two: bool) -> None:
     message_id = queue_message(ann.borrower_id, "sms")
 
     class WithToken(FakeChannel):
@@ -202,8 +256,9 @@ def test_a_channel_gets_ready_before_the_facts_are_compared(ann: Built, first: F
             pay(ann, 10_000, now=NOW)
 
     channel = WithToken(name="sms")
+    way = Routed([channel, FakeChannel(name="sms", provider="second")]) if is_one_of_two else channel
 
-    Engine(Dispatcher({"sms": channel}, owner="tester")).dispatch_all()
+    Engine(Dispatcher({"sms": way}, owner="tester")).dispatch_all()
 
     assert channel.handed == []
     assert state_of(message_id)[0] == "stale"
