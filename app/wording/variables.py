@@ -96,9 +96,10 @@ _SAMPLES: Mapping[VariableType, tuple[Value, Value]] = {
     VariableType.DATE: (date(2026, 11, 3), date(2026, 12, 23)),
     VariableType.COUNT: (1, 12),
     VariableType.TEXT: ("SAMPLE-1001", "SAMPLE-1001"),
-    VariableType.NAME: ("Harbour Credit", "Harbour Credit"),
+    VariableType.NAME: ("Harbour Lane", "Harbour Lane"),
     VariableType.CODE: ("123456", "123456"),
 }
+"""The name has no word that a check of texts looks for: a lender may be called Credit, and its texts may say so."""
 
 
 def samples(locale: str) -> tuple[dict[str, str | int], dict[str, str | int]]:
