@@ -50,6 +50,8 @@ class Settings:
     """DUECOURSE_PUBLIC_DOCS=1: serve /openapi.json and /docs in production too."""
     trusted_proxies: int = 0
     """DUECOURSE_TRUSTED_PROXIES: how many proxies in front may set X-Forwarded-*."""
+    inbox_waiters: int = 2
+    """DUECOURSE_INBOX_WAITERS: requests a web process lets wait for their inbox to change; half of its threads, 0: none."""
     fcm_base_url: str = "https://fcm.googleapis.com"
     """DUECOURSE_FCM_BASE_URL: the real bytes go to a stand-in in tests and the sandbox."""
     fcm_credentials_file: Path | None = None
@@ -113,6 +115,7 @@ class Settings:
             engine_ops_port=_ops_port(env, "DUECOURSE_ENGINE_OPS_PORT", mode, 9101),
             public_docs=env.get("DUECOURSE_PUBLIC_DOCS") == "1",
             trusted_proxies=_whole(env, "DUECOURSE_TRUSTED_PROXIES", 0, 0, 5),
+            inbox_waiters=_whole(env, "DUECOURSE_INBOX_WAITERS", 2, 0, 1000),
             fcm_base_url=env.get("DUECOURSE_FCM_BASE_URL", "https://fcm.googleapis.com").rstrip("/"),
             fcm_credentials_file=Path(credentials) if credentials else None,
             sms_url=env.get("DUECOURSE_SMS_URL") or None,

@@ -89,13 +89,13 @@ def baseline_app(app: Flask) -> Flask:
     return bare
 
 
-def caller(app: Flask, path: str, token: str | None = None) -> Callable[[], bytes]:
+def caller(app: Flask, path: str, token: str | None = None, query: str = "") -> Callable[[], bytes]:
     """A function that makes one request and returns the body."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
-        "QUERY_STRING": "",
+        "QUERY_STRING": query,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",

@@ -12,6 +12,8 @@ from app.api.borrower import (
     disclosures,
     due,
     inbox,
+    inbox_marks,
+    links,
     loans,
     payments,
     preferences,
@@ -73,6 +75,8 @@ _SHARED = (
     contact_history,
     conversations,
     upcoming,
+    inbox_marks,
+    links,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -13,6 +13,9 @@ from app.channels.http_transport import Failure, HttpAnswer
 CREDENTIAL_PAUSE_SECONDS = 300.0
 QUOTA_PAUSE_SECONDS = 10.0
 MISCONFIGURED_RETRY_SECONDS = 300.0
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+"""What a provider asks for beyond is looked at again after a day."""
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Meaning:
     verdict: EndpointVerdict = EndpointVerdict.KEEP
     retry_seconds: float | None = None
     pause_seconds: float | None = None
+    only_here: bool = False
 
     def result(self, raw_code: str, retry_after: float | None = None) -> DeliveryResult:
         """Return the result; a Retry-After of the provider is longer than ours or does not count."""
@@ -35,6 +39,7 @@ class Meaning:
             verdict=self.verdict,
             retry_after_seconds=(retry_after or self.retry_seconds or pause) if self.outcome is Outcome.RETRY else None,
             pause_provider_seconds=pause,
+            only_here=self.only_here,
         )
 
 
@@ -74,12 +79,13 @@ def json_object(body: bytes | str) -> dict[str, Any]:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return Retry-After in seconds, given so or as a date (against the answer's own Date)."""
+    """Return Retry-After in seconds, at most a day, given so or as a date (against the answer's own Date)."""
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
-        return float(text)
+    if text.isascii() and text.isdigit():
+        return min(float(text[:_MOST_DIGITS]), LONGEST_RETRY_AFTER_SECONDS)
     try:
         at = email.utils.parsedate_to_datetime(text)
-        return max(0.0, (at - email.utils.parsedate_to_datetime(headers.get("date", ""))).total_seconds())
-    except (ValueError, TypeError):
+        seconds = (at - email.utils.parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_SECONDS)

@@ -123,6 +123,10 @@ class DeliveryResult:
     """The pause is for this platform's targets only (ios, web): its own credential is refused, others are well."""
     units: int = 1
     """Segments, pages: what is paid for."""
+    only_here: bool = False
+    """Of RETRY: this provider drops a second copy; another one would make a second message of it."""
+    another_may: bool = False
+    """Of a refusal: it is this provider's own, and another of the channel may take the message. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from app.channels.curl_exchange import Posting, options_of
-from app.channels.curl_loop import Loop
+from app.channels.curl_loop import MOST_IN_FLIGHT, Loop
 from app.channels.http_transport import Failure, HttpAnswer, HttpRequest
 from app.logs import logger
 
 
 class CurlTransport:
     """HTTP/2 (HTTP/1.1 where the server has no more) to one origin."""
+
+    at_once = MOST_IN_FLIGHT
 
     def __init__(self, base_url: str, *, connect_seconds: float = 10.0, total_seconds: float = 15.0) -> None:
         """`total_seconds` bounds one request from its start to the last byte, also when bytes only drip in.

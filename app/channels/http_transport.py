@@ -62,6 +62,9 @@ class HttpAnswer:
 class Transport(Protocol):
     """A way of posting to one provider."""
 
+    at_once: int
+    """Requests on the wire at the same moment; what is posted beyond waits for answers, while facts may change."""
+
     def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
         """Post each request once; one answer per request, in order. Never raises for what the network does."""
         ...
@@ -88,6 +91,7 @@ class PooledTransport:
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._tls = ssl.create_default_context() if self._secure else None
+        self.at_once = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="provider")
         self._local = threading.local()
         self._open: set[_Connection] = set()

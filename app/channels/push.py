@@ -6,6 +6,7 @@ and tried once more, because then nothing was sent.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from app.channels.base import DeliveryResult, Outcome, Outgoing
@@ -14,19 +15,26 @@ from app.channels.push_answers import credential_refused, is_stale_token, result
 from app.channels.push_credentials import Credential, TokenUnavailableError
 from app.channels.push_messages import UnsendableError, message_body
 
+_BATCH = 500
+"""How many messages one call should be given: in flight together, they are what makes it quick."""
+
 
 class FcmPush:
     """The push channel."""
 
     name = "push"
     provider = "fcm"
-    batch = 500
-    """How many messages one call should be given: in flight together, they are what makes it quick."""
 
     def __init__(self, credential: Credential, transport: Transport) -> None:
         self._credential = credential
         self._transport = transport
+        self.batch = min(_BATCH, transport.at_once)
         self._path = f"/v1/projects/{credential.project_id}/messages:send"
+
+    def get_ready(self) -> None:
+        """Have a good access token: asking for one may take longer than the facts hold that are compared before `send`."""
+        with suppress(TokenUnavailableError):  # `send` says so, message by message
+            self._credential.token()
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once; one result per message, in order."""

@@ -4,15 +4,13 @@ An error is classed by the FcmError detail first, then by the status word, then 
 Source: FCM reference, pages "ErrorCode" and "REST error codes for the HTTP v1 API".
 """
 
-import email.utils
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from firebase_admin import exceptions, messaging
 
+from app.channels.answers import json_object, no_answer, retry_after_seconds
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
-from app.channels.http_transport import Failure, HttpAnswer
+from app.channels.http_transport import HttpAnswer
 
 QUOTA_PAUSE_SECONDS = 60.0
 """FCM asks for a minute when 429 comes without Retry-After."""
@@ -74,15 +72,15 @@ def is_stale_token(answer: HttpAnswer) -> bool:
 def result_of(answer: HttpAnswer, platform: str | None = None) -> DeliveryResult:
     """Return what the answer means for the message, the device and the provider; `platform` is the device's."""
     if answer.failure is not None:
-        return _no_answer(answer)
+        return no_answer(answer)
     if answer.status == 200:
         return _accepted(answer)
-    return _refusal(read_error(answer), retry_after_seconds(answer), platform)
+    return _refusal(read_error(answer), retry_after_seconds(answer.headers), platform)
 
 
 def read_error(answer: HttpAnswer) -> FcmError:
     """Read an error body of any shape."""
-    error = _json_object(answer.body).get("error")
+    error = json_object(answer.body).get("error")
     error = error if isinstance(error, dict) else {}
     details = [item for item in error.get("details") or () if isinstance(item, dict)]
     fcm_code = next((str(item.get("errorCode")) for item in details if item.get("@type") == _FCM_ERROR), None)
@@ -104,27 +102,8 @@ def read_error(answer: HttpAnswer) -> FcmError:
     return FcmError(kind, raw_code, fcm_code is not None, bad_fields, str(error.get("message") or ""))
 
 
-def retry_after_seconds(answer: HttpAnswer) -> float | None:
-    """Return Retry-After in seconds, whether it was given as seconds or as a date (against the answer's own Date)."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        at = email.utils.parsedate_to_datetime(text)
-        return max(0.0, (at - email.utils.parsedate_to_datetime(answer.headers.get("date", ""))).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def _no_answer(answer: HttpAnswer) -> DeliveryResult:
-    if answer.failure is Failure.NEVER_SENT:
-        return DeliveryResult(Outcome.RETRY, error_code="connect_failed", raw_code=answer.reason)
-    code = "timeout" if answer.reason == "timeout" else "connection_lost"
-    return DeliveryResult(Outcome.UNCERTAIN, error_code=code, raw_code=answer.reason)
-
-
 def _accepted(answer: HttpAnswer) -> DeliveryResult:
-    name = _json_object(answer.body).get("name")
+    name = json_object(answer.body).get("name")
     if isinstance(name, str) and name:
         return DeliveryResult(Outcome.ACCEPTED, provider_reference=name[:200])
     return DeliveryResult(Outcome.UNCERTAIN, error_code="answer_without_name", raw_code="HTTP_200")
@@ -190,11 +169,3 @@ def _invalid_argument(error: FcmError) -> DeliveryResult:
     else:
         verdict, code = EndpointVerdict.KEEP, "bad_message"
     return DeliveryResult(Outcome.REFUSED, error_code=code, raw_code=error.raw_code, verdict=verdict)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -42,9 +42,9 @@ class Routed:
     def send_by(self, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once with one provider; its answers move the weights."""
         started = clock.monotonic_seconds()
-        results = [replace(each, provider=provider) for each in self.providers[provider].send(batch, now=now)]
+        results = [_among_several(each, provider) for each in self.providers[provider].send(batch, now=now)]
         ended = clock.monotonic_seconds()
-        failed = sum(each.outcome is Outcome.RETRY for each in results)
+        failed = sum(each.outcome is Outcome.RETRY or each.only_here for each in results)
         self.weights.note(provider, answers=len(results), failed=failed, seconds=ended - started, at=ended)
         return results
 
@@ -62,6 +62,12 @@ class Routed:
         """Close all of them."""
         for adapter in self.providers.values():
             adapter.close()
+
+
+def _among_several(result: DeliveryResult, provider: str) -> DeliveryResult:
+    """Return a result with its provider. What may be given again to that one alone is uncertain where others are asked."""
+    outcome = Outcome.UNCERTAIN if result.only_here else result.outcome
+    return replace(result, provider=provider, outcome=outcome)
 
 
 _BATCH = 25

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from app.channels.answers import json_object, no_answer
+from app.channels.answers import json_object, no_answer, retry_after_seconds
 from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome, Outgoing
 from app.channels.http_transport import HttpAnswer, HttpRequest, Transport
 from app.channels.numbers import refused_number
@@ -36,6 +36,7 @@ class GatewaySms:
         """`senders`: country -> who it comes from, if the gateway wants to be told."""
         self._key = key.encode()
         self._transport = transport
+        self.batch = transport.at_once
         self._path = path
         self._senders = senders or {}
 
@@ -91,7 +92,7 @@ def result_of(answer: HttpAnswer, *, units: int = 1) -> DeliveryResult:
             return DeliveryResult(Outcome.ACCEPTED, provider_reference=reference[:200], units=units)
         return DeliveryResult(Outcome.UNCERTAIN, error_code="answer_without_id", raw_code=raw)
     if answer.status in (429, 503):  # the two by which a gateway says that it did not take the message
-        after = _seconds(answer.headers.get("retry-after"))
+        after = retry_after_seconds(answer.headers)
         pause = (_PAUSE_SECONDS if after is None else after) if answer.status == 429 else None
         return DeliveryResult(
             Outcome.RETRY,
@@ -102,19 +103,15 @@ def result_of(answer: HttpAnswer, *, units: int = 1) -> DeliveryResult:
         )
     if answer.status >= 500:
         return DeliveryResult(Outcome.UNCERTAIN, error_code="gateway_error", raw_code=raw)
-    if answer.status in (400, 422) and said.get("code") == "opted_out":
+    if answer.status in (400, 422) and raw == "opted_out":
         return DeliveryResult(Outcome.REFUSED, error_code="opted_out", raw_code=raw, verdict=EndpointVerdict.OPTED_OUT)
-    if answer.status in (400, 422) and said.get("code") in _BAD_NUMBER_CODES:
+    if answer.status in (400, 422) and raw in _BAD_NUMBER_CODES:
         return DeliveryResult(Outcome.REFUSED, error_code="bad_address", raw_code=raw, verdict=EndpointVerdict.INVALID)
     if answer.status in (400, 413, 422):
         return DeliveryResult(Outcome.REFUSED, error_code="bad_message", raw_code=raw)
     return DeliveryResult(
         Outcome.RETRY, error_code="credential_refused", raw_code=raw, pause_provider_seconds=_PAUSE_SECONDS
     )
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.strip().isdigit() else None
 
 
 def build(entry: Mapping[str, Any], *, threads: int) -> Channel:

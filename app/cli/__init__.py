@@ -18,6 +18,7 @@ NOUNS = {
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
     "hold": "app.cli.hold:hold_commands",
+    "inbox": "app.cli.inbox:inbox_commands",
     "keys": "app.cli.keys:key_commands",
     "law": "app.cli.law:law_commands",
     "letter": "app.cli.letter:letter_commands",

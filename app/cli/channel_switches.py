@@ -54,7 +54,7 @@ def start_channel(channel: str, reason: str, by: str) -> None:
 @_by
 @says_why
 def limit_channel(channel: str, daily_messages: int | None, reason: str, by: str) -> None:
-    """Let at most so many messages leave on a channel in a UTC day."""
+    """Let at most so many messages leave on a channel in a UTC day; long texts count by segments, letters by pages."""
     from app.services import channel_switches
 
     new = _change(lambda work, **said: channel_switches.limit_channel(work, channel, daily_messages, **said), reason, by)

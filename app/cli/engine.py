@@ -36,9 +36,11 @@ CHECK_GRACE = timedelta(minutes=2)
 def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
+    from app.domain.pacing import Pacers
     from app.engine.chores import chores_of
     from app.engine.dispatch import Dispatcher
     from app.engine.loop import Engine, run, run_eagerly
+    from app.engine.paces import paces_of
     from app.engine.surroundings import surroundings_of
 
     settings = current_app.config["SETTINGS"]
@@ -52,8 +54,13 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         providers=settings.providers,
         tokens=SharedTokens(),
     )
-    dispatcher = Dispatcher(channels, lease=timedelta(seconds=lease_seconds), surroundings=surroundings_of(settings))
-    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, chores=chores_of(settings))
+    dispatcher = Dispatcher(
+        channels,
+        lease=timedelta(seconds=lease_seconds),
+        surroundings=surroundings_of(settings),
+        pacers=Pacers({} if eager else paces_of(settings)),  # a replay's providers are its own
+    )
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, chores=chores_of(settings, channels))
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:

@@ -93,6 +93,9 @@ class InboundMessage:
     in_reply_to: str | None = None
     """Our message id, where the provider tells."""
     subject: str = field(default="", repr=False)
+    is_sender_proven: bool = True
+    """False: the address is only what the message says of itself, as in mail that nobody checked. Believed where it answers
+    a message of ours to that very borrower; else an opt-out alone counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,18 @@ class ConflictError(DomainError):
     code = "conflict"
 
 
+class StateTooOldError(DomainError):
+    """What changed since a state a device has cannot be told; it loads everything anew."""
+
+    code = "state-too-old"
+
+
+class LinkExpiredError(DomainError):
+    """A signed link whose time is over."""
+
+    code = "link-expired"
+
+
 class MalformedCallbackError(DomainError):
     """A post of a provider that cannot be read."""
 

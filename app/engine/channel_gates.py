@@ -17,7 +17,7 @@ class ChannelGates:
     """The gates of one batch. What passes is counted against the channel's UTC day, in the transaction of the claim."""
 
     def __init__(self, work: Work, now: datetime) -> None:
-        self._work, self._today = work, now - (now - EPOCH) % _DAY
+        self._work, self._today = work, _day_of(now)
         self._switches = read_switches(work.session)
         self._room: dict[str, int | None] = {}
         self._taken: Counter[str] = Counter()
@@ -46,6 +46,16 @@ class ChannelGates:
             sent = count_up(self._work.session, _bucket(channel), self._today, by=0)
             self._room[channel] = self._switches.room(channel, sent)
         return self._room[channel]
+
+
+def count_further_parts(work: Work, channel: str, parts: int, now: datetime) -> None:
+    """Count what a provider said to be paid for beyond one part a message: segments of a text, pages of a letter."""
+    if parts > 0 and read_switches(work.session).of(channel).daily_messages is not None:
+        count_up(work.session, _bucket(channel), _day_of(now), by=parts)
+
+
+def _day_of(now: datetime) -> datetime:
+    return now - (now - EPOCH) % _DAY
 
 
 def _bucket(channel: str) -> str:

@@ -1,23 +1,44 @@
-"""Ticks of what only some installations have, by their settings."""
+"""Ticks besides deciding and sending: receipts that wait, providers that are asked, what only some installations have.
 
-from collections.abc import Callable
+Whoever has one more adds a line here.
+"""
+
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from app import clock
+from app.channels.base import Channel
 from app.channels.wechat.oauth import CodeExchange, build_exchange
+from app.engine.untold import ask_about_untold
 from app.engine.wechat_links import exchange_links
+from app.services.callback_posts import apply_waiting, tidy_waiting
 from config import Settings
 
 Chore = tuple[str, Callable[[], object], float]
 """Name, work, seconds between."""
+RECEIPTS_SECONDS = 2.0
+"""How long a receipt that came before our own record of its message waits at most."""
+UNTOLD_SECONDS = 60.0
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
 
-def chores_of(settings: Settings) -> list[Chore]:
-    """Return them. Raises KeyError for a provider that lacks a setting."""
+def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore]:
+    """Return them. Any number of engines may have them at once. Raises KeyError for a provider that lacks a setting."""
+    chores: list[Chore] = [
+        ("receipts", lambda: apply_waiting(now=clock.now()), RECEIPTS_SECONDS),
+        ("untold", lambda: _ask(channels), UNTOLD_SECONDS),
+    ]
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)
-    return [("wechat links", partial(_bind_links, build_exchange(entry)), LINK_SECONDS)] if entry is not None else []
+    if entry is not None:
+        chores.append(("wechat links", partial(_bind_links, build_exchange(entry)), LINK_SECONDS))
+    return chores
+
+
+def _ask(channels: Mapping[str, Channel]) -> None:
+    """Ask providers what became of what they have not told of, and let go of receipts of no message of ours."""
+    ask_about_untold(channels, now=clock.now())
+    tidy_waiting(now=clock.now())
 
 
 def _bind_links(exchange: CodeExchange) -> int:

@@ -21,7 +21,7 @@ from app import clock
 from app.channels.base import Channel, DeliveryResult, Outcome
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
-from app.engine.claiming import Claiming, Try
+from app.engine.claiming import REPEATABLE, Claiming, Try
 from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
@@ -33,7 +33,7 @@ from app.persistence.unit_of_work import close_session, looking, unit_of_work
 from app.services.agenda import touch, wake
 
 CLAIM_BATCH = 100
-"""Messages of one claim at least; of a channel that takes more at once, two of its sub-batches."""
+"""Pushes of one claim at least; where more go to the wire at once, two sub-batches."""
 
 
 class Run(NamedTuple):
@@ -81,9 +81,14 @@ class Dispatcher:
         """
         return self.run_lanes(now=now, lane=lane).looked_at
 
-    def run_lanes(self, *, now: datetime, lane: str | None = None) -> Run:
-        """Do as `run_once` does, and say besides whether there is more, and how soon it may leave."""
+    def run_lanes(self, *, now: datetime, lane: str | None = None, goes_on: bool = False) -> Run:
+        """Do as `run_once` does, and say besides whether there is more, and how soon it may leave.
+
+        `goes_on`: the claim before this one was full, so that there is no need to ask first whether anything waits.
+        """
         machine_now = clock.system_now()
+        if goes_on and lane is not None:
+            return self._run(lane, now, machine_now)
         with looking() as session:
             if lane is None:
                 due = outbox.find_due_lanes(session, now=now, machine_now=machine_now) - {SECURITY}
@@ -97,7 +102,7 @@ class Dispatcher:
 
     def _run(self, lane: str, now: datetime, machine_now: datetime) -> Run:
         channel = {SECURITY: "sms", WITHDRAWAL: "push"}.get(lane, lane)
-        limit = self.claim_batch or max(CLAIM_BATCH, 2 * self.routes.batch(channel))
+        limit = self.claim_batch or self._claim_size(channel)
         allowance = None
         if lane != SECURITY and channel in self.channels:  # one-time codes wait for no quota of ours
             allowance = self.routes.allow(channel, limit, now)
@@ -115,6 +120,15 @@ class Dispatcher:
             self._send(some, allowance.provider if allowance is not None else None)
         close_session()
         return Run(claimed.looked_at, claimed.looked_at == limit)
+
+    def _claim_size(self, channel: str) -> int:
+        """Return how many messages of a channel are claimed at once.
+
+        What is claimed when a worker dies is not known to have been sent. Where a second copy replaces the first it is sent
+        again; elsewhere it is never repeated, so no more is claimed than goes to the wire at once.
+        """
+        batch = self.routes.batch(channel)
+        return max(CLAIM_BATCH, 2 * batch) if channel in REPEATABLE else batch
 
     def _put_back(self, messages: Sequence[Claimable], now: datetime) -> None:
         """Have what was decided under older facts decided again. Not in the claim: agenda rows are locked first."""
@@ -144,11 +158,11 @@ class Dispatcher:
         with unit_of_work() as work:
             messages = {one.message.id: one for one in tries}
             wake(work, (one.message.borrower_id for one in messages.values()), now=now)
-            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
             give_back_credits(work, tries, now=now)
             attempts.finish_attempts(
                 work.session, [finished(one, now, DeliveryResult(Outcome.RETRY), "withheld") for one in tries]
             )
+            outbox.mark_stale(work.session, [_found(one.message, one.claim) for one in messages.values()])
 
 
 def _sub_batches(tries: Sequence[Try], size: int) -> Iterator[list[Try]]:

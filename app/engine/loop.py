@@ -23,12 +23,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import clock
 from app.engine import travel
-from app.engine.dispatch import Dispatcher
+from app.engine.dispatch import Dispatcher, Run
 from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
-from app.persistence.queries.leases import ENGINE_PREFIX, take_lease
+from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
@@ -73,9 +73,9 @@ class Engine:
 
     def dispatch(self, lane: str | None) -> int:
         """Hand over everything that waits in one lane, at its providers' pace; return how many messages were looked at."""
-        total = 0
+        total, run = 0, Run()
         while True:
-            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane)
+            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane, goes_on=run.has_more)
             total += run.looked_at
             if not run.has_more and (lane is not None or not run.looked_at):
                 return total
@@ -94,10 +94,13 @@ class Engine:
         return total
 
     def heartbeat(self) -> None:
-        """Say that this engine lives."""
+        """Say that this engine lives, and take its part of what providers may be given by all that do."""
         with unit_of_work() as work:
             owner = self.dispatcher.owner
-            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=clock.system_now(), ttl=HEARTBEAT_TTL)
+            now = clock.system_now()
+            take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=now, ttl=HEARTBEAT_TTL)
+            living = find_owners(work.session, ENGINE_PREFIX, machine_now=now)
+        self.dispatcher.pacers.set_share(workers=len(living), rank=living.index(owner))
 
     def reconcile(self) -> None:
         """Ask the independent statement whether a candidate lacks its decision; one engine at a time."""

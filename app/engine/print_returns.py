@@ -1,10 +1,12 @@
 """Reading what print rooms tell in files: stored and applied like any callback, then laid aside."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from app import clock
 from app.channels.base import Channel, TellsInFiles
 from app.channels.letters.drops import DropError
+from app.channels.routed import Routed
 from app.logs import logger
 from app.persistence.queries.leases import take_lease
 from app.persistence.unit_of_work import unit_of_work
@@ -18,7 +20,8 @@ def take_returns(channel: Channel | None, *, owner: str) -> int:
 
     A file is laid aside after what it tells is committed; one that is read twice changes nothing, for its lines are known.
     """
-    tellers = [each for each in getattr(channel, "adapters", (channel,)) if isinstance(each, TellsInFiles)]
+    adapters: Iterable[object] = channel.providers.values() if isinstance(channel, Routed) else (channel,)
+    tellers = [each for each in adapters if isinstance(each, TellsInFiles)]
     if not tellers:
         return 0
     with unit_of_work() as work:

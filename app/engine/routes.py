@@ -20,15 +20,22 @@ from app.logs import logger
 SOON_SECONDS = 2.0
 """A wait so short is waited for; what has to wait longer is put off in the table."""
 SUB_BATCH = 25
-"""Sends between two comparisons of versions, where a channel does not say that it puts more on the wire at once."""
+"""Sends between two comparisons of versions, where a channel does not say how many it puts on the wire at once."""
 
 
 class Allowance(NamedTuple):
     """What may be claimed for a channel now. `requests` 0: nothing; `wait_seconds` None: another worker does it."""
 
+    way: str
+    """Channel and provider."""
     provider: str
     requests: int
     wait_seconds: float | None = 0.0
+
+
+def way_key(channel: str, provider: str) -> str:
+    """Return the name of a provider on one channel: its SMS and its calls have limits of their own."""
+    return f"{channel}/{provider}"
 
 
 @dataclass
@@ -68,42 +75,54 @@ class Routes:
         at = clock.monotonic_seconds()
         waits: dict[str, float] = {}
         for provider in self.open_providers(channel, now):
-            count = self.pacers.take(provider, wanted, at)
+            way = way_key(channel, provider)
+            count = self.pacers.take(way, wanted, at)
             if count:
-                return Allowance(provider, count)
-            waits[provider] = self.pacers.next_at(provider, at) - at
+                return Allowance(way, provider, count)
+            waits[provider] = self.pacers.next_at(way, at, wanted) - at
         if not waits:
-            return Allowance(self.channels[channel].provider, wanted)  # paused: what is claimed is put off
+            return Allowance("", self.channels[channel].provider, wanted)  # paused: what is claimed is put off
         provider, wait = min(waits.items(), key=lambda each: each[1])
         if SOON_SECONDS < wait < math.inf:
             self._pause(channel, provider, wait, now)
-            return Allowance(provider, wanted)
-        return Allowance(provider, 0, None if wait == math.inf else max(wait, 0.01))
+            return Allowance("", provider, wanted)
+        return Allowance("", provider, 0, None if wait == math.inf else max(wait, 0.01))
+
+    def take(self, channel: str, provider: str, wanted: int) -> int:
+        """Return how many of `wanted` requests a provider may be given now; they count as made."""
+        return self.pacers.take(way_key(channel, provider), wanted, clock.monotonic_seconds())
 
     def settle(self, allowance: Allowance, used: int) -> None:
         """Correct what was counted as made by what was made: a message may go to several phones, or to none."""
         spare = allowance.requests - used
         if spare > 0:
-            self.pacers.give_back(allowance.provider, spare)
+            self.pacers.give_back(allowance.way, spare)
         elif spare < 0:
-            self.pacers.take(allowance.provider, -spare, clock.monotonic_seconds())
+            self.pacers.take(allowance.way, -spare, clock.monotonic_seconds())
 
-    def lets_pass(self, provider: str, target: Target) -> bool:
+    def lets_pass(self, channel: str, provider: str, target: Target) -> bool:
         """Whether a target's platform may be tried: its own credential at the provider was not refused lately."""
-        return self.breakers.lets_pass(provider, target.platform, clock.monotonic_seconds())
+        return self.breakers.lets_pass(way_key(channel, provider), target.platform, clock.monotonic_seconds())
 
     def send(self, channel: str, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Hand a sub-batch to one provider and take in what its answers say of the provider itself."""
-        way = self.channels[channel]
-        results = way.send_by(provider, batch, now=now) if isinstance(way, Routed) else way.send(batch, now=now)
+        adapter, way = self.channels[channel], way_key(channel, provider)
+        try:
+            if isinstance(adapter, Routed):
+                results = adapter.send_by(provider, batch, now=now)
+            else:
+                results = adapter.send(batch, now=now)
+        except Exception:  # none should raise; how far one that does has come, nobody knows
+            logger().exception("channel failed", channel=channel, provider=provider)
+            results = [DeliveryResult(Outcome.UNCERTAIN, error_code="channel_failed", provider=provider)] * len(batch)
         at = clock.monotonic_seconds()
-        self.pacers.note(provider, Answers.of(results), at)
+        self.pacers.note(way, Answers.of(results), at)
         for one, result in zip(batch, results, strict=True):
             if result.outcome is Outcome.ACCEPTED:
-                self.breakers.close(provider, one.target.platform)
+                self.breakers.close(way, one.target.platform)
             elif result.pause_platform:
                 seconds = result.pause_provider_seconds or _PLATFORM_PAUSE_SECONDS
-                if self.breakers.open(provider, result.pause_platform, seconds=seconds, at=at):
+                if self.breakers.open(way, result.pause_platform, seconds=seconds, at=at):
                     logger().error("credential of a platform refused", provider=provider, platform=result.pause_platform)
             elif result.pause_provider_seconds:
                 self._pause(channel, provider, result.pause_provider_seconds, clock.now())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from app import clock
 from app.channels.base import DeliveryResult, Outcome
+from app.channels.routed import Routed
 from app.engine.claiming import Try
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
@@ -32,23 +33,27 @@ class Sending:
     def send(self, tries: Sequence[Try], *, provider: str | None = None) -> Sent:
         """Hand over tries of one channel, to `provider` first where it is open."""
         sent = Sent()
-        waiting = list(tries)
-        channel = waiting[0].message.channel
+        channel = tries[0].message.channel
         order = self.routes.open_providers(channel, clock.now()) or self.routes.order(channel)[:1]
         if provider in order:
             order = [provider, *(each for each in order if each != provider)]
-        for place, each in enumerate(order):
-            answered = self._by(each, waiting, sent)
-            is_last = place == len(order) - 1
-            sent.results += [(one, result) for one, result in answered if is_last or not _may_go_on(result)]
-            waiting = [one for one, result in answered if not is_last and _may_go_on(result)]
-            if not waiting:
+        sent.results = self._by(order[0], tries, sent)
+        later: dict[str, Answered] = {}
+        for other in order[1:]:
+            later |= {one.attempt_id: (one, said) for one, said in sent.results if said.outcome is Outcome.RETRY}
+            again = [each for each in sent.results if _may_go_on(each[1])]
+            count = self.routes.take(channel, other, len(again)) if again else 0
+            if not count:
                 break
+            stays = [each for each in sent.results if not _may_go_on(each[1])]
+            sent.results = stays + again[count:] + self._by(other, [one for one, _ in again[:count]], sent)
+        # Who may take it later outweighs who never will and speaks for itself alone.
+        sent.results = [later.get(each[0].attempt_id, each) if each[1].another_may else each for each in sent.results]
         return sent
 
     def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
         """Compare right before the wire, then ask one provider."""
-        self._get_ready(tries[0].message.channel)
+        self._get_ready(tries[0].message.channel, provider)
         now = clock.now()
         with looking() as session:  # given back before the wire: a slow provider must not hold a connection
             current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
@@ -57,7 +62,7 @@ class Sending:
         for one in tries:
             if one.message.id not in current or now >= one.message.not_after:
                 sent.withheld.append(one)
-            elif not self.routes.lets_pass(provider, one.outgoing.target):
+            elif not self.routes.lets_pass(one.message.channel, provider, one.outgoing.target):
                 blocked.append((one, DeliveryResult(Outcome.REFUSED, error_code="third_party_auth", provider=provider)))
             else:
                 may_leave.append(one)
@@ -70,13 +75,15 @@ class Sending:
         answers = self.routes.send(may_leave[0].message.channel, provider, batch, now=now)
         return blocked + list(zip(may_leave, answers, strict=True))
 
-    def _get_ready(self, channel: str) -> None:
-        """Have a channel do what may take time (a new access token) before the facts are compared, not after."""
-        ready: Callable[[], None] | None = getattr(self.routes.channels[channel], "get_ready", None)
+    def _get_ready(self, channel: str, provider: str) -> None:
+        """Have a provider's adapter do what may take time (a new access token) before the facts are compared, not after."""
+        way = self.routes.channels[channel]
+        adapter = way.providers[provider] if isinstance(way, Routed) else way
+        ready: Callable[[], None] | None = getattr(adapter, "get_ready", None)
         if ready is not None:
             ready()
 
 
 def _may_go_on(result: DeliveryResult) -> bool:
     """Whether another provider may be asked at once: this one surely has not sent it, and never will."""
-    return result.outcome is Outcome.RETRY
+    return result.outcome is Outcome.RETRY or result.another_may

@@ -10,12 +10,13 @@ from typing import Any
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import retire
+from app.engine.channel_gates import count_further_parts
 from app.engine.claiming import REPEATABLE, Try
 from app.engine.message_credits import settle_credits
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
-from app.persistence.queries.withdrawals import mark_withdrawn
+from app.persistence.queries.withdrawals import find_queued_at, mark_withdrawn
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
 from app.services.letters import mark_cancelled, mark_handed_over
@@ -54,8 +55,7 @@ class Settling:
         dead = [(one, result) for one, result in results if result.verdict is not EndpointVerdict.KEEP]
         changed = {one.message.borrower_id for one, _ in dead}
         changed |= {message.borrower_id for message in lost if belongs_to_case(message)}
-        current = outbox.find_current(work.session, {one.message.id: one.claim for one, _ in results})
-        LATE_PAYMENTS.inc(len(by_message) - len(current))
+        LATE_PAYMENTS.inc(len(outbox.find_outdated(work.session, {one.message.id: one.claim for one, _ in results})))
         if changed:
             touch(work, changed, now=now)
         for one, result in dead:
@@ -68,13 +68,13 @@ class Settling:
         mark_cancelled(work, [each.withdraws_id for each in letters if each.withdraws_id], now=now)
         outbox.mark_outcomes(work.session, settled)
         self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
+        _count_parts(work, results, now)
         _count(by_message, settled, results)
 
     def _note_withdrawn(self, work: Work, sent: Sequence[Claimable], now: datetime) -> None:
         mark_withdrawn(work.session, [message.withdraws_id for message in sent if message.withdraws_id], now=now)
-        for message in sent:
-            if message.withdraws_id:
-                WITHDRAWAL_SECONDS.observe((now - message.created_at).total_seconds())
+        for queued_at in find_queued_at(work.session, [message.id for message in sent if message.withdraws_id]):
+            WITHDRAWAL_SECONDS.observe((now - queued_at).total_seconds())
 
     def _settle(self, message_id: str, tries: Sequence[Answered], was_accepted: set[str], now: datetime) -> Settlement:
         """Say what became of one message from what became of its tries."""
@@ -126,6 +126,16 @@ def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | Non
 def belongs_to_case(message: Claimable) -> bool:
     """Whether a message is part of a case: codes, withdrawals and answers are not."""
     return not message.is_of_no_case
+
+
+def _count_parts(work: Work, results: Sequence[Answered], now: datetime) -> None:
+    """Have the daily limits know what is paid for beyond one part a message; claiming has counted one of each."""
+    further: Counter[str] = Counter()
+    for one, result in results:
+        if result.outcome is Outcome.ACCEPTED and result.units > 1 and belongs_to_case(one.message):
+            further[one.message.channel] += result.units - 1
+    for channel, parts in sorted(further.items()):
+        count_further_parts(work, channel, parts, now)
 
 
 def _count(by_message: dict[str, list[Answered]], settled: Sequence[Settlement], results: Sequence[Answered]) -> None:

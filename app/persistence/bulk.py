@@ -65,21 +65,25 @@ class _Update:
     from_arrays: bool
 
 
-_updates: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Update] = {}
+_updates: dict[tuple[str, str, tuple[tuple[str, str], ...], str | None], _Update] = {}
 
 
-def change_rows(session: Session, table: Table, rows: Rows, *, columns: Mapping[str, str], key: str) -> None:
+def change_rows(
+    session: Session, table: Table, rows: Rows, *, columns: Mapping[str, str], key: str, never_falls: str | None = None
+) -> None:
     """Change the row with the id that each of `rows` names. `columns`: column -> name of its value, the `key` among them.
+
+    `never_falls`: a number among the columns that keeps its value where the one given is lower.
 
     Raises the DBAPIErrors that an `update` would.
     """
     if not rows:
         return
     connection = session.connection()
-    kind = (connection.dialect.name, table.name, tuple(columns.items()))
+    kind = (connection.dialect.name, table.name, tuple(columns.items()), never_falls)
     update = _updates.get(kind)
     if update is None:
-        update = _updates[kind] = _update(connection, table, columns, key)
+        update = _updates[kind] = _update(connection, table, columns, key, never_falls)
     values = [_converted(update.given(row), update.convert) for row in rows]
     with driver_errors(connection, update.sql):
         cursor = announced(connection, update.sql, values, many=True)
@@ -104,7 +108,7 @@ def _converted(given: tuple[Any, ...], converters: tuple[tuple[int, Converter], 
     return values
 
 
-def _update(connection: Connection, table: Table, columns: Mapping[str, str], key: str) -> _Update:
+def _update(connection: Connection, table: Table, columns: Mapping[str, str], key: str, never_falls: str | None) -> _Update:
     dialect = connection.dialect
     quote, name_type = dialect.identifier_preparer.quote, dialect.type_compiler_instance.process
     names = [*(name for name in columns if name != key), key]  # the key last, where SQLite's WHERE has it
@@ -114,11 +118,17 @@ def _update(connection: Connection, table: Table, columns: Mapping[str, str], ke
     if from_arrays:
         # Without its length: a cast to VARCHAR(n) would cut what is too long, where the table refuses it.
         arrays = ", ".join(f"%s::{name_type(type_).partition('(')[0]}[]" for type_ in types)
-        changes = ", ".join(f"{quote(name)} = given.{quote(name)}" for name in names[:-1])
+        given = {name: f"given.{quote(name)}" for name in names[:-1]}
+        if never_falls is not None:
+            given[never_falls] = f"GREATEST({target}.{quote(never_falls)}, {given[never_falls]})"
+        changes = ", ".join(f"{quote(name)} = {value}" for name, value in given.items())
         listed = ", ".join(quote(name) for name in names)
         source = f"FROM unnest({arrays}) AS given ({listed}) WHERE {target}.{key_name} = given.{key_name}"
     else:
-        changes = ", ".join(f"{quote(name)} = ?" for name in names[:-1])
+        given = dict.fromkeys(names[:-1], "?")
+        if never_falls is not None:
+            given[never_falls] = f"MAX({quote(never_falls)}, ?)"
+        changes = ", ".join(f"{quote(name)} = {value}" for name, value in given.items())
         source = f"WHERE {key_name} = ?"
     converters = [type_.bind_processor(dialect) for type_ in types]
     return _Update(

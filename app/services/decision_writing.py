@@ -61,6 +61,7 @@ class DecisionWriting:
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
         """Add one borrower's answers."""
         version = loaded.case_version + 1
+        before = len(self.messages)
         contact_ids = [self._contact(borrower_id, loaded, contact, version) for contact in decided.contacts]
         decision_ids: dict[DecisionKey, str] = {}
         counts: dict[DecisionKey, int] = {}
@@ -87,7 +88,8 @@ class DecisionWriting:
             self.cancelled[cancelled.reason, cancelled.channel].append(cancelled.contact_id)
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self.settled += decided.settled
-        self._agenda(borrower_id, loaded, decided, version)
+        came = any(row["inbox_created"] for row in self.messages[before:])
+        self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled))
 
     def write(self, work: Work) -> None:
         """Write everything taken."""
@@ -98,17 +100,17 @@ class DecisionWriting:
         mark_decisions(session, self.changes)
         add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
         mark_standing(session, self.standing)
-        mark_settled(session, self.settled, now=self.now)
-        withdraw_shown(work, self.settled, now=self.now)
-        withdraw_unposted(work, self.settled, now=self.now)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
+        mark_settled(session, self.settled, now=self.now)
+        withdraw_shown(work, self.settled, now=self.now)
+        withdraw_unposted(work, self.settled, now=self.now)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()
 
-    def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int) -> None:
+    def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int, *, inbox_changes: bool) -> None:
         case = loaded.case
         moved = case.decided_until is not None and case.decided_zone != case.zone
         self.agenda.append(
@@ -120,6 +122,7 @@ class DecisionWriting:
                 "b_until": max(self.now, case.decided_until or self.now),
                 "b_zone": case.zone,
                 "b_zone_since": self.now if moved else loaded.zone_since,
+                "b_inbox_state": loaded.inbox_state + inbox_changes,
             }
         )
 
@@ -259,11 +262,14 @@ class DecisionWriting:
         wording = written_message(template, made.channel, loaded.locale, variables)
         if wording.fault is not None and made.channel != "in_app":
             self.unfit.add(borrower_id)
-        text = orjson.dumps({"title": wording.title, "body": wording.body, "variables": variables}).decode()
+        text: dict[str, Any] = {"title": wording.title, "body": wording.body, "variables": variables}
         shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
+        if shown_at_once:  # what it is about as it was said, whatever becomes of the decisions behind it
+            text["about"] = sorted({(each.subject.loan_id, each.subject.row_no) for each in about})
         state = "delivered" if shown_at_once else "queued"
         if wording.fault is not None:
             state = "cancelled" if shown_at_once else "failed"
+        inbox_state = loaded.inbox_state + 1 if state == "delivered" else 0
         self.messages.append(
             {
                 "id": message_id,
@@ -275,7 +281,7 @@ class DecisionWriting:
                 "template": template,
                 "template_version": wording.version,
                 "locale": wording.locale,
-                "text_sealed": self.vault.seal(text, place=f"messages.text:{message_id}"),
+                "text_sealed": self.vault.seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}"),
                 "state": state,
                 "state_reason": wording.fault,
                 "not_before": self.now,
@@ -287,6 +293,8 @@ class DecisionWriting:
                 "created_at": self.now,
                 "sent_at": self.now if state == "delivered" else None,
                 "rung_no": made.rung_no,
+                "inbox_created": inbox_state,
+                "inbox_state": inbox_state,
                 "version": 1,
             }
         )

@@ -1,7 +1,7 @@
 """What people write to us: whose it is, whether it is a STOP, and the conversation it belongs to.
 
 A text that nobody signed is trusted for one thing alone: an opt-out, since that can only make us contact less. Its START,
-its words and its sender are not believed.
+its words and its sender are not believed; nor are those of a mail whose sender nobody has checked.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,9 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
     meaning = meaning_of(text)
     if not row.is_signed:
         return _take_opt_out(work, borrower_ids, inbound.channel, text, meaning, now)
+    if not inbound.is_sender_proven and _named(work, borrower_ids, inbound) is None:
+        outcome = _take_opt_out(work, borrower_ids, inbound.channel, text, meaning, now)
+        return outcome if outcome == "applied" else _leave_to_a_person(work, row, borrower_ids, inbound.channel, now)
     lock_agenda(work.session, borrower_ids)
     _hear(work, borrower_ids, row.provider, inbound, text, now)
     answered = _answered(work, borrower_ids, inbound, now)
@@ -48,9 +51,7 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
     if meaning in (STOP, START):
         return "applied"  # recorded with the consent; there is nothing to answer
     if answered is None and len(borrower_ids) > 1:  # a family's phone, and none of them was written to
-        facts = {"channel": inbound.channel, "people": len(borrower_ids), "receipt_id": row.id}
-        add_task(work, NewTask(f"inbound/{row.id}", borrower_ids[0], ANSWER, QUEUE, due_at=now, facts=facts), now=now)
-        return "applied"
+        return _leave_to_a_person(work, row, borrower_ids, inbound.channel, now)
     borrower_id = borrower_ids[0] if answered is None else answered.borrower_id
     source_key = f"{row.provider}:{row.event_key}"
     row.borrower_id = borrower_id
@@ -62,7 +63,7 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
     if inbound.channel == "voice" and len(text) == 1:
         return "no_change"  # another key
     words = f"{inbound.subject.strip()}\n\n{inbound.text}" if inbound.subject.strip() else inbound.text
-    word = Word(source_key, inbound.channel, words, at=inbound.at or now, in_reply_to=in_reply_to)
+    word = Word(source_key, inbound.channel, words, at=min(inbound.at or now, now), in_reply_to=in_reply_to)
     add_word(work, borrower_id, word, now=now)
     return "applied"
 
@@ -102,11 +103,23 @@ def _take_opt_out(work: Work, borrower_ids: Sequence[str], channel: str, text: s
 
 
 def _answered(work: Work, borrower_ids: Sequence[str], inbound: InboundMessage, now: datetime) -> MessageRow | None:
-    if inbound.in_reply_to is not None:
-        named = find_message(work.session, inbound.in_reply_to)
-        if named is not None and named.borrower_id in borrower_ids:
-            return named
+    named = _named(work, borrower_ids, inbound)
+    if named is not None:
+        return named
     return find_answered(work.session, borrower_ids, channel=inbound.channel, at=now, within=ANSWERED_WITHIN)
+
+
+def _named(work: Work, borrower_ids: Sequence[str], inbound: InboundMessage) -> MessageRow | None:
+    """Return the message that a text says it answers, if it went to one of these borrowers."""
+    named = None if inbound.in_reply_to is None else find_message(work.session, inbound.in_reply_to)
+    return named if named is not None and named.borrower_id in borrower_ids else None
+
+
+def _leave_to_a_person(work: Work, row: DeliveryReceiptRow, borrower_ids: Sequence[str], channel: str, now: datetime) -> str:
+    """Make the task to find out who wrote; the words are put into nobody's mouth."""
+    facts = {"channel": channel, "people": len(borrower_ids), "receipt_id": row.id}
+    add_task(work, NewTask(f"inbound/{row.id}", borrower_ids[0], ANSWER, QUEUE, due_at=now, facts=facts), now=now)
+    return "applied"
 
 
 def _mark_replied(work: Work, answered: MessageRow, at: datetime, now: datetime) -> None:

@@ -153,6 +153,12 @@ def authenticate(app: Flask) -> None:
             end_reads()
 
 
+def authenticate_again(app: Flask) -> None:
+    """Prove the credential anew after a request has waited: what it rested on may have ended meanwhile."""
+    g.now = None
+    authenticate(app)
+
+
 def _bearer() -> str:
     """Return the bearer token of the Authorization header (RFC 6750), never of the query string."""
     header: str = request.environ.get("HTTP_AUTHORIZATION", "")

@@ -110,7 +110,7 @@ class Door(Blueprint):  # type: ignore[misc]
         form = schema()
         needed = any(field.required for field in form.fields.values())
         defaults = {} if needed else form.load({})
-        parse = self.arguments(schema, location="query", unknown=RAISE)
+        parse = self.arguments(form, location="query", unknown=RAISE)  # of the class one would be made per request
 
         def decorator(view: View) -> View:
             parsed = parse(view)

@@ -20,6 +20,9 @@ PHONE_PATTERN = "[+][1-9][0-9]{6,14}"
 """E.164 by its form."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+MOST_STATE = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exactly (RFC 8259)."""
+_STATE = re.compile("[0-9]{1,16}")
 _DIGITS = re.compile("[0-9]{1,9}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -120,6 +123,22 @@ class CountField(fields.Integer):
         if not _DIGITS.fullmatch(value):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+class StateField(fields.Integer):
+    """A state of an inbox. It only grows; apart from that it means nothing to a client."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(0, MOST_STATE), **kwargs)
+
+
+class StateParameterField(StateField):
+    """A state in a query, in plain digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not _STATE.fullmatch(value):
+            raise self.make_error("invalid")
+        return super()._deserialize(int(value), attr, data, **kwargs)
 
 
 class MapField(fields.Dict):

@@ -64,10 +64,15 @@ def page_answer(
         resume = keys[limit - 1]
     if resume is None:
         return Answer({"items": rows, "next_cursor": None, **more})
+    cursor, headers = next_page(resume, query)
+    return Answer({"items": rows[:limit], "next_cursor": cursor, **more}, headers=headers)
+
+
+def next_page(resume: Key, query: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return the cursor of the page after `resume`, and the header that links to it."""
     cursor = write_cursor(vault(), resume, _scope(query))
     link = urlencode([*((k, v) for k, v in request.args.items(multi=True) if k != "cursor"), ("cursor", cursor)])
-    headers = {"Link": f'<{request.path}?{link}>; rel="next"'}
-    return Answer({"items": rows[:limit], "next_cursor": cursor, **more}, headers=headers)
+    return cursor, {"Link": f'<{request.path}?{link}>; rel="next"'}
 
 
 def _scope(query: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from flask import Flask, Response, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.services.inbox_waits import InboxWaits
 from app.web import auth, errors, health, media, pages, request_context
 from app.web.answers import OrjsonProvider
 from app.web.openapi import Api
@@ -19,6 +20,7 @@ def init_web(app: Flask, settings: Settings) -> Api:
     app.url_map.merge_slashes = False  # a doubled slash is not found; a redirect would be outside the document
     app.url_map.strict_slashes = True
     app.extensions["duecourse.read_limit"] = ReadLimit()
+    app.extensions["duecourse.inbox_waits"] = InboxWaits(settings.inbox_waiters)
     app.extensions["duecourse.callback_limit"] = ReadLimit(per_second=200.0, burst=2000.0)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -80,6 +80,13 @@ PROBLEMS: dict[str, Problem] = {
         "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "state-too-old": _problem(
+        409,
+        "Load it anew",
+        "What has changed since that state is not known here. Load the whole list again and go on from its state.",
+        "需要重新加载",
+        "无法得知该状态之后的变化，请重新加载全部列表，并以新的状态继续。",
+    ),
     "law-refused": _problem(
         409,
         "Not allowed by law",
@@ -107,6 +114,13 @@ PROBLEMS: dict[str, Problem] = {
         "A law or the safety of your account demands this channel; the preferences say which and why.",
         "无法关闭",
         "该渠道因法律要求或账户安全需要无法关闭，原因见偏好设置。",
+    ),
+    "link-expired": _problem(
+        410,
+        "Link expired",
+        "This link has run out. Open the app instead.",
+        "链接已失效",
+        "该链接已过期，请直接打开应用查看。",
     ),
     "stale-version": _problem(
         412,
@@ -185,6 +199,7 @@ CODE_OF_STATUS = {
     405: "method-not-allowed",
     406: "not-acceptable",
     409: "conflict",
+    410: "link-expired",
     412: "stale-version",
     413: "payload-too-large",
     415: "unsupported-media-type",

@@ -16,7 +16,7 @@ def reads() -> Connection:
     """Return this request's connection for reading, opened on first use."""
     connection: Connection | None = g.get("reads")
     if connection is None:
-        connection = g.reads = _engine().connect()
+        connection = g.reads = reading_engine().connect()
     return connection
 
 
@@ -27,7 +27,8 @@ def end_reads(_error: object = None) -> None:
         connection.close()
 
 
-def _engine() -> Engine:
+def reading_engine() -> Engine:
+    """Return the engine whose connections read by single statements."""
     engine: Engine | None = current_app.extensions.get("duecourse.reads")
     if engine is None:
         options: dict[str, Any] = {"duecourse_reads": True}

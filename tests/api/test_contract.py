@@ -6,6 +6,7 @@ A bounded number runs here; the same program with more examples is the nightly r
 import contextlib
 import os
 import warnings
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from hypothesis.errors import Unsatisfiable
 from app import clock
 from app.factory import create_app
 from app.persistence import schema as database_schema
-from app.persistence.db import db
+from app.persistence.db import db, vault
 from app.persistence.unit_of_work import unit_of_work
 from app.services.conversations import Word, add_word
+from app.services.inbox_waits import InboxWaits
+from app.services.links import link_token
 from app.web.rate_limit import ReadLimit
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import a_desk_key, an_ingest_key, signed_in
@@ -40,6 +43,9 @@ RULES_BEYOND_SCHEMAS = {
     "list_loans",
     "list_payments",
     "list_inbox",
+    "list_inbox_changes",
+    "mark_inbox",
+    "snooze_message",
     "list_contact_history",
     "list_touched",
     "request_code",
@@ -85,6 +91,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("contract")
     app: Flask = create_app(make_settings(f"sqlite:///{folder / 'x.db'}", folder, public_docs=True))
     app.extensions["duecourse.read_limit"] = ReadLimit(per_second=1e9, burst=1e9)
+    app.extensions["duecourse.inbox_waits"] = InboxWaits(0)  # nothing here would wake one that waits
     with app.app_context():
         database_schema.upgrade(db.engine)
         clock.use(lambda: START)
@@ -98,6 +105,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         with unit_of_work() as work:
             word = add_word(work, loan.borrower_id, Word("test:1", "sms", "Hello", at=START), now=START)
         ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
+        ids |= {"key": "pay", "token": link_token(vault(), ids["message_id"], expires_at=START + timedelta(days=1))}
         ids["conversation_id"] = word.conversation_id
         db.session.remove()
     yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids

@@ -1,13 +1,16 @@
 """No one sees what is not theirs: every route that names an object is walked with another borrower's id."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.persistence.db import vault
 from app.persistence.unit_of_work import unit_of_work
 from app.services.conversations import Word, add_word
+from app.services.links import link_token
 from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
@@ -23,10 +26,12 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         word = add_word(work, loan.borrower_id, Word(f"test:{name}", "sms", "Hello", at=START), now=START)
         session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
+    message_id = tell(loan)
     ids = {
         "loan_id": loan.loan_id,
         "entry_id": pay(loan, 100, now=START).entry_id or "",
-        "message_id": tell(loan),
+        "message_id": message_id,
+        "token": link_token(vault(), message_id, expires_at=START + timedelta(days=1)),
         "session_id": session_id,
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
@@ -36,6 +41,10 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
 
 ASKED = {"amount_minor": "amount_minor=100"}
 """A value for each query parameter that a route insists on."""
+SAID = {"/v1/me/inbox/{message_id}/snooze": {"until": "2026-03-03T09:00:00Z"}}
+"""A body for each route that insists on one."""
+NAMES = {"key": "pay"}
+"""What else is in a path, and the same for everyone."""
 
 
 def owned_routes(app: Flask) -> list[tuple[str, str]]:
@@ -61,10 +70,14 @@ def test_another_borrowers_objects_are_not_found_on_any_route(app: Flask, client
     assert len(routes) >= 10
 
     for method, path in routes:
-        theirs = fresh_client(app).open(path.format(**their_ids), method=method.upper(), headers=mine)
+        theirs = fresh_client(app).open(
+            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
+        )
         assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
     for method, path in routes:
-        own = fresh_client(app).open(path.format(**my_ids), method=method.upper(), headers=mine)
+        own = fresh_client(app).open(
+            path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
+        )
         assert own.status_code in (200, 204), (method, path, own.text)
 
 
@@ -72,7 +85,7 @@ def test_without_a_token_nothing_is_found_out(app: Flask, client: FlaskClient) -
     _, ids = owned_by(client, "me")
 
     for method, path in owned_routes(app):
-        answer = fresh_client(app).open(path.format(**ids), method=method.upper())
+        answer = fresh_client(app).open(path.format(**ids, **NAMES), method=method.upper())
         assert answer.status_code == 401, path
 
 

@@ -19,20 +19,23 @@ VARIABLES = {"count": 1, "amount": "$100.00", "due_on": "10 March 2026", "loan":
 
 def queue_message(borrower_id: str, channel: str, *, now: datetime = NOW, **changes: Any) -> str:
     """Put one message into the outbox; return its id."""
-    message_id = new_id()
+    return queue_messages(borrower_id, channel, 1, now=now, **changes)[0]
+
+
+def queue_messages(borrower_id: str, channel: str, count: int, *, now: datetime = NOW, **changes: Any) -> list[str]:
+    """Put so many messages into the outbox at once; return their ids."""
+    ids = [new_id() for _ in range(count)]
     text = {"title": "A title", "body": "A text.", "variables": VARIABLES}
     with unit_of_work() as work:
         agenda = work.session.get(AgendaRow, borrower_id)
         epoch = work.session.scalar(select(func.coalesce(func.max(RulesStateRow.rules_epoch), 0)))
         given = {
-            "id": message_id,
             "borrower_id": borrower_id,
             "channel": channel,
             "message_class": "reminder",
             "template": "due_soon",
             "template_version": 1,
             "locale": "en",
-            "text_sealed": vault().seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}"),
             "state": "queued",
             "not_before": now,
             "not_after": now + timedelta(hours=8),
@@ -41,8 +44,10 @@ def queue_message(borrower_id: str, channel: str, *, now: datetime = NOW, **chan
             "next_attempt_at": now,
             "created_at": now,
         }
-        work.session.add(MessageRow(**{**given, **changes}))
-    return message_id
+        for message_id in ids:
+            sealed = vault().seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}")
+            work.session.add(MessageRow(**{**given, "id": message_id, "text_sealed": sealed, **changes}))
+    return ids
 
 
 def bind_openid(borrower_id: str, openid: str, *, now: datetime = NOW, state: str = "active") -> str:

@@ -286,6 +286,27 @@ def test_a_sender_that_failed_dmarc_is_not_heard_where_the_relay_says_so() -> No
     assert len(strict.read(a_post(reply("STOP", Authentication_Results=failed.replace("fail", "pass")))).inbound) == 1
 
 
+@pytest.mark.parametrize(
+    ("results", "is_proven"),
+    [
+        ("mx.lender.example; dmarc=pass header.from=example.com", True),
+        ("mx.lender.example 1; spf=fail smtp.mailfrom=x; dmarc=pass (p=none) header.from=example.com", True),
+        ("mx.lender.example; dmarc=none header.from=example.com", False),
+        ("mx.lender.example; spf=pass smtp.mailfrom=dmarc=pass@evil.example", False),
+        ('mx.lender.example; spf=pass smtp.mailfrom="; dmarc=pass"@evil.example; dmarc=none', False),
+        ("mx.lender.example.evil.example; dmarc=pass", False),
+        ("", False),
+    ],
+)
+def test_a_sender_is_proven_only_where_the_relay_says_that_it_passed_dmarc(results: str, is_proven: bool) -> None:
+    mail = reply("START", **({"Authentication_Results": results} if results else {}))
+
+    [checked] = the_parser(authserv_id="mx.lender.example").read(a_post(mail)).inbound
+    [unchecked] = heard(mail).inbound
+
+    assert (checked.is_sender_proven, unchecked.is_sender_proven) == (is_proven, False)
+
+
 @pytest.mark.parametrize("change", ["key", "late", "early", "body", "no headers", "not ascii"])
 def test_a_post_that_is_not_the_relays_is_refused(change: str) -> None:
     request = a_post(

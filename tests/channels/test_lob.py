@@ -144,6 +144,7 @@ def test_each_answer_has_one_meaning(answer: HttpAnswer, outcome: Outcome, code:
     result = result_of(answer, pages=1)
 
     assert (result.outcome, result.error_code) == (outcome, code)
+    assert result.only_here == (answer.status == 503)
 
 
 def test_what_became_of_a_letter_without_an_answer_can_be_asked(lob: LobLetters, stand_in: StandInClient) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -225,6 +226,20 @@ def test_a_server_that_is_full_or_slow_is_tried_again_and_prints_nothing(sftp: S
 
     assert (first.outcome, second.outcome) == (Outcome.RETRY, Outcome.RETRY)
     assert not [name for name in os.listdir(folders / "out") if name.endswith(".json")]
+
+
+def test_after_one_letter_that_a_slow_server_did_not_take_the_others_are_not_tried(sftp: SftpServer, folders: Path) -> None:
+    channel = over_sftp(sftp, total_seconds=0.4)
+    channel.send([], now=NOW)  # it answers
+    sftp.slow_seconds = 1.5
+
+    began = monotonic()
+    results = channel.send([a_printed() for _ in range(6)], now=NOW)
+    lasted = monotonic() - began
+    channel.close()
+
+    assert {result.outcome for result in results} == {Outcome.RETRY}
+    assert lasted < 2
 
 
 @pytest.mark.parametrize("changes", [{"password": "wrong"}, {"host_key_sha256": "A" * 43}])

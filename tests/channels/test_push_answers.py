@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from app.channels.answers import retry_after_seconds
 from app.channels.base import EndpointVerdict, Outcome
 from app.channels.http_transport import Failure, HttpAnswer
 from app.channels.push import FcmPush
-from app.channels.push_answers import result_of, retry_after_seconds
+from app.channels.push_answers import result_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, an_outgoing
 
@@ -168,8 +169,10 @@ def test_what_never_left_is_retried() -> None:
         ({"retry-after": "Mon, 02 Mar 2026 09:01:30 GMT", "date": "Mon, 02 Mar 2026 09:00:00 GMT"}, 90.0),
         ({"retry-after": "Mon, 02 Mar 2026 08:00:00 GMT", "date": "Mon, 02 Mar 2026 09:00:00 GMT"}, 0.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "9" * 400}, 86_400.0),
+        ({"retry-after": "²"}, None),
         ({}, None),
     ],
 )
 def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after_seconds(HttpAnswer(503, headers)) == seconds
+    assert retry_after_seconds(headers) == seconds

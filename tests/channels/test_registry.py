@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from app.channels.registry import ProviderSettingsError, build_channels
+from app.engine.routes import Routes
 
 
 def test_a_channel_that_is_not_configured_is_absent() -> None:
@@ -49,6 +50,31 @@ def test_a_provider_of_the_file_is_built_with_its_name(channel: str, entry: dict
     built.close()
 
     assert (built.name, built.provider) == (channel, entry["provider"])
+
+
+WECHAT = {"provider": "wechat", "app_id": "a", "app_secret": "s"}
+SMTP = {
+    "provider": "smtp", "url": "smtp://127.0.0.1", "security": "none", "from": "a@lender.example", "key": "k" * 32,
+    "bounce_domain": "mail.lender.example",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("channel", "entry"),
+    [
+        ("sms", TWILIO), ("voice", TWILIO), ("sms", ALIYUN), ("voice", ALIYUN), ("wechat", WECHAT), ("email", SMTP),
+        ("letter", {"provider": "lob", "api_key": "k"}),
+        ("sms", {"provider": "gateway", "url": "https://texts.example/in", "key": "k"}),
+    ],
+)  # fmt: skip
+def test_no_more_messages_are_compared_with_the_facts_together_than_go_to_the_wire_together(
+    channel: str, entry: dict[str, object]
+) -> None:
+    """One that waits for another's answer would leave after a payment that came meanwhile, or in quiet hours."""
+    built = build_channels(fcm_base_url="https://x", providers={channel: [entry]}, threads=3)[channel]
+    built.close()
+
+    assert Routes({channel: built}).batch(channel) == 3
 
 
 @pytest.mark.parametrize(

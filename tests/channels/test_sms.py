@@ -83,6 +83,8 @@ def test_the_gateway_is_told_who_it_comes_from_where_receipts_go_and_what_makes_
     sent: list[HttpRequest] = []
 
     class Recorder:
+        at_once = 1
+
         def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
             sent.extend(requests)
             return [HttpAnswer(202, body=b'{"id":"1"}') for _ in requests]

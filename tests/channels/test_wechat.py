@@ -66,6 +66,20 @@ def test_a_card_arrives_with_its_fields_as_the_platform_shows_them(make: Make, s
     assert item["content"]["url"] == "https://app.example/l/abc"
 
 
+def test_the_token_is_asked_for_before_the_facts_are_compared_and_a_refusal_is_told_by_sending(
+    make: Make, stand_in: StandInClient
+) -> None:
+    channel, unlucky = make(), make(app_secret="wrong")
+
+    channel.get_ready()
+    unlucky.get_ready()
+
+    before = asked(stand_in, "wechat_token")
+    [result] = channel.send([a_card()], now=NOW)
+    assert (result.outcome, asked(stand_in, "wechat_token")) == (Outcome.ACCEPTED, before)
+    assert unlucky.send([a_card()], now=NOW)[0].error_code == "credential_refused"
+
+
 def test_a_one_time_template_goes_as_a_subscription_message(make: Make, stand_in: StandInClient) -> None:
     [result] = make(link_url="https://app.example/open").send([a_card(one_time=True)], now=NOW)
 

@@ -27,7 +27,7 @@ from app.persistence.queries.decisions import iterate_digest_records
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.holds import Teller, put_hold, release_hold
-from app.services.inbox import mark
+from app.services.inbox_marks import mark
 from app.services.opt_outs import receive_text
 from app.services.policies import activate_document
 from app.services.preferences import set_contact_hours

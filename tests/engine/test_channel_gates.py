@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.channels.base import DeliveryResult, Outcome
 from app.engine.channel_gates import LOOK_AGAIN
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
@@ -15,6 +16,7 @@ from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.channel_switches import limit_channel, start_channel, stop_channel
 from app.services.policies import ensure_default_policy
 from tests.builders.book import build_loan, give_phone
+from tests.builders.messages import NOW, queue_messages
 from tests.fakes.channels import FakeChannel
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -90,3 +92,16 @@ def test_the_next_day_has_a_limit_of_its_own(at: Callable[[datetime], int]) -> N
 
     assert at(STEP) == 2
     assert at(STEP + timedelta(days=1)) == 4
+
+
+def test_a_text_of_several_segments_uses_up_as_many_of_the_limit(app: Flask, set_clock: SetClock) -> None:
+    built = build_loan(now=NOW, due=[DUE], phone="+447400123456")
+    sms = FakeChannel(name="sms", answer=lambda _message: DeliveryResult(Outcome.ACCEPTED, units=3))
+    engine = Engine(Dispatcher({"sms": sms}, owner="tester", claim_batch=1))
+    with unit_of_work() as work:
+        limit_channel(work, "sms", 4, reason="budget", by="Eve", now=NOW)
+
+    queue_messages(built.borrower_id, "sms", 4, now=NOW)
+    engine.dispatch_all()
+
+    assert len(sms.sent) == 2  # three parts and three: the limit was not reached before the second

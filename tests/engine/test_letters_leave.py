@@ -12,6 +12,7 @@ from app import clock
 from app.channels.base import Channel
 from app.channels.letters import lob, print_room
 from app.channels.letters.lob_callbacks import parser
+from app.channels.routed import Routed
 from app.engine.dispatch import Dispatcher
 from app.engine.outgoing import Surroundings
 from app.engine.print_returns import take_returns
@@ -204,6 +205,39 @@ def test_a_print_room_is_given_files_and_tells_in_files(
     assert session().query(EndpointRow).filter_by(borrower_id=built.borrower_id).one().state == "invalid"
     assert take_returns(room, owner="one") == 0
     assert (tmp_path / "returns" / "unread" / "3.csv").exists()
+
+
+@pytest.mark.parametrize("room_is_first", [True, False])
+def test_a_print_room_beside_another_printer_tells_in_files_too_and_gives_its_letters_back(
+    app: Flask, letterheads: Path, room: Channel, to_lob: Channel, tmp_path: Path, room_is_first: bool
+) -> None:
+    message_id, _ = waiting_letter(now=START, **US)
+    dispatch(room)
+    both = Routed([room, to_lob] if room_is_first else [to_lob, room])
+    (tmp_path / "returns" / "1.csv").write_text(f"message_id,status,at\n{message_id},accepted,\n")
+
+    assert take_returns(both, owner="one") == 1
+    with unit_of_work() as work:
+        assert withdraw_unposted(work, [message(message_id).contact_id or ""], now=START) == 1
+    dispatch(both, lane="withdrawal")
+
+    assert list((tmp_path / "out").iterdir()) == []
+    assert letter(message_id).state == "cancelled"
+
+
+def test_a_letter_is_asked_back_again_of_the_printer_that_did_not_answer(
+    app: Flask, letterheads: Path, room: Channel, to_lob: Channel, stand_in: StandInClient
+) -> None:
+    message_id, _ = waiting_letter(now=START, **US)
+    dispatch(to_lob)
+    with unit_of_work() as work:
+        withdraw_unposted(work, [message(message_id).contact_id or ""], now=START)
+    stand_in.program({"on": "lob_letters", "act": "answer", "status": 503, "body": {}})
+
+    dispatch(Routed([to_lob, room]), lane="withdrawal")
+
+    withdrawal = session().query(MessageRow).filter_by(withdraws_id=message_id).one()
+    assert (withdrawal.state, letter(message_id).state) == ("queued", "handed_over")
 
 
 def test_only_one_engine_reads_a_print_rooms_files(app: Flask, letterheads: Path, room: Channel, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ ROOMS = (
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
     ("bench", "programs that measure; each ends with its figures and their limits"),
     ("bench/books", "made-up books that they measure on"),
+    ("bench/providers", "providers that they measure against, in processes of their own"),
 )
 HEAD = """# Map
 
@@ -81,6 +82,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
+| what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
@@ -101,7 +103,9 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a policy would do | `decisions`, `digest` | `queries/rehearsed_books`, `queries/rehearsals` | `services/rehearsals/`, `hindsight` | `cli/rehearse`, `api/desk/rehearsals`, `engine/rehearsals`, `content/rehearsals/`, `content/channels/` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
-| the inbox | | `queries/inbox` | `inbox` | `api/borrower/inbox` |
+| the inbox: what it shows | `inbox` | `queries/inbox` | `inbox`, `inbox_waits` | `api/borrower/inbox`, `api/borrower/inbox_items` |
+| the inbox: what changes it | `inbox` | `queries/inbox_marks`, `queries/decisions` | `inbox_marks`, `decision_writing` | `api/borrower/inbox_marks`, `cli/inbox` |
+| links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |
 """

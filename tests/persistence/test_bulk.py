@@ -12,8 +12,10 @@ from app.persistence.bulk import add_rows, change_rows
 from app.persistence.db import db
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
+from app.persistence.models.reminders import AgendaRow
 from app.persistence.prepared import PreparedSelect
 from app.persistence.unit_of_work import looking, reading, unit_of_work
+from tests.builders.access import a_borrower
 from tests.conftest import START
 
 LENDERS = cast(Table, LenderRow.__table__)
@@ -108,3 +110,24 @@ def test_what_is_looked_at_keeps_what_postgresql_has_prepared(app: Flask) -> Non
 
     with looking() as session:
         assert session.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+
+
+def test_a_number_that_never_falls_keeps_its_value_where_the_one_given_is_lower(app: Flask) -> None:
+    table = cast(Table, AgendaRow.__table__)
+    first, second = a_borrower()[0], a_borrower()[0]
+    columns = {"borrower_id": "b_id", "inbox_state": "b_state", "case_version": "b_version"}
+
+    def write(**states: int) -> None:
+        ids = {"first": first, "second": second}
+        rows = [{"b_id": ids[name], "b_state": state, "b_version": state} for name, state in states.items()]
+        with unit_of_work() as work:
+            change_rows(work.session, table, rows, columns=columns, key="borrower_id", never_falls="inbox_state")
+
+    write(first=5, second=3)
+    write(first=4, second=6)
+
+    with reading() as session:
+        for borrower_id, expected in ((first, (5, 4)), (second, (6, 6))):
+            row = session.get(AgendaRow, borrower_id)
+            assert row is not None
+            assert (row.inbox_state, row.case_version) == expected

@@ -21,7 +21,7 @@ from app.services import endpoint_events
 from app.services.address_verdicts import address_of
 from app.services.callback_posts import take_callback
 from app.services.consents import consents_of
-from app.services.conversations import list_words
+from app.services.conversations import ANSWER, list_words
 from app.services.tasks import close_task
 from tests.builders.access import a_borrower
 from tests.builders.sent import a_sent, message
@@ -326,6 +326,35 @@ def test_a_channels_own_service_takes_what_is_its_own(app: Flask, monkeypatch: p
     assert tell("consent_given", channel="wechat", detail={"template": "T1", "count": "1"}) == "applied"
 
     assert taken == [("consent_given", {"template": "T1", "count": "1"}, START)]
+
+
+def test_a_sender_that_nobody_checked_takes_no_stop_back_and_says_nothing_for_the_borrower(app: Flask) -> None:
+    borrower_id, _ = a_borrower(email="ann@example.com")
+    mail = {"channel": "email", "address_kind": "email", "address": "ann@example.com", "is_sender_proven": False}
+    stranger, _ = a_borrower(email="eve@example.com")
+    to_eve = a_sent(stranger, now=START, channel="email")
+
+    assert write("STOP", **mail) == "applied"
+    write("START", **mail)
+    write("START", **mail, in_reply_to=to_eve)
+    write("I have moved.", **mail)
+
+    assert refuses(borrower_id, "email")
+    assert (words(borrower_id), words(stranger)) == ([], [])
+    assert {kind for kind, _ in tasks()} == {ANSWER}
+
+
+def test_who_answers_our_message_to_them_has_proven_who_they_are(app: Flask) -> None:
+    borrower_id, _ = a_borrower(email="ann@example.com")
+    mail = {"channel": "email", "address_kind": "email", "address": "ann@example.com", "is_sender_proven": False}
+    sent = a_sent(borrower_id, now=START, channel="email")
+
+    write("STOP", **mail)
+    write("START", **mail, in_reply_to=sent)
+    write("Can I pay on Friday?", **mail, in_reply_to=sent)
+
+    assert not refuses(borrower_id, "email")
+    assert words(borrower_id) == ["Can I pay on Friday?"]
 
 
 def test_a_stop_is_confirmed_once_on_its_channel_and_in_the_borrowers_language(app: Flask) -> None:

@@ -24,7 +24,7 @@ from app.domain.segments import mainland_segments_of, segments_of
 URL = "https://dysmsapi.aliyuncs.com"
 VERSION = "2017-05-25"
 CHINA = timezone(timedelta(hours=8))
-NOT_REGISTERED = DeliveryResult(Outcome.REFUSED, error_code="template_not_registered")
+NOT_REGISTERED = DeliveryResult(Outcome.REFUSED, error_code="template_not_registered", another_may=True)
 _STATES = {"1": Told.ACCEPTED, "2": Told.FAILED, "3": Told.DELIVERED}
 """SendStatus: waiting for the receipt, failed, arrived."""
 _NEAR_MIDNIGHT = timedelta(minutes=5)
@@ -42,6 +42,7 @@ class AliyunSms:
         self._service = AliyunService(url, VERSION, str(entry["access_key_id"]), str(entry["access_key_secret"]))
         self._senders: Mapping[str, Any] = entry["senders"]
         self._transport = transport
+        self.batch = transport.at_once
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once; one result per message, in order."""

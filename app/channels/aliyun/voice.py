@@ -44,6 +44,7 @@ class AliyunVoice:
         self._service = AliyunService(url, VERSION, str(entry["access_key_id"]), str(entry["access_key_secret"]))
         self._senders: Mapping[str, Any] = entry.get("senders") or {}
         self._transport = transport
+        self.batch = transport.at_once
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Place each call once; one result per message, in order."""

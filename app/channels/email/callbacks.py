@@ -7,6 +7,7 @@ or is garbage is answered 200: another try would not make it better.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import Message
@@ -24,6 +25,8 @@ from app.domain.deliveries import Callback, DeliveryReport, InboundMessage, Told
 PROVIDER = "email"
 _OLDEST_SECONDS = 300
 _LONGEST_SUBJECT = 200
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')
+_DMARC = re.compile(r"\s*dmarc\s*=\s*([a-z]+)")
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:
@@ -37,7 +40,8 @@ class MailParser:
     provider = PROVIDER
 
     def __init__(self, key: str, returns: ReturnPaths, *, authserv_id: str | None = None) -> None:
-        """`authserv_id`: who writes Authentication-Results (RFC 8601) at the relay; what failed DMARC is not heard."""
+        """`authserv_id`: who writes Authentication-Results (RFC 8601) at the relay: whose sender passed DMARC is believed,
+        what failed it is not heard."""
         self._key = key
         self._returns = returns
         self._authserv_id = authserv_id
@@ -64,7 +68,7 @@ class MailParser:
             return Callback(PROVIDER, arrived, (), events)
         if is_bounce(mail):
             return Callback(PROVIDER, reports_of(mail, self._returns, recipient))
-        if is_automatic(mail) or self._is_forged(mail):
+        if is_automatic(mail) or "fail" in self._dmarc(mail):
             return Callback(PROVIDER)
         reply = self._reply(mail, request)
         return Callback(PROVIDER, (), [reply] if reply is not None else ())
@@ -85,13 +89,17 @@ class MailParser:
             at=instant_of(header(mail, "Date")) or datetime.fromtimestamp(request.now_seconds, UTC),
             in_reply_to=self._returns.find(header(mail, "In-Reply-To"), header(mail, "References"), header(mail, "To")),
             subject=subject,
+            is_sender_proven=self._dmarc(mail) == {"pass"},
         )
 
-    def _is_forged(self, mail: Message) -> bool:
-        if self._authserv_id is None:
-            return False
+    def _dmarc(self, mail: Message) -> set[str]:
+        """Return what the relay says of DMARC; nothing where it is not known by which name it says so."""
         first = header(mail, "Authentication-Results").lower()  # the topmost: the relay's own
-        return first.startswith(self._authserv_id.lower()) and "dmarc=fail" in first
+        plain = _QUOTED.sub("", first)  # what the sender chose stands in quotes or has no semicolon
+        authserv_id, *results = plain.split(";")
+        if self._authserv_id is None or authserv_id.split()[:1] != [self._authserv_id.lower()]:
+            return set()
+        return {found[1] for each in results if (found := _DMARC.match(each))}
 
     def _check(self, request: CallbackRequest) -> None:
         timestamp, signed = request.headers.get("duecourse-timestamp", ""), request.headers.get("duecourse-signature", "")

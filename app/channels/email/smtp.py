@@ -33,6 +33,7 @@ class SmtpEmail:
 
     def __init__(self, relay: Relay, sender: Sender, returns: ReturnPaths, *, connections: int = _CONNECTIONS) -> None:
         self._relay, self._sender, self._returns = relay, sender, returns
+        self.batch = connections
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="smtp")
         self._local = threading.local()
         self._open: list[Submission] = []

@@ -27,13 +27,13 @@ SURELY_LISTED = timedelta(hours=1)
 """So long after the hand-over a letter that Lob took is in its lists."""
 _BOUNDARY = "duecourse-letter-f3b1c0"
 _NO_DOCUMENT = DeliveryResult(Outcome.REFUSED, error_code="bad_message")
-_WITH_INSERTS = DeliveryResult(Outcome.REFUSED, error_code="inserts_not_possible")
+_WITH_INSERTS = DeliveryResult(Outcome.REFUSED, error_code="inserts_not_possible", another_may=True)
 """It says that a printed sheet is enclosed, and here nobody adds one."""
-_BAD_FORM = DeliveryResult(Outcome.REFUSED, error_code="bad_address_form")
+_BAD_FORM = DeliveryResult(Outcome.REFUSED, error_code="bad_address_form", another_may=True)
 """Not what Lob wants; a print room may take it, so it says nothing against the address."""
 _BAD_SENDER = DeliveryResult(Outcome.RETRY, error_code="bad_setting", retry_after_seconds=300.0)
 """The letterhead's address is not one of `from_country`: not sent."""
-_NOT_THERE = DeliveryResult(Outcome.REFUSED, error_code="not_found")
+_NOT_THERE = DeliveryResult(Outcome.REFUSED, error_code="not_found", another_may=True)
 
 
 class LobLetters:
@@ -47,6 +47,7 @@ class LobLetters:
         `cancel_minutes`: how long a letter waits and can be taken back (0: not at all); `options`: other fields of Lob's.
         """
         self._transport = transport
+        self.batch = transport.at_once
         self._from, self._from_country = entry.get("from"), str(entry.get("from_country", "US"))
         self._cancel_minutes = int(entry.get("cancel_minutes", 0))
         self._options = {

@@ -25,8 +25,8 @@ from app.channels.base import DeliveryResult, Outcome
 from app.channels.http_transport import HttpAnswer
 from app.domain.deliveries import DeliveryReport, Told
 
-_UNAVAILABLE = Meaning(Outcome.RETRY, "unavailable", retry_seconds=60.0)
-"""Should it have been taken after all, the Idempotency-Key keeps a second letter from being made."""
+_UNAVAILABLE = Meaning(Outcome.RETRY, "unavailable", retry_seconds=60.0, only_here=True)
+"""Should it have been taken after all, the Idempotency-Key keeps a second letter from being made, by Lob."""
 _MEANINGS: Mapping[str, Meaning] = {
     **dict.fromkeys(("unauthorized", "invalid_api_key", "publishable_key_not_allowed", "forbidden"), CREDENTIAL),
     **dict.fromkeys(("unauthorized_token", "email_required", "account_locked"), CREDENTIAL),

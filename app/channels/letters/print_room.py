@@ -6,6 +6,7 @@ files in `returns` (see print_room_files.py), or as posts (print_room_callbacks.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.domain.times import rfc3339
 
 _NO_DOCUMENT = DeliveryResult(Outcome.REFUSED, error_code="bad_message")
-_TOO_LATE = DeliveryResult(Outcome.REFUSED, error_code="too_late")
+_TOO_LATE = DeliveryResult(Outcome.REFUSED, error_code="too_late", another_may=True)
+"""It was fetched, or another printer has it."""
 SURELY_OVER = timedelta(minutes=10)
 """So long after a connection broke no server carries out a rename that it was asked for."""
 _PAUSE_SECONDS = 300.0
+_LOST = (Outcome.RETRY, Outcome.UNCERTAIN)
 _DONE = "done/"
 _UNREAD = "unread/"
 
@@ -46,7 +49,12 @@ class PrintRoom:
             there = self._outbox.names()
         except DropError as error:
             return [_lost(error)] * len(batch)
-        return [self._send(outgoing, there, now) for outgoing in batch]
+        results: list[DeliveryResult] = []
+        for outgoing in batch:
+            broken = results[-1] if results and results[-1].outcome in _LOST else None
+            # One place for all: the others would only wait as long, past what holds for them now.
+            results.append(self._send(outgoing, there, now) if broken is None else replace(broken, outcome=Outcome.RETRY))
+        return results
 
     def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
         """Return that a letter was dropped, where its manifest lies there; that it was not, where that was left half-done.

@@ -30,6 +30,7 @@ class TwilioSms:
     def __init__(self, entry: Mapping[str, Any], transport: Transport) -> None:
         """`entry`: the account and `senders`: country -> number, short code, name or Messaging Service (MG...)."""
         self._account = TwilioAccount(entry, transport)
+        self.batch = transport.at_once
         self._senders: Mapping[str, Any] = entry["senders"]
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:

@@ -32,6 +32,7 @@ class TwilioVoice:
     def __init__(self, entry: Mapping[str, Any], transport: Transport) -> None:
         """`entry`: the account, `senders` (country -> our number); `machine_detection` false where it is not wanted."""
         self._account = TwilioAccount(entry, transport)
+        self.batch = transport.at_once
         self._senders: Mapping[str, Any] = entry["senders"]
         self._speaker = Speaker.of(entry)
         self._detects = bool(entry.get("machine_detection", True))

@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from app.channels.answers import json_object
 from app.channels.http_transport import HttpRequest, Transport
-from app.channels.wechat.answers import CREDENTIAL_REFUSED, json_object
+from app.channels.wechat.answers import CREDENTIAL_REFUSED
 from app.domain.provider_tokens import IssuedToken, TokenStore, TokenUnavailableError
 
 PROVIDER = "wechat"

@@ -6,12 +6,10 @@ Source: platform documentation, "Global error codes", "Send a template message",
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
-import orjson
-
+from app.channels.answers import json_object, no_answer
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome
-from app.channels.http_transport import Failure, HttpAnswer
+from app.channels.http_transport import HttpAnswer
 
 TOKEN_REFUSED = frozenset({40001, 40014, 41001, 42001})
 """The access token is not good (any more): another one may be."""
@@ -74,9 +72,7 @@ def errcode_of(answer: HttpAnswer) -> int | None:
 def result_of(answer: HttpAnswer, *, now: datetime) -> DeliveryResult:
     """Return what the answer to a message means. A refused token is not settled here: who can, renews it first."""
     if answer.failure is not None:
-        never_sent = answer.failure is Failure.NEVER_SENT
-        code = "connect_failed" if never_sent else "timeout" if answer.reason == "timeout" else "connection_lost"
-        return DeliveryResult(Outcome.RETRY if never_sent else Outcome.UNCERTAIN, error_code=code, raw_code=answer.reason)
+        return no_answer(answer)
     errcode = errcode_of(answer)
     if errcode is None:
         return _without_code(answer)
@@ -118,15 +114,6 @@ def seconds_to_next_day(now: datetime) -> float:
     there = now.astimezone(PLATFORM_ZONE)
     midnight = there.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return (midnight - there).total_seconds()
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body, {} for anything else."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _without_code(answer: HttpAnswer) -> DeliveryResult:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from app.channels.answers import json_object
 from app.channels.http_transport import Failure, HttpRequest, Transport
-from app.channels.wechat.answers import json_object
 from app.channels.wechat.official_account import transport_of
 
 

@@ -7,6 +7,7 @@ whatever is not surely refused or surely not sent is `UNCERTAIN`; template messa
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -61,8 +62,14 @@ class OfficialAccount:
         """`link_url`: the page a message opens when its own link is none for a browser; `mini_program`: appid, path."""
         self._access = access
         self._transport = transport
+        self.batch = transport.at_once
         self._link_url = link_url
         self._mini_program = mini_program
+
+    def get_ready(self) -> None:
+        """Have a good access token: asking for one may take longer than the facts hold that are compared before `send`."""
+        with suppress(TokenUnavailableError):  # `send` says so, message by message
+            self._access.token()
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once; a refused token is renewed and those refused for it are tried again: nothing was sent."""

@@ -54,6 +54,7 @@ HEADS = PreparedSelect.of(
         AgendaRow.decided_until,
         AgendaRow.zone.label("decided_zone"),
         AgendaRow.zone_since,
+        AgendaRow.inbox_state,
     )
     .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
     .where(among(BorrowerRow.id, ids_named("b_ids")))

@@ -34,7 +34,9 @@ _FINISHED = {
     "decided_until": "b_until",
     "zone": "b_zone",
     "zone_since": "b_zone_since",
+    "inbox_state": "b_inbox_state",
 }
+_INBOX_STATE = select(AgendaRow.inbox_state).where(AgendaRow.borrower_id == MessageRow.borrower_id).scalar_subquery()
 _WAITING = or_(MessageRow.state == "queued", MessageRow.state == "stale")  # IN cannot be executed for many
 _STAND = (
     update(MessageRow.__table__)  # type: ignore[arg-type]
@@ -90,7 +92,10 @@ def mark_slots_free(session: Session, contact_ids: Sequence[str]) -> None:
 
 
 def mark_settled(session: Session, contact_ids: Sequence[str], *, now: datetime) -> None:
-    """Settle contacts whose subjects are all closed, and their messages in the inbox."""
+    """Settle contacts whose subjects are all closed, and their messages in the inbox.
+
+    After `finish_agenda`, which has raised the inbox state that those are stamped with.
+    """
     if not contact_ids:
         return
     session.execute(
@@ -101,13 +106,14 @@ def mark_settled(session: Session, contact_ids: Sequence[str], *, now: datetime)
     session.execute(
         update(MessageRow)
         .where(MessageRow.contact_id.in_(contact_ids), MessageRow.channel == "in_app", MessageRow.settled_at.is_(None))
-        .values(settled_at=now, version=MessageRow.version + 1)
+        .values(settled_at=now, inbox_state=_INBOX_STATE, version=MessageRow.version + 1)
+        .execution_options(synchronize_session=False)
     )
 
 
 def finish_agenda(session: Session, rows: Rows) -> None:
-    """Write the agenda of decided borrowers: next wake, new version, how far all is decided."""
-    change_rows(session, _AGENDA, rows, columns=_FINISHED, key="borrower_id")
+    """Write the agenda of decided borrowers: next wake, new version, how far all is decided, the state of the inbox."""
+    change_rows(session, _AGENDA, rows, columns=_FINISHED, key="borrower_id", never_falls="inbox_state")
 
 
 def iterate_digest_records(session: Session) -> Iterator[dict[str, Any]]:

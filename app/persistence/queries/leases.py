@@ -6,6 +6,7 @@ judges, so that a lease runs out also when the book's clock stands still.
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.running import LeaseRow
@@ -28,6 +29,12 @@ def take_lease(session: Session, name: str, *, owner: str, machine_now: datetime
     row.expires_at = machine_now + ttl
     session.flush()
     return row.fence
+
+
+def find_owners(session: Session, prefix: str, *, machine_now: datetime) -> list[str]:
+    """Return who holds a living lease of such a name, in one order for all who ask."""
+    living = select(LeaseRow.owner).where(LeaseRow.name.startswith(prefix), LeaseRow.expires_at > machine_now)
+    return list(session.scalars(living.order_by(LeaseRow.owner)))
 
 
 def holds_lease(session: Session, name: str, *, owner: str, fence: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -102,7 +104,6 @@ class Claimable(NamedTuple):
     """Of a silent withdrawal: the message it takes off the screen."""
     is_of_no_case: bool
     """Nothing was decided for it, and nothing is decided anew when it is lost."""
-    created_at: datetime
     not_after: datetime
     attempts: int
     """Made so far, this claim not counted. Each claim raises it, so that it tells our claim from a later one."""
@@ -126,12 +127,12 @@ _CLAIM = (
         MessageRow.challenge_id,
         MessageRow.withdraws_id,
         _IS_OF_NO_CASE.label("is_of_no_case"),
-        MessageRow.created_at,
         MessageRow.not_after,
         MessageRow.attempts,
         MessageRow.case_version,
-        (MessageRow.state == "sending").label("was_sending"),
-        func.coalesce(_IS_CURRENT, False).label("is_current"),
+        # As they come, true or false: turning each into a bool costs more than reading the row.
+        type_coerce(MessageRow.state == "sending", Integer).label("was_sending"),
+        type_coerce(func.coalesce(_IS_CURRENT, False), Integer).label("is_current"),
     )
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
     .where(_IS_CLAIMABLE)
@@ -145,6 +146,11 @@ _CURRENT = PreparedSelect.of(
     select(MessageRow.id, MessageRow.attempts)
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
     .where(_AMONG, MessageRow.state == "sending", _IS_CURRENT)
+)
+_OUTDATED = PreparedSelect.of(
+    select(MessageRow.id, MessageRow.attempts)
+    .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
+    .where(_AMONG, MessageRow.state == "sending", ~func.coalesce(_IS_CURRENT, False))
 )
 _CHANGE = update(cast(Table, MessageRow.__table__))
 _SEND = PreparedChange(
@@ -254,6 +260,15 @@ def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
     `claims`: message id -> attempts, this one counted: a later claim has a higher number.
     """
     rows = _CURRENT.all(session.connection(), {"b_ids": list(claims)})
+    return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
+
+
+def find_outdated(session: Session, claims: Mapping[str, int]) -> set[str]:
+    """Return those of our claimed messages that are still ours and decided under what no longer holds.
+
+    One of which a receipt has told already is none: it is not ours any more.
+    """
+    rows = _OUTDATED.all(session.connection(), {"b_ids": list(claims)})
     return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
 
 
