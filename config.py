@@ -164,9 +164,7 @@ def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
         if setting in entry and len(str(entry[setting])) < least:
             raise SettingsError(f"{name}: `{setting}` must be at least {least} characters in production.")
     if entry.get("require_encrypted") is False:
-        raise SettingsError(
-            f"{name}: `require_encrypted` false believes what nobody has proven; leave it out in production."
-        )
+        raise SettingsError(f"{name}: `require_encrypted` false believes what nobody has proven; leave it out.")
 
 
 def _providers(env: Mapping[str, str]) -> dict[str, Any]:
