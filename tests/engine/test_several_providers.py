@@ -10,12 +10,14 @@ from sqlalchemy import select
 
 from app.channels.base import DeliveryResult, Outcome
 from app.channels.routed import Routed
+from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.domain.pacing import PacePolicy, Pacers
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.outgoing import Surroundings
 from app.persistence.models.messages import DeliveryAttemptRow
 from app.persistence.unit_of_work import reading
+from app.services.callback_posts import take_callback
 from tests.builders.book import Built, build_loan, give_phone, pay
 from tests.builders.messages import NOW, queue_message, state_of
 from tests.fakes.channels import ACCEPTED, FakeChannel
@@ -114,6 +116,23 @@ def test_an_adapter_that_breaks_leaves_it_uncertain_and_holds_up_no_other_channe
     assert state_of(message_id) == ("uncertain", "NO_RECEIPT")
     assert state_of(pushed) == ("sent", None)
     assert second.handed == []
+
+
+def test_what_was_told_to_be_refused_and_has_arrived_after_all_does_not_leave_again(
+    ann: Built, first: FakeChannel, set_clock: SetClock
+) -> None:
+    message_id = queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: NEVER_SENT
+    engine = Engine(Dispatcher({"sms": first}, owner="tester"))
+    engine.dispatch_all()
+
+    arrived = DeliveryReport("e1", Told.DELIVERED, message_id=message_id)
+    take_callback(Callback("first", reports=[arrived], is_signed=True), b"", now=NOW)
+    set_clock(NOW + timedelta(hours=1))
+    engine.dispatch_all()
+
+    assert len(first.handed) == 1
+    assert state_of(message_id) == ("delivered", None)
 
 
 def test_what_only_the_same_provider_may_be_given_again_goes_to_no_other(
