@@ -34,6 +34,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
+from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
@@ -69,6 +70,7 @@ _SHARED = (
     desk_experiments,
     desk_duties,
     desk_law,
+    desk_provider_templates,
     ingest_records,
     contact_history,
     conversations,

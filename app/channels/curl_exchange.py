@@ -55,7 +55,19 @@ class Posting:
 class Exchange:
     """A handle that is set up once and used again and again: libcurl makes little of a request whose like it knows."""
 
-    __slots__ = ("_body_bytes", "_chunks", "_headers", "_lines", "_path", "_sendings", "_url", "curl", "place", "posting")
+    __slots__ = (
+        "_body_bytes",
+        "_chunks",
+        "_headers",
+        "_lines",
+        "_method",
+        "_path",
+        "_sendings",
+        "_url",
+        "curl",
+        "place",
+        "posting",
+    )
 
     def __init__(self, url: str, options: Sequence[tuple[int, Any]]) -> None:
         self.curl = pycurl.Curl()
@@ -63,6 +75,7 @@ class Exchange:
         self.place = 0
         self._url = url
         self._path: str | None = None
+        self._method = "POST"
         self._headers: Mapping[str, str] | None = None
         self._body_bytes = 0
         self._sendings = 0
@@ -83,6 +96,12 @@ class Exchange:
         self._body_bytes = len(request.body)
         self._chunks.clear()
         self._lines.clear()
+        if request.method != self._method:
+            self._method = request.method
+            self.curl.setopt(pycurl.HTTPGET if request.method == "GET" else pycurl.POST, 1)
+            self.curl.unsetopt(pycurl.CUSTOMREQUEST)
+            if request.method not in ("GET", "POST"):
+                self.curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         if request.path != self._path:
             self._path = request.path
             self.curl.setopt(pycurl.URL, self._url + request.path)
@@ -90,7 +109,8 @@ class Exchange:
             self._headers = request.headers
             lines = [f"{name}: {value}" for name, value in request.headers.items()]
             self.curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:", "Accept:"])
-        self.curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.method != "GET":
+            self.curl.setopt(pycurl.POSTFIELDS, request.body)
 
     def answer(self) -> HttpAnswer:
         """Return what came back, whole."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from app.channels.base import DeliveryResult, EndpointVerdict, Target
+from app.domain.devices import seen_since
 from app.persistence.ids import new_id
 from app.persistence.queries import addresses, attempts
 from app.persistence.queries.addresses import DeadAddress
@@ -41,10 +42,10 @@ class Addressed:
 class AddressBook:
     """The addresses of one batch of messages, read in a fixed number of statements."""
 
-    def __init__(self, work: Work, messages: Sequence[Claimable]) -> None:
+    def __init__(self, work: Work, messages: Sequence[Claimable], now: datetime) -> None:
         self._vault: Vault = work.vault
         session = work.session
-        self._push = attempts.find_push_targets(session, _borrowers(messages, "push"))
+        self._push = attempts.find_push_targets(session, _borrowers(messages, "push"), seen_since=seen_since(now))
         self._openids = addresses.find_openids(session, _borrowers(messages, "wechat"))
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
         self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))

@@ -139,7 +139,7 @@ class Claiming:
         """Return a try for every endpoint of every message, and what cannot be sent with state and reason."""
         tries: list[Try] = []
         ended: dict[str, tuple[str, str]] = {}
-        book = AddressBook(self.work, ready)
+        book = AddressBook(self.work, ready, self.now)
         composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
         before = attempts.find_earlier(
             self.work.session,

@@ -81,9 +81,14 @@ class Dispatcher:
         """
         return self.run_lanes(now=now, lane=lane).looked_at
 
-    def run_lanes(self, *, now: datetime, lane: str | None = None) -> Run:
-        """Do as `run_once` does, and say besides whether there is more, and how soon it may leave."""
+    def run_lanes(self, *, now: datetime, lane: str | None = None, goes_on: bool = False) -> Run:
+        """Do as `run_once` does, and say besides whether there is more, and how soon it may leave.
+
+        `goes_on`: the claim before this one was full, so that there is no need to ask first whether anything waits.
+        """
         machine_now = clock.system_now()
+        if goes_on and lane is not None:
+            return self._run(lane, now, machine_now)
         with looking() as session:
             if lane is None:
                 due = outbox.find_due_lanes(session, now=now, machine_now=machine_now) - {SECURITY}

@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import clock
 from app.engine import travel
-from app.engine.dispatch import Dispatcher
+from app.engine.dispatch import Dispatcher, Run
 from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
@@ -73,9 +73,9 @@ class Engine:
 
     def dispatch(self, lane: str | None) -> int:
         """Hand over everything that waits in one lane, at its providers' pace; return how many messages were looked at."""
-        total = 0
+        total, run = 0, Run()
         while True:
-            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane)
+            run = self.dispatcher.run_lanes(now=clock.now(), lane=lane, goes_on=run.has_more)
             total += run.looked_at
             if not run.has_more and (lane is not None or not run.looked_at):
                 return total

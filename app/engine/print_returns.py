@@ -20,7 +20,7 @@ def take_returns(channel: Channel | None, *, owner: str) -> int:
 
     A file is laid aside after what it tells is committed; one that is read twice changes nothing, for its lines are known.
     """
-    adapters: Iterable[object] = channel.providers.values() if isinstance(channel, Routed) else [channel]
+    adapters: Iterable[object] = channel.providers.values() if isinstance(channel, Routed) else (channel,)
     tellers = [each for each in adapters if isinstance(each, TellsInFiles)]
     if not tellers:
         return 0

@@ -16,7 +16,7 @@ from app.engine.message_credits import settle_credits
 from app.metrics import ATTEMPTS, LATE_PAYMENTS, MESSAGES, WITHDRAWAL_SECONDS
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import Claimable, Settlement
-from app.persistence.queries.withdrawals import mark_withdrawn
+from app.persistence.queries.withdrawals import find_queued_at, mark_withdrawn
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
 from app.services.letters import mark_cancelled, mark_handed_over
@@ -73,9 +73,8 @@ class Settling:
 
     def _note_withdrawn(self, work: Work, sent: Sequence[Claimable], now: datetime) -> None:
         mark_withdrawn(work.session, [message.withdraws_id for message in sent if message.withdraws_id], now=now)
-        for message in sent:
-            if message.withdraws_id:
-                WITHDRAWAL_SECONDS.observe((now - message.created_at).total_seconds())
+        for queued_at in find_queued_at(work.session, [message.id for message in sent if message.withdraws_id]):
+            WITHDRAWAL_SECONDS.observe((now - queued_at).total_seconds())
 
     def _settle(self, message_id: str, tries: Sequence[Answered], was_accepted: set[str], now: datetime) -> Settlement:
         """Say what became of one message from what became of its tries."""
@@ -125,8 +124,8 @@ def finished(one: Try, now: datetime, result: DeliveryResult, outcome: str | Non
 
 
 def belongs_to_case(message: Claimable) -> bool:
-    """Whether a message is part of a case: codes and withdrawals are not."""
-    return message.message_class not in (outbox.SECURITY, outbox.WITHDRAWAL)
+    """Whether a message is part of a case: codes, withdrawals and answers are not."""
+    return not message.is_of_no_case
 
 
 def _count_parts(work: Work, results: Sequence[Answered], now: datetime) -> None:

@@ -26,7 +26,7 @@ def asking(channels: Mapping[str, Channel], now: datetime) -> Ask:
         adapter = _adapter(channels.get(channel), provider)
         if adapter is None:
             return None
-        targets = _targets(untold)
+        targets = _targets(untold, now)
         close_session()  # a slow provider must not hold a connection
         known = [each for each in untold if each.id in targets]
         asked = [Asked(each.id, targets[each.id], each.sent_at, each.provider_reference) for each in known]
@@ -44,12 +44,12 @@ def _adapter(channel: Any, provider: str) -> Queryable | None:
     return adapter if is_it and isinstance(adapter, Queryable) else None
 
 
-def _targets(untold: Sequence[Untold]) -> dict[str, Target]:
+def _targets(untold: Sequence[Untold], now: datetime) -> dict[str, Target]:
     """Return message id -> where it went; without those that went to a stored address that is another by now."""
     found: dict[str, Target] = {}
     with unit_of_work() as work:
         messages = cast(Sequence[Claimable], untold)
-        book = AddressBook(work, messages)
+        book = AddressBook(work, messages, now)
         for each, message in zip(untold, messages, strict=True):
             for addressed in book.targets_of(message):
                 if addressed.target.endpoint_id == each.endpoint_id:

@@ -81,6 +81,8 @@ class PreparedSelect(_Prepared):
             cursor.execute(compiled.sql, given)
             rows = cursor.fetchall()
             cursor.close()
+        if not compiled.convert:
+            return list(map(self.make, rows))
         return [self._made(compiled, row) for row in rows]
 
     def _made(self, compiled: _Compiled, row: Sequence[Any]) -> Any:

@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 from app.domain.book import PaymentResult, PaymentValues
+from app.domain.devices import seen_since
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.times import business_date, parse_instant
 from app.persistence.ids import new_id
 from app.persistence.queries.clocks import get_clock
+from app.persistence.queries.devices import mark_devices_seen
 from app.persistence.queries.loans import find_borrower_loans
 from app.persistence.unit_of_work import unit_of_work
 from app.sandbox.virtual_phone import get_borrower_id, next_due_day
@@ -36,6 +38,7 @@ def ask_to_travel(to: str, *, borrower_no: str, now: datetime) -> datetime:
         if not now < until <= now + LONGEST_JOURNEY:
             raise ValidationError(f"The clock moves forward only, at most {LONGEST_JOURNEY.days} days at once.")
         row.travel_to = until
+        mark_devices_seen(work.session, until, since=seen_since(now))
         return until
 
 

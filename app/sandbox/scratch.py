@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, update
 
+from app.domain.devices import seen_since
 from app.domain.errors import NotFoundError, RefusedError
 from app.domain.times import from_micros, to_micros
 from app.persistence.db import Base, db
@@ -22,6 +23,7 @@ from app.persistence.models.loans import InstalmentRow, LedgerEntryRow, LoanRow,
 from app.persistence.models.reminders import AgendaRow, PolicyRow
 from app.persistence.models.running import ScratchEventRow, ScratchRunRow
 from app.persistence.queries.clocks import freeze
+from app.persistence.queries.devices import mark_devices_seen
 from app.persistence.queries.lenders import find_lender
 from app.persistence.queries.policies import add_policy, find_policy, make_active
 from app.persistence.queries.rehearsed_books import PAID_BY_NOW
@@ -76,6 +78,7 @@ def prepare_scratch(source: Engine, settings: ScratchSettings, progress: Progres
     _copy(source, db.engine, settings.starts_at, progress)
     progress("devices, positions and agenda")
     with unit_of_work() as work:
+        mark_devices_seen(work.session, settings.ends_at, since=seen_since(settings.starts_at))
         _add_devices(work, settings)
         if settings.policy is not None:
             _put_in_force(work, settings.policy, settings.starts_at)
@@ -236,7 +239,7 @@ def _add_devices(work: Work, settings: ScratchSettings) -> None:
         device_id, endpoint_id = new_id(), new_id()
         devices.append({
             "id": device_id, "borrower_id": borrower_id, "installation_id": token, "platform": "android",
-            "push_permission": True, "last_seen_at": settings.starts_at, "created_at": settings.starts_at, "version": 1,
+            "push_permission": True, "last_seen_at": settings.ends_at, "created_at": settings.starts_at, "version": 1,
         })  # fmt: skip
         endpoints.append({
             "id": endpoint_id, "borrower_id": borrower_id, "device_id": device_id, "channel": "push",

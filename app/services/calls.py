@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from app.domain.book import PutResult
-from app.domain.calls import CONNECT_ME, OUTCOMES, merged
+from app.domain.calls import CONNECT_ME, OUTCOMES, attempt_word, merged
 from app.domain.deliveries import CallOutcome
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
@@ -23,12 +23,13 @@ from app.persistence.models.reminders import ContactRow
 from app.persistence.queries import calls as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import find_loan_owners
+from app.persistence.queries.loans import find_loan_ids, find_loan_owners
 from app.persistence.queries.tasks import get_task
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.conversations import Word, add_word
 from app.services.law_facts import load_person_facts
+from app.services.law_notes import note_call as note_law_of_call
 from app.services.tasks import NewTask, add_task, close_task
 
 DIRECTIONS = ("outbound", "inbound")
@@ -109,8 +110,9 @@ def ask_to_be_called(
 def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id: str, now: datetime) -> PutResult:
     """Record a call that a person made or took, and close the task it was for. The same again changes nothing.
 
-    One borrower has one call at an instant. Raises ValidationError (also for another's loan or task), ConflictError (another
-    call at that instant, a task that was cancelled).
+    It has happened, so it is recorded also where the law was against it; what the law says becomes work for compliance.
+    One borrower has one call at an instant. Raises ValidationError (also for another's loan or task), ConflictError
+    (another call at that instant, a task that was cancelled).
     """
     _check(told, now)
     agenda.touch(work, [borrower_id], now=now)
@@ -124,9 +126,16 @@ def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id
         if same != (told.outcome, told.seconds, told.direction, loan_id, told.task_id):
             raise ConflictError("Another call with this borrower at the same instant is recorded; check the time.")
         return PutResult(known.id)
+    call_id = new_id()
+    if told.direction == "outbound":
+        loan_ids = [loan_id] if loan_id is not None else find_loan_ids(work.session, borrower_id, lender_id)
+        note_law_of_call(
+            work, loan_ids, call_id, borrower_id=borrower_id, is_about_loan=loan_id is not None,
+            message_class=_CLASSES[told.direction], outcome=attempt_word(told.outcome), at=told.at, now=now,
+        )  # fmt: skip
     message_id = _add_contact(work, borrower_id, told, lender_id=lender_id, now=now)
     row = CallRow(
-        id=new_id(), borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=told.task_id,
+        id=call_id, borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=told.task_id,
         direction=told.direction, origin="staff", outcome=told.outcome, seconds=told.seconds, called_at=told.at,
         recorded_at=now, by=by, note_key=key,
     )  # fmt: skip

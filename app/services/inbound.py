@@ -24,6 +24,7 @@ from app.services.address_verdicts import address_of
 from app.services.calls import ask_to_be_called
 from app.services.conversations import ANSWER, QUEUE, Word, add_word
 from app.services.opt_outs import receive_text
+from app.services.stop_confirmations import Stop, confirm_stop
 from app.services.tasks import NewTask, add_task
 
 ANSWERED_WITHIN = timedelta(days=7)
@@ -43,12 +44,7 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
         outcome = _take_opt_out(work, borrower_ids, inbound.channel, text, meaning, now)
         return outcome if outcome == "applied" else _leave_to_a_person(work, row, borrower_ids, inbound.channel, now)
     lock_agenda(work.session, borrower_ids)
-    for borrower_id in borrower_ids:
-        receive_text(work, channel=inbound.channel, text=text, now=now, borrower_id=borrower_id)
-        if meaning == START:
-            address = address_of(work, borrower_id, inbound.channel, inbound.address_kind, inbound.address)
-            if lift_state(work.session, address, lifted=("opted_out",), now=now):
-                agenda.touch(work, [borrower_id], now=now)
+    _hear(work, borrower_ids, row.provider, inbound, text, now)
     answered = _answered(work, borrower_ids, inbound, now)
     if answered is not None:
         _mark_replied(work, answered, inbound.at or now, now)
@@ -79,6 +75,22 @@ def whose(work: Work, channel: str, kind: str, address: str) -> Sequence[str]:
         return find_borrowers_by_term(work.session, kind, [each.digest for each in work.vault.search_hashes(kind, text)])
     digests = [each.digest for each in work.vault.search_hashes("endpoint", address)]
     return find_owners(work.session, channel, digests)
+
+
+def _hear(work: Work, borrower_ids: Sequence[str], provider: str, inbound: InboundMessage, text: str, now: datetime) -> None:
+    """Let a STOP and a START count for everyone of an address, and confirm the STOP that changed something."""
+    stopped: list[str] = []
+    for borrower_id in borrower_ids:
+        received = receive_text(work, channel=inbound.channel, text=text, now=now, borrower_id=borrower_id)
+        if received.meaning == STOP:
+            stopped += received.changed
+        if received.meaning == START:
+            address = address_of(work, borrower_id, inbound.channel, inbound.address_kind, inbound.address)
+            if lift_state(work.session, address, lifted=("opted_out",), now=now):
+                agenda.touch(work, [borrower_id], now=now)
+    if stopped:  # a family's phone gets one confirmation
+        stop = Stop(inbound.channel, provider, text, min(inbound.at or now, now))
+        confirm_stop(work, stopped[0], stop, now=now)
 
 
 def _take_opt_out(work: Work, borrower_ids: Sequence[str], channel: str, text: str, meaning: str, now: datetime) -> str:

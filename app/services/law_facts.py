@@ -32,6 +32,7 @@ from app.services.law_packs import GoverningPack, pack_for, vocabulary
 from app.services.policies import policy_version
 from app.services.positions import positions_of
 from app.services.schedules import schedule_of
+from app.wording.template_texts import purpose_of
 
 _ARREARS_TEST = "arrears_notice"
 
@@ -167,12 +168,18 @@ def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str,
     for row in find_sent_notices(session, borrower_ids):
         steps = {step.key: step for step in policy_version(session, row.policy_id).steps}
         step = steps.get(row.step_key)
-        if step is not None and step.notice_kind is not None:
+        if step is not None and step.notice_kind is not None and _is_notice(row.template, row.channel):
             found[row.borrower_id, row.loan_id].append(
                 {"kind": step.notice_kind, "channel": row.channel, "sent_at": row.sent_at, "delivered_at": None,
                  "returned_at": row.returned_at}
             )  # fmt: skip
     return found
+
+
+def _is_notice(template: str, channel: str) -> bool:
+    """Return whether a text is the notice itself; on other rungs of its step it only says that the notice is coming."""
+    purpose = purpose_of(template)
+    return purpose is None or purpose.notices is None or purpose.notice(channel) is not None
 
 
 def _with_arrears(facts: dict[str, Any], pack: LawPack, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,7 @@ An act of our own that a rule blocks is refused (`require_lawful`). What the cor
 because the book of record must be true, and what the law says against it becomes a task for compliance (`note`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from app.domain.law.grounds import facts_read
 from app.domain.law.judgements import Finding, Judgement, judge
 from app.domain.law.packs import LawPack
 from app.domain.law.results import ALLOW
+from app.domain.law.rules import Rule
 from app.persistence.queries.law_cases import find_governing
 from app.persistence.unit_of_work import Work
 from app.services.law_facts import load_loan_laws, load_person_facts
@@ -77,11 +78,22 @@ def ask_law(
 
 
 def ask_pack(
-    pack: LawPack, act: str, facts: Mapping[str, Any], now: datetime, *, stated: Mapping[str, Any] | None = None
+    pack: LawPack,
+    act: str,
+    facts: Mapping[str, Any],
+    now: datetime,
+    *,
+    stated: Mapping[str, Any] | None = None,
+    only: Callable[[Rule], bool] | None = None,
 ) -> LawAnswer:
-    """Return what a pack says of an act with these typed facts. `stated`: those that the act is about; None: all."""
+    """Return what a pack says of an act with these typed facts. `stated`: those that the act is about; None: all.
+
+    `only`: says which rules are asked of those that speak on the act; None: all.
+    """
     whole = {**facts, "act": act}
     rules = rules_on(pack, act, whole, stated, vocabulary())
+    if only is not None:
+        rules = tuple(filter(only, rules))
     return LawAnswer(act, pack, judge(rules, whole, now, references()) if rules else _SILENT, whole)
 
 

@@ -1,11 +1,12 @@
-"""What the law says of what the core has done: charges it levied, plans it changed. Booked all the same; see ADR 0011."""
+"""What the law says of what was done already: charges, changed plans, calls. Booked all the same; see ADR 0011."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from app.domain.case_records import merged
+from app.domain.law.rules import Rule
 from app.domain.ledger import EntryKind
 from app.domain.plans import PlanRow
 from app.domain.times import end_of_day
@@ -18,6 +19,11 @@ CHARGE, MODIFY = "charge", "modify_contract"
 HISTORY = timedelta(days=31)
 """A charge told so long after its day is the past of a loan that is taken over, and no act of today."""
 _HUNDREDTH = Decimal("0.01")
+
+
+_CONTACT, _UNCOUNTED = "contact", "uncounted_outcomes"
+_ENGINE = "engine"
+"""Who decides the rules about contacts that can be judged afterwards. What was said in a call nobody knows."""
 
 
 class NewPlan(NamedTuple):
@@ -69,6 +75,51 @@ def note_plans(work: Work, plans: Sequence[NewPlan], *, now: datetime) -> None:
         answer = ask_pack(loan.pack, MODIFY, {**loan.facts, **stated}, now, stated=stated)
         occasion = f"{loan.loan.id}/{before.anchor_no + 1}"
         note(work, answer, occasion=occasion, borrower_id=loan.borrower_id, loan_id=loan.loan.id, now=now)
+
+
+def note_call(
+    work: Work,
+    loan_ids: Collection[str],
+    call_id: str,
+    *,
+    borrower_id: str,
+    is_about_loan: bool,
+    message_class: str,
+    outcome: str,
+    at: datetime,
+    now: datetime,
+) -> None:
+    """Ask the law of a call that a person has made, and that is about to be recorded; its objections become tasks.
+
+    It is judged by what was known when it began, and by the calls before it; a rule that does not count calls of such an
+    `outcome` (the packs' word) is not asked. `loan_ids`: the loan it was about, or where
+    `is_about_loan` is False all that it may have been about: each law is asked once.
+    """
+
+    def speaks(rule: Rule) -> bool:
+        return rule.decided_by == _ENGINE and not any(outcome in test.document.get(_UNCOUNTED, ()) for test in rule.tests)
+
+    asked: set[str] = set()
+    for loan in load_loan_laws(work.session, [borrower_id], at, loan_ids=loan_ids):
+        if loan.pack.jurisdiction in asked:
+            continue
+        asked.add(loan.pack.jurisdiction)
+        facts = {
+            **loan.facts,
+            "channel": "voice",
+            "message_class": message_class,
+            "stage": "overdue" if loan.facts["position"]["overdue_minor"] else "upcoming",
+            "dial_mode": "manual",
+            "recipient": "borrower",
+            "initiated_by": "lender",
+            "visibility": "private",
+            "endpoint": {"kind": "personal", "line": "mobile", "source": "borrower"},
+        }
+        if is_about_loan:
+            facts["debt"] = loan.loan.id
+        answer = ask_pack(loan.pack, _CONTACT, facts, at, only=speaks)
+        about = loan.loan.id if is_about_loan else None
+        note(work, answer, occasion=call_id, borrower_id=borrower_id, loan_id=about, now=now)
 
 
 def rise_percent(before_minor: int, after_minor: int) -> Decimal | None:

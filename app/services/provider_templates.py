@@ -7,6 +7,7 @@ rules' epoch, so that everyone is looked at anew.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -127,6 +128,28 @@ def current_version(template: str, channel: str, locale: str) -> int | None:
     except KeyError:
         return None
     return text.version if text.locale == locale else None
+
+
+WHY_NOT = ("not_approved", "older_words", "no_such_text", "unfit_text", "no_such_provider")
+"""Why a wording cannot be used now."""
+
+
+def why_not_usable(row: Any, providers: Sequence[str]) -> str | None:
+    """Return why nothing is sent by a registered wording now, of `WHY_NOT`; None: it can be used.
+
+    `providers`: those that this installation has for its channel.
+    """
+    version = current_version(row.template, row.channel, row.locale)
+    if version is None:
+        return "no_such_text"
+    if row.provider not in providers:
+        return "no_such_provider"
+    if row.state != "approved":
+        return "not_approved"
+    if row.template_version != version:
+        return "older_words"
+    info = template_infos()[row.template, row.channel][row.locale]
+    return "unfit_text" if info.unfit or not info.is_approved else None
 
 
 def _wording(key: Key) -> TemplateText:

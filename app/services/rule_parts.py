@@ -52,6 +52,11 @@ def outward_channels() -> frozenset[str]:
     return _channels
 
 
+def providers_of(channel: str) -> Sequence[str]:
+    """Return the names of the providers that this installation has for a channel, the preferred one first."""
+    return _providers.get(channel, ())
+
+
 def content_version() -> str:
     """Return a hash of what this release and its settings bring to the rules: law packs, texts, channels."""
     providers = sorted(f"{channel} {' '.join(names)}" for channel, names in _providers.items())

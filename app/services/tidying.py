@@ -6,7 +6,7 @@ Each table says which kind of record of the law its rows are; the law is asked b
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.persistence.queries.expired import delete_older
+from app.persistence.queries.expired import delete_older, empty_older
 from app.persistence.unit_of_work import unit_of_work
 from app.services.law_gates import purgeable_before
 
@@ -27,9 +27,28 @@ KEPT = {
 }
 """How long each is kept after its time. Idempotency keys must live at least 24 hours, counters longer than their window."""
 
+EMPTIED = {
+    "delivery_receipts.raw_sealed": timedelta(days=90),
+    "endpoint_links.code_sealed": timedelta(hours=1),
+}
+"""How long a column is kept whose row outlives it: a provider's post with its phones and texts, long enough to look into a
+complaint; a code that its provider takes for five minutes. What came of them stands in the rows."""
+
 
 def tidy(*, now: datetime, batch: int = 500) -> dict[str, int]:
-    """Delete what is past its time, a batch per unit of work; return how many rows went, by table."""
+    """Delete and empty what is past its time, a batch per unit of work; return how many rows, by table and by column."""
+    gone = _deleted(now, batch)
+    for name, after in EMPTIED.items():
+        gone[name] = 0
+        emptied = batch
+        while emptied == batch:
+            with unit_of_work() as work:
+                emptied = empty_older(work.session, name, before=now - after, limit=batch)
+            gone[name] += emptied
+    return gone
+
+
+def _deleted(now: datetime, batch: int) -> dict[str, int]:
     gone = dict.fromkeys(KEPT, 0)
     for table, kept in KEPT.items():
         before: datetime | None = now - kept.after

@@ -64,9 +64,13 @@ def law_problems(
 
 
 def _circumstances(said: Said, purpose: "Purpose", role: str, now: datetime | None) -> Iterator[dict[str, Any]]:
-    """Yield the facts of every message it may be: stages, classes, none and many payments missed, first and later."""
+    """Yield the facts of every message it may be: stages, classes, none and many payments missed, first and later.
+
+    A text of no stage is about no debt (a code, the confirmation of a STOP): what is owed does not bear on it.
+    """
     notice = purpose.notice(said.channel)
-    for stage, message_class, missed, prior in product(purpose.stages or (None,), purpose.classes, (0, 3), (0, 1)):
+    missed_payments = (0, 3) if purpose.stages else (0,)
+    for stage, message_class, missed, prior in product(purpose.stages or (None,), purpose.classes, missed_payments, (0, 1)):
         yield {
             "act": "contact",
             "channel": said.channel,

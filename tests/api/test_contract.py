@@ -61,6 +61,7 @@ RULES_BEYOND_SCHEMAS = {
     "change_hold_until",
     "list_tasks",
     "list_duties",
+    "list_provider_templates",
     "ask_law",
     "put_case_record",
     "close_task",

@@ -109,8 +109,15 @@ def pay(
         return record_payment(work, built.lender_id, values, now=now, origin="test")
 
 
-def give_phone(built: Built, *, now: datetime, token: str | None = None, zone: str | None = None) -> str:
-    """Register a device that takes pushes; return its token."""
+def give_phone(
+    built: Built,
+    *,
+    now: datetime,
+    token: str | None = None,
+    zone: str | None = None,
+    last_seen_at: datetime | None = None,
+) -> str:
+    """Register a device that takes pushes; return its token. Unless told otherwise its app is opened all year."""
     token = token or f"token-{next(_numbers)}"
     device_id, endpoint_id = new_id(), new_id()
     ring = vault()
@@ -124,7 +131,7 @@ def give_phone(built: Built, *, now: datetime, token: str | None = None, zone: s
                 platform="android",
                 zone=zone,
                 push_permission=True,
-                last_seen_at=now - timedelta(seconds=1),
+                last_seen_at=last_seen_at or now + timedelta(days=365),
                 created_at=now,
                 version=1,
             )

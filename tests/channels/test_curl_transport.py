@@ -162,13 +162,16 @@ def test_a_hung_request_does_not_hold_up_others_of_an_http_1_provider() -> None:
     with a_server(hang_on_odd_ones) as url:
         transport = CurlTransport(url, total_seconds=0.5)
         requests = [replace(A_POST, body=b"odd" if number % 4 == 1 else b"even") for number in range(80)]
+        started = time.monotonic()
         answers = transport.post(requests)
+        seconds = time.monotonic() - started
         transport.close()
     for thread in threads:
         thread.join()
 
     assert [answer.status == 200 for answer in answers] == [request.body == b"even" for request in requests]
     assert {answer.failure for answer in answers if not answer.status} == {Failure.AMBIGUOUS}
+    assert seconds < 6  # one after the other, twenty that hang would take ten
 
 
 def test_a_small_batch_does_not_wait_for_a_large_one_to_end(certificate: tuple[Path, Path]) -> None:

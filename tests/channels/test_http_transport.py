@@ -143,3 +143,23 @@ def test_a_name_that_does_not_exist_never_sent_it(a_transport: MakeTransport) ->
 def test_a_base_url_that_is_none_is_refused(url: str, a_transport: MakeTransport) -> None:
     with pytest.raises(ValueError, match="base URL"):
         a_transport(url)
+
+
+def test_methods_follow_one_another_on_one_connection(a_transport: MakeTransport) -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    def note(connection: socket.socket) -> None:
+        while request := connection.recv(65536):
+            if b"Content-Length: 2" in request and not request.endswith(b"{}"):
+                request += connection.recv(65536)
+            seen.append((request.split(b" ")[0], request.partition(b"\r\n\r\n")[2]))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with a_server(note) as url:
+        transport = a_transport(url)
+        for method, body in (("POST", b"{}"), ("GET", b""), ("PUT", b"{}"), ("POST", b"{}"), ("GET", b"")):
+            [answer] = transport.post([HttpRequest("/x", {"Content-Type": "application/json"}, body, method)])
+            assert (answer.status, answer.body) == (200, b"{}")
+        transport.close()
+
+    assert seen == [(b"POST", b"{}"), (b"GET", b""), (b"PUT", b"{}"), (b"POST", b"{}"), (b"GET", b"")]

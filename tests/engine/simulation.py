@@ -271,6 +271,8 @@ class Simulation:
         phone = next((p for p in person.phones if p.token == outgoing.target.address), None)
         if phone is None or not phone.works or not phone.permission:
             self.problem(f"a push to {person.number} on a phone that takes none")
+        elif self.now - phone.seen_at > timedelta(days=30):
+            self.problem(f"a push to {person.number} on a phone that was not seen for a month")
         zone = person.step_zone or loans[rows[0].loan_id].zone
         contacts = self.handed[person.number, wall(self.now, zone).date()]
         contacts.add(contact_id)

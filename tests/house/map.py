@@ -42,6 +42,7 @@ ROOMS = (
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
     ("bench", "programs that measure; each ends with its figures and their limits"),
     ("bench/books", "made-up books that they measure on"),
+    ("bench/providers", "providers that they measure against, in processes of their own"),
 )
 HEAD = """# Map
 
@@ -71,7 +72,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
-| wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates` |
+| wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates`, `api/desk/provider_templates` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
 | what providers tell of messages | `deliveries`, `delivery_progress` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
@@ -81,6 +82,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
+| what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |

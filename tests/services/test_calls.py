@@ -144,6 +144,65 @@ def test_in_china_a_day_has_room_for_so_many_calls_only(app: Flask, set_clock: S
     assert decisions()["d+7-call"][1] == "LEGAL_DAILY_CAP"
 
 
+def objections() -> list[tuple[str | None, str, str | None]]:
+    with reading() as session:
+        rows = session.scalars(select(TaskRow).where(TaskRow.queue == "compliance").order_by(TaskRow.id))
+        return [(row.rule, row.kind, row.loan_id) for row in rows]
+
+
+def test_the_eighth_call_in_seven_days_is_recorded_and_put_before_compliance(app: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    for n in range(7):
+        call(built, at - timedelta(days=3) + timedelta(hours=n), "no_answer")
+    before = objections()
+
+    call(built, at, "no_answer")
+    call(built, at, "no_answer")
+
+    assert before == []
+    assert ("US-REGF-7IN7", "compliance_review", built.loan_id) in objections()
+    assert {rule for rule, _, _ in objections()} == {"US-REGF-7IN7", "US-REGF-CALL-EXCL"}, "each once: it was told twice"
+    assert len(objections()) == 2
+    with reading() as session:
+        assert len(session.scalars(select(CallRow)).all()) == 8
+
+
+def test_a_call_soon_after_a_conversation_and_one_at_night_are_put_before_compliance(sqlite_book: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    call(built, at, seconds=90)
+
+    call(built, at + timedelta(days=2), "no_answer")
+    call(built, at + timedelta(days=9, hours=12), "voicemail", loan_no=None)
+
+    assert {"US-REGF-POSTCONV", "US-REGF-HOURS"} <= {rule for rule, _, _ in objections()}
+
+
+def test_calls_that_a_law_does_not_count_break_no_cap_of_it(sqlite_book: Flask) -> None:
+    built = book("US")
+    at = COUNTRIES["US"][2]
+    for n in range(7):
+        call(built, at - timedelta(days=3) + timedelta(hours=n), "no_answer")
+
+    call(built, at, "busy")
+    call(built, at + timedelta(minutes=1), direction="inbound")
+
+    assert objections() == []
+
+
+def test_in_china_every_call_of_a_day_counts_a_busy_one_too(sqlite_book: Flask) -> None:
+    built = book("CN", role="first_party")
+    at = COUNTRIES["CN"][2]
+    for n in range(3):
+        call(built, at - timedelta(minutes=90 - 10 * n), "no_answer")
+    assert [rule for rule, _, _ in objections()] == ["CN-TRANQUIL"]
+
+    call(built, at, "busy")
+
+    assert [rule for rule, _, _ in objections()].count("CN-CALLCAP") == 1
+
+
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 

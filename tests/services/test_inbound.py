@@ -1,7 +1,7 @@
 """What people write: whose it is, a STOP that counts at once, and the conversation it joins."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.persistence.db import db
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
+from app.persistence.models.messages import MessageRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import endpoint_events
@@ -31,11 +32,14 @@ PHONE = "+8613912340001"
 _keys = count(1)
 
 
-def write(text: str, *, signed: bool = True, **changes: Any) -> str:
-    """Have somebody write; return what became of it."""
-    given: dict[str, Any] = {"channel": "sms", "address_kind": "phone", "address": PHONE, "text": text, "at": START}
-    inbound = InboundMessage(**{"event_key": f"i{next(_keys)}", **given, **changes})
-    take_callback(Callback("paper", inbound=[inbound], is_signed=signed), b"post", now=changes.get("at", START))
+def write(
+    text: str, *, signed: bool = True, provider: str = "paper", said_at: datetime | None = None, **changes: Any
+) -> str:
+    """Have somebody write; return what became of it. `said_at`: the provider's instant, if it came later than that."""
+    at = said_at or changes.get("at", START)
+    given: dict[str, Any] = {"channel": "sms", "address_kind": "phone", "address": PHONE, "text": text}
+    inbound = InboundMessage(**{"event_key": f"i{next(_keys)}", **given, **changes, "at": at})
+    take_callback(Callback(provider, inbound=[inbound], is_signed=signed), b"post", now=changes.get("at", START))
     return outcomes()[-1]
 
 
@@ -96,6 +100,12 @@ def bind(borrower_id: str, address: str, *, channel: str = "wechat", state: str 
 def endpoint_states() -> Sequence[str]:
     with reading() as session:
         return list(session.scalars(select(EndpointRow.state)))
+
+
+def confirmations() -> list[tuple[str, str, str, str]]:
+    with reading() as session:
+        found = select(MessageRow).where(MessageRow.template == "stop_confirmed").order_by(MessageRow.id)
+        return [(row.borrower_id, row.channel, row.locale, row.state) for row in session.scalars(found)]
 
 
 def test_a_text_opens_a_conversation_and_is_put_before_support(app: Flask) -> None:
@@ -345,3 +355,51 @@ def test_who_answers_our_message_to_them_has_proven_who_they_are(app: Flask) -> 
 
     assert not refuses(borrower_id, "email")
     assert words(borrower_id) == ["Can I pay on Friday?"]
+
+
+def test_a_stop_is_confirmed_once_on_its_channel_and_in_the_borrowers_language(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE, email="ann@example.com", locale="zh-CN")
+
+    write("退订", event_key="same")
+    write("退订", event_key="same")
+    write("STOP")
+    write("Hello")
+    write("STOP", channel="email", address_kind="email", address="ann@example.com")
+
+    assert confirmations() == [(borrower_id, "sms", "zh-CN", "queued"), (borrower_id, "email", "zh-CN", "queued")]
+
+
+def test_a_familys_phone_gets_one_confirmation(app: Flask) -> None:
+    a_borrower(phone=PHONE)
+    a_borrower(phone=PHONE)
+
+    write("STOP")
+
+    assert len(confirmations()) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"text": "STOP", "signed": False},
+        {"text": "STOP", "provider": "twilio"},
+        {"text": "stop", "channel": "voice"},
+        {"text": "STOP", "said_at": START - timedelta(minutes=5)},
+        {"text": "please stop texting me"},
+        {"text": "START"},
+    ],
+)
+def test_what_is_not_confirmed(sqlite_book: Flask, told: dict[str, Any]) -> None:
+    a_borrower(phone=PHONE)
+
+    write(**told)
+
+    assert confirmations() == []
+
+
+def test_a_word_that_the_provider_does_not_know_is_confirmed_by_us(sqlite_book: Flask) -> None:
+    a_borrower(phone=PHONE)
+
+    write("退订", provider="twilio")
+
+    assert len(confirmations()) == 1

@@ -5,9 +5,13 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select
 
+from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.persistence.db import db
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, RateCounterRow
+from app.persistence.models.deliveries import DeliveryReceiptRow, EndpointLinkRow
+from app.persistence.queries.endpoint_links import add_link, use_link
 from app.persistence.unit_of_work import unit_of_work
+from app.services.callback_posts import take_callback
 from app.services.sign_in import Caller, request_code
 from app.services.tidying import tidy
 from tests.builders.access import a_borrower, signed_in
@@ -44,3 +48,28 @@ def test_a_month_later_nothing_of_a_sign_in_is_left_but_the_session(app: Flask) 
     assert gone["otp_challenges"] == gone["access_tokens"] == 1
     assert db.session().scalars(select(AccessTokenRow.session_id)).all() == []
     assert db.session().scalars(select(RateCounterRow.bucket)).all() == []
+
+
+def test_after_ninety_days_a_receipt_is_kept_without_the_post_it_came_in(app: Flask) -> None:
+    reports = [DeliveryReport(f"r{n}", Told.DELIVERED, reference=f"ref-{n}") for n in range(3)]
+    for age in (timedelta(days=91), timedelta(days=89)):
+        take_callback(Callback(f"paper-{age.days}", reports=reports, is_signed=True), b"+4915112345678", now=START - age)
+
+    gone = tidy(now=START, batch=2)
+
+    assert gone["delivery_receipts.raw_sealed"] == 3
+    kept = db.session().execute(select(DeliveryReceiptRow.provider, DeliveryReceiptRow.raw_sealed)).all()
+    assert sorted((provider, raw is None) for provider, raw in kept) == [("paper-89", False)] * 3 + [("paper-91", True)] * 3
+
+
+def test_a_code_that_no_provider_takes_any_more_is_forgotten(app: Flask) -> None:
+    borrower_id, _ = a_borrower()
+    with unit_of_work() as work:
+        add_link(work.session, borrower_id, "wechat", token_hash="h", now=START, until=START + timedelta(minutes=10))
+        use_link(work.session, "h", "wechat", now=START, code_sealed=b"sealed")
+
+    early = tidy(now=START + timedelta(minutes=69))
+    late = tidy(now=START + timedelta(minutes=71))
+
+    assert [each["endpoint_links.code_sealed"] for each in (early, late)] == [0, 1]
+    assert db.session().execute(select(EndpointLinkRow.code_sealed, EndpointLinkRow.used_at)).one() == (None, START)

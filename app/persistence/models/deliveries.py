@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json, Sealed
 from app.persistence.db import Base
+
+_HAS_POST = text("raw_sealed IS NOT NULL")
 
 
 class DeliveryReceiptRow(Base):
@@ -33,12 +35,13 @@ class DeliveryReceiptRow(Base):
     """applied, no_change, unmatched (waits for our own commit), untrusted, ignored."""
     applied_at: Mapped[datetime | None] = mapped_column(Instant)
     raw_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """The post as it came: it may hold phones."""
+    """The post as it came: it may hold phones, and is forgotten after a while (services/tidying)."""
 
     __table_args__ = (
         UniqueConstraint("provider", "event_key"),
         Index("ix_delivery_receipts_message_id", "message_id"),
         Index("ix_delivery_receipts_outcome", "outcome", "received_at"),
+        Index("ix_delivery_receipts_raw", "received_at", sqlite_where=_HAS_POST, postgresql_where=_HAS_POST),
     )
 
 

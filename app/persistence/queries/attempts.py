@@ -5,13 +5,15 @@ Like those of the outbox, the statements are made once and run on the driver's o
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, or_, select
+from sqlalchemy import Table, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.among import among, ids_named
 from app.persistence.bulk import add_rows, change_rows
+from app.persistence.column_types import Instant
 from app.persistence.models.access import OtpChallengeRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.messages import DeliveryAttemptRow
@@ -53,15 +55,16 @@ _PUSH_TARGETS = PreparedSelect.of(
         EndpointRow.channel == "push",
         EndpointRow.state == "active",
         DeviceRow.push_permission.is_(True),
+        DeviceRow.last_seen_at >= bindparam("b_seen_since", type_=Instant()),
     )
     .order_by(EndpointRow.id)
 )
 
 
-def find_push_targets(session: Session, borrower_ids: Iterable[str]) -> dict[str, list[Any]]:
-    """Return per borrower the active push endpoints of devices that allow notifications."""
+def find_push_targets(session: Session, borrower_ids: Iterable[str], *, seen_since: datetime) -> dict[str, list[Any]]:
+    """Return per borrower the active push endpoints of devices that allow notifications and were seen since (inclusive)."""
     targets: dict[str, list[Any]] = {}
-    for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids)}):
+    for row in _PUSH_TARGETS.all(session.connection(), {"b_ids": set(borrower_ids), "b_seen_since": seen_since}):
         targets.setdefault(row.borrower_id, []).append(row)
     return targets
 

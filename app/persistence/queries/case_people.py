@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.cases import ConsentFact, OptOut, Wish
 from app.domain.consents import ANY, CONSENT_CHANNELS, CONTACT
+from app.domain.devices import KnownDevice, state_of
 from app.domain.holds import Hold
 from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
@@ -26,7 +27,7 @@ from app.persistence.queries.gathered import Gathered
 _IDS = ids_named("b_ids")
 _NOW = bindparam("b_now", type_=Instant())
 _DEVICES = PreparedSelect.of(
-    select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
+    select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, DeviceRow.last_seen_at, EndpointRow.state)
     .outerjoin(
         EndpointRow,
         and_(
@@ -87,7 +88,7 @@ def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -
     connection = session.connection()
     ids, known = {"b_ids": list(gathered)}, {"b_ids": list(gathered), "b_now": now}
     for device in _DEVICES.all(connection, ids):
-        gathered[device.borrower_id].devices.append(device)
+        gathered[device.borrower_id].devices.append(device_of(device, now))
     for endpoint in _ENDPOINTS.all(connection, ids):
         gathered[endpoint.borrower_id].endpoints.setdefault(endpoint.channel, []).append(endpoint.state)
     said: dict[str, list[Any]] = defaultdict(list)
@@ -149,6 +150,11 @@ def _split_any(given: dict[tuple[str, str], ConsentFact], purpose: str) -> None:
             kept = given.get((purpose, channel))
             if kept is None or kept.given_at < whole.given_at:
                 given[purpose, channel] = replace(whole, channel=channel)
+
+
+def device_of(row: Any, now: datetime) -> KnownDevice:
+    """Return the value of a row of a device and its push address, as it counts at `now`."""
+    return KnownDevice(row.zone, row.push_permission, state_of(row.state, row.last_seen_at, now))
 
 
 def hold_of(row: Any) -> Hold:

@@ -51,6 +51,13 @@ def mark_endpoints_retired(
     )
 
 
+def mark_devices_seen(session: Session, at: datetime, *, since: datetime) -> None:
+    """Let every device seen since (inclusive) have been seen at an instant: in a sandbox people open their apps."""
+    session.execute(
+        update(DeviceRow).where(DeviceRow.last_seen_at >= since, DeviceRow.last_seen_at < at).values(last_seen_at=at)
+    )
+
+
 def delete_device(session: Session, device: DeviceRow, *, now: datetime) -> None:
     """Forget a device. Its endpoints stay, retired: they are part of the answer to "why not"."""
     mark_endpoints_retired(session, device_id=device.id, digests=(), reason="DEVICE_REMOVED", now=now)

@@ -1,12 +1,13 @@
 """Rows that have done their work and may be forgotten."""
 
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, OtpChallengeRow, RateCounterRow
-from app.persistence.models.deliveries import EndpointLinkRow
+from app.persistence.models.deliveries import DeliveryReceiptRow, EndpointLinkRow
 
 EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "access_tokens": AccessTokenRow.expires_at,
@@ -16,6 +17,30 @@ EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "rate_counters": RateCounterRow.window_starts_at,
 }
 """The instant of each table that its age is told from."""
+
+
+class Emptying(NamedTuple):
+    """A column that is emptied while its row is kept; `since`: the instant its age is told from."""
+
+    column: InstrumentedAttribute[Any]
+    since: InstrumentedAttribute[datetime]
+
+
+EMPTYING = {
+    "delivery_receipts.raw_sealed": Emptying(DeliveryReceiptRow.raw_sealed, DeliveryReceiptRow.received_at),
+    "endpoint_links.code_sealed": Emptying(EndpointLinkRow.code_sealed, EndpointLinkRow.expires_at),
+}
+
+
+def empty_older(session: Session, name: str, *, before: datetime, limit: int) -> int:
+    """Empty a column of up to `limit` rows older than `before`; return how many there were."""
+    column, since = EMPTYING[name]
+    (key,) = column.class_.__table__.primary_key.columns
+    statement = select(key).where(column.is_not(None), since < before).order_by(since).limit(limit)
+    found = session.scalars(statement.with_for_update(skip_locked=True)).all()
+    if found:
+        session.execute(update(column.class_).where(key.in_(found)).values({column.key: None}))
+    return len(found)
 
 
 def delete_older(session: Session, table: str, *, before: datetime, limit: int) -> int:

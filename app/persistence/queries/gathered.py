@@ -17,6 +17,7 @@ from app.domain.cases import (
     Subject,
     Wish,
 )
+from app.domain.devices import KnownDevice, push_block
 from app.domain.holds import Hold
 from app.domain.reasons import Reason
 from app.persistence.models.devices import REPLACED
@@ -44,7 +45,8 @@ class Gathered:
     replanned_loans: list[Any] = field(default_factory=list)
     """Loans whose plan is watched only since the last look, and that had one before."""
     ended_loans: dict[str, Reason] = field(default_factory=dict)
-    devices: list[Any] = field(default_factory=list)
+    devices: list[KnownDevice] = field(default_factory=list)
+    """The one seen last first."""
     endpoints: dict[str, list[str]] = field(default_factory=dict)
     """States of endpoints by channel, beside push."""
     unsubscribed: frozenset[str] = frozenset()
@@ -107,7 +109,7 @@ class Gathered:
             reason = self._block(channel, known=bool(known), refused=channel in refused)
             if reason is not None:
                 found[channel] = reason
-        push = self._push_block(refused="push" in refused)
+        push = push_block(self.devices, refused="push" in refused)
         if push is not None:
             found["push"] = push
         return found
@@ -121,21 +123,6 @@ class Gathered:
         if not states or "active" in states:
             return None
         return _STATE_REASONS.get(states[0], Reason.ENDPOINT_INVALID)
-
-    def _push_block(self, *, refused: bool) -> Reason | None:
-        reachable = [device for device in self.devices if device.state is not None]
-        if not reachable:
-            return Reason.NO_ENDPOINT
-        if refused:
-            return Reason.CONSENT_WITHDRAWN
-        active = [device for device in reachable if device.state == "active"]
-        if not active:
-            return (
-                Reason.ENDPOINT_SUSPECT
-                if all(device.state == "suspect" for device in reachable)
-                else Reason.ENDPOINT_INVALID
-            )
-        return None if any(device.push_permission for device in active) else Reason.PUSH_PERMISSION_OFF
 
 
 _STATE_REASONS = {

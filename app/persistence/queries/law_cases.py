@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.borrowers import BorrowerRow
@@ -20,6 +20,9 @@ from app.persistence.queries.chunks import chunks
 from app.persistence.queries.gathered import Gathered
 
 _STATUTORY = "statutory"
+_RETURNED = "returned"
+_NEVER_LEFT = ("failed", "cancelled", "expired")
+"""States of a message that reached nobody, whatever was tried."""
 
 
 def gather_people(session: Session, borrower_ids: Collection[str], now: datetime) -> dict[str, Gathered]:
@@ -86,14 +89,17 @@ def find_first_contacts(session: Session, borrower_ids: Collection[str]) -> dict
 
 
 def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequence[Any]:
-    """Return (borrower, loan, policy, step, channel, sent_at, returned_at) of messages of law that were sent."""
+    """Return (borrower, loan, policy, step, template, channel, sent_at, returned_at) of messages of law that were sent.
+
+    One that failed was not (a bounce, a refused number). A letter that came back was: it says when.
+    """
     found: list[Any] = []
     for part in chunks(borrower_ids):
         statement = (
             select(
                 MessageRow.borrower_id, DecisionRow.loan_id, DecisionRow.policy_id, DecisionRow.step_key,
-                MessageRow.channel, MessageRow.sent_at,
-                case((LetterRow.state == "returned", LetterRow.changed_at)).label("returned_at"),
+                MessageRow.template, MessageRow.channel, MessageRow.sent_at,
+                case((LetterRow.state == _RETURNED, LetterRow.changed_at)).label("returned_at"),
             )
             .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)
             .join(DecisionRow, DecisionRow.contact_id == MessageRow.contact_id)
@@ -101,6 +107,7 @@ def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequen
                 MessageRow.borrower_id.in_(part),
                 MessageRow.message_class == _STATUTORY,
                 MessageRow.sent_at.is_not(None),
+                or_(MessageRow.state.not_in(_NEVER_LEFT), LetterRow.state == _RETURNED),
             )
             .order_by(MessageRow.sent_at, MessageRow.id)
         )  # fmt: skip

@@ -77,6 +77,12 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
     return found
 
 
+def find_loan_ids(session: Session, borrower_id: str, lender_id: str) -> Sequence[str]:
+    """Return the ids of a borrower's loans with one lender."""
+    statement = select(LoanRow.id).where(LoanRow.borrower_id == borrower_id, LoanRow.lender_id == lender_id)
+    return session.scalars(statement.order_by(LoanRow.id)).all()
+
+
 def find_loan_heads(session: Session, lender_id: str, loan_nos: Collection[str]) -> dict[str, LoanHead]:
     """Return the heads of the loans that exist, by loan number."""
     found: dict[str, LoanHead] = {}

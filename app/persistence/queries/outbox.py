@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -33,6 +35,8 @@ from app.persistence.prepared import PreparedChange, PreparedSelect
 
 SECURITY, WITHDRAWAL = "security", "withdrawal"
 """Message classes with a lane of their own."""
+SUPPORT = "support"
+"""Of no contact, it is an answer to what the borrower wrote."""
 LANES = (SECURITY, WITHDRAWAL, *OUTWARD_CHANNELS)
 """In the order in which they are looked at."""
 
@@ -62,12 +66,13 @@ _IS_CLAIMABLE = and_(
     ),
 )
 _EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
+_IS_ANSWER = and_(MessageRow.message_class == _word(SUPPORT), MessageRow.contact_id.is_(None))
+_IS_OF_NO_CASE = or_(_IS_SECURITY, _IS_WITHDRAWAL, _IS_ANSWER)
 _IS_CURRENT = or_(
-    _IS_SECURITY,
-    _IS_WITHDRAWAL,
+    _IS_OF_NO_CASE,
     and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(_EPOCH, 0)),
 )
-"""Codes and withdrawals stand outside the case; all others must match the case and the rules they were decided under."""
+"""Codes, withdrawals and answers stand outside the case; all others must match the case and rules they were decided by."""
 _FIRST = select(MessageRow.id).where(_IS_CLAIMABLE).order_by(MessageRow.next_attempt_at, MessageRow.id).limit(1)
 """In the order of the index: asked whether there is any, PostgreSQL may read the whole table to see."""
 _FIRSTS = {lane: PreparedSelect.of(_FIRST.where(condition)) for lane, condition in LANE_CONDITIONS.items()}
@@ -97,7 +102,8 @@ class Claimable(NamedTuple):
     challenge_id: str | None
     withdraws_id: str | None
     """Of a silent withdrawal: the message it takes off the screen."""
-    created_at: datetime
+    is_of_no_case: bool
+    """Nothing was decided for it, and nothing is decided anew when it is lost."""
     not_after: datetime
     attempts: int
     """Made so far, this claim not counted. Each claim raises it, so that it tells our claim from a later one."""
@@ -120,12 +126,13 @@ _CLAIM = (
         MessageRow.text_sealed,
         MessageRow.challenge_id,
         MessageRow.withdraws_id,
-        MessageRow.created_at,
+        _IS_OF_NO_CASE.label("is_of_no_case"),
         MessageRow.not_after,
         MessageRow.attempts,
         MessageRow.case_version,
-        (MessageRow.state == "sending").label("was_sending"),
-        func.coalesce(_IS_CURRENT, False).label("is_current"),
+        # As they come, true or false: turning each into a bool costs more than reading the row.
+        type_coerce(MessageRow.state == "sending", Integer).label("was_sending"),
+        type_coerce(func.coalesce(_IS_CURRENT, False), Integer).label("is_current"),
     )
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
     .where(_IS_CLAIMABLE)

@@ -1,9 +1,10 @@
 """Wordings as providers keep them: which of ours a provider has approved, and under which id."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.persistence.models.deliveries import ProviderTemplateRow
@@ -55,3 +56,28 @@ def list_provider_templates(reads: Connection | Session, *, channel: str | None 
         ProviderTemplateRow.channel, ProviderTemplateRow.provider, ProviderTemplateRow.template, ProviderTemplateRow.locale
     )
     return list(reads.execute(statement if channel is None else statement.where(ProviderTemplateRow.channel == channel)))
+
+
+def page_provider_templates(
+    reads: Connection,
+    *,
+    channel: str | None,
+    provider: str | None,
+    state: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Any]:
+    """Return up to `limit` of them, changed last first, by (changed_at, id)."""
+    statement = select(ProviderTemplateRow.__table__).order_by(
+        ProviderTemplateRow.changed_at.desc(), ProviderTemplateRow.id.desc()
+    )
+    for column, wanted in (
+        (ProviderTemplateRow.channel, channel),
+        (ProviderTemplateRow.provider, provider),
+        (ProviderTemplateRow.state, state),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if after is not None:
+        statement = statement.where(tuple_(ProviderTemplateRow.changed_at, ProviderTemplateRow.id) < after)
+    return list(reads.execute(statement.limit(limit)))

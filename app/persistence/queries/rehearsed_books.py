@@ -130,7 +130,9 @@ def _loans(ids: Sequence[str]) -> Any:
 
 def _people(ids: Sequence[str]) -> dict[str, Any]:
     return {
-        "devices": select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, EndpointRow.state)
+        "devices": select(
+            DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, DeviceRow.last_seen_at, EndpointRow.state
+        )
         .outerjoin(
             EndpointRow,
             (EndpointRow.device_id == DeviceRow.id)

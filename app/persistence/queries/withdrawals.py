@@ -89,6 +89,13 @@ def find_withdrawn(session: Session, message_ids: Iterable[str]) -> dict[str, Wi
     return found
 
 
+def find_queued_at(session: Session, withdrawal_ids: Sequence[str]) -> list[datetime]:
+    """Return when these withdrawals were queued: in the commit that settled what they are about."""
+    if not withdrawal_ids:
+        return []
+    return list(session.scalars(select(MessageRow.created_at).where(MessageRow.id.in_(withdrawal_ids))))
+
+
 def mark_withdrawn(session: Session, message_ids: Sequence[str], *, now: datetime) -> None:
     """Note that these messages were asked off the screen."""
     if message_ids:

@@ -58,7 +58,7 @@ class Life:
         self.borrower_no: str = book.head.borrower_no
         self._head = _head(book.head, remembers=remembers)
         token = synthetic_device(self.borrower_no, seed=settings.seed, percent=settings.devices_percent)
-        self._person = KnownPerson(book, has_synthetic_device=token is not None)
+        self._person = KnownPerson(book, starts_at=starts_at, has_synthetic_device=token is not None)
         self._memory = Memory(book.past if remembers else BorrowerPast(), seen=settings.delivery == "seen")
         self.loans = {
             row.id: RehearsedLoan(row, versions, entries, starts_at=starts_at) for row, versions, entries in book.loans

@@ -2,23 +2,26 @@
 
 from bisect import bisect_right
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 from app.domain.case_records import CaseRecord
-from app.persistence.queries.case_people import hold_of, take_consents, wish_of
+from app.domain.devices import KnownDevice
+from app.persistence.queries.case_people import device_of, hold_of, take_consents, wish_of
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.rehearsed_books import BorrowerBook
 
-_SYNTHETIC = SimpleNamespace(zone=None, push_permission=True, state="active")
+_SYNTHETIC = KnownDevice(zone=None, push_permission=True, state="active")
 
 
 class KnownPerson:
     """Gives a case what was known of its person; made anew only where something became known since the last look."""
 
-    def __init__(self, book: BorrowerBook, *, has_synthetic_device: bool) -> None:
+    def __init__(self, book: BorrowerBook, *, starts_at: datetime, has_synthetic_device: bool) -> None:
+        """Devices stay as they are at `starts_at`: whether their apps will be opened nobody knows."""
         self._book = book
-        self._devices = [_SYNTHETIC, *book.devices] if has_synthetic_device else list(book.devices)
+        self._devices = [device_of(row, starts_at) for row in book.devices]
+        if has_synthetic_device:
+            self._devices.insert(0, _SYNTHETIC)
         self._endpoints: dict[str, list[str]] = {}
         for endpoint in book.endpoints:
             self._endpoints.setdefault(endpoint.channel, []).append(endpoint.state)
