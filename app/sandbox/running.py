@@ -4,14 +4,14 @@ import base64
 import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from sqlalchemy import Engine
@@ -24,6 +24,7 @@ from app.persistence.queries.lenders import find_lenders
 from app.persistence.unit_of_work import close_session
 from app.sandbox import sample_book
 from app.sandbox.credentials import write_service_account
+from app.sandbox.provider_accounts import SandboxAccounts, write_providers
 from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.supervisor import Child, Supervisor
@@ -33,6 +34,7 @@ HOST = "127.0.0.1"
 """The sandbox shows one-time codes to whoever can open its page: it listens on this machine alone."""
 WEB_WORKERS, WEB_THREADS = 2, 4
 READY_SECONDS = 60.0
+LETTERHEADS = Path(__file__).parent / "letterheads"
 Say = Callable[[str], None]
 _opener = build_opener(ProxyHandler({}))
 
@@ -43,14 +45,15 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
     with _alone(settings.var_dir):
         prepare_book(engine, say)
         engine.dispose()
-        stand_in_port = _free_port()
-        environment = child_environment(settings, f"http://{HOST}:{stand_in_port}")
+        stand_in_port, smtp_port = _free_ports(2)
+        accounts = SandboxAccounts(f"http://{HOST}:{stand_in_port}", smtp_port, f"http://{HOST}:{settings.port}")
+        environment = child_environment(settings, accounts)
         logs = settings.var_dir / "logs"
         for old in logs.glob("*.log"):
             old.unlink()
         children = [
             Child(name, command, environment, logs / f"{name}.log", ROOT)
-            for name, command in commands(settings, stand_in_port, environment["DUECOURSE_SMS_KEY"]).items()
+            for name, command in commands(settings, accounts).items()
         ]
         supervisor = Supervisor(children, say)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,7 +76,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={_free_port()}") from None
+            raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={_free_ports(1)[0]}") from None
 
 
 def prepare_book(engine: Engine, say: Say) -> None:
@@ -91,8 +94,9 @@ def prepare_book(engine: Engine, say: Say) -> None:
     say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")
 
 
-def child_environment(settings: Settings, stand_in_url: str) -> dict[str, str]:
-    """Return the environment of the children: the same database and keys, and the stand-in as the only provider."""
+def child_environment(settings: Settings, accounts: SandboxAccounts) -> dict[str, str]:
+    """Return the environment of the children: the same database and keys, and the stand-in as every provider."""
+    stand_in_url = accounts.stand_in_url
     credentials = write_service_account(settings.var_dir / "stand-in" / "service-account.json", stand_in_url=stand_in_url)
     own = {
         "DUECOURSE_MODE": "sandbox",
@@ -102,22 +106,26 @@ def child_environment(settings: Settings, stand_in_url: str) -> dict[str, str]:
         "PORT": str(settings.port),
         "DUECOURSE_FCM_BASE_URL": stand_in_url,
         "DUECOURSE_FCM_CREDENTIALS": str(credentials),
-        "DUECOURSE_SMS_URL": f"{stand_in_url}/sms",
-        "DUECOURSE_SMS_KEY": secrets.token_hex(32),
+        "DUECOURSE_SMS_URL": "",  # one of the shell would be a real one
+        "DUECOURSE_PROVIDERS": str(write_providers(settings.var_dir / "stand-in" / "providers.json", accounts)),
+        "DUECOURSE_LETTERHEADS": str(LETTERHEADS),
         "DUECOURSE_STAND_IN_URL": stand_in_url,
         "PYTHONUNBUFFERED": "1",
     }
     return {**os.environ, **own}
 
 
-def commands(settings: Settings, stand_in_port: int, sms_key: str) -> Mapping[str, list[str]]:
+def commands(settings: Settings, accounts: SandboxAccounts) -> Mapping[str, list[str]]:
     """Return the processes in the order they start: the provider before those who call it."""
     python = sys.executable
     store = settings.var_dir / "stand-in" / "received.jsonl"
     return {
         "stand-in": [
-            *(python, "-m", "app.sandbox.stand_in", "--port", str(stand_in_port)),
-            *("--store", str(store), "--sms-key", sms_key),
+            *(python, "-m", "app.sandbox.stand_in", "--port", str(urlsplit(accounts.stand_in_url).port)),
+            *("--smtp-port", str(accounts.smtp_port), "--store", str(store), "--posts-back"),
+            *("--callback-base", accounts.public_url, "--callback-secret", accounts.callback_secret),
+            *("--mail-key", accounts.mail_key),
+            *(part for demo in DEMO_BORROWERS for part in ("--rings-at", demo_phone(demo))),
         ],
         "web": [
             *(python, "-m", "gunicorn", "wsgi:app", "--bind", f"{HOST}:{settings.port}", "--worker-class", "gthread"),
@@ -135,7 +143,7 @@ def greeting(settings: Settings, stand_in_port: int) -> str:
         f"\nDuecourse is running.\n\n"
         f"  Sandbox   {url}/sandbox   a phone and a clock: watch a loan come due, pass, and be paid\n"
         f"  API       {url}/docs\n"
-        f"  Provider  http://{HOST}:{stand_in_port}/received   the stand-in for push and SMS\n"
+        f"  Provider  http://{HOST}:{stand_in_port}/received   the stand-in for every provider\n"
         f"  Logs      {settings.var_dir / 'logs'}\n\n"
         f"  Sign in with one of these phones; the code arrives on the phone of the sandbox page:\n{people}\n\n"
         f"  Ctrl-C ends everything.\n"
@@ -152,11 +160,13 @@ def _is_ready(settings: Settings, stand_in_port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    """Return ports that are free now, no two the same."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager

@@ -27,6 +27,8 @@ class Place:
     given_names: tuple[str, ...]
     family_names: tuple[str, ...]
     streets: tuple[str, ...]
+    cities: tuple[str, ...]
+    """Last line of an address, one for each zone."""
     family_first: bool = False
 
 
@@ -54,6 +56,7 @@ PLACES: dict[str, Place] = {
         ),
         ("王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "林", "欧阳"),
         ("中山路", "人民路", "解放大道", "建设街", "和平里"),
+        ("200001 上海市黄浦区",),
         family_first=True,
     ),
     "US": Place(
@@ -63,6 +66,7 @@ PLACES: dict[str, Place] = {
         ("Maya", "James", "Aisha", "Daniel", "Grace", "Luis", "Hannah", "Marcus", "Sofia", "Ethan", "Nora", "Tyrone"),
         ("Torres", "Miller", "Johnson", "Nguyen", "Garcia", "Brooks", "Chen", "Patel", "Walker", "Rossi", "Kim"),
         ("Maple Avenue", "Oak Street", "Lincoln Road", "2nd Street"),
+        ("New York, NY 10001", "Chicago, IL 60601", "Denver, CO 80202", "Los Angeles, CA 90001"),
     ),
     "GB": Place(
         "GB",
@@ -71,6 +75,7 @@ PLACES: dict[str, Place] = {
         ("Oliver", "Amelia", "Harry", "Isla", "Callum", "Zara", "Rhys", "Freya", "Mohammed", "Eleanor"),
         ("Bennett", "Hughes", "Clarke", "Ahmed", "Murray", "Wright", "Okafor", "Price", "Campbell"),
         ("High Street", "Station Road", "Church Lane", "Mill Road"),
+        ("Leeds LS1 4AP",),
     ),
     "IN": Place(
         "IN",
@@ -79,6 +84,7 @@ PLACES: dict[str, Place] = {
         ("Priya", "Arjun", "Ananya", "Rahul", "Kavya", "Imran", "Lakshmi", "Vikram", "Meera", "Sandeep"),
         ("Nair", "Sharma", "Iyer", "Khan", "Das", "Reddy", "Gupta", "Singh", "Patil", "Bose"),
         ("MG Road", "Nehru Marg", "Park Street", "Station Road"),
+        ("Bengaluru 560001",),
     ),
     "DE": Place(
         "DE",
@@ -87,6 +93,7 @@ PLACES: dict[str, Place] = {
         ("Lena", "Jonas", "Mia", "Felix", "Emine", "Lukas", "Hannah", "Paul", "Clara", "Deniz"),
         ("Hoffmann", "Schneider", "Yılmaz", "Becker", "Krüger", "Vogel", "Weiß", "Lang"),
         ("Hauptstraße", "Gartenweg", "Bahnhofstraße", "Lindenallee"),
+        ("10115 Berlin",),
     ),
     "FR": Place(
         "FR",
@@ -95,6 +102,7 @@ PLACES: dict[str, Place] = {
         ("Camille", "Hugo", "Inès", "Louis", "Chloé", "Nathan", "Léa", "Karim"),
         ("Moreau", "Lefèvre", "Garnier", "Benali", "Rousseau", "Fontaine", "Girard"),
         ("rue Victor-Hugo", "avenue de la Gare", "rue des Lilas"),
+        ("75001 Paris",),
     ),
     "JP": Place(
         "JP",
@@ -103,6 +111,7 @@ PLACES: dict[str, Place] = {
         ("陽菜", "蓮", "美咲", "大翔", "結衣", "悠真"),
         ("佐藤", "鈴木", "高橋", "田中", "伊藤"),
         ("本町", "栄町", "緑町"),
+        ("Tokyo 100-0001",),
         family_first=True,
     ),
     "KW": Place(
@@ -112,6 +121,7 @@ PLACES: dict[str, Place] = {
         ("Fahad", "Noura", "Yousef", "Dana"),
         ("Al-Salem", "Al-Mutairi", "Al-Rashid", "Haddad"),
         ("Gulf Street", "Salem Al Mubarak Street"),
+        ("13001 Kuwait City",),
     ),
 }
 
@@ -136,7 +146,7 @@ def borrower_of(place: Place, borrower_no: str, number: int, rng: random.Random)
         name=name,
         phone=phone_of(place.country, number, zone) if rng.random() < 0.96 else None,
         email=f"{borrower_no.lower()}@example.com" if rng.random() < 0.7 else None,
-        address_lines=(f"{rng.randint(1, 240)} {rng.choice(place.streets)}",),
+        address_lines=(f"{rng.randint(1, 240)} {rng.choice(place.streets)}", place.cities[number % len(place.cities)]),
         country=place.country,
         locale=place.locale,
         zone=zone if rng.random() < 0.875 else None,

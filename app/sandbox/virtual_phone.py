@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFoundError
 from app.domain.times import local_instant, rfc3339
 from app.persistence.models.loans import LoanRow, PositionSnapshotRow
-from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.borrowers import find_borrower_ids
-from app.persistence.queries.chunks import chunks
+from app.sandbox.phone_apps import shown_items
+from app.sandbox.sample_addresses import addresses_of, targets_of
 from app.sandbox.sample_lenders import DEMO_BORROWERS, DemoBorrower, demo_phone
 from app.sandbox.sample_people import PLACES
 from app.sandbox.stand_in.client import StandInClient
@@ -42,7 +42,7 @@ def people() -> list[dict[str, str]]:
             "phone": demo_phone(demo),
             "locale": "zh-CN" if PLACES[demo.country].locale.startswith("zh") else "en",
             "zone": PLACES[demo.country].zones[0],
-            "push_address": push_address(demo.borrower_no),
+            "push_address": addresses_of(demo).push_token,
         }
         for demo in DEMO_BORROWERS
     ]
@@ -65,34 +65,15 @@ def get_borrower_id(session: Session, borrower_no: str) -> str:
     return found[borrower_no]
 
 
-def push_address(borrower_no: str) -> str:
-    """Return the push token of the virtual phone."""
-    return f"sandbox-phone-{borrower_no}"
+def demo_ids(session: Session) -> set[str]:
+    """Return the ids of the demo borrowers."""
+    return set(find_borrower_ids(session, [demo.borrower_no for demo in DEMO_BORROWERS]).values())
 
 
 def received(session: Session, stand_in: StandInClient, borrower_no: str, *, since: int) -> dict[str, Any]:
-    """Return what arrived on the virtual phone after number `since`, with the book's time of sending."""
-    demo = get_demo(borrower_no)
-    page = stand_in.page(since=since, targets=[demo_phone(demo), push_address(borrower_no)])
-    ids = {item["message_id"] for item in page["items"]}
-    sent_at: dict[str, datetime | None] = {}
-    for part in chunks(ids):
-        statement = select(MessageRow.id, MessageRow.sent_at).where(MessageRow.id.in_(part))
-        sent_at |= {row.id: row.sent_at for row in session.execute(statement)}
-    items = [
-        {
-            "n": item["n"],
-            "channel": item["channel"],
-            "message_id": item["message_id"],
-            "title": item["content"].get("notification", {}).get("title", ""),
-            "body": item["content"].get("text") or item["content"].get("notification", {}).get("body", ""),
-            "at": rfc3339(at) if (at := sent_at.get(item["message_id"])) else item["at"],
-        }
-        for item in page["items"]
-        if item["copy"] == 1  # a phone shows a second copy in the place of the first
-        and (item["channel"] != "push" or item["message_id"] in sent_at)  # left from an earlier database
-    ]
-    return {"items": items, "next": page["next"]}
+    """Return what arrived on the virtual phone after number `since`, on all channels."""
+    page = stand_in.page(since=since, targets=targets_of(get_demo(borrower_no)))
+    return {"items": shown_items(session, page["items"]), "next": page["next"]}
 
 
 def decisions(session: Session, borrower_id: str) -> list[dict[str, Any]]:

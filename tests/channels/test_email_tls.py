@@ -15,9 +15,6 @@ from app.channels.base import Outcome
 from app.channels.email.smtp import build
 from tests.builders.mail import an_email, an_entry
 from tests.builders.outgoing import NOW
-from tests.channels.test_http_transport_tls import certificate
-
-__all__ = ["certificate"]
 
 
 class FreePort(Controller):

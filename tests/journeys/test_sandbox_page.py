@@ -1,27 +1,14 @@
 """`flask sandbox run` as a person uses it: a phone, a clock, and a loan that comes due, passes and is paid."""
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from config import ROOT
+from tests.journeys.running_sandbox import CHROMIUM, RunningSandbox, running
 
-CHROMIUM = Path("/usr/bin/chromium")
 TRAVEL_MS = 60_000
-
-
-@dataclass
-class RunningSandbox:
-    process: "subprocess.Popen[str]"
-    url: str
 
 
 @pytest.fixture(scope="module")
@@ -29,36 +16,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
     """One sandbox for this file; the last test ends it."""
     with running(tmp_path_factory.mktemp("sandbox")) as started:
         yield started
-
-
-@contextmanager
-def running(var_dir: Path) -> Iterator[RunningSandbox]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("DUECOURSE_")}
-    environment.pop("DATABASE_URL", None)
-    environment |= {"DUECOURSE_VAR_DIR": str(var_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "sandbox", "run"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Ctrl-C ends everything" in line:
-            break
-    else:
-        pytest.fail("".join(said))
-    yield RunningSandbox(process, f"http://127.0.0.1:{port}")
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-    process.stdout.close()
 
 
 def children_of(pid: int) -> list[int]:

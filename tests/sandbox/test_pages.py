@@ -1,3 +1,6 @@
+import hashlib
+import hmac
+import json
 import os
 import re
 import subprocess
@@ -5,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from flask import Flask
@@ -14,12 +18,22 @@ from app import clock
 from app.domain.times import local_instant, parse_instant
 from app.factory import create_app
 from app.persistence.db import db
+from app.persistence.ids import new_id
 from app.persistence.queries.clocks import freeze, get_clock, stored_source
 from app.persistence.unit_of_work import close_session, unit_of_work
 from app.sandbox import sample_book, virtual_phone
+from app.sandbox.sample_lenders import demo_phone
 from app.sandbox.stand_in.client import StandInClient
 from config import ROOT, new_key_ring
 from tests.conftest import START, make_settings
+from tests.fakes.stand_in import SMS_KEY
+
+
+def send_sms_by_gateway(stand_in: StandInClient, body: bytes) -> None:
+    signed = hmac.new(SMS_KEY.encode(), b"1." + body, hashlib.sha256).hexdigest()
+    headers = {"Duecourse-Timestamp": "1", "Duecourse-Signature": signed}
+    with build_opener(ProxyHandler({})).open(Request(f"{stand_in.url}/sms", body, headers), timeout=10) as answer:
+        assert answer.status == 202
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +163,63 @@ def test_a_payment_that_cannot_be_is_refused(client: FlaskClient, body: object, 
     assert client.post("/sandbox/payments", json=body).status_code == status
 
 
-@pytest.mark.parametrize("path", ["/sandbox/clock", "/sandbox/payments"])
+@pytest.mark.parametrize("path", [f"/sandbox/{name}" for name in ("clock", "payments", "messages", "addresses", "gestures")])
 def test_what_another_sites_form_could_send_is_refused(client: FlaskClient, path: str) -> None:
     body = '{"to":"day","borrower_no":"DEMO-CN"}'
 
     assert client.post(path, data=body, content_type="text/plain").status_code == 415
     assert client.post(path, data={"to": "day"}).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("messages", {"borrower_no": "CN-0001", "channel": "sms"}, 404),
+        ("messages", {"borrower_no": "DEMO-GB", "channel": "pigeon"}, 409),
+        ("messages", {"borrower_no": "DEMO-GB", "channel": "email"}, 409),  # no provider is set up in this app
+        ("messages", {"borrower_no": "DEMO-GB"}, 422),
+        ("addresses", {"borrower_no": "CN-0001", "channel": "sms", "outcome": "stop"}, 404),
+        ("addresses", {"borrower_no": "DEMO-GB", "channel": "sms", "outcome": "bounce"}, 422),
+        ("addresses", {"borrower_no": "DEMO-GB", "channel": "push", "outcome": "uninstalled"}, 409),  # never signed in
+        ("gestures", {"borrower_no": "DEMO-GB", "n": 10**9, "act": "text", "text": "STOP"}, 404),
+        ("gestures", {"borrower_no": "DEMO-GB", "n": -5, "act": "text", "text": "STOP"}, 404),
+        ("gestures", {"borrower_no": "DEMO-GB", "n": True, "act": "text", "text": "STOP"}, 422),
+    ],
+)
+def test_what_cannot_be_done_on_a_phone_is_refused(client: FlaskClient, path: str, body: object, status: int) -> None:
+    assert client.post(f"/sandbox/{path}", json=body).status_code == status
+
+
+def test_an_address_that_is_given_is_shown_until_the_own_one_is_given_back(client: FlaskClient) -> None:
+    def looked() -> dict[str, str]:
+        return client.get("/sandbox/phones/DEMO-IN").json["addresses"]
+
+    given = {"borrower_no": "DEMO-IN", "channel": "sms", "outcome": "busy"}
+    assert client.post("/sandbox/addresses", json={**given, "channel": "voice"}).status_code == 200
+
+    assert looked() | {"sms": "busy", "voice": "busy"} == looked()  # texts and calls have one phone
+    assert client.get("/sandbox/phones/DEMO-IN").json["phone"].endswith("5550114")
+
+    client.post("/sandbox/addresses", json={**given, "outcome": "own"})
+    assert set(looked().values()) == {"own"}
+
+
+def test_only_what_is_on_this_phone_can_be_touched(client: FlaskClient, stand_in: StandInClient) -> None:
+    for phone in ("+447000000001", demo_phone(virtual_phone.get_demo("DEMO-GB"))):
+        said = json.dumps({"message_id": "m", "to": phone, "text": "Hello"}).encode()
+        send_sms_by_gateway(stand_in, said)
+
+    answers = [
+        client.post("/sandbox/gestures", json={"borrower_no": "DEMO-GB", "n": n, "act": "text", "text": "Hello"})
+        for n in (1, 2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 409]  # the gateway takes no answers
+
+
+def test_letters_of_others_are_not_shown(client: FlaskClient) -> None:
+    assert client.get(f"/sandbox/letters/{new_id()}.pdf").status_code == 404
+    assert client.get("/sandbox/letters/x.pdf").status_code == 404
 
 
 def test_production_does_not_even_load_the_sandbox(tmp_path: Path) -> None:

@@ -28,25 +28,29 @@ def main(arguments: list[str] | None = None) -> None:
         "--callback-base", default="", metavar="URL", help="where our callbacks are, for providers told so once"
     )
     parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
+    parser.add_argument("--smtp-port", type=int, default=0, help="of the mail server; 0: a free one")
+    parser.add_argument("--rings-at", action="append", default=[], metavar="PHONE", help="somebody is there: calls ring")
     options = parser.parse_args(arguments)
-    config = StandInConfig(options.callback_base.rstrip("/"), options.callback_secret)
-    stand_in = StandIn(Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config)
+    config = StandInConfig(options.callback_base.rstrip("/"), options.callback_secret, frozenset(options.rings_at))
     bag = Mailbag(config.callback_url("email") or "-", options.mail_key)
-    run(stand_in, port=options.port, with_parent=options.with_parent, bag=bag)
+    stand_in = StandIn(
+        Received(options.store), sms_key=options.sms_key, posts_back=options.posts_back, config=config, bag=bag
+    )
+    run(stand_in, port=options.port, smtp_port=options.smtp_port, with_parent=options.with_parent)
 
 
-def run(stand_in: StandIn, *, port: int, with_parent: bool = False, bag: Mailbag | None = None) -> None:
+def run(stand_in: StandIn, *, port: int, smtp_port: int = 0, with_parent: bool = False) -> None:
     """Serve until told to end. Prints one JSON line with the URL and the mail port when ready."""
-    asyncio.run(_serve(port, stand_in, with_parent, bag or Mailbag()))
+    asyncio.run(_serve(port, smtp_port, stand_in, with_parent))
 
 
-async def _serve(port: int, stand_in: StandIn, with_parent: bool, bag: Mailbag) -> None:
+async def _serve(port: int, smtp_port: int, stand_in: StandIn, with_parent: bool) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     server = await loop.create_server(lambda: Connection(stand_in), "127.0.0.1", port, backlog=1024)
-    mail, stand_in.smtp_port = await MailServer(stand_in, bag).listen()
+    mail, stand_in.smtp_port = await MailServer(stand_in, stand_in.bag).listen(smtp_port)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     sys.stdout.write(json.dumps({"url": url, "pid": os.getpid(), "smtp_port": stand_in.smtp_port}) + "\n")
     sys.stdout.flush()

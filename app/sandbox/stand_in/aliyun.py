@@ -21,7 +21,7 @@ from app.sandbox.stand_in.answers import SILENCE, Answer, Taken, json_answer
 from app.sandbox.stand_in.callbacks import CallbackPost
 from app.sandbox.stand_in.magic import outcome_of
 from app.sandbox.stand_in.memory import Memory
-from app.sandbox.stand_in.providers import Provider, ProviderRequest, StandInConfig
+from app.sandbox.stand_in.providers import Gesture, GestureError, Provider, ProviderRequest, StandInConfig
 
 KEY_ID = "LTAI-stand-in"
 KEY_SECRET = "stand-in-aliyun-key-secret"  # noqa: S105 - of a provider that is none
@@ -37,6 +37,7 @@ class AliyunStandIn:
 
     config: StandInConfig
     endpoints: tuple[str, ...] = ("aliyun_sms", "aliyun_voice")
+    labels: tuple[str, ...] = ("aliyun",)
     _memory: Memory = field(default_factory=Memory)
 
     def endpoint(self, method: str, path: str) -> str | None:
@@ -70,7 +71,7 @@ class AliyunStandIn:
             return _code("isv.SMS_SIGNATURE_ILLEGAL", "短信签名不合法")
         if not re.fullmatch(r"SMS_\d+", said.get("TemplateCode", "")):
             return _code("isv.SMS_TEMPLATE_ILLEGAL", "模板不合法")
-        refused = _parameter_refusal(said, "TemplateParam") or self._turned_away(outcome, number)
+        refused = _parameter_refusal(said, "TemplateParam") or self._turned_away(outcome, said.get("OutId") or number)
         if refused is not None:
             return refused
         if outcome == "refused_content":
@@ -89,8 +90,7 @@ class AliyunStandIn:
         posts = self._posts([report], outcome)
         text = {"stop": "退订", "reply": QUESTION}.get(outcome)
         if text:
-            reply = {"phone_number": number, "content": text, "send_time": at, "dest_code": "1234"}
-            posts.append(self._post([{**reply, "sequence_id": str(secrets.randbelow(10**10))}], 300))
+            posts.append(self._reply(number, text))
         return Taken(
             channel="sms",
             message_id=out_id,
@@ -101,6 +101,16 @@ class AliyunStandIn:
             callbacks=tuple(posts),
             then=lambda: self._memory.keep(biz_id, item),
         )
+
+    def touched(self, gesture: Gesture) -> list[CallbackPost]:
+        """Return what Alibaba Cloud posts when somebody answers a text."""
+        if gesture.act != "text" or gesture.item["channel"] != "sms":
+            raise GestureError("A text is answered; nobody is at the other end of a call.")
+        return [self._reply(gesture.item["content"]["parameters"]["PhoneNumbers"], gesture.text)]
+
+    def _reply(self, number: str, text: str) -> CallbackPost:
+        reply = {"phone_number": number, "content": text, "send_time": _china_now(), "dest_code": "1234"}
+        return self._post([{**reply, "sequence_id": str(secrets.randbelow(10**10))}], 300)
 
     def _sent(self, said: dict[str, str]) -> Answer:
         if not re.fullmatch(r"\d{8}", said.get("SendDate", "")) or not said.get("PageSize") or not said.get("CurrentPage"):
@@ -123,7 +133,7 @@ class AliyunStandIn:
             return _code("isv.TTS_TEMPLATE_ILLEGAL", "TTS模板不合法")
         if not 1 <= len(said.get("OutId", "x").encode()) <= 15 or said.get("PlayTimes", "1") not in ("1", "2", "3"):
             return _code("isv.INVALID_PARAMETERS", "参数异常")
-        refused = _parameter_refusal(said, "TtsParam") or self._turned_away(outcome, number)
+        refused = _parameter_refusal(said, "TtsParam") or self._turned_away(outcome, said.get("OutId") or number)
         if refused is not None:
             return refused
         if outcome == "blocked":

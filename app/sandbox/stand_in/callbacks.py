@@ -5,6 +5,7 @@ Every post is also kept and listed under GET /callbacks, so that a test may take
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ class CallbackPost:
     body: bytes = field(repr=False)
     delay_ms: int = 50
     method: str = "POST"
+    is_off: Callable[[], bool] = lambda: False
+    """Whether something that happened meanwhile has made it untrue, when its time has come."""
 
 
 class CallbackBook:
@@ -60,6 +63,8 @@ class CallbackBook:
         self._items.clear()
 
     def _make(self, post: CallbackPost, item: dict[str, Any]) -> None:
+        if post.is_off():
+            return
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(_PAUSE_SECONDS * 2**attempt)

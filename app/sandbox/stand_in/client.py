@@ -44,6 +44,10 @@ class StandInClient:
         items: list[dict[str, Any]] = self._ask("GET", f"/callbacks?since={since}")["items"]
         return items
 
+    def touch(self, number: int, act: str, text: str = "") -> None:
+        """Do with a message under /received what its owner may; see by_hand.py. Raises urllib's HTTPError."""
+        self._ask("POST", "/gestures", {"n": number, "act": act, "text": text})
+
     def program(self, *faults: dict[str, Any]) -> None:
         """Add faults; see faults.py. Raises urllib's HTTPError for a fault it does not know."""
         self._ask("POST", "/faults", list(faults))
@@ -80,6 +84,7 @@ def start(
     posts_back: bool = False,
     callback_base: str = "",
     callback_secret: str = "",
+    rings_at: Sequence[str] = (),
 ) -> "tuple[subprocess.Popen[str], str]":
     """Start the stand-in as a child that ends with us; return it and its URL once it listens. Raises RuntimeError."""
     command = [sys.executable, "-m", "app.sandbox.stand_in", "--port", str(port), "--with-parent"]
@@ -89,6 +94,7 @@ def start(
     command += ["--posts-back"] if posts_back else []
     command += ["--callback-base", callback_base] if callback_base else []
     command += ["--callback-secret", callback_secret] if callback_secret else []
+    command += [part for phone in rings_at for part in ("--rings-at", phone)]
     process = subprocess.Popen(  # noqa: S603 - our own module and arguments
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

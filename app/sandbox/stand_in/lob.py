@@ -127,9 +127,13 @@ class LobStandIn:
             return _error(422, "address_undeliverable", "to address is undeliverable")
         if outcome == "refused_content":
             return _error(422, "unembedded_fonts", "file contains fonts that are not embedded")
-        if outcome == "rate_limited" and self._memory.is_first_try(outcome, form["to[name]"]):
+        if outcome == "rate_limited" and self._memory.is_first_try(
+            outcome, form.get("metadata[message_id]") or form["to[name]"]
+        ):
             return _error(429, "rate_limit_exceeded", "Rate limit exceeded", (("Retry-After", "2"),))
-        if outcome == "unavailable" and self._memory.is_first_try(outcome, form["to[name]"]):
+        if outcome == "unavailable" and self._memory.is_first_try(
+            outcome, form.get("metadata[message_id]") or form["to[name]"]
+        ):
             return _error(503, "service_unavailable", "Service unavailable")
         return None
 

@@ -1,7 +1,8 @@
 """Magic addresses: what becomes of a message is chosen by whom it is sent to.
 
-A phone whose number ends in 55501NN, an e-mail or an openid whose name begins with a word of the table, meets the outcome of
-the table below on every channel. Everyone else is well and reachable. See docs/sandbox.md.
+A phone whose number ends in 55501NN, or an e-mail address, an openid, a push token or a street that begins with a word of
+the table, meets the outcome of the table below on every channel that has it. Everyone else is well and reachable.
+docs/sandbox.md says it for people.
 """
 
 import re
@@ -26,10 +27,21 @@ OUTCOMES: dict[str, str] = {
     "16": "bounce",  # of e-mail: a delivery failure comes back
     "17": "complaint",  # of e-mail: marked as spam
     "18": "returned",  # of letters: returned to sender
-    "19": "uninstalled",  # of push: UNREGISTERED
+    "19": "uninstalled",  # of push: UNREGISTERED; of WeChat: not a follower any more
     "20": "voicemail",  # of calls: a machine answers
 }
 """Last two digits -> outcome."""
+_PROVIDER = ("delivered", "invalid", "no_receipt", "timeout", "rate_limited", "unavailable", "late", "duplicate_receipts")
+ON_CHANNEL: dict[str, tuple[str, ...]] = {
+    "push": ("delivered", "invalid", "rate_limited", "unavailable", "uninstalled"),
+    "sms": (*_PROVIDER, "unreachable", "stop", "blocked", "refused_content", "reply"),
+    "voice": (*_PROVIDER, "unreachable", "stop", "no_answer", "busy", "connect_me", "voicemail"),
+    "wechat": (*_PROVIDER, "unreachable", "stop", "blocked", "refused_content", "reply", "uninstalled"),
+    "email": (*_PROVIDER, "unreachable", "stop", "blocked", "refused_content", "reply", "bounce", "complaint"),
+    "letter": (*_PROVIDER, "unreachable", "refused_content", "returned"),
+}
+"""Channel -> the outcomes that its provider knows; any other address of the table is delivered there."""
+_NOT_THERE = frozenset({"unreachable", "invalid", "refused_content", "bounce", "returned", "uninstalled"})
 _PHONE = re.compile(r"55501(\d\d)$")
 _NAMED = re.compile(r"([a-z_]+)[.@-]")
 
@@ -42,3 +54,14 @@ def outcome_of(address: str) -> str:
         return OUTCOMES.get(found[1], "delivered")
     named = _NAMED.match(address)
     return named[1] if named and named[1] in OUTCOMES.values() else "delivered"
+
+
+def outcome_of_street(line: str) -> str:
+    """Return the outcome that the first word of a street, or of the name on an envelope, asks for."""
+    word = line.lower().split()[0] if line.split() else ""
+    return word if word in OUTCOMES.values() else "delivered"
+
+
+def arrives(channel: str, outcome: str) -> bool:
+    """Return whether a message that a provider took is really in the borrower's hands: what a phone shows."""
+    return outcome not in _NOT_THERE and not (channel == "wechat" and outcome == "blocked")

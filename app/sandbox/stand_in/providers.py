@@ -1,12 +1,13 @@
 """The providers that the stand-in speaks for besides FCM and the SMS gateway. Each is a module with
 `make(config) -> Provider`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from app.sandbox.stand_in.answers import Answer, Taken
+from app.sandbox.stand_in.callbacks import CallbackPost
 
 MODULES: tuple[str, ...] = (
     "aliyun",
@@ -25,6 +26,8 @@ class StandInConfig:
     """Where providers without an address per message post to: "https://host", no slash at the end; "": nowhere."""
     callback_secret: str = field(default="", repr=False)
     """The last part of those addresses, see `callback_url`."""
+    rings_at: frozenset[str] = frozenset()
+    """Phones with somebody at them: a call rings there until it is answered or declined by hand, see by_hand.py."""
 
     def callback_url(self, provider: str) -> str:
         """Return the address of one provider's callbacks, "" when none was told."""
@@ -42,6 +45,32 @@ class ProviderRequest:
     query: Mapping[str, str]
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """What a person does with a message that they have: act (see by_hand.py), and the words or the key."""
+
+    act: str
+    item: Mapping[str, Any] = field(repr=False)
+    """The message as it is listed under /received."""
+    text: str = field(default="", repr=False)
+
+
+class GestureError(ValueError):
+    """That cannot be done with this message; the text says why."""
+
+
+@runtime_checkable
+class Touchable(Protocol):
+    """A provider that tells what people do with its messages."""
+
+    labels: tuple[str, ...]
+    """Of its messages under /received."""
+
+    def touched(self, gesture: Gesture) -> Sequence[CallbackPost]:
+        """Return what it posts back for it. Raises GestureError."""
+        ...
 
 
 class Provider(Protocol):

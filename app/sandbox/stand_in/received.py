@@ -56,6 +56,13 @@ class Received:
         items = [orjson.Fragment(self._items[n - 1]) for n in numbers]
         return {"items": items, "next": numbers[-1] if numbers else since, "total": len(self._items)}
 
+    def find(self, number: object) -> dict[str, Any] | None:
+        """Return one item by its number, or None."""
+        if not isinstance(number, int) or not 1 <= number <= len(self._items):
+            return None
+        item: dict[str, Any] = orjson.loads(self._items[number - 1])
+        return item
+
     def counts(self) -> dict[str, Any]:
         """Return totals per channel and label, and every (message, target) that came more than once."""
         totals: Counter[str] = Counter()

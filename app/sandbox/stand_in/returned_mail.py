@@ -7,8 +7,11 @@ from email.utils import format_datetime, make_msgid
 
 from app import clock
 from app.sandbox.stand_in.callbacks import CallbackPost
+from app.sandbox.stand_in.providers import Gesture, GestureError
 
 _LATE_MS = 20_000
+_ARRIVES = ("delivered", "late", "rate_limited", "unavailable")
+"""The last two after another try."""
 _REPORT = """\
 Content-Type: multipart/report; report-type={kind}; boundary="=_report"
 MIME-Version: 1.0
@@ -41,6 +44,8 @@ _QUESTION = "I can pay half of it on Friday. Is that all right?"
 class Mailbag:
     """Where mail that comes back is posted. `url` "-": nowhere, it is only kept."""
 
+    labels = ("email",)
+
     def __init__(self, url: str = "-", key: str = "") -> None:
         self._url = url
         self._key = key
@@ -61,11 +66,25 @@ class Mailbag:
             return (self._post(_arf(sender, recipient, mail), sender),)
         if outcome in ("stop", "reply"):
             return (self._post(_answer(recipient, mail, "STOP" if outcome == "stop" else _QUESTION), ""),)
-        if outcome == "duplicate_receipts" or (wants_success and outcome in ("delivered", "late")):
+        if outcome == "duplicate_receipts" or (wants_success and outcome in _ARRIVES):
             well = _dsn(sender, recipient, mail, "delivered", "2.0.0", "smtp; 250 2.0.0 Ok")
             post = self._post(well, sender, delay_ms=_LATE_MS if outcome == "late" else 50)
             return (post, post) if outcome == "duplicate_receipts" else (post,)
         return ()
+
+    def touched(self, gesture: Gesture) -> tuple[CallbackPost, ...]:
+        """Return what comes back when somebody answers an e-mail or marks it as spam."""
+        recipient, content = str(gesture.item["target"]), gesture.item["content"]
+        mail = EmailMessage()
+        for name in ("From", "To", "Reply-To", "Subject", "Message-ID", "Date"):
+            if content["headers"].get(name):
+                mail[name] = content["headers"][name]
+        if gesture.act == "text":
+            return (self._post(_answer(recipient, mail, gesture.text), ""),)
+        if gesture.act == "spam":
+            sender = content["envelope_sender"]
+            return (self._post(_arf(sender, recipient, mail), sender),)
+        raise GestureError("An e-mail is answered or marked as spam.")
 
     def _post(self, content: str, recipient: str, *, delay_ms: int = 50) -> CallbackPost:
         body = content.replace("\r\n", "\n").replace("\n", "\r\n").encode()

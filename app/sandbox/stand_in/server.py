@@ -3,7 +3,7 @@
 Provider side: POST /token, POST /v1/projects/{id}/messages:send, POST /sms.
 Other providers: see providers.py.
 Control side: GET /received?since=&limit=&target=, GET /callbacks?since=, GET /counts, POST /faults (one or a list),
-POST /reset, GET /health (with the port of the mail server, see mail.py).
+POST /reset, POST /gestures (by_hand.py), GET /health (with the port of the mail server, see mail.py).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -23,13 +24,18 @@ import orjson
 from app import clock
 from app.domain.times import rfc3339
 from app.sandbox.stand_in.answers import NAMED, SILENCE, Answer, Taken, issue_token, json_answer, send_push, send_sms
+from app.sandbox.stand_in.by_hand import posts_of
 from app.sandbox.stand_in.callbacks import CallbackBook
 from app.sandbox.stand_in.faults import ENDPOINTS, Fault, FaultError, FaultProgram
+from app.sandbox.stand_in.magic import outcome_of
 from app.sandbox.stand_in.mail import ENDPOINTS as MAIL_ENDPOINTS
 from app.sandbox.stand_in.providers import ProviderRequest, StandInConfig, make_providers
 from app.sandbox.stand_in.received import Received
+from app.sandbox.stand_in.returned_mail import Mailbag
 
 _MAX_BODY_BYTES = 1024 * 1024
+_PUSH_REFUSED = {"uninstalled": "unregistered", "invalid": "invalid_token"}
+_PUSH_FIRST_TRY = {"rate_limited": "quota_retry_after", "unavailable": "unavailable_retry_after"}
 
 
 class StandIn:
@@ -42,6 +48,7 @@ class StandIn:
         sms_key: str | None = None,
         posts_back: bool = False,
         config: StandInConfig | None = None,
+        bag: Mailbag | None = None,
     ) -> None:
         """With `posts_back` it posts receipts and replies to the addresses it was given; else it only keeps them."""
         self.received = received
@@ -51,10 +58,12 @@ class StandIn:
         """Set once the mail server listens."""
         self._config = config or StandInConfig()
         self._providers = make_providers(self._config)
+        self.bag = bag or Mailbag()
         names = [*MAIL_ENDPOINTS, *(name for each in self._providers for name in each.endpoints)]
         ENDPOINTS.extend(name for name in names if name not in ENDPOINTS)
         self._sms_key = sms_key
         self._tokens: set[str] = set()
+        self._tried: set[tuple[str, str]] = set()
         self._requests: Counter[str] = Counter()
 
     def endpoint(self, method: str, target: str) -> str | None:
@@ -83,7 +92,19 @@ class StandIn:
             return send_sms(body, headers, self._sms_key)
         if headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
             return NAMED["unauthenticated"]
-        return send_push(body)
+        return self._pushed(send_push(body))
+
+    def _pushed(self, given: Answer | Taken) -> Answer | Taken:
+        """Return what FCM answers about the device of a push, by its token."""
+        outcome = outcome_of(given.target) if isinstance(given, Taken) else "delivered"
+        if isinstance(given, Answer) or outcome == "delivered":
+            return given
+        if outcome in _PUSH_REFUSED:
+            return NAMED[_PUSH_REFUSED[outcome]]
+        if outcome in _PUSH_FIRST_TRY and (given.message_id, given.target) not in self._tried:
+            self._tried.add((given.message_id, given.target))
+            return NAMED[_PUSH_FIRST_TRY[outcome]]
+        return replace(given, act="accept_then_drop") if outcome == "timeout" else given
 
     def take(self, taken: Taken) -> None:
         """Remember a message as delivered."""
@@ -113,6 +134,10 @@ class StandIn:
                 described = orjson.loads(body)
                 for fault in described if isinstance(described, list) else [described]:
                     self.faults.add(fault)
+                return json_answer({"ok": True})
+            if (method, parts.path) == ("POST", "/gestures"):
+                for post in posts_of(orjson.loads(body), self.received, (*self._providers, self.bag)):
+                    self.callbacks.add(post)
                 return json_answer({"ok": True})
             if (method, parts.path) == ("POST", "/reset"):
                 self._reset(orjson.loads(body) if body else {})

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from html import unescape
 from typing import Any
@@ -24,13 +24,15 @@ from app.sandbox.stand_in.answers import SILENCE, Answer, Taken, json_answer
 from app.sandbox.stand_in.callbacks import CallbackPost
 from app.sandbox.stand_in.magic import outcome_of
 from app.sandbox.stand_in.memory import Memory
-from app.sandbox.stand_in.providers import Provider, ProviderRequest, StandInConfig
+from app.sandbox.stand_in.providers import Gesture, GestureError, Provider, ProviderRequest, StandInConfig
 
 ACCOUNT_SID = "AC" + "5" * 32
 AUTH_TOKEN = "stand-in-twilio-auth-token-000001"  # noqa: S105 - of a provider that is none
 QUESTION = "When is my next payment due?"
 _ROOT = f"/2010-04-01/Accounts/{ACCOUNT_SID}/"
 _LATE_MS = 60_000
+_RINGS_MS = 30_000
+_SENDER = "+15005550006"
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 _ACTION = re.compile(r'<Gather[^>]* action="([^"]+)"')
 _CALL_ENDS: dict[str, tuple[str, str, str]] = {
@@ -48,6 +50,7 @@ class TwilioStandIn:
 
     config: StandInConfig
     endpoints: tuple[str, ...] = ("twilio_messages", "twilio_calls")
+    labels: tuple[str, ...] = ("twilio",)
     _memory: Memory = field(default_factory=Memory)
 
     def endpoint(self, method: str, path: str) -> str | None:
@@ -90,7 +93,7 @@ class TwilioStandIn:
             return _error(400, 21624, "ValidityPeriod is invalid.")
         if outcome == "blocked":
             return _error(400, 21610, "Attempt to send to unsubscribed recipient")
-        turned_away = self._turned_away(outcome, to)
+        turned_away = self._turned_away(outcome, _message_id(form) or to)
         if turned_away:
             return turned_away
         sid = "SM" + secrets.token_hex(16)
@@ -123,7 +126,7 @@ class TwilioStandIn:
             return _error(400, 12100, "Document parse failure")
         if spoken.tag != "Response" or len(twiml) > 4000:
             return _error(400, 21205, "Twiml is not valid")
-        turned_away = self._turned_away(outcome, to)
+        turned_away = self._turned_away(outcome, _message_id(form) or to)
         if turned_away:
             return turned_away
         sid = "CA" + secrets.token_hex(16)
@@ -137,24 +140,68 @@ class TwilioStandIn:
         keys = {"connect_me": "1", "stop": "9"}
         action = _ACTION.search(twiml)
         if outcome in keys and action:
-            pressed = {**end, "CallStatus": "in-progress", "Digits": keys[outcome], "msg": "Gather End"}
-            pressed.pop("CallDuration")
-            posts.insert(0, _signed(unescape(action[1]), pressed, 50))
+            posts.insert(0, _key(action[1], end, keys[outcome]))
+        if outcome == "delivered" and to in self.config.rings_at:
+            posts = [self._unanswered(item, end, form.get("StatusCallback", ""))]
         return Taken(
             channel="voice",
             message_id=_message_id(form),
             target=to,
             label="twilio",
-            content=orjson.dumps({"text": " ".join(spoken.itertext()), "twiml": twiml, "form": form}),
+            content=orjson.dumps({"text": " ".join(spoken.itertext()), "twiml": twiml, "form": form, "end": end}),
             answer=SILENCE if outcome == "timeout" else json_answer({**item, "status": "queued"}, 201),
             callbacks=tuple(posts),
             then=lambda: self._memory.keep(sid, item),
         )
 
-    def _turned_away(self, outcome: str, to: str) -> Answer | None:
-        if outcome == "rate_limited" and self._memory.is_first_try(outcome, to):
+    def touched(self, gesture: Gesture) -> list[CallbackPost]:
+        """Return what Twilio posts when somebody answers a text, or takes, declines or ends a call that rings."""
+        content = gesture.item["content"]
+        form = content["form"]
+        if gesture.item["channel"] == "sms":
+            return [self._reply(form["To"], form.get("From") or _SENDER, gesture.text or "?")]
+        end, url = content["end"], form.get("StatusCallback", "")
+        call = self._memory.get(end["CallSid"])
+        expected = {"answer": "ringing", "decline": "ringing", "key": "in-progress", "hang_up": "in-progress"}
+        if call is None or expected.get(gesture.act) != call["status"]:
+            raise GestureError("The call is over, or was not answered.")
+        if gesture.act == "key":
+            action = _ACTION.search(content["twiml"])
+            return [_key(action[1], end, gesture.text[:1])] if action else []
+        call["status"] = {"answer": "in-progress", "decline": "busy", "hang_up": "completed"}[gesture.act]
+        if gesture.act == "answer":
+            call["answered_at"] = clock.monotonic_seconds()
+            return []
+        seconds = round(clock.monotonic_seconds() - call["answered_at"]) if gesture.act == "hang_up" else 0
+        answered_by = {"AnsweredBy": "human"} if gesture.act == "hang_up" else {}
+        told = {**end, "CallStatus": call["status"], "CallDuration": str(seconds)}
+        told.pop("AnsweredBy", None)
+        return [_signed(url, told | answered_by, 50)]
+
+    def _unanswered(self, call: dict[str, Any], end: dict[str, str], url: str) -> CallbackPost:
+        """Return the post that nobody answered, for when a call has rung long enough; a call that was is left out."""
+        call |= {"status": "ringing", "duration": None, "answered_by": None}
+
+        def is_off() -> bool:
+            if call["status"] != "ringing":
+                return True
+            call["status"] = "no-answer"
+            return False
+
+        told = {name: value for name, value in end.items() if name != "AnsweredBy"}
+        return replace(_signed(url, told | {"CallStatus": "no-answer", "CallDuration": "0"}, _RINGS_MS), is_off=is_off)
+
+    def _reply(self, sender: str, to: str, text: str) -> CallbackPost:
+        reply = {"MessageSid": "SM" + secrets.token_hex(16), "AccountSid": ACCOUNT_SID, "From": sender}
+        reply |= {"To": to, "Body": text, "NumMedia": "0", "SmsStatus": "received"}
+        word = text.strip().upper()
+        reply |= {"OptOutType": word} if word in ("STOP", "START", "HELP") else {}
+        return _signed(self.config.callback_url("twilio"), reply, 300)
+
+    def _turned_away(self, outcome: str, message: str) -> Answer | None:
+        if outcome == "rate_limited" and self._memory.is_first_try(outcome, message):
             return _error(429, 20429, "Too Many Requests")
-        if outcome == "unavailable" and self._memory.is_first_try(outcome, to):
+        if outcome == "unavailable" and self._memory.is_first_try(outcome, message):
             return _error(503, 20503, "Service Unavailable")
         return None
 
@@ -163,17 +210,14 @@ class TwilioStandIn:
             return []
         last, code = _message_end(outcome)
         told = {"MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT_SID, "To": form["To"], "ApiVersion": "2010-04-01"}
-        told["From"] = form.get("From") or "+15005550006"
+        told["From"] = form.get("From") or _SENDER
         states = [{**told, "MessageStatus": state, "SmsStatus": state} for state in ("sent", last)]
         if code:
             states[-1]["ErrorCode"] = str(code)
         posts = _repeated(states, form.get("StatusCallback", ""), outcome)
         text = {"stop": "STOP", "reply": QUESTION}.get(outcome)
         if text:
-            reply = {"MessageSid": "SM" + secrets.token_hex(16), "AccountSid": ACCOUNT_SID, "From": form["To"]}
-            reply |= {"To": told["From"], "Body": text, "NumMedia": "0", "SmsStatus": "received"}
-            reply |= {"OptOutType": "STOP"} if outcome == "stop" else {}
-            posts.append(_signed(self.config.callback_url("twilio"), reply, 300))
+            posts.append(self._reply(form["To"], told["From"], text))
         return posts
 
 
@@ -203,6 +247,12 @@ def _repeated(states: list[dict[str, str]], url: str, outcome: str) -> list[Call
         states = [each for state in reversed(states) for each in (state, state)]
     start = _LATE_MS if outcome == "late" else 50
     return [_signed(url, state, start + place * 80) for place, state in enumerate(states)]
+
+
+def _key(action: str, end: dict[str, str], key: str) -> CallbackPost:
+    pressed = {**end, "CallStatus": "in-progress", "Digits": key, "msg": "Gather End"}
+    pressed.pop("CallDuration")
+    return _signed(unescape(action), pressed, 50)
 
 
 def _signed(url: str, form: dict[str, str], delay_ms: int) -> CallbackPost:

@@ -17,7 +17,7 @@ from app.channels.wechat.encryption import MessageKey, signature
 from app.sandbox.stand_in.answers import Answer, Taken, json_answer
 from app.sandbox.stand_in.callbacks import CallbackPost
 from app.sandbox.stand_in.magic import outcome_of
-from app.sandbox.stand_in.providers import ProviderRequest, StandInConfig
+from app.sandbox.stand_in.providers import Gesture, GestureError, ProviderRequest, StandInConfig
 from app.sandbox.stand_in.wechat_forms import wrong_field
 
 CALLBACK_TOKEN = "stand-in-wechat"  # noqa: S105 - the stand-in's, known to everyone
@@ -64,6 +64,7 @@ class WechatStandIn:
     """The API of all accounts."""
 
     endpoints = tuple(_PATHS.values())
+    labels = ("template", "bizsend")
 
     def __init__(self, config: StandInConfig) -> None:
         self._url = config.callback_url("wechat")
@@ -87,6 +88,19 @@ class WechatStandIn:
         if app_id is None:
             return error(40001)
         return self._send(endpoint, app_id, _json(request.body))
+
+    def touched(self, gesture: Gesture) -> tuple[CallbackPost, ...]:
+        """Return what the platform posts when somebody writes to the account, leaves it or follows it."""
+        openid, app_id = str(gesture.item["target"]), next(iter(self._tokens), None)
+        if app_id is None:
+            raise GestureError("No account has asked for its token yet.")
+        if gesture.act == "text":
+            text = f"<Content>{_cdata(gesture.text)}</Content><MsgId>{secrets.randbelow(10**18)}</MsgId>"
+            return (self._post(app_id, openid, "text", text, 200),)
+        event = {"block": "unsubscribe", "unblock": "subscribe"}.get(gesture.act)
+        if event is None:
+            raise GestureError("A WeChat message is answered, or its account is left or followed.")
+        return (self._post(app_id, openid, "event", f"<Event>{event}</Event><EventKey></EventKey>", 200),)
 
     def _issue(self, asked: Mapping[str, Any]) -> Answer:
         refused = _refused_credential(str(asked.get("appid", "")), str(asked.get("secret", "")))
@@ -128,8 +142,9 @@ class WechatStandIn:
         outcome = outcome_of(openid)
         if outcome in _AT_ONCE:
             return error(_AT_ONCE[outcome])
-        if outcome in _FIRST_TRY and openid not in self._tried:
-            self._tried.add(openid)
+        which = str(message.get("client_msg_id") or openid)
+        if outcome in _FIRST_TRY and which not in self._tried:
+            self._tried.add(which)
             return error(_FIRST_TRY[outcome])
         reference = secrets.randbelow(10**18) + 10**17
         is_one_time = endpoint == "wechat_bizsend"

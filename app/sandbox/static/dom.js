@@ -17,9 +17,17 @@ export function h(tag, attributes, ...children) {
 /** Replace what is in `place` only when it would look different: a tap or a screen reader must not be interrupted. */
 export function show(place, ...children) {
   const fresh = h("div", null, ...children);
-  if (place.innerHTML === fresh.innerHTML && !fresh.querySelector("input")) return;
-  const scrolled = place.querySelector(".scrolls")?.scrollTop;
+  if (place.innerHTML === fresh.innerHTML) return;
+  const typed = place.contains(document.activeElement) && document.activeElement.id ? document.activeElement : null;
+  const before = place.querySelector(".scrolls");
+  const scrolled = before?.scrollTop;
+  const atEnd = !before || before.scrollTop + before.clientHeight >= before.scrollHeight - 40;
   place.replaceChildren(...fresh.childNodes);
   const scroller = place.querySelector(".scrolls");
-  if (scroller && scrolled) scroller.scrollTop = scrolled;
+  if (scroller?.dataset.end && atEnd) scroller.scrollTop = scroller.scrollHeight;
+  else if (scroller && scrolled) scroller.scrollTop = scrolled;
+  const again = typed && document.getElementById(typed.id);
+  if (!again) return;
+  if ("value" in typed) again.value = typed.value;
+  again.focus();
 }

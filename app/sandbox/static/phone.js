@@ -1,10 +1,12 @@
-// The virtual phone: lock screen with what arrived, and the borrower's app on top of the real API.
+// The virtual phone: lock screen with what arrived, the borrower's app on top of the real API, and the phone's own apps.
 
 import { ask, Session } from "./api.js";
+import { Apps } from "./apps.js";
 import { h, show } from "./dom.js";
 import { say, sayCount, sayDay, sayMoney, sayTime } from "./words.js";
 
-const ICON = new URL("icon.svg", import.meta.url).href;
+export const ICON = new URL("icon.svg", import.meta.url).href;
+const NOTICED = new Set(["push", "sms", "wechat", "email"]);
 
 export class Phone {
   constructor(place, person, { onTrouble }) {
@@ -14,6 +16,7 @@ export class Phone {
     this.language = this.session.language;
     this.onTrouble = onTrouble;
     this.notices = [];
+    this.apps = new Apps(this);
     this.view = "lock";
     this.tab = "due";
     this.now = null;
@@ -25,13 +28,23 @@ export class Phone {
   }
 
   /** The page tells what time it is on the book's clock and what has arrived since the last look. */
-  async update(now, items, { isMoving }) {
+  async update(now, items, { isMoving, deliveries }) {
     this.now = this.session.now = now;
-    this.notices = [...[...items].reverse(), ...this.notices].slice(0, 30);
+    this.apps.take(items, deliveries);
+    for (const item of items) this.note(item);
     this.draw();
     if (this.session.isSignedIn && !isMoving && (items.length > 0 || this.view === "app" || this.due === null)) {
       await this.load();
       this.draw();
+    }
+  }
+
+  /** What arrives is on the lock screen until it is opened, or withdrawn: a silent push takes away the one it names. */
+  note(item) {
+    if (item.channel === "push" && item.purpose === "withdraw") {
+      this.notices = this.notices.filter((notice) => notice.message_id !== item.withdraws);
+    } else if (NOTICED.has(item.channel) && (item.purpose ?? "notify") === "notify") {
+      this.notices = [item, ...this.notices].slice(0, 30);
     }
   }
 
@@ -50,7 +63,9 @@ export class Phone {
 
   draw() {
     if (this.isGone || this.now === null) return;
-    if (this.view === "lock") this.drawLock();
+    if (this.apps.calls.rings()) this.apps.calls.draw();
+    else if (this.view === "lock") this.drawLock();
+    else if (this.apps.views.has(this.view)) this.apps.draw(this.view);
     else if (this.session.isSignedIn) this.drawApp();
     else this.drawSignIn();
   }
@@ -82,18 +97,19 @@ export class Phone {
         h("div.date", null, this.time(this.now, { weekday: "long", day: "numeric", month: "long" })),
         h("div.notices.scrolls", null, ...this.notices.map((notice) => this.notice(notice))),
         h("button.unlock", { type: "button", "data-act": "open" }, this.say("open_app")),
+        this.apps.dock(),
       ),
     );
   }
 
   notice(item) {
-    const isText = item.channel === "sms";
+    const app = this.apps.of(item.channel);
     return h(
       "button.notice",
-      { type: "button", "data-act": isText ? "open" : "inbox", "data-channel": item.channel },
-      isText ? h("span.bubble", { "aria-hidden": "true" }, "✉") : h("img", { src: ICON, alt: "" }),
-      h("header", null, h("span", null, isText ? this.say("messages") : item.title), h("small", null, this.ago(item.at))),
-      h("p", null, item.body),
+      { type: "button", "data-act": app ? app.view : "inbox", "data-channel": item.channel },
+      app ? h(`span.bubble.${app.view}`, { "aria-hidden": "true" }, app.sign) : h("img", { src: ICON, alt: "" }),
+      h("header", null, h("span", null, app ? this.say(app.view) : item.title), h("small", null, this.ago(item.at))),
+      h("p", null, item.channel === "sms" ? item.body : app ? item.title : item.body),
     );
   }
 
@@ -231,6 +247,7 @@ export class Phone {
     const act = button.dataset.act;
     if (act === "lock" || act === "open") this.view = act === "lock" ? "lock" : "app";
     else if (act === "inbox" || act === "due") [this.view, this.tab] = ["app", act];
+    else if (this.apps.views.has(act)) this.apps.open(act);
     else if (act === "fill") this.place.querySelector("#code").value = this.code();
     else await this.work(act, button);
     if (this.view === "app" && this.session.isSignedIn && act !== "fill") await this.load();
@@ -247,6 +264,7 @@ export class Phone {
       } else if (act === "sign-in") await this.session.signIn(this.place.querySelector("#code").value);
       else if (act === "read") await this.read(button.dataset.id);
       else if (act === "pay") await this.pay(button.dataset.key);
+      else await this.apps.work(act, button);
     } catch (problem) {
       this.onTrouble(problem);
       button.disabled = false;

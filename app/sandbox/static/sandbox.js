@@ -1,6 +1,7 @@
 // The page: whose phone, the book's clock, and what the engine decided.
 
 import { ask } from "./api.js";
+import { Channels } from "./channels.js";
 import { h, show } from "./dom.js";
 import { Phone } from "./phone.js";
 import { say, sayDay, sayStep, sayTime } from "./words.js";
@@ -13,6 +14,7 @@ const at = (id) => document.getElementById(id);
 
 let language = localStorage.getItem("duecourse.language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 let people = [];
+let channels = null;
 let person = null;
 let phone = null;
 let since = 0;
@@ -22,7 +24,9 @@ let lookNo = 0;
 let calmTimer = null;
 
 async function begin() {
-  people = (await ask("GET", "/sandbox/people")).people;
+  const known = await ask("GET", "/sandbox/people");
+  people = known.people;
+  channels = new Channels(known.outcomes, { onTrouble: trouble, onChange: look });
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => speak(button.dataset.language));
   }
@@ -87,8 +91,12 @@ async function look() {
     if (no !== lookNo) return;
     since = seen.received.next;
     looked = seen;
+    person.phone = seen.phone;
     draw();
-    await watched.update(new Date(seen.now), seen.received.items, { isMoving: Boolean(seen.travel_to) });
+    await watched.update(new Date(seen.now), seen.received.items, {
+      isMoving: Boolean(seen.travel_to),
+      deliveries: seen.deliveries,
+    });
     if (!seen.has_provider) trouble(new Error(say(language, "no_provider")));
   } catch (problem) {
     trouble(problem);
@@ -98,14 +106,15 @@ async function look() {
 
 async function move(to) {
   document.querySelector(".clock").classList.add("is-moving");
+  lookNo += 1; // a look that is under way does not know of the journey yet
   try {
     const answer = await ask("POST", "/sandbox/clock", { body: { to, borrower_no: person.borrower_no } });
     looked.travel_to = answer.travel_to;
     draw();
-    await look();
   } catch (problem) {
     trouble(problem);
   }
+  await look();
 }
 
 function draw() {
@@ -122,6 +131,7 @@ function draw() {
   for (const button of document.querySelectorAll("[data-move]")) {
     button.disabled = Boolean(looked.travel_to) || (button.dataset.move === "next_due" && !looked.next_due_on);
   }
+  channels.draw(language, person, looked);
   drawDecisions();
 }
 

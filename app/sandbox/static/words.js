@@ -1,5 +1,7 @@
 // Everything the page and the phone say, in English and Chinese.
 
+import * as channelWords from "./channel_words.js";
+
 const en = {
   sandbox: "sandbox",
   headline: "Watch a loan come due, pass, and be paid",
@@ -132,7 +134,7 @@ const zh = {
   CONSENT_WITHDRAWN: "借款人不愿接收",
 };
 
-const languages = { en, zh };
+const languages = { en: { ...channelWords.en, ...en }, zh: { ...channelWords.zh, ...zh } };
 
 /** Say `key` in a language, with {places} filled in. A key without words is said as it is. */
 export function say(language, key, values = {}) {
@@ -147,6 +149,8 @@ export function sayCount(language, key, n, values = {}) {
 
 /** "d-3" -> "3 days before". */
 export function sayStep(language, step) {
+  const sample = /^sample-(\w+)-/.exec(step);
+  if (sample) return `${say(language, "sample_step")} (${say(language, sample[1])})`;
   const match = /^d([+-])(\d+)$/.exec(step);
   if (!match) return step;
   const n = Number(match[2]);
