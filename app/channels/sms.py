@@ -6,8 +6,6 @@ them). The signature is HMAC-SHA256, in hex, over "<Duecourse-Timestamp>.<body>"
 that, whatever is not surely refused or surely not sent is `UNCERTAIN` here and must not be sent again blindly.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +18,7 @@ from app.channels.base import Channel, DeliveryResult, EndpointVerdict, Outcome,
 from app.channels.http_transport import HttpAnswer, HttpRequest, Transport
 from app.channels.numbers import refused_number
 from app.channels.provider_settings import LATE, sender_of, transport_of
+from app.channels.signed_posts import SIGNATURE, TIMESTAMP, signature
 from app.domain.segments import segments_of
 
 _BAD_NUMBER_CODES = frozenset({"invalid_number", "unreachable_number", "landline"})
@@ -69,15 +68,10 @@ class GatewaySms:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Idempotency-Key": outgoing.message_id,
-            "Duecourse-Timestamp": timestamp,
-            "Duecourse-Signature": signature(self._key, timestamp, body),
+            TIMESTAMP: timestamp,
+            SIGNATURE: signature(self._key, timestamp, body),
         }
         return HttpRequest(self._path, headers, body)
-
-
-def signature(key: bytes, timestamp: str, body: bytes) -> str:
-    """Return HMAC-SHA256 in hex over "<timestamp>.<body>"."""
-    return hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 def result_of(answer: HttpAnswer, *, units: int = 1) -> DeliveryResult:

@@ -5,9 +5,10 @@ from typing import Any
 from app import clock
 from app.channels.base import Outgoing, Target
 from app.channels.callbacks import CallbackRequest
-from app.channels.email.callbacks import MailParser, parser, signature
+from app.channels.email.callbacks import MailParser, parser
 from app.channels.email.return_paths import ReturnPaths
 from app.channels.email.smtp import SmtpEmail, build, return_paths
+from app.channels.signed_posts import signature
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import an_outgoing
 from tests.fakes.stand_in import MAIL_KEY
@@ -55,7 +56,7 @@ def a_post(body: bytes | str, *, recipient: str = "", key: str = MAIL_KEY, age_s
     raw = body if isinstance(body, bytes) else body.replace("\n", "\r\n").encode()
     now = int(clock.system_now().timestamp())
     timestamp = str(now - age_seconds)
-    headers = {"duecourse-timestamp": timestamp, "duecourse-signature": signature(key, timestamp, raw)}
+    headers = {"duecourse-timestamp": timestamp, "duecourse-signature": signature(key.encode(), timestamp, raw)}
     if recipient:
         headers["duecourse-recipient"] = recipient
     return CallbackRequest("POST", "https://api.lender.example/v1/callbacks/email", "", {}, headers, raw, now)

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from app.channels.callbacks import CallbackParser, CallbackRequest, ForgedError, MalformedError, parser_of
-from app.channels.sms import signature
+from app.channels.signed_posts import signature
 from app.domain.deliveries import Told
 from tests.builders.callbacks import a_post
 from tests.builders.outgoing import NOW

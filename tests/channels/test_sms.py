@@ -5,7 +5,8 @@ import pytest
 
 from app.channels.base import EndpointVerdict, Outcome
 from app.channels.http_transport import HttpAnswer, HttpRequest, PooledTransport
-from app.channels.sms import GatewaySms, result_of, signature
+from app.channels.signed_posts import signature
+from app.channels.sms import GatewaySms, result_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
 

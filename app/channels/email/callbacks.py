@@ -1,37 +1,30 @@
 """What the relay posts to us: each mail that came to the return path or the reply address, whole, as message/rfc822.
 
-The relay signs as our SMS gateway does: `Duecourse-Signature` is HMAC-SHA256, in hex, over "<Duecourse-Timestamp>.<body>"
-with the key of the smtp provider; `Duecourse-Recipient` may name the recipient of the envelope. A mail that tells nothing
-or is garbage is answered 200: another try would not make it better.
+The relay signs with the key of the smtp provider, see signed_posts.py; `Duecourse-Recipient` may name the recipient of the
+envelope. A mail that tells nothing or is garbage is answered 200: another try would not make it better.
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
 
-from app.channels.callbacks import CallbackParser, CallbackRequest, ForgedError, MalformedError
+from app.channels.callbacks import CallbackParser, CallbackRequest, MalformedError
 from app.channels.email.bounces import is_bounce, reports_of
 from app.channels.email.complaints import complaints_of, is_complaint
 from app.channels.email.received import address_of, header, instant_of, read_mail, text_of
 from app.channels.email.replies import is_automatic, own_words
 from app.channels.email.return_paths import ReturnPaths
 from app.channels.email.smtp import return_paths
+from app.channels.signed_posts import check_signature
 from app.domain.deliveries import Callback, DeliveryReport, InboundMessage, Told
 
 PROVIDER = "email"
-_OLDEST_SECONDS = 300
 _LONGEST_SUBJECT = 200
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')
 _DMARC = re.compile(r"\s*dmarc\s*=\s*([a-z]+)")
-
-
-def signature(key: str, timestamp: str, body: bytes) -> str:
-    """Return HMAC-SHA256 in hex over "<timestamp>.<body>"."""
-    return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 class MailParser:
@@ -42,13 +35,13 @@ class MailParser:
     def __init__(self, key: str, returns: ReturnPaths, *, authserv_id: str | None = None) -> None:
         """`authserv_id`: who writes Authentication-Results (RFC 8601) at the relay: whose sender passed DMARC is believed,
         what failed it is not heard."""
-        self._key = key
+        self._key = key.encode()
         self._returns = returns
         self._authserv_id = authserv_id
 
     def read(self, request: CallbackRequest) -> Callback:
         """Return what one mail says. Raises ForgedError, MalformedError."""
-        self._check(request)
+        check_signature(request, self._key)
         if not request.body:
             raise MalformedError("There is no mail in the body.")
         mail = read_mail(request.body)
@@ -100,15 +93,6 @@ class MailParser:
         if self._authserv_id is None or authserv_id.split()[:1] != [self._authserv_id.lower()]:
             return set()
         return {found[1] for each in results if (found := _DMARC.match(each))}
-
-    def _check(self, request: CallbackRequest) -> None:
-        timestamp, signed = request.headers.get("duecourse-timestamp", ""), request.headers.get("duecourse-signature", "")
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
-            raise ForgedError("The post has no timestamp.")
-        if abs(request.now_seconds - int(timestamp)) > _OLDEST_SECONDS:
-            raise ForgedError("The post is too old.")
-        if not signed.isascii() or not hmac.compare_digest(signature(self._key, timestamp, request.body), signed):
-            raise ForgedError("The signature is not right.")
 
 
 def parser(entry: Mapping[str, Any]) -> CallbackParser:
