@@ -129,6 +129,10 @@ class DeliveryResult:
     """Of a refusal: it is this provider's own, and another of the channel may take the message. Nothing was sent."""
 
 
+NOT_TAKEN = "not_taken"
+"""Error code of what `find` tells of a message that the provider surely never took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A hand-over whose outcome is not known, as far as it can be asked for."""

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from app.channels.base import Asked, Channel, Queryable, Target
-from app.domain.deliveries import DeliveryReport
+from app.channels.base import NOT_TAKEN, Asked, Channel, Queryable, Target
 from app.engine.addresses import AddressBook
 from app.persistence.queries.outbox import Claimable
 from app.persistence.unit_of_work import close_session, unit_of_work
-from app.services.untold import Ask, Untold, measure_untold, resolve_untold
+from app.services.untold import Answer, Ask, Untold, measure_untold, resolve_untold
 
 
 def ask_about_untold(channels: Mapping[str, Channel], *, now: datetime) -> int:
@@ -22,24 +21,47 @@ def ask_about_untold(channels: Mapping[str, Channel], *, now: datetime) -> int:
 def asking(channels: Mapping[str, Channel], now: datetime) -> Ask:
     """Return how the providers of these channels are asked."""
 
-    def ask(channel: str, provider: str, untold: Sequence[Untold]) -> Sequence[DeliveryReport | None] | None:
-        adapter = _adapter(channels.get(channel), provider)
-        if adapter is None:
-            return None
+    def ask(channel: str, provider: str, untold: Sequence[Untold]) -> Sequence[Answer | None]:
+        several: Mapping[str, Channel] = getattr(channels.get(channel), "providers", {})
+        adapter = _queryable(several.get(provider, channels.get(channel)), provider)
+        others = [each for name in several if name != provider and (each := _queryable(several[name], name)) is not None]
+        if adapter is None and not others:
+            return []
         targets = _targets(untold, now)
         close_session()  # a slow provider must not hold a connection
         known = [each for each in untold if each.id in targets]
-        asked = [Asked(each.id, targets[each.id], each.sent_at, each.provider_reference) for each in known]
-        found = dict(zip((each.id for each in known), adapter.find(asked, now=now), strict=True))
+        found: dict[str, Answer] = {}
+        if adapter is not None:
+            found = _told_by(adapter, known, targets, now)
+        if len(several) > 1:
+            # Of an unrecorded hand-over the one it was meant for knows nothing if it went to another: it may have gone on.
+            unsure = {each.id for each in known if not each.is_provider_known}
+            found = {key: answer for key, answer in found.items() if key not in unsure or _has_it(answer)}
+            for other in others:
+                rest = [each for each in known if each.id in unsure - found.keys()]
+                told = _told_by(other, rest, targets, now) if rest else {}
+                found |= {key: answer for key, answer in told.items() if _has_it(answer)}
         return [found.get(each.id) for each in untold]
 
     return ask
 
 
-def _adapter(channel: Any, provider: str) -> Queryable | None:
-    """Return the adapter of a provider that can be asked; of a channel with several it is found by the provider's name."""
-    several: Mapping[str, Channel] = getattr(channel, "providers", {})
-    adapter = several.get(provider, channel)
+def _told_by(adapter: Any, untold: Sequence[Untold], targets: Mapping[str, Target], now: datetime) -> dict[str, Answer]:
+    """Ask one provider; return what it knows, by message id."""
+    if not untold:
+        return {}
+    asked = [Asked(each.id, targets[each.id], each.sent_at, each.provider_reference) for each in untold]
+    reports = zip(untold, adapter.find(asked, now=now), strict=True)
+    return {each.id: Answer(adapter.provider, report) for each, report in reports if report is not None}
+
+
+def _has_it(answer: Answer) -> bool:
+    """Whether a provider tells of a message that it took, not that it knows of none."""
+    return answer.report.error_code != NOT_TAKEN
+
+
+def _queryable(adapter: Any, provider: str) -> Queryable | None:
+    """Return an adapter if it is this provider's and can be asked."""
     is_it = adapter is not None and adapter.provider == provider
     return adapter if is_it and isinstance(adapter, Queryable) else None
 

@@ -18,11 +18,13 @@ from app.persistence.queries.borrowers import find_borrowers_by_term
 from app.persistence.queries.conversations import find_answered, find_message
 from app.persistence.queries.delivery_receipts import lock_messages
 from app.persistence.queries.endpoints import find_owners, lift_state
+from app.persistence.queries.inbox_marks import find_inbox_id
 from app.persistence.unit_of_work import Work
 from app.services import agenda
 from app.services.address_verdicts import address_of
 from app.services.calls import ask_to_be_called
 from app.services.conversations import ANSWER, QUEUE, Word, add_word
+from app.services.inbox_marks import mark_replied
 from app.services.opt_outs import receive_text
 from app.services.stop_confirmations import Stop, confirm_stop
 from app.services.tasks import NewTask, add_task
@@ -123,7 +125,13 @@ def _leave_to_a_person(work: Work, row: DeliveryReceiptRow, borrower_ids: Sequen
 
 
 def _mark_replied(work: Work, answered: MessageRow, at: datetime, now: datetime) -> None:
-    """Who answers a message has seen it: what would follow an unseen one is looked at again."""
+    """Who answers a message has seen it: what would follow an unseen one is looked at again.
+
+    The inbox says the same thing as that message did, if the contact put it there, so it was answered as well.
+    """
+    inbox_id = find_inbox_id(work.session, answered.id, answered.contact_id)
+    if inbox_id is not None:
+        mark_replied(work, answered.borrower_id, inbox_id, at=min(at, now), now=now)
     message = lock_messages(work.session, [answered.id], skip_locked=False).get(answered.id)
     if message is None or message.replied_at is not None:
         return

@@ -153,14 +153,17 @@ def withdraw_messages(work: Work, ids: Collection[str], *, now: datetime) -> lis
     return gone
 
 
-def mark_replied(work: Work, borrower_id: str, message_id: str, *, now: datetime) -> None:
-    """Record the first reply to a message; one that is in no inbox is passed over."""
+def mark_replied(work: Work, borrower_id: str, message_id: str, *, at: datetime, now: datetime) -> None:
+    """Record the first reply to a message, given at `at` on whatever channel; one that is in no inbox is passed over."""
     session = work.session
     state = queries.lock_states(session, [borrower_id])[borrower_id]
     row = queries.find_message(session, borrower_id, message_id, now=now)
-    if row is not None and row.replied_at is None:
-        queries.mark_message(session, message_id, state=state + 1, replied_at=now)
-        queries.set_states(session, {borrower_id: state + 1})
+    if row is None or row.replied_at is not None:
+        return
+    if row.is_due:
+        state = catch_up_in(work, borrower_id, state=state, now=now)
+    queries.mark_message(session, message_id, state=state + 1, replied_at=at)
+    queries.set_states(session, {borrower_id: state + 1})
 
 
 def next_states(work: Work, borrower_ids: Collection[str]) -> dict[str, int]:

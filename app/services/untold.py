@@ -1,13 +1,15 @@
 """Asking providers what became of messages they do not tell of: hand-overs nobody answered, and receipts that got lost.
 
-A text, a call or a WeChat message cannot be taken back, so one that may have left is never sent again; it stays `uncertain`
-until its provider tells. Alibaba Cloud posts a receipt three times and no more; what is lost is asked for.
+A text, a call, a WeChat message or a letter is there for good once it left, so one that may have left is never sent again;
+it stays `uncertain` until its provider tells. Alibaba Cloud posts a receipt three times and no more; what is lost is asked
+for.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.domain.times import EPOCH
@@ -25,6 +27,8 @@ WAIT_SENT = timedelta(minutes=15)
 """Most receipts come within a minute; providers repeat for ten."""
 ASKED_FOR = timedelta(hours=72)
 """So long a receipt may take; after that nobody will tell."""
+_ASKED_FOR = {"letter": timedelta(days=14)}
+"""A print room may be out of reach over a holiday, and a printer still has a letter of last week in its lists."""
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
 _FORGOTTEN = timedelta(days=5)
 """What was due so long ago is not asked about: a bound of the index."""
@@ -41,18 +45,28 @@ class Untold:
     endpoint_id: str | None
     provider_reference: str | None
     sent_at: datetime
+    is_provider_known: bool = True
+    """False: no answer was recorded, so that `provider` is only whom it was meant for; another may have it."""
     challenge_id: str | None = None
     withdraws_id: str | None = None
 
 
-Ask = Callable[[str, str, Sequence[Untold]], Sequence[DeliveryReport | None] | None]
-"""(channel, provider, hand-overs) -> what the provider knows of each, in order; None: it cannot be asked."""
+class Answer(NamedTuple):
+    """What one of a channel's providers told of a hand-over."""
+
+    provider: str
+    report: DeliveryReport
+
+
+Ask = Callable[[str, str, Sequence[Untold]], Sequence[Answer | None]]
+"""(channel, provider, hand-overs) -> what is known of each, in order; nothing at all where nobody can be asked."""
 
 
 def resolve_untold(ask: Ask, *, now: datetime, limit: int = BATCH) -> int:
     """Ask about a bounded number of messages and apply what is told; return of how many something was.
 
-    Asked again at growing intervals until it has been 72 hours. Nothing is held while a provider is asked.
+    Asked again at growing intervals until it has been 72 hours (of a letter, 14 days). Nothing is held while a
+    provider is asked.
     """
     with looking() as session:
         rows = queries.page_untold(
@@ -67,12 +81,12 @@ def resolve_untold(ask: Ask, *, now: datetime, limit: int = BATCH) -> int:
             tries[attempt.message_id] = attempt  # the last one
         due = [
             Untold(row.id, row.borrower_id, row.channel, last.provider, last.endpoint_id, last.provider_reference,
-                   last.started_at, row.challenge_id)
+                   last.started_at, last.outcome != "sending", row.challenge_id)
             for row in rows
             if (last := tries.get(row.id)) is not None
         ]  # fmt: skip
         states = {row.id: row.state for row in rows}
-    over = [each for each in due if now - each.sent_at >= ASKED_FOR]
+    over = [each for each in due if now - each.sent_at >= _ASKED_FOR.get(each.channel, ASKED_FOR)]
     over_ids = {each.id for each in over} | {row.id for row in rows if row.id not in tries}
     _put_off([each for each in due if each.id not in over_ids], now)
     told = _ask_all(ask, due, now)
@@ -114,14 +128,13 @@ def _ask_all(ask: Ask, due: Sequence[Untold], now: datetime) -> dict[str, Told]:
     for each in due:
         by_provider[each.channel, each.provider].append(each)
     told: dict[str, Told] = {}
-    for (channel, provider), group in by_provider.items():
-        answers = ask(channel, provider, group)
-        reports = [
-            replace(answer, event_key=f"query:{each.id}:{answer.told.value}", message_id=each.id)
-            for each, answer in zip(group, answers or (), strict=False)
-            if answer is not None
-        ]
-        if reports:
+    for (channel, meant_for), group in by_provider.items():
+        by_teller: dict[str, list[DeliveryReport]] = defaultdict(list)
+        for each, answer in zip(group, ask(channel, meant_for, group), strict=False):
+            if answer is not None:
+                key = f"query:{each.id}:{answer.report.told.value}"
+                by_teller[answer.provider].append(replace(answer.report, event_key=key, message_id=each.id))
+        for provider, reports in by_teller.items():
             take_callback(Callback(provider, reports=reports, is_signed=True), b"", now=now)
             told |= {report.message_id: report.told for report in reports if report.message_id}
     return told

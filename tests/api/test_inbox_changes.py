@@ -177,7 +177,8 @@ def test_a_reply_is_recorded_once(client: FlaskClient, loan: Built, headers: dic
     message_id = tell(loan)
     for minutes in (0, 5):
         with unit_of_work() as work:
-            mark_replied(work, loan.borrower_id, message_id, now=START + timedelta(minutes=minutes))
+            at = START + timedelta(minutes=minutes)
+            mark_replied(work, loan.borrower_id, message_id, at=at, now=at)
 
     found = changes(client, headers, 1)
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.channels.base import Asked, DeliveryResult, Outgoing
+from app.channels.base import NOT_TAKEN, Asked, DeliveryResult, Outgoing
 from app.domain.deliveries import DeliveryReport, Told
 from app.engine.untold import ask_about_untold
 from app.metrics import NEVER_TOLD, OLDEST_UNCERTAIN, RECEIPTS_MISSING
@@ -181,3 +181,67 @@ def test_the_oldest_uncertain_message_and_missing_receipts_are_measured(app: Fla
     ask_about_untold({}, now=START + HOUR)
 
     assert (OLDEST_UNCERTAIN._value.get(), RECEIPTS_MISSING._value.get()) == (0, 0)
+
+
+def test_an_uncertain_letter_is_asked_for_and_cleared_up_and_a_sent_one_is_left_to_the_post(app: Flask) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    borrower_id, _ = a_borrower(address_lines=("1 High Street", "Leeds", "LS1 1AA"))
+    lost = a_sent(borrower_id, now=START, state="uncertain", channel="letter", provider="lob")
+    sent = a_sent(borrower_id, now=START, channel="letter", provider="lob", reference="ltr_1")
+    printer.knows |= {lost: Told.ACCEPTED, sent: Told.SENT}
+
+    told = ask_about_untold({"letter": printer}, now=START + 6 * MINUTE)
+    ask_about_untold({"letter": printer}, now=START + 20 * MINUTE)
+
+    assert (told, [one.message_id for one in printer.asked]) == (1, [lost])
+    assert message(lost).state == "sent"
+    assert RECEIPTS_MISSING._value.get() == 0
+
+
+def test_a_letter_is_asked_about_for_two_weeks_and_the_taking_back_of_one_never(app: Flask) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    borrower_id, _ = a_borrower(address_lines=("1 High Street", "Leeds", "LS1 1AA"))
+    lost = a_sent(borrower_id, now=START, state="uncertain", channel="letter", provider="lob")
+    a_sent(borrower_id, now=START, state="uncertain", channel="letter", provider="lob", withdraws_id=lost)
+
+    for hours in range(1, 16 * 24, 6):
+        ask_about_untold({"letter": printer}, now=START + hours * HOUR)
+
+    assert {one.message_id for one in printer.asked} == {lost}
+    assert 20 < len(printer.asked) < 60
+
+
+@dataclass
+class KnowsNothing(AskedProvider):
+    """A provider that says of every message that it was never taken."""
+
+    def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
+        self.asked += asked
+        return [DeliveryReport("none", Told.FAILED, error_code=NOT_TAKEN) for _ in asked]
+
+
+def test_that_one_of_several_never_took_it_is_not_believed_while_nobody_knows_who_was_asked(
+    app: Flask, provider: AskedProvider
+) -> None:
+    first = KnowsNothing(provider="first")
+    first.providers = {"first": first, NAME: provider}  # type: ignore[attr-defined]
+    borrower_id, _ = a_borrower(phone=PHONE)
+    theirs = a_sent(borrower_id, now=START, state="uncertain", provider="first")
+    nobodys = a_sent(borrower_id, now=START, state="uncertain", provider="first")
+    recorded = a_sent(borrower_id, now=START, state="uncertain", provider="first", reference="a reference")
+    provider.knows[theirs] = Told.DELIVERED
+
+    assert ask(first, HOUR) == 2
+
+    assert [message(each).state for each in (theirs, nobodys, recorded)] == ["delivered", "uncertain", "failed"]
+    assert recorded not in {one.message_id for one in provider.asked}
+
+
+def test_of_a_channel_with_one_provider_it_is_believed(app: Flask) -> None:
+    only = KnowsNothing()
+    borrower_id, _ = a_borrower(phone=PHONE)
+    lost = a_sent(borrower_id, now=START, state="uncertain")
+
+    assert ask(only, HOUR) == 1
+
+    assert message(lost).state == "failed"

@@ -15,6 +15,7 @@ from app.persistence.models.conversations import ConversationMessageRow, Convers
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.reminders import AgendaRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import endpoint_events
@@ -24,7 +25,7 @@ from app.services.consents import consents_of
 from app.services.conversations import ANSWER, list_words
 from app.services.tasks import close_task
 from tests.builders.access import a_borrower
-from tests.builders.sent import a_sent, message
+from tests.builders.sent import a_contact, a_sent, message
 from tests.conftest import START
 
 pytestmark = pytest.mark.both
@@ -403,3 +404,36 @@ def test_a_word_that_the_provider_does_not_know_is_confirmed_by_us(sqlite_book: 
     write("退订", provider="twilio")
 
     assert len(confirmations()) == 1
+
+
+def test_an_answer_by_text_shows_in_the_inbox_at_what_it_answers(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    contact_id = a_contact(borrower_id, now=START)
+    in_app = {"channel": "in_app", "inbox_created": 1, "inbox_state": 1}
+    shown = a_sent(borrower_id, now=START, contact_id=contact_id, **in_app)
+    other = a_sent(borrower_id, now=START, contact_id=a_contact(borrower_id, now=START), **in_app)
+    texted = a_sent(borrower_id, now=START, contact_id=contact_id)
+    before = inbox_state(borrower_id)
+
+    said_at = START + timedelta(minutes=3)
+    write("I have paid.", in_reply_to=texted, at=said_at)
+    write("Really.", in_reply_to=texted, at=said_at + timedelta(minutes=1))
+
+    assert (message(texted).replied_at, message(shown).replied_at) == (said_at, said_at)
+    assert (message(shown).inbox_state, inbox_state(borrower_id)) == (before + 1, before + 1)
+    assert (message(other).replied_at, message(other).inbox_state) == (None, 1)
+
+
+def test_an_answer_to_what_is_in_no_inbox_changes_none(app: Flask) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    texted = a_sent(borrower_id, now=START, contact_id=a_contact(borrower_id, now=START))
+    before = inbox_state(borrower_id)
+
+    write("I have paid.", in_reply_to=texted, at=START)
+
+    assert (message(texted).replied_at, inbox_state(borrower_id)) == (START, before)
+
+
+def inbox_state(borrower_id: str) -> int:
+    with reading() as session:
+        return session.scalar(select(AgendaRow.inbox_state).where(AgendaRow.borrower_id == borrower_id)) or 0

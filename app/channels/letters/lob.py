@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from app import clock
 from app.channels.answers import json_object
-from app.channels.base import Asked, Channel, DeliveryResult, Document, Outcome, Outgoing
+from app.channels.base import NOT_TAKEN, Asked, Channel, DeliveryResult, Document, Outcome, Outgoing
 from app.channels.http_transport import HttpAnswer, HttpRequest, Transport
 from app.channels.letters.lob_answers import cancel_result, report_of, result_of
 from app.channels.letters.postal import AddressFormError, address_parts
@@ -182,7 +182,7 @@ def _found(asked: Asked, answer: HttpAnswer, now: datetime) -> DeliveryReport | 
         return report_of(letter, asked.message_id)
     if isinstance(items, list) and now - asked.sent_at >= SURELY_LISTED:
         return DeliveryReport(
-            f"{asked.message_id}:not_taken", Told.FAILED, message_id=asked.message_id, error_code="not_taken"
+            f"{asked.message_id}:not_taken", Told.FAILED, message_id=asked.message_id, error_code=NOT_TAKEN
         )
     return None
 

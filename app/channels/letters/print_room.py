@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from app.channels.base import Asked, Channel, DeliveryResult, Outcome, Outgoing
+from app.channels.base import NOT_TAKEN, Asked, Channel, DeliveryResult, Outcome, Outgoing
 from app.channels.letters.drops import PART, Drop, DropError, FolderDrop
 from app.channels.letters.print_room_files import callback_of
 from app.channels.letters.sftp_drop import SftpDrop
@@ -149,7 +149,7 @@ def _found(one: Asked, there: set[str], now: datetime) -> DeliveryReport | None:
     if name in there:
         return DeliveryReport(f"{message_id}:dropped", Told.ACCEPTED, message_id=message_id, reference=message_id)
     if name + PART in there and now - one.sent_at >= SURELY_OVER:
-        return DeliveryReport(f"{message_id}:not_taken", Told.FAILED, message_id=message_id, error_code="not_taken")
+        return DeliveryReport(f"{message_id}:not_taken", Told.FAILED, message_id=message_id, error_code=NOT_TAKEN)
     return None
 
 

@@ -15,7 +15,7 @@ _ORDINARY = text("state IN ('queued', 'sending', 'stale') AND message_class <> '
 
 
 _WITHDRAWS = text("withdraws_id IS NOT NULL")
-_UNTOLD = text("state IN ('uncertain', 'sent') AND channel IN ('sms', 'voice', 'wechat')")
+_UNTOLD = text("state IN ('uncertain', 'sent') AND channel IN ('sms', 'voice', 'wechat', 'letter')")
 """Handed over, and the provider has not told what became of it. Channels on which one tells, and can be asked."""
 
 

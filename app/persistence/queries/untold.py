@@ -11,7 +11,7 @@ from app.persistence.models.messages import MessageRow
 from app.persistence.queries.chunks import chunks
 
 _STATES = MessageRow.state.in_([literal_column("'uncertain'"), literal_column("'sent'")])
-_CHANNELS = MessageRow.channel.in_([literal_column(f"'{each}'") for each in ("sms", "voice", "wechat")])
+_CHANNELS = MessageRow.channel.in_([literal_column(f"'{each}'") for each in ("sms", "voice", "wechat", "letter")])
 """As the index says it, in its words."""
 
 
@@ -21,10 +21,11 @@ def page_untold(
     """Return (id, borrower_id, channel, state, challenge_id, created_at) of those to be asked about, longest due first.
 
     Uncertain ones are due when their instant is before `uncertain_before`, sent ones before `sent_before`; what was due
-    before `since` is given up.
+    before `since` is given up. That a letter was sent is all that can be told for days, so of letters the uncertain alone
+    are asked about; and not the taking back of one, for which no provider keeps a record under our id.
     """
     due = or_(
-        MessageRow.next_attempt_at <= sent_before,
+        (MessageRow.next_attempt_at <= sent_before) & (MessageRow.channel != "letter"),
         (MessageRow.state == "uncertain") & (MessageRow.next_attempt_at <= uncertain_before),
     )
     statement = (
@@ -36,7 +37,7 @@ def page_untold(
             MessageRow.challenge_id,
             MessageRow.created_at,
         )
-        .where(_STATES, _CHANNELS, MessageRow.next_attempt_at >= since, due)
+        .where(_STATES, _CHANNELS, MessageRow.next_attempt_at >= since, due, MessageRow.withdraws_id.is_(None))
         .order_by(MessageRow.next_attempt_at, MessageRow.id)
         .limit(limit)
     )
@@ -58,10 +59,10 @@ def mark_never_told(session: Session, message_ids: Collection[str], *, longest_a
 
 
 def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
-    """Return how many sent messages that are still asked about were to be told of by then."""
+    """Return how many sent messages that are still asked about were to be told of by then; letters are not."""
     statement = select(func.count()).where(
         _STATES, _CHANNELS, MessageRow.state == "sent", MessageRow.next_attempt_at >= since,
-        MessageRow.next_attempt_at <= until,
+        MessageRow.next_attempt_at <= until, MessageRow.channel != "letter",
     )  # fmt: skip
     return session.scalar(statement.select_from(MessageRow)) or 0
 
@@ -69,6 +70,7 @@ def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
 def oldest_uncertain(session: Session, *, since: datetime) -> datetime | None:
     """Return when the oldest message was made that is uncertain and still asked about."""
     statement = select(func.min(MessageRow.created_at)).where(
-        _STATES, _CHANNELS, MessageRow.state == "uncertain", MessageRow.next_attempt_at >= since
-    )
+        _STATES, _CHANNELS, MessageRow.state == "uncertain", MessageRow.next_attempt_at >= since,
+        MessageRow.withdraws_id.is_(None),
+    )  # fmt: skip
     return session.scalar(statement)
