@@ -73,6 +73,8 @@ class Settings:
     """`callbacks.secret` of that file: part of the address of providers that sign nothing."""
     public_url: str | None = None
     """`callbacks.public_url` of that file: how providers and borrowers reach us, e.g. https://api.lender.example."""
+    app_url: str | None = None
+    """`callbacks.app_url` of that file: where links of the web begin that the app claims (universal links, app links)."""
     stand_in_url: str | None = None
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
     letterheads: Path | None = None
@@ -149,8 +151,9 @@ class Settings:
                 _refuse_weak_provider(f"DUECOURSE_PROVIDERS: {channel} {entry['provider']}", entry)
         if self.providers and len(self.callback_secret) < 32:
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
-        if self.public_url and not self.public_url.startswith("https://"):
-            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be https:// in production.")
+        for name, address in (("public_url", self.public_url), ("app_url", self.app_url)):
+            if address and not address.startswith("https://"):
+                raise SettingsError(f"DUECOURSE_PROVIDERS: `callbacks.{name}` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
 
@@ -168,7 +171,7 @@ def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
 
 
 def _providers(env: Mapping[str, str]) -> dict[str, Any]:
-    """Read the providers file: {channel: [{"provider": name, ...}], "callbacks": {"secret", "public_url"}}."""
+    """Read the providers file: {channel: [{"provider": name, ...}], "callbacks": {"secret", "public_url", "app_url"}}."""
     path = env.get("DUECOURSE_PROVIDERS")
     if not path:
         return {}
@@ -190,7 +193,7 @@ def _providers(env: Mapping[str, str]) -> dict[str, Any]:
     return {
         "providers": {channel: tuple(entries) for channel, entries in document.items()},
         "callback_secret": str(callbacks.get("secret", "")),
-        "public_url": str(callbacks["public_url"]).rstrip("/") if callbacks.get("public_url") else None,
+        **{name: str(callbacks[name]).rstrip("/") if callbacks.get(name) else None for name in ("public_url", "app_url")},
     }
 
 

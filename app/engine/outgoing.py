@@ -2,19 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from app.channels.base import Document, Outgoing, ProviderTemplate, Target
+from app.persistence.queries.inbox_marks import find_beside_inbox
 from app.persistence.queries.outbox import Claimable
 from app.persistence.queries.provider_templates import find_approved
 from app.persistence.unit_of_work import Work
+from app.services.links import SCHEME, link_to
 from app.services.sign_in import otp_code
 from app.wording.catalogue import render
 
 _WITH_TEMPLATES = frozenset({"sms", "voice", "wechat"})
 """Channels where a provider may want a wording that it has registered instead of free text."""
+
+_WITH_LINKS = frozenset({"push", "email", "wechat"})
+"""Channels whose messages lead to a place. A text would be paid for twice, and links in texts are what cheats send."""
+INBOX = "duecourse://inbox"
+LINKS_LIVE = timedelta(days=14)
+"""How long a link opens its place after the text it came with has stopped being true: mail is read late."""
 
 Text = Mapping[str, Any]
 """title, body, and `variables`: what the wording was made from."""
@@ -30,6 +39,8 @@ class Surroundings:
     status_url: Callable[[str], str | None] = lambda _provider: None
     unsubscribe_url: Callable[[Work, Claimable], str | None] = lambda _work, _message: None
     document_of: Callable[[Work, Claimable, Text], Document | None] = lambda _work, _message, _text: None
+    app_url: str | None = None
+    """Where links of the web begin that the app claims; None: there are none, only those of the app's own scheme."""
 
 
 @dataclass
@@ -40,6 +51,8 @@ class Composer:
     surroundings: Surroundings
     challenges: Mapping[str, Any]
     _templates: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    _beside_inbox: set[str] = field(default_factory=set)
+    """Ids of messages that say what the inbox says too."""
 
     @classmethod
     def of(
@@ -49,7 +62,8 @@ class Composer:
         found: dict[tuple[str, str], list[Any]] = {}
         for row in find_approved(work.session, {m.channel for m in messages} & _WITH_TEMPLATES):
             found.setdefault((row.channel, row.template), []).append(row)
-        return cls(work, surroundings, challenges, found)
+        linked = [m.id for m in messages if m.channel in _WITH_LINKS and not m.is_of_no_case]
+        return cls(work, surroundings, challenges, found, find_beside_inbox(work.session, linked))
 
     def text_of(self, message: Claimable) -> Text:
         """Return a message's text: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
@@ -76,7 +90,7 @@ class Composer:
             "body": text.get("body", ""),
             "expires_at": message.not_after,
             "locale": message.locale,
-            "data": {"message_id": message.id, "kind": message.template, "deep_link": "duecourse://inbox"},
+            "data": {"message_id": message.id, "kind": message.template, "deep_link": self.link_of(message)},
             "status_url": self.surroundings.status_url(provider),
         }
         if is_withdrawal:
@@ -90,6 +104,17 @@ class Composer:
         if message.channel == "letter" and not is_withdrawal:
             common["document"] = self.surroundings.document_of(self.work, message, text)
         return [Outgoing(target=target, **common) for target in targets]
+
+    def link_of(self, message: Claimable) -> str:
+        """Return where a message leads: to what the inbox says of it, by a signed link; else to the inbox.
+
+        A push is opened by the app itself; what is read elsewhere needs a link of the web, if the installation has one.
+        """
+        if message.id not in self._beside_inbox:
+            return INBOX
+        app_url = self.surroundings.app_url
+        base = SCHEME if message.channel == "push" or app_url is None else f"{app_url}/"
+        return link_to(self.work.vault, message.id, expires_at=message.not_after + LINKS_LIVE, base=base)
 
     def templates_of(self, message: Claimable, variables: Mapping[str, Any]) -> dict[str, ProviderTemplate]:
         """Return provider -> the registered wording of a message with its fields filled in. Raises KeyError.

@@ -18,6 +18,7 @@ def surroundings_of(settings: Settings) -> Surroundings:
         status_url=status_urls(settings.public_url),
         unsubscribe_url=unsubscribe_urls(settings.public_url),
         document_of=letter_document,
+        app_url=settings.app_url,
     )
 
 

@@ -42,13 +42,16 @@ class Opened:
     action: str | None
 
 
-def link_to(ring: Vault, message_id: str, *, expires_at: datetime, action: str | None = None) -> str:
-    """Return the link to put into a message: about 70 characters. `action`: one of `domain.inbox.ACTIONS`."""
-    return SCHEME + link_token(ring, message_id, expires_at=expires_at, action=action)
+def link_to(ring: Vault, message_id: str, *, expires_at: datetime, action: str | None = None, base: str = SCHEME) -> str:
+    """Return the link to put into a message: about 70 characters. `action`: one of `domain.inbox.ACTIONS`.
+
+    `base`: what it begins with, ours or an address of the web that the app claims.
+    """
+    return base + link_token(ring, message_id, expires_at=expires_at, action=action)
 
 
 def link_token(ring: Vault, message_id: str, *, expires_at: datetime, action: str | None = None) -> str:
-    """Return the last part of the link, also for a link of the web that the app claims."""
+    """Return the last part of the link, which is all that the app sends us of it."""
     seconds = (expires_at - EPOCH).days * 86400 + (expires_at - EPOCH).seconds
     number = 0 if action is None else ACTIONS.index(action) + 1
     said = UUID(message_id).bytes + seconds.to_bytes(_TIME_BYTES, "big") + bytes([number])

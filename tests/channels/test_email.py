@@ -50,6 +50,26 @@ def test_an_email_arrives_as_text_and_html_with_all_its_headers(stand_in: StandI
 
 
 @pytest.mark.parametrize(
+    ("link", "is_there"),
+    [
+        ("https://app.lender.example/open/AZLwwSs8", True),
+        ("duecourse://open/AZLwwSs8", False),
+        ('https://app.lender.example/"><img src=x>', False),
+    ],
+)
+def test_an_email_leads_into_the_app_where_a_mail_program_opens_that(link: str, is_there: bool) -> None:
+    sender = Sender.read("Harbour Credit <service@lender.example>", None)
+
+    content = compose(an_email(locale="en", data={"deep_link": link}), sender, the_returns(), now=NOW).content
+    mail = message_from_bytes(content, policy=policy.default)
+    text, html = [part.get_content() for part in mail.iter_parts()]
+
+    assert (f"Read it in the app: {link}\r\n" in text) is is_there
+    assert (f'<p><a href="{link}">Read it in the app</a></p>' in html) is is_there
+    assert ("Read it in the app" in text + html) is is_there
+
+
+@pytest.mark.parametrize(
     ("lender", "header"),
     [
         ("Rheingold Bank AG", "Rheingold Bank AG <service@lender.example>"),

@@ -8,19 +8,24 @@ from sqlalchemy import select
 
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome, ProviderTemplate
 from app.domain.book import BorrowerValues
+from app.domain.errors import LinkExpiredError
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.outgoing import Surroundings
 from app.engine.surroundings import status_urls
+from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import ProviderTemplateRow
 from app.persistence.models.devices import EndpointRow
-from app.persistence.models.messages import DeliveryAttemptRow
+from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.borrowers import put_borrower
+from app.services.inbox_marks import withdraw_messages
+from app.services.links import open_link
 from tests.builders.book import Built, build_loan, give_phone
 from tests.builders.messages import NOW, bind_openid, queue_message, state_of
+from tests.builders.sent import a_contact
 from tests.fakes.channels import FakeChannel
 
 pytestmark = pytest.mark.both
@@ -169,6 +174,66 @@ def test_a_message_says_where_its_receipts_go_and_a_mail_how_to_unsubscribe(
     (sent,) = channels["email"].sent
     assert sent.status_url == "https://api.lender.example/v1/callbacks/email-provider"
     assert sent.unsubscribe_url == f"https://api.lender.example/u/{ann.borrower_id}"
+
+
+def in_inbox(built: Built) -> tuple[str, str]:
+    """Put a message into the inbox; return its contact's id and its own."""
+    contact_id = a_contact(built.borrower_id, now=NOW)
+    in_app = {"contact_id": contact_id, "state": "delivered", "inbox_created": 1, "inbox_state": 1}
+    return contact_id, queue_message(built.borrower_id, "in_app", **in_app)
+
+
+@pytest.mark.parametrize(
+    ("channel", "app_url", "begins"),
+    [
+        ("push", "https://app.lender.example/open", "duecourse://open/"),
+        ("email", "https://app.lender.example/open", "https://app.lender.example/open/"),
+        ("wechat", "https://app.lender.example/open", "https://app.lender.example/open/"),
+        ("wechat", None, "duecourse://open/"),
+    ],
+)
+def test_what_leaves_leads_to_what_the_inbox_says_of_it_by_a_signed_link(
+    ann: Built, channels: dict[str, FakeChannel], channel: str, app_url: str | None, begins: str
+) -> None:
+    give_phone(ann, now=NOW)
+    contact_id, shown = in_inbox(ann)
+    message_id = queue_message(ann.borrower_id, channel, contact_id=contact_id)
+
+    drained(channels, surroundings=Surroundings(app_url=app_url))
+
+    (sent,) = channels[channel].sent
+    link = sent.data["deep_link"]
+    assert link.startswith(begins)
+    opened = open_link(vault(), ann.borrower_id, link.removeprefix(begins), now=NOW + timedelta(days=3))
+    assert opened.message_id == shown
+    with reading() as session:
+        clicked = session.scalars(select(MessageRow.clicked_at).where(MessageRow.id.in_([shown, message_id])))
+        assert set(clicked) == {NOW + timedelta(days=3)}
+    with pytest.raises(LinkExpiredError):
+        open_link(vault(), ann.borrower_id, link.removeprefix(begins), now=NOW + timedelta(days=15))
+
+
+@pytest.mark.parametrize("channel", ["push", "email", "wechat", "sms", "letter"])
+def test_what_the_inbox_does_not_say_leads_to_the_inbox(ann: Built, channels: dict[str, FakeChannel], channel: str) -> None:
+    give_phone(ann, now=NOW)
+    contact_id, _ = in_inbox(ann)
+    other = contact_id if channel in ("sms", "letter") else a_contact(ann.borrower_id, now=NOW)
+    queue_message(ann.borrower_id, channel, contact_id=other)
+
+    drained(channels)
+
+    assert [sent.data["deep_link"] for sent in channels[channel].sent] == ["duecourse://inbox"]
+
+
+def test_what_was_taken_back_from_the_inbox_is_not_led_to(ann: Built, channels: dict[str, FakeChannel]) -> None:
+    contact_id, shown = in_inbox(ann)
+    with unit_of_work() as work:
+        withdraw_messages(work, [shown], now=NOW)
+    queue_message(ann.borrower_id, "email", contact_id=contact_id)
+
+    drained(channels)
+
+    assert [sent.data["deep_link"] for sent in channels["email"].sent] == ["duecourse://inbox"]
 
 
 def test_an_attempt_says_which_provider_took_it_and_how_many_parts_were_paid(

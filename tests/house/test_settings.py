@@ -108,6 +108,15 @@ def test_production_refuses_a_weak_provider_and_names_the_setting(
     assert "kkkk" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["public_url", "app_url"])
+def test_production_refuses_addresses_of_its_own_in_clear_text(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(json.dumps({"callbacks": {"secret": "w" * 32, name: "http://lender.example/"}}))
+
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env(production(tmp_path, DUECOURSE_PROVIDERS=str(file)))
+
+
 def test_production_takes_strong_providers(tmp_path: Path) -> None:
     file = tmp_path / "providers.json"
     strong = {

@@ -15,7 +15,7 @@ from html import escape
 
 from app.channels.base import Outgoing
 from app.channels.email.return_paths import ReturnPaths
-from app.channels.email.words import link_words
+from app.channels.email.words import link_words, open_words
 
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -120,17 +120,22 @@ def wire_address(address: str) -> tuple[str, bool]:
 
 
 def text_of(outgoing: Outgoing, link: str | None) -> str:
-    """Return the plain text: the words, and the way to end such e-mails."""
+    """Return the plain text: the words, the way to the app, and the way to end such e-mails."""
+    place = _place(outgoing)
+    opens = f"\n\n{open_words(outgoing.locale)}: {place}" if place else ""
     foot = f"\n\n--\n{link_words(outgoing.locale)}: {link}" if link else ""
-    return "\n\n".join(_paragraphs(outgoing.body)) + foot + "\n"
+    return "\n\n".join(_paragraphs(outgoing.body)) + opens + foot + "\n"
 
 
 def html_of(outgoing: Outgoing, link: str | None) -> str:
-    """Return the same words as HTML that a screen reader reads in order: a language, a heading, paragraphs, one link."""
+    """Return the same words as HTML that a screen reader reads in order: a language, a heading, paragraphs, links."""
     language = escape(_CONTROLS.sub("", outgoing.locale)[:35])
     direction = "rtl" if outgoing.locale.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
     title = escape(plain_line(outgoing.title))
     paragraphs = "".join(f"<p>{escape(each)}</p>\n" for each in _paragraphs(outgoing.body))
+    place = _place(outgoing)
+    if place:
+        paragraphs += f'<p><a href="{escape(place)}">{escape(open_words(outgoing.locale))}</a></p>\n'
     foot = (
         f'<footer style="{_FOOT_STYLE}"><p><a href="{escape(link)}">{escape(link_words(outgoing.locale))}</a></p></footer>\n'
         if link
@@ -147,6 +152,12 @@ def html_of(outgoing: Outgoing, link: str | None) -> str:
 def plain_line(text: str) -> str:
     """Return text on one line, without control characters."""
     return _CONTROLS.sub(" ", text).strip()[:_LONGEST_SUBJECT]
+
+
+def _place(outgoing: Outgoing) -> str | None:
+    """Return where the message leads, if a mail program opens such: what is only the app's own is struck out by many."""
+    link = outgoing.data.get("deep_link", "")
+    return link if _LINK.fullmatch(link) else None
 
 
 def _paragraphs(body: str) -> list[str]:

@@ -6,6 +6,7 @@ its changes are, since they are committed together.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -23,12 +24,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.inbox import Mark
+from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.agenda import add_agenda
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.inbox import COLUMNS, is_due, is_gone, is_listed
@@ -36,6 +39,19 @@ from app.persistence.queries.inbox import COLUMNS, is_due, is_gone, is_listed
 _TO_LEAVE = ("queued", "stale", "sending")
 _COME = and_(MessageRow.channel == "in_app", ~is_gone)
 
+_OTHER = aliased(MessageRow)
+_BESIDE_INBOX = PreparedSelect(
+    select(MessageRow.id).where(
+        among(MessageRow.id, ids_named("b_ids")),
+        exists().where(
+            _OTHER.contact_id == MessageRow.contact_id,
+            _OTHER.channel == "in_app",
+            _OTHER.withdrawn_at.is_(None),
+            _OTHER.state != "cancelled",
+        ),
+    ),
+    itemgetter(0),
+)
 _RAISE = (
     update(AgendaRow.__table__)  # type: ignore[arg-type]
     .where(AgendaRow.borrower_id == bindparam("b_id"), AgendaRow.inbox_state < bindparam("b_state"))
@@ -193,6 +209,11 @@ def find_inbox_id(session: Session, message_id: str, contact_id: str | None) -> 
     of_contact = MessageRow.id == message_id if contact_id is None else MessageRow.contact_id == contact_id
     own_first = case((MessageRow.id == message_id, 0), else_=1)
     return session.scalar(select(MessageRow.id).where(of_contact, _COME).order_by(own_first, MessageRow.id).limit(1))
+
+
+def find_beside_inbox(session: Session, message_ids: Collection[str]) -> set[str]:
+    """Return those of these messages whose contact has a message in the inbox, or will have once its time has come."""
+    return set(_BESIDE_INBOX.all(session.connection(), {"b_ids": message_ids})) if message_ids else set()
 
 
 def mark_clicked(session: Session, message_id: str, *, now: datetime) -> None:
