@@ -129,29 +129,53 @@ def test_one_token_serves_many_messages(make: Make, stand_in: StandInClient) -> 
 
 @pytest.mark.parametrize("errcode", [40001, 42001, 40014])
 @pytest.mark.parametrize(("one_time", "endpoint"), [(False, "wechat_template"), (True, "wechat_bizsend")])
-def test_a_refused_token_is_renewed_once_and_the_message_tried_again(
+def test_a_refused_token_is_renewed_once_and_what_was_refused_waits_for_the_facts_to_be_compared_again(
     make: Make, stand_in: StandInClient, errcode: int, one_time: bool, endpoint: str
 ) -> None:
     account = make()
     account.send([a_card(one_time=one_time)], now=NOW)
     stand_in.program({"on": endpoint, "times": 3, "status": 200, "body": {"errcode": errcode, "errmsg": "no"}})
+    before = asked(stand_in, endpoint)
+    cards = [a_card(one_time=one_time) for _ in range(3)]
 
-    results = account.send([a_card(one_time=one_time) for _ in range(3)], now=NOW)
+    first = account.send(cards, now=NOW)
 
-    assert [each.outcome for each in results] == [Outcome.ACCEPTED] * 3
+    assert [(each.outcome, each.error_code, each.retry_after_seconds) for each in first] == [
+        (Outcome.RETRY, "token_renewed", 1.0)
+    ] * 3
+    assert {each.pause_provider_seconds for each in first} == {None}
+    assert asked(stand_in, endpoint) == before + 3
     # The platform gives the same stable token again, so that it has to be asked for another: once for all three.
+    assert asked(stand_in, "wechat_token") == 3
+    assert [each.outcome for each in account.send(cards, now=NOW)] == [Outcome.ACCEPTED] * 3
     assert asked(stand_in, "wechat_token") == 3
     assert stand_in.counts()["by_channel"]["wechat"] == 4
 
 
-def test_a_token_that_is_refused_twice_pauses_the_provider(make: Make, stand_in: StandInClient) -> None:
-    stand_in.program({"on": "wechat_template", "status": 200, "body": {"errcode": 40001, "errmsg": "no"}})
+def test_a_new_token_that_is_refused_as_well_pauses_the_provider_and_is_changed_after_the_pause(
+    make: Make, stand_in: StandInClient
+) -> None:
+    stand_in.program({"on": "wechat_template", "times": 3, "status": 200, "body": {"errcode": 40001, "errmsg": "no"}})
+    account, card = make(), a_card()
 
-    [result] = make().send([a_card()], now=NOW)
+    results = [account.send([card], now=NOW)[0] for _ in range(4)]
 
-    assert (result.outcome, result.error_code, result.raw_code) == (Outcome.RETRY, "credential_refused", "40001")
-    assert result.pause_provider_seconds
-    assert asked(stand_in, "wechat_template") == 2
+    assert [each.error_code for each in results] == ["token_renewed", "credential_refused", "token_renewed", None]
+    assert (results[1].outcome, results[1].raw_code) == (Outcome.RETRY, "40001")
+    assert results[1].pause_provider_seconds
+    assert asked(stand_in, "wechat_template") == 4
+
+
+def test_a_token_that_served_is_renewed_when_it_is_refused_later(make: Make, stand_in: StandInClient) -> None:
+    account, fault = make(), {"status": 200, "body": {"errcode": 42001, "errmsg": "expired"}}
+    stand_in.program({"on": "wechat_template", "times": 1, **fault})
+    account.send([a_card()], now=NOW)
+    account.send([a_card()], now=NOW)
+    stand_in.program({"on": "wechat_template", "times": 1, **fault})
+
+    [result] = account.send([a_card()], now=NOW)
+
+    assert result.error_code == "token_renewed"
 
 
 def test_a_wrong_secret_pauses_the_provider_and_says_so(make: Make, stand_in: StandInClient) -> None:
@@ -273,6 +297,20 @@ def test_each_errcode_has_one_meaning(
 
     assert (result.outcome, result.error_code, result.verdict) == (outcome, code, verdict)
     assert (result.pause_provider_seconds is not None, result.raw_code) == (pauses, str(errcode))
+
+
+def test_a_system_error_is_tried_again_only_where_the_platform_drops_a_second_copy(
+    make: Make, stand_in: StandInClient
+) -> None:
+    for endpoint in ("wechat_template", "wechat_bizsend"):
+        stand_in.program({"on": endpoint, "status": 200, "body": {"errcode": -1, "errmsg": "system error"}})
+
+    results = make().send([a_card(), a_card(one_time=True)], now=NOW)
+
+    assert [(each.outcome, each.error_code) for each in results] == [
+        (Outcome.RETRY, "unavailable"),
+        (Outcome.UNCERTAIN, "unavailable"),
+    ]
 
 
 def test_a_spent_daily_quota_rests_until_the_platforms_midnight() -> None:

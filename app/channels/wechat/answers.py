@@ -1,4 +1,7 @@
-"""What WeChat's API answers mean for a message. Whatever carries an errcode was surely not sent.
+"""What WeChat's API answers mean for a message. Whatever carries an errcode was surely not sent, but for -1.
+
+-1 ("system error, try again later") may come after the platform has sent. A template message may be sent again all the
+same: its client_msg_id lets one through. A one-time subscription message has none, and a second copy would be a second one.
 
 Source: platform documentation, "Global error codes", "Send a template message", "Send a subscription notification".
 """
@@ -30,8 +33,9 @@ class _Meaning:
 
 
 _FOR_GOOD = Outcome.REFUSED
+_SYSTEM_ERROR = -1
 _MEANINGS: Mapping[int, _Meaning] = {
-    -1: _Meaning(Outcome.RETRY, "unavailable"),
+    _SYSTEM_ERROR: _Meaning(Outcome.RETRY, "unavailable"),
     40003: _Meaning(_FOR_GOOD, "bad_address", EndpointVerdict.INVALID),
     41009: _Meaning(_FOR_GOOD, "bad_address", EndpointVerdict.INVALID),  # openid missing
     43004: _Meaning(_FOR_GOOD, "not_following", EndpointVerdict.BLOCKED),
@@ -69,8 +73,11 @@ def errcode_of(answer: HttpAnswer) -> int | None:
     return code if is_code and answer.failure is None and answer.status == 200 else None
 
 
-def result_of(answer: HttpAnswer, *, now: datetime) -> DeliveryResult:
-    """Return what the answer to a message means. A refused token is not settled here: who can, renews it first."""
+def result_of(answer: HttpAnswer, *, now: datetime, is_one_time: bool = False) -> DeliveryResult:
+    """Return what the answer to a message means. A refused token is not settled here: who can, renews it first.
+
+    `is_one_time`: it was a subscription message, of which the platform drops no second copy.
+    """
     if answer.failure is not None:
         return no_answer(answer)
     errcode = errcode_of(answer)
@@ -87,6 +94,8 @@ def result_of(answer: HttpAnswer, *, now: datetime) -> DeliveryResult:
         return DeliveryResult(
             Outcome.RETRY, error_code="quota", raw_code=raw, retry_after_seconds=pause, pause_provider_seconds=pause
         )
+    if errcode == _SYSTEM_ERROR and is_one_time:
+        return DeliveryResult(Outcome.UNCERTAIN, error_code="unavailable", raw_code=raw)
     meaning = _MEANINGS.get(errcode, _Meaning(Outcome.RETRY, "unknown"))
     return DeliveryResult(
         meaning.outcome,

@@ -65,6 +65,8 @@ class OfficialAccount:
         self.batch = transport.at_once
         self._link_url = link_url
         self._mini_program = mini_program
+        self._untried = ""
+        """A token that took the place of a refused one, and that nothing was sent with yet."""
 
     def get_ready(self) -> None:
         """Have a good access token: asking for one may take longer than the facts hold that are compared before `send`."""
@@ -72,7 +74,10 @@ class OfficialAccount:
             self._access.token()
 
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
-        """Try each message once; a refused token is renewed and those refused for it are tried again: nothing was sent."""
+        """Try each message once. For those whose token was refused another is asked for, and they wait for the outbox.
+
+        It compares them with the facts again: a new token may take longer than those hold.
+        """
         results: dict[int, DeliveryResult] = {}
         waiting: list[tuple[int, Outgoing]] = []
         for place, outgoing in enumerate(batch):
@@ -90,27 +95,34 @@ class OfficialAccount:
         self._transport.close()
 
     def _hand_over(self, waiting: Sequence[tuple[int, Outgoing]], now: datetime) -> dict[int, DeliveryResult]:
-        results: dict[int, DeliveryResult] = {}
         try:
             token = self._access.token()
-            answers = self._post(waiting, token)
-            refused = [(place, each) for place, each in waiting if errcode_of(answers[place]) in TOKEN_REFUSED]
-            results = {place: result_of(answer, now=now) for place, answer in answers.items()}
-            if refused:
-                again = self._post(refused, self._access.renewed(token))
-                results |= {place: result_of(answer, now=now) for place, answer in again.items()}
         except TokenUnavailableError as error:
-            # Only what has no answer yet, or was refused for its token, is left: none of it was sent.
-            none = _without_token(error)
-            results = {place: _unless_refused_for_its_token(results.get(place), none) for place, _ in waiting}
+            return dict.fromkeys((place for place, _ in waiting), _without_token(error))
+        was_untried, self._untried = token == self._untried, ""
+        answers = self._post(waiting, token)
+        results = {
+            place: result_of(answers[place], now=now, is_one_time=_template_of(each).is_one_time) for place, each in waiting
+        }
+        refused = [place for place, answer in answers.items() if errcode_of(answer) in TOKEN_REFUSED]
+        if refused and not was_untried:  # a new one that is refused as well is no matter of tokens: the account rests
+            results |= dict.fromkeys(refused, self._renewed(token))
         return results
+
+    def _renewed(self, refused: str) -> DeliveryResult:
+        """Have another token for the next try, and return what became of this one: nothing was sent."""
+        try:
+            self._untried = self._access.renewed(refused)
+        except TokenUnavailableError as error:
+            return _without_token(error)
+        return DeliveryResult(Outcome.RETRY, error_code="token_renewed", retry_after_seconds=1.0)
 
     def _post(self, messages: Sequence[tuple[int, Outgoing]], token: str) -> dict[int, HttpAnswer]:
         answers = self._transport.post([self._request(outgoing, token) for _, outgoing in messages])
         return {place: answer for (place, _), answer in zip(messages, answers, strict=True)}
 
     def _request(self, outgoing: Outgoing, token: str) -> HttpRequest:
-        template = outgoing.provider_templates[PROVIDER]
+        template = _template_of(outgoing)
         content: dict[str, Any] = {
             "touser": outgoing.target.address,
             "template_id": template.code,
@@ -148,12 +160,11 @@ def _refused_here(outgoing: Outgoing, now: datetime) -> DeliveryResult | None:
     return None
 
 
+def _template_of(outgoing: Outgoing) -> ProviderTemplate:
+    return outgoing.provider_templates[PROVIDER]
+
+
 def _without_token(error: TokenUnavailableError) -> DeliveryResult:
     if error.refused:
         return credential_refused(error.raw_code)
     return DeliveryResult(Outcome.RETRY, error_code="token_unavailable", raw_code=error.raw_code)
-
-
-def _unless_refused_for_its_token(result: DeliveryResult | None, none: DeliveryResult) -> DeliveryResult:
-    is_settled = result is not None and result.error_code != "credential_refused"
-    return result if is_settled and result is not None else none
