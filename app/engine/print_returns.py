@@ -34,7 +34,8 @@ def take_returns(channel: Channel | None, *, owner: str) -> int:
                 if callback is not None:
                     take_callback(callback, content, now=clock.now())
                 else:
-                    logger().warning("a print room's file cannot be read", file=name)
+                    # Not its name: that is the print room's, and may be a person's. It is the newest in `unread`.
+                    logger().warning("a print room's file cannot be read", bytes=len(content))
                 teller.settle(name, was_read=callback is not None)
                 taken += 1
         except DropError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from structlog.testing import capture_logs
 
 from app import clock
 from app.channels.base import Channel
@@ -205,6 +206,18 @@ def test_a_print_room_is_given_files_and_tells_in_files(
     assert session().query(EndpointRow).filter_by(borrower_id=built.borrower_id).one().state == "invalid"
     assert take_returns(room, owner="one") == 0
     assert (tmp_path / "returns" / "unread" / "3.csv").exists()
+
+
+def test_the_name_of_a_file_that_cannot_be_read_is_not_logged(
+    app: Flask, letterheads: Path, room: Channel, tmp_path: Path
+) -> None:
+    (tmp_path / "returns" / "returned Lin Wei.csv").write_text("what?")
+
+    with capture_logs() as logged:
+        assert take_returns(room, owner="one") == 1
+
+    assert [(line["event"], line["bytes"]) for line in logged] == [("a print room's file cannot be read", 5)]
+    assert "Lin Wei" not in str(logged)
 
 
 @pytest.mark.parametrize("room_is_first", [True, False])
