@@ -70,7 +70,7 @@ class Settings:
     providers: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
     """DUECOURSE_PROVIDERS: a JSON file with the providers of each channel, the preferred one first; see docs/channels.md."""
     callback_secret: str = field(default="", repr=False)
-    """`callbacks.secret` of that file: part of the address of providers that sign nothing."""
+    """`callbacks.secret` of that file: the addresses of providers that sign nothing are made with it."""
     public_url: str | None = None
     """`callbacks.public_url` of that file: how providers and borrowers reach us, e.g. https://api.lender.example."""
     app_url: str | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
+from app.domain.callback_words import callback_word
 from app.domain.deliveries import Callback
 
 
@@ -28,7 +29,7 @@ class CallbackRequest:
     method: str
     url: str
     path_secret: str
-    """Last part of the path for providers that sign nothing: an unguessable word of the installation. May be ""."""
+    """Last part of the path for providers that sign nothing: an unguessable word of ours. May be ""."""
     query: Mapping[str, str]
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -58,10 +59,28 @@ _PARSERS = {
     "print_room": "app.channels.letters.print_room_callbacks",
 }
 """Provider -> module with `parser(settings) -> CallbackParser`; loaded when the first post comes."""
+_ADDRESSED_AS = {"smtp": "email"}
+"""Name in the providers file -> name in the address, where they differ."""
+_SIGN_NOTHING = frozenset({"aliyun", "tencent", "46elks"})
+
+
+def callback_path(entry: Mapping[str, Any], secret: str) -> str | None:
+    """Return the path to which the provider of an entry is to post, or None for one that posts nothing.
+
+    It ends with the provider's word (see domain/callback_words.py) if it signs nothing. `secret`: the installation's.
+    """
+    provider = _ADDRESSED_AS.get(str(entry["provider"]), str(entry["provider"]))
+    if provider not in _PARSERS:
+        return None
+    is_unsigned = provider in _SIGN_NOTHING or (provider == "print_room" and not entry.get("callback_key"))
+    return f"/v1/callbacks/{provider}" + (f"/{callback_word(secret, provider)}" if is_unsigned else "")
 
 
 def parser_of(provider: str, settings: Mapping[str, Any]) -> CallbackParser | None:
-    """Return the parser of a provider, or None for one we do not know. `settings`: its entry in the providers file."""
+    """Return the parser of a provider, or None for one we do not know.
+
+    `settings`: its entry in the providers file, with `callback_secret`: the word in the address of its callbacks.
+    """
     module = _PARSERS.get(provider)
     if module is None:
         return None

@@ -1,14 +1,17 @@
-"""The commands of `flask engine` that stop, start and limit a channel."""
+"""The commands of `flask engine` that stop, start and limit a channel, and that say where its providers are to post."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from app import clock
 from app.cli.operators import operator_named
 from app.cli.refusals import says_why
+from app.domain.errors import RefusedError
+from config import Settings
 
 _channel = click.argument("channel")
 _reason = click.option("--reason", required=True, help="Why, for whoever finds the channel like this.")
@@ -17,7 +20,7 @@ _by = click.option("--by", required=True, help="Your name, for the audit trail."
 
 def add_switches(engine_commands: AppGroup) -> None:
     """Add the commands to the group."""
-    for command in (stop_channel, start_channel, limit_channel, list_channels):
+    for command in (stop_channel, start_channel, limit_channel, list_channels, list_callbacks):
         engine_commands.add_command(command)
 
 
@@ -74,6 +77,22 @@ def list_channels() -> None:
             limit = "no limit" if row.daily_messages is None else f"{row.daily_messages} a day"
             state = "on" if row.is_on else "stopped"
             click.echo("\t".join([row.channel, state, limit, row.reason, row.by, rfc3339(row.changed_at)]))
+
+
+@click.command("list-callbacks")
+@says_why
+def list_callbacks() -> None:
+    """List the addresses to set at each provider's console: channel, provider, address. Some end with a secret word."""
+    from app.channels.callbacks import callback_path
+
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.public_url is None:
+        raise RefusedError("`callbacks.public_url` is not set in the providers file: providers cannot reach us.")
+    for channel, entries in settings.providers.items():
+        for entry in entries:
+            path = callback_path(entry, settings.callback_secret)
+            if path is not None:
+                click.echo(f"{channel}\t{entry['provider']}\t{settings.public_url}{path}")
 
 
 def _change(act: Callable[..., bool], reason: str, by: str) -> bool:

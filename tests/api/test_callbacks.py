@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from app import clock, logs
 from app.channels import callbacks as parsers
 from app.channels.callbacks import CallbackRequest
+from app.domain.callback_words import callback_word
 from app.domain.deliveries import Callback
 from app.persistence.db import db
 from app.persistence.models.deliveries import DeliveryReceiptRow
@@ -39,6 +40,7 @@ from tests.fakes.callbacks import ANSWER, NAME, PaperParser, signature
 
 pytestmark = pytest.mark.both
 SECRET = "an-unguessable-word-of-this-installation"
+WORD = callback_word(SECRET, NAME)
 PUBLIC = "https://api.lender.example"
 PHONE = "+8613987650001"
 _keys = count(1)
@@ -62,7 +64,7 @@ def post(client: FlaskClient, *reports: dict[str, Any], signed: bool = True, **t
     body = json.dumps({"reports": reports, **told}).encode()
     path = f"/v1/callbacks/{NAME}"
     if not signed:
-        return client.post(f"{path}/{SECRET}", data=body, content_type="application/x-whatever")
+        return client.post(f"{path}/{WORD}", data=body, content_type="application/x-whatever")
     headers = {"Paper-Signature": signature(body, PUBLIC + path)}
     return client.post(path, data=body, headers=headers, content_type="application/json")
 
@@ -117,19 +119,19 @@ def test_a_forged_post_changes_nothing(client: FlaskClient) -> None:
 
 
 def test_what_cannot_be_read_is_a_problem_without_what_was_posted(client: FlaskClient) -> None:
-    answer = client.post(f"/v1/callbacks/{NAME}/{SECRET}", data=b"{not json " + PHONE.encode())
+    answer = client.post(f"/v1/callbacks/{NAME}/{WORD}", data=b"{not json " + PHONE.encode())
 
     assert (answer.status_code, answer.json["code"]) == (400, "bad-request")
     assert PHONE not in answer.text
 
 
-@pytest.mark.parametrize("path", ["nobody", f"nobody/{SECRET}", "twilio"])
+@pytest.mark.parametrize("path", ["nobody", f"nobody/{WORD}", "twilio"])
 def test_a_provider_that_is_not_configured_does_not_exist(client: FlaskClient, path: str) -> None:
     assert client.post(f"/v1/callbacks/{path}", data=b"{}").status_code == 404
 
 
 def test_a_body_beyond_the_limit_is_refused(client: FlaskClient) -> None:
-    assert client.post(f"/v1/callbacks/{NAME}/{SECRET}", data=b"x" * (1024 * 1024 + 1)).status_code == 413
+    assert client.post(f"/v1/callbacks/{NAME}/{WORD}", data=b"x" * (1024 * 1024 + 1)).status_code == 413
 
 
 def test_posts_without_end_are_slowed_down(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,9 +457,9 @@ def test_nothing_of_a_post_is_in_a_log_a_metric_or_a_problem(
         said = [
             post(client, report("failed", reference="r1", verdict="invalid"), inbound=[inbound]).text,
             post(client, inbound=[{**inbound, "event_key": "i2"}], signed=False).text,
-            client.post(f"/v1/callbacks/{NAME}/{SECRET}x", data=words).text,
-            client.post(f"/v1/callbacks/{NAME}/{SECRET}", data=words + PHONE).text,
-            client.get(f"/v1/callbacks/{NAME}/{SECRET}/more?phone={PHONE}").text,
+            client.post(f"/v1/callbacks/{NAME}/{WORD}x", data=words).text,
+            client.post(f"/v1/callbacks/{NAME}/{WORD}", data=words + PHONE).text,
+            client.get(f"/v1/callbacks/{NAME}/{WORD}/more?phone={PHONE}").text,
         ]
         with monkeypatch.context() as patched:
             patched.setattr(callback_posts, "apply_inbound", lambda *_a, **_n: 1 / 0)
@@ -468,7 +470,7 @@ def test_nothing_of_a_post_is_in_a_log_a_metric_or_a_problem(
 
     assert "receipt cannot be applied" in text
     assert "/v1/callbacks/<number:provider>/<secret>" in text
-    for hidden in (PHONE, PHONE[1:], words, SECRET):
+    for hidden in (PHONE, PHONE[1:], words, SECRET, WORD):
         assert hidden not in text
 
 

@@ -1,5 +1,6 @@
 """Posts as real providers make them: signed over the public URL or sent to a secret address, answered exactly."""
 
+import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from app import clock
 from app.channels import sms
 from app.channels.twilio.signing import signature
+from app.domain.callback_words import callback_word
 from app.persistence.models.calls import CallRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.tasks import TaskRow
@@ -25,6 +27,7 @@ from tests.conftest import START
 
 pytestmark = pytest.mark.both
 SECRET = "an-unguessable-word-of-this-installation"
+TWILIO_WORD, ALIYUN_WORD = callback_word(SECRET, "twilio"), callback_word(SECRET, "aliyun")
 PUBLIC = "https://api.lender.example/behind/proxies"
 TOKEN, KEY = "t" * 32, "k" * 32
 PHONE = "+8613987650009"
@@ -43,7 +46,7 @@ def _providers(app: Flask) -> Iterator[None]:
 
 
 def twilio(client: FlaskClient, query: str = "", **form: str) -> Any:
-    path = f"/v1/callbacks/twilio/{SECRET}{query}"
+    path = f"/v1/callbacks/twilio/{TWILIO_WORD}{query}"
     signed = signature(TOKEN, PUBLIC + path, {name: [value] for name, value in form.items()})
     kind = "application/x-www-form-urlencoded"
     return client.post(path, data=urlencode(form), headers={"X-Twilio-Signature": signed}, content_type=kind)
@@ -59,7 +62,7 @@ def test_twilio_tells_of_a_text(client: FlaskClient) -> None:
     sent = a_sent(borrower_id, now=START, state="sending", provider="twilio")
 
     answer = twilio(client, f"?message_id={sent}", MessageSid="SM1", MessageStatus="delivered", To=PHONE)
-    forged = client.post(f"/v1/callbacks/twilio/{SECRET}", data={"MessageSid": "SM1", "MessageStatus": "failed"})
+    forged = client.post(f"/v1/callbacks/twilio/{TWILIO_WORD}", data={"MessageSid": "SM1", "MessageStatus": "failed"})
 
     assert (answer.status_code, b"<Response" in answer.data) == (200, True)
     assert forged.status_code == 403
@@ -103,7 +106,7 @@ def test_alibaba_cloud_tells_of_many_texts_in_one_array(client: FlaskClient) -> 
         for n in range(50)
     ]  # fmt: skip
 
-    answer = client.post(f"/v1/callbacks/aliyun/{SECRET}", data=json.dumps(items), content_type="application/json")
+    answer = client.post(f"/v1/callbacks/aliyun/{ALIYUN_WORD}", data=json.dumps(items), content_type="application/json")
     guessed = client.post("/v1/callbacks/aliyun", data=json.dumps(items), content_type="application/json")
 
     assert (answer.status_code, answer.data) == (200, '{"code":0,"msg":"接收成功"}'.encode())
@@ -131,3 +134,55 @@ def test_a_provider_whose_setting_is_missing_does_not_exist(app: Flask, client: 
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], providers={"sms": ({"provider": "twilio"},)})
 
     assert twilio(client, MessageSid="SM1", MessageStatus="delivered").status_code == 404
+
+
+@pytest.mark.parametrize("word", [SECRET, callback_word(SECRET, "tencent"), callback_word("x" + SECRET, "aliyun"), ""])
+def test_an_address_of_another_provider_or_the_secret_itself_opens_nothing(client: FlaskClient, word: str) -> None:
+    answer = client.post(f"/v1/callbacks/aliyun/{word}".rstrip("/"), data="[]", content_type="application/json")
+
+    assert answer.status_code == 403
+
+
+def test_the_addresses_to_set_at_each_provider_are_listed_and_are_the_ones_that_open(
+    app: Flask, client: FlaskClient, request: pytest.FixtureRequest
+) -> None:
+    given = app.config["SETTINGS"]
+    request.addfinalizer(lambda: app.config.__setitem__("SETTINGS", given))
+    providers = {
+        "sms": ({"provider": "aliyun"}, {"provider": "gateway", "key": "k"}),
+        "email": ({"provider": "smtp"},),
+        "letter": ({"provider": "lob"}, {"provider": "print_room"}),
+        "voice": ({"provider": "of our own"},),
+    }
+    app.config["SETTINGS"] = replace(given, providers=providers)
+
+    listed = [
+        line.split("\t") for line in app.test_cli_runner().invoke(args=["engine", "list-callbacks"]).output.splitlines()
+    ]
+
+    assert [(channel, provider, url.removeprefix(PUBLIC)) for channel, provider, url in listed] == [
+        ("sms", "aliyun", f"/v1/callbacks/aliyun/{ALIYUN_WORD}"),
+        ("sms", "gateway", "/v1/callbacks/gateway"),
+        ("email", "smtp", "/v1/callbacks/email"),
+        ("letter", "lob", "/v1/callbacks/lob"),
+        ("letter", "print_room", f"/v1/callbacks/print_room/{callback_word(SECRET, 'print_room')}"),
+    ]
+    path = listed[0][2].removeprefix(PUBLIC)
+    assert client.post(path, data="[]", content_type="application/json").status_code == 200
+
+
+def test_without_a_public_address_there_is_none_to_list(app: Flask, request: pytest.FixtureRequest) -> None:
+    given = app.config["SETTINGS"]
+    request.addfinalizer(lambda: app.config.__setitem__("SETTINGS", given))
+    app.config["SETTINGS"] = replace(given, public_url=None)
+
+    listed = app.test_cli_runner().invoke(args=["engine", "list-callbacks"])
+
+    assert listed.exit_code != 0
+    assert "public_url" in listed.output
+
+
+def test_a_word_is_the_same_for_ever_and_proves_nothing_without_a_secret() -> None:
+    expected = hmac.new(SECRET.encode(), b"callbacks/aliyun", "sha256").hexdigest()[:32]
+
+    assert (callback_word(SECRET, "aliyun"), callback_word("", "aliyun")) == (expected, "")

@@ -7,6 +7,7 @@ import pytest
 
 from app.channels.aliyun.sms import build
 from app.channels.callbacks import CallbackParser, ForgedError, MalformedError, parser_of
+from app.domain.callback_words import callback_word
 from app.domain.deliveries import Told, next_state
 from app.sandbox.stand_in import aliyun
 from app.sandbox.stand_in.client import StandInClient
@@ -136,12 +137,14 @@ def test_a_reply_is_taken_but_not_as_proven(parser: CallbackParser, sequence: ob
     ],
 )
 def test_the_posts_of_each_magic_number_are_read(
-    parser: CallbackParser, stand_in: StandInClient, number: str, told: list[Told], texts: list[str]
+    stand_in: StandInClient, number: str, told: list[Told], texts: list[str]
 ) -> None:
     channel, message = build(an_aliyun_entry(stand_in), threads=1), a_template_text(number)
     [sent] = channel.send([message], now=NOW)
     channel.close()
 
+    parser = parser_of("aliyun", {"callback_secret": callback_word(CALLBACK_SECRET, "aliyun")})
+    assert parser is not None
     callbacks = [parser.read(posted_back(item)) for item in stand_in.callbacks()]
 
     reports = [report for each in callbacks for report in each.reports]

@@ -6,6 +6,7 @@ from app.channels.aliyun.callbacks import REPLY
 from app.channels.aliyun.voice import AliyunVoice, build
 from app.channels.base import Outcome
 from app.channels.callbacks import parser_of
+from app.domain.callback_words import callback_word
 from app.domain.deliveries import Callback, CallOutcome, Told
 from app.domain.opt_outs import meaning_of
 from app.sandbox.stand_in.client import StandInClient
@@ -24,9 +25,10 @@ def voice(stand_in: StandInClient) -> Iterator[AliyunVoice]:
 
 
 def _read(item: object) -> Callback:
-    parser = parser_of("aliyun", {"callback_secret": CALLBACK_SECRET})
+    word = callback_word(CALLBACK_SECRET, "aliyun")
+    parser = parser_of("aliyun", {"callback_secret": word})
     assert parser is not None
-    return parser.read(posted_back(item) if isinstance(item, dict) else a_json(item))
+    return parser.read(posted_back(item) if isinstance(item, dict) else a_json(item, path_secret=word))
 
 
 def test_a_call_speaks_its_registered_template(voice: AliyunVoice, stand_in: StandInClient) -> None:

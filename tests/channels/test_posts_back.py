@@ -11,6 +11,7 @@ from app.channels.aliyun.sms import build as build_aliyun
 from app.channels.callbacks import Callback, parser_of
 from app.channels.twilio.sms import build as build_twilio
 from app.channels.twilio.voice import build as build_voice
+from app.domain.callback_words import callback_word
 from app.domain.deliveries import Told
 from app.sandbox.stand_in import twilio
 from app.sandbox.stand_in.client import StandInClient, running
@@ -31,7 +32,9 @@ class Door:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 provider, _, secret = self.path.partition("?")[0].removeprefix("/v1/callbacks/").partition("/")
-                parser = parser_of(provider, {"auth_token": twilio.AUTH_TOKEN, "callback_secret": CALLBACK_SECRET})
+                parser = parser_of(
+                    provider, {"auth_token": twilio.AUTH_TOKEN, "callback_secret": callback_word(CALLBACK_SECRET, provider)}
+                )
                 assert parser is not None
                 callback = parser.read(
                     a_post(body, url=door.url + self.path, headers=dict(self.headers.items()), path_secret=secret)

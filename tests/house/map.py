@@ -77,7 +77,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates`, `api/desk/provider_templates` |
 | what the law says, who is governed by which | `law/` | | `law_packs` | `content/law/*.json`, `cli/law`, `wording/law_words` |
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
-| what providers tell of messages | `deliveries`, `delivery_progress` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
+| what providers tell of messages | `deliveries`, `delivery_progress`, `callback_words` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |

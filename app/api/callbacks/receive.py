@@ -12,6 +12,7 @@ from flask import Response, abort, current_app, request
 
 from app import clock
 from app.channels.callbacks import CallbackParser, CallbackRequest, ForgedError, MalformedError, parser_of
+from app.domain.callback_words import callback_word
 from app.domain.errors import ForbiddenError, MalformedCallbackError, NotFoundError
 from app.logs import logger
 from app.metrics import CALLBACKS
@@ -63,7 +64,7 @@ def _take(provider: str, secret: str) -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     parser = _parser(provider, settings)
     take_callback_post(f"{provider}/{address_prefix()}")
-    if secret and not hmac.compare_digest(secret.encode(), settings.callback_secret.encode()):
+    if secret and not hmac.compare_digest(secret.encode(), callback_word(settings.callback_secret, provider).encode()):
         CALLBACKS.labels(provider, "forged").inc()
         raise ForbiddenError(_FORGED)
     body = request.get_data(cache=False)
@@ -100,7 +101,7 @@ def _parser(provider: str, settings: Settings) -> CallbackParser:
     given: dict[str, Any] = {}
     for entry in entries:  # a provider of two channels has an entry for each
         given |= entry
-    given |= {"callback_secret": settings.callback_secret, "public_url": settings.public_url}
+    given |= {"callback_secret": callback_word(settings.callback_secret, provider), "public_url": settings.public_url}
     try:
         parser = parser_of(provider, given)
     except (KeyError, ValueError, ModuleNotFoundError) as error:

@@ -1,7 +1,7 @@
 """What a print room posts about letters: the same lines as its files, as JSON or CSV.
 
 With `callback_key` in its settings a post must be signed with it, see signed_posts.py. Without, the address of the callback
-holds the installation's word, and what is told is trusted for the state of delivery alone.
+holds our word for it, and what is told is trusted for the state of delivery alone.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class PrintRoomCallbacks:
     provider = PROVIDER
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
-        """`callback_key` of the entry; else `callback_secret`, the installation's word. Raises KeyError for neither."""
+        """`callback_key` of the entry; else `callback_secret`, our word for print rooms. Raises KeyError for neither."""
         self._key = str(entry.get("callback_key") or "").encode()
         self._entry = {} if self._key else {"callback_secret": entry["callback_secret"]}
 

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--callback-base", default="", metavar="URL", help="where our callbacks are, for providers told so once"
     )
-    parser.add_argument("--callback-secret", default="", help="the last part of the addresses of callbacks")
+    parser.add_argument("--callback-secret", default="", help="the secret that the addresses of callbacks are made with")
     parser.add_argument("--smtp-port", type=int, default=0, help="of the mail server; 0: a free one")
     parser.add_argument("--rings-at", action="append", default=[], metavar="PHONE", help="somebody is there: calls ring")
     options = parser.parse_args(arguments)

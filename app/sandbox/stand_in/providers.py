@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
+from app.domain.callback_words import callback_word
 from app.sandbox.stand_in.answers import Answer, Taken
 from app.sandbox.stand_in.callbacks import CallbackPost
 
@@ -25,7 +26,7 @@ class StandInConfig:
     callback_base: str = ""
     """Where providers without an address per message post to: "https://host", no slash at the end; "": nowhere."""
     callback_secret: str = field(default="", repr=False)
-    """The last part of those addresses, see `callback_url`."""
+    """What the last part of each of those addresses is made from, see `callback_url`."""
     rings_at: frozenset[str] = frozenset()
     """Phones with somebody at them: a call rings there until it is answered or declined by hand, see by_hand.py."""
 
@@ -33,7 +34,8 @@ class StandInConfig:
         """Return the address of one provider's callbacks, "" when none was told."""
         if not self.callback_base:
             return ""
-        return "/".join(filter(None, (self.callback_base, "v1/callbacks", provider, self.callback_secret)))
+        word = callback_word(self.callback_secret, provider)
+        return "/".join(filter(None, (self.callback_base, "v1/callbacks", provider, word)))
 
 
 @dataclass(frozen=True, slots=True)
