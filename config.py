@@ -18,6 +18,13 @@ from typing import Any
 MODES = ("sandbox", "production")
 OUTWARD_CHANNELS = ("sms", "voice", "wechat", "email", "letter")
 """Channels whose providers the providers file names; push has FCM and settings of its own."""
+_OWN_WORDS: Mapping[str, Mapping[str, int]] = {
+    "gateway": {"key": 32},
+    "smtp": {"key": 32},
+    "print_room": {"callback_key": 32},
+    "wechat": {"token": 16},  # WeChat takes 3 to 32
+}
+"""Provider -> its settings that the operator makes up, by which posts to us are proven -> characters at least."""
 KEY_BYTES = 32
 ROOT = Path(__file__).resolve().parent
 LPR_FILE = ROOT / "app" / "content" / "reference" / "lpr.csv"
@@ -139,16 +146,25 @@ class Settings:
             raise SettingsError("DUECOURSE_SMS_KEY must be at least 32 characters when DUECOURSE_SMS_URL is set.")
         for channel, entries in self.providers.items():
             for entry in entries:
-                if str(entry.get("url", "https://")).startswith("http://"):
-                    raise SettingsError(
-                        f"DUECOURSE_PROVIDERS: {channel} {entry['provider']} must be https:// in production."
-                    )
+                _refuse_weak_provider(f"DUECOURSE_PROVIDERS: {channel} {entry['provider']}", entry)
         if self.providers and len(self.callback_secret) < 32:
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
         if self.public_url and not self.public_url.startswith("https://"):
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+
+def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
+    """Raise SettingsError for an address in clear text, or for a word of ours that can be guessed or is not asked for."""
+    for setting, value in entry.items():
+        if isinstance(value, str) and value.strip().lower().startswith("http:"):
+            raise SettingsError(f"{name}: `{setting}` must be https:// in production.")
+    for setting, least in _OWN_WORDS.get(entry["provider"], {}).items():
+        if setting in entry and len(str(entry[setting])) < least:
+            raise SettingsError(f"{name}: `{setting}` must be at least {least} characters in production.")
+    if entry.get("require_encrypted") is False:
+        raise SettingsError(f"{name}: `require_encrypted` false believes what nobody has proven; leave it out.")
 
 
 def _providers(env: Mapping[str, str]) -> dict[str, Any]:

@@ -97,6 +97,8 @@ class Outgoing:
     """By provider: the registered wording to be sent instead of the free text, where the provider wants one."""
     unsubscribe_url: str | None = field(default=None, repr=False)
     """One-click, for e-mail."""
+    sender_name: str | None = field(default=None, repr=False)
+    """Whose message it is, for e-mail: the lender; None: what the provider's settings say."""
     document: Document | None = None
     """For letters."""
     status_url: str | None = None

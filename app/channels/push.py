@@ -12,8 +12,9 @@ from datetime import datetime
 from app.channels.base import DeliveryResult, Outcome, Outgoing
 from app.channels.http_transport import HttpAnswer, HttpRequest, Transport
 from app.channels.push_answers import credential_refused, is_stale_token, result_of
+from app.channels.push_bodies import Bodies
 from app.channels.push_credentials import Credential, TokenUnavailableError
-from app.channels.push_messages import UnsendableError, message_body
+from app.channels.push_messages import UnsendableError
 
 _BATCH = 500
 """How many messages one call should be given: in flight together, they are what makes it quick."""
@@ -40,9 +41,10 @@ class FcmPush:
         """Try each message once; one result per message, in order."""
         results: list[DeliveryResult | None] = [None] * len(batch)
         bodies: dict[int, bytes] = {}
+        made = Bodies(now)
         for place, outgoing in enumerate(batch):
             try:
-                bodies[place] = message_body(outgoing, now=now)
+                bodies[place] = made.of(outgoing)
             except UnsendableError as error:
                 results[place] = DeliveryResult(Outcome.REFUSED, error_code=error.code)
         for place, result in self._post(batch, bodies).items():

@@ -24,18 +24,15 @@ class Told(StrEnum):
     """Did not arrive, and will not."""
 
 
-FINAL_STATES = frozenset({"delivered", "failed", "uncertain", "expired", "cancelled"})
-"""States in which nothing more is done with a message (a receipt may still clear up `uncertain`)."""
-
-
 def next_state(state: str, told: Told) -> str | None:
     """Return the state a message goes to when a receipt says `told`, or None when the receipt changes nothing.
 
-    The table: what never left (queued, stale, cancelled, expired) is no business of a receipt; `sending` is settled by the
-    engine that sends, a receipt may be ahead of it; delivered is the end; a failure the provider tells after `sent` counts,
-    after `delivered` it does not.
+    The table: what never left (queued, stale, cancelled, expired) is no business of a receipt, but for one: what waits to be
+    tried again and has arrived after all must not leave a second time. `sending` is settled by the engine that sends, a
+    receipt may be ahead of it; delivered is the end; a failure the provider tells after `sent` counts, after `delivered` it
+    does not.
     """
-    if told is Told.DELIVERED and state in ("sending", "sent", "uncertain", "failed"):
+    if told is Told.DELIVERED and state in ("queued", "sending", "sent", "uncertain", "failed"):
         return "delivered"
     if told is Told.FAILED and state in ("sending", "sent", "uncertain"):
         return "failed"

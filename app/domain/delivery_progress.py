@@ -50,7 +50,8 @@ def progressed(
 
     `is_latest` False: it is about a try after which there was another; that it failed is no news then.
     """
-    if before.state in _UNTOUCHED or (told is Told.FAILED and not is_latest):
+    has_arrived = before.state == "queued" and told is Told.DELIVERED
+    if (before.state in _UNTOUCHED and not has_arrived) or (told is Told.FAILED and not is_latest):
         return before
     after = before if told is Told.FAILED or before.sent_at else replace(before, sent_at=attempt_at)
     state = next_state(before.state, told)

@@ -57,6 +57,28 @@ def kind_of(name: str) -> FieldKind:
     return _KINDS.get(name.rstrip("0123456789"), _PLAIN)
 
 
+_TAKES: Mapping[str, str] = {
+    "thing": "a text of 20 characters; a longer one is cut",
+    "const": "one of the texts that were registered for it, of at most 20 characters",
+    "character_string": "at most 32 letters, digits and signs, without Han characters",
+    "number": "a number",
+    "letter": "at most 32 letters",
+    "symbol": "at most 5 signs",
+    "date": "a day as 2026年11月3日 or 2026-11-03, with or without a time of day",
+    "time": "a time of day as 15:01, with or without a day as 2026年11月3日",
+    "amount": "one amount as ¥987.65 or 987.65元, of at most 10 digits before the point",
+    "phone_number": "a telephone number of at most 17 characters",
+    "car_number": "a car's number of at most 8 characters",
+    "name": "a name of at most 10 Han characters or 20 letters",
+    "phrase": "at most 5 Han characters",
+}
+
+
+def takes(name: str) -> str:
+    """Return in words what a field of this name takes."""
+    return _TAKES.get(name.rstrip("0123456789"), _TAKES["thing"])
+
+
 def characters(text: str) -> int:
     """Return the length as the platform counts: UTF-16 units, so that a rare Han character beyond the BMP counts two."""
     return len(text.encode("utf-16-le")) // 2

@@ -29,7 +29,7 @@ from app.engine.sending import Sending
 from app.engine.settling import Settling, belongs_to_case, finished
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.outbox import LANES, SECURITY, WITHDRAWAL, Claimable
-from app.persistence.unit_of_work import close_session, looking, unit_of_work
+from app.persistence.unit_of_work import close_session, in_unit_of_work, looking, unit_of_work
 from app.services.agenda import touch, wake
 
 CLAIM_BATCH = 100
@@ -150,8 +150,8 @@ class Dispatcher:
         if sent.withheld:
             self._withhold(sent.withheld, clock.now())
         if sent.results:
-            with unit_of_work() as work:
-                self._settling.record(work, sent.results, now=clock.now())
+            # Again when a receipt was in the way: what was handed over and not written down would be uncertain for good.
+            in_unit_of_work(lambda work: self._settling.record(work, sent.results, now=clock.now()))
 
     def _withhold(self, tries: Sequence[Try], now: datetime) -> None:
         """Nothing of these was handed over: the facts changed between claim and wire."""

@@ -85,6 +85,7 @@ class Composer:
             words = {"title": common["title"], "body": common["body"]}
             common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":
+            common["sender_name"] = variables.get("lender")
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
         if message.channel == "letter" and not is_withdrawal:
             common["document"] = self.surroundings.document_of(self.work, message, text)

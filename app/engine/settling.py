@@ -62,11 +62,11 @@ class Settling:
             retire(work, one.message, one.addressed, result, now=now)
         settle_credits(work, results, now=now)
         attempts.finish_attempts(work.session, [finished(one, now, result) for one, result in results])
+        outbox.mark_outcomes(work.session, settled)  # messages before letters, as receipts lock them
         taken = [by_message[key][0][0].message for key in sorted(was_accepted)]
         letters = [message for message in taken if message.channel == "letter"]
         mark_handed_over(work, [each.id for each in letters if not each.withdraws_id], now=now)
         mark_cancelled(work, [each.withdraws_id for each in letters if each.withdraws_id], now=now)
-        outbox.mark_outcomes(work.session, settled)
         self._note_withdrawn(work, [by_message[each.message_id][0][0].message for each in settled if each.sent_at], now)
         _count_parts(work, results, now)
         _count(by_message, settled, results)

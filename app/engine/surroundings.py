@@ -15,7 +15,7 @@ from config import Settings
 def surroundings_of(settings: Settings) -> Surroundings:
     """Return what the settings of this installation make of it."""
     return Surroundings(
-        status_url=status_urls(settings.public_url, settings.callback_secret),
+        status_url=status_urls(settings.public_url),
         unsubscribe_url=unsubscribe_urls(settings.public_url),
         document_of=letter_document,
     )
@@ -41,16 +41,14 @@ def letter_document(work: Work, message: Claimable, _text: Text) -> Document:
     return Document(made.pdf, made.sha256, made.pages, made.recipient, made.country, made.sender, made.inserts)
 
 
-def status_urls(public_url: str | None, secret: str) -> Callable[[str], str | None]:
+def status_urls(public_url: str | None) -> Callable[[str], str | None]:
     """Return the address at which a provider's receipts arrive, by provider; None: we cannot be reached from outside.
 
-    The installation's word is its last part, for providers that sign nothing; those that sign are sent it too and lose
-    nothing by it.
+    Providers that are told it with a message sign what they post: the installation's word, by which those are known that
+    sign nothing, has no place in it. It would stand in the logs of a provider that has no need of it.
     """
 
     def status_url(provider: str) -> str | None:
-        if public_url is None:
-            return None
-        return f"{public_url}/v1/callbacks/{provider}" + (f"/{secret}" if secret else "")
+        return None if public_url is None else f"{public_url}/v1/callbacks/{provider}"
 
     return status_url

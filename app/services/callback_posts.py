@@ -8,7 +8,7 @@ between storing and applying.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,8 @@ GIVE_UP = timedelta(hours=96)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_KEY = 200
+_MOST_UNITS, _LONGEST_CALL = 10_000, 24 * 3600
+"""Segments or pages, and seconds: a figure beyond is a mistake, and does not go into our columns."""
 
 Thing = DeliveryReport | InboundMessage | EndpointEvent
 
@@ -141,8 +143,8 @@ def _row(callback: Callback, told: Thing, now: datetime) -> dict[str, Any]:
     if isinstance(told, DeliveryReport):
         read: dict[str, Any] = {
             "verdict": told.verdict,
-            "units": told.units,
-            "call": None if told.call is None else asdict(told.call),
+            "units": None if told.units is None else min(told.units, _MOST_UNITS),
+            "call": None if told.call is None else asdict(replace(told.call, seconds=min(told.call.seconds, _LONGEST_CALL))),
         }
         return row | {
             "kind": "report",

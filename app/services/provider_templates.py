@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.book import check_text
-from app.domain.errors import ConflictError, NotFoundError, refused_at
+from app.domain.errors import ConflictError, NotFoundError, ValidationError, refused_at
 from app.domain.policies import Templates
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import ProviderTemplateRow
@@ -21,7 +21,7 @@ from app.persistence.queries.policies import lock_rules, raise_rules_epoch
 from app.persistence.queries.provider_templates import find_approved, find_provider_template
 from app.persistence.unit_of_work import Work
 from app.wording.catalogue import shipped, template_infos
-from app.wording.provider_wordings import PROVIDER_FIELDS, REGISTERING, values_of
+from app.wording.provider_wordings import PROVIDER_FIELDS, REGISTERING, field_faults, values_of
 from app.wording.template_texts import TemplateText
 
 STATES = ("submitted", "approved", "rejected", "paused")
@@ -47,13 +47,16 @@ def register(
 ) -> ProviderTemplateRow:
     """Note that today's words of a text were submitted to a provider under its id `code`; the newest submission counts.
 
-    `fields`: the provider's name of each field -> our variable, or title or body. Raises ValidationError, NotFoundError.
+    `fields`: the provider's name of each field -> our variable, or title or body. Raises ValidationError (also for a
+    field that cannot hold our values), NotFoundError.
     """
     text = _wording(key)
     check_text("code", code, 120)
     allowed = values_of(text) | PROVIDER_FIELDS
     if unknown := sorted(set(fields.values()) - allowed):
         raise refused_at("/fields", f"The text has no {', '.join(unknown)}; there are: {', '.join(sorted(allowed))}.")
+    if faults := field_faults(text, key[1], fields):
+        raise ValidationError(" ".join(each.detail for each in faults), errors=faults)
     lock_rules(work.session)
     row = find_provider_template(work.session, *key)
     if row is None:

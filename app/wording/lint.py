@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 
 from app.domain.segments import segments_of
 from app.wording.law_lint import law_problems
-from app.wording.lint_findings import LOCK_SCREEN, Problem, Said
+from app.wording.lint_findings import LOCK_SCREEN, OVERHEARD, Problem, Said
 from app.wording.lint_words import AMOUNT, DEBT, HARMFUL, LATENESS, LEGAL, PRESSURE, SIGNS
 from app.wording.sources import may_vary, variables_in, written
 from app.wording.template_texts import Purpose, TemplateText, purpose_of
@@ -126,6 +126,9 @@ def _source_problems(text: TemplateText, purpose: Purpose) -> Iterator[Problem]:
     shown = sorted(name for name in on_lock_screen if name in declared() and declared()[name].is_revealing)
     if purpose.classes != ("security",) and shown:
         yield Problem("lock_screen", f"A lock screen would show: {', '.join(shown)}.")
+    told = sorted(name for name in used if name in declared() and declared()[name].is_revealing)
+    if text.channel in OVERHEARD and purpose.classes != ("security",) and told:
+        yield Problem("overheard", f"Others may hear: {', '.join(told)}.")
 
 
 def _length_problems(said: Said) -> Iterator[Problem]:
@@ -162,6 +165,8 @@ def _word_problems(said: Said, purpose: Purpose) -> Iterator[Problem]:
         for words, what in ((AMOUNT, "an amount"), (DEBT, "a word of debt")):
             if hit := _hit(words, said.on_lock_screen):
                 yield Problem("lock_screen", f"{what} on the lock screen: {hit!r}")
+            if hit := _hit(words, said.overheard):
+                yield Problem("overheard", f"{what} that others may hear: {hit!r}")
 
 
 def _marker_problems(said: Said, stated: frozenset[str]) -> Iterator[Problem]:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 LOCK_SCREEN = frozenset({"push", "sms", "wechat"})
 """Channels whose whole text a lock screen may show; of an e-mail it shows the subject."""
 
+OVERHEARD = frozenset({"voice"})
+"""Channels that speak: anybody may pick up, stand by, or listen to the machine afterwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -40,3 +43,8 @@ class Said:
     def on_lock_screen(self) -> str:
         """What anyone may read who sees the phone."""
         return self.text if self.channel in LOCK_SCREEN else self.title if self.channel == "email" else ""
+
+    @property
+    def overheard(self) -> str:
+        """What anyone may hear who is not the borrower."""
+        return self.text if self.channel in OVERHEARD else ""

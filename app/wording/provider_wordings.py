@@ -4,10 +4,15 @@ Sources: Alibaba Cloud SMS "Template specifications" (variables are ${name}; a n
 accounts "Template Message Interface" (fields are {{name.DATA}}, 20 characters each, no free text since 2023-05).
 """
 
+from collections.abc import Mapping
+
 from jinja2 import TemplateError
 
-from app.wording.sources import has_statements, variables_in
+from app.domain import wechat_fields
+from app.domain.errors import FieldError
+from app.wording.sources import has_statements, variables_in, written
 from app.wording.template_texts import TemplateText
+from app.wording.variables import sample_of_one_currency
 
 REGISTERING = frozenset(
     {("sms", "aliyun"), ("sms", "tencent"), ("voice", "aliyun"), ("voice", "tencent"), ("wechat", "wechat")}
@@ -16,6 +21,8 @@ REGISTERING = frozenset(
 PROVIDER_FIELDS = frozenset({"title", "body"})
 """What a provider's field may be filled with besides a variable: our text as rendered."""
 _LONGEST_FIELD = 20
+_WECHAT_CURRENCY = "CNY"
+"""What amounts in its fields are in."""
 
 
 class NotExportableError(ValueError):
@@ -25,6 +32,28 @@ class NotExportableError(ValueError):
 def values_of(text: TemplateText) -> frozenset[str]:
     """Return the variables of a text."""
     return variables_in(text.title) | variables_in(text.body)
+
+
+def field_faults(text: TemplateText, provider: str, fields: Mapping[str, str]) -> list[FieldError]:
+    """Return the fields that a provider would not take our values in, each with what to do about it.
+
+    WeChat refuses a whole subscription message for one field (47003). `fields`: its name -> our variable, or title or body.
+    """
+    if provider != "wechat":
+        return []
+    values = sample_of_one_currency(text.locale, _WECHAT_CURRENCY)
+    words = {"title": written(text.title, values), "body": written(text.body, values)}
+    filled = {name: str({**values, **words}[source]) for name, source in fields.items()}
+    seen = wechat_fields.shown(filled)
+    return [
+        FieldError(
+            f"/fields/{name}",
+            reason,
+            f"{name} takes {wechat_fields.takes(name)}; in {text.locale} our {fields[name]} is {seen[name]!r}. Choose a "
+            f"template of the library with a thing field for it, or fill {name} with something else.",
+        )
+        for name, reason in wechat_fields.refusals(filled).items()
+    ]
 
 
 def submission_of(text: TemplateText, provider: str) -> str:

@@ -6,7 +6,7 @@ written by us, names and references are taken as they are. What is left is how l
 
 from app.wording.catalogue import Rendered
 from app.wording.lint import LIMITS
-from app.wording.lint_findings import LOCK_SCREEN
+from app.wording.lint_findings import LOCK_SCREEN, OVERHEARD
 from app.wording.lint_words import AMOUNT
 
 _SCROLLS = frozenset({"in_app", "letter"})
@@ -27,4 +27,6 @@ def fault_of(channel: str, rendered: Rendered) -> str | None:
         shown = rendered.title if channel == "email" else f"{rendered.title}\n{rendered.body}"
         if rendered.text.template != "otp" and AMOUNT.search(shown):
             return "lock_screen"
+    if channel in OVERHEARD and rendered.text.template != "otp" and AMOUNT.search(rendered.body):
+        return "overheard"
     return None

@@ -96,12 +96,20 @@ _SAMPLES: Mapping[VariableType, tuple[Value, Value]] = {
     VariableType.DATE: (date(2026, 11, 3), date(2026, 12, 23)),
     VariableType.COUNT: (1, 12),
     VariableType.TEXT: ("SAMPLE-1001", "SAMPLE-1001"),
-    VariableType.NAME: ("Harbour Credit", "Harbour Credit"),
+    VariableType.NAME: ("Harbour Lane", "Harbour Lane"),
     VariableType.CODE: ("123456", "123456"),
 }
+"""The name has no word that a check of texts looks for: a lender may be called Credit, and its texts may say so."""
 
 
 def samples(locale: str) -> tuple[dict[str, str | int], dict[str, str | int]]:
     """Return values for every variable, as a short and as a long message has them."""
     short, long = ({name: _SAMPLES[each.type][which] for name, each in declared().items()} for which in (0, 1))
     return write_variables(short, locale), write_variables(long, locale)
+
+
+def sample_of_one_currency(locale: str, currency: str) -> dict[str, str | int]:
+    """Return values for every variable, as a message to a borrower with loans in one currency has them."""
+    values = {name: _SAMPLES[each.type][0] for name, each in declared().items()}
+    money = {name: {currency: 98_765} for name, each in declared().items() if each.type is VariableType.MONEY}
+    return write_variables({**values, **money}, locale)

@@ -18,6 +18,8 @@ from sqlalchemy import select, update
 
 from app import clock, logs
 from app.channels import callbacks as parsers
+from app.channels.callbacks import CallbackRequest
+from app.domain.deliveries import Callback
 from app.persistence.db import db
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.devices import EndpointRow
@@ -33,7 +35,7 @@ from app.web.rate_limit import ReadLimit
 from tests.builders.access import a_borrower, fresh_client
 from tests.builders.sent import a_contact, a_sent, another_try, message
 from tests.conftest import START
-from tests.fakes.callbacks import ANSWER, NAME, signature
+from tests.fakes.callbacks import ANSWER, NAME, PaperParser, signature
 
 pytestmark = pytest.mark.both
 SECRET = "an-unguessable-word-of-this-installation"
@@ -483,3 +485,28 @@ def test_what_is_stored_is_sealed(client: FlaskClient) -> None:
         assert b"hello there" not in bytes(row.raw_sealed)
     assert clock.now() == START
     assert db.engine
+
+
+def test_a_post_that_breaks_its_parser_is_malformed_and_changes_nothing(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_parser: PaperParser, _request: CallbackRequest) -> Callback:
+        raise OverflowError("+8613987650001")
+
+    monkeypatch.setattr(PaperParser, "read", read)
+
+    answer = post(client, report("delivered", reference="r"))
+
+    assert answer.status_code == 400
+    assert b"8613987650001" not in answer.data
+    assert stored() == []
+
+
+def test_figures_that_cannot_be_do_not_keep_a_receipt_from_being_applied(app: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower(phone=PHONE)
+    message_id = a_sent(borrower_id, now=START, channel="voice", reference="r1")
+
+    call = {"outcome": "answered", "seconds": 10**30}
+    assert post(client, report("delivered", reference="r1", units=10**30, call=call)).status_code == 200
+
+    assert message(message_id).state == "delivered"

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 
 import pytest
 
@@ -46,6 +47,38 @@ def test_an_email_arrives_as_text_and_html_with_all_its_headers(stand_in: StandI
     assert headers["Date"] == "Mon, 02 Mar 2026 09:00:00 +0000"
     assert "RET=HDRS" in content["options"]
     assert "NOTIFY=FAILURE,DELAY" in content["options"]
+
+
+@pytest.mark.parametrize(
+    ("lender", "header"),
+    [
+        ("Rheingold Bank AG", "Rheingold Bank AG <service@lender.example>"),
+        ("港湾消费金融有限公司", "港湾消费金融有限公司 <service@lender.example>"),
+        ('Smith, Sons "and" <evil@x.example>', '"Smith, Sons \\"and\\" <evil@x.example>" <service@lender.example>'),
+        ("Bank\r\nBcc: evil@x.example", '"Bank Bcc: evil@x.example" <service@lender.example>'),
+        ("\r\n", "Harbour Credit <service@lender.example>"),
+        (None, "Harbour Credit <service@lender.example>"),
+    ],
+)
+def test_an_email_is_from_its_lender_at_the_address_of_the_settings(lender: str | None, header: str) -> None:
+    sender = Sender.read("Harbour Credit <service@lender.example>", None)
+
+    content = compose(an_email(sender_name=lender), sender, the_returns(), now=NOW).content
+    mail = message_from_bytes(content, policy=policy.default)
+
+    assert mail["From"] == header
+    assert [each.addr_spec for each in mail["From"].addresses] == ["service@lender.example"]
+    assert mail["Bcc"] is None
+
+
+def test_a_long_name_of_a_lender_is_folded() -> None:
+    sender = Sender.read("Harbour Credit <service@lender.example>", None)
+
+    content = compose(an_email(sender_name="港" * 90), sender, the_returns(), now=NOW).content
+    written = content.partition(b"From: ")[2].partition(b"\r\nTo:")[0].decode()
+
+    assert str(make_header(decode_header(written))) == "港" * 80 + " <service@lender.example>"
+    assert max(len(line) for line in written.splitlines()) < 110
 
 
 def test_a_notice_without_a_link_offers_no_way_out_that_there_is_not(stand_in: StandInClient) -> None:

@@ -47,6 +47,7 @@ def test_the_link_in_an_email_that_arrived_ends_emails(sqlite_book: Flask, engin
 
     [item] = stand_in.received()
     assert (item["message_id"], item["target"], item["content"]["subject"]) == (message_id, "ann@example.org", "A title")
+    assert item["content"]["headers"]["From"].startswith("Acme <")
     assert state_of(message_id) == ("sent", None)
     link = re.match(r"<([^>]+)>", item["content"]["headers"]["List-Unsubscribe"])
     assert link is not None

@@ -160,14 +160,14 @@ def test_a_message_says_where_its_receipts_go_and_a_mail_how_to_unsubscribe(
 ) -> None:
     queue_message(ann.borrower_id, "email")
     surroundings = Surroundings(
-        status_url=status_urls("https://api.lender.example", "word"),
+        status_url=status_urls("https://api.lender.example"),
         unsubscribe_url=lambda _work, message: f"https://api.lender.example/u/{message.borrower_id}",
     )
 
     drained(channels, surroundings=surroundings)
 
     (sent,) = channels["email"].sent
-    assert sent.status_url == "https://api.lender.example/v1/callbacks/email-provider/word"
+    assert sent.status_url == "https://api.lender.example/v1/callbacks/email-provider"
     assert sent.unsubscribe_url == f"https://api.lender.example/u/{ann.borrower_id}"
 
 

@@ -132,7 +132,7 @@ def two(stand_in: StandInClient) -> Iterator[dict[str, Channel]]:
 
 
 def sent(channels: dict[str, Channel]) -> None:
-    surroundings = Surroundings(status_url=status_urls("https://api.lender.example", "word"))
+    surroundings = Surroundings(status_url=status_urls("https://api.lender.example"))
     Engine(Dispatcher(channels, owner="tester", surroundings=surroundings)).dispatch_all()
 
 

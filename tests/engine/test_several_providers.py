@@ -1,21 +1,26 @@
 """Several providers of one channel: who is asked, what goes on to the next one, and what never does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.channels.base import DeliveryResult, Outcome
 from app.channels.routed import Routed
+from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.domain.pacing import PacePolicy, Pacers
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.outgoing import Surroundings
+from app.engine.settling import Answered, Settling
 from app.persistence.models.messages import DeliveryAttemptRow
-from app.persistence.unit_of_work import reading
+from app.persistence.unit_of_work import Work, reading
+from app.services.callback_posts import take_callback
 from tests.builders.book import Built, build_loan, give_phone, pay
 from tests.builders.messages import NOW, queue_message, state_of
 from tests.fakes.channels import ACCEPTED, FakeChannel
@@ -114,6 +119,43 @@ def test_an_adapter_that_breaks_leaves_it_uncertain_and_holds_up_no_other_channe
     assert state_of(message_id) == ("uncertain", "NO_RECEIPT")
     assert state_of(pushed) == ("sent", None)
     assert second.handed == []
+
+
+def test_what_was_told_to_be_refused_and_has_arrived_after_all_does_not_leave_again(
+    ann: Built, first: FakeChannel, set_clock: SetClock
+) -> None:
+    message_id = queue_message(ann.borrower_id, "sms")
+    first.answer = lambda _message: NEVER_SENT
+    engine = Engine(Dispatcher({"sms": first}, owner="tester"))
+    engine.dispatch_all()
+
+    arrived = DeliveryReport("e1", Told.DELIVERED, message_id=message_id)
+    take_callback(Callback("first", reports=[arrived], is_signed=True), b"", now=NOW)
+    set_clock(NOW + timedelta(hours=1))
+    engine.dispatch_all()
+
+    assert len(first.handed) == 1
+    assert state_of(message_id) == ("delivered", None)
+
+
+def test_what_was_sent_is_written_down_also_when_another_transaction_was_in_the_way(ann: Built, first: FakeChannel) -> None:
+    message_id = queue_message(ann.borrower_id, "sms")
+    lost = psycopg.errors.DeadlockDetected()
+    failures = [OperationalError("UPDATE", None, lost)]
+
+    class Unlucky(Settling):
+        def record(self, work: Work, results: Sequence[Answered], *, now: datetime) -> None:
+            super().record(work, results, now=now)
+            if failures:
+                raise failures.pop()
+
+    dispatcher = Dispatcher({"sms": first}, owner="tester")
+    dispatcher._settling = Unlucky(dispatcher.retries, dispatcher.rng)
+
+    Engine(dispatcher).dispatch_all()
+
+    assert len(first.handed) == 1
+    assert state_of(message_id) == ("sent", None)
 
 
 def test_what_only_the_same_provider_may_be_given_again_goes_to_no_other(

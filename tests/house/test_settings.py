@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -73,6 +74,55 @@ def test_production_refuses_what_is_weak_or_wrong_and_names_the_variable(tmp_pat
         Settings.from_env(production(tmp_path, **changes))
 
     assert STRONG not in str(refused.value)
+
+
+WEAK = {
+    "sms": {"provider": "gateway", "url": "HTTP://texts.example", "key": "k" * 32},
+    "email": {"provider": "smtp", "url": "smtps://relay.example", "key": "k" * 31},
+    "letter": {"provider": "print_room", "folder": "/out", "callback_key": "short"},
+    "wechat": {"provider": "wechat", "token": "t" * 16, "authorize_url": "http://open.weixin.example"},
+}
+
+
+@pytest.mark.parametrize(
+    ("channel", "entry", "setting"),
+    [
+        ("sms", WEAK["sms"], "url"),
+        ("sms", {**WEAK["sms"], "url": "https://texts.example", "key": "k" * 31}, "key"),
+        ("email", WEAK["email"], "key"),
+        ("letter", WEAK["letter"], "callback_key"),
+        ("wechat", WEAK["wechat"], "authorize_url"),
+        ("wechat", {"provider": "wechat", "token": "t" * 15}, "token"),
+        ("wechat", {"provider": "wechat", "token": "t" * 16, "require_encrypted": False}, "require_encrypted"),
+    ],
+)
+def test_production_refuses_a_weak_provider_and_names_the_setting(
+    tmp_path: Path, channel: str, entry: dict[str, object], setting: str
+) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(json.dumps({channel: [entry], "callbacks": {"secret": "w" * 32}}))
+
+    with pytest.raises(SettingsError, match=f"{entry['provider']}: `{setting}`") as refused:
+        Settings.from_env(production(tmp_path, DUECOURSE_PROVIDERS=str(file)))
+
+    assert "kkkk" not in str(refused.value)
+
+
+def test_production_takes_strong_providers(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    strong = {
+        "sms": [{"provider": "gateway", "url": "https://texts.example", "key": "k" * 32}],
+        "email": [{"provider": "smtp", "url": "smtp://127.0.0.1:25", "security": "none", "key": "k" * 32}],
+        "wechat": [{"provider": "wechat", "token": "t" * 16}],
+        "callbacks": {"secret": "w" * 32, "public_url": "https://api.lender.example"},
+    }
+    file.write_text(json.dumps(strong))
+
+    assert set(Settings.from_env(production(tmp_path, DUECOURSE_PROVIDERS=str(file))).providers) == {
+        "sms",
+        "email",
+        "wechat",
+    }
 
 
 def test_a_program_that_production_refuses_does_not_start(tmp_path: Path) -> None:

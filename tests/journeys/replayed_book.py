@@ -31,7 +31,7 @@ def build_book(url: str, var_dir: Path, *, people: int = 17) -> None:
         for number in range(people):
             due = date(2026, 3, 6) + timedelta(days=number % 9)
             given = {"borrower_no": f"B{number}", "lender_id": lender_id, "recorded_at": START, "zone": ZONES[number % 6]}
-            given["phone"] = f"+4420718387{number:02}" if number % 4 else None
+            given["phone"] = f"+4474001234{number:02}" if number % 4 else None
             for shift in (0, 2):
                 built = build_loan(now=START, due=[due + timedelta(days=shift)], **given, loan_no=f"L{number}-{shift}")
                 if number % 2:

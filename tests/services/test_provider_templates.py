@@ -19,7 +19,7 @@ from app.services.provider_templates import Key, mark, register, usable_template
 from app.services.reminders import sweep
 from app.services.rule_parts import content_version, use_channels
 from app.wording.catalogue import shipped, template_infos
-from app.wording.provider_wordings import NotExportableError, submission_of
+from app.wording.provider_wordings import NotExportableError, field_faults, submission_of
 from app.wording.template_texts import TemplateText
 from tests.builders.book import build_lender, build_loan
 from tests.builders.cases import default_document
@@ -127,6 +127,37 @@ def test_what_cannot_be_registered_is_refused(
 ) -> None:
     with pytest.raises(error):
         registered(key, **changes)
+
+
+@pytest.mark.parametrize(
+    ("locale", "fields", "refused"),
+    [
+        ("zh-CN", {"date1": "due_on", "amount2": "amount", "character_string3": "loan", "thing4": "body"}, []),
+        ("en", {"thing1": "due_on", "amount2": "amount"}, []),
+        ("en", {"date1": "due_on", "amount2": "amount"}, ["/fields/date1"]),
+        ("zh-CN", {"number1": "loan", "phrase2": "lender", "first": "lender"}, ["/fields/number1", "/fields/phrase2"]),
+    ],
+)
+def test_a_field_of_wechat_that_cannot_hold_our_values_is_a_fault(
+    locale: str, fields: dict[str, str], refused: list[str]
+) -> None:
+    body = "{{ lender }} {{ loan }} {{ due_on }} {{ amount }}"
+    text = TemplateText("x", "wechat", locale, "t", body, True, frozenset())
+
+    assert [each.pointer for each in field_faults(text, "wechat", fields)] == refused
+    assert field_faults(text, "aliyun", fields) == []
+
+
+def test_the_refusal_of_a_field_says_what_it_takes_and_what_our_value_is(sqlite_book: Flask) -> None:
+    named = ["due_soon", "--channel", "wechat", "--provider", "wechat", "--locale", "en", "--code", "T9", "--by", "Eve"]
+
+    refused = sqlite_book.test_cli_runner().invoke(
+        args=["template", "provider", "register", *named, "--field", "date2=body"]
+    )
+
+    assert refused.exit_code == 1
+    assert "date2 takes a day as 2026年11月3日" in refused.output
+    assert "our body is 'Help, advice: in app'" in refused.output
 
 
 def test_states_follow_each_other(sqlite_book: Flask) -> None:

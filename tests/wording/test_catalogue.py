@@ -89,6 +89,7 @@ def test_a_variable_without_a_value_is_never_an_empty_place() -> None:
         ("in_app", "From {{ lender }}", "x", "x" * 80, None),
         ("push", "constant", "constant", "x", None),
         ("voice", "", "{{ '' if lender }}", "x", "empty"),
+        ("voice", "", "This is {{ lender }}.", "$5.00 Loans", "overheard"),
     ],
 )
 def test_real_values_are_looked_at_before_a_message_is_kept(

@@ -80,6 +80,9 @@ def test_a_lock_screen_shows_nothing_of_it(channel: str, locale: str) -> None:
 
 ATTACKS = [
     ("Your loan of $500.00 is overdue!", "en", "push", "lock_screen"),
+    ("Hello. 500.00 USD is open on your account.", "en", "voice", "overheard"),
+    ("Hello, this is about your loan.", "en", "voice", "overheard"),
+    ("您好，您的贷款已到期，请打开应用。", "zh-CN", "voice", "overheard"),
     ("Deadbeat. Everyone who sees this phone should know what you owe.", "en", "push", "forbidden"),
     ("Pay today or we will have you arrested.", "en", "sms", "forbidden"),
     ("The police will come and you go to jail.", "en", "letter", "forbidden"),
@@ -185,6 +188,7 @@ def _template(body: str, template: str = "due_soon", channel: str = "in_app", **
         (_template("{{ amont }} falls soon"), "variable_unknown"),
         (_template("{% if %}"), "unreadable"),
         (_template("{{ loan }}", channel="push"), "lock_screen"),
+        (_template("{{ loan }}", channel="voice"), "overheard"),
         (_template("It is overdue."), "forbidden_at_stage"),
         (_template("x", markers=None), "markers_missing"),
         (_template(""), "empty"),
@@ -192,6 +196,12 @@ def _template(body: str, template: str = "due_soon", channel: str = "in_app", **
 )
 def test_a_template_is_read_before_it_is_rendered(text: TemplateText, code: str) -> None:
     assert code in {problem.code for problem in lint_template(text)}
+
+
+def test_a_call_may_say_who_calls_whatever_the_lender_is_called() -> None:
+    text = _template("Hello. This is {{ lender }}; please open the app.", channel="voice")
+
+    assert [problem.code for problem in lint_template(text)] == []
 
 
 def test_paragraphs_of_a_letter_stay() -> None:

@@ -75,7 +75,9 @@ def _take(provider: str, secret: str) -> Response:
         CALLBACKS.labels(provider, "forged").inc()
         logger().warning("callback refused", provider=provider, why="forged")
         raise ForbiddenError(_FORGED) from None
-    except MalformedError:
+    except Exception as error:
+        if not isinstance(error, MalformedError):  # a field of a kind that no parser expects: theirs to mend, or ours
+            logger().error("callback broke its parser", provider=provider, kind=type(error).__name__)
         CALLBACKS.labels(provider, "malformed").inc()
         logger().warning("callback refused", provider=provider, why="malformed")
         raise MalformedCallbackError("The post cannot be read as the provider documents it.") from None

@@ -18,7 +18,6 @@ NO_SUCH_MAILBOX = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
 """X.1.1 no such mailbox, 1.2 no such domain, 1.3 syntax, 1.6 moved away, 1.10 null MX, 2.1 disabled: dead for good."""
 MAILBOX_FULL = "2.2"
 _TOO_LARGE = frozenset({"2.3", "3.4"})
-_NO_UTF8 = "6.7"
 
 
 def status_of(text: str) -> tuple[str, str] | None:

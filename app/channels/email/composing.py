@@ -22,6 +22,8 @@ _CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>(),:;\"\\\[\]@]{1,64}@([^\s\x00-\x1f\x7f<>(),:;\"\\\[\]@]{1,253})")
 _LINK = re.compile(r"https?://[\x21\x23-\x3b\x3d\x3f-\x7e]{1,900}")
 _LONGEST_SUBJECT = 200
+_LONGEST_NAME = 80
+_FOLD = "\r\n"
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _PAGE_STYLE = "margin:0;padding:16px;background:#ffffff;color:#1a1a1a;font:16px/1.5 sans-serif"
 _TEXT_STYLE = "max-width:600px;margin:0 auto"
@@ -49,6 +51,7 @@ class Sender:
     """Who writes: header From, and where an answer goes."""
 
     header: str
+    """For a message that does not say whose it is."""
     reply_to: str | None = None
 
     @classmethod
@@ -57,13 +60,21 @@ class Sender:
         for name, value in (("from", from_header), ("reply_to", reply_to)):
             if value is not None and not _ADDRESS.fullmatch(parseaddr(value)[1]):
                 raise ValueError(f"The smtp provider's {name} must hold an e-mail address.")
-        name, address = parseaddr(from_header)
-        return cls(formataddr((plain_line(name), address)), parseaddr(reply_to)[1] if reply_to else None)
+        return cls(_from_header(*parseaddr(from_header)), parseaddr(reply_to)[1] if reply_to else None)
+
+    @property
+    def address(self) -> str:
+        """The From address: the same for all lenders, since the relay signs for its domain."""
+        return parseaddr(self.header)[1]
 
     @property
     def domain(self) -> str:
         """The domain of the From address."""
-        return parseaddr(self.header)[1].rpartition("@")[2]
+        return self.address.rpartition("@")[2]
+
+    def named(self, name: str | None) -> str:
+        """Return header From with a name of the message's own."""
+        return _from_header(name, self.address) if name and plain_line(name) else self.header
 
 
 def compose(outgoing: Outgoing, sender: Sender, returns: ReturnPaths, *, now: datetime) -> Envelope:
@@ -72,7 +83,7 @@ def compose(outgoing: Outgoing, sender: Sender, returns: ReturnPaths, *, now: da
     link = outgoing.unsubscribe_url if _LINK.fullmatch(outgoing.unsubscribe_url or "") else None
     boundary = f"=_{outgoing.message_id}"
     headers = [
-        ("From", sender.header),
+        ("From", sender.named(outgoing.sender_name)),
         *([("Reply-To", sender.reply_to)] if sender.reply_to else []),
         ("To", recipient),
         ("Subject", _encoded_subject(outgoing.title)),
@@ -142,10 +153,17 @@ def _paragraphs(body: str) -> list[str]:
     return [line for each in body.splitlines() if (line := _CONTROLS.sub(" ", each).strip())]
 
 
+def _from_header(name: str, address: str) -> str:
+    line = plain_line(name)[:_LONGEST_NAME]
+    if line.isascii():
+        return formataddr((line, address))
+    return f"{Header(line, 'utf-8', maxlinelen=76, header_name='From').encode(linesep=_FOLD)} <{address}>"
+
+
 def _encoded_subject(title: str) -> str:
     line = plain_line(title)
     charset = "us-ascii" if line.isascii() else "utf-8"
-    return Header(line, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
+    return Header(line, charset, maxlinelen=76, header_name="Subject").encode(linesep=_FOLD)
 
 
 def _unsubscribe_headers(link: str | None, reply_to: str | None) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class TencentCallbacks:
             )
         except orjson.JSONDecodeError:
             raise MalformedError("Not JSON.") from None
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             raise MalformedError("A field is missing or of another kind.") from None
 
 

@@ -35,9 +35,3 @@ def find_owners(session: Session, prefix: str, *, machine_now: datetime) -> list
     """Return who holds a living lease of such a name, in one order for all who ask."""
     living = select(LeaseRow.owner).where(LeaseRow.name.startswith(prefix), LeaseRow.expires_at > machine_now)
     return list(session.scalars(living.order_by(LeaseRow.owner)))
-
-
-def holds_lease(session: Session, name: str, *, owner: str, fence: int) -> bool:
-    """Return whether this fence is still the newest; a fenced write asks inside its own transaction."""
-    row = session.get(LeaseRow, name, with_for_update=True)
-    return row is not None and row.owner == owner and row.fence == fence
