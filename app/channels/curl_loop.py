@@ -42,7 +42,7 @@ class Loop:
         self._waiting: deque[tuple[Posting, int]] = deque()
         self._spare: list[Exchange] = []
         self._flying: set[Exchange] = set()
-        self._places = CONNECTIONS
+        self.places = CONNECTIONS
         """How many may be in flight: one a connection until HTTP/2 was spoken, so that no time-out runs in a queue."""
         self._wake_at: float | None = None
         self._active_at = 0.0
@@ -68,7 +68,7 @@ class Loop:
 
     def turn(self) -> None:
         """Send what has a place, wait until something happens, take what has come."""
-        if self._waiting and len(self._flying) < self._places and not self._holds():
+        if self._waiting and len(self._flying) < self.places and not self._holds():
             self._begin()
         if self._brought * 20 < len(self._flying) >= GATHER_FROM:
             time.sleep(self._gather_seconds)
@@ -96,7 +96,7 @@ class Loop:
 
     def _begin(self) -> None:
         self._active_at = clock.monotonic_seconds()
-        while self._waiting and len(self._flying) < self._places:
+        while self._waiting and len(self._flying) < self.places:
             posting, place = self._waiting.popleft()
             exchange = self._spare.pop() if self._spare else Exchange(self._url, self._options)
             try:
@@ -143,8 +143,8 @@ class Loop:
     def _learn(self, curl: Any) -> None:
         """Take from one of the newest answers how this provider is to be treated."""
         self._gather_seconds = min(curl.getinfo(pycurl.TOTAL_TIME) / 20, LONGEST_GATHER_SECONDS)
-        if self._places == CONNECTIONS and curl.getinfo(pycurl.INFO_HTTP_VERSION) not in _HTTP_1:
-            self._places = MOST_IN_FLIGHT
+        if self.places == CONNECTIONS and curl.getinfo(pycurl.INFO_HTTP_VERSION) not in _HTTP_1:
+            self.places = MOST_IN_FLIGHT
 
     def _finish(self, curl: Any, answer: HttpAnswer) -> None:
         exchange: Exchange = curl.exchange

@@ -6,15 +6,18 @@ One thread drives everything that is posted, whoever posts it, so that a small b
 import contextlib
 import socket
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
 from app.channels.curl_exchange import Posting, options_of
-from app.channels.curl_loop import MOST_IN_FLIGHT, Loop
+from app.channels.curl_loop import CONNECTIONS, MOST_IN_FLIGHT, Loop
 from app.channels.http_transport import Failure, HttpAnswer, HttpRequest
 from app.logs import logger
+
+_LOOK_SECONDS = 0.0005
 
 
 class CurlTransport:
@@ -34,6 +37,9 @@ class CurlTransport:
         self._options = options_of(connect_seconds, total_seconds)
         self._lock = threading.Lock()
         self._new: deque[Posting] = deque()
+        self._open: list[Posting] = []
+        """Not all answered yet, and some that are."""
+        self._loop: Loop | None = None
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
         self._ear.setblocking(False)
@@ -42,19 +48,38 @@ class CurlTransport:
 
     def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
         """Post each request once; one answer per request, in order. Any number of threads may post at once."""
+        return self.begin(requests)()
+
+    def begin(self, requests: Sequence[HttpRequest]) -> Callable[[], list[HttpAnswer]]:
+        """Begin to post; the return value waits for the answers."""
         if not requests:
-            return []
+            return list
         posting = Posting(requests)
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The transport is closed.")
             self._new.append(posting)
+            self._open = [each for each in self._open if each.left] + [posting]
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="provider-http", daemon=True)
                 self._thread.start()
         self._ring()
-        posting.done.wait()
-        return cast(list[HttpAnswer], posting.answers)
+
+        def answers() -> list[HttpAnswer]:
+            posting.done.wait()
+            return cast(list[HttpAnswer], posting.answers)
+
+        return answers
+
+    def await_room(self, count: int) -> None:
+        """Wait until so many more have a place beside what is in flight: few while HTTP/1.1 is spoken."""
+        while True:
+            with self._lock:
+                in_flight = sum(each.left for each in self._open if not each.done.is_set())
+                places = self._loop.places if self._loop is not None else CONNECTIONS
+            if in_flight <= max(places - count, 0):
+                return
+            time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Wait for what is in flight, then close the connections."""
@@ -72,7 +97,7 @@ class CurlTransport:
             self._bell.send(b"\0")
 
     def _run(self) -> None:
-        loop = Loop(self._url, self._options, self._ear)
+        loop = self._loop = Loop(self._url, self._options, self._ear)
         try:
             while True:
                 with self._lock:

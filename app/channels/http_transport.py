@@ -11,8 +11,8 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from app import clock
 
 MAX_ANSWER_BYTES = 256 * 1024
 """Of a body; what is beyond is not read: providers answer in hundreds."""
+_LOOK_SECONDS = 0.05
 
 
 class Failure(StrEnum):
@@ -69,6 +70,14 @@ class Transport(Protocol):
         """Post each request once; one answer per request, in order. Never raises for what the network does."""
         ...
 
+    def begin(self, requests: Sequence[HttpRequest]) -> Callable[[], list[HttpAnswer]]:
+        """Begin to post, and return at once what waits for the answers."""
+        ...
+
+    def await_room(self, count: int) -> None:
+        """Wait until so many more requests go to the wire at once when they are begun, instead of queueing here."""
+        ...
+
     def close(self) -> None:
         """Close connections and threads."""
         ...
@@ -95,11 +104,27 @@ class PooledTransport:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="provider")
         self._local = threading.local()
         self._open: set[_Connection] = set()
+        self._begun: list[Future[HttpAnswer]] = []
         self._lock = threading.Lock()
 
     def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
         """Post each request once, `threads` at a time."""
-        return list(self._pool.map(self._post_one, requests))
+        return self.begin(requests)()
+
+    def begin(self, requests: Sequence[HttpRequest]) -> Callable[[], list[HttpAnswer]]:
+        """Begin to post; the return value waits for the answers."""
+        begun = [self._pool.submit(self._post_one, request) for request in requests]
+        with self._lock:
+            self._begun = [each for each in self._begun if not each.done()] + begun
+        return lambda: [each.result() for each in begun]
+
+    def await_room(self, count: int) -> None:
+        """Wait until so many threads are free, or all."""
+        with self._lock:
+            busy = [each for each in self._begun if not each.done()]
+        while sum(not each.done() for each in busy) > max(self.at_once - count, 0):
+            wait(busy, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            busy = [each for each in busy if not each.done()]
 
     def close(self) -> None:
         """Wait for what is in flight, then close the connections."""

@@ -5,7 +5,7 @@ an order of magnitude more (docs/adr). One call here is one attempt per message;
 and tried once more, because then nothing was sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from app.channels.push_credentials import Credential, TokenUnavailableError
 from app.channels.push_messages import UnsendableError
 
 _BATCH = 500
-"""How many messages one call should be given: in flight together, they are what makes it quick."""
+"""How many messages should be in flight together: they are what makes it quick."""
 
 
 class FcmPush:
@@ -37,8 +37,16 @@ class FcmPush:
         with suppress(TokenUnavailableError):  # `send` says so, message by message
             self._credential.token()
 
+    def await_room(self, count: int) -> None:
+        """Wait until so many more go to the wire at once: facts are compared after that, not before."""
+        self._transport.await_room(count)
+
     def send(self, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
         """Try each message once; one result per message, in order."""
+        return self.begin(batch, now=now)()
+
+    def begin(self, batch: Sequence[Outgoing], *, now: datetime) -> Callable[[], list[DeliveryResult]]:
+        """Hand each message to the wire once and return at once what waits for the answers: one per message, in order."""
         results: list[DeliveryResult | None] = [None] * len(batch)
         bodies: dict[int, bytes] = {}
         made = Bodies(now)
@@ -47,35 +55,47 @@ class FcmPush:
                 bodies[place] = made.of(outgoing)
             except UnsendableError as error:
                 results[place] = DeliveryResult(Outcome.REFUSED, error_code=error.code)
-        for place, result in self._post(batch, bodies).items():
-            results[place] = result
-        return [result for result in results if result is not None]
+        read = self._begin(batch, bodies)
+
+        def finish() -> list[DeliveryResult]:
+            for place, result in read().items():
+                results[place] = result
+            return [result for result in results if result is not None]
+
+        return finish
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def _post(self, batch: Sequence[Outgoing], bodies: dict[int, bytes]) -> dict[int, DeliveryResult]:
+    def _begin(self, batch: Sequence[Outgoing], bodies: dict[int, bytes]) -> Callable[[], dict[int, DeliveryResult]]:
         if not bodies:
-            return {}
+            return dict
         try:
             token = self._credential.token()
         except TokenUnavailableError as error:
-            return dict.fromkeys(bodies, _without_token(error))
-        answers = self._answers(bodies, token)
+            without = dict.fromkeys(bodies, _without_token(error))
+            return lambda: without
+        answers = self._posting(bodies, token)
+        return lambda: self._read(batch, bodies, token, answers())
+
+    def _read(
+        self, batch: Sequence[Outgoing], bodies: dict[int, bytes], token: str, answers: dict[int, HttpAnswer]
+    ) -> dict[int, DeliveryResult]:
         stale = {place: bodies[place] for place, answer in answers.items() if is_stale_token(answer)}
         if stale:
             try:
-                answers |= self._answers(stale, self._credential.renewed(token))
+                answers |= self._posting(stale, self._credential.renewed(token))()
             except TokenUnavailableError as error:
                 read = {place: answer for place, answer in answers.items() if place not in stale}
                 return _results(batch, read) | dict.fromkeys(stale, _without_token(error))
         return _results(batch, answers)
 
-    def _answers(self, bodies: dict[int, bytes], token: str) -> dict[int, HttpAnswer]:
+    def _posting(self, bodies: dict[int, bytes], token: str) -> Callable[[], dict[int, HttpAnswer]]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=utf-8"}
         requests = [HttpRequest(self._path, headers, body) for body in bodies.values()]
-        return dict(zip(bodies, self._transport.post(requests), strict=True))
+        answers = self._transport.begin(requests)
+        return lambda: dict(zip(bodies, answers(), strict=True))
 
 
 def _results(batch: Sequence[Outgoing], answers: dict[int, HttpAnswer]) -> dict[int, DeliveryResult]:

@@ -5,9 +5,10 @@ into the table as the book's time, so that what waits is looked at when it ends.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from app import clock
@@ -20,7 +21,11 @@ from app.logs import logger
 SOON_SECONDS = 2.0
 """A wait so short is waited for; what has to wait longer is put off in the table."""
 SUB_BATCH = 25
-"""Sends between two comparisons of versions, where a channel does not say how many it puts on the wire at once."""
+"""The most sends between two comparisons of versions."""
+
+
+Answering = Callable[[], list[DeliveryResult]]
+"""Waits for the answers to what was handed over: one result per message, in order."""
 
 
 class Allowance(NamedTuple):
@@ -48,7 +53,7 @@ class Routes:
     _paused_until: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def batch(self, channel: str) -> int:
-        """Return how many messages go to the wire between two comparisons."""
+        """Return how many messages may be on the wire at once."""
         return int(getattr(self.channels.get(channel), "batch", SUB_BATCH))
 
     def forget(self) -> None:
@@ -104,17 +109,41 @@ class Routes:
         """Whether a target's platform may be tried: its own credential at the provider was not refused lately."""
         return self.breakers.lets_pass(way_key(channel, provider), target.platform, clock.monotonic_seconds())
 
-    def send(self, channel: str, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> list[DeliveryResult]:
-        """Hand a sub-batch to one provider and take in what its answers say of the provider itself."""
-        adapter, way = self.channels[channel], way_key(channel, provider)
+    def await_room(self, channel: str, count: int) -> None:
+        """Wait until a channel that keeps many in flight puts so many more on the wire at once."""
+        room: Callable[[int], None] | None = getattr(self.channels[channel], "await_room", None)
+        if room is not None:
+            room(count)
+
+    def hand_over(self, channel: str, provider: str, batch: Sequence[Outgoing], *, now: datetime) -> Answering:
+        """Hand a sub-batch to one provider; the return value waits for the answers and takes in what they say of it.
+
+        Where the adapter can `begin`, the next sub-batch may be compared and handed over while the answers are on their way.
+        """
+        adapter = self.channels[channel]
+
+        def guarded(act: Callable[[], list[DeliveryResult]]) -> list[DeliveryResult]:
+            try:
+                return act()
+            except Exception:  # none should raise; how far one that does has come, nobody knows
+                logger().exception("channel failed", channel=channel, provider=provider)
+                return _in_doubt(provider, batch)
+
+        begin: Callable[..., Answering] | None = getattr(adapter, "begin", None)
+        if begin is None:
+            results = guarded(lambda: _sent(adapter, provider, batch, now))
+            return lambda: self._noted(channel, provider, batch, results)
         try:
-            if isinstance(adapter, Routed):
-                results = adapter.send_by(provider, batch, now=now)
-            else:
-                results = adapter.send(batch, now=now)
-        except Exception:  # none should raise; how far one that does has come, nobody knows
+            answering = begin(batch, now=now)
+        except Exception:
             logger().exception("channel failed", channel=channel, provider=provider)
-            results = [DeliveryResult(Outcome.UNCERTAIN, error_code="channel_failed", provider=provider)] * len(batch)
+            answering = partial(_in_doubt, provider, batch)
+        return lambda: self._noted(channel, provider, batch, guarded(answering))
+
+    def _noted(
+        self, channel: str, provider: str, batch: Sequence[Outgoing], results: list[DeliveryResult]
+    ) -> list[DeliveryResult]:
+        way = way_key(channel, provider)
         at = clock.monotonic_seconds()
         self.pacers.note(way, Answers.of(results), at)
         for one, result in zip(batch, results, strict=True):
@@ -136,3 +165,11 @@ class Routes:
 
 
 _PLATFORM_PAUSE_SECONDS = 300.0
+
+
+def _in_doubt(provider: str, batch: Sequence[Outgoing]) -> list[DeliveryResult]:
+    return [DeliveryResult(Outcome.UNCERTAIN, error_code="channel_failed", provider=provider)] * len(batch)
+
+
+def _sent(adapter: Channel, provider: str, batch: Sequence[Outgoing], now: datetime) -> list[DeliveryResult]:
+    return adapter.send_by(provider, batch, now=now) if isinstance(adapter, Routed) else adapter.send(batch, now=now)

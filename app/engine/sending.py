@@ -8,7 +8,7 @@ from app.channels.base import DeliveryResult, Outcome
 from app.channels.routed import Routed
 from app.engine.claiming import Try
 from app.engine.outgoing import Surroundings
-from app.engine.routes import Routes
+from app.engine.routes import SUB_BATCH, Answering, Routes
 from app.engine.settling import Answered
 from app.persistence.queries import outbox
 from app.persistence.unit_of_work import looking
@@ -52,8 +52,27 @@ class Sending:
         return sent
 
     def _by(self, provider: str, tries: Sequence[Try], sent: Sent) -> list[Answered]:
-        """Compare right before the wire, then ask one provider."""
-        self._get_ready(tries[0].message.channel, provider)
+        """Give tries to one provider by sub-batches, each compared with the facts right before it goes to the wire.
+
+        Where a channel keeps many in flight, a sub-batch goes while the answers to those before it are on their way.
+        """
+        channel = tries[0].message.channel
+        self._get_ready(channel, provider)
+        results: list[Answered] = []
+        handed: list[tuple[list[Try], Answering]] = []
+        for start in range(0, len(tries), SUB_BATCH):
+            some = tries[start : start + SUB_BATCH]
+            self.routes.await_room(channel, len(some))
+            may_leave, blocked = self._compared(provider, some, sent)
+            results += blocked
+            if may_leave:
+                handed.append((may_leave, self._handed_over(channel, provider, may_leave)))
+        for may_leave, answering in handed:
+            results += zip(may_leave, answering(), strict=True)
+        return results
+
+    def _compared(self, provider: str, tries: Sequence[Try], sent: Sent) -> tuple[list[Try], list[Answered]]:
+        """Return the tries that may leave now, and those whose platform is not to be tried."""
         now = clock.now()
         with looking() as session:  # given back before the wire: a slow provider must not hold a connection
             current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
@@ -66,14 +85,14 @@ class Sending:
                 blocked.append((one, DeliveryResult(Outcome.REFUSED, error_code="third_party_auth", provider=provider)))
             else:
                 may_leave.append(one)
-        if not may_leave:
-            return blocked
+        return may_leave, blocked
+
+    def _handed_over(self, channel: str, provider: str, may_leave: Sequence[Try]) -> Answering:
         batch = [one.outgoing for one in may_leave]
         if provider != may_leave[0].provider:
             url = self.surroundings.status_url(provider)
             batch = [replace(outgoing, status_url=url) for outgoing in batch]
-        answers = self.routes.send(may_leave[0].message.channel, provider, batch, now=now)
-        return blocked + list(zip(may_leave, answers, strict=True))
+        return self.routes.hand_over(channel, provider, batch, now=clock.now())
 
     def _get_ready(self, channel: str, provider: str) -> None:
         """Have a provider's adapter do what may take time (a new access token) before the facts are compared, not after."""

@@ -25,6 +25,7 @@ from app.persistence.unit_of_work import close_session
 from app.sandbox import sample_book
 from app.sandbox.credentials import write_service_account
 from app.sandbox.provider_accounts import SandboxAccounts, write_providers
+from app.sandbox.sample_addresses import open_wechat
 from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.supervisor import Child, Supervisor
@@ -80,18 +81,19 @@ def check_port(port: int) -> None:
 
 
 def prepare_book(engine: Engine, say: Say) -> None:
-    """Bring the schema up to date and fill an empty database with the sample book."""
+    """Bring the schema up to date, fill an empty database with the sample book, and register it with WeChat."""
     if not schema.is_at_head(engine):
         say("Migrating the database ...")
         schema.upgrade(engine)
     is_filled = bool(find_lenders(session()))
     close_session()
-    if is_filled:
-        return
-    say("Making the sample book ...")
-    counts = sample_book.fill(now=clock.now())
+    if not is_filled:
+        say("Making the sample book ...")
+        counts = sample_book.fill(now=clock.now())
+        close_session()
+        say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")
+    open_wechat(now=clock.now())
     close_session()
-    say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")
 
 
 def child_environment(settings: Settings, accounts: SandboxAccounts) -> dict[str, str]:

@@ -8,13 +8,15 @@ from datetime import datetime
 
 from app.domain.book import BorrowerValues
 from app.persistence.queries.borrowers import find_borrower_ids
-from app.persistence.unit_of_work import Work
-from app.sandbox.sample_lenders import DemoBorrower, demo_phone
+from app.persistence.queries.provider_templates import find_provider_template
+from app.persistence.queries.wechat_accounts import find_binding
+from app.persistence.unit_of_work import Work, unit_of_work
+from app.sandbox.sample_lenders import DEMO_BORROWERS, DemoBorrower, demo_phone
 from app.sandbox.sample_people import PLACES
 from app.sandbox.stand_in.magic import ON_CHANNEL, OUTCOMES
 from app.services.provider_templates import mark, register
 from app.services.wechat_accounts import bind
-from app.wording.template_texts import load_texts
+from app.wording.template_texts import TemplateText, load_texts
 
 OWN = "own"
 """The demo borrower's usual address, which is well and reachable."""
@@ -88,19 +90,24 @@ def demo_values(demo: DemoBorrower, addresses: Addresses) -> BorrowerValues:
     )
 
 
-def bind_openids(work: Work, demos: list[DemoBorrower], *, now: datetime) -> None:
-    """Bind the WeChat accounts of demo borrowers, as their links would."""
-    ids = find_borrower_ids(work.session, [demo.borrower_no for demo in demos])
-    for demo in demos:
-        bind(work, ids[demo.borrower_no], addresses_of(demo).openid, now=now)
+def open_wechat(*, now: datetime) -> int:
+    """Bind the demo borrowers to WeChat and have the wordings approved, as far as they are not; return how many wordings.
+
+    Only where there is a provider: a book that is filled for a replay has none.
+    """
+    with unit_of_work() as work:
+        ids = find_borrower_ids(work.session, [demo.borrower_no for demo in DEMO_BORROWERS])
+        for demo in DEMO_BORROWERS:
+            if demo.borrower_no in ids and find_binding(work.session, ids[demo.borrower_no]) is None:
+                bind(work, ids[demo.borrower_no], addresses_of(demo).openid, now=now)
+        return sum(_register(work, text, now) for text in load_texts() if text.channel == "wechat")
 
 
-def register_wordings(work: Work, *, now: datetime) -> int:
-    """Register the WeChat wordings of every text with the platform, approved at once; return how many."""
-    texts = [text for text in load_texts() if text.channel == "wechat"]
-    for text in texts:
-        key = ("wechat", "wechat", text.template, text.locale)
-        code = f"sandbox_{text.template}_{text.locale.partition('-')[0]}"[:64]
-        register(work, key, code=code, fields=_WECHAT_FIELDS, by="sandbox", now=now)
-        mark(work, key, "approved", by="sandbox", now=now)
-    return len(texts)
+def _register(work: Work, text: TemplateText, now: datetime) -> bool:
+    key = ("wechat", "wechat", text.template, text.locale)
+    known = find_provider_template(work.session, *key)
+    if known is not None and known.template_version == text.version:
+        return False
+    code = f"sandbox_{text.template}_{text.locale.partition('-')[0]}"[:64]
+    register(work, key, code=code, fields=_WECHAT_FIELDS, by="sandbox", now=now)
+    return mark(work, key, "approved", by="sandbox", now=now)

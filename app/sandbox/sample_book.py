@@ -14,7 +14,7 @@ from app.domain.plans import PlanRow
 from app.domain.policies import share_of
 from app.domain.times import business_date, local_instant
 from app.persistence.unit_of_work import Work, unit_of_work
-from app.sandbox.sample_addresses import addresses_of, bind_openids, demo_values, register_wordings
+from app.sandbox.sample_addresses import addresses_of, demo_values
 from app.sandbox.sample_devices import register_devices
 from app.sandbox.sample_holds import put_sample_holds
 from app.sandbox.sample_lenders import LENDERS, DemoBorrower, SampleLender, demos_of
@@ -46,12 +46,10 @@ def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
     """Put the sample book into an empty database, all of it or nothing, then the devices; return how many of each."""
     counts = {"lenders": 0, "borrowers": 0, "loans": 0, "payments": 0, "holds": 0, "devices": 0}
     with unit_of_work() as work:
-        register_wordings(work, now=now)
         for sample in LENDERS:
             borrowers = list(sample_borrowers(sample, seed))
             loans = [loan for values in borrowers for loan in sample_loans(sample, values, now=now, seed=seed)]
             _store(work, sample, borrowers, loans, now)
-            bind_openids(work, demos_of(sample), now=now)
             counts["lenders"] += 1
             counts["borrowers"] += len(borrowers)
             counts["loans"] += len(loans)

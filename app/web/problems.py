@@ -115,6 +115,13 @@ PROBLEMS: dict[str, Problem] = {
         "无法关闭",
         "该渠道因法律要求或账户安全需要无法关闭，原因见偏好设置。",
     ),
+    "letter-refused": _problem(
+        409,
+        "Letter refused",
+        "The letter cannot be made as it has to be. The detail says which part is missing: supply it and ask again.",
+        "信函无法生成",
+        "信函无法按要求生成。详情说明缺少哪一部分；请补充后重试。",
+    ),
     "link-expired": _problem(
         410,
         "Link expired",

@@ -1,6 +1,7 @@
 """The bytes that go to FCM, and what the schema for app developers says of them."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,14 @@ class Recorder:
     def __init__(self) -> None:
         self.requests: list[HttpRequest] = []
 
-    def post(self, requests: list[HttpRequest]) -> list[HttpAnswer]:
+    def post(self, requests: Sequence[HttpRequest]) -> list[HttpAnswer]:
+        return self.begin(requests)()
+
+    def begin(self, requests: Sequence[HttpRequest]) -> Callable[[], list[HttpAnswer]]:
         self.requests += requests
-        return [HttpAnswer(200, body=b'{"name":"projects/p/messages/1"}') for _ in requests]
+        return lambda: [HttpAnswer(200, body=b'{"name":"projects/p/messages/1"}') for _ in requests]
+
+    def await_room(self, count: int) -> None: ...
 
     def close(self) -> None: ...
 

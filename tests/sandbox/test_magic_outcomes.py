@@ -24,7 +24,7 @@ from app.sandbox.deliveries import deliveries, stopped_channels
 from app.sandbox.magic_addresses import give_address
 from app.sandbox.provider_accounts import SandboxAccounts
 from app.sandbox.running import LETTERHEADS
-from app.sandbox.sample_addresses import OWN, addresses_of
+from app.sandbox.sample_addresses import OWN, addresses_of, open_wechat
 from app.sandbox.samples import send_sample
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.stand_in.magic import ON_CHANNEL, OUTCOMES
@@ -135,6 +135,7 @@ def made(
         with unit_of_work() as work:
             freeze(work.session, START)
         sample_book.fill(now=START)
+        open_wechat(now=START)
         ensure_default_policy(now=START)
         adopt_content(now=START)
         own = addresses_of(get_demo(BORROWER)).push_token
