@@ -71,6 +71,9 @@ class Composer:
             code = otp_code(self.work.vault, message.challenge_id, self.challenges[message.challenge_id].resend_no)
             rendered = render(message.template, message.channel, message.locale, {"code": code})
             return {"title": rendered.title, "body": rendered.body, "variables": {"code": code}}
+        if message.withdraws_id is not None and message.channel == "push":
+            shown = render(message.template, message.channel, message.locale, {})  # a browser has to show something
+            return {"title": shown.title, "body": shown.body}
         opened = self.work.vault.open(message.text_sealed, place=f"messages.text:{message.id}")
         text: dict[str, Any] = orjson.loads(opened or "{}")
         return text

@@ -116,6 +116,7 @@ def give_phone(
     token: str | None = None,
     zone: str | None = None,
     last_seen_at: datetime | None = None,
+    platform: str = "android",
 ) -> str:
     """Register a device that takes pushes; return its token. Unless told otherwise its app is opened all year."""
     token = token or f"token-{next(_numbers)}"
@@ -128,7 +129,7 @@ def give_phone(
                 id=device_id,
                 borrower_id=built.borrower_id,
                 installation_id=token,
-                platform="android",
+                platform=platform,
                 zone=zone,
                 push_permission=True,
                 last_seen_at=last_seen_at or now + timedelta(days=365),

@@ -79,6 +79,25 @@ def test_a_paid_reminder_leaves_the_screen_within_one_pass_of_the_engine(
     assert seconds < 5
 
 
+def test_a_browser_shows_in_its_place_that_there_is_nothing_to_do(
+    app: Flask, push: FcmPush, stand_in: StandInClient, set_clock: SetClock
+) -> None:
+    ensure_default_policy(now=STEP - timedelta(days=7))
+    built = build_loan(now=STEP - timedelta(days=7), due=[DUE])
+    give_phone(built, now=STEP - timedelta(days=7), platform="web")
+    set_clock(STEP)
+    engine = Engine(Dispatcher({"push": push}, owner="tester"))
+    engine.drain()
+
+    pay(built, 10_000, now=STEP)
+    engine.dispatch("withdrawal")
+
+    shown, withdrawal = pushes(stand_in)
+    assert withdrawal["notification"]["title"] == "Nothing to do"
+    assert withdrawal["webpush"]["notification"]["tag"] == shown["webpush"]["notification"]["tag"]
+    assert withdrawal["webpush"]["headers"]["Topic"] == shown["webpush"]["headers"]["Topic"]
+
+
 def test_nothing_but_withdrawals_comes_to_the_wire_after_the_payment(
     app: Flask, push: FcmPush, stand_in: StandInClient, set_clock: SetClock
 ) -> None:

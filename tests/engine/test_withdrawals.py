@@ -69,7 +69,7 @@ def test_a_paid_reminder_is_taken_off_the_phone_also_at_night(
 
     shown, withdrawal = channel.handed
     assert (withdrawal.purpose, withdrawal.withdraws, withdrawal.target.address) == ("withdraw", shown.message_id, "phone")
-    assert (withdrawal.title, withdrawal.body) == ("", "")
+    assert (withdrawal.title, withdrawal.body) == ("Nothing to do", "A message that you were sent here has been dealt with.")
     with reading() as session:
         assert session.scalar(select(MessageRow.withdrawn_at).where(MessageRow.id == shown.message_id)) == NIGHT
 
