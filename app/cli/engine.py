@@ -25,6 +25,8 @@ from app.services.provider_tokens import SharedTokens
 
 engine_commands = AppGroup("engine", help="The reminder engine.")
 add_switches(engine_commands)
+CODE_THREADS = 4
+"""Connections kept for one-time codes."""
 CHECK_GRACE = timedelta(minutes=2)
 """On a clock that runs, what became due so recently may still be on its way through the sweep."""
 
@@ -46,16 +48,17 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
     settings = current_app.config["SETTINGS"]
     ensure_default_policy(now=clock.now())
     adopt_content(now=clock.now())
+    texts = {"fcm_base_url": settings.fcm_base_url, "sms_url": settings.sms_url, "sms_key": settings.sms_key}
     channels = build_channels(
-        fcm_base_url=settings.fcm_base_url,
+        **texts,
         fcm_credentials_file=settings.fcm_credentials_file,
-        sms_url=settings.sms_url,
-        sms_key=settings.sms_key,
         providers=settings.providers,
         tokens=SharedTokens(),
     )
+    codes = build_channels(**texts, providers={"sms": settings.providers.get("sms", ())}, threads=CODE_THREADS)
     dispatcher = Dispatcher(
         channels,
+        codes=codes,
         lease=timedelta(seconds=lease_seconds),
         surroundings=surroundings_of(settings),
         pacers=Pacers({} if eager else paces_of(settings)),  # a replay's providers are its own

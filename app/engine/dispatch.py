@@ -59,6 +59,9 @@ class Dispatcher:
     lease: timedelta = timedelta(seconds=120)
     """Longer than the slowest claim: four sub-batches of provider time-outs."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
+    codes: Mapping[str, Channel] = field(default_factory=dict)
+    """Channels of the one-time codes alone, with connections of their own: a slow provider holds reminders, and a code would
+    wait behind them. A channel that is not here is shared with the reminders."""
     claim_batch: int | None = None
     """Messages of one claim; None: as many as fits the channel."""
     surroundings: Surroundings = field(default_factory=Surroundings)
@@ -67,12 +70,21 @@ class Dispatcher:
     rng: random.Random = field(default_factory=lambda: random.Random())  # noqa: S311 jitter, not a secret
     routes: Routes = field(init=False)
     _sending: Sending = field(init=False)
+    _code_routes: Routes = field(init=False)
+    _code_sending: Sending = field(init=False)
     _settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
         self.routes = Routes(self.channels, self.pacers)
         self._sending = Sending(self.routes, self.surroundings)
+        self._code_routes = Routes({**self.channels, **self.codes}, self.pacers) if self.codes else self.routes
+        self._code_sending = Sending(self._code_routes, self.surroundings)
         self._settling = Settling(self.retries, self.rng)
+
+    def close(self) -> None:
+        """Close the channels."""
+        for channel in (*self.channels.values(), *self.codes.values()):
+            channel.close()
 
     def run_once(self, *, now: datetime, lane: str | None = None) -> int:
         """Claim and send one batch of a lane; return how many messages were looked at, 0 when nothing waits.
@@ -103,6 +115,7 @@ class Dispatcher:
     def _run(self, lane: str, now: datetime, machine_now: datetime) -> Run:
         channel = {SECURITY: "sms", WITHDRAWAL: "push"}.get(lane, lane)
         limit = self.claim_batch or self._claim_size(channel)
+        routes, sending = (self._code_routes, self._code_sending) if lane == SECURITY else (self.routes, self._sending)
         allowance = None
         if lane != SECURITY and channel in self.channels:  # one-time codes wait for no quota of ours
             allowance = self.routes.allow(channel, limit, now)
@@ -110,14 +123,14 @@ class Dispatcher:
                 return Run(0, allowance.wait_seconds is not None, allowance.wait_seconds or 0.0)
             limit = allowance.requests
         with unit_of_work() as work:
-            claiming = Claiming(work, self.channels, self.surroundings, self.retries, self.routes.paused_until, now)
+            claiming = Claiming(work, routes.channels, self.surroundings, self.retries, routes.paused_until, now)
             claimed = claiming.claim(lane, machine_now=machine_now, limit=limit, owner=self.owner, lease=self.lease)
         if allowance is not None:
             self.routes.settle(allowance, len(claimed.tries))
         self._put_back(claimed.outdated, now)
         self._say_lost(claimed.lost, now)
         for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
-            self._send(some, allowance.provider if allowance is not None else None)
+            self._send(some, allowance.provider if allowance is not None else None, by=sending)
         close_session()
         return Run(claimed.looked_at, claimed.looked_at == limit)
 
@@ -144,9 +157,9 @@ class Dispatcher:
             with unit_of_work() as work:
                 touch(work, borrowers, now=now)
 
-    def _send(self, tries: Sequence[Try], provider: str | None = None) -> None:
+    def _send(self, tries: Sequence[Try], provider: str | None = None, *, by: Sending | None = None) -> None:
         """Compare once more, hand over, record."""
-        sent = self._sending.send(tries, provider=provider)
+        sent = (by or self._sending).send(tries, provider=provider)
         if sent.withheld:
             self._withhold(sent.withheld, clock.now())
         if sent.results:

@@ -144,8 +144,7 @@ class Engine:
 
     def retire(self) -> None:
         """Close the channels. The heartbeat is left to run out: a deploy that restarts the engine is not an outage."""
-        for channel in self.dispatcher.channels.values():
-            channel.close()
+        self.dispatcher.close()
 
 
 def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) -> None:
@@ -223,5 +222,4 @@ def run_eagerly(engine: Engine, *, parent: int) -> None:
             moments = find_moments(session)
         if moments.frozen_at is None or not moments.is_due(moments.frozen_at) or not engine.drain():
             stop.wait(EAGER_PAUSE_SECONDS)
-    for channel in engine.dispatcher.channels.values():
-        channel.close()
+    engine.dispatcher.close()

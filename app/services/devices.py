@@ -46,6 +46,7 @@ def put_device(borrower_id: str, values: DeviceValues, *, now: datetime) -> bool
         check_locale(values.locale)
     with unit_of_work() as work:
         digests = _digests(work, values.target)
+        queries.lock_targets(work.session, digests)
         others = [holder for holder in queries.find_target_holders(work.session, digests) if holder != borrower_id]
         agenda.touch(work, [borrower_id, *others], now=now)
         device = queries.find_device(work.session, borrower_id, values.installation_id)

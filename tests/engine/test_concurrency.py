@@ -87,9 +87,9 @@ class _WatchedDispatcher(Dispatcher):
 
     compared_at = 0.0
 
-    def _send(self, tries: object, provider: str | None = None) -> None:
+    def _send(self, tries: object, *given: object, **named: object) -> None:
         self.compared_at = time.monotonic()
-        super()._send(tries, provider)  # type: ignore[arg-type]
+        super()._send(tries, *given, **named)  # type: ignore[arg-type]
 
 
 @dataclass

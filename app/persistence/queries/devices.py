@@ -4,12 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.persistence.models.devices import DeviceRow, EndpointRow
 
 _PUSH = "push"
+_TARGET_LOCK = 7_020
+"""Which advisory locks are those of push targets."""
 
 
 def find_device(session: Session, borrower_id: str, installation_id: str) -> DeviceRow | None:
@@ -17,6 +19,16 @@ def find_device(session: Session, borrower_id: str, installation_id: str) -> Dev
     return session.scalar(
         select(DeviceRow).where(DeviceRow.borrower_id == borrower_id, DeviceRow.installation_id == installation_id)
     )
+
+
+def lock_targets(session: Session, digests: Collection[str]) -> None:
+    """Let one transaction at a time give these targets to somebody; taken before any agenda row.
+
+    Two borrowers may register one phone at the same instant, and neither would see the other. SQLite has one writer.
+    """
+    if session.connection().dialect.name == "postgresql":
+        for digest in sorted(digests):
+            session.execute(select(func.pg_advisory_xact_lock(_TARGET_LOCK, func.hashtext(digest))))
 
 
 def find_target_holders(session: Session, digests: Collection[str]) -> list[str]:
