@@ -9,6 +9,7 @@ import orjson
 
 from app.channels.base import DeliveryResult, EndpointVerdict, Target
 from app.domain.devices import seen_since
+from app.domain.times import EPOCH
 from app.persistence.ids import new_id
 from app.persistence.queries import addresses, attempts
 from app.persistence.queries.addresses import DeadAddress
@@ -45,7 +46,9 @@ class AddressBook:
     def __init__(self, work: Work, messages: Sequence[Claimable], now: datetime) -> None:
         self._vault: Vault = work.vault
         session = work.session
-        self._push = attempts.find_push_targets(session, _borrowers(messages, "push"), seen_since=seen_since(now))
+        # What a phone was shown before it began to rest is taken off its screen all the same; they have their own lane.
+        since = EPOCH if all(message.withdraws_id for message in messages) else seen_since(now)
+        self._push = attempts.find_push_targets(session, _borrowers(messages, "push"), seen_since=since)
         self._openids = addresses.find_openids(session, _borrowers(messages, "wechat"))
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
         self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))

@@ -74,6 +74,22 @@ def test_a_paid_reminder_is_taken_off_the_phone_also_at_night(
         assert session.scalar(select(MessageRow.withdrawn_at).where(MessageRow.id == shown.message_id)) == NIGHT
 
 
+def test_a_phone_that_rests_by_now_has_it_taken_off_all_the_same(
+    engine: Engine, channel: FakeChannel, set_clock: SetClock
+) -> None:
+    built = build_loan(now=START, due=[DUE])
+    give_phone(built, now=START, token="phone", last_seen_at=STEP - timedelta(days=29))
+    set_clock(STEP)
+    engine.drain()
+    set_clock(STEP + timedelta(days=2))
+    engine.dispatch_all()  # what is decided meanwhile is not looked at here
+
+    pay(built, 10_000, now=STEP + timedelta(days=2))
+    engine.dispatch("withdrawal")
+
+    assert [message.purpose for message in channel.handed] == ["notify", "withdraw"]
+
+
 def test_it_is_sent_once_whatever_comes_after(
     reminded: Built, engine: Engine, channel: FakeChannel, set_clock: SetClock
 ) -> None:
