@@ -172,21 +172,33 @@ def test_nothing_is_said_while_the_provider_cannot_be_asked(lob: LobLetters, sta
 
 
 def test_a_letter_is_taken_back_while_it_waits_and_not_after(stand_in: StandInClient) -> None:
-    waits, gone = made(stand_in, cancel_minutes=30), made(stand_in, options={"color": "true"})
+    waits, gone = made(stand_in, cancel_minutes=30), made(stand_in, options={"send_date": "2026-01-01T00:00:00+00:00"})
     waiting, printed = a_printed(), a_printed()
     sent(waits, waiting)
     sent(gone, printed)
 
-    first, again, unknown = waits.send([withdrawal(waiting), withdrawal(waiting), withdrawal(a_printed())], now=NOW)
+    first, late, unknown = waits.send([withdrawal(waiting), withdrawal(printed), withdrawal(a_printed())], now=NOW)
     report = waits.find([asked(waiting)], now=NOW)[0]
     waits.close()
     gone.close()
 
     assert first.outcome is Outcome.ACCEPTED
-    assert (again.outcome, again.error_code) == (Outcome.REFUSED, "too_late")
+    assert (late.outcome, late.error_code) == (Outcome.REFUSED, "too_late")
     assert (unknown.outcome, unknown.error_code) == (Outcome.REFUSED, "not_found")
     assert report is not None
     assert (report.told, report.error_code) == (Told.FAILED, "withdrawn")
+
+
+def test_taking_a_letter_back_twice_takes_it_back(stand_in: StandInClient) -> None:
+    """The answer to the first may be lost, and two may be on their way at once: the letter is not 'too late' for that."""
+    channel, waiting = made(stand_in, cancel_minutes=30), a_printed()
+    sent(channel, waiting)
+
+    at_once = channel.send([withdrawal(waiting), withdrawal(waiting)], now=NOW)
+    [again] = channel.send([withdrawal(waiting)], now=NOW)
+    channel.close()
+
+    assert [result.outcome for result in (*at_once, again)] == [Outcome.ACCEPTED] * 3
 
 
 def test_the_form_holds_each_field_and_the_file() -> None:

@@ -136,16 +136,22 @@ class LobLetters:
         """Take letters back by our id: ask for theirs, then delete. Never raises."""
         answers = self._transport.post([self._question(str(outgoing.withdraws), None) for outgoing in batch])
         ids = [_id_in(answer) for answer in answers]
-        requests = [HttpRequest(f"/v1/letters/{quote(each, safe='')}", self._headers, b"", "DELETE") for each in ids if each]
-        deleted = iter(self._transport.post(requests))
+        known = iter(self._delete([each for each in ids if each]))
         return [
-            cancel_result(next(deleted), each)
-            if each
-            else _NOT_THERE
-            if answer.status == 200
-            else cancel_result(answer, None)
+            next(known) if each else _NOT_THERE if answer.status == 200 else cancel_result(answer, None)
             for each, answer in zip(ids, answers, strict=True)
         ]
+
+    def _delete(self, ids: Sequence[str]) -> list[DeliveryResult]:
+        """Delete letters by Lob's ids. One that is deleted by now (its answer was lost) is taken back, not too late."""
+        requests = [HttpRequest(f"/v1/letters/{quote(each, safe='')}", self._headers, b"", "DELETE") for each in ids]
+        results = [cancel_result(answer, each) for each, answer in zip(ids, self._transport.post(requests), strict=True)]
+        refused = [place for place, result in enumerate(results) if result.outcome is Outcome.REFUSED]
+        answers = self._transport.post([self._question("", ids[place]) for place in refused])
+        for place, answer in zip(refused, answers, strict=True):
+            if answer.status == 200 and json_object(answer.body).get("deleted"):
+                results[place] = cancel_result(answer, ids[place])
+        return results
 
 
 def multipart(fields: Mapping[str, str], pdf: bytes) -> bytes:
