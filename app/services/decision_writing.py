@@ -51,6 +51,8 @@ class DecisionWriting:
     cancelled: dict[tuple[Reason, str | None], list[str]] = field(default_factory=lambda: defaultdict(list))
     freed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    settled_on: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Channel -> settled contacts that have a message on it, of all that a case goes back to (`ATTEMPTS_BACK`)."""
     rungs: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
@@ -87,7 +89,7 @@ class DecisionWriting:
         for cancelled in decided.cancelled:
             self.cancelled[cancelled.reason, cancelled.channel].append(cancelled.contact_id)
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
-        self.settled += decided.settled
+        self._settled(loaded, decided)
         came = any(row["inbox_created"] for row in self.messages[before:])
         self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled))
 
@@ -105,10 +107,17 @@ class DecisionWriting:
         withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
         mark_settled(session, self.settled, now=self.now)
-        withdraw_shown(work, self.settled, now=self.now)
-        withdraw_unposted(work, self.settled, now=self.now)
+        withdraw_shown(work, self.settled_on["push"], now=self.now)
+        withdraw_unposted(work, self.settled_on["letter"], now=self.now)
         for event in self.events:
             DECISIONS.labels(event["outcome"], event["reason"]).inc()
+
+    def _settled(self, loaded: LoadedCase, decided: Decided) -> None:
+        self.settled += decided.settled
+        for contact in loaded.case.contacts if decided.settled else ():
+            if contact.contact_id in decided.settled:
+                for channel in {message.channel for message in contact.messages}:
+                    self.settled_on[channel].append(contact.contact_id)
 
     def _agenda(self, borrower_id: str, loaded: LoadedCase, decided: Decided, version: int, *, inbox_changes: bool) -> None:
         case = loaded.case

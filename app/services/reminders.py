@@ -4,10 +4,11 @@ One function serves the sweep and every change of a case: a payment runs it in i
 is cancelled and what the inbox shows is settled before the payment's answer is out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from app.domain.decisions import decide
+from app.domain.policies import Rules
 from app.logs import logger
 from app.metrics import UNDECIDABLE
 from app.persistence.queries.agenda import claim_due, claim_one, exists_due, put_off
@@ -30,14 +31,15 @@ def sweep(*, now: datetime, limit: int = SWEEP_BATCH) -> int:
     A case that cannot be decided must not hold up the others: the batch is then done one by one, and that one put off.
     """
     with looking() as session:
-        if not exists_due(session, now=now) or load_rules(session) is None:
+        if not exists_due(session, now=now):
             return 0
     claimed: list[str] = []
     try:
         with unit_of_work() as work:
-            claimed = claim_due(work.session, now=now, limit=limit)
-            if claimed:
-                review(work, claimed, now=now)
+            rules = load_rules(work.session)
+            if rules is not None:
+                claimed = claim_due(work.session, now=now, limit=limit)
+                _decide(work, claimed, rules, now)
     except Exception:
         if not claimed:
             raise
@@ -62,10 +64,14 @@ def _sweep_one(borrower_id: str, now: datetime) -> None:
 def review(work: Work, borrower_ids: Iterable[str], *, now: datetime) -> None:
     """Decide about these borrowers now, inside the caller's unit of work, which holds their agenda rows."""
     rules = load_rules(work.session)
-    ids = list(borrower_ids)
-    if rules is None or not ids:
+    if rules is not None:
+        _decide(work, list(borrower_ids), rules, now)
+
+
+def _decide(work: Work, borrower_ids: Sequence[str], rules: Rules, now: datetime) -> None:
+    if not borrower_ids:
         return
-    cases = load_cases(work.session, ids, now=now, rules=rules)
+    cases = load_cases(work.session, borrower_ids, now=now, rules=rules)
     writing = DecisionWriting(work.vault, rules, now)
     for borrower_id, loaded in cases.items():
         writing.take(borrower_id, loaded, decide(loaded.case, rules, now))

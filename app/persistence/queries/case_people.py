@@ -1,12 +1,12 @@
 """Who the borrowers of cases are: devices and addresses, holds, consents, wishes."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, literal_column, null, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.cases import ConsentFact, OptOut, Wish
@@ -15,7 +15,8 @@ from app.domain.devices import KnownDevice, state_of
 from app.domain.holds import Hold
 from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
-from app.persistence.models.borrowers import ConsentRow
+from app.persistence.models.borrowers import BorrowerRow, ConsentRow
+from app.persistence.models.case_records import CaseRecordRow
 from app.persistence.models.deliveries import SubscriptionCreditRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
@@ -26,8 +27,11 @@ from app.persistence.queries.gathered import Gathered
 
 _IDS = ids_named("b_ids")
 _NOW = bindparam("b_now", type_=Instant())
-_DEVICES = PreparedSelect.of(
-    select(DeviceRow.borrower_id, DeviceRow.zone, DeviceRow.push_permission, DeviceRow.last_seen_at, EndpointRow.state)
+_DEVICES: Any = (
+    select(
+        DeviceRow.borrower_id, literal_column("'push'").label("channel"), EndpointRow.state, DeviceRow.zone,
+        DeviceRow.push_permission, DeviceRow.last_seen_at, DeviceRow.last_seen_at.label("newest_at"), DeviceRow.id,
+    )
     .outerjoin(
         EndpointRow,
         and_(
@@ -37,13 +41,15 @@ _DEVICES = PreparedSelect.of(
         ),
     )
     .where(among(DeviceRow.borrower_id, _IDS))
-    .order_by(DeviceRow.last_seen_at.desc(), DeviceRow.id)
+)  # fmt: skip
+_ADDRESSES = select(
+    EndpointRow.borrower_id, EndpointRow.channel, EndpointRow.state, null(), null(), null(), EndpointRow.changed_at,
+    EndpointRow.id,
+).where(among(EndpointRow.borrower_id, _IDS), EndpointRow.channel != "push")  # fmt: skip
+_REACHED_AT = PreparedSelect.of(
+    _DEVICES.union_all(_ADDRESSES).order_by(literal_column("newest_at").desc(), literal_column("id"))
 )
-_ENDPOINTS = PreparedSelect.of(
-    select(EndpointRow.borrower_id, EndpointRow.channel, EndpointRow.state)
-    .where(among(EndpointRow.borrower_id, _IDS), EndpointRow.channel != "push")
-    .order_by(EndpointRow.changed_at.desc(), EndpointRow.id)
-)
+"""Where the borrowers can be reached: devices, each with its push address or none, and addresses on other channels."""
 _CONSENTS = PreparedSelect.of(
     select(
         ConsentRow.borrower_id, ConsentRow.purpose, ConsentRow.channel, ConsentRow.form, ConsentRow.given,
@@ -83,25 +89,44 @@ _CREDITS = PreparedSelect.of(
 )
 
 
+def _exists_of(table: Any) -> Any:
+    return select(table.id).where(table.borrower_id == BorrowerRow.id).exists()
+
+
+WHETHER_KNOWN = (
+    _exists_of(ConsentRow).label("has_consents"),
+    _exists_of(HoldRow).label("has_holds"),
+    _exists_of(ContactPreferenceRow).label("has_wishes"),
+    _exists_of(CaseRecordRow).label("has_records"),
+)
+"""Columns of a borrower's head. What is not known of anybody in a batch is not asked for, and else only of whom it is."""
+
+
 def add_people(session: Session, gathered: dict[str, Gathered], now: datetime) -> None:
-    """Add what is known at `now` of these borrowers besides their loans."""
+    """Add what is known at `now` of these borrowers besides their loans. Their heads have the columns `WHETHER_KNOWN`."""
     connection = session.connection()
-    ids, known = {"b_ids": list(gathered)}, {"b_ids": list(gathered), "b_now": now}
-    for device in _DEVICES.all(connection, ids):
-        gathered[device.borrower_id].devices.append(device_of(device, now))
-    for endpoint in _ENDPOINTS.all(connection, ids):
-        gathered[endpoint.borrower_id].endpoints.setdefault(endpoint.channel, []).append(endpoint.state)
+    for row in _REACHED_AT.all(connection, {"b_ids": list(gathered)}):
+        parts = gathered[row.borrower_id]
+        if row.channel == "push":
+            parts.devices.append(device_of(row, now))
+        else:
+            parts.endpoints.setdefault(row.channel, []).append(row.state)
     said: dict[str, list[Any]] = defaultdict(list)
-    for consent in _CONSENTS.all(connection, known):
+    for consent in _known(connection, _CONSENTS, [key for key, parts in gathered.items() if parts.head.has_consents], now):
         said[consent.borrower_id].append(consent)
     for borrower_id, rows in said.items():
         take_consents(gathered[borrower_id], rows)
-    for hold in _HOLDS.all(connection, known):
+    for hold in _known(connection, _HOLDS, [key for key, parts in gathered.items() if parts.head.has_holds], now):
         gathered[hold.borrower_id].holds.append(hold_of(hold))
-    for wish in _WISHES.all(connection, known):
+    for wish in _known(connection, _WISHES, [key for key, parts in gathered.items() if parts.head.has_wishes], now):
         gathered[wish.borrower_id].wishes.append(wish_of(wish))
-    for borrower_id, records in load_case_records(session, gathered, now).items():
+    recorded = [key for key, parts in gathered.items() if parts.head.has_records]
+    for borrower_id, records in load_case_records(session, recorded, now).items():
         gathered[borrower_id].records = records
+
+
+def _known(connection: Connection, statement: PreparedSelect, ids: Sequence[str], now: datetime) -> Sequence[Any]:
+    return statement.all(connection, {"b_ids": ids, "b_now": now}) if ids else ()
 
 
 def add_subscriptions(session: Session, gathered: dict[str, Gathered], codes: Mapping[str, frozenset[str]]) -> None:

@@ -29,6 +29,8 @@ _RECORDS = PreparedSelect.of(
 def load_case_records(session: Session, borrower_ids: Collection[str], now: datetime) -> dict[str, tuple[CaseRecord, ...]]:
     """Return what is recorded of these borrowers as known at `now`, oldest first; those without records are absent."""
     found: dict[str, list[CaseRecord]] = defaultdict(list)
+    if not borrower_ids:
+        return {}
     for row in _RECORDS.all(session.connection(), {"b_ids": list(borrower_ids), "b_now": now}):
         found[row.borrower_id].append(CaseRecord(row.list_name, row.facts, row.loan_id))
     return {borrower_id: tuple(records) for borrower_id, records in found.items()}

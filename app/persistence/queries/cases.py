@@ -13,7 +13,7 @@ from app.persistence.models.reminders import AgendaRow
 from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.case_contacts import add_contacts
 from app.persistence.queries.case_loans import add_loans, add_recently_paid, add_recently_replaced
-from app.persistence.queries.case_people import add_people, add_subscriptions
+from app.persistence.queries.case_people import WHETHER_KNOWN, add_people, add_subscriptions
 from app.persistence.queries.gathered import Gathered, LoadedCase
 from app.persistence.queries.tasks import find_open_tasks
 
@@ -55,6 +55,7 @@ HEADS = PreparedSelect.of(
         AgendaRow.zone.label("decided_zone"),
         AgendaRow.zone_since,
         AgendaRow.inbox_state,
+        *WHETHER_KNOWN,
     )
     .join(AgendaRow, AgendaRow.borrower_id == BorrowerRow.id)
     .where(among(BorrowerRow.id, ids_named("b_ids")))
