@@ -28,6 +28,7 @@ from app.sandbox.stand_in.lob import API_KEY, WEBHOOK_SECRET
 from app.services.callback_posts import take_callback
 from app.services.letter_withdrawals import withdraw_unposted
 from app.wording.letter_texts import use_letterheads
+from tests.builders.book import pay
 from tests.builders.callbacks import a_post
 from tests.builders.letters import waiting_letter, write_letterhead
 from tests.conftest import START
@@ -174,6 +175,18 @@ def test_a_letter_is_taken_back_before_it_is_printed(
 
     assert letter(message_id).state == "cancelled"
     assert message(message_id).withdrawn_at == START
+
+
+def test_a_letter_about_what_is_paid_by_now_is_taken_back_in_the_commit_of_the_payment(
+    app: Flask, letterheads: Path, to_lob: Channel, stand_in: StandInClient
+) -> None:
+    message_id, built = waiting_letter(now=START, **US)
+    dispatch(to_lob)
+
+    pay(built, 10_000, now=START)
+
+    withdrawal = session().query(MessageRow).filter_by(withdraws_id=message_id).one()
+    assert (withdrawal.channel, withdrawal.state) == ("letter", "queued")
 
 
 def test_a_letter_on_its_way_is_not_asked_back(
