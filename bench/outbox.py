@@ -1,7 +1,7 @@
 """The outbox at work with a channel that takes everything at once, and a one-time code's wait while a sweep is busy.
 
 Measured twice over the same messages: what every message pays to the outbox (claim a hundred, compare before each sub-batch,
-mark the hundred, as the dispatcher does where a channel keeps that many in flight), and the whole of a dispatch, with targets
+mark the hundred, as the dispatcher does where a channel keeps that many in flight), and the whole dispatch, with targets
 found, texts and addresses opened, and attempts written around the wire.
 
 Run: python -m bench.outbox [--loans 20000] [--database sqlite|postgresql|both]. PostgreSQL only where the embedded server is
