@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Barrier
 
 import pytest
 from flask import Flask
@@ -17,10 +16,12 @@ from app.persistence.db import db
 from app.persistence.models.access import AuditRow
 from app.persistence.models.deliveries import EndpointLinkRow
 from app.persistence.models.devices import EndpointRow
+from app.persistence.queries.endpoint_links import lock_opened
 from app.persistence.unit_of_work import close_session, unit_of_work
 from app.services.wechat_accounts import apply_event, bind, keep_code, make_link, unbind
 from app.services.wechat_confirmations import confirm, refuse
 from tests.builders.access import a_borrower
+from tests.builders.locks import wait_until_blocked
 from tests.builders.wechat import OPENID, credits_left
 from tests.conftest import START
 
@@ -201,25 +202,25 @@ def test_a_code_that_the_platform_does_not_know_waits_for_nobody(sqlite_book: Fl
 
 
 @pytest.mark.both
-def test_of_a_yes_and_a_no_at_once_one_counts(app: Flask) -> None:
+def test_a_no_that_comes_while_the_yes_is_being_kept_is_told_that_it_is_too_late(app: Flask) -> None:
     borrower_id, _ = a_borrower()
-    number, gate = opened(borrower_id), Barrier(2)
+    number = opened(borrower_id)
 
-    def one(act: object) -> bool:
+    def no() -> None:
         with app.app_context():
-            gate.wait()
             try:
-                act(borrower_id, number, now=START)  # type: ignore[operator]
-                return True
-            except ConflictError:
-                return False
+                refuse(borrower_id, number, now=START)
             finally:
                 close_session()
 
-    close_session()
-    with ThreadPoolExecutor(2) as pool:
-        done = dict(zip(("confirmed", "refused"), pool.map(one, (confirm, refuse)), strict=True))
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work() as work:
+            row = lock_opened(work.session, borrower_id, "wechat", number)
+            assert row is not None
+            answer = pool.submit(no)
+            wait_until_blocked(answer)
+            row.ended_as = "confirmed"
+        with pytest.raises(ConflictError, match="was confirmed"):
+            answer.result()
 
-    assert sorted(done.values()) == [False, True]
-    assert done[link().ended_as or ""]
-    assert states(borrower_id) == (["active"] if done["confirmed"] else [])
+    assert link().ended_as == "confirmed"
