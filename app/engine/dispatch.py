@@ -22,6 +22,7 @@ from app.channels.base import Channel, DeliveryResult, Outcome
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import REPEATABLE, Claiming, Try
+from app.engine.letter_documents import LetterDocuments, set_due_letters
 from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
@@ -122,8 +123,9 @@ class Dispatcher:
             if not allowance.requests:
                 return Run(0, allowance.wait_seconds is not None, allowance.wait_seconds or 0.0)
             limit = allowance.requests
+        letters = self._set_letters(now, machine_now, limit) if lane == "letter" else None
         with unit_of_work() as work:
-            claiming = Claiming(work, routes.channels, self.surroundings, self.retries, routes.paused_until, now)
+            claiming = Claiming(work, routes.channels, self.surroundings, self.retries, routes.paused_until, now, letters)
             claimed = claiming.claim(lane, machine_now=machine_now, limit=limit, owner=self.owner, lease=self.lease)
         if allowance is not None:
             self.routes.settle(allowance, len(claimed.tries))
@@ -133,6 +135,14 @@ class Dispatcher:
             self._send(some, allowance.provider if allowance is not None else None, by=sending)
         close_session()
         return Run(claimed.looked_at, claimed.looked_at == limit)
+
+    def _set_letters(self, now: datetime, machine_now: datetime, limit: int) -> LetterDocuments | None:
+        """Set the letters that are about to be claimed, with no transaction open; None where letters have no documents."""
+        if self.surroundings.set_letters is None:
+            return None
+        if "letter" not in self.channels or self.routes.paused_until("letter", now) is not None:
+            return LetterDocuments()  # none leaves: whatever is claimed ends or is put off
+        return set_due_letters(self.surroundings.set_letters, now=now, machine_now=machine_now, limit=limit)
 
     def _claim_size(self, channel: str) -> int:
         """Return how many messages of a channel are claimed at once.

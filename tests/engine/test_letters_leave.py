@@ -17,7 +17,6 @@ from app.channels.routed import Routed
 from app.engine.dispatch import Dispatcher
 from app.engine.outgoing import Surroundings
 from app.engine.print_returns import take_returns
-from app.engine.surroundings import letter_document
 from app.persistence.db import session
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.letters import LetterRow
@@ -26,6 +25,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.stand_in.lob import API_KEY, WEBHOOK_SECRET
 from app.services.callback_posts import take_callback
+from app.services.letter_documents import set_letters
 from app.services.letter_withdrawals import withdraw_unposted
 from app.wording.letter_texts import use_letterheads
 from tests.builders.callbacks import a_post
@@ -65,7 +65,7 @@ def room(tmp_path: Path) -> Iterator[Channel]:
 
 
 def dispatch(channel: Channel, lane: str = "letter") -> None:
-    surroundings = Surroundings(document_of=letter_document)
+    surroundings = Surroundings(set_letters=set_letters)
     Dispatcher({"letter": channel}, owner="test", surroundings=surroundings).run_once(now=clock.now(), lane=lane)
     session().expire_all()
 

@@ -114,7 +114,7 @@ class Claimable(NamedTuple):
     """It was decided under the present facts and rules."""
 
 
-_CLAIM = (
+_LOOK = (
     select(
         MessageRow.id,
         MessageRow.borrower_id,
@@ -138,10 +138,13 @@ _CLAIM = (
     .where(_IS_CLAIMABLE)
     .order_by(MessageRow.next_attempt_at, MessageRow.id)
     .limit(bindparam("b_limit"))
-    .with_for_update(skip_locked=True, of=MessageRow)
 )
+_CLAIM = _LOOK.with_for_update(skip_locked=True, of=MessageRow)
 _CLAIMS = {lane: PreparedSelect(_CLAIM.where(condition), Claimable._make) for lane, condition in LANE_CONDITIONS.items()}
 _AMONG = among(MessageRow.id, ids_named("b_ids"))
+_LOOKS = {"letter": PreparedSelect(_LOOK.where(LANE_CONDITIONS["letter"]), Claimable._make)}
+_CLAIMS_AMONG = {"letter": PreparedSelect(_CLAIM.where(LANE_CONDITIONS["letter"], _AMONG), Claimable._make)}
+"""Of the lane whose messages something is done for before they are claimed."""
 _CURRENT = PreparedSelect.of(
     select(MessageRow.id, MessageRow.attempts)
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
@@ -213,10 +216,31 @@ def find_due_lanes(session: Session, *, now: datetime, machine_now: datetime) ->
     return set(_DUE_LANES.all(session.connection(), {"b_now": now, "b_machine_now": machine_now}))
 
 
-def claim_batch(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
-    """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits."""
+def find_claimable(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
+    """Return what a claim of the lane `letter` would find, by a plain read."""
     values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
-    claimed: list[Claimable] = _CLAIMS[lane].all(session.connection(), values)
+    found: list[Claimable] = _LOOKS[lane].all(session.connection(), values)
+    return found
+
+
+def claim_batch(
+    session: Session,
+    lane: str,
+    *,
+    now: datetime,
+    machine_now: datetime,
+    limit: int,
+    only: Sequence[str] | None = None,
+) -> list[Claimable]:
+    """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits.
+
+    `only`: of the lane `letter` only these.
+    """
+    values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
+    statement = _CLAIMS[lane] if only is None else _CLAIMS_AMONG[lane]
+    claimed: list[Claimable] = statement.all(
+        session.connection(), values if only is None else values | {"b_ids": list(only)}
+    )
     return claimed
 
 
