@@ -22,6 +22,7 @@ from app.channels.base import Channel, DeliveryResult, Outcome
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import REPEATABLE, Claiming, Try
+from app.engine.held_claims import HeldClaims
 from app.engine.letter_documents import LetterDocuments, set_due_letters
 from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
@@ -58,7 +59,7 @@ class Dispatcher:
     channels: Mapping[str, Channel]
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{getpid()}")
     lease: timedelta = timedelta(seconds=120)
-    """Longer than the slowest claim: four sub-batches of provider time-outs."""
+    """Longer than four sub-batches of provider time-outs. What is slower still has its lease renewed by the heartbeat."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     codes: Mapping[str, Channel] = field(default_factory=dict)
     """Channels of the one-time codes alone, with connections of their own: a slow provider holds reminders, and a code would
@@ -74,6 +75,7 @@ class Dispatcher:
     _code_routes: Routes = field(init=False)
     _code_sending: Sending = field(init=False)
     _settling: Settling = field(init=False)
+    held: HeldClaims = field(init=False)
 
     def __post_init__(self) -> None:
         self.routes = Routes(self.channels, self.pacers)
@@ -81,6 +83,7 @@ class Dispatcher:
         self._code_routes = Routes({**self.channels, **self.codes}, self.pacers) if self.codes else self.routes
         self._code_sending = Sending(self._code_routes, self.surroundings)
         self._settling = Settling(self.retries, self.rng)
+        self.held = HeldClaims(self.owner, self.lease)
 
     def close(self) -> None:
         """Close the channels."""
@@ -131,8 +134,9 @@ class Dispatcher:
             self.routes.settle(allowance, len(claimed.tries))
         self._put_back(claimed.outdated, now)
         self._say_lost(claimed.lost, now)
-        for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
-            self._send(some, allowance.provider if allowance is not None else None, by=sending)
+        with self.held.hold(claimed.tries, until=machine_now + self.lease):
+            for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
+                self._send(some, allowance.provider if allowance is not None else None, by=sending)
         close_session()
         return Run(claimed.looked_at, claimed.looked_at == limit)
 

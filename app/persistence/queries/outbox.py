@@ -306,6 +306,21 @@ def mark_outcomes(session: Session, settlements: Sequence[Settlement]) -> None:
         _SETTLE.run(session.connection(), dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
 
 
+def renew_leases(session: Session, claims: Mapping[str, int], *, owner: str, leased_until: datetime) -> set[str]:
+    """Renew the leases of claims that are still this owner's; return them. `claims`: message id -> attempts, as ever.
+
+    One that is locked is just being recorded, and needs no lease.
+    """
+    held = select(MessageRow.id, MessageRow.attempts).where(
+        MessageRow.id.in_(list(claims)), MessageRow.state == "sending", MessageRow.leased_by == owner
+    )
+    rows = session.execute(held.order_by(MessageRow.id).with_for_update(skip_locked=True))
+    ours = {message_id for message_id, attempts in rows if attempts == claims[message_id]}
+    if ours:
+        session.execute(update(MessageRow).where(MessageRow.id.in_(ours)).values(leased_until=leased_until))
+    return ours
+
+
 def release_leases(session: Session, owner: str | None = None) -> int:
     """Let claims of a worker that is known to be dead (None: all) be taken over at once. Returns how many."""
     condition = MessageRow.state == "sending"
