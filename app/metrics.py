@@ -28,4 +28,6 @@ RECEIPTS = Counter(
 RECEIPTS_WAITING = Gauge("duecourse_receipts_waiting", "Receipts stored over five minutes ago that fit no message yet")
 RECEIPTS_MISSING = Gauge("duecourse_receipts_missing", "Messages that were sent and whose provider has told nothing since")
 OLDEST_UNCERTAIN = Gauge("duecourse_oldest_uncertain_seconds", "Age of the oldest message of which nobody knows if it left")
-NEVER_TOLD = Counter("duecourse_never_told_total", "Messages whose provider told nothing for 72 hours", ("channel", "state"))
+NEVER_TOLD = Counter(
+    "duecourse_never_told_total", "Messages whose provider, asked to the end, told nothing", ("channel", "state")
+)

@@ -3,8 +3,10 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from app.domain.times import EPOCH
-from app.persistence.queries.rate_counters import count_up
+from app.persistence.queries.rate_counters import count_up, find_count
 from app.persistence.unit_of_work import Work
 from app.services.channel_switches import read_switches
 
@@ -46,6 +48,13 @@ class ChannelGates:
             sent = count_up(self._work.session, _bucket(channel), self._today, by=0)
             self._room[channel] = self._switches.room(channel, sent)
         return self._room[channel]
+
+
+def room_on(session: Session, channel: str, now: datetime) -> int | None:
+    """Return how many messages may leave on a channel now, None: any number. A plain read: nothing is counted."""
+    switches = read_switches(session)
+    is_limited = switches.of(channel).daily_messages is not None
+    return switches.room(channel, find_count(session, _bucket(channel), _day_of(now)) if is_limited else 0)
 
 
 def count_further_parts(work: Work, channel: str, parts: int, now: datetime) -> None:

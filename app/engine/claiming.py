@@ -1,6 +1,6 @@
 """Taking messages of one lane: what may be sent gets a lease and an attempt per target, the rest is ended or put off.
 
-All of it is one transaction, before the wire is touched.
+All of it is one transaction, before the wire is touched. What takes long is done before it (letter_documents.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ from app.domain.letters import LetterRefusedError
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import AddressBook, Addressed
 from app.engine.channel_gates import LOOK_AGAIN, ChannelGates
+from app.engine.letter_documents import LetterDocuments
 from app.engine.message_credits import take_credits
 from app.engine.outgoing import Composer, Surroundings
 from app.logs import logger
@@ -30,6 +31,9 @@ REPEATABLE = frozenset({"push"})
 ENDS_WELL = ("sent", "")
 NOT_TO_OVERTAKE = timedelta(seconds=2)
 """How long a withdrawal waits for the message it is about to be handed over."""
+
+SET_AGAIN = timedelta(seconds=2)
+"""How long a letter waits that was decided again while it was being set: the next look sets it anew."""
 
 
 @dataclass(slots=True)
@@ -76,14 +80,19 @@ class Claiming:
     retries: RetryPolicy
     paused_until: Callable[[str, datetime], datetime | None]
     now: datetime
+    letters: LetterDocuments | None = None
+    """Of the lane of letters: what was set for them. No other letter leaves."""
 
     def claim(self, lane: str, *, machine_now: datetime, limit: int, owner: str, lease: timedelta) -> Claimed:
         """Take up to `limit` messages of a lane."""
         session = self.work.session
-        found = outbox.claim_batch(session, lane, now=self.now, machine_now=machine_now, limit=limit)
+        only = None if self.letters is None else self.letters.looked_at
+        found = outbox.claim_batch(session, lane, now=self.now, machine_now=machine_now, limit=limit, only=only)
         claimed = Claimed(len(found), outdated=[m for m in found if not m.is_current and self.now < m.not_after])
         if not found:
             return claimed
+        if self.letters is not None:
+            self.letters.keep(self.work, (message.id for message in found), now=self.now)
         gates = None if lane in (SECURITY, WITHDRAWAL) else ChannelGates(self.work, self.now)
         ended, ready = self._sort(found, gates)
         prepared, unsendable = self._prepare(ready)
@@ -126,6 +135,8 @@ class Claiming:
                 paused.setdefault(pause, []).append(message.id)
             elif gates is not None and gates.stop(message.channel) is not None:
                 paused.setdefault(self.now + LOOK_AGAIN, []).append(message.id)
+            elif self.letters is not None and not self.letters.is_made(message.id):
+                paused.setdefault(self.now + SET_AGAIN, []).append(message.id)
             else:
                 ready.append(message)
                 if gates is not None:
@@ -141,7 +152,7 @@ class Claiming:
         tries: list[Try] = []
         ended: dict[str, tuple[str, str]] = {}
         book = AddressBook(self.work, ready, self.now)
-        composer = Composer.of(self.work, self.surroundings, ready, book.challenges)
+        composer = Composer.of(self.work, self.surroundings, ready, book.challenges, self.letters)
         before = attempts.find_earlier(
             self.work.session,
             [message.id for message in ready if message.attempts],

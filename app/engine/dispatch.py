@@ -23,6 +23,8 @@ from app.domain.lanes import LANES, SECURITY, WITHDRAWAL
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import REPEATABLE, Claiming, Try
+from app.engine.held_claims import HeldClaims
+from app.engine.letter_documents import LetterDocuments, set_due_letters
 from app.engine.message_credits import give_back_credits
 from app.engine.outgoing import Surroundings
 from app.engine.routes import Routes
@@ -58,7 +60,7 @@ class Dispatcher:
     channels: Mapping[str, Channel]
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{getpid()}")
     lease: timedelta = timedelta(seconds=120)
-    """Longer than the slowest claim: four sub-batches of provider time-outs."""
+    """Longer than four sub-batches of provider time-outs. What is slower still has its lease renewed by the heartbeat."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     codes: Mapping[str, Channel] = field(default_factory=dict)
     """Channels of the one-time codes alone, with connections of their own: a slow provider holds reminders, and a code would
@@ -74,6 +76,7 @@ class Dispatcher:
     _code_routes: Routes = field(init=False)
     _code_sending: Sending = field(init=False)
     _settling: Settling = field(init=False)
+    held: HeldClaims = field(init=False)
 
     def __post_init__(self) -> None:
         self.routes = Routes(self.channels, self.pacers)
@@ -81,6 +84,7 @@ class Dispatcher:
         self._code_routes = Routes({**self.channels, **self.codes}, self.pacers) if self.codes else self.routes
         self._code_sending = Sending(self._code_routes, self.surroundings)
         self._settling = Settling(self.retries, self.rng)
+        self.held = HeldClaims(self.owner, self.lease)
 
     def close(self) -> None:
         """Close the channels."""
@@ -123,17 +127,27 @@ class Dispatcher:
             if not allowance.requests:
                 return Run(0, allowance.wait_seconds is not None, allowance.wait_seconds or 0.0)
             limit = allowance.requests
+        letters = self._set_letters(now, machine_now, limit) if lane == "letter" else None
         with unit_of_work() as work:
-            claiming = Claiming(work, routes.channels, self.surroundings, self.retries, routes.paused_until, now)
+            claiming = Claiming(work, routes.channels, self.surroundings, self.retries, routes.paused_until, now, letters)
             claimed = claiming.claim(lane, machine_now=machine_now, limit=limit, owner=self.owner, lease=self.lease)
         if allowance is not None:
             self.routes.settle(allowance, len(claimed.tries))
         self._put_back(claimed.outdated, now)
         self._say_lost(claimed.lost, now)
-        for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
-            self._send(some, allowance.provider if allowance is not None else None, by=sending)
+        with self.held.hold(claimed.tries, until=machine_now + self.lease):
+            for some in _sub_batches(claimed.tries, self.routes.batch(channel)):
+                self._send(some, allowance.provider if allowance is not None else None, by=sending)
         close_session()
         return Run(claimed.looked_at, claimed.looked_at == limit)
+
+    def _set_letters(self, now: datetime, machine_now: datetime, limit: int) -> LetterDocuments | None:
+        """Set the letters that are about to be claimed, with no transaction open; None where letters have no documents."""
+        if self.surroundings.set_letters is None:
+            return None
+        if "letter" not in self.channels or self.routes.paused_until("letter", now) is not None:
+            return LetterDocuments()  # none leaves: whatever is claimed ends or is put off
+        return set_due_letters(self.surroundings.set_letters, now=now, machine_now=machine_now, limit=limit)
 
     def _claim_size(self, channel: str) -> int:
         """Return how many messages of a channel are claimed at once.

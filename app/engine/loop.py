@@ -94,12 +94,13 @@ class Engine:
         return total
 
     def heartbeat(self) -> None:
-        """Say that this engine lives, and take its part of what providers may be given by all that do."""
+        """Say that this engine lives, keep what it has in hand, and take its part of what providers may be given by all."""
         with unit_of_work() as work:
             owner = self.dispatcher.owner
             now = clock.system_now()
             take_lease(work.session, ENGINE_PREFIX + owner, owner=owner, machine_now=now, ttl=HEARTBEAT_TTL)
             living = find_owners(work.session, ENGINE_PREFIX, machine_now=now)
+        self.dispatcher.held.renew(machine_now=now)
         self.dispatcher.pacers.set_share(workers=len(living), rank=living.index(owner))
 
     def reconcile(self) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from app.channels.base import Document, Outgoing, ProviderTemplate, Target
+from app.channels.base import Outgoing, ProviderTemplate, Target
+from app.engine.letter_documents import LetterDocuments, SetLetters
 from app.persistence.queries.inbox_marks import find_beside_inbox
 from app.persistence.queries.outbox import Claimable
 from app.persistence.queries.provider_templates import find_approved
@@ -33,12 +34,13 @@ Text = Mapping[str, Any]
 class Surroundings:
     """What a message is given besides its own text: addresses of this installation, documents, links.
 
-    `status_url` takes a provider, `unsubscribe_url` and `document_of` the unit of work and the message.
+    `status_url` takes a provider, `unsubscribe_url` the unit of work and the message.
     """
 
     status_url: Callable[[str], str | None] = lambda _provider: None
     unsubscribe_url: Callable[[Work, Claimable], str | None] = lambda _work, _message: None
-    document_of: Callable[[Work, Claimable, Text], Document | None] = lambda _work, _message, _text: None
+    set_letters: SetLetters | None = None
+    """How the documents of letters are made, before they are claimed; None: letters have none."""
     app_url: str | None = None
     """Where links of the web begin that the app claims; None: there are none, only those of the app's own scheme."""
 
@@ -50,20 +52,26 @@ class Composer:
     work: Work
     surroundings: Surroundings
     challenges: Mapping[str, Any]
+    letters: LetterDocuments | None = None
     _templates: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     _beside_inbox: set[str] = field(default_factory=set)
     """Ids of messages that say what the inbox says too."""
 
     @classmethod
     def of(
-        cls, work: Work, surroundings: Surroundings, messages: Sequence[Claimable], challenges: Mapping[str, Any]
+        cls,
+        work: Work,
+        surroundings: Surroundings,
+        messages: Sequence[Claimable],
+        challenges: Mapping[str, Any],
+        letters: LetterDocuments | None = None,
     ) -> "Composer":
         """Return one that knows the wordings registered for these messages."""
         found: dict[tuple[str, str], list[Any]] = {}
         for row in find_approved(work.session, {m.channel for m in messages} & _WITH_TEMPLATES):
             found.setdefault((row.channel, row.template), []).append(row)
         linked = [m.id for m in messages if m.channel in _WITH_LINKS and not m.is_of_no_case]
-        return cls(work, surroundings, challenges, found, find_beside_inbox(work.session, linked))
+        return cls(work, surroundings, challenges, letters, found, find_beside_inbox(work.session, linked))
 
     def text_of(self, message: Claimable) -> Text:
         """Return a message's text: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
@@ -79,7 +87,7 @@ class Composer:
         return text
 
     def compose(self, message: Claimable, targets: Sequence[Target], provider: str) -> list[Outgoing]:
-        """Return one hand-over for each target. Raises ValueError, KeyError for what cannot be made.
+        """Return one hand-over for each target. Raises ValueError, KeyError, LetterRefusedError for what cannot be made.
 
         A message that cannot be made must not hold up the others: the caller ends it and goes on.
         """
@@ -104,8 +112,8 @@ class Composer:
         if message.channel == "email":
             common["sender_name"] = variables.get("lender")
             common["unsubscribe_url"] = self.surroundings.unsubscribe_url(self.work, message)
-        if message.channel == "letter" and not is_withdrawal:
-            common["document"] = self.surroundings.document_of(self.work, message, text)
+        if message.channel == "letter" and not is_withdrawal and self.letters is not None:
+            common["document"] = self.letters.document_of(message.id)
         return [Outgoing(target=target, **common) for target in targets]
 
     def link_of(self, message: Claimable) -> str:

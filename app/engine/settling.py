@@ -20,6 +20,7 @@ from app.persistence.queries.withdrawals import find_queued_at, mark_withdrawn
 from app.persistence.unit_of_work import Work
 from app.services.agenda import touch
 from app.services.letters import mark_cancelled, mark_handed_over
+from app.services.untold import first_asked_at
 
 Answered = tuple[Try, DeliveryResult]
 _REFUSALS = {
@@ -82,7 +83,7 @@ class Settling:
         state, reason, next_at = "failed", _refusal(tries), now
         open_results = [r for _, r in tries if r.outcome in (Outcome.RETRY, Outcome.UNCERTAIN)]
         if message_id in was_accepted:
-            state, reason = "sent", ""
+            state, reason, next_at = "sent", "", first_asked_at(message.channel, now)
         elif any(r.outcome is Outcome.UNCERTAIN for r in open_results) and message.channel not in REPEATABLE:
             state, reason = "uncertain", "NO_RECEIPT"
         elif open_results:

@@ -1,13 +1,11 @@
-"""What an installation adds to its messages: where receipts go, one-click unsubscribing, the document of a letter."""
+"""What an installation adds to its messages: where receipts go, one-click unsubscribing, the documents of letters."""
 
 from collections.abc import Callable
 
-from app import clock
-from app.channels.base import Document
-from app.engine.outgoing import Surroundings, Text
+from app.engine.outgoing import Surroundings
 from app.persistence.queries.outbox import Claimable
 from app.persistence.unit_of_work import Work
-from app.services.letters import document_of
+from app.services.letter_documents import set_letters
 from app.services.unsubscribe import url_for
 from config import Settings
 
@@ -17,7 +15,7 @@ def surroundings_of(settings: Settings) -> Surroundings:
     return Surroundings(
         status_url=status_urls(settings.public_url),
         unsubscribe_url=unsubscribe_urls(settings.public_url),
-        document_of=letter_document,
+        set_letters=set_letters,
         app_url=settings.app_url,
     )
 
@@ -34,12 +32,6 @@ def unsubscribe_urls(public_url: str | None) -> Callable[[Work, Claimable], str 
         return url_for(work.vault, public_url, message.borrower_id, message.channel)
 
     return unsubscribe_url
-
-
-def letter_document(work: Work, message: Claimable, _text: Text) -> Document:
-    """Return the document of a letter, made now or held against the facts of now. Raises LetterRefusedError."""
-    made = document_of(work, message.id, now=clock.now())
-    return Document(made.pdf, made.sha256, made.pages, made.recipient, made.country, made.sender, made.inserts)
 
 
 def status_urls(public_url: str | None) -> Callable[[str], str | None]:

@@ -33,6 +33,8 @@ def asking(channels: Mapping[str, Channel], now: datetime) -> Ask:
         found: dict[str, Answer] = {}
         if adapter is not None:
             found = _told_by(adapter, known, targets, now)
+        taken = {each.id for each in known if each.is_taken}
+        found = {key: answer for key, answer in found.items() if key not in taken or _has_it(answer)}
         if len(several) > 1:
             # Of an unrecorded hand-over the one it was meant for knows nothing if it went to another: it may have gone on.
             unsure = {each.id for each in known if not each.is_provider_known}

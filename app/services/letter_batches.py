@@ -1,7 +1,7 @@
 """Batches: thousands of letters made beforehand, by any number of workers, each chunk with its count in one commit.
 
 A worker that is killed leaves what it had committed; any other goes on. What is made is still only a document: a letter
-leaves through the outbox like every message, and is held against the facts once more when it does (letters.document_of).
+leaves through the outbox like every message, and is held against the facts once more when it does (letter_documents.py).
 """
 
 from collections.abc import Callable, Iterator

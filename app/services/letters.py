@@ -17,27 +17,12 @@ from app.persistence.queries import letters as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.endpoints import find_addresses, put_state
 from app.persistence.unit_of_work import Work
+from app.persistence.vault import Vault
 from app.services import agenda
 from app.services.address_verdicts import address_of
 from app.services.letter_parts import LetterParts, load_parts
 from app.services.letter_setting import set_letter
 from app.wording.letter_contents import LetterPdf
-
-
-@dataclass(frozen=True, slots=True)
-class LetterDocument:
-    """What is handed to a printer. `recipient`: lines as on the envelope; personal data, as the document is."""
-
-    pdf: bytes = field(repr=False)
-    sha256: str
-    pages: int
-    recipient: tuple[str, ...] = field(repr=False)
-    country: str
-    """ISO 3166 of the recipient; of the sender where nobody said."""
-    sender: tuple[str, ...] = ()
-    """Name, then address lines."""
-    inserts: tuple[str, ...] = ()
-    """Codes of printed sheets that the print room adds."""
 
 
 @dataclass(slots=True)
@@ -65,7 +50,7 @@ def make_letters(work: Work, message_ids: Sequence[str], *, now: datetime, batch
     rows = []
     for parts in load_parts(work, message_ids):
         try:
-            rows.append(_row(work, parts, set_letter(parts).letter, now, batch_id))
+            rows.append(letter_row(work.vault, parts, set_letter(parts).letter, now=now, batch_id=batch_id))
         except LetterRefusedError as refusal:
             outcome.refused[parts.message_id] = refusal
     outcome.made = queries.add_letters(work.session, rows)
@@ -74,45 +59,46 @@ def make_letters(work: Work, message_ids: Sequence[str], *, now: datetime, batch
 
 def preview(work: Work, message_id: str) -> LetterPdf:
     """Return the letter of a message as it would be made now; nothing is kept. Raises LetterRefusedError, NotFoundError."""
-    return set_letter(_parts_of(work, message_id)).letter
+    return set_letter(parts_of(work, message_id)).letter
 
 
-def document_of(work: Work, message_id: str, *, now: datetime) -> LetterDocument:
-    """Return the document of a message, for printing: made now if it was not, and anew if it is no longer true.
+def letter_row(
+    vault: Vault,
+    parts: LetterParts,
+    letter: LetterPdf,
+    *,
+    now: datetime,
+    batch_id: str | None = None,
+    letter_id: str | None = None,
+) -> dict[str, Any]:
+    """Return what is stored of a letter that was set, its document sealed; `letter_id` of one that is made anew."""
+    letter_id = letter_id or new_id()
+    return {
+        "id": letter_id,
+        "borrower_id": parts.borrower_id,
+        "message_id": parts.message_id,
+        "batch_id": batch_id,
+        "jurisdiction": parts.jurisdiction,
+        "template": parts.template,
+        "locale": parts.locale,
+        "pages": letter.pages,
+        "sha256": hash_of(letter.pdf),
+        "pdf_sealed": vault.seal_bytes(letter.pdf, place=f"letters.pdf:{letter_id}"),
+        "state": "made",
+        "created_at": now,
+        "changed_at": now,
+    }
 
-    What was made earlier (in a batch) and has not left is held against the facts of this moment: a letter leaves with the
-    address and the amounts of today, or not at all. One that was handed over is never changed. Raises LetterRefusedError,
-    NotFoundError.
-    """
-    parts = _parts_of(work, message_id)
-    row = queries.find_letter(work.session, message_id, lock=True)
-    setting = set_letter(parts)
-    if row is None:
-        queries.add_letters(work.session, [_row(work, parts, setting.letter, now, None)])
-        row = queries.find_letter(work.session, message_id, lock=True)
-        assert row is not None
-    elif row.state == "made" and row.sha256 != _hash(setting.letter.pdf):
-        changed = _row(work, parts, setting.letter, now, row.batch_id, letter_id=row.id)
-        for name in ("pages", "sha256", "pdf_sealed", "locale", "changed_at"):
-            setattr(row, name, changed[name])
-        facts = {"letter_id": row.id, "sha256": row.sha256}
-        add_audit(work.session, at=now, actor="engine", action="letter.remade", borrower_id=row.borrower_id, facts=facts)
-        work.session.flush()
-    return LetterDocument(
-        pdf=pdf_of(work, row),
-        sha256=row.sha256,
-        pages=row.pages,
-        recipient=setting.recipient,
-        country=parts.country or setting.letterhead.country,
-        sender=(setting.letterhead.name, *setting.letterhead.address),
-        inserts=setting.inserts,
-    )
+
+def hash_of(pdf: bytes) -> str:
+    """Return the SHA-256 by which a document is known, in hex."""
+    return hashlib.sha256(pdf).hexdigest()
 
 
 def pdf_of(work: Work, row: LetterRow) -> bytes:
     """Return a letter's document as it was made. Raises ValueError when what is stored is not what was hashed."""
     pdf = work.vault.open_bytes(row.pdf_sealed, place=f"letters.pdf:{row.id}")
-    if _hash(pdf) != row.sha256:
+    if hash_of(pdf) != row.sha256:
         raise ValueError(f"Letter {row.id} is not the document that its hash was taken of.")
     return pdf
 
@@ -196,32 +182,8 @@ def _retire_address(work: Work, letter: LetterRow, now: datetime) -> None:
         put_state(work.session, address, state="invalid", reason="letter_returned", now=now)
 
 
-def _parts_of(work: Work, message_id: str) -> LetterParts:
+def parts_of(work: Work, message_id: str) -> LetterParts:
+    """Return the facts of one letter message. Raises NotFoundError."""
     for parts in load_parts(work, [message_id]):
         return parts
     raise NotFoundError("There is no letter message of this id.")
-
-
-def _row(
-    work: Work, parts: LetterParts, letter: LetterPdf, now: datetime, batch_id: str | None, letter_id: str | None = None
-) -> dict[str, Any]:
-    letter_id = letter_id or new_id()
-    return {
-        "id": letter_id,
-        "borrower_id": parts.borrower_id,
-        "message_id": parts.message_id,
-        "batch_id": batch_id,
-        "jurisdiction": parts.jurisdiction,
-        "template": parts.template,
-        "locale": parts.locale,
-        "pages": letter.pages,
-        "sha256": _hash(letter.pdf),
-        "pdf_sealed": work.vault.seal_bytes(letter.pdf, place=f"letters.pdf:{letter_id}"),
-        "state": "made",
-        "created_at": now,
-        "changed_at": now,
-    }
-
-
-def _hash(pdf: bytes) -> str:
-    return hashlib.sha256(pdf).hexdigest()

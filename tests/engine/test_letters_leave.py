@@ -17,7 +17,7 @@ from app.channels.routed import Routed
 from app.engine.dispatch import Dispatcher
 from app.engine.outgoing import Surroundings
 from app.engine.print_returns import take_returns
-from app.engine.surroundings import letter_document
+from app.engine.untold import ask_about_untold
 from app.persistence.db import session
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.letters import LetterRow
@@ -26,6 +26,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.stand_in.lob import API_KEY, WEBHOOK_SECRET
 from app.services.callback_posts import take_callback
+from app.services.letter_documents import set_letters
 from app.services.letter_withdrawals import withdraw_unposted
 from app.wording.letter_texts import use_letterheads
 from tests.builders.book import pay
@@ -66,7 +67,7 @@ def room(tmp_path: Path) -> Iterator[Channel]:
 
 
 def dispatch(channel: Channel, lane: str = "letter") -> None:
-    surroundings = Surroundings(document_of=letter_document)
+    surroundings = Surroundings(set_letters=set_letters)
     Dispatcher({"letter": channel}, owner="test", surroundings=surroundings).run_once(now=clock.now(), lane=lane)
     session().expire_all()
 
@@ -118,6 +119,20 @@ def test_a_letter_that_comes_back_makes_its_address_unusable(
     assert (message(message_id).state, letter(message_id).state) == ("failed", "returned")
     [endpoint] = session().query(EndpointRow).filter_by(borrower_id=built.borrower_id)
     assert (endpoint.channel, endpoint.state, endpoint.reason) == ("letter", "invalid", "letter_returned")
+
+
+def test_a_letter_of_which_no_post_came_is_asked_about_a_week_after_it_was_handed_over(
+    app: Flask, letterheads: Path, to_lob: Channel, stand_in: StandInClient, set_clock: Any
+) -> None:
+    set_clock(START)
+    message_id, _ = waiting_letter(now=START, **US)
+    dispatch(to_lob)
+
+    assert ask_about_untold({"letter": to_lob}, now=START + timedelta(days=6, hours=23)) == 0
+    assert ask_about_untold({"letter": to_lob}, now=START + timedelta(days=7)) == 1
+
+    assert (message(message_id).state, letter(message_id).state) == ("sent", "handed_over")
+    assert message(message_id).next_attempt_at == START + timedelta(days=10)
 
 
 def test_a_letter_that_cannot_be_made_ends_with_its_reason_and_holds_up_no_other(

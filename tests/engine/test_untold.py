@@ -14,9 +14,13 @@ from app.channels.base import NOT_TAKEN, Asked, DeliveryResult, Outgoing
 from app.domain.deliveries import DeliveryReport, Told
 from app.engine.untold import ask_about_untold
 from app.metrics import NEVER_TOLD, OLDEST_UNCERTAIN, RECEIPTS_MISSING
+from app.persistence.ids import new_id
 from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.devices import EndpointRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.untold import first_asked_at
 from tests.builders.access import a_borrower
 from tests.builders.sent import a_sent, message
 from tests.conftest import START
@@ -209,6 +213,126 @@ def test_a_letter_is_asked_about_for_two_weeks_and_the_taking_back_of_one_never(
 
     assert {one.message_id for one in printer.asked} == {lost}
     assert 20 < len(printer.asked) < 60
+
+
+def a_posted_letter(*, told: str = "handed_over", told_at: datetime = START, **changes: Any) -> str:
+    """A letter that a printer took at START and of which it told last at `told_at`."""
+    borrower_id, _ = a_borrower(address_lines=("1 High Street", "Leeds", "LS1 1AA"))
+    given = {"reference": "ltr_1", "next_attempt_at": first_asked_at("letter", START), **changes}
+    sent = a_sent(borrower_id, now=START, channel="letter", provider="lob", **given)
+    with unit_of_work() as work:
+        work.session.add(
+            LetterRow(
+                id=new_id(), borrower_id=borrower_id, message_id=sent, jurisdiction="GB", template="letter_arrears",
+                locale="en", pages=2, sha256="0" * 64, pdf_sealed=b"", state=told, created_at=START, changed_at=told_at,
+            )
+        )  # fmt: skip
+    return sent
+
+
+def days_asked(printer: AskedProvider, *, until: int = 40) -> list[int]:
+    """The days after START on which the printer was asked, looked at every six hours."""
+    days = []
+    for hours in range(0, until * 24, 6):
+        before = len(printer.asked)
+        ask_about_untold({"letter": printer}, now=START + hours * HOUR)
+        days += [hours // 24] * (len(printer.asked) - before)
+    return days
+
+
+def letter_of(message_id: str) -> LetterRow:
+    with reading() as session:
+        row = session.scalars(select(LetterRow).where(LetterRow.message_id == message_id)).one()
+        session.expunge(row)
+        return row
+
+
+def test_a_sent_letter_is_asked_about_after_a_week_then_every_three_days_and_given_up_after_thirty(app: Flask) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    sent = a_posted_letter()
+    before = NEVER_TOLD.labels("letter", "sent")._value.get()
+
+    assert days_asked(printer) == [7, 10, 13, 16, 19, 22, 25, 28, 30]
+
+    assert {(one.message_id, one.provider_reference) for one in printer.asked} == {(sent, "ltr_1")}
+    assert message(sent).state == "sent"
+    assert NEVER_TOLD.labels("letter", "sent")._value.get() == before + 1
+
+
+def test_a_letter_of_which_something_was_told_is_asked_about_a_week_after_that(app: Flask) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    a_posted_letter(told="in_transit", told_at=START + timedelta(days=5))
+    before = NEVER_TOLD.labels("letter", "sent")._value.get()
+
+    assert days_asked(printer) == [12, 15, 18, 21, 24, 27, 30]
+    assert NEVER_TOLD.labels("letter", "sent")._value.get() == before
+
+
+def test_a_letter_that_was_sent_otherwise_than_by_the_engine_waits_its_week_too(app: Flask) -> None:
+    """E.g. uncertain at first, until its printer told that it has it."""
+    printer = AskedProvider(name="letter", provider="lob")
+    a_posted_letter(next_attempt_at=START + 5 * MINUTE)
+
+    assert days_asked(printer, until=9) == [7]
+
+
+def test_a_letter_that_came_back_while_nobody_told_is_learnt_of_by_asking(app: Flask) -> None:
+    sent = a_posted_letter()
+
+    class Returned(AskedProvider):
+        def find(self, asked: Sequence[Asked], *, now: datetime) -> list[DeliveryReport | None]:
+            self.asked += asked
+            return [
+                DeliveryReport("theirs", Told.FAILED, raw_code="letter.returned_to_sender", verdict="invalid")
+                for _ in asked
+            ]  # fmt: skip
+
+    printer = Returned(name="letter", provider="lob")
+
+    assert days_asked(printer) == [7]
+
+    assert (message(sent).state, letter_of(sent).state) == ("failed", "returned")
+    with reading() as session:
+        assert session.scalars(select(EndpointRow.state)).all() == ["invalid"]
+        assert session.scalars(select(DeliveryReceiptRow.event_key)).all() == [f"query:{sent}:failed"]
+
+
+def test_a_letter_that_arrived_is_asked_about_no_more_and_one_that_was_taken_back_never(app: Flask) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    arrived = a_posted_letter()
+    a_posted_letter(told="cancelled", reference="ltr_2")
+    printer.knows[arrived] = Told.DELIVERED
+    before = NEVER_TOLD.labels("letter", "sent")._value.get()
+
+    assert days_asked(printer) == [7]
+
+    assert (message(arrived).state, letter_of(arrived).state) == ("delivered", "delivered")
+    assert NEVER_TOLD.labels("letter", "sent")._value.get() == before
+
+
+def test_that_a_letter_is_not_known_is_not_believed_of_one_that_its_printer_took(app: Flask) -> None:
+    printer = KnowsNothing(name="letter", provider="lob")
+    sent = a_posted_letter()
+
+    ask_about_untold({"letter": printer}, now=START + timedelta(days=8))
+
+    assert (len(printer.asked), message(sent).state) == (1, "sent")
+
+
+def test_many_sent_letters_do_not_stand_before_a_text_that_may_not_have_left(app: Flask, provider: AskedProvider) -> None:
+    printer = AskedProvider(name="letter", provider="lob")
+    for number in range(60):
+        a_posted_letter(reference=f"ltr_{number}")
+    borrower_id, _ = a_borrower(phone=PHONE)
+    day = START + timedelta(days=8)
+    lost = a_sent(borrower_id, now=day, state="uncertain")
+
+    ask_about_untold({"sms": provider, "letter": printer}, now=day + 6 * MINUTE)
+    assert ([one.message_id for one in provider.asked], len(printer.asked)) == ([lost], 25)
+    for _ in range(2):
+        ask_about_untold({"letter": printer}, now=day + 6 * MINUTE)
+
+    assert len({one.message_id for one in printer.asked}) == len(printer.asked) == 60
 
 
 @dataclass

@@ -83,7 +83,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
-| letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_batches`, `letter_approvals`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
+| letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_documents`, `letter_batches`, `letter_approvals`, `engine/letter_documents`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `wechat_confirmations`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |

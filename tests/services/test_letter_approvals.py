@@ -13,7 +13,6 @@ from app.domain.letters import LetterRefusedError
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
 from app.engine.outgoing import Surroundings
-from app.engine.surroundings import letter_document
 from app.persistence.db import session
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
@@ -22,6 +21,7 @@ from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.agenda import touch
 from app.services.letter_approvals import Approved, approve, preview_task
+from app.services.letter_documents import set_letters
 from app.services.policies import activate_document
 from app.services.rule_parts import use_channels
 from app.wording.letter_texts import use_letterheads
@@ -66,7 +66,7 @@ def built(app: Flask, set_clock: SetClock, letterheads: Path) -> Built:
 
 
 def engine(*channels: FakeChannel) -> Engine:
-    surroundings = Surroundings(document_of=letter_document)
+    surroundings = Surroundings(set_letters=set_letters)
     return Engine(Dispatcher({each.name: each for each in channels}, owner="tester", surroundings=surroundings))
 
 

@@ -23,6 +23,7 @@ from app.persistence.queries.cases import load_cases
 from app.persistence.unit_of_work import unit_of_work
 from app.services import letter_batches, letters
 from app.services.borrowers import put_borrower
+from app.services.letter_documents import LetterDocument, keep_letters, set_letters
 from app.services.policies import load_rules
 from app.wording.letter_texts import use_letterheads
 from tests.builders.book import Built, build_lender, build_loan, pay
@@ -47,9 +48,12 @@ def make(message_id: str, now: datetime = START) -> None:
         letters.make_letter(work, message_id, now=now)
 
 
-def document(message_id: str, now: datetime = START) -> letters.LetterDocument:
+def document(message_id: str, now: datetime = START) -> LetterDocument:
+    """The document as it leaves: set, then stored in the claim."""
+    made = set_letters([message_id], now=now)
     with unit_of_work() as work:
-        return letters.document_of(work, message_id, now=now)
+        assert keep_letters(work, made, now=now) == {message_id}
+    return made[message_id].document
 
 
 def refusal(message_id: str) -> LetterRefusedError:

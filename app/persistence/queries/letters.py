@@ -99,6 +99,31 @@ def add_letters(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(session.connection().execute(statement, row).first() is not None for row in rows)
 
 
+def find_letter_stamps(session: Session, message_ids: Sequence[str]) -> list[Any]:
+    """Return of letter messages what they were decided under, and which document is stored of each, if one is."""
+    found: list[Any] = []
+    for part in chunks(message_ids):
+        statement = (
+            select(
+                MessageRow.id.label("message_id"), MessageRow.case_version, MessageRow.rules_epoch,
+                LetterRow.id.label("letter_id"), LetterRow.batch_id, LetterRow.state.label("letter_state"),
+                LetterRow.sha256, LetterRow.pages,
+            )
+            .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)
+            .where(MessageRow.id.in_(part), MessageRow.channel == "letter")
+            .order_by(MessageRow.id)
+        )  # fmt: skip
+        found += session.execute(statement).all()
+    return found
+
+
+def replace_document(session: Session, row: Mapping[str, Any]) -> bool:
+    """Put another document in the place of one that has not left; return whether it had not."""
+    changed = {name: row[name] for name in ("pages", "sha256", "pdf_sealed", "locale", "changed_at")}
+    statement = update(LetterRow).where(LetterRow.id == row["id"], LetterRow.state == "made").values(changed)
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
 def find_letter(session: Session, message_id: str, *, lock: bool = False) -> LetterRow | None:
     """Return the letter of a message, or None."""
     statement = select(LetterRow).where(LetterRow.message_id == message_id)

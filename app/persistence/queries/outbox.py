@@ -108,7 +108,7 @@ class Claimable(NamedTuple):
     """It was decided under the present facts and rules."""
 
 
-_CLAIM = PreparedSelect(
+_LOOK = (
     select(
         MessageRow.id,
         MessageRow.borrower_id,
@@ -132,10 +132,12 @@ _CLAIM = PreparedSelect(
     .where(_IN_LANE, _IS_CLAIMABLE)
     .order_by(MessageRow.next_attempt_at, MessageRow.id)
     .limit(bindparam("b_limit"))
-    .with_for_update(skip_locked=True, of=MessageRow),
-    Claimable._make,
 )
+_LOCKED = _LOOK.with_for_update(skip_locked=True, of=MessageRow)
 _AMONG = among(MessageRow.id, ids_named("b_ids"))
+_FIND = PreparedSelect(_LOOK, Claimable._make)
+_CLAIM = PreparedSelect(_LOCKED, Claimable._make)
+_CLAIM_AMONG = PreparedSelect(_LOCKED.where(_AMONG), Claimable._make)
 _CURRENT = PreparedSelect.of(
     select(MessageRow.id, MessageRow.attempts)
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
@@ -222,10 +224,25 @@ def find_due_lanes(session: Session, *, now: datetime, machine_now: datetime) ->
     return set(_DUE_LANES.all(session.connection(), {"b_now": now, "b_machine_now": machine_now}))
 
 
-def claim_batch(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
-    """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits."""
+def find_claimable(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
+    """Return what a claim of a lane would find, by a plain read."""
     values = {"b_lane": lane, "b_now": now, "b_machine_now": machine_now, "b_limit": limit}
-    claimed: list[Claimable] = _CLAIM.all(session.connection(), values)
+    found: list[Claimable] = _FIND.all(session.connection(), values)
+    return found
+
+
+def claim_batch(
+    session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int, only: Sequence[str] | None = None
+) -> list[Claimable]:
+    """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits.
+
+    `only`: no others than these.
+    """
+    values: dict[str, Any] = {"b_lane": lane, "b_now": now, "b_machine_now": machine_now, "b_limit": limit}
+    statement = _CLAIM
+    if only is not None:
+        statement, values["b_ids"] = _CLAIM_AMONG, list(only)
+    claimed: list[Claimable] = statement.all(session.connection(), values)
     return claimed
 
 
@@ -289,6 +306,21 @@ def mark_outcomes(session: Session, settlements: Sequence[Settlement]) -> None:
     names = ("b_claim", "b_state", "b_reason", "b_next", "b_sent")
     for outcome, ids in alike.items():
         _SETTLE.run(session.connection(), dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
+
+
+def renew_leases(session: Session, claims: Mapping[str, int], *, owner: str, leased_until: datetime) -> set[str]:
+    """Renew the leases of claims that are still this owner's; return them. `claims`: message id -> attempts, as ever.
+
+    One that is locked is just being recorded, and needs no lease.
+    """
+    held = select(MessageRow.id, MessageRow.attempts).where(
+        MessageRow.id.in_(list(claims)), MessageRow.state == "sending", MessageRow.leased_by == owner
+    )
+    rows = session.execute(held.order_by(MessageRow.id).with_for_update(skip_locked=True))
+    ours = {message_id for message_id, attempts in rows if attempts == claims[message_id]}
+    if ours:
+        session.execute(update(MessageRow).where(MessageRow.id.in_(ours)).values(leased_until=leased_until))
+    return ours
 
 
 def release_leases(session: Session, owner: str | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -16,3 +17,11 @@ def count_up(session: Session, bucket: str, window_starts_at: datetime, *, by: i
         index_elements=["bucket", "window_starts_at"], set_={"count": RateCounterRow.count + by}
     ).returning(RateCounterRow.count)
     return int(session.execute(statement).scalar_one())
+
+
+def find_count(session: Session, bucket: str, window_starts_at: datetime) -> int:
+    """Return what a counter stands at; a plain read."""
+    statement = select(RateCounterRow.count).where(
+        RateCounterRow.bucket == bucket, RateCounterRow.window_starts_at == window_starts_at
+    )
+    return session.scalar(statement) or 0

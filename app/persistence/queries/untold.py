@@ -8,10 +8,24 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.lanes import UNTOLD
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.queries.chunks import chunks
 
 _IS_UNTOLD = MessageRow.lane == UNTOLD
+_IS_SENT_LETTER = (MessageRow.state == "sent") & (MessageRow.channel == "letter")
+_PAGE = (
+    select(
+        MessageRow.id,
+        MessageRow.borrower_id,
+        MessageRow.channel,
+        MessageRow.state,
+        MessageRow.challenge_id,
+        MessageRow.created_at,
+    )
+    .where(_IS_UNTOLD, MessageRow.withdraws_id.is_(None))
+    .order_by(MessageRow.next_attempt_at, MessageRow.id)
+)
 
 
 def page_untold(
@@ -20,27 +34,29 @@ def page_untold(
     """Return (id, borrower_id, channel, state, challenge_id, created_at) of those to be asked about, longest due first.
 
     Uncertain ones are due when their instant is before `uncertain_before`, sent ones before `sent_before`; what was due
-    before `since` is given up. That a letter was sent is all that can be told for days, so of letters the uncertain alone
-    are asked about; and not the taking back of one, for which no provider keeps a record under our id.
+    before `since` is given up. Not letters that were sent (`page_quiet_letters`), and not the taking back of one, for which
+    no provider keeps a record under our id.
     """
     due = or_(
         (MessageRow.next_attempt_at <= sent_before) & (MessageRow.channel != "letter"),
         (MessageRow.state == "uncertain") & (MessageRow.next_attempt_at <= uncertain_before),
     )
-    statement = (
-        select(
-            MessageRow.id,
-            MessageRow.borrower_id,
-            MessageRow.channel,
-            MessageRow.state,
-            MessageRow.challenge_id,
-            MessageRow.created_at,
-        )
-        .where(_IS_UNTOLD, MessageRow.next_attempt_at >= since, due, MessageRow.withdraws_id.is_(None))
-        .order_by(MessageRow.next_attempt_at, MessageRow.id)
-        .limit(limit)
-    )
-    return session.execute(statement).all()
+    return session.execute(_PAGE.where(MessageRow.next_attempt_at >= since, due).limit(limit)).all()
+
+
+def page_quiet_letters(session: Session, *, since: datetime, until: datetime, limit: int) -> Sequence[Any]:
+    """Return the same of letters that were sent and whose instant lies between the two, longest due first."""
+    are_due = MessageRow.next_attempt_at.between(since, until)
+    return session.execute(_PAGE.where(_IS_SENT_LETTER, are_due).limit(limit)).all()
+
+
+def find_letters_told(session: Session, message_ids: Collection[str]) -> dict[str, tuple[str, datetime]]:
+    """Return message id -> the state its letter is in and since when; none for a letter that has no document of ours."""
+    found: dict[str, tuple[str, datetime]] = {}
+    for part in chunks(sorted(message_ids)):
+        statement = select(LetterRow.message_id, LetterRow.state, LetterRow.changed_at).where(LetterRow.message_id.in_(part))
+        found |= {row.message_id: (row.state, row.changed_at) for row in session.execute(statement)}
+    return found
 
 
 def mark_asked(session: Session, message_ids: Collection[str], *, again_at: datetime) -> None:
