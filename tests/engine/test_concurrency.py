@@ -47,11 +47,15 @@ class Crowd:
     errors: list[BaseException] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, acts: list[Act], seconds: float = SECONDS) -> None:
+    def run(self, acts: list[Act], seconds: float = SECONDS, *, until: Callable[[], bool] = lambda: True) -> None:
+        """Let them all act for so long, and on a slow machine longer: until enough has happened to be judged."""
         threads = [threading.Thread(target=self._repeat, args=(act, seed)) for seed, act in enumerate(acts)]
         for thread in threads:
             thread.start()
+        latest = time.monotonic() + 60
         self.stop.wait(seconds)
+        while not until() and time.monotonic() < latest and not self.stop.wait(0.05):
+            pass
         self.stop.set()
         for thread in threads:
             thread.join(timeout=30)

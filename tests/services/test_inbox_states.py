@@ -176,7 +176,8 @@ class Storm:
 def test_marks_of_two_devices_and_the_lenders_side_all_at_once(app: Flask, told: Built) -> None:
     storm = Storm(app, told)
 
-    Crowd(app).run([storm.marks(0), storm.marks(1), storm.lend, storm.pay, storm.looks(2), storm.looks(3)], seconds=3)
+    acts = [storm.marks(0), storm.marks(1), storm.lend, storm.pay, storm.looks(2), storm.looks(3)]
+    Crowd(app).run(acts, seconds=3, until=lambda: len({state for state, _ in list(storm.raised)}) > 5)
 
     threads_of: dict[int, set[int]] = {}
     for state, thread in storm.raised:
