@@ -15,6 +15,10 @@ from config import Settings
 
 _channel = click.argument("channel")
 _reason = click.option("--reason", required=True, help="Why, for whoever finds the channel like this.")
+_NOT_REACHED = """\
+`callbacks.public_url` is not set: providers cannot reach us. Name a file of JSON in DUECOURSE_PROVIDERS, and let it hold:
+  {"callbacks": {"public_url": "https://api.lender.example", "secret": "at least 32 characters that nobody guesses"}}
+beside the providers of each channel; see docs/channels.md."""
 _by = click.option("--by", required=True, help="Your name, for the audit trail.")
 
 
@@ -87,7 +91,7 @@ def list_callbacks() -> None:
 
     settings: Settings = current_app.config["SETTINGS"]
     if settings.public_url is None:
-        raise RefusedError("`callbacks.public_url` is not set in the providers file: providers cannot reach us.")
+        raise RefusedError(_NOT_REACHED)
     for channel, entries in settings.providers.items():
         for entry in entries:
             path = callback_path(entry, settings.callback_secret)

@@ -69,9 +69,11 @@ def preview(
     from app.wording.preview import views_of
     from app.wording.variables import samples, write_variables
 
-    channels = [each for name, each in template_infos() if name == template and channel in (None, each)]
+    known = [each for name, each in template_infos() if name == template]
+    channels = [each for each in known if channel in (None, each)]
     if not channels:
-        raise click.ClickException(f"There is no text {template}{f' for {channel}' if channel else ''}.")
+        elsewhere = f" for {channel}; there is one for {', '.join(known)}" if known else ""
+        raise click.ClickException(f"There is no text {template}{elsewhere}.")
     values = samples(shipped().match_locale(locale))[is_long]
     if lender is not None:
         with reading() as session:

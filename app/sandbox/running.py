@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from app.persistence.queries.lenders import find_lenders
 from app.persistence.unit_of_work import close_session
 from app.sandbox import sample_book
 from app.sandbox.credentials import write_service_account
+from app.sandbox.ports import HOST, free_ports
 from app.sandbox.provider_accounts import SandboxAccounts, write_providers
 from app.sandbox.sample_addresses import open_wechat
 from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
@@ -31,8 +32,6 @@ from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.supervisor import Child, Supervisor
 from config import ROOT, Settings
 
-HOST = "127.0.0.1"
-"""The sandbox shows one-time codes to whoever can open its page: it listens on this machine alone."""
 WEB_WORKERS, WEB_THREADS = 2, 4
 READY_SECONDS = 60.0
 LETTERHEADS = Path(__file__).parent / "letterheads"
@@ -46,7 +45,7 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
     with _alone(settings.var_dir):
         prepare_book(engine, say)
         engine.dispose()
-        stand_in_port, smtp_port = _free_ports(2)
+        stand_in_port, smtp_port = free_ports(2)
         accounts = SandboxAccounts(f"http://{HOST}:{stand_in_port}", smtp_port, f"http://{HOST}:{settings.port}")
         environment = child_environment(settings, accounts)
         logs = settings.var_dir / "logs"
@@ -77,7 +76,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={_free_ports(1)[0]}") from None
+            raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={free_ports(1)[0]}") from None
 
 
 def prepare_book(engine: Engine, say: Say) -> None:
@@ -160,15 +159,6 @@ def _is_ready(settings: Settings, stand_in_port: int) -> bool:
             return bool(json.load(answer)["status"] == "ok")
     except (URLError, OSError, ValueError):
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that are free now, no two the same."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager

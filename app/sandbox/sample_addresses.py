@@ -20,7 +20,7 @@ from app.wording.template_texts import TemplateText, load_texts
 
 OWN = "own"
 """The demo borrower's usual address, which is well and reachable."""
-_MAGIC_PHONES = {
+MAGIC_PHONES = {
     "CN": "+86138355501", "US": "+121255501", "GB": "+4474055501", "IN": "+9198755501", "DE": "+49151255501",
 }  # fmt: skip
 """By country; the two digits of an outcome follow. Numbers set aside for fiction where a plan has them."""
@@ -59,7 +59,7 @@ def addresses_of(demo: DemoBorrower, outcome: str = OWN) -> Addresses:
         )
     digits = next(digits for digits, word in OUTCOMES.items() if word == outcome)
     return Addresses(
-        phone=_MAGIC_PHONES[demo.country] + digits,
+        phone=MAGIC_PHONES[demo.country] + digits,
         email=f"{outcome}.{local}@example.com",
         street=f"{outcome} 27 {street}",
         openid=f"{outcome}-{demo.borrower_no}",

@@ -12,6 +12,7 @@ import phonenumbers
 
 from app.domain.book import BorrowerValues
 from app.domain.policies import share_of
+from app.sandbox.stand_in.magic import OUTCOMES
 
 _OPTED_OUT_OF_TEXTS, _OPTED_OUT_OF_CALLS = 400, 600
 """Of ten thousand."""
@@ -164,10 +165,14 @@ def opt_outs_of(borrower_no: str) -> dict[str, bool]:
 
 
 def phone_of(country: str, number: int, zone: str) -> str:
-    """Return the phone of the `number`-th person (from 0) of a country, E.164."""
+    """Return the phone of the `number`-th person (from 0) of a country, E.164: none that asks for an outcome.
+
+    In the United States these lie among the numbers set aside for fiction. Who would have one gets that of somebody
+    who lives in another zone, and so has another area code.
+    """
     if country == "US":
-        codes = _US_AREA_CODES[zone]
-        return f"+1{codes[number // 100 % len(codes)]}55501{number % 100:02}"
+        codes, last = _US_AREA_CODES[zone], number % 100
+        return f"+1{codes[number // 100 % len(codes)]}55501{last + len(OUTCOMES) if last < len(OUTCOMES) else last:02}"
     example = _example_of(country)
     return f"{example[:-3]}{number % 1000:03}"
 

@@ -135,7 +135,7 @@ def test_a_body_beyond_the_limit_is_refused(client: FlaskClient) -> None:
 
 
 def test_posts_without_end_are_slowed_down(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(app.extensions, "duecourse.callback_limit", ReadLimit(per_second=0.1, burst=2))
+    monkeypatch.setitem(app.extensions, "duecourse.callback_limit", ReadLimit(per_second=0.001, burst=2))
 
     answers = [post(client).status_code for _ in range(3)]
 

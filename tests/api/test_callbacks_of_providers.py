@@ -180,6 +180,8 @@ def test_without_a_public_address_there_is_none_to_list(app: Flask, request: pyt
 
     assert listed.exit_code != 0
     assert "public_url" in listed.output
+    for word in ("DUECOURSE_PROVIDERS", "docs/channels.md", '{"callbacks": {"public_url": "https://api.lender.example"'):
+        assert word in listed.output
 
 
 def test_a_word_is_the_same_for_ever_and_proves_nothing_without_a_secret() -> None:

@@ -11,13 +11,14 @@ from app.channels.email.smtp import SmtpEmail, build, return_paths
 from app.channels.signed_posts import signature
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import an_outgoing
+from tests.builders.patience import PATIENT
 from tests.fakes.stand_in import MAIL_KEY
 
 UNSUBSCRIBE = "https://api.lender.example/v1/unsubscribe/abc"
 
 
 def an_entry(port: int = 1, **changes: Any) -> dict[str, Any]:
-    """An smtp provider's entry of the providers file, towards loopback, quick to give up."""
+    """An smtp provider's entry of the providers file, towards loopback."""
     entry = {
         "provider": "smtp",
         "url": f"smtp://127.0.0.1:{port}",
@@ -26,7 +27,7 @@ def an_entry(port: int = 1, **changes: Any) -> dict[str, Any]:
         "reply_to": "answers@lender.example",
         "bounce_domain": "returns.lender.example",
         "key": MAIL_KEY,
-        "total_seconds": 0.5,
+        "total_seconds": PATIENT,
         **changes,
     }
     return {name: value for name, value in entry.items() if value is not None}

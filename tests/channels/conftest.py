@@ -13,6 +13,7 @@ from app.channels.push_credentials import ServiceAccount
 from app.channels.sms import GatewaySms
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.certificates import write_certificate
+from tests.builders.patience import PATIENT
 from tests.fakes.stand_in import SMS_KEY, fcm_credentials_file, stand_in, stand_in_process
 
 MakeTransport = Callable[..., Transport]
@@ -35,15 +36,22 @@ def a_transport(request: pytest.FixtureRequest) -> MakeTransport:
 
 
 @pytest.fixture
-def push(stand_in: StandInClient, fcm_credentials_file: Path, a_transport: MakeTransport) -> Iterator[FcmPush]:
-    """Push with a total time-out short enough to be waited for."""
-    channel = FcmPush(ServiceAccount(fcm_credentials_file), a_transport(stand_in.url, total_seconds=0.5))
+def patience() -> float:
+    """How long channels wait for an answer, in seconds; a test that meets silence is parametrized with less."""
+    return PATIENT
+
+
+@pytest.fixture
+def push(
+    stand_in: StandInClient, fcm_credentials_file: Path, a_transport: MakeTransport, patience: float
+) -> Iterator[FcmPush]:
+    channel = FcmPush(ServiceAccount(fcm_credentials_file), a_transport(stand_in.url, total_seconds=patience))
     yield channel
     channel.close()
 
 
 @pytest.fixture
-def sms(stand_in: StandInClient) -> Iterator[GatewaySms]:
-    channel = GatewaySms(SMS_KEY, PooledTransport(stand_in.url, threads=2, total_seconds=0.5), path="/sms")
+def sms(stand_in: StandInClient, patience: float) -> Iterator[GatewaySms]:
+    channel = GatewaySms(SMS_KEY, PooledTransport(stand_in.url, threads=2, total_seconds=patience), path="/sms")
     yield channel
     channel.close()

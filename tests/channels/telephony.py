@@ -1,4 +1,4 @@
-"""Entries of the providers file that the stand-in takes, with time-outs short enough to be waited for."""
+"""Entries of the providers file that the stand-in takes."""
 
 from typing import Any
 
@@ -6,20 +6,21 @@ from app.channels.base import Asked, Outgoing, ProviderTemplate
 from app.sandbox.stand_in import aliyun, twilio
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import PATIENT
 
 STATUS_URL = "https://api.lender.example/v1/callbacks/twilio"
 
 
 def a_twilio_entry(stand_in: StandInClient, **changes: Any) -> dict[str, Any]:
     entry = {"provider": "twilio", "url": stand_in.url, "account_sid": twilio.ACCOUNT_SID, "auth_token": twilio.AUTH_TOKEN}
-    return {**entry, "senders": {"default": "+15005550006"}, "total_seconds": 0.4, **changes}
+    return {**entry, "senders": {"default": "+15005550006"}, "total_seconds": PATIENT, **changes}
 
 
 def an_aliyun_entry(stand_in: StandInClient, service: str = "sms", **changes: Any) -> dict[str, Any]:
     entry = {
         "provider": "aliyun",
         "url": f"{stand_in.url}/aliyun/{service}",
-        "total_seconds": 0.4,
+        "total_seconds": PATIENT,
         "senders": {"CN": "某银行"},
     }
     return {**entry, "access_key_id": aliyun.KEY_ID, "access_key_secret": aliyun.KEY_SECRET, **changes}

@@ -16,14 +16,15 @@ from app.channels.http_transport import HttpAnswer
 from app.domain.deliveries import Told
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import BRIEF, PATIENT, each_act
 from tests.channels.telephony import a_template_text, an_aliyun_entry, asked_of
 
 KEEP, INVALID = EndpointVerdict.KEEP, EndpointVerdict.INVALID
 
 
 @pytest.fixture
-def aliyun(stand_in: StandInClient) -> Iterator[AliyunSms]:
-    channel = build(an_aliyun_entry(stand_in), threads=4)
+def aliyun(stand_in: StandInClient, patience: float) -> Iterator[AliyunSms]:
+    channel = build(an_aliyun_entry(stand_in, total_seconds=patience), threads=4)
     assert isinstance(channel, AliyunSms)
     yield channel
     channel.close()
@@ -81,13 +82,13 @@ def test_a_wording_that_is_not_registered_there_is_refused_without_a_request(
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome", "code", "verdict"),
+    ("number", "patience", "outcome", "code", "verdict"),
     [
-        ("+8613855550102", Outcome.REFUSED, "bad_address", INVALID),
-        ("+8613855550106", Outcome.UNCERTAIN, "timeout", KEEP),
-        ("+8613855550107", Outcome.REFUSED, "content_refused", KEEP),
-        ("+8613855550108", Outcome.RETRY, "quota", KEEP),
-        ("+8613855550109", Outcome.UNCERTAIN, "provider_error", KEEP),
+        ("+8613855550102", PATIENT, Outcome.REFUSED, "bad_address", INVALID),
+        ("+8613855550106", BRIEF, Outcome.UNCERTAIN, "timeout", KEEP),
+        ("+8613855550107", PATIENT, Outcome.REFUSED, "content_refused", KEEP),
+        ("+8613855550108", PATIENT, Outcome.RETRY, "quota", KEEP),
+        ("+8613855550109", PATIENT, Outcome.UNCERTAIN, "provider_error", KEEP),
     ],
 )
 def test_each_refusal_has_one_meaning(
@@ -160,7 +161,7 @@ def test_each_code_has_one_meaning(answer: HttpAnswer, outcome: Outcome, code: s
     assert (result.verdict is INVALID) == (code == "bad_address")
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip")
 def test_a_text_that_may_have_gone_is_uncertain(aliyun: AliyunSms, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "aliyun_sms", "act": act, **({"delay_ms": 40} if act == "drip" else {})})
     began = time.monotonic()
@@ -182,7 +183,9 @@ def test_what_became_of_a_text_whose_answer_never_came_is_found_by_our_id(
     stand_in.program({"on": "aliyun_sms", "act": "accept_then_drop", "times": 1})
     now = clock.system_now()
     lost, other, never = (a_template_text(number, expires_at=now + timedelta(hours=1)) for _ in range(3))
-    [first] = aliyun.send([lost], now=now)
+    hasty = build(an_aliyun_entry(stand_in, total_seconds=BRIEF), threads=1)
+    [first] = hasty.send([lost], now=now)
+    hasty.close()
     aliyun.send([other], now=now)
 
     found, absent = aliyun.find([asked_of(lost, sent_at=now), asked_of(never, sent_at=now)], now=now)

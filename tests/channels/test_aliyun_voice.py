@@ -12,13 +12,14 @@ from app.domain.opt_outs import meaning_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.callbacks import a_json, posted_back
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import each_act
 from tests.channels.telephony import a_template_text, an_aliyun_entry, asked_of
 from tests.fakes.stand_in import CALLBACK_SECRET
 
 
 @pytest.fixture
-def voice(stand_in: StandInClient) -> Iterator[AliyunVoice]:
-    channel = build(an_aliyun_entry(stand_in, "voice"), threads=4)
+def voice(stand_in: StandInClient, patience: float) -> Iterator[AliyunVoice]:
+    channel = build(an_aliyun_entry(stand_in, "voice", total_seconds=patience), threads=4)
     assert isinstance(channel, AliyunVoice)
     yield channel
     channel.close()
@@ -53,7 +54,7 @@ def test_a_landline_is_called_and_what_is_not_registered_is_not(voice: AliyunVoi
     assert stand_in.received()[0]["content"]["parameters"]["CalledNumber"] == "057188886666"
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip")
 def test_a_call_that_may_have_been_placed_is_uncertain(voice: AliyunVoice, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "aliyun_voice", "act": act, **({"delay_ms": 40} if act == "drip" else {})})
     message = a_template_text(code="TTS_1")

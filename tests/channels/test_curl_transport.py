@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +12,9 @@ import pytest
 from app.channels import curl_loop
 from app.channels.curl_transport import CurlTransport
 from app.channels.http_transport import Failure, HttpAnswer, HttpRequest
+from tests.builders.patience import PATIENT
 from tests.channels.test_http_transport import a_server
-from tests.fakes.http2 import Http2Provider, an_http2_provider
+from tests.fakes.http2 import an_http2_provider
 
 A_POST = HttpRequest("/x", {"Content-Type": "application/json"}, b"{}")
 
@@ -113,78 +113,84 @@ def test_a_batch_shares_one_connection(certificate: tuple[Path, Path]) -> None:
     assert dict(answers[0].headers) == {"content-type": "application/json"}
 
 
-@pytest.fixture
-def slow_provider(certificate: tuple[Path, Path]) -> Iterator[Http2Provider]:
+def test_a_server_that_hangs_is_given_up_in_time(certificate: tuple[Path, Path]) -> None:
     with an_http2_provider(certificate, lambda _number: "hang") as provider:
-        yield provider
+        transport = CurlTransport(provider.url, total_seconds=1)
+        started = time.monotonic()
+        answers = transport.post(posts(5))
+        transport.close()
+        seconds = time.monotonic() - started
 
-
-def test_a_server_that_hangs_is_given_up_in_time(slow_provider: Http2Provider) -> None:
-    transport = CurlTransport(slow_provider.url, total_seconds=0.3)
-    started = time.monotonic()
-    answers = transport.post(posts(5))
-    transport.close()
-
-    assert time.monotonic() - started < 2
+    assert seconds < 2
     assert {(answer.failure, answer.reason) for answer in answers} == {(Failure.AMBIGUOUS, "timeout")}
-    assert len(slow_provider.bodies) == 5
+    assert len(provider.bodies) == 5
 
 
 def test_a_body_of_which_only_a_part_could_leave_was_never_sent() -> None:
+    given_up = threading.Event()
+
     def listen_a_little(connection: Any) -> None:
         connection.recv(1000)
-        time.sleep(0.6)
+        given_up.wait(60)
 
     with a_server(listen_a_little) as url:
         transport = CurlTransport(url, total_seconds=0.3)
         [answer] = transport.post([replace(A_POST, body=b"x" * 32_000_000)])
+        given_up.set()
         transport.close()
 
     assert (answer.failure, answer.reason) == (Failure.NEVER_SENT, "timeout")
 
 
 def test_a_hung_request_does_not_hold_up_others_of_an_http_1_provider() -> None:
+    """The hung ones are let go when all others are answered: if these waited for them, they would end by time-out."""
     threads: list[threading.Thread] = []
+    answered, all_answered = threading.Semaphore(0), threading.Event()
 
     def hang_on_odd_ones(connection: Any) -> None:
         def one() -> None:
             request = kept.recv(65536)
             if request.endswith(b"odd"):
-                time.sleep(1)
+                all_answered.wait(60)
             else:
                 kept.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                answered.release()
             kept.close()
 
         kept = connection.dup()
         threads.append(threading.Thread(target=one))
         threads[-1].start()
 
+    requests = [replace(A_POST, body=b"odd" if number % 4 == 1 else b"even") for number in range(80)]
     with a_server(hang_on_odd_ones) as url:
-        transport = CurlTransport(url, total_seconds=0.5)
-        requests = [replace(A_POST, body=b"odd" if number % 4 == 1 else b"even") for number in range(80)]
-        started = time.monotonic()
-        answers = transport.post(requests)
-        seconds = time.monotonic() - started
+        transport = CurlTransport(url, total_seconds=PATIENT)
+        waiting = transport.begin(requests)
+        for _ in range(60):
+            answered.acquire(timeout=PATIENT)
+        all_answered.set()
+        answers = waiting()
         transport.close()
     for thread in threads:
         thread.join()
 
     assert [answer.status == 200 for answer in answers] == [request.body == b"even" for request in requests]
-    assert {answer.failure for answer in answers if not answer.status} == {Failure.AMBIGUOUS}
-    assert seconds < 6  # one after the other, twenty that hang would take ten
+    hung = {(answer.failure, answer.reason) for answer in answers if not answer.status}
+    assert hung == {(Failure.AMBIGUOUS, "connection_lost")}
 
 
 def test_a_small_batch_does_not_wait_for_a_large_one_to_end(certificate: tuple[Path, Path]) -> None:
     with an_http2_provider(certificate, lambda number: "hang" if number > 1 else "ok") as provider:
-        transport = CurlTransport(provider.url, total_seconds=1.5)
+        transport = CurlTransport(provider.url, total_seconds=2 * PATIENT)
         transport.post([A_POST])
         large = threading.Thread(target=transport.post, args=(posts(50),))
         large.start()
-        while len(provider.bodies) < 51:
+        while len(provider.bodies) < 51 and large.is_alive():
             time.sleep(0.01)
         provider.act = lambda _number: "ok"
         [answer] = transport.post([A_POST])
         was_running = large.is_alive()
+        provider.act = lambda _number: "reset"  # ends what hangs on the connection
+        transport.post([A_POST])
         large.join()
         transport.close()
 
@@ -237,10 +243,11 @@ def test_a_closed_transport_takes_nothing(certificate: tuple[Path, Path]) -> Non
         transport.post([A_POST])
 
 
-def test_not_more_than_its_share_is_in_flight_until_http_2_was_spoken(slow_provider: Http2Provider) -> None:
-    transport = CurlTransport(slow_provider.url, total_seconds=0.3)
-    answers = transport.post(posts(curl_loop.CONNECTIONS + 5))
-    transport.close()
+def test_not_more_than_its_share_is_in_flight_until_http_2_was_spoken(certificate: tuple[Path, Path]) -> None:
+    with an_http2_provider(certificate, lambda _number: "hang") as provider:
+        transport = CurlTransport(provider.url, total_seconds=1)
+        answers = transport.post(posts(curl_loop.CONNECTIONS + 5))
+        transport.close()
 
     assert {answer.failure for answer in answers} == {Failure.AMBIGUOUS}
-    assert len(slow_provider.bodies) == curl_loop.CONNECTIONS + 5
+    assert len(provider.bodies) == curl_loop.CONNECTIONS + 5

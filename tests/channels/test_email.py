@@ -17,6 +17,7 @@ from app.channels.email.submission import Relay, SmtpAnswer, Stage, Submission
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.mail import UNSUBSCRIBE, an_email, an_email_channel, an_entry, the_returns
 from tests.builders.outgoing import NOW
+from tests.builders.patience import each_act, patience_for
 
 
 def test_an_email_arrives_as_text_and_html_with_all_its_headers(stand_in: StandInClient) -> None:
@@ -144,9 +145,11 @@ def test_a_second_try_of_a_greylisted_message_arrives_once_with_the_same_id(stan
 
 
 @pytest.mark.parametrize("on", ["smtp_connect", "smtp_mail", "smtp_rcpt", "smtp_data"])
-@pytest.mark.parametrize("act", ["drop", "reset_after", "drip", "cut"])
-def test_what_fails_before_the_final_dot_was_surely_not_sent(stand_in: StandInClient, on: str, act: str) -> None:
-    channel = an_email_channel(stand_in)
+@each_act("drop", "reset_after", "drip", "cut")
+def test_what_fails_before_the_final_dot_was_surely_not_sent(
+    stand_in: StandInClient, on: str, act: str, patience: float
+) -> None:
+    channel = an_email_channel(stand_in, total_seconds=patience)
     stand_in.program({"on": on, "act": act})
 
     [result] = channel.send([an_email()], now=NOW)
@@ -158,7 +161,7 @@ def test_what_fails_before_the_final_dot_was_surely_not_sent(stand_in: StandInCl
 
 
 def test_a_reset_amid_the_content_was_surely_not_sent(stand_in: StandInClient) -> None:
-    channel = an_email_channel(stand_in, total_seconds=5)
+    channel = an_email_channel(stand_in)
     stand_in.program({"on": "smtp", "act": "reset_before"})
 
     [result] = channel.send([an_email(body="long " * 600_000)], now=NOW)
@@ -179,7 +182,7 @@ def test_a_reset_amid_the_content_was_surely_not_sent(stand_in: StandInClient) -
     ],
 )
 def test_after_the_final_dot_only_an_answer_tells(stand_in: StandInClient, act: str, arrives: int) -> None:
-    channel = an_email_channel(stand_in)
+    channel = an_email_channel(stand_in, total_seconds=patience_for(act, silence=1.0))
     stand_in.program({"on": "smtp", "act": act})
     started = clock.monotonic_seconds()
 
@@ -245,12 +248,12 @@ def test_a_relay_that_stops_reading_is_left_in_time() -> None:
 
 
 def test_nobody_listens_there(stand_in: StandInClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    channel = build(an_entry(port), threads=1)
+    with socket.socket() as taken:  # and not given to anybody else meanwhile
+        taken.bind(("127.0.0.1", 0))
+        channel = build(an_entry(taken.getsockname()[1]), threads=1)
 
-    [result] = channel.send([an_email()], now=NOW)
-    channel.close()
+        [result] = channel.send([an_email()], now=NOW)
+        channel.close()
 
     assert (result.outcome, result.error_code) == (Outcome.RETRY, "connect_failed")
 

@@ -1,10 +1,11 @@
 """What comes back by mail: bounces, complaints, answers; forged, late, twice, and garbage."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import clock
 from app.channels.callbacks import ForgedError, MalformedError, parser_of
 from app.channels.email.replies import own_words
 from app.domain.deliveries import Callback, Told
@@ -365,11 +366,11 @@ def test_a_mail_of_endless_parts_is_read_to_a_limit() -> None:
     ids=["quote", "words", "comments", "marks", "headers"],
 )
 def test_a_mail_that_is_made_to_be_slow_is_not(hostile: bytes) -> None:
-    started = clock.monotonic_seconds()
+    started = time.thread_time()  # what others do on this machine is not its fault
 
     heard(hostile)
 
-    assert clock.monotonic_seconds() - started < 1.5
+    assert time.thread_time() - started < 1.5
 
 
 def test_the_registry_finds_the_parser() -> None:

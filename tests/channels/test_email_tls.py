@@ -1,9 +1,9 @@
 """Submission over TLS, as it is in production, to another implementation of SMTP: nothing is said without it."""
 
+import asyncio
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,20 @@ from tests.builders.outgoing import NOW
 
 
 class FreePort(Controller):
-    """aiosmtpd on a port that was free a moment ago."""
+    """aiosmtpd on a free port, which it has from the start."""
 
     def __init__(self, handler: object, **options: Any) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        super().__init__(handler, hostname="127.0.0.1", port=port, **options)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        super().__init__(handler, hostname="127.0.0.1", port=port, ready_timeout=60, **options)
+
+    def _create_server(self) -> Coroutine[Any, Any, asyncio.Server]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener, ssl=self.ssl_context)
 
     def _trigger_server(self) -> None:
         """Knock without TLS, and wait for the door: the one of aiosmtpd wants a context for both ends."""
         with socket.create_connection(("127.0.0.1", self.port)):
-            for _ in range(100):
-                if self.smtpd is not None:
-                    return
-                threading.Event().wait(0.02)
+            assert self._factory_invoked.wait(60)
 
 
 class Mailbox:
@@ -70,7 +70,7 @@ def relay(certificate: tuple[Path, Path], mailbox: Mailbox) -> Iterator[Controll
 
 def an_entry_of(relay: Controller, certificate: tuple[Path, Path], **changes: Any) -> dict[str, Any]:
     secure = {"security": "starttls", "ca_file": str(certificate[0]), "username": "duecourse", "password": "right"}
-    return an_entry(relay.port, **{**secure, "total_seconds": 3, **changes})
+    return an_entry(relay.port, **{**secure, **changes})
 
 
 def test_it_goes_encrypted_and_logged_in(relay: Controller, certificate: tuple[Path, Path], mailbox: Mailbox) -> None:

@@ -2,10 +2,12 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 
 import pytest
 
 from app.channels.http_transport import MAX_ANSWER_BYTES, Failure, HttpRequest
+from tests.builders.patience import BRIEF
 from tests.channels.conftest import MakeTransport
 
 A_POST = HttpRequest("/x", {"Content-Type": "application/json"}, b"{}")
@@ -102,12 +104,12 @@ def test_what_is_not_http_is_ambiguous(garbage: bytes, a_transport: MakeTranspor
 def test_bytes_that_only_drip_in_end_at_the_total_time_out(a_transport: MakeTransport) -> None:
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
-        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 180:
+        for byte in chain(b"HTTP/1.1 200 OK\r\nX: ", repeat(ord("y"), 60_000)):  # until the client hangs up
             connection.sendall(bytes([byte]))
             threading.Event().wait(0.02)
 
     with a_server(drip) as url:
-        transport = a_transport(url, total_seconds=0.2)
+        transport = a_transport(url, total_seconds=BRIEF)
         [answer] = transport.post([A_POST])
         transport.close()
 

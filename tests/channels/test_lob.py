@@ -14,18 +14,19 @@ from app.domain.deliveries import Told
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.stand_in.lob import API_KEY
 from tests.builders.outgoing import NOW
+from tests.builders.patience import BRIEF, PATIENT, each_act
 from tests.builders.printed import a_document, a_printed
 
 
 def made(stand_in: StandInClient, **changes: Any) -> LobLetters:
-    channel = build({"url": stand_in.url, "api_key": API_KEY, "total_seconds": 0.7, **changes}, threads=4)
+    channel = build({"url": stand_in.url, "api_key": API_KEY, "total_seconds": PATIENT, **changes}, threads=4)
     assert isinstance(channel, LobLetters)
     return channel
 
 
 @pytest.fixture
-def lob(stand_in: StandInClient) -> Iterator[LobLetters]:
-    channel = made(stand_in)
+def lob(stand_in: StandInClient, patience: float) -> Iterator[LobLetters]:
+    channel = made(stand_in, total_seconds=patience)
     yield channel
     channel.close()
 
@@ -68,12 +69,12 @@ def test_the_same_letter_again_is_the_same_letter(lob: LobLetters, stand_in: Sta
     assert len(stand_in.received()) == 1
 
 
-@pytest.mark.parametrize(("name", "outcome", "code", "verdict"), [
-    ("Invalid Roe", Outcome.REFUSED, "bad_address", EndpointVerdict.INVALID),
-    ("Refused_content Roe", Outcome.REFUSED, "content_refused", EndpointVerdict.KEEP),
-    ("Rate_limited Roe", Outcome.RETRY, "quota", EndpointVerdict.KEEP),
-    ("Unavailable Roe", Outcome.RETRY, "unavailable", EndpointVerdict.KEEP),
-    ("Timeout Roe", Outcome.UNCERTAIN, "timeout", EndpointVerdict.KEEP),
+@pytest.mark.parametrize(("name", "patience", "outcome", "code", "verdict"), [
+    ("Invalid Roe", PATIENT, Outcome.REFUSED, "bad_address", EndpointVerdict.INVALID),
+    ("Refused_content Roe", PATIENT, Outcome.REFUSED, "content_refused", EndpointVerdict.KEEP),
+    ("Rate_limited Roe", PATIENT, Outcome.RETRY, "quota", EndpointVerdict.KEEP),
+    ("Unavailable Roe", PATIENT, Outcome.RETRY, "unavailable", EndpointVerdict.KEEP),
+    ("Timeout Roe", BRIEF, Outcome.UNCERTAIN, "timeout", EndpointVerdict.KEEP),
 ])  # fmt: skip
 def test_magic_recipients_meet_their_outcome(
     lob: LobLetters, stand_in: StandInClient, name: str, outcome: Outcome, code: str, verdict: EndpointVerdict
@@ -83,7 +84,7 @@ def test_magic_recipients_meet_their_outcome(
     assert (result.outcome, result.error_code, result.verdict) == (outcome, code, verdict)
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip")
 def test_a_letter_that_may_have_been_taken_is_uncertain(lob: LobLetters, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "lob_letters", "act": act})
 
@@ -149,7 +150,9 @@ def test_each_answer_has_one_meaning(answer: HttpAnswer, outcome: Outcome, code:
 
 def test_what_became_of_a_letter_without_an_answer_can_be_asked(lob: LobLetters, stand_in: StandInClient) -> None:
     taken, lost = a_printed(("Timeout Roe", "2 Low Road", "Springfield, IL 62701")), a_printed()
-    sent(lob, taken)
+    hasty = made(stand_in, total_seconds=BRIEF)
+    sent(hasty, taken)
+    hasty.close()
     stand_in.program({"on": "lob_letters", "act": "reset_after", "times": 1})
     sent(lob, lost)
 

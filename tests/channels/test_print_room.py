@@ -18,6 +18,7 @@ from app.channels.letters.print_room_callbacks import parser
 from app.domain.deliveries import Told
 from tests.builders.callbacks import a_post
 from tests.builders.outgoing import NOW
+from tests.builders.patience import PATIENT
 from tests.builders.printed import a_document, a_printed
 from tests.fakes.sftp_server import PASSWORD, USER, SftpServer, running_sftp
 from tests.fakes.stand_in import CALLBACK_SECRET
@@ -49,7 +50,7 @@ def sftp(folders: Path) -> Iterator[SftpServer]:
 
 def entry_of(sftp: SftpServer, **changes: Any) -> dict[str, Any]:
     base = f"sftp://{USER}@127.0.0.1:{sftp.port}"
-    given = {"url": f"{base}/out", "returns": f"{base}/returns", "password": PASSWORD, "total_seconds": 5}
+    given = {"url": f"{base}/out", "returns": f"{base}/returns", "password": PASSWORD, "total_seconds": PATIENT}
     return {**given, "host_key_sha256": sftp.host_key_sha256, **changes}
 
 

@@ -12,6 +12,7 @@ from app.channels.push import FcmPush
 from app.channels.push_answers import result_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, an_outgoing
+from tests.builders.patience import FAIR, PATIENT
 
 REFUSED, RETRY, UNCERTAIN = Outcome.REFUSED, Outcome.RETRY, Outcome.UNCERTAIN
 KEEP, INVALID, SUSPECT = EndpointVerdict.KEEP, EndpointVerdict.INVALID, EndpointVerdict.SUSPECT
@@ -57,20 +58,20 @@ def test_each_answer_of_fcm_has_one_meaning(
     assert sum(count for key, count in stand_in.counts()["requests"].items() if key.startswith("send:")) == 1
 
 
-# fault, outcome, our code, how many the provider took
+# fault, patience, outcome, our code, how many the provider took
 BROKEN = [
-    ("reset_before", UNCERTAIN, "connection_lost", 0),
-    ("reset_after", UNCERTAIN, "connection_lost", 0),
-    ("accept_then_reset", UNCERTAIN, "connection_lost", 1),
-    ("drop", UNCERTAIN, "timeout", 0),
-    ("accept_then_drop", UNCERTAIN, "timeout", 1),
-    ("drip", UNCERTAIN, "timeout", 1),
-    ("cut", UNCERTAIN, "answer_without_name", 1),
+    ("reset_before", PATIENT, UNCERTAIN, "connection_lost", 0),
+    ("reset_after", PATIENT, UNCERTAIN, "connection_lost", 0),
+    ("accept_then_reset", PATIENT, UNCERTAIN, "connection_lost", 1),
+    ("drop", FAIR, UNCERTAIN, "timeout", 0),
+    ("accept_then_drop", FAIR, UNCERTAIN, "timeout", 1),
+    ("drip", FAIR, UNCERTAIN, "timeout", 1),
+    ("cut", PATIENT, UNCERTAIN, "answer_without_name", 1),
 ]
 
 
 @pytest.mark.parametrize("before", [0, 1, 3], ids=lambda before: f"after-{before}")
-@pytest.mark.parametrize(("act", "outcome", "code", "taken"), BROKEN)
+@pytest.mark.parametrize(("act", "patience", "outcome", "code", "taken"), BROKEN)
 def test_no_whole_answer_after_the_request_left_is_uncertain_and_not_sent_again(
     push: FcmPush, stand_in: StandInClient, act: str, outcome: Outcome, code: str, taken: int, before: int
 ) -> None:

@@ -9,6 +9,7 @@ from app.channels.signed_posts import signature
 from app.channels.sms import GatewaySms, result_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import each_act
 
 
 def test_a_text_arrives_signed_with_its_number_and_words(sms: GatewaySms, stand_in: StandInClient) -> None:
@@ -41,7 +42,7 @@ def test_the_signature_covers_time_and_body() -> None:
     assert len({signed, signature(b"k", "2", b"{}"), signature(b"k", "1", b"[]"), signature(b"j", "1", b"{}")}) == 4
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut")
 def test_an_sms_that_may_have_gone_is_uncertain(sms: GatewaySms, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "sms", "act": act})
 

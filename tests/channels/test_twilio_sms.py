@@ -13,14 +13,15 @@ from app.channels.twilio.sms import TwilioSms, build
 from app.domain.deliveries import Told
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import BRIEF, PATIENT, each_act, meets_silence
 from tests.channels.telephony import STATUS_URL, a_twilio_entry, asked_of
 
 INVALID, KEEP = EndpointVerdict.INVALID, EndpointVerdict.KEEP
 
 
 @pytest.fixture
-def twilio(stand_in: StandInClient) -> Iterator[TwilioSms]:
-    channel = build(a_twilio_entry(stand_in), threads=4)
+def twilio(stand_in: StandInClient, patience: float) -> Iterator[TwilioSms]:
+    channel = build(a_twilio_entry(stand_in, total_seconds=patience), threads=4)
     assert isinstance(channel, TwilioSms)
     yield channel
     channel.close()
@@ -79,13 +80,13 @@ def test_a_landline_and_a_late_text_cost_no_request(twilio: TwilioSms, stand_in:
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome", "code", "verdict"),
+    ("number", "patience", "outcome", "code", "verdict"),
     [
-        ("+447405550102", Outcome.REFUSED, "bad_address", INVALID),
-        ("+447405550104", Outcome.REFUSED, "opted_out", EndpointVerdict.OPTED_OUT),
-        ("+447405550106", Outcome.UNCERTAIN, "timeout", KEEP),
-        ("+447405550108", Outcome.RETRY, "quota", KEEP),
-        ("+447405550109", Outcome.UNCERTAIN, "provider_error", KEEP),
+        ("+447405550102", PATIENT, Outcome.REFUSED, "bad_address", INVALID),
+        ("+447405550104", PATIENT, Outcome.REFUSED, "opted_out", EndpointVerdict.OPTED_OUT),
+        ("+447405550106", BRIEF, Outcome.UNCERTAIN, "timeout", KEEP),
+        ("+447405550108", PATIENT, Outcome.RETRY, "quota", KEEP),
+        ("+447405550109", PATIENT, Outcome.UNCERTAIN, "provider_error", KEEP),
     ],
 )
 def test_each_refusal_of_twilio_has_one_meaning(
@@ -149,7 +150,7 @@ def test_a_retry_after_is_obeyed() -> None:
     assert (result.retry_after_seconds, result.pause_provider_seconds) == (7.0, 7.0)
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut")
 def test_a_text_that_may_have_gone_is_uncertain(twilio: TwilioSms, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "twilio_messages", "act": act})
 
@@ -158,6 +159,7 @@ def test_a_text_that_may_have_gone_is_uncertain(twilio: TwilioSms, stand_in: Sta
     assert result.outcome is Outcome.UNCERTAIN
 
 
+@meets_silence
 def test_an_answer_that_only_drips_ends_in_time_and_is_uncertain(twilio: TwilioSms, stand_in: StandInClient) -> None:
     stand_in.program({"on": "twilio_messages", "act": "drip", "delay_ms": 40})
     began = time.monotonic()
@@ -199,7 +201,9 @@ def test_a_text_whose_answer_never_came_is_found_by_number_and_time(twilio: Twil
     stand_in.program({"on": "twilio_messages", "act": "accept_then_drop", "times": 1})
     now, message = clock.system_now(), a_text()
     message = replace(message, expires_at=now + timedelta(hours=1))
-    [sent] = twilio.send([message], now=now)
+    hasty = build(a_twilio_entry(stand_in, total_seconds=BRIEF), threads=1)
+    [sent] = hasty.send([message], now=now)
+    hasty.close()
     asked = asked_of(message, sent_at=now)
 
     [report] = twilio.find([asked], now=now)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -15,13 +16,14 @@ from app.domain.opt_outs import meaning_of
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.callbacks import posted_back
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import BRIEF, PATIENT, each_act
 from tests.channels.telephony import STATUS_URL, a_twilio_entry, asked_of
 from tests.channels.test_twilio_callbacks import a_parser, a_signed_form
 
 
 @pytest.fixture
-def voice(stand_in: StandInClient) -> Iterator[TwilioVoice]:
-    channel = build(a_twilio_entry(stand_in), threads=4)
+def voice(stand_in: StandInClient, patience: float) -> Iterator[TwilioVoice]:
+    channel = build(a_twilio_entry(stand_in, total_seconds=patience), threads=4)
     assert isinstance(channel, TwilioVoice)
     yield channel
     channel.close()
@@ -88,12 +90,12 @@ def test_a_landline_is_called_and_a_premium_number_is_not(voice: TwilioVoice, st
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome", "code"),
+    ("number", "patience", "outcome", "code"),
     [
-        ("+447405550102", Outcome.REFUSED, "bad_address"),
-        ("+447405550106", Outcome.UNCERTAIN, "timeout"),
-        ("+447405550108", Outcome.RETRY, "quota"),
-        ("+447405550109", Outcome.UNCERTAIN, "provider_error"),
+        ("+447405550102", PATIENT, Outcome.REFUSED, "bad_address"),
+        ("+447405550106", BRIEF, Outcome.UNCERTAIN, "timeout"),
+        ("+447405550108", PATIENT, Outcome.RETRY, "quota"),
+        ("+447405550109", PATIENT, Outcome.UNCERTAIN, "provider_error"),
     ],
 )
 def test_each_refusal_of_a_call_has_one_meaning(voice: TwilioVoice, number: str, outcome: Outcome, code: str) -> None:
@@ -103,7 +105,7 @@ def test_each_refusal_of_a_call_has_one_meaning(voice: TwilioVoice, number: str,
     assert (result.verdict is EndpointVerdict.INVALID) == (code == "bad_address")
 
 
-@pytest.mark.parametrize("act", ["reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip"])
+@each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip")
 def test_a_call_that_may_have_been_placed_is_uncertain(voice: TwilioVoice, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "twilio_calls", "act": act, **({"delay_ms": 40} if act == "drip" else {})})
 
@@ -141,8 +143,10 @@ def test_how_a_call_went_is_told_and_can_be_asked(
 def test_a_call_whose_answer_never_came_is_found_by_number_and_time(voice: TwilioVoice, stand_in: StandInClient) -> None:
     stand_in.program({"on": "twilio_calls", "act": "accept_then_drop", "times": 1})
     now = clock.system_now()
-    message = a_text(expires_at=now.replace(year=now.year + 1))
-    [sent] = voice.send([message], now=now)
+    message = a_text(expires_at=now + timedelta(days=365))
+    hasty = build(a_twilio_entry(stand_in, total_seconds=BRIEF), threads=1)
+    [sent] = hasty.send([message], now=now)
+    hasty.close()
 
     [report] = voice.find([asked_of(message, sent_at=now)], now=now)
 

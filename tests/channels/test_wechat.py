@@ -17,22 +17,23 @@ from app.channels.wechat.official_account import OfficialAccount, build
 from app.domain.provider_tokens import TokenUnavailableError
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW
+from tests.builders.patience import BRIEF, FAIR, PATIENT, each_act, patience_for
 from tests.builders.wechat import APP_ID, OPENID, SECRET, a_card, an_entry
 
 Make = Callable[..., OfficialAccount]
 
 
 @pytest.fixture
-def make(stand_in: StandInClient) -> Iterator[Make]:
-    """A function that makes the channel, with a time-out short enough to be waited for."""
+def make(stand_in: StandInClient, patience: float) -> Iterator[Make]:
+    """A function that makes the channel; `tokens`: a store that it shares with another."""
     made: list[OfficialAccount] = []
 
-    def account(**changes: Any) -> OfficialAccount:
+    def account(tokens: MemoryTokens | None = None, seconds: float = patience, **changes: Any) -> OfficialAccount:
         entry = {"app_id": APP_ID, "app_secret": SECRET, **changes}
-        transport = PooledTransport(stand_in.url, threads=4, total_seconds=0.5)
+        transport = PooledTransport(stand_in.url, threads=4, total_seconds=seconds)
         made.append(
             OfficialAccount(
-                Access.of(entry, transport, MemoryTokens()),
+                Access.of(entry, transport, tokens or MemoryTokens()),
                 transport,
                 link_url=entry.get("link_url"),
                 mini_program=entry.get("mini_program"),
@@ -186,7 +187,7 @@ def test_a_wrong_secret_pauses_the_provider_and_says_so(make: Make, stand_in: St
     assert asked(stand_in, "wechat_template") == 0
 
 
-@pytest.mark.parametrize("act", ["drop", "reset_after", "reset_before", "cut"])
+@each_act("drop", "reset_after", "reset_before", "cut")
 def test_without_a_token_nothing_is_sent_and_all_may_be_tried_again(make: Make, stand_in: StandInClient, act: str) -> None:
     stand_in.program({"on": "wechat_token", "act": act})
 
@@ -195,6 +196,7 @@ def test_without_a_token_nothing_is_sent_and_all_may_be_tried_again(make: Make, 
     assert (result.outcome, result.error_code, result.pause_provider_seconds) == (Outcome.RETRY, "token_unavailable", None)
 
 
+@pytest.mark.parametrize("patience", [FAIR], ids=["silence"])
 def test_a_token_lost_while_renewing_leaves_what_was_settled(make: Make, stand_in: StandInClient) -> None:
     account = make()
     account.send([a_card()], now=NOW)
@@ -216,8 +218,9 @@ def test_a_token_lost_while_renewing_leaves_what_was_settled(make: Make, stand_i
 def test_a_card_that_may_have_gone_is_uncertain_and_not_repeated(
     make: Make, stand_in: StandInClient, act: str, one_time: bool, endpoint: str
 ) -> None:
-    account = make()
-    account.send([a_card()], now=NOW)
+    tokens = MemoryTokens()
+    make(tokens).get_ready()
+    account = make(tokens, patience_for(act))
     stand_in.program({"on": endpoint, "act": act, "delay_ms": 50})
     before = asked(stand_in, endpoint)
 
@@ -228,7 +231,10 @@ def test_a_card_that_may_have_gone_is_uncertain_and_not_repeated(
 
 
 def test_a_magic_openid_meets_silence(make: Make, stand_in: StandInClient) -> None:
-    [result] = make().send([a_card("timeout-oABCD")], now=NOW)
+    tokens = MemoryTokens()
+    make(tokens).get_ready()
+
+    [result] = make(tokens, BRIEF).send([a_card("timeout-oABCD")], now=NOW)
 
     assert (result.outcome, result.error_code) == (Outcome.UNCERTAIN, "timeout")
     assert len(stand_in.received()) == 1
@@ -356,15 +362,19 @@ def test_an_entry_without_its_secret_is_refused_at_the_start() -> None:
 
 
 def test_a_code_says_whose_it_is_once(stand_in: StandInClient) -> None:
-    exchange = CodeExchange(APP_ID, SECRET, PooledTransport(stand_in.url, threads=1, total_seconds=0.5))
+    exchange, hasty = (
+        CodeExchange(APP_ID, SECRET, PooledTransport(stand_in.url, threads=1, total_seconds=seconds))
+        for seconds in (PATIENT, BRIEF)
+    )
     code = f"code.{OPENID}.once"
 
     first, second, bad = exchange.openid_of(code), exchange.openid_of(code), exchange.openid_of("nonsense")
     stand_in.program({"on": "wechat_oauth", "act": "drop", "times": 1})
-    silent = exchange.openid_of(f"code.{OPENID}.silent")
+    silent = hasty.openid_of(f"code.{OPENID}.silent")
     stand_in.program({"on": "wechat_oauth", "times": 1, "status": 200, "body": {"errcode": -1, "errmsg": "busy"}})
     busy = exchange.openid_of(f"code.{OPENID}.busy")
     exchange.close()
+    hasty.close()
 
     assert first.openid == OPENID
     assert (second.openid, second.raw_code, second.may_ask_again) == (None, "40163", False)
@@ -374,7 +384,7 @@ def test_a_code_says_whose_it_is_once(stand_in: StandInClient) -> None:
 
 
 def test_a_token_that_cannot_be_had_says_whether_it_was_refused(stand_in: StandInClient) -> None:
-    transport = PooledTransport(stand_in.url, threads=1, total_seconds=0.5)
+    transport = PooledTransport(stand_in.url, threads=1)
     access = Access.of({"app_id": "nonsense", "app_secret": SECRET}, transport, MemoryTokens())
 
     with pytest.raises(TokenUnavailableError) as told:

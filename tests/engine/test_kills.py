@@ -32,8 +32,8 @@ from tests.conftest import make_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SUB_BATCH, PUSH_BATCH = 25, 40
-LEASE_SECONDS = 2.0
-"""Short, so that what a dead worker held is free soon; longer than a sub-batch takes here."""
+LEASE_SECONDS = 8.0
+"""Short, so that what a dead worker held is free soon; longer than a sub-batch takes, also on a busy machine."""
 ONCE = ("sms", "voice")
 LANES = ("push", *ONCE)
 NewDatabase = Callable[[str], str]
@@ -151,7 +151,7 @@ def _run(database: str, provider: StandInClient, folder: Path, *, kills: int, ea
 
 
 def _wait_until_drained() -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     waiting = select(func.count()).select_from(MessageRow).where(MessageRow.state.in_(("queued", "sending", "stale")))
     while time.monotonic() < until:
         with reading() as session:

@@ -26,6 +26,7 @@ from app.sandbox.stand_in.client import StandInClient
 from app.services.policies import ensure_default_policy
 from tests.builders.book import Built, build_loan, give_phone, pay
 from tests.builders.messages import NOW, queue_message, queue_messages, state_of
+from tests.builders.patience import PATIENT, patience_for
 from tests.channels.telephony import a_twilio_entry
 from tests.fakes.stand_in import SMS_KEY, fcm_credentials_file, stand_in, stand_in_process
 
@@ -137,11 +138,16 @@ def ann(app: Flask) -> Built:
 
 
 @pytest.fixture
-def two(stand_in: StandInClient) -> Iterator[dict[str, Channel]]:
+def patience() -> float:
+    return PATIENT
+
+
+@pytest.fixture
+def two(stand_in: StandInClient, patience: float) -> Iterator[dict[str, Channel]]:
     """Twilio, and the gateway where Twilio does not take it."""
     channels = build_channels(
         fcm_base_url=stand_in.url,
-        providers={"sms": [a_twilio_entry(stand_in, total_seconds=0.5)]},
+        providers={"sms": [a_twilio_entry(stand_in, total_seconds=patience)]},
         sms_url=f"{stand_in.url}/sms",
         sms_key=SMS_KEY,
     )
@@ -174,7 +180,9 @@ FAULTS: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "patience"), [(name, patience_for(program["act"])) for name, (program, _) in FAULTS.items()], ids=FAULTS
+)
 def test_what_twilio_surely_did_not_take_goes_to_the_gateway_and_nothing_else_does(
     ann: Built, two: dict[str, Channel], stand_in: StandInClient, fault: str
 ) -> None:

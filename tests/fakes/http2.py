@@ -19,7 +19,10 @@ Act = Callable[[int], str]
 
 
 class Http2Provider:
-    """What it saw: the bodies of requests that came whole, in order, and requests per connection."""
+    """What it saw: the bodies of requests that came whole, in order, and requests per connection.
+
+    Whatever a client sent is seen when the provider has ended, which is after the block of `an_http2_provider`.
+    """
 
     def __init__(self, act: Act) -> None:
         self.url = ""
@@ -89,13 +92,16 @@ def an_http2_provider(certificate: tuple[Path, Path], act: Act = lambda _number:
         with raw, contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as connection:
             provider.serve(connection)
 
+    threads: list[threading.Thread] = []
+
     def accept() -> None:
         while True:
             try:
                 raw, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=one, args=(raw,), daemon=True).start()
+            threads.append(threading.Thread(target=one, args=(raw,), daemon=True))
+            threads[-1].start()
 
     thread = threading.Thread(target=accept)
     thread.start()
@@ -105,3 +111,5 @@ def an_http2_provider(certificate: tuple[Path, Path], act: Act = lambda _number:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
+        for each in threads:
+            each.join(60)

@@ -1,7 +1,6 @@
 """`flask sandbox run` for the length of a block, on a port and a folder of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from app.sandbox.ports import free_ports
 from config import ROOT
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE_MS = 60_000
+"""How long a page is waited for: what it shows goes through several processes, and others work on this machine too."""
 
 
 @dataclass
@@ -24,8 +26,7 @@ class RunningSandbox:
 
 @contextmanager
 def running(var_dir: Path) -> Iterator[RunningSandbox]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DUECOURSE_")}
     environment.pop("DATABASE_URL", None)
     environment |= {"DUECOURSE_VAR_DIR": str(var_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_sandbox import CHROMIUM, running
+from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, running
 
 
 @pytest.mark.browser
@@ -17,12 +17,14 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
 
     def ended(page: Page, channel: str, state: str) -> None:
         newest = page.locator(f"#deliveries tr[data-channel={channel}]").first
-        expect(newest).to_have_attribute("data-state", state, timeout=15_000)
+        expect(newest).to_have_attribute("data-state", state)
 
+    expect.set_options(timeout=PATIENCE_MS)
     problems: list[str] = []
     with running(tmp_path) as sandbox, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{sandbox.url}/sandbox#DEMO-GB")
         page.locator(".unlock").click()
@@ -36,7 +38,7 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
         for channel in ("push", "sms", "wechat", "email", "letter"):
             send(page, channel)
         for channel in ("push", "sms", "wechat", "email"):
-            expect(page.locator(f".notice[data-channel={channel}]").first).to_be_visible(timeout=15_000)
+            expect(page.locator(f".notice[data-channel={channel}]").first).to_be_visible()
         ended(page, "letter", "delivered")
         expect(page.get_by_role("button", name="Letterbox, 1 new")).to_be_visible()
 
@@ -58,7 +60,7 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
 
         # A call rings, says what it says, and takes a key.
         send(page, "voice")
-        page.get_by_role("button", name="Answer").click(timeout=15_000)
+        page.get_by_role("button", name="Answer").click()
         expect(page.locator(".transcript")).to_contain_text("This is an automated call from Brightwell Loans")
         page.locator(".key", has_text="1").click()
         page.get_by_role("button", name="Hang up").click()
@@ -68,7 +70,7 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
         page.locator(".dock [data-act=messages]").click()
         page.get_by_role("button", name="Reply STOP").click()
         stopped = page.locator("#addresses label", has=page.locator("[data-channel=sms]")).locator(".badge")
-        expect(stopped).to_have_text("opted out", timeout=15_000)
+        expect(stopped).to_have_text("opted out")
         send(page, "sms")
         expect(page.get_by_role("alert")).to_contain_text("OPTED_OUT")
         page.get_by_role("button", name="Home").click()
@@ -86,6 +88,6 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
         page.locator(".due.overdue .pay").click()
         expect(page.locator(".due.overdue")).to_have_count(0)
         page.get_by_role("button", name="Lock").click()
-        expect(page.locator(".notice[data-channel=push]")).to_have_count(0, timeout=15_000)
+        expect(page.locator(".notice[data-channel=push]")).to_have_count(0)
         browser.close()
     assert problems == []

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_sandbox import CHROMIUM, RunningSandbox, running
-
-TRAVEL_MS = 60_000
+from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, RunningSandbox, running
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +36,12 @@ def children_of(pid: int) -> list[int]:
 def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
     from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     problems: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         moved = page.locator(".clock:not(.is-moving)")
@@ -57,7 +57,7 @@ def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
 
         # Two instalments fall due on one day: the phone gets one message a day about both.
         page.get_by_role("button", name="Next due date").click()
-        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(moved).to_be_visible()
         expect(page.locator(".decisions li", has_text="on the due date")).to_have_count(2)
         expect(page.locator(".decisions .badge.CONSOLIDATED").first).to_be_visible()
         on_time = page.locator(".notice[data-channel=push]").count()
@@ -68,7 +68,7 @@ def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
 
         # The day passes unpaid.
         page.get_by_role("button", name="+1 day").click()
-        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(moved).to_be_visible()
         expect(page.locator(".notice[data-channel=push]")).to_have_count(on_time + 1)
         page.locator(".notice[data-channel=push]").first.click()
         expect(page.locator(".letter.unread")).to_have_count(on_time + 1)
@@ -84,7 +84,7 @@ def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
 
         # A week later nothing more was said about them.
         page.get_by_role("button", name="+1 week").click()
-        expect(moved).to_be_visible(timeout=TRAVEL_MS)
+        expect(moved).to_be_visible()
         expect(page.locator(".letter")).to_have_count(on_time + 1)
 
         page.get_by_role("button", name="中文").click()

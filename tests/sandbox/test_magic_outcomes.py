@@ -33,6 +33,7 @@ from app.services.devices import DeviceValues, put_device
 from app.services.policies import adopt_content, ensure_default_policy
 from app.services.rule_parts import use_channels
 from config import ROOT
+from tests.builders.patience import FAIR, PATIENT
 from tests.conftest import START, make_settings
 from tests.fakes.stand_in import CALLBACK_BASE, CALLBACK_SECRET, MAIL_KEY
 
@@ -60,25 +61,37 @@ class Sandbox:
 
     def __init__(self, app: Flask, stand_in: StandInClient) -> None:
         self.app, self.stand_in = app, stand_in
-        settings = app.config["SETTINGS"]
+        self.patient, self.hasty = self._engine(PATIENT), self._engine(FAIR)
+        self.now = START
+
+    def _engine(self, seconds: float) -> Engine:
+        """One that waits so long for providers; push, of which none is silent for ever, as long as in production."""
+        settings = self.app.config["SETTINGS"]
         channels = build_channels(
             fcm_base_url=settings.fcm_base_url,
             fcm_credentials_file=settings.fcm_credentials_file,
-            providers=settings.providers,
+            providers={
+                channel: tuple({**each, "total_seconds": seconds} for each in entries)
+                for channel, entries in settings.providers.items()
+            },
         )
-        self.engine = Engine(Dispatcher(channels, owner="tester", surroundings=surroundings_of(settings)))
-        self.now = START
+        return Engine(Dispatcher(channels, owner="tester", surroundings=surroundings_of(settings)))
+
+    def retire(self) -> None:
+        for engine in (self.patient, self.hasty):
+            engine.retire()
 
     def send(self, channel: str, outcome: str) -> tuple[str, ...]:
         """Give the borrower the address, send a sample, hear what the provider says; return how it ended."""
+        engine = self.hasty if outcome == "timeout" else self.patient
         give_address(BORROWER, channel, outcome, now=self.now)
         heard = len(self.stand_in.callbacks())
         send_sample(BORROWER, channel, now=self.now)
         (sample,) = (each["message_id"] for each in self.listed()[:1])
-        self.engine.dispatch(channel)
+        engine.dispatch(channel)
         if self.look(channel, sample)[0] == "queued":
             self.wait(timedelta(minutes=2))
-            self.engine.dispatch(channel)
+            engine.dispatch(channel)
         self.hear(heard)
         return self.look(channel, sample)
 
@@ -123,9 +136,7 @@ def made(
         stand_in_url=stand_in_process.url,
         fcm_base_url=stand_in_process.url,
         fcm_credentials_file=fcm_credentials_file,
-        providers={
-            channel: tuple({**each, "total_seconds": 1.0} for each in entries) for channel, entries in document.items()
-        },
+        providers={channel: tuple(entries) for channel, entries in document.items()},
         public_url=CALLBACK_BASE,
         callback_secret=CALLBACK_SECRET,
         letterheads=LETTERHEADS,
@@ -145,7 +156,7 @@ def made(
         close_session()
         sandbox = Sandbox(app, stand_in_process)
         yield sandbox
-        sandbox.engine.retire()
+        sandbox.retire()
         close_session()
         db.engine.dispose()
     clock.use(clock.system_now)

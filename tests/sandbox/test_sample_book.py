@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from datetime import date, timedelta
 from fractions import Fraction
@@ -11,9 +12,11 @@ from app.persistence.db import session
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.sandbox import sample_book
+from app.sandbox.sample_addresses import MAGIC_PHONES
 from app.sandbox.sample_holds import sample_holds, sample_wishes
 from app.sandbox.sample_lenders import DEMO_BORROWERS, LENDERS, SampleLender, demo_phone
 from app.sandbox.sample_loans import due_dates, level_plan
+from app.sandbox.stand_in.magic import OUTCOMES
 from app.services.positions import position_of
 from tests.conftest import START
 
@@ -37,6 +40,14 @@ def test_each_phone_is_valid_and_given_once(lender: SampleLender) -> None:
 
     assert len(set(phones)) == len(phones)
     assert all(phonenumbers.is_valid_number(phonenumbers.parse(phone)) for phone in phones)
+
+
+def test_no_borrower_has_a_phone_that_asks_for_an_outcome_unless_somebody_gives_them_one() -> None:
+    phones = {borrower.phone for lender in LENDERS for borrower in sample_book.sample_borrowers(lender, 1)}
+
+    assert not phones & {f"{begin}{digits}" for begin in MAGIC_PHONES.values() for digits in OUTCOMES}
+    assert not [phone for phone in phones if phone and re.search("55501(?:[01][0-9]|20)$", phone)]
+    assert {demo_phone(demo) for demo in DEMO_BORROWERS if demo.country == "US"} == {"+12125550190"}
 
 
 def test_a_level_plan_pays_back_exactly_what_was_lent() -> None:

@@ -11,6 +11,7 @@ import pytest
 from app.domain.errors import RefusedError
 from app.sandbox import running
 from app.sandbox.supervisor import MAX_RESTARTS, Child, ChildError, Supervisor
+from tests.builders.patience import PATIENT
 
 SLEEPS = "import signal; signal.pause()"
 IGNORES_TERM = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -32,7 +33,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
 def test_all_children_are_gone_after_stop(tmp_path: Path) -> None:
     children = [a_child(tmp_path, name, SLEEPS) for name in ("one", "two")]
     supervisor = Supervisor(children, lambda _text: None)
-    assert supervisor.start(lambda: True, ready_seconds=5)
+    assert supervisor.start(lambda: True, ready_seconds=PATIENT)
 
     supervisor.stop()
 
@@ -43,7 +44,7 @@ def test_a_crashed_child_is_started_again(tmp_path: Path) -> None:
     said: list[str] = []
     child = a_child(tmp_path, "one", SLEEPS)
     supervisor = Supervisor([child], said.append)
-    supervisor.start(lambda: True, ready_seconds=5)
+    supervisor.start(lambda: True, ready_seconds=PATIENT)
     watching = threading.Thread(target=supervisor.watch)
     watching.start()
     first = child.process.pid  # type: ignore[union-attr]
@@ -82,7 +83,7 @@ def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("app.sandbox.supervisor.STOP_SECONDS", 0.3)
     child = a_child(tmp_path, "stubborn", IGNORES_TERM)
     supervisor = Supervisor([child], lambda _text: None)
-    supervisor.start(lambda: "up" in child.last_words(), ready_seconds=5)
+    supervisor.start(lambda: "up" in child.last_words(), ready_seconds=PATIENT)
 
     supervisor.stop()
 

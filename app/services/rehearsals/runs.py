@@ -184,10 +184,10 @@ def _work_apart(
         context.Process(target=_work_in_process, args=(job, pages[number::workers], f"part{number}", told), daemon=True)
         for number in range(workers)
     ]
-    for process in processes:
-        process.start()
     done, running = 0, len(processes)
     try:
+        for process in processes:
+            process.start()
         while running:
             try:
                 said = told.get(timeout=_LISTEN_SECONDS)
@@ -202,9 +202,10 @@ def _work_apart(
                 done += said
                 progress(done)
     finally:
-        for process in processes:
+        started = [process for process in processes if process.pid is not None]  # not all, where Ctrl-C came at once
+        for process in started:
             process.terminate()
-        for process in processes:
+        for process in started:
             process.join()
 
 
