@@ -72,7 +72,8 @@ _DECISIONS = PreparedSelect.of(
 _MESSAGES = PreparedSelect.of(
     select(
         MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
-        MessageRow.sent_at, MessageRow.not_before, func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
+        MessageRow.sent_at, MessageRow.not_before, MessageRow.about,
+        func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
         *CALL_COLUMNS,
     )
     .outerjoin(CallRow, CALL_OF_MESSAGE)
@@ -179,7 +180,7 @@ def past_message(row: Any, *, seen: bool) -> PastMessage:
     call = None if row.call_outcome is None else attempt_word(row.call_outcome)
     return PastMessage(
         row.channel, row.rung_no, row.sent_at or row.not_before, row.state, seen,
-        call, row.call_loan_id, row.call_direction == "inbound",
+        call, row.call_loan_id, row.call_direction == "inbound", None if row.about is None else frozenset(row.about),
     )  # fmt: skip
 
 
