@@ -66,8 +66,8 @@ class FurtherRungs:
         """The contact at its place on the ladder of what leads it by now.
 
         What was carried along has a ladder of its own, which says how far one goes for it. What has reached the borrower on
-        a channel of that ladder was about it too, so it stands beyond; and never lower than the contact stands already: where
-        the two ladders differ it is followed up less rather than twice.
+        a channel of that ladder was about it too, so it stands beyond; and never lower than the contact stands already:
+        where the two ladders differ it is followed up less rather than twice.
         """
         if self._case.decisions[lead.key].outcome is Outcome.SENT:
             return contact
