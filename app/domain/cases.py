@@ -110,6 +110,7 @@ class PastMessage:
     at: datetime
     """When it went out, or may go out."""
     state: str
+    """As the message's row has it; `withdrawn`: taken out of the app."""
     seen: bool = False
     call: str | None = None
     """Of a call that was made: how it went, by the law packs' word (`attempt_outcome`)."""

@@ -73,9 +73,14 @@ class LostSubjects:
         told = [key for key in self._reviews.told_keys(contact) if shown.about is None or key.subject_id in shown.about]
         rest = [key for key in told if not self._is_over(key)]
         candidates = [candidate for key in rest if (candidate := self._reviews.candidate(key)) is not None]
-        if rest and len(candidates) == len(rest) < len(told):
-            template = template_of(candidates[0], self._decider.case)
-            self.retold.append(Retold(contact.contact_id, tuple(candidates), template, shown.rung_no))
+        is_mixed = len({self._reviews.is_open(key) for key in told}) > 1
+        if len(rest) == len(told) or not (rest or is_mixed):
+            return
+        if not candidates:  # the rest is held, or the policy in force has no words for it any more
+            self.retold.append(Retold(contact.contact_id))
+            return
+        template = template_of(candidates[0], self._decider.case)
+        self.retold.append(Retold(contact.contact_id, tuple(candidates), template, shown.rung_no))
 
     def _is_over(self, key: DecisionKey) -> bool:
         """Whether the app must not ask for it: closed, or held. What only keeps new messages back leaves it there."""

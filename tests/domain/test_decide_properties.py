@@ -255,6 +255,8 @@ def applied(case: Case, decided: Decided, now: datetime) -> Case:
             PastMessage(m.channel, m.rung_no, now, "delivered" if m.channel == "in_app" else "queued", about=about)
             for m in made
         ]
+        if contact.contact_id in {each.contact_id for each in decided.retold}:
+            messages = [replace(m, state="withdrawn") if m.channel == "in_app" else m for m in messages]
         messages += [
             PastMessage(
                 "in_app", each.rung_no, now, "delivered", about=frozenset(one.subject.subject_id for one in each.about)

@@ -237,3 +237,21 @@ def test_what_only_keeps_new_messages_back_leaves_the_app_as_it_is() -> None:
     careful = rules(policy(step(ladder=FALLBACK), balance_max_age=timedelta(days=3)))
 
     assert decide(sent(ONE, stale), careful, LATER).retold == ()
+
+
+def test_what_the_policy_in_force_has_no_words_for_is_taken_out_of_the_app_alone() -> None:
+    other = rules(policy(step("d+3", 3)))
+    one = without(sent(ONE, TWO), "L1", "paid")
+
+    assert told_again(decide(one, other, LATER)) == [[]]
+
+    (made,) = one.contacts
+    gone = replace(made, messages=(replace(made.messages[0], state="withdrawn"), made.messages[1]))
+    assert decide(replace(one, contacts=(gone,)), other, LATER).retold == ()
+
+
+def test_what_is_paid_beside_what_is_disputed_is_taken_out_of_the_app_and_a_hold_over_all_leaves_it_there() -> None:
+    disputed = without(sent(ONE, TWO), "L2", "disputed")
+
+    assert told_again(decide(without(disputed, "L1", "paid"), RULES, LATER)) == [[]]
+    assert decide(replace(disputed, holds=(hold("hardship"),)), RULES, LATER).retold == ()

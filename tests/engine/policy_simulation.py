@@ -200,6 +200,7 @@ class PolicySimulation(Simulation):
                     MessageRow.borrower_id == person.borrower_id,
                     MessageRow.channel == "in_app",
                     MessageRow.read_at.is_(None),
+                    MessageRow.withdrawn_at.is_(None),
                 )
                 .order_by(MessageRow.created_at.desc(), MessageRow.id)
                 .limit(1)

@@ -79,8 +79,8 @@ class _Dispatcher(Dispatcher):
 
 
 def _notes(story: Sequence[Any]) -> int:
-    """How many events at the end may be notes on what was sent: further rungs, or why there was none."""
-    return sum(event.outcome == "SENT" for event in story[1:])
+    """How many events at the end may be notes on what was sent, or carried along: further rungs, or why there was none."""
+    return sum(event.outcome in ("SENT", "CONSOLIDATED") for event in story[1:])
 
 
 @dataclass

@@ -76,9 +76,14 @@ class Memory:
         ]
         parts.decisions = self._decisions
         for contact in contacts:
-            messages = [each.value for each in contact.messages if each.made_at >= since.tried]
             is_reviewed = changed or contact.created_at >= since.reviewed
             keys = self._about.get(contact.id, []) if is_reviewed else ()
+            shows_several = contact.state == "open" and len(keys) > 1
+            messages = [
+                each.value
+                for each in contact.messages
+                if each.made_at >= since.tried or (shows_several and each.value.channel == "in_app")
+            ]
             waiting = False if any(message.state in WAITING for message in messages) else None
             parts.contacts.append(past_contact(contact, keys, messages, waiting))
         if self._tries is None:
@@ -132,9 +137,12 @@ class Memory:
 
     def _tell_again(self, retold: Iterable[Retold], now: datetime) -> None:
         for each in retold:
+            messages = self._contacts[each.contact_id].messages
+            for message in messages:
+                if message.value.channel == "in_app":
+                    message.value = _in_state(message.value, "withdrawn")
             if each.about:
-                told = Made("in_app", each.rung_no, now)
-                self._contacts[each.contact_id].messages += self._made((told,), now, each.about)
+                messages += self._made((Made("in_app", each.rung_no, now),), now, each.about)
 
     def _made(self, messages: Iterable[Made], now: datetime, about: Iterable[Candidate] = ()) -> list[Message]:
         """Messages as they are once they have left: those of the app's own inbox are there at once, the others sent."""
