@@ -31,7 +31,7 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
     ]
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)
     if entry is not None:
-        chores.append(("wechat links", partial(_bind_links, build_exchange(entry)), LINK_SECONDS))
+        chores.append(("wechat links", partial(_look_up, build_exchange(entry)), LINK_SECONDS))
     return chores
 
 
@@ -41,5 +41,5 @@ def _ask(channels: Mapping[str, Channel]) -> None:
     tidy_waiting(now=clock.now())
 
 
-def _bind_links(exchange: CodeExchange) -> int:
+def _look_up(exchange: CodeExchange) -> int:
     return exchange_links(exchange, now=clock.now())

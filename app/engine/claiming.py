@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.channels.base import Channel, Outgoing
+from app.domain.lanes import SECURITY, WITHDRAWAL
 from app.domain.letters import LetterRefusedError
 from app.domain.retries import RetryPolicy
 from app.engine.addresses import AddressBook, Addressed
@@ -20,7 +21,7 @@ from app.metrics import MESSAGES
 from app.persistence.ids import new_id
 from app.persistence.queries import attempts, outbox
 from app.persistence.queries.attempts import NEVER_TRIED, Earlier
-from app.persistence.queries.outbox import SECURITY, WITHDRAWAL, Claimable
+from app.persistence.queries.outbox import Claimable
 from app.persistence.unit_of_work import Work
 from app.services.letters import reason_of
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from app import clock
 from app.channels.base import Channel, DeliveryResult, Outcome
+from app.domain.lanes import LANES, SECURITY, WITHDRAWAL
 from app.domain.pacing import Pacers
 from app.domain.retries import RetryPolicy
 from app.engine.claiming import REPEATABLE, Claiming, Try
@@ -28,7 +29,7 @@ from app.engine.routes import Routes
 from app.engine.sending import Sending
 from app.engine.settling import Settling, belongs_to_case, finished
 from app.persistence.queries import attempts, outbox
-from app.persistence.queries.outbox import LANES, SECURITY, WITHDRAWAL, Claimable
+from app.persistence.queries.outbox import Claimable
 from app.persistence.unit_of_work import close_session, in_unit_of_work, looking, unit_of_work
 from app.services.agenda import touch, wake
 

@@ -22,6 +22,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import clock
+from app.domain.lanes import LANES, SECURITY
 from app.engine import travel
 from app.engine.dispatch import Dispatcher, Run
 from app.engine.print_returns import take_returns
@@ -30,7 +31,6 @@ from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
-from app.persistence.queries.outbox import LANES, SECURITY
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.duties import BATCH, look_at_due
 from app.services.invariants import count_candidates_without_decision

@@ -11,7 +11,7 @@ from app.engine.outgoing import Surroundings
 from app.engine.routes import SUB_BATCH, Answering, Routes
 from app.engine.settling import Answered
 from app.persistence.queries import outbox
-from app.persistence.unit_of_work import looking
+from app.persistence.unit_of_work import peeking
 
 
 @dataclass(slots=True)
@@ -74,8 +74,8 @@ class Sending:
     def _compared(self, provider: str, tries: Sequence[Try], sent: Sent) -> tuple[list[Try], list[Answered]]:
         """Return the tries that may leave now, and those whose platform is not to be tried."""
         now = clock.now()
-        with looking() as session:  # given back before the wire: a slow provider must not hold a connection
-            current = outbox.find_current(session, {one.message.id: one.claim for one in tries})
+        with peeking() as connection:  # given back before the wire: a slow provider must not hold a connection
+            current = outbox.find_current(connection, {one.message.id: one.claim for one in tries})
         may_leave: list[Try] = []
         blocked: list[Answered] = []
         for one in tries:

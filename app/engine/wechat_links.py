@@ -1,4 +1,6 @@
-"""Asking WeChat whose the codes are that came back by links, and binding them. Only the engine talks to providers.
+"""Asking WeChat whose the codes are that came back by links. Who that is waits for the borrower's yes.
+
+Only the engine talks to providers.
 
 A code is good once, so it is taken off its row before it is asked about: an engine that dies in between loses the link, and
 the borrower makes another. One that was surely not used up goes back.
@@ -7,12 +9,11 @@ the borrower makes another. One that was surely not used up goes back.
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app import clock
 from app.channels.wechat.oauth import Exchanged
 from app.logs import logger
-from app.persistence.queries.endpoint_links import exists_code, put_code_back, take_codes
-from app.persistence.unit_of_work import Work, close_session, in_unit_of_work, looking, unit_of_work
-from app.services.wechat_accounts import CHANNEL, bind, code_place
+from app.persistence.queries.endpoint_links import exists_code, mark_unknown, put_address, put_code_back, take_codes
+from app.persistence.unit_of_work import Work, close_session, looking, unit_of_work
+from app.services.wechat_accounts import CHANNEL, address_place, code_place
 
 BATCH = 20
 CODE_LIFE = timedelta(minutes=5)
@@ -39,7 +40,7 @@ def exchange_links(exchange: Exchange, *, now: datetime) -> int:
         try:
             _exchange(exchange, token_hash, borrower_id, code)
         except Exception:
-            logger().exception("a WeChat link was not bound", borrower_id=borrower_id)
+            logger().exception("a WeChat code was not looked up", borrower_id=borrower_id)
     return len(taken)
 
 
@@ -51,20 +52,24 @@ def _take(work: Work, now: datetime) -> list[tuple[str, str, str]]:
             code = work.vault.open(sealed, place=code_place(row.token_hash)) or ""
         except ValueError:  # sealed with a key we lack: it must not hold up the others
             logger().exception("a WeChat code does not open", borrower_id=row.borrower_id)
-            continue
-        if row.used_at is not None and now < row.used_at + CODE_LIFE:
+            code = ""
+        if code and row.used_at is not None and now < row.used_at + CODE_LIFE:
             taken.append((row.token_hash, row.borrower_id, code))
+        else:
+            mark_unknown(work.session, row.token_hash)
     return taken
 
 
 def _exchange(exchange: Exchange, token_hash: str, borrower_id: str, code: str) -> None:
     from_platform = exchange.openid_of(code)
-    openid = from_platform.openid
-    if openid is not None:
-        at = clock.now()
-        in_unit_of_work(lambda work: bind(work, borrower_id, openid, now=at))
+    if from_platform.openid is not None:
+        with unit_of_work() as work:
+            sealed = work.vault.seal(from_platform.openid, place=address_place(token_hash)) or b""
+            put_address(work.session, token_hash, sealed)
     elif from_platform.may_ask_again:
         with unit_of_work() as work:
             put_code_back(work.session, token_hash, work.vault.seal(code, place=code_place(token_hash)) or b"")
     else:
+        with unit_of_work() as work:
+            mark_unknown(work.session, token_hash)
         logger().warning("WeChat does not say whose a code is", borrower_id=borrower_id, raw_code=from_platform.raw_code)

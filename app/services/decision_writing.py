@@ -10,6 +10,7 @@ import orjson
 
 from app.domain.cases import DecisionKey
 from app.domain.decided import Candidate, Decided, FurtherRung, Made, NewContact, NewTask, Retold, Verdict
+from app.domain.lanes import lane_of
 from app.domain.policies import Rules
 from app.domain.reasons import Reason
 from app.metrics import DECISIONS
@@ -276,7 +277,7 @@ class DecisionWriting:
         is_all: bool = False,
     ) -> str:
         """`is_all`: what it is about is all that its contact is about. Returns the message's id."""
-        message_id = new_id()
+        message_id, message_class = new_id(), about[0].step.message_class
         wording = written_message(template, made.channel, loaded.locale, variables)
         if wording.fault is not None and made.channel != "in_app":
             self.unfit.add(borrower_id)
@@ -295,12 +296,13 @@ class DecisionWriting:
                 "contact_id": contact_id,
                 "challenge_id": None,
                 "channel": made.channel,
-                "message_class": about[0].step.message_class,
+                "message_class": message_class,
                 "template": template,
                 "template_version": wording.version,
                 "locale": wording.locale,
                 "text_sealed": self.vault.seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}"),
                 "state": state,
+                "lane": lane_of(state, message_class=message_class, channel=made.channel),
                 "state_reason": wording.fault,
                 "not_before": self.now,
                 "not_after": made.not_after,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from app.domain.deliveries import DeliveryReport
 from app.domain.delivery_progress import Progress, progressed
+from app.domain.lanes import lane_of
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
@@ -149,6 +150,7 @@ def _write(message: MessageRow, after: Progress) -> None:
     if message.state == "sending" and after.state != "sending":
         message.leased_by = message.leased_until = None
     message.state, message.state_reason = after.state, after.reason
+    message.lane = lane_of(after.state, message_class=message.message_class, channel=message.channel)
     message.sent_at, message.delivered_at = after.sent_at, after.delivered_at
     message.version += 1
 

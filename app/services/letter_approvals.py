@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from app.domain.errors import ConflictError
+from app.domain.lanes import lane_of
 from app.domain.positions import open_rows_at
 from app.domain.reasons import Outcome, Reason
 from app.domain.times import business_date
@@ -135,6 +136,7 @@ def _queue(work: Work, task: TaskRow, by: str, now: datetime) -> str:
                 "channel": "letter", "message_class": step.message_class, "template": template,
                 "template_version": rendered.template_version, "locale": rendered.locale,
                 "text_sealed": work.vault.seal(text, place=f"messages.text:{message_id}"), "state": "queued",
+                "lane": lane_of("queued", message_class=step.message_class, channel="letter"),
                 "not_before": now, "not_after": not_after, "case_version": decided.case_version,
                 "rules_epoch": decided.rules_epoch, "attempts": 0, "next_attempt_at": now, "created_at": now,
                 "sent_at": None, "rung_no": 0, "version": 1,

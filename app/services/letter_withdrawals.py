@@ -7,9 +7,9 @@ itself that whoever has paid may take no notice of it.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from app.domain.lanes import WITHDRAWAL
 from app.persistence.ids import new_id
 from app.persistence.queries.letters import lock_unposted
-from app.persistence.queries.outbox import WITHDRAWAL
 from app.persistence.queries.withdrawals import add_withdrawals
 from app.persistence.unit_of_work import Work
 
@@ -30,8 +30,8 @@ def withdraw_unposted(work: Work, contact_ids: Sequence[str], *, now: datetime) 
             {
                 "id": new_id(), "borrower_id": letter.borrower_id, "contact_id": None, "withdraws_id": letter.id,
                 "channel": "letter", "message_class": WITHDRAWAL, "template": WITHDRAWAL, "template_version": 1,
-                "locale": letter.locale, "text_sealed": None, "state": "queued", "not_before": now,
-                "not_after": now + WORTH_TRYING, "next_attempt_at": now, "created_at": now,
+                "locale": letter.locale, "text_sealed": None, "state": "queued", "lane": WITHDRAWAL,
+                "not_before": now,                "not_after": now + WORTH_TRYING, "next_attempt_at": now, "created_at": now,
             }
             for letter in letters
         ],

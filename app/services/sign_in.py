@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from app import logs
 from app.domain.errors import DomainError, OtpExpiredError, OtpInvalidError, OtpLockedError, RateLimitedError
+from app.domain.lanes import SECURITY
 from app.persistence.ids import new_id
 from app.persistence.models.access import OtpChallengeRow
 from app.persistence.queries.audit import add_audit
@@ -177,6 +178,7 @@ def _message(challenge_id: str, locale: str, now: datetime, expires_at: datetime
         "template_version": 1,
         "locale": locale,
         "state": "queued",
+        "lane": SECURITY,
         "not_before": now,
         "not_after": expires_at,
         "case_version": 0,

@@ -29,10 +29,12 @@ KEPT = {
 
 EMPTIED = {
     "delivery_receipts.raw_sealed": timedelta(days=90),
+    "endpoint_links.address_sealed": timedelta(hours=1),
     "endpoint_links.code_sealed": timedelta(hours=1),
 }
 """How long a column is kept whose row outlives it: a provider's post with its phones and texts, long enough to look into a
-complaint; a code that its provider takes for five minutes. What came of them stands in the rows."""
+complaint; a code that its provider takes for five minutes; an address that waited a quarter of an hour for its owner's yes.
+What came of them stands in the rows."""
 
 
 def tidy(*, now: datetime, batch: int = 500) -> dict[str, int]:

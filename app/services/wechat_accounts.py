@@ -1,7 +1,8 @@
-"""Whose WeChat is whose: binding by a link that is good once, and what the platform tells of a bound account.
+"""Whose WeChat is whose: links to bind by, the binding itself, and what the platform tells of a bound account.
 
-An openid belongs to the borrower who bound it last; on another borrower's account it is retired in the same transaction,
-with the consents given by it. Callers of the functions that take `work` hold no agenda row yet: these take it.
+What opens a link is bound once the borrower has said yes (`wechat_confirmations`); till then it is no endpoint. An openid
+belongs to the borrower who bound it last; on another borrower's account it is retired in the same transaction, with the
+consents given by it. Callers of the functions that take `work` hold no agenda row yet: these take it.
 """
 
 import secrets
@@ -13,7 +14,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.domain.deliveries import EndpointEvent
-from app.domain.wechat_links import AUTHORIZE_URL, LINK_LIFE, authorize_url, scene_of
+from app.domain.wechat_links import (
+    AUTHORIZE_URL,
+    CONFIRM_LIFE,
+    LAPSED,
+    LINK_LIFE,
+    PENDING,
+    REFUSED,
+    SUPERSEDED,
+    authorize_url,
+    check_code,
+    scene_of,
+    standing,
+)
 from app.persistence.ids import new_id
 from app.persistence.models.devices import REPLACED, EndpointRow
 from app.persistence.queries import endpoint_links as links
@@ -40,11 +53,25 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """A WeChat account that opened a link, until `confirm_until` (exclusive). `is_ready`: it can be confirmed."""
+
+    check_code: str
+    opened_at: datetime
+    confirm_until: datetime
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShownAccount:
-    """What a borrower sees of their WeChat. `state`: unbound, waiting, active, blocked, or another of an endpoint's."""
+    """What a borrower sees of their WeChat. `state`: unbound, waiting, pending, active, blocked, or another endpoint's.
+
+    Where an account is bound, `state` and `since` are that one's, also while another waits for its yes.
+    """
 
     state: str
     since: datetime | None
+    pending: Pending | None
     link_expires_at: datetime | None
     templates: tuple[Mapping[str, Any], ...]
 
@@ -52,26 +79,39 @@ class ShownAccount:
 def make_link(
     borrower_id: str, *, app_id: str, redirect_uri: str, now: datetime, authorize_base: str = AUTHORIZE_URL
 ) -> Link:
-    """Make a link for this borrower; those made before are good no more. Raises RateLimitedError."""
+    """Make a link for this borrower; those made before are good no more, opened or not. Raises RateLimitedError."""
     token = secrets.token_hex(28)
     until = now + LINK_LIFE
     with unit_of_work() as work:
         limits.count(work, LINKS, borrower_id, now=now)
         links.add_link(work.session, borrower_id, CHANNEL, token_hash=token_hash(token), now=now, until=until)
+        _end_opened(work, borrower_id, SUPERSEDED, now)
     return Link(authorize_url(app_id, redirect_uri, token, base=authorize_base), scene_of(token), until)
 
 
-def keep_code(token: str, code: str, *, now: datetime) -> bool:
-    """Keep the code that came back by a link, for the engine to ask whose it is; return whether the link was good."""
-    hashed = token_hash(token)
+def keep_code(token: str, code: str, *, now: datetime) -> str | None:
+    """Keep the code that came back by a link, for the engine to ask whose it is.
+
+    Return the number to compare, or None: the link was not good, or another had opened it.
+    """
+    hashed, number = token_hash(token), check_code(token, code)
     with unit_of_work() as work:
         sealed = work.vault.seal(code, place=code_place(hashed))
-        return links.use_link(work.session, hashed, CHANNEL, now=now, code_sealed=sealed) is not None
+        borrower_id = links.open_link(work.session, hashed, CHANNEL, now=now, check_code=number, code_sealed=sealed)
+        if borrower_id is None:
+            return None
+        _audit_opened(work, borrower_id, "link", now)
+    return number
 
 
 def code_place(hashed: str) -> str:
     """Return where a link's code is sealed."""
     return f"endpoint_links.code:{hashed}"
+
+
+def address_place(hashed: str) -> str:
+    """Return where the openid that opened a link is sealed."""
+    return f"endpoint_links.address:{hashed}"
 
 
 def bind(work: Work, borrower_id: str, openid: str, *, now: datetime) -> None:
@@ -100,8 +140,9 @@ def bind(work: Work, borrower_id: str, openid: str, *, now: datetime) -> None:
 
 
 def unbind(borrower_id: str, *, now: datetime) -> None:
-    """Forget the borrower's WeChat: nothing is sent there any more. Unbound already: nothing happens."""
+    """Forget the borrower's WeChat, and one that waits: nothing is sent there any more. Unbound already: nothing happens."""
     with unit_of_work() as work:
+        _end_opened(work, borrower_id, REFUSED, now)  # before the agenda row, as whoever confirms takes them
         agenda.touch(work, [borrower_id], now=now)
         if queries.mark_replaced(work.session, borrower_id, but=None, reason="UNBOUND", now=now):
             subscription_credits.forget(work, borrower_id)
@@ -113,8 +154,13 @@ def unbind(borrower_id: str, *, now: datetime) -> None:
 def shown_account(reads: Connection, borrower_id: str, *, now: datetime) -> ShownAccount:
     """Return what the borrower sees of their WeChat."""
     binding = queries.find_binding(reads, borrower_id)
-    waiting = links.find_waiting_link(reads, borrower_id, CHANNEL, now=now)
-    state = binding.state if binding else "waiting" if waiting is not None and waiting.used_at is not None else "unbound"
+    opened = links.find_opened(reads, borrower_id, CHANNEL)
+    stands = standing(opened.used_at, None, is_known=opened.is_known, now=now) if opened else LAPSED
+    pending = None
+    if opened is not None and stands != LAPSED:
+        until = opened.used_at + CONFIRM_LIFE
+        pending = Pending(opened.check_code, opened.used_at, until, is_ready=stands == PENDING)
+    state = binding.state if binding else stands if pending else "unbound"
     templates = tuple(
         {
             "template_id": row.code,
@@ -126,7 +172,11 @@ def shown_account(reads: Connection, borrower_id: str, *, now: datetime) -> Show
         for row in (credit_queries.find_askable(reads, borrower_id) if binding else ())
     )
     return ShownAccount(
-        state, binding.changed_at if binding else None, waiting.expires_at if waiting is not None else None, templates
+        state,
+        binding.changed_at if binding else None,
+        pending,
+        links.find_unopened(reads, borrower_id, CHANNEL, now=now),
+        templates,
     )
 
 
@@ -136,7 +186,7 @@ def apply_event(work: Work, event: EndpointEvent, *, now: datetime) -> str:
     Only for what is proven to be the platform's, and once per event: consents are counted.
     """
     if event.kind == "link":
-        return _bind_by_scene(work, event, now)
+        return _open_by_scene(work, event, now)
     holder = next(iter(queries.find_holders(work.session, _digests(work, event.address))), None)
     if holder is None:
         return "ignored"
@@ -154,13 +204,28 @@ def apply_event(work: Work, event: EndpointEvent, *, now: datetime) -> str:
     return "applied" if changed else "no_change"
 
 
-def _bind_by_scene(work: Work, event: EndpointEvent, now: datetime) -> str:
-    hashed = token_hash(event.detail.get("token", ""))
-    borrower_id = links.use_link(work.session, hashed, CHANNEL, now=now, code_sealed=None)
+def _open_by_scene(work: Work, event: EndpointEvent, now: datetime) -> str:
+    token = event.detail.get("token", "")
+    hashed, number = token_hash(token), check_code(token, event.address)
+    sealed = work.vault.seal(event.address, place=address_place(hashed))
+    borrower_id = links.open_link(work.session, hashed, CHANNEL, now=now, check_code=number, address_sealed=sealed)
     if borrower_id is None:
         return "no_change"
-    bind(work, borrower_id, event.address, now=now)
+    _audit_opened(work, borrower_id, "scene", now)
     return "applied"
+
+
+def _audit_opened(work: Work, borrower_id: str, by: str, now: datetime) -> None:
+    """Keep that a link was opened; by whom is not known."""
+    facts = {"by": by}
+    add_audit(work.session, at=now, actor="provider", action="wechat.opened", borrower_id=borrower_id, facts=facts)
+
+
+def _end_opened(work: Work, borrower_id: str, ended_as: str, now: datetime) -> None:
+    since = now - CONFIRM_LIFE
+    if links.end_opened(work.session, borrower_id, CHANNEL, opened_since=since, ended_as=ended_as):
+        actor = f"borrower:{borrower_id}"
+        add_audit(work.session, at=now, actor=actor, action=f"wechat.{ended_as}", borrower_id=borrower_id)
 
 
 def _leave(_work: Work, holder: EndpointRow, event: EndpointEvent, now: datetime) -> bool:

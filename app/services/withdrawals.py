@@ -7,8 +7,8 @@ neither caps nor the contact history know it. A platform may refuse to run it; t
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from app.domain.lanes import WITHDRAWAL
 from app.persistence.ids import new_id
-from app.persistence.queries.outbox import WITHDRAWAL
 from app.persistence.queries.withdrawals import add_withdrawals, lock_shown
 from app.persistence.unit_of_work import Work
 
@@ -36,6 +36,7 @@ def withdraw_shown(work: Work, contact_ids: Sequence[str], *, now: datetime) -> 
                 "locale": push.locale,
                 "text_sealed": None,
                 "state": "queued",
+                "lane": WITHDRAWAL,
                 "not_before": now,
                 "not_after": now + SHOWN_FOR,
                 "next_attempt_at": now,

@@ -76,7 +76,7 @@ def _defaults(table: Table, connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for column in table.columns:
         value = None
-        if column.default is not None:
+        if column.default is not None and column.name != "lane":  # which depends on the row, and is given
             value = column.default.arg(None) if column.default.is_callable else column.default.arg
         convert = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
         found[column.name] = convert(value) if convert is not None else value

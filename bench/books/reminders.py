@@ -176,7 +176,7 @@ class _Book:
             "borrower_id": borrower_id, "contact_id": contact_id, "message_class": kind, "template": "due_soon",
             "template_version": 1, "locale": "en", "text_sealed": sealed, "not_before": moment,
             "not_after": to_micros(at + timedelta(hours=10)), "next_attempt_at": moment, "created_at": moment,
-            "sent_at": moment, "case_version": 2, "rules_epoch": self.epoch,
+            "sent_at": moment, "lane": None, "case_version": 2, "rules_epoch": self.epoch,
         }  # fmt: skip
         self.add("messages", id=self.new_id(), channel="in_app", state="delivered", **common)
         self.add("messages", id=self.new_id(), channel="push", state="sent", attempts=1, **common)
@@ -200,7 +200,7 @@ def queue_messages(engine: Engine, vault: Vault) -> int:
             loader.add(
                 "messages", id=message_id, borrower_id=borrower_id, contact_id=contact_id, channel="push",
                 message_class="reminder", template="due_soon", template_version=1, locale="en", text_sealed=sealed,
-                state="queued", not_before=moment, not_after=to_micros(BEFORE + timedelta(hours=10)),
+                state="queued", lane="push", not_before=moment, not_after=to_micros(BEFORE + timedelta(hours=10)),
                 next_attempt_at=moment, created_at=moment, case_version=case_version, rules_epoch=epoch,
             )  # fmt: skip
     return len(found)

@@ -11,14 +11,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import clock
+from app.channels.wechat.encryption import MessageKey
+from app.channels.wechat.posts import read_post
 from app.domain.deliveries import EndpointEvent
-from app.domain.wechat_links import token_of_scene
+from app.domain.wechat_links import check_code, token_of_scene
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import ProviderTemplateRow
 from app.persistence.unit_of_work import unit_of_work
+from app.sandbox.stand_in.wechat import ENCODING_AES_KEY
 from app.services.wechat_accounts import apply_event, bind
 from tests.builders.access import a_borrower, fresh_client, signed_in
-from tests.builders.wechat import APP_ID, OPENID, a_post, an_entry, an_event
+from tests.builders.wechat import APP_ID, OPENID, SECONDS, a_post, an_entry, an_event
 from tests.conftest import START
 
 BACK = "/v1/callbacks/wechat-link"
@@ -64,8 +67,16 @@ def test_a_link_is_made_opened_and_waits_for_the_engine(wechat: Flask, client: F
     assert shown(client, headers)["link_expires_at"] == made.json["expires_at"] == "2026-03-02T09:10:00Z"
 
     back = fresh_client(wechat).get(BACK, query_string={"code": "code.1", "state": query["state"]})
-    assert (back.status_code, back.json) == (200, {"state": "waiting"})
+    number = check_code(query["state"], "code.1")
+    assert (back.status_code, back.json) == (200, {"state": "waiting", "check_code": number})
     assert shown(client, headers)["state"] == "waiting"
+    assert shown(client, headers)["pending"] == {
+        "check_code": number,
+        "opened_at": "2026-03-02T09:00:00Z",
+        "confirm_until": "2026-03-02T09:15:00Z",
+        "is_ready": False,
+    }
+    assert shown(client, headers)["link_expires_at"] is None
     again = fresh_client(wechat).get(BACK, query_string={"code": "code.2", "state": query["state"]})
     assert (again.status_code, again.json["code"]) == (409, "conflict")
 
@@ -81,6 +92,8 @@ def test_a_person_in_wechat_sees_a_page(wechat: Flask, client: FlaskClient, lang
 
     assert (first.status_code, first.content_type) == (200, "text/html; charset=utf-8")
     assert good in first.text
+    assert check_code(state, "c") in first.text
+    assert check_code(state, "c") not in second.text
     assert (second.status_code, bad in second.text) == (409, True)
     assert first.headers["Cache-Control"] == "no-store"
     assert first.headers["Referrer-Policy"] == "no-referrer"
@@ -159,8 +172,10 @@ def test_nobody_binds_without_a_sign_in(wechat: Flask, client: FlaskClient) -> N
     assert [
         client.get("/v1/me/wechat").status_code,
         client.post("/v1/me/wechat/links").status_code,
+        client.post("/v1/me/wechat/confirm", json={"check_code": "000000"}).status_code,
+        client.post("/v1/me/wechat/refuse", json={"check_code": "000000"}).status_code,
         client.delete("/v1/me/wechat").status_code,
-    ] == [401, 401, 401]
+    ] == [401] * 5
 
 
 def test_without_an_address_of_our_own_there_are_no_links(wechat: Flask, client: FlaskClient) -> None:
@@ -189,8 +204,12 @@ def test_what_the_platform_posts_reaches_the_account(wechat: Flask, client: Flas
         "</List></SubscribeMsgPopupEvent>"
     )
 
-    assert post(client, an_event("subscribe", f"<EventKey>qrscene_{scene}</EventKey>")) == (200, b"success")
-    assert shown(client, headers)["state"] == "active"
+    assert post(client, an_event("subscribe", f"<EventKey>qrscene_{scene}</EventKey>"))[0] == 200
+    assert shown(client, headers)["state"] == "pending"
+    post(client, an_event("subscribe_msg_popup_event", consent, at=SECONDS - 9))  # of an account that is nobody's yet
+    number = shown(client, headers)["pending"]["check_code"]
+    assert client.post("/v1/me/wechat/confirm", json={"check_code": number}, headers=headers).json["state"] == "active"
+    assert [each["credits"] for each in shown(client, headers)["templates"]] == [0]
 
     for _ in range(2):  # the platform sends again what it thinks was lost
         post(client, an_event("subscribe_msg_popup_event", consent), nonce="2")
@@ -215,3 +234,89 @@ def test_a_plain_post_changes_no_account_and_a_forged_one_is_refused(wechat: Fla
 
     forged = client.post("/v1/callbacks/wechat?timestamp=1&nonce=1&signature=0", data=b"<xml/>", content_type="text/xml")
     assert (forged.status_code, forged.json["code"]) == (403, "forbidden")
+
+
+def opened(client: FlaskClient, headers: dict[str, str], openid: str = OPENID, nonce: str = "1") -> str:
+    """Make a link, have it scanned and return the number to compare."""
+    scene = client.post("/v1/me/wechat/links", headers=headers).json["scene"]
+    assert post(client, an_event("SCAN", f"<EventKey>{scene}</EventKey>", openid=openid), nonce=nonce)[0] == 200
+    return check_code(token_of_scene(scene), openid)
+
+
+def say(client: FlaskClient, what: str, number: str, headers: dict[str, str]) -> tuple[int, Any]:
+    answer = client.post(f"/v1/me/wechat/{what}", json={"check_code": number}, headers=headers)
+    return answer.status_code, answer.json
+
+
+def test_what_opened_the_link_is_bound_by_the_borrowers_yes_said_once_or_twice(wechat: Flask, client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+    number = opened(client, headers)
+    assert shown(client, headers)["pending"]["is_ready"] is True
+
+    first, second = (say(client, "confirm", number, headers) for _ in range(2))
+
+    assert first == second
+    assert (first[0], first[1]["state"], first[1]["pending"]) == (200, "active", None)
+    status, body = say(client, "refuse", number, headers)
+    assert (status, body["code"], body["detail"]) == (409, "conflict", "The account was confirmed; unbind it instead.")
+    assert shown(client, headers)["state"] == "active"
+
+
+def test_what_is_refused_is_forgotten_and_cannot_be_confirmed_after(wechat: Flask, client: FlaskClient) -> None:
+    headers = signed_in(a_borrower()[0])
+    number = opened(client, headers)
+
+    answers = [say(client, "refuse", number, headers) for _ in range(2)]
+
+    assert [(status, body["state"], body["pending"]) for status, body in answers] == [(200, "unbound", None)] * 2
+    status, body = say(client, "confirm", number, headers)
+    assert (status, body["detail"]) == (409, "The account was refused; make a new link.")
+    assert shown(client, headers)["state"] == "unbound"
+
+
+def test_another_account_that_waits_leaves_the_bound_one_until_the_yes(wechat: Flask, client: FlaskClient) -> None:
+    borrower_id, _ = a_borrower()
+    headers = signed_in(borrower_id)
+    with unit_of_work() as work:
+        bind(work, borrower_id, OPENID, now=START)
+
+    number = opened(client, headers, "oStranger")
+
+    body = shown(client, headers)
+    assert (body["state"], body["pending"]["check_code"]) == ("active", number)
+    assert say(client, "refuse", number, headers)[1]["state"] == "active"
+
+
+def test_nobody_answers_for_another_and_no_number_is_guessed_into_a_yes(wechat: Flask, client: FlaskClient) -> None:
+    mine, theirs = signed_in(a_borrower()[0]), signed_in(a_borrower()[0])
+    number = opened(client, mine)
+    wrong = f"{(int(number) + 1) % 1_000_000:06d}"
+
+    for what in ("confirm", "refuse"):
+        assert say(client, what, number, theirs)[0] == 409
+        assert say(client, what, wrong, mine)[0] == 409
+        assert say(client, what, "12345", mine)[0] == 422
+    assert shown(client, mine)["state"] == "pending"
+
+
+def test_a_yes_that_comes_after_a_quarter_of_an_hour_is_too_late(wechat: Flask, client: FlaskClient, set_clock: Any) -> None:
+    borrower_id, _ = a_borrower()
+    number = opened(client, signed_in(borrower_id))
+    later = START + timedelta(minutes=15)
+    set_clock(later)
+    headers = signed_in(borrower_id, now=later)
+
+    status, body = say(client, "confirm", number, headers)
+
+    assert (status, body["code"]) == (409, "conflict")
+    assert body["detail"].startswith("The 15 minutes to confirm it are over")
+    assert shown(client, headers)["state"] == "unbound"
+
+
+def test_who_scans_is_shown_the_number_by_the_platform(wechat: Flask, client: FlaskClient) -> None:
+    scene = client.post("/v1/me/wechat/links", headers=signed_in(a_borrower()[0])).json["scene"]
+
+    _, body = post(client, an_event("SCAN", f"<EventKey>{scene}</EventKey>"))
+
+    sealed = read_post(body)["Encrypt"]
+    assert check_code(token_of_scene(scene), OPENID) in MessageKey.of(APP_ID, ENCODING_AES_KEY).open(sealed).decode()

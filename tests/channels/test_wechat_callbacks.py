@@ -12,12 +12,13 @@ from app.channels.http_transport import PooledTransport
 from app.channels.provider_tokens import MemoryTokens
 from app.channels.wechat.access import Access
 from app.channels.wechat.callbacks import WINDOW_SECONDS, WechatCallbacks, parser
-from app.channels.wechat.encryption import MessageKey, signature
+from app.channels.wechat.encryption import MessageKey, is_signed, signature
 from app.channels.wechat.official_account import OfficialAccount
+from app.channels.wechat.posts import read_post
 from app.domain.deliveries import Told
-from app.domain.wechat_links import scene_of
+from app.domain.wechat_links import check_code, scene_of
 from app.sandbox.stand_in.client import StandInClient
-from app.sandbox.stand_in.wechat import ENCODING_AES_KEY
+from app.sandbox.stand_in.wechat import CALLBACK_TOKEN, ENCODING_AES_KEY
 from tests.builders.outgoing import NOW
 from tests.builders.wechat import APP_ID, OPENID, SECONDS, SECRET, a_card, a_post, a_request, an_entry, an_event, posted_back
 
@@ -241,6 +242,28 @@ def test_following_by_a_code_of_ours_also_binds(reads: WechatCallbacks) -> None:
     assert [(each.kind, each.detail.get("token")) for each in followed] == [("subscribed", None), ("link", TOKEN)]
     assert [(each.kind, each.detail.get("token")) for each in scanned] == [("link", TOKEN)]
     assert others == ()
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_who_scans_a_code_of_ours_is_answered_with_the_number_to_compare(encrypted: bool) -> None:
+    account = parser(an_entry(require_encrypted=encrypted))
+
+    answer = account.read(a_post(an_event("SCAN", f"<EventKey>{scene_of(TOKEN)}</EventKey>"), encrypted=encrypted)).answer
+
+    fields = read_post(answer.body)
+    if encrypted:
+        parts = (CALLBACK_TOKEN, fields["TimeStamp"], fields["Nonce"], fields["Encrypt"])
+        assert is_signed(fields["MsgSignature"], *parts)
+        fields = read_post(MessageKey.of(APP_ID, ENCODING_AES_KEY).open(fields["Encrypt"]))
+    assert (fields["ToUserName"], fields["FromUserName"], fields["MsgType"]) == (OPENID, "gh_1", "text")
+    assert check_code(TOKEN, OPENID) in fields["Content"]
+    assert (answer.status, answer.content_type) == (200, "text/xml; charset=utf-8")
+
+
+def test_a_plain_post_that_proves_nothing_is_told_no_number(reads: WechatCallbacks) -> None:
+    answer = reads.read(a_post(an_event("SCAN", f"<EventKey>{scene_of(TOKEN)}</EventKey>"), encrypted=False)).answer
+
+    assert answer.body == b"success"
 
 
 @pytest.mark.parametrize(

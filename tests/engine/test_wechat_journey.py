@@ -62,9 +62,14 @@ def test_a_borrower_binds_wechat_is_written_to_and_the_result_comes_back(
     channels = build_channels(fcm_base_url="http://127.0.0.1:9", providers=settings.providers, tokens=SharedTokens())
 
     back = urlsplit(opened_in_wechat(client.post("/v1/me/wechat/links", headers=headers).json["url"], openid))
-    assert client.get(f"{back.path}?{back.query}").status_code == 200
+    page = client.get(f"{back.path}?{back.query}")
+    assert page.status_code == 200
     ticks = {name: work for name, work, _ in chores}
     ticks["wechat links"]()
+    assert shown(client, headers) == "pending"
+    number = client.get("/v1/me/wechat", headers=headers).json["pending"]["check_code"]
+    assert number in page.text
+    assert client.post("/v1/me/wechat/confirm", json={"check_code": number}, headers=headers).status_code == 200
     assert shown(client, headers) == "active"
 
     with unit_of_work() as work:
@@ -83,6 +88,34 @@ def test_a_borrower_binds_wechat_is_written_to_and_the_result_comes_back(
     assert shown(client, headers) == account
     assert stand_in.counts()["requests"]["wechat_token:200"] == 1
     assert db.session().get(ProviderTokenRow, ("wechat", APP_ID)) is not None
+
+
+def test_a_stranger_who_opens_a_forwarded_link_receives_nothing(
+    sqlite_book: Flask, stand_in: StandInClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = an_entry(url=stand_in.url, authorize_url=f"{stand_in.url}/connect/oauth2/authorize")
+    settings = replace(
+        sqlite_book.config["SETTINGS"], providers={"wechat": (entry,)}, public_url="https://api.lender.example"
+    )
+    monkeypatch.setitem(sqlite_book.config, "SETTINGS", settings)
+    client = fresh_client(sqlite_book)
+    borrower_id = build_loan(now=NOW, due=[date(2026, 3, 10)], borrower_no="B1").borrower_id
+    headers = signed_in(borrower_id)
+    channels = build_channels(fcm_base_url="http://127.0.0.1:9", providers=settings.providers, tokens=SharedTokens())
+    with unit_of_work() as work:
+        work.session.add(a_template())
+
+    back = urlsplit(opened_in_wechat(client.post("/v1/me/wechat/links", headers=headers).json["url"], "oStranger1"))
+    client.get(f"{back.path}?{back.query}")
+    {name: work for name, work, _ in chores_of(settings, {})}["wechat links"]()
+    assert shown(client, headers) == "pending"
+    message_id = queue_message(borrower_id, "wechat")
+    Engine(Dispatcher(channels, owner="tester")).dispatch_all()
+    channels["wechat"].close()
+
+    assert stand_in.received() == []
+    assert not [name for name in stand_in.counts()["requests"] if name.startswith(("wechat_template", "wechat_bizsend"))]
+    assert state_of(message_id) == ("failed", "NO_ENDPOINT")
 
 
 def test_an_installation_without_wechat_has_no_such_tick(sqlite_book: Flask) -> None:

@@ -7,6 +7,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.domain.deliveries import EndpointEvent
+from app.domain.wechat_links import token_of_scene
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import ProviderTemplateRow, SubscriptionCreditRow
 from app.persistence.models.reminders import DecisionRow
@@ -14,6 +16,7 @@ from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.policies import activate_document, adopt_content, load_rules
 from app.services.reminders import sweep
 from app.services.rule_parts import outward_channels, use_channels
+from app.services.wechat_accounts import apply_event, make_link
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.cases import default_document
 from tests.builders.messages import bind_openid
@@ -74,6 +77,21 @@ def test_wechat_is_reached_by_an_openid_that_is_bound(sqlite_book: Flask) -> Non
     assert _decided(bound) == [("SENT", "ON_SCHEDULE")]
     assert _decided(unbound) == [("UNREACHABLE", "NO_ENDPOINT")]
     assert _decided(blocked) == [("UNREACHABLE", "USER_BLOCKED")]
+
+
+def test_an_openid_that_waits_for_its_borrowers_yes_reaches_nobody(sqlite_book: Flask) -> None:
+    use_channels(["wechat"])
+    _policy("wechat")
+    built = _loan()
+    scene = make_link(built.borrower_id, app_id="wx1", redirect_uri="https://api.example", now=STEP).scene
+    token = token_of_scene(scene)
+    event = EndpointEvent("key", "wechat", "openid", "o-stranger", "link", detail={"token": token})
+    with unit_of_work() as work:
+        assert apply_event(work, event, now=STEP) == "applied"
+
+    sweep(now=STEP)
+
+    assert _decided(built) == [("UNREACHABLE", "NO_ENDPOINT")]
 
 
 def test_a_one_time_consent_is_asked_for_where_the_wording_needs_one(sqlite_book: Flask) -> None:

@@ -9,7 +9,7 @@ from app.domain.deliveries import Callback, DeliveryReport, Told
 from app.persistence.db import db
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, RateCounterRow
 from app.persistence.models.deliveries import DeliveryReceiptRow, EndpointLinkRow
-from app.persistence.queries.endpoint_links import add_link, use_link
+from app.persistence.queries.endpoint_links import add_link, open_link
 from app.persistence.unit_of_work import unit_of_work
 from app.services.callback_posts import take_callback
 from app.services.sign_in import Caller, request_code
@@ -66,10 +66,12 @@ def test_a_code_that_no_provider_takes_any_more_is_forgotten(app: Flask) -> None
     borrower_id, _ = a_borrower()
     with unit_of_work() as work:
         add_link(work.session, borrower_id, "wechat", token_hash="h", now=START, until=START + timedelta(minutes=10))
-        use_link(work.session, "h", "wechat", now=START, code_sealed=b"sealed")
+        open_link(work.session, "h", "wechat", now=START, check_code="000001", code_sealed=b"sealed", address_sealed=b"who")
 
     early = tidy(now=START + timedelta(minutes=69))
     late = tidy(now=START + timedelta(minutes=71))
 
-    assert [each["endpoint_links.code_sealed"] for each in (early, late)] == [0, 1]
-    assert db.session().execute(select(EndpointLinkRow.code_sealed, EndpointLinkRow.used_at)).one() == (None, START)
+    for column in ("endpoint_links.code_sealed", "endpoint_links.address_sealed"):
+        assert [each[column] for each in (early, late)] == [0, 1]
+    kept = select(EndpointLinkRow.code_sealed, EndpointLinkRow.address_sealed, EndpointLinkRow.used_at)
+    assert db.session().execute(kept).one() == (None, None, START)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.channels.wechat.oauth import Exchanged
 from app.domain.deliveries import EndpointEvent
-from app.domain.wechat_links import authorize_url, scene_of, token_of_scene
+from app.domain.wechat_links import authorize_url, check_code, scene_of, token_of_scene
 from app.engine.wechat_links import CODE_LIFE, exchange_links
 from app.persistence.db import db, vault
 from app.persistence.models.access import AuditRow
@@ -21,7 +21,8 @@ from app.persistence.models.reminders import AgendaRow
 from app.persistence.unit_of_work import close_session, in_unit_of_work, unit_of_work
 from app.services.subscription_credits import MOST_CREDITS, accept, give_back, refuse, take_credit
 from app.services.tidying import tidy
-from app.services.wechat_accounts import apply_event, bind, keep_code, make_link, unbind
+from app.services.wechat_accounts import apply_event, bind, keep_code, make_link, shown_account, unbind
+from app.services.wechat_confirmations import confirm
 from tests.builders.access import a_borrower
 from tests.builders.wechat import OPENID
 from tests.builders.wechat import credits_left as credits
@@ -58,6 +59,14 @@ def case_version(borrower_id: str) -> int:
     return db.session().scalars(select(AgendaRow.case_version).where(AgendaRow.borrower_id == borrower_id)).one()
 
 
+def waits(borrower_id: str, *, now: datetime = START) -> tuple[str, bool | None]:
+    """State shown, and whether what waits can be confirmed; None: nothing waits."""
+    db.session().rollback()
+    shown = shown_account(db.session().connection(), borrower_id, now=now)
+    db.session().rollback()
+    return shown.state, shown.pending.is_ready if shown.pending else None
+
+
 class Platform:
     """Says whose codes are; what it was asked is kept."""
 
@@ -71,15 +80,25 @@ class Platform:
 
 
 @pytest.mark.both
-def test_a_link_opened_in_wechat_binds_its_borrower(app: Flask) -> None:
+def test_a_link_opened_in_wechat_binds_its_borrower_once_they_have_said_yes(app: Flask) -> None:
     borrower_id, _ = a_borrower()
     before = case_version(borrower_id)
     platform = Platform(Exchanged(OPENID))
-    assert keep_code(linked(borrower_id), "code-1", now=START)
+    number = keep_code(linked(borrower_id), "code-1", now=START)
+    assert number is not None
+    assert waits(borrower_id) == ("waiting", False)
     assert b"code-1" not in (db.session().scalars(select(EndpointLinkRow)).one().code_sealed or b"")
     db.session().rollback()
 
     assert exchange_links(platform, now=START) == 1
+    link = db.session().scalars(select(EndpointLinkRow)).one()
+    assert OPENID.encode() not in (link.address_sealed or b"")
+    assert states(borrower_id) == []
+    assert case_version(borrower_id) == before
+    assert waits(borrower_id) == ("pending", True)
+    db.session().rollback()
+
+    confirm(borrower_id, number, now=START)
 
     row = db.session().scalars(select(EndpointRow)).one()
     assert (row.channel, row.address_kind, row.state) == ("wechat", "openid", "active")
@@ -88,7 +107,10 @@ def test_a_link_opened_in_wechat_binds_its_borrower(app: Flask) -> None:
     assert case_version(borrower_id) > before
     assert platform.asked == ["code-1"]
     assert exchange_links(platform, now=START) == 0
-    assert [row.action for row in db.session().scalars(select(AuditRow)) if "wechat" in row.action] == ["wechat.bound"]
+    assert [row.action for row in db.session().scalars(select(AuditRow)) if "wechat" in row.action] == [
+        "wechat.opened",
+        "wechat.bound",
+    ]
 
 
 @pytest.mark.both
@@ -105,7 +127,7 @@ def test_a_link_is_good_once_for_ten_minutes_and_only_the_newest(app: Flask) -> 
 
 
 @pytest.mark.both
-def test_of_two_who_open_one_link_one_is_bound(app: Flask) -> None:
+def test_of_two_who_open_one_link_one_is_seen(app: Flask) -> None:
     borrower_id, _ = a_borrower()
     token, gate = linked(borrower_id), Barrier(4)
 
@@ -113,7 +135,7 @@ def test_of_two_who_open_one_link_one_is_bound(app: Flask) -> None:
         with app.app_context():
             gate.wait()
             try:
-                return keep_code(token, f"code-{number}", now=START)
+                return keep_code(token, f"code-{number}", now=START) is not None
             finally:
                 close_session()
 
@@ -210,15 +232,18 @@ def test_unbinding_ends_it_with_its_consents(sqlite_book: Flask) -> None:
     assert case_version(borrower_id) > before
 
 
-def test_a_scanned_code_binds_and_is_then_used_up(sqlite_book: Flask) -> None:
+def test_a_scanned_code_waits_for_a_yes_and_is_then_used_up(sqlite_book: Flask) -> None:
     borrower_id, _ = a_borrower()
     token = linked(borrower_id)
+    before = case_version(borrower_id)
 
     assert tell("link", token=token) == "applied"
     assert tell("link", OTHER, token=token) == "no_change"
 
-    assert states(borrower_id) == [("active", None)]
+    assert (states(borrower_id), case_version(borrower_id)) == ([], before)
     assert not keep_code(token, "code", now=START)
+    confirm(borrower_id, check_code(token, OPENID), now=START)
+    assert states(borrower_id) == [("active", None)]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +262,7 @@ def test_a_code_is_asked_about_again_only_when_it_was_surely_not_used_up(
 
     assert again == int(goes_back)
     assert platform.asked == ["code-1"] * (1 + goes_back)
-    assert bool(states(borrower_id)) is goes_back
+    assert waits(borrower_id) == (("pending", True) if goes_back else ("unbound", None))
 
 
 def test_a_code_that_has_run_out_is_not_asked_about(sqlite_book: Flask) -> None:
@@ -247,7 +272,7 @@ def test_a_code_that_has_run_out_is_not_asked_about(sqlite_book: Flask) -> None:
 
     exchange_links(platform, now=START + CODE_LIFE)
 
-    assert (platform.asked, states(borrower_id)) == ([], [])
+    assert (platform.asked, waits(borrower_id)) == ([], ("unbound", None))
 
 
 def test_one_code_that_fails_does_not_hold_up_the_next(sqlite_book: Flask) -> None:
@@ -263,7 +288,7 @@ def test_one_code_that_fails_does_not_hold_up_the_next(sqlite_book: Flask) -> No
 
     exchange_links(Broken(), now=START)
 
-    assert (states(first), states(second)) == ([], [("active", None)])
+    assert (waits(first), waits(second)) == (("waiting", False), ("pending", True))
 
 
 @pytest.mark.both

@@ -1,6 +1,7 @@
 """Where WeChat sends a borrower back who has opened their link: a page for a person, without a sign-in of ours.
 
-The link's token is the credential. What came back is only kept here; the engine asks WeChat whose it is.
+The link's token is the credential. What came back is only kept here; the engine asks WeChat whose it is, and the borrower
+says in the app whether it is theirs, by the number that this page shows to who opened the link first.
 """
 
 from typing import Any
@@ -21,12 +22,24 @@ from app.web.request_context import now
 door = Door("wechat-links", "Coming back from WeChat.", prefix="/v1/callbacks")
 
 HTML = "text/html"
-_GONE = "This link is not good any more: it was used, or 10 minutes have passed. Make a new one in the app."
+_GONE = (
+    "This link is not good any more: it was opened before, or 10 minutes have passed. If the app shows an account that "
+    "waits, it is not this one: refuse it there, and make a new link."
+)
 _WORDS = {
-    ("en", True): "Thank you. You can go back to the app; your WeChat will be bound in a moment.",
+    ("en", True): (
+        "Thank you. Your number is {}. Go back to the app within 15 minutes, and confirm if it shows the same number. "
+        "Until then nothing is sent here."
+    ),
     ("en", False): _GONE,
-    ("zh-CN", True): "谢谢。请返回应用，您的微信很快就会绑定完成。",
-    ("zh-CN", False): "此链接已失效：已被使用，或已超过10分钟。请在应用中重新获取。",
+    (
+        "zh-CN",
+        True,
+    ): "谢谢。您的核对码是 {}。请在15分钟内返回应用，如显示的核对码一致，请确认绑定。确认之前不会向此微信发送任何消息。",
+    (
+        "zh-CN",
+        False,
+    ): "此链接已失效：已被打开过，或已超过10分钟。如应用显示有微信等待确认，那不是本微信：请在应用中拒绝，并重新获取链接。",
 }
 
 
@@ -41,24 +54,28 @@ class ReturnSchema(Schema):
     """What happens now."""
 
     state = fields.Constant("waiting", required=True)
+    check_code = fields.String(required=True, metadata={"description": "The number to compare with the one in the app."})
 
 
 @door.get("/wechat-link")
 @door.asks(ReturnQuerySchema)
-@answers(200, ReturnSchema, example={"state": "waiting"}, files=(HTML,), problems=("conflict",))
+@answers(200, ReturnSchema, example={"state": "waiting", "check_code": "482913"}, files=(HTML,), problems=("conflict",))
 def come_back_from_wechat(query: dict[str, Any]) -> Any:
-    """Take the code by which WeChat tells whose account opened a link. The link is then used up."""
-    good = wechat_accounts.keep_code(query["state"], query["code"], now=now())
+    """Take the code by which WeChat tells whose account opened a link. The link is then used up.
+
+    Nothing is bound by it: the borrower confirms in the app, or nobody does.
+    """
+    number = wechat_accounts.keep_code(query["state"], query["code"], now=now())
     if prefers(HTML):
-        return _page(good)
-    if not good:
+        return _page(number)
+    if number is None:
         raise ConflictError(_GONE)
-    return {}
+    return {"check_code": number}
 
 
-def _page(good: bool) -> Response:
-    locale = request_locale()
-    words = _WORDS[locale if (locale, good) in _WORDS else "en", good]
+def _page(number: str | None) -> Response:
+    locale, good = request_locale(), number is not None
+    words = _WORDS[locale if (locale, good) in _WORDS else "en", good].format(number)
     page = f'<!DOCTYPE html><html lang="{locale}"><meta charset="utf-8"><title>WeChat</title><p>{words}</p></html>'
     response = Response(page, 200 if good else 409, content_type=f"{HTML}; charset=utf-8")
     response.headers["Content-Language"] = locale

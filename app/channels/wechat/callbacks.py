@@ -14,6 +14,7 @@ from app.channels.wechat.access import PROVIDER
 from app.channels.wechat.encryption import MessageKey, NotOursError, is_signed
 from app.channels.wechat.events import Post, told_by
 from app.channels.wechat.posts import read_post, read_whole
+from app.channels.wechat.replies import number_reply, sealed_reply
 from app.domain.deliveries import Callback, CallbackAnswer
 
 WINDOW_SECONDS = 600
@@ -51,14 +52,27 @@ class WechatCallbacks:
             encrypted = read_post(request.body).get("Encrypt", "")
             if not encrypted:
                 raise MalformedError("Encrypt is missing.")
-            body, proven = self._opened(query, encrypted), True
+            (body, key), proven = self._opened(query, encrypted), True
         else:
             self._check_plain(query)
             if _is_envelope(request.body):  # what cannot be proven must not be decrypted: padding would tell secrets
                 raise ForgedError
-            body, proven = request.body, not self.require_encrypted
+            body, key, proven = request.body, None, not self.require_encrypted
         fields, items = read_whole(body)
-        return replace(told_by(Post(fields, items)), answer=_DONE, is_signed=proven)
+        told = told_by(Post(fields, items))
+        return replace(told, answer=self._answer(request, fields, told, key) if proven else _DONE, is_signed=proven)
+
+    def _answer(
+        self, request: CallbackRequest, fields: Mapping[str, str], told: Callback, key: MessageKey | None
+    ) -> CallbackAnswer:
+        """Answer who scans a link's code with the number to compare, for no page is opened there; others with nothing."""
+        link = next((each for each in told.events if each.kind == "link"), None)
+        if link is None:
+            return _DONE
+        reply = number_reply(fields, link.detail["token"], now_seconds=request.now_seconds)
+        if key is not None:
+            reply = sealed_reply(reply, key, self.token, request.query)
+        return CallbackAnswer(reply.encode(), content_type="text/xml; charset=utf-8")
 
     def _check_address(self, request: CallbackRequest) -> Callback:
         """Answer the check that the console makes when the address is set."""
@@ -67,7 +81,7 @@ class WechatCallbacks:
         if not echo:
             raise MalformedError("echostr is missing.")
         if query.get("msg_signature"):
-            body = self._opened(query, echo)
+            body, _ = self._opened(query, echo)
         else:
             self._check_plain(query)
             body = echo.encode()
@@ -84,13 +98,14 @@ class WechatCallbacks:
         if not is_signed(query.get("signature", ""), self.token, query["timestamp"], query.get("nonce", "")):
             raise ForgedError
 
-    def _opened(self, query: Mapping[str, str], encrypted: str) -> bytes:
+    def _opened(self, query: Mapping[str, str], encrypted: str) -> tuple[bytes, MessageKey]:
+        """Return what is inside and the key that opened it, under which the platform takes the answer too."""
         parts = (self.token, query["timestamp"], query.get("nonce", ""), encrypted)
         if not self.keys or not is_signed(query["msg_signature"], *parts):
             raise ForgedError
         for key in self.keys:
             try:
-                return key.open(encrypted)
+                return key.open(encrypted), key
             except NotOursError:
                 continue
         raise ForgedError

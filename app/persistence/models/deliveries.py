@@ -111,3 +111,9 @@ class EndpointLinkRow(Base):
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     code_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """The provider's one-time code, until the engine has asked whose it is."""
+    check_code: Mapped[str | None] = mapped_column(String(6))
+    """Shown to who opened it and to the borrower, who compares; None before it is opened."""
+    address_sealed: Mapped[bytes | None] = mapped_column(Sealed)
+    """Whose the link was opened by, until the borrower says yes or no. No endpoint: nothing is sent there."""
+    ended_as: Mapped[str | None] = mapped_column(String(12))
+    """confirmed, refused, superseded, unknown (see domain/wechat_links)."""

@@ -84,7 +84,7 @@ def mark_cancelled(session: Session, contact_ids: Sequence[str], *, reason: str,
     session.execute(
         update(MessageRow)
         .where(MessageRow.contact_id.in_(contact_ids), _WAITING, on_channel)
-        .values(state="cancelled", state_reason=reason, version=MessageRow.version + 1)
+        .values(state="cancelled", state_reason=reason, lane=None, version=MessageRow.version + 1)
     )
 
 

@@ -1,11 +1,12 @@
-"""Links by which borrowers bind an address to their account: made, used once, forgotten."""
+"""Links by which borrowers bind an address to their account: made, opened once, confirmed or not, forgotten."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.wechat_links import UNKNOWN
 from app.persistence.models.deliveries import EndpointLinkRow
 
 
@@ -21,8 +22,17 @@ def add_link(session: Session, borrower_id: str, channel: str, *, token_hash: st
     )
 
 
-def use_link(session: Session, token_hash: str, channel: str, *, now: datetime, code_sealed: bytes | None) -> str | None:
-    """Use a link up; return whose it is, or None: there is none, it has run out, or it was used. One of two wins."""
+def open_link(
+    session: Session,
+    token_hash: str,
+    channel: str,
+    *,
+    now: datetime,
+    check_code: str,
+    code_sealed: bytes | None = None,
+    address_sealed: bytes | None = None,
+) -> str | None:
+    """Use a link up; return whose it is, or None: there is none, it has run out, or it was opened. One of two wins."""
     statement = (
         update(EndpointLinkRow)
         .where(
@@ -31,7 +41,7 @@ def use_link(session: Session, token_hash: str, channel: str, *, now: datetime, 
             EndpointLinkRow.used_at.is_(None),
             EndpointLinkRow.expires_at > now,
         )
-        .values(used_at=now, code_sealed=code_sealed)
+        .values(used_at=now, check_code=check_code, code_sealed=code_sealed, address_sealed=address_sealed)
         .returning(EndpointLinkRow.borrower_id)
     )
     return session.execute(statement).scalar_one_or_none()
@@ -58,19 +68,69 @@ def take_codes(session: Session, channel: str, *, limit: int) -> list[EndpointLi
 
 def put_code_back(session: Session, token_hash: str, code_sealed: bytes) -> None:
     """Keep a code that was surely not used up, to ask about it again."""
-    session.execute(update(EndpointLinkRow).where(EndpointLinkRow.token_hash == token_hash).values(code_sealed=code_sealed))
+    session.execute(update(EndpointLinkRow).where(*_open(token_hash)).values(code_sealed=code_sealed))
 
 
-def find_waiting_link(reads: Connection | Session, borrower_id: str, channel: str, *, now: datetime) -> Any | None:
-    """Return the borrower's link that may still bind: expires_at, used_at."""
+def put_address(session: Session, token_hash: str, address_sealed: bytes) -> None:
+    """Keep whose the link was opened by, unless it has ended meanwhile, or has no number that could be compared."""
+    numbered = EndpointLinkRow.check_code.is_not(None)
+    session.execute(update(EndpointLinkRow).where(*_open(token_hash), numbered).values(address_sealed=address_sealed))
+
+
+def mark_unknown(session: Session, token_hash: str) -> None:
+    """Keep that nobody says whose the link was opened by."""
+    session.execute(update(EndpointLinkRow).where(*_open(token_hash)).values(ended_as=UNKNOWN))
+
+
+def _open(token_hash: str) -> tuple[ColumnElement[bool], ...]:
+    return EndpointLinkRow.token_hash == token_hash, EndpointLinkRow.ended_as.is_(None)
+
+
+def end_opened(session: Session, borrower_id: str, channel: str, *, opened_since: datetime, ended_as: str) -> int:
+    """End the borrower's links that were opened since (exclusive) and wait; return how many there were."""
+    statement = update(EndpointLinkRow).where(
+        *_of(borrower_id, channel), EndpointLinkRow.used_at > opened_since, EndpointLinkRow.ended_as.is_(None)
+    )
+    result = session.execute(statement.values(ended_as=ended_as, code_sealed=None, address_sealed=None))
+    ended: int = result.rowcount  # type: ignore[attr-defined]
+    return ended
+
+
+def lock_opened(session: Session, borrower_id: str, channel: str, check_code: str) -> EndpointLinkRow | None:
+    """Return the borrower's link that was opened last under this number, however it stands, held until the end."""
+    return session.scalar(
+        select(EndpointLinkRow)
+        .where(*_of(borrower_id, channel), EndpointLinkRow.check_code == check_code)
+        .order_by(EndpointLinkRow.used_at.desc())
+        .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def find_unopened(reads: Connection | Session, borrower_id: str, channel: str, *, now: datetime) -> datetime | None:
+    """Return until when the borrower's newest link can still be opened."""
     return reads.execute(
-        select(EndpointLinkRow.expires_at, EndpointLinkRow.used_at)
-        .where(
-            EndpointLinkRow.borrower_id == borrower_id,
-            EndpointLinkRow.channel == channel,
-            EndpointLinkRow.expires_at > now,
-            EndpointLinkRow.used_at.is_(None) | EndpointLinkRow.code_sealed.is_not(None),
-        )
+        select(EndpointLinkRow.expires_at)
+        .where(*_of(borrower_id, channel), EndpointLinkRow.used_at.is_(None), EndpointLinkRow.expires_at > now)
         .order_by(EndpointLinkRow.created_at.desc())
         .limit(1)
+    ).scalar()
+
+
+def find_opened(reads: Connection | Session, borrower_id: str, channel: str) -> Any | None:
+    """Return the borrower's link that was opened last and has not ended: used_at, check_code, is_known."""
+    return reads.execute(
+        select(
+            EndpointLinkRow.used_at,
+            EndpointLinkRow.check_code,
+            EndpointLinkRow.address_sealed.is_not(None).label("is_known"),
+        )
+        .where(*_of(borrower_id, channel), EndpointLinkRow.check_code.is_not(None), EndpointLinkRow.ended_as.is_(None))
+        .order_by(EndpointLinkRow.used_at.desc())
+        .limit(1)
     ).first()
+
+
+def _of(borrower_id: str, channel: str) -> tuple[ColumnElement[bool], ...]:
+    return EndpointLinkRow.borrower_id == borrower_id, EndpointLinkRow.channel == channel

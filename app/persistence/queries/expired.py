@@ -28,6 +28,7 @@ class Emptying(NamedTuple):
 
 EMPTYING = {
     "delivery_receipts.raw_sealed": Emptying(DeliveryReceiptRow.raw_sealed, DeliveryReceiptRow.received_at),
+    "endpoint_links.address_sealed": Emptying(EndpointLinkRow.address_sealed, EndpointLinkRow.expires_at),
     "endpoint_links.code_sealed": Emptying(EndpointLinkRow.code_sealed, EndpointLinkRow.expires_at),
 }
 

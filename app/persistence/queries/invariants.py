@@ -72,6 +72,12 @@ _COUNTS: Mapping[str, str] = {
                                GROUP BY borrower_id, local_date HAVING COUNT(*) > :most) z""",
     "messages_past_their_time": """
         SELECT COUNT(*) FROM messages WHERE state IN ('queued', 'sending', 'stale') AND not_after < :until""",
+    "messages_in_the_wrong_lane": """
+        SELECT COUNT(*) FROM messages WHERE COALESCE(lane, '') <> CASE
+          WHEN state IN ('queued', 'sending', 'stale')
+            THEN CASE WHEN message_class IN ('security', 'withdrawal') THEN message_class ELSE channel END
+          WHEN state IN ('sent', 'uncertain') AND channel IN ('sms', 'voice', 'wechat', 'letter') THEN 'untold'
+          ELSE '' END""",
     "payments_not_fully_allocated": """
         SELECT COUNT(*) FROM ledger_entries g WHERE g.kind IN ('repayment', 'waiver')
            AND NOT EXISTS (SELECT 1 FROM ledger_entries r WHERE r.reverses_id = g.id)

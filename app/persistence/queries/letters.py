@@ -16,10 +16,9 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.chunks import chunks
-from app.persistence.queries.outbox import LANE_CONDITIONS
 
 _UNMADE = and_(
-    LANE_CONDITIONS["letter"],
+    MessageRow.lane == "letter",
     MessageRow.state == "queued",
     ~exists().where(LetterRow.message_id == MessageRow.id),
 )
@@ -156,7 +155,9 @@ def mark_unsendable(session: Session, message_id: str, reason: str) -> bool:
     statement = (
         update(MessageRow)
         .where(MessageRow.id == message_id, MessageRow.state.in_(("queued", "stale", "sending")))
-        .values(state="failed", state_reason=reason, leased_by=None, leased_until=None, version=MessageRow.version + 1)
+        .values(
+            state="failed", state_reason=reason, lane=None, leased_by=None, leased_until=None, version=MessageRow.version + 1
+        )
     )
     return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 

@@ -3,18 +3,20 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, or_, select, union_all
+from sqlalchemy import exists, func, select, union_all
 from sqlalchemy.orm import Session
 
+from app.domain.lanes import LANES, SECURITY
 from app.domain.times import EPOCH
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.models.running import ClockRow
-from app.persistence.queries.outbox import LANE_CONDITIONS, SECURITY
 
 _IS_STALE = MessageRow.state == "stale"
-_EARLIEST = {lane: select(func.min(MessageRow.next_attempt_at).label("at")).where(condition, ~_IS_STALE)
-             for lane, condition in LANE_CONDITIONS.items()}  # fmt: skip
+_EARLIEST = {
+    lane: select(func.min(MessageRow.next_attempt_at).label("at")).where(MessageRow.lane == lane, ~_IS_STALE)
+    for lane in LANES
+}
 _EARLIEST_ORDINARY = union_all(*(each for lane, each in _EARLIEST.items() if lane != SECURITY)).subquery()
 _MOMENTS = select(
     select(ClockRow.frozen_at).limit(1).scalar_subquery(),
@@ -22,7 +24,7 @@ _MOMENTS = select(
     _EARLIEST[SECURITY].scalar_subquery(),
     select(func.min(_EARLIEST_ORDINARY.c.at)).scalar_subquery(),
     exists().where(AgendaRow.rules_epoch < select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()),
-    or_(*(exists().where(condition, MessageRow.state == "sending") for condition in LANE_CONDITIONS.values())),
+    exists().where(MessageRow.lane.in_(LANES), MessageRow.state == "sending"),
 )
 
 

@@ -1,8 +1,6 @@
 """The outbox: messages that wait to leave, in lanes. Claimed in batches, each claim under a lease.
 
-One-time codes have a lane, silent withdrawals have one, and so has each channel: a provider that is slow, limited or down
-holds up nothing but its own channel. Statements are made once and run on the driver's own cursor: they are what every
-message pays for.
+Statements are made once and run on the driver's own cursor: they are what every message pays for.
 """
 
 from collections import defaultdict
@@ -12,11 +10,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
-    ColumnElement,
+    Connection,
     Integer,
+    String,
     Table,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -27,36 +27,31 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.domain.policies import OUTWARD_CHANNELS
+from app.domain.lanes import (
+    ASKABLE_CHANNELS,
+    HANDED_OVER_STATES,
+    LANES,
+    SECURITY,
+    UNTOLD,
+    WAITING_STATES,
+    WITHDRAWAL,
+)
 from app.persistence.among import among, ids_named
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.prepared import PreparedChange, PreparedSelect
 
-SECURITY, WITHDRAWAL = "security", "withdrawal"
-"""Message classes with a lane of their own."""
 SUPPORT = "support"
 """Of no contact, it is an answer to what the borrower wrote."""
-LANES = (SECURITY, WITHDRAWAL, *OUTWARD_CHANNELS)
-"""In the order in which they are looked at."""
 
 
 def _word(value: str) -> Any:
-    """A literal in the statement's text: with a parameter in its place SQLite would not use a partial index."""
+    """A literal in the statement's text."""
     return literal_column(f"'{value}'")
 
 
-_WAITS = MessageRow.state.in_([_word("queued"), _word("sending"), _word("stale")])
 _IS_SECURITY = MessageRow.message_class == _word(SECURITY)
 _IS_WITHDRAWAL = MessageRow.message_class == _word(WITHDRAWAL)
-_ORDINARY = and_(_WAITS, MessageRow.message_class != _word(SECURITY), MessageRow.message_class != _word(WITHDRAWAL))
-LANE_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
-    SECURITY: and_(_WAITS, _IS_SECURITY),
-    WITHDRAWAL: and_(_WAITS, _IS_WITHDRAWAL),
-    **{channel: and_(_ORDINARY, MessageRow.channel == _word(channel)) for channel in OUTWARD_CHANNELS},
-}
-"""Messages that have not come to an end, by lane. Each kind of lane has its own index."""
-
 _IS_CLAIMABLE = and_(
     MessageRow.next_attempt_at <= bindparam("b_now"),
     or_(
@@ -75,17 +70,16 @@ _IS_CURRENT = or_(
 """Codes, withdrawals and answers stand outside the case; all others must match the case and rules they were decided by."""
 _FIRST = select(MessageRow.id).where(_IS_CLAIMABLE).order_by(MessageRow.next_attempt_at, MessageRow.id).limit(1)
 """In the order of the index: asked whether there is any, PostgreSQL may read the whole table to see."""
-_FIRSTS = {lane: PreparedSelect.of(_FIRST.where(condition)) for lane, condition in LANE_CONDITIONS.items()}
+_IN_LANE = MessageRow.lane == bindparam("b_lane")
+_FIRST_OF_LANE = PreparedSelect.of(_FIRST.where(_IN_LANE))
 
 
-def _has_first(lane: str, condition: ColumnElement[bool]) -> Any:
-    first = _FIRST.with_only_columns(_word(lane).label("lane")).where(condition).subquery()
+def _has_first(lane: str) -> Any:
+    first = _FIRST.with_only_columns(_word(lane).label("lane")).where(MessageRow.lane == _word(lane)).subquery()
     return select(first.c.lane)
 
 
-_DUE_LANES = PreparedSelect(
-    union_all(*(_has_first(lane, condition) for lane, condition in LANE_CONDITIONS.items())), itemgetter(0)
-)
+_DUE_LANES = PreparedSelect(union_all(*map(_has_first, LANES)), itemgetter(0))
 
 
 class Claimable(NamedTuple):
@@ -114,7 +108,7 @@ class Claimable(NamedTuple):
     """It was decided under the present facts and rules."""
 
 
-_CLAIM = (
+_CLAIM = PreparedSelect(
     select(
         MessageRow.id,
         MessageRow.borrower_id,
@@ -135,12 +129,12 @@ _CLAIM = (
         type_coerce(func.coalesce(_IS_CURRENT, False), Integer).label("is_current"),
     )
     .outerjoin(AgendaRow, AgendaRow.borrower_id == MessageRow.borrower_id)
-    .where(_IS_CLAIMABLE)
+    .where(_IN_LANE, _IS_CLAIMABLE)
     .order_by(MessageRow.next_attempt_at, MessageRow.id)
     .limit(bindparam("b_limit"))
-    .with_for_update(skip_locked=True, of=MessageRow)
+    .with_for_update(skip_locked=True, of=MessageRow),
+    Claimable._make,
 )
-_CLAIMS = {lane: PreparedSelect(_CLAIM.where(condition), Claimable._make) for lane, condition in LANE_CONDITIONS.items()}
 _AMONG = among(MessageRow.id, ids_named("b_ids"))
 _CURRENT = PreparedSelect.of(
     select(MessageRow.id, MessageRow.attempts)
@@ -153,6 +147,19 @@ _OUTDATED = PreparedSelect.of(
     .where(_AMONG, MessageRow.state == "sending", ~func.coalesce(_IS_CURRENT, False))
 )
 _CHANGE = update(cast(Table, MessageRow.__table__))
+_STATE = bindparam("b_state", type_=String())
+_LANE = case(
+    (_STATE.in_([_word(each) for each in WAITING_STATES]), MessageRow.lane),
+    (
+        and_(
+            _STATE.in_([_word(each) for each in HANDED_OVER_STATES]),
+            MessageRow.channel.in_([_word(each) for each in ASKABLE_CHANNELS]),
+        ),
+        _word(UNTOLD),
+    ),
+    else_=None,
+)
+"""The lane of what waited and is now `b_state`, as `lane_of` says."""
 _SEND = PreparedChange(
     _CHANGE.where(_AMONG).values(
         state="sending",
@@ -163,7 +170,8 @@ _SEND = PreparedChange(
 )
 _END = PreparedChange(
     _CHANGE.where(_AMONG).values(
-        state=bindparam("b_state"),
+        state=_STATE,
+        lane=_LANE,
         state_reason=bindparam("b_reason"),
         leased_by=None,
         leased_until=None,
@@ -172,7 +180,8 @@ _END = PreparedChange(
 )
 _SETTLE = PreparedChange(
     _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
-        state=bindparam("b_state"),
+        state=_STATE,
+        lane=_LANE,
         state_reason=bindparam("b_reason"),
         next_attempt_at=bindparam("b_next"),
         sent_at=bindparam("b_sent"),
@@ -204,8 +213,8 @@ class Settlement(NamedTuple):
 
 def exists_claimable(session: Session, lane: str, *, now: datetime, machine_now: datetime) -> bool:
     """Return whether a claim of a lane would find anything; a plain read, so that idling costs no write lock."""
-    values = {"b_now": now, "b_machine_now": machine_now}
-    return _FIRSTS[lane].first(session.connection(), values) is not None
+    values = {"b_lane": lane, "b_now": now, "b_machine_now": machine_now}
+    return _FIRST_OF_LANE.first(session.connection(), values) is not None
 
 
 def find_due_lanes(session: Session, *, now: datetime, machine_now: datetime) -> set[str]:
@@ -215,8 +224,8 @@ def find_due_lanes(session: Session, *, now: datetime, machine_now: datetime) ->
 
 def claim_batch(session: Session, lane: str, *, now: datetime, machine_now: datetime, limit: int) -> list[Claimable]:
     """Lock up to `limit` waiting messages of a lane, earliest first; the caller marks each before it commits."""
-    values = {"b_now": now, "b_machine_now": machine_now, "b_limit": limit}
-    claimed: list[Claimable] = _CLAIMS[lane].all(session.connection(), values)
+    values = {"b_lane": lane, "b_now": now, "b_machine_now": machine_now, "b_limit": limit}
+    claimed: list[Claimable] = _CLAIM.all(session.connection(), values)
     return claimed
 
 
@@ -254,12 +263,12 @@ def mark_stale(session: Session, messages: Sequence[Mapping[str, Any]]) -> None:
         _PUT_BACK.run_many(session.connection(), messages)
 
 
-def find_current(session: Session, claims: Mapping[str, int]) -> set[str]:
+def find_current(connection: Connection, claims: Mapping[str, int]) -> set[str]:
     """Return those of our claimed messages that are still ours, and decided under what still holds.
 
     `claims`: message id -> attempts, this one counted: a later claim has a higher number.
     """
-    rows = _CURRENT.all(session.connection(), {"b_ids": list(claims)})
+    rows = _CURRENT.all(connection, {"b_ids": list(claims)})
     return {message_id for message_id, attempts in rows if attempts == claims[message_id]}
 
 

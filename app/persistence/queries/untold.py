@@ -4,15 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.lanes import UNTOLD
 from app.persistence.models.messages import MessageRow
 from app.persistence.queries.chunks import chunks
 
-_STATES = MessageRow.state.in_([literal_column("'uncertain'"), literal_column("'sent'")])
-_CHANNELS = MessageRow.channel.in_([literal_column(f"'{each}'") for each in ("sms", "voice", "wechat", "letter")])
-"""As the index says it, in its words."""
+_IS_UNTOLD = MessageRow.lane == UNTOLD
 
 
 def page_untold(
@@ -37,7 +36,7 @@ def page_untold(
             MessageRow.challenge_id,
             MessageRow.created_at,
         )
-        .where(_STATES, _CHANNELS, MessageRow.next_attempt_at >= since, due, MessageRow.withdraws_id.is_(None))
+        .where(_IS_UNTOLD, MessageRow.next_attempt_at >= since, due, MessageRow.withdraws_id.is_(None))
         .order_by(MessageRow.next_attempt_at, MessageRow.id)
         .limit(limit)
     )
@@ -47,21 +46,21 @@ def page_untold(
 def mark_asked(session: Session, message_ids: Collection[str], *, again_at: datetime) -> None:
     """Have these asked about again then, if they are still untold."""
     for part in chunks(sorted(message_ids)):
-        session.execute(update(MessageRow).where(MessageRow.id.in_(part), _STATES).values(next_attempt_at=again_at))
+        session.execute(update(MessageRow).where(MessageRow.id.in_(part), _IS_UNTOLD).values(next_attempt_at=again_at))
 
 
 def mark_never_told(session: Session, message_ids: Collection[str], *, longest_ago: datetime) -> None:
     """Ask no more about these; what is uncertain stays so, and says why."""
     for part in chunks(sorted(message_ids)):
         statement = update(MessageRow).where(MessageRow.id.in_(part))
-        session.execute(statement.where(_STATES).values(next_attempt_at=longest_ago))
+        session.execute(statement.where(_IS_UNTOLD).values(next_attempt_at=longest_ago))
         session.execute(statement.where(MessageRow.state == "uncertain").values(state_reason="NO_RECEIPT"))
 
 
 def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
     """Return how many sent messages that are still asked about were to be told of by then; letters are not."""
     statement = select(func.count()).where(
-        _STATES, _CHANNELS, MessageRow.state == "sent", MessageRow.next_attempt_at >= since,
+        _IS_UNTOLD, MessageRow.state == "sent", MessageRow.next_attempt_at >= since,
         MessageRow.next_attempt_at <= until, MessageRow.channel != "letter",
     )  # fmt: skip
     return session.scalar(statement.select_from(MessageRow)) or 0
@@ -70,7 +69,7 @@ def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
 def oldest_uncertain(session: Session, *, since: datetime) -> datetime | None:
     """Return when the oldest message was made that is uncertain and still asked about."""
     statement = select(func.min(MessageRow.created_at)).where(
-        _STATES, _CHANNELS, MessageRow.state == "uncertain", MessageRow.next_attempt_at >= since,
+        _IS_UNTOLD, MessageRow.state == "uncertain", MessageRow.next_attempt_at >= since,
         MessageRow.withdraws_id.is_(None),
     )  # fmt: skip
     return session.scalar(statement)
