@@ -98,6 +98,9 @@ class PastDecision:
     event_count: int = 1
 
 
+_UNSENT = frozenset({"queued", "stale"})
+
+
 @dataclass(frozen=True, slots=True)
 class PastMessage:
     """One message of a contact: one rung on one channel."""
@@ -107,6 +110,7 @@ class PastMessage:
     at: datetime
     """When it went out, or may go out."""
     state: str
+    """As the message's row has it; `withdrawn`: taken out of the app."""
     seen: bool = False
     call: str | None = None
     """Of a call that was made: how it went, by the law packs' word (`attempt_outcome`)."""
@@ -114,6 +118,8 @@ class PastMessage:
     """Of a call that a person made: the loan it was about, where it was about one."""
     inbound: bool = False
     """The borrower rang."""
+    about: frozenset[str] | None = None
+    """Subjects it speaks of; None: of all that its contact was made about."""
 
     @property
     def counts(self) -> bool:
@@ -122,6 +128,11 @@ class PastMessage:
             return False
         rang = self.call is not None and self.call != "not_in_service"
         return rang or self.state not in ("cancelled", "failed", "expired")
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to leave, and can be taken back."""
+        return self.state in _UNSENT and self.channel != "in_app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +228,6 @@ class PastContact:
     def is_about(self, loan_id: str) -> bool:
         """Whether it was about that loan."""
         return loan_id in self.loan_ids or any(key.subject_id.partition("/")[0] == loan_id for key in self.subject_keys)
-
-
-_UNSENT = frozenset({"queued", "stale"})
 
 
 class OpenTask(NamedTuple):

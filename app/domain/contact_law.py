@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.domain.case_records import merged, typed_records
-from app.domain.cases import Attempt, Case
+from app.domain.cases import Attempt, Case, PastContact
 from app.domain.consents import CONSENT_PURPOSES
 from app.domain.decided import Candidate, Stop
 from app.domain.law.judgements import Judgement, judge
@@ -77,9 +77,20 @@ class ContactLaw:
         """Count attempts that were just decided on."""
         if attempts:
             self._attempts += attempts
-            self._answers.clear()
-            self._bases.clear()
-            self._hours.clear()
+            self._clear()
+
+    def forget(self, contact: PastContact) -> None:
+        """Count no longer what waits of a contact: it was taken back in this run."""
+        gone = {(message.at, message.channel) for message in contact.messages if message.waits}
+        self._attempts = [
+            each for each in self._attempts if each.direction != "outbound" or (each.at, each.channel) not in gone
+        ]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._answers.clear()
+        self._bases.clear()
+        self._hours.clear()
 
     def pack_of(self, candidate: Candidate) -> LawPack | None:
         """Return the pack for where the borrower lives; where that is not known, for where the lender is."""

@@ -10,12 +10,16 @@ from app.domain.checks import stops_of, template_of
 from app.domain.decided import LOOK_AGAIN, Cancelled, Candidate, Standing, Stop
 from app.domain.further_rungs import FurtherRungs, was_noticed
 from app.domain.ladders import WAITING
+from app.domain.lost_subjects import LostSubjects
 from app.domain.policies import Step
 from app.domain.reasons import Outcome, Reason
 from app.domain.times import business_date
 
 if TYPE_CHECKING:
     from app.domain.decisions import Decider
+
+_SAID = frozenset({Outcome.SENT, Outcome.CONSOLIDATED})
+"""Outcomes of what a contact speaks of."""
 
 
 class ContactReviews:
@@ -28,6 +32,7 @@ class ContactReviews:
         self.cancelled: list[Cancelled] = []
         self.settled: list[str] = []
         self.further = FurtherRungs(decider, self)
+        self.lost = LostSubjects(decider, self)
         subjects = self._case.subjects
         self._names = {s.subject_id: (s.loan.lender_code, s.loan_no, s.row_no) for s in subjects}
         self._open = {(s.subject_id, s.anchor_no): s for s in subjects if s.speaks}
@@ -65,23 +70,31 @@ class ContactReviews:
 
     def _review(self, contact: PastContact) -> None:
         """Check a contact again: nothing leaves for what is closed, for someone who must not be contacted, or at night."""
-        if not any(key.subject_id in self._open_ids for key in contact.subject_keys):
+        if self.is_settled(contact.subject_keys):
             self.settled.append(contact.contact_id)
         if not contact.waiting:
+            self.lost.retell(contact)
             self.further.climb_on(contact)
             return
-        about = [subject for key in contact.subject_keys if (subject := self._open.get((key.subject_id, key.anchor_no)))]
-        reason = self._stopped_reason(contact) if about else self.closed_reason(contact.subject_keys)
+        keys = self._waiting_keys(contact)
+        lost = self.lost.among(keys)
+        if lost and len(lost) < len(keys):
+            self.lost.part_with(contact, lost)
+            return
+        self.lost.retell(contact)
+        about = [subject for key in keys if (subject := self._open.get((key.subject_id, key.anchor_no)))]
+        reason = self._stopped_reason(keys) if about else self.closed_reason(keys or contact.subject_keys)
         lead = self.lead(contact)
         if reason is not None:
-            self._take_back(contact, reason)
+            for key in keys:
+                self.say_taken_back(contact, key, reason)
             lead = None
         else:
             reason = self._noticed_reason(contact, lead)
             if reason is not None:
                 lead = None
             else:
-                reason = self._stand(contact, about)  # if not None, what the app shows stands
+                reason = self._stand(contact, keys, about)  # if not None, what the app shows stands
         if lead is not None and not self._has_next(contact, lead):
             lead = None
         if reason is not None:
@@ -114,10 +127,10 @@ class ContactReviews:
         self.further.finish(contact, lead, Reason.SEEN, rungs[0].channel)
         return Reason.SEEN
 
-    def _stopped_reason(self, contact: PastContact) -> Reason | None:
-        """Why nothing may be said by now about anything that this contact was about; None: something may."""
+    def _stopped_reason(self, keys: Iterable[DecisionKey]) -> Reason | None:
+        """Why nothing may be said by now about any of these; None: something may."""
         reasons: list[Reason] = []
-        for candidate in self.candidates(contact):
+        for candidate in self._candidates(keys):
             stops = stops_of(candidate, self._case, self._rules, self._now)
             if not stops:
                 return None
@@ -148,11 +161,11 @@ class ContactReviews:
                 return stop
         return None
 
-    def _stand(self, contact: PastContact, about: Sequence[Subject]) -> Reason | None:
+    def _stand(self, contact: PastContact, keys: Iterable[DecisionKey], about: Sequence[Subject]) -> Reason | None:
         """Let a contact wait on where the borrower is by now, or say why it cannot."""
         decider = self._decider
         zones = decider.times.zones(about)
-        candidates = self.candidates(contact)
+        candidates = self._candidates(keys)
         policies = [candidate.policy for candidate in candidates]
         if any(decider.times.allowed_at(each, zones) != self._now for each in policies):
             return Reason.QUIET_HOURS
@@ -187,21 +200,19 @@ class ContactReviews:
         is_full = any(ladders.is_full(cap, lead, zone, besides=besides) for cap in caps)
         return Reason.CAP_PERSON if is_full or len(others) >= lead.policy.contacts_per_day else None
 
-    def _take_back(self, contact: PastContact, reason: Reason) -> None:
+    def say_taken_back(self, contact: PastContact, key: DecisionKey, reason: Reason) -> None:
         """Say why what waits does not leave: the outcome, unless a message before it has reached out already."""
-        for key in contact.subject_keys:
-            past = self._case.decisions.get(key)
-            if past is None or past.contact_id != contact.contact_id:
-                continue
-            if contact.has_left:
-                self._decider.said.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
-            else:
-                self._decider.said.say_again(key, Outcome.SUPPRESSED, reason)
+        past = self._case.decisions.get(key)
+        if past is None or past.contact_id != contact.contact_id:
+            return
+        if contact.has_left:
+            self._decider.said.say_again(key, past.outcome, reason, note=True, facts={"rung": "not used"})
+        else:
+            self._decider.said.say_again(key, Outcome.SUPPRESSED, reason)
 
     def gone_reason(self, key: DecisionKey) -> Reason:
         """Why there is nothing to be done about a key any more: its subject is closed, or its step is not in the policy."""
-        is_open = (key.subject_id, key.anchor_no) in self._open
-        return Reason.RULES_CHANGED if is_open else self.closed_reason((key,))
+        return Reason.RULES_CHANGED if self.is_open(key) else self.closed_reason((key,))
 
     def closed_reason(self, keys: Iterable[DecisionKey]) -> Reason:
         """Why what was spoken of is closed: the first of these keys that says so."""
@@ -217,16 +228,52 @@ class ContactReviews:
         return Reason.PAID
 
     def lead(self, contact: PastContact) -> Candidate | None:
-        """Return what the contact was mainly about, if that is still open and its step still part of the policy."""
-        for key in contact.subject_keys:
-            past = self._case.decisions.get(key)
-            if past is not None and past.contact_id == contact.contact_id and past.outcome is Outcome.SENT:
-                return self.candidate(key)
-        return None
+        """Return what the contact goes on about: what it was mainly about, or of the rest the highest that may be spoken of.
+
+        None where what led it is closed, or its step no longer part of the policy, and nothing can take its place.
+        """
+        keys = [key for key in self.own_keys(contact) if key in self._case.decisions]
+        first = self.candidate(keys[0]) if keys else None
+        if len(keys) < 2 or (first is not None and not self._is_stopped(first)):
+            return first
+        others = [one for one in self._candidates(keys[1:]) if self._now < one.expires_at and not self._is_stopped(one)]
+        return min(others, key=lambda one: one.rank, default=first)
 
     def candidates(self, contact: PastContact) -> list[Candidate]:
-        """Return what a contact was about, as far as it is still open."""
-        return [found for key in contact.subject_keys if (found := self.candidate(key)) is not None]
+        """Return what a contact is about, as far as it is still open."""
+        return self._candidates(self.own_keys(contact))
+
+    def told_keys(self, contact: PastContact) -> list[DecisionKey]:
+        """Return what a contact was about, less what another contact has taken over."""
+        decisions, own_id = self._case.decisions, contact.contact_id
+        return [key for key in contact.subject_keys if key not in decisions or decisions[key].contact_id == own_id]
+
+    def own_keys(self, contact: PastContact) -> list[DecisionKey]:
+        """Return what a contact is about: what it was about, less what was taken back."""
+        decisions = self._case.decisions
+        return [key for key in self.told_keys(contact) if key not in decisions or decisions[key].outcome in _SAID]
+
+    def _waiting_keys(self, contact: PastContact) -> list[DecisionKey]:
+        """Return what the messages that wait to leave speak of."""
+        keys = self.own_keys(contact)
+        spoken = [message.about for message in contact.messages if message.waits]
+        if not spoken or None in spoken:
+            return keys
+        return [key for key in keys if any(about is not None and key.subject_id in about for about in spoken)]
+
+    def is_open(self, key: DecisionKey) -> bool:
+        """Whether what a key is about is open, under the plan it was decided under."""
+        return (key.subject_id, key.anchor_no) in self._open
+
+    def is_settled(self, keys: Iterable[DecisionKey]) -> bool:
+        """Whether all of these are closed, under whatever plan."""
+        return not any(key.subject_id in self._open_ids for key in keys)
+
+    def _is_stopped(self, candidate: Candidate) -> bool:
+        return bool(stops_of(candidate, self._case, self._rules, self._now))
+
+    def _candidates(self, keys: Iterable[DecisionKey]) -> list[Candidate]:
+        return [found for key in keys if (found := self.candidate(key)) is not None]
 
     def candidate(self, key: DecisionKey) -> Candidate | None:
         """Return what a decision was about as it stands now, or None where it is closed or its step is gone."""

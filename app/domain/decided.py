@@ -30,6 +30,12 @@ class Candidate(NamedTuple):
         """From this instant on it is too late."""
         return self.occurs_at + self.step.expires_after
 
+    @property
+    def rank(self) -> tuple[int, date, str, str, int]:
+        """The highest stage leads; of equals the oldest due date, then lender, loan number and row: never by ids."""
+        subject = self.subject
+        return -self.step.offset_days, subject.due_on, subject.loan.lender_code, subject.loan_no, subject.row_no
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -145,6 +151,16 @@ class Cancelled(NamedTuple):
     """Only its messages on this channel; None: all that wait."""
 
 
+class Retold(NamedTuple):
+    """A contact whose message in the app is taken out of it: it speaks of more than may be said by now."""
+
+    contact_id: str
+    about: tuple[Candidate, ...] = ()
+    """What the message in its place is about, the lead first; empty: none takes its place."""
+    template: str = ""
+    rung_no: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What `decide` says about candidates, and about contacts made earlier. `settled`: all they were about is closed."""
@@ -158,6 +174,7 @@ class Decided:
     rungs: tuple[FurtherRung, ...] = ()
     tasks: tuple[NewTask, ...] = ()
     withdrawn: tuple[WithdrawnTask, ...] = ()
+    retold: tuple[Retold, ...] = ()
 
 
 class Stop(NamedTuple):

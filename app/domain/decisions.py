@@ -69,7 +69,7 @@ class Decider:
         self.reviews.run()
         self.reviews.release_deferred()
         self.said.wakes += [hold.from_at for hold in self.case.holds if hold.from_at > self.now]
-        candidates: list[Candidate] = []
+        candidates = list(self.reviews.lost.anew)
         for subject in self.case.subjects:
             found = reached(self.case, subject, self.rules, self.now)
             candidates += found.candidates
@@ -88,6 +88,7 @@ class Decider:
             tuple(self.reviews.further.made),
             tuple(self.tasks),
             withdrawn_tasks(self),
+            tuple(self.reviews.lost.retold),
         )
 
     # -- candidates ----------------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ class Decider:
     # -- what is left --------------------------------------------------------------------------------------------------
 
     def _act(self, live: list[Candidate]) -> None:
-        live.sort(key=_rank)
+        live.sort(key=lambda candidate: candidate.rank)
         zones = self.times.zones([candidate.subject for candidate in live])
         messages = [candidate for candidate in live if candidate.step.action is None]
         for candidate in messages:
@@ -368,9 +369,3 @@ def _line(candidate: Candidate) -> tuple[str, int, str]:
     if candidate.step.message_class == "statutory":
         line = f"{line}/{candidate.step.notice_kind}"  # one notice of law does not stand for another
     return candidate.subject.subject_id, candidate.subject.anchor_no, line
-
-
-def _rank(candidate: Candidate) -> tuple[int, date, str, str, int]:
-    """The highest stage leads; of equals the oldest due date, then lender, loan number and row: it never depends on ids."""
-    subject = candidate.subject
-    return -candidate.step.offset_days, subject.due_on, subject.loan.lender_code, subject.loan_no, subject.row_no

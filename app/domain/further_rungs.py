@@ -1,5 +1,6 @@
 """Further rungs: which messages follow those of a contact that went out before, and when."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,10 @@ class FurtherRungs:
     def climb_on(self, contact: PastContact) -> None:
         """Use the next rungs of a contact when their time has come and the one before was not seen."""
         lead = self._reviews.lead(contact)
-        if lead is None or contact.rungs_done >= len(lead.step.ladder):
+        if lead is None:
+            return
+        contact = self._on_ladder(contact, lead)
+        if contact.rungs_done >= len(lead.step.ladder):
             return
         due_at = self.due_at(contact, lead)
         if due_at is None:
@@ -50,6 +54,26 @@ class FurtherRungs:
             self.finish(contact, lead, stops[0].reason, rung.channel, stops[0].rule)
             return
         self._use_next(contact, lead)
+
+    def climb_again(self, contact: PastContact) -> None:
+        """Use the rungs anew that waited and were taken back, about what is left to speak of."""
+        waiting = [message.rung_no for message in contact.messages if message.waits]
+        if waiting:
+            messages = tuple(replace(each, state="cancelled") if each.waits else each for each in contact.messages)
+            self.climb_on(replace(contact, rungs_done=min(waiting), messages=messages, waiting=False))
+
+    def _on_ladder(self, contact: PastContact, lead: Candidate) -> PastContact:
+        """The contact at its place on the ladder of what leads it by now.
+
+        What was carried along has a ladder of its own, which says how far one goes for it. What has reached the borrower on
+        a channel of that ladder was about it too, so it stands beyond; and never lower than the contact stands already:
+        where the two ladders differ it is followed up less rather than twice.
+        """
+        if self._case.decisions[lead.key].outcome is Outcome.SENT:
+            return contact
+        used = {message.channel for message in contact.messages if message.state not in _LOST}
+        beyond = [number + 1 for number, rung in enumerate(lead.step.ladder) if rung.channel in used]
+        return replace(contact, rungs_done=max([contact.rungs_done, *beyond]))
 
     def _use_next(self, contact: PastContact, lead: Candidate) -> None:
         decider = self._decider
@@ -121,7 +145,7 @@ class FurtherRungs:
         *, rungs_done: int | None = None,
     ) -> None:  # fmt: skip
         """No further rung: say why, once."""
-        done = len(lead.step.ladder) if rungs_done is None else rungs_done
+        done = max(len(lead.step.ladder), contact.rungs_done) if rungs_done is None else rungs_done
         self.made.append(FurtherRung(contact.contact_id, (lead,), (), "", done, self._now))
         self._decider.said.say_again(
             lead.key, Outcome.SENT, reason, rule=rule, note=True, channels=(channel,) if channel else (),

@@ -61,6 +61,8 @@ class LadderChecks:
         self._case, self._rules, self._law, self._now = case, rules, law, now
         self.freed: set[str] = set()
         """Contacts whose places were given back in this run."""
+        self.taken_back: set[str] = set()
+        """Contacts of which what waits was taken back in this run."""
         self.made: list[tuple[str, frozenset[str]]] = []
         """(channel, loans) of the messages decided on in this run: caps on channels count them too."""
 
@@ -213,6 +215,7 @@ class LadderChecks:
                     message.channel == cap.channel
                     and message.counts
                     and not (contact.contact_id == besides and message.state in WAITING)
+                    and not (message.waits and contact.contact_id in self.taken_back)
                     and business_date(message.at, zone) >= since
                     for message in contact.messages
                 )

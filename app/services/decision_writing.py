@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.domain.cases import DecisionKey
-from app.domain.decided import Candidate, Decided, FurtherRung, Made, NewContact, NewTask, Verdict
+from app.domain.decided import Candidate, Decided, FurtherRung, Made, NewContact, NewTask, Retold, Verdict
 from app.domain.lanes import lane_of
 from app.domain.policies import Rules
 from app.domain.reasons import Reason
@@ -24,6 +24,7 @@ from app.persistence.queries.decisions import (
     mark_settled,
     mark_slots_free,
     mark_standing,
+    replace_shown,
 )
 from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
@@ -55,6 +56,8 @@ class DecisionWriting:
     settled_on: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Channel -> settled contacts that have a message on it, of all that a case goes back to (`ATTEMPTS_BACK`)."""
     rungs: list[dict[str, Any]] = field(default_factory=list)
+    replaced: dict[str, str | None] = field(default_factory=dict)
+    """Contact id -> the message that takes the place of what it shows in the app, or None."""
     tasks: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +76,8 @@ class DecisionWriting:
             self._verdict(borrower_id, loaded, verdict, contact_id, decision_ids, counts)
         for rung in decided.rungs:
             self._rung(borrower_id, loaded, rung, version)
+        for retold in decided.retold:
+            self._retold(borrower_id, loaded, retold, version)
         self.withdrawn += [
             {"b_id": task.task_id, "b_reason": task.reason.value, "b_at": self.now} for task in decided.withdrawn
         ]
@@ -92,7 +97,7 @@ class DecisionWriting:
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self._settled(loaded, decided)
         came = any(row["inbox_created"] for row in self.messages[before:])
-        self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled))
+        self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled or decided.retold))
 
     def write(self, work: Work) -> None:
         """Write everything taken."""
@@ -107,6 +112,7 @@ class DecisionWriting:
         add_tasks(session, self.tasks)
         withdraw_tasks(session, self.withdrawn)
         finish_agenda(session, self.agenda)
+        replace_shown(session, self.replaced, now=self.now)
         mark_settled(session, self.settled, now=self.now)
         withdraw_shown(work, self.settled_on["push"], now=self.now)
         withdraw_unposted(work, self.settled_on["letter"], now=self.now)
@@ -223,7 +229,7 @@ class DecisionWriting:
         about = contact.candidates
         variables = write_variables(_values(about), match_locale(loaded.locale))
         for made in contact.messages:
-            self._message(borrower_id, contact_id, loaded, about, made, contact.template, variables, version)
+            self._message(borrower_id, contact_id, loaded, about, made, contact.template, variables, version, is_all=True)
         return contact_id
 
     def _rung(self, borrower_id: str, loaded: LoadedCase, rung: FurtherRung, version: int) -> None:
@@ -233,6 +239,15 @@ class DecisionWriting:
         variables = write_variables(_values(rung.about), match_locale(loaded.locale))
         for made in rung.messages:
             self._message(borrower_id, rung.contact_id, loaded, rung.about, made, rung.template, variables, version)
+
+    def _retold(self, borrower_id: str, loaded: LoadedCase, retold: Retold, version: int) -> None:
+        self.replaced[retold.contact_id] = None
+        if retold.about:
+            made = Made("in_app", retold.rung_no, self.now)
+            variables = write_variables(_values(retold.about), match_locale(loaded.locale))
+            self.replaced[retold.contact_id] = self._message(
+                borrower_id, retold.contact_id, loaded, retold.about, made, retold.template, variables, version
+            )
 
     def _task(self, borrower_id: str, task: NewTask, decision_ids: Mapping[DecisionKey, str]) -> None:
         self.tasks.append(
@@ -267,7 +282,10 @@ class DecisionWriting:
         template: str,
         variables: dict[str, str | int],
         version: int,
-    ) -> None:
+        *,
+        is_all: bool = False,
+    ) -> str:
+        """`is_all`: what it is about is all that its contact is about. Returns the message's id."""
         message_id, message_class = new_id(), about[0].step.message_class
         wording = written_message(template, made.channel, loaded.locale, variables)
         if wording.fault is not None and made.channel != "in_app":
@@ -304,11 +322,13 @@ class DecisionWriting:
                 "created_at": self.now,
                 "sent_at": self.now if state == "delivered" else None,
                 "rung_no": made.rung_no,
+                "about": None if is_all else sorted({each.subject.subject_id for each in about}),
                 "inbox_created": inbox_state,
                 "inbox_state": inbox_state,
                 "version": 1,
             }
         )
+        return message_id
 
 
 def _values(candidates: tuple[Candidate, ...]) -> dict[str, Value]:

@@ -58,19 +58,24 @@ class LetterParts:
 def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
     """Yield the facts of these letter messages; ids of other messages are passed over."""
     messages = find_letter_messages(work.session, message_ids)
-    about = find_letter_loans(work.session, [each.contact_id for each in messages if each.contact_id])
+    of_contacts = find_letter_loans(work.session, [each.contact_id for each in messages if each.contact_id])
+    about = {each.id: _spoken_of(each, of_contacts.get(each.contact_id or "", [])) for each in messages}
     by_day: dict[date, dict[str, Any]] = {}
     days: dict[str, date] = {}
     for message in messages:
-        found = about.get(message.contact_id or "", [])
+        found = about[message.id]
         days[message.id] = business_date(message.created_at, found[0].zone if found else "UTC")
         by_day.setdefault(days[message.id], {}).update({loan.id: loan for loan in found})
     positions = {day: positions_of(work.session, list(loans.values()), day) for day, loans in by_day.items()}
     for message in messages:
         day = days[message.id]
-        decided = about.get(message.contact_id or "", [])
-        loans = tuple({loan.id: loan for loan in decided}.values())
+        loans = tuple({loan.id: loan for loan in about[message.id]}.values())
         yield _parts(work, message, loans, day, tuple(positions[day][loan.id] for loan in loans))
+
+
+def _spoken_of(message: Any, found: list[Any]) -> list[Any]:
+    """What a letter speaks of, of all that its contact was about."""
+    return [each for each in found if message.about is None or f"{each.id}/{each.row_no}" in message.about]
 
 
 def _parts(work: Work, message: Any, loans: tuple[Any, ...], day: date, positions: tuple[Position, ...]) -> LetterParts:

@@ -212,6 +212,7 @@ def told(decided: Decided) -> Any:
     return (
         plain, contacts_of, sorted(decided.standing), sorted(decided.cancelled), sorted(decided.settled),
         decided.next_wake, sorted(decided.rungs, key=lambda each: each.contact_id),
+        sorted(decided.retold, key=lambda each: each.contact_id),
         sorted(decided.tasks, key=lambda each: each.natural_key),
     )  # fmt: skip
 
@@ -249,8 +250,19 @@ def applied(case: Case, decided: Decided, now: datetime) -> Case:
         whole = cancelled.get((contact.contact_id, None))
         rung = rungs.get(contact.contact_id)
         made = () if rung is None else rung.messages
+        about = None if rung is None else frozenset(each.subject.subject_id for each in rung.about)
         messages += [
-            PastMessage(m.channel, m.rung_no, now, "delivered" if m.channel == "in_app" else "queued") for m in made
+            PastMessage(m.channel, m.rung_no, now, "delivered" if m.channel == "in_app" else "queued", about=about)
+            for m in made
+        ]
+        if contact.contact_id in {each.contact_id for each in decided.retold}:
+            messages = [replace(m, state="withdrawn") if m.channel == "in_app" else m for m in messages]
+        messages += [
+            PastMessage(
+                "in_app", each.rung_no, now, "delivered", about=frozenset(one.subject.subject_id for one in each.about)
+            )
+            for each in decided.retold
+            if each.contact_id == contact.contact_id and each.about
         ]
         contacts.append(
             replace(
@@ -318,6 +330,7 @@ def test_decided_again_at_the_same_instant_nothing_new_is_said(one: Situation) -
     assert again.verdicts == ()
     assert again.contacts == ()
     assert [rung for rung in again.rungs if rung.messages] == []
+    assert again.retold == ()
     assert again.tasks == ()
     # a notice of law that no cap keeps back may have used up the channel of a reminder that waits
     assert [each for each in again.cancelled if each.reason is not Reason.CAP_CHANNEL] == []
@@ -369,6 +382,23 @@ def test_nobody_is_contacted_who_must_not_be_or_when_they_must_not(one: Situatio
             if message.state in UNSENT and not {(contact.contact_id, None), (contact.contact_id, message.channel)} & gone:
                 assert contact.contact_id in {standing.contact_id for standing in decided.standing}
                 assert case.block_of(message.channel) is None
+                for said in _spoken_of(case, contact, message):
+                    assert said.speaks
+                    if all(_is_reminder(one, key) for key in contact.subject_keys):  # a notice of law passes some holds
+                        assert standing_reason(case.holds, said.loan_id, now, ALWAYS_STOP) is None
+
+
+def _spoken_of(case: Case, contact: PastContact, message: PastMessage) -> list[Subject]:
+    """What a message that may still leave speaks of."""
+    known = {(each.subject_id, each.anchor_no): each for each in case.subjects}
+    keys = [key for key in contact.subject_keys if message.about is None or key.subject_id in message.about]
+    return [known[key.subject_id, key.anchor_no] for key in keys]
+
+
+def _is_reminder(one: Situation, key: DecisionKey) -> bool:
+    subject = next(each for each in one.case.subjects if each.subject_id == key.subject_id)
+    steps = one.rules.policy_of(subject.loan.lender_id).steps
+    return all(each.message_class != "statutory" for each in steps if each.key == key.step_key)
 
 
 def _check_reach(case: Case, about: Any, channels: list[str], now: datetime) -> None:
@@ -421,6 +451,11 @@ def test_rungs_only_go_up(one: Situation) -> None:
     decided = decide(one.case, one.rules, one.now)
 
     done = {contact.contact_id: contact.rungs_done for contact in one.case.contacts}
+    given_up = {each.contact_id for each in decided.cancelled if each.channel is None}
+    for contact in one.case.contacts:  # what waited was taken back, and is made anew about what is left to speak of
+        if contact.contact_id in given_up:
+            waited = [message.rung_no for message in contact.messages if message.state in UNSENT]
+            done[contact.contact_id] = min([contact.rungs_done, *waited])
     for rung in decided.rungs:
         assert rung.rungs_done >= done[rung.contact_id]
         assert all(done[rung.contact_id] <= message.rung_no < rung.rungs_done for message in rung.messages)

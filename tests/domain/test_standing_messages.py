@@ -81,7 +81,6 @@ def test_what_the_policy_in_force_does_not_know_does_not_leave() -> None:
     assert not stands(decided)
 
 
-@pytest.mark.xfail(strict=True, reason="not decided yet: it could only be made anew for what is left")
 def test_a_message_about_two_loans_does_not_leave_once_one_is_disputed() -> None:
     """Its record in the app names the sum of both."""
     decided = decide(waiting(ONE, TWO, holds=(hold("dispute", "L2"),)), RULES, LATER)

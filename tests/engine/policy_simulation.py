@@ -80,8 +80,6 @@ class PolicySimulation(Simulation):
     """Borrower no -> (instant, channel, contact id) of what was handed over."""
     texts: dict[str, str] = field(default_factory=dict)
     """SMS by message id: how the last hand-over ended."""
-    mixed: int = 0
-    """Messages that left about a loan on hold and one that is not."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -202,6 +200,7 @@ class PolicySimulation(Simulation):
                     MessageRow.borrower_id == person.borrower_id,
                     MessageRow.channel == "in_app",
                     MessageRow.read_at.is_(None),
+                    MessageRow.withdrawn_at.is_(None),
                 )
                 .order_by(MessageRow.created_at.desc(), MessageRow.id)
                 .limit(1)
@@ -269,11 +268,7 @@ class PolicySimulation(Simulation):
     def judge_hand_over(self, outgoing: Outgoing, channel: str = "push") -> None:
         with reading() as session:
             message = session.get_one(MessageRow, outgoing.message_id)
-            rows = session.execute(
-                select(DecisionRow.borrower_id, DecisionRow.loan_id, DecisionRow.row_no, DecisionRow.step_key).where(
-                    DecisionRow.contact_id == message.contact_id
-                )
-            ).all()
+            rows = self.spoken_of(session, message)
             contact = session.get_one(ContactRow, message.contact_id)
             rungs = session.execute(
                 select(
@@ -281,15 +276,17 @@ class PolicySimulation(Simulation):
                 ).where(MessageRow.contact_id == message.contact_id)
             ).all()
             created_at, made_at, contact_id = message.created_at, contact.created_at, str(message.contact_id)
+        if not rows:
+            self.problem(f"{channel} about nothing")
+            return
         person = next(p for p in self.people if p.borrower_id == rows[0].borrower_id)
         loans = {loan.loan_id: loan for loan in person.loans}
         who = f"{channel} to {person.number}"
-        speaks_of = [row for row in rows if loans[row.loan_id].is_open(row.row_no)]
-        if not speaks_of:
+        if not all(loans[row.loan_id].is_open(row.row_no) for row in rows):
             self.problem(f"{who} about what is closed")
-        elif all(loans[row.loan_id].left(row.row_no) < TOLERANCE for row in speaks_of):
+        elif any(loans[row.loan_id].left(row.row_no) < TOLERANCE for row in rows):
             self.problem(f"{who} about next to nothing")
-        self._judge_holds(person, {row.loan_id for row in speaks_of}, who)
+        self._judge_holds(person, {row.loan_id for row in rows}, who)
         self._judge_hours(person, {loans[row.loan_id].zone for row in rows}, who)
         if person.flags:
             self.problem(f"{who}, who is {person.flags}")
@@ -308,9 +305,8 @@ class PolicySimulation(Simulation):
         if any(hold.loan_id is None for hold in standing):
             self.problem(f"{who} under {[hold.kind for hold in standing]}")
         held = loan_ids & {hold.loan_id for hold in standing}
-        if held and held == loan_ids:
+        if held:
             self.problem(f"{who} about loans under {[hold.kind for hold in standing]}")
-        self.mixed += bool(held) and held != loan_ids
 
     def _judge_hours(self, person: Person, lender_zones: set[str], who: str) -> None:
         quiet = self.quiet.now

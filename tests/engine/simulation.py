@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.channels.base import DeliveryResult, EndpointVerdict, Outcome, Outgoing
@@ -21,6 +23,7 @@ from app.domain.plans import PlanRow
 from app.domain.splits import Split
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
+from app.persistence.db import vault
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import ContactRow, DecisionEventRow, DecisionRow
 from app.persistence.queries.moments import find_moments
@@ -76,8 +79,8 @@ class _Dispatcher(Dispatcher):
 
 
 def _notes(story: Sequence[Any]) -> int:
-    """How many events at the end may be notes on what was sent: further rungs, or why there was none."""
-    return sum(event.outcome == "SENT" for event in story[1:])
+    """How many events at the end may be notes on what was sent, or carried along: further rungs, or why there was none."""
+    return sum(event.outcome in ("SENT", "CONSOLIDATED") for event in story[1:])
 
 
 @dataclass
@@ -249,18 +252,14 @@ class Simulation:
 
     def judge_hand_over(self, outgoing: Outgoing) -> None:
         with reading() as session:
-            contact_id = session.scalar(select(MessageRow.contact_id).where(MessageRow.id == outgoing.message_id))
-            rows = session.execute(
-                select(DecisionRow.borrower_id, DecisionRow.loan_id, DecisionRow.row_no).where(
-                    DecisionRow.contact_id == contact_id
-                )
-            ).all()
+            message = session.get_one(MessageRow, outgoing.message_id)
+            contact_id, rows = message.contact_id, self.spoken_of(session, message)
         if not rows or contact_id is None:
             self.problem("a push about nothing")
             return
         person = next(p for p in self.people if p.borrower_id == rows[0].borrower_id)
         loans = {loan.loan_id: loan for loan in person.loans}
-        if not any(loans[row.loan_id].is_open(row.row_no) for row in rows):
+        if not rows or not all(loans[row.loan_id].is_open(row.row_no) for row in rows):
             self.problem(f"a push to {person.number} about what is closed")
         known = person.known_zones or {loans[row.loan_id].zone for row in rows}
         quiet = sorted(zone for zone in known if is_night(self.now, zone))
@@ -278,6 +277,15 @@ class Simulation:
         contacts.add(contact_id)
         if len(contacts) > 1:
             self.problem(f"a second contact of {person.number} on {wall(self.now, zone).date()}")
+
+    def spoken_of(self, session: Session, message: MessageRow) -> Sequence[Any]:
+        """The decisions that a message tells of: all that its contact still stands for, or as many as the message names."""
+        told = session.execute(
+            select(DecisionRow.borrower_id, DecisionRow.loan_id, DecisionRow.row_no, DecisionRow.step_key).where(
+                DecisionRow.contact_id == message.contact_id, DecisionRow.outcome.in_(("SENT", "CONSOLIDATED"))
+            )
+        ).all()
+        return [row for row in told if message.about is None or f"{row.loan_id}/{row.row_no}" in message.about]
 
     def problem(self, text: str) -> None:
         self.problems.append(f"{self.now:%m-%d %H:%M:%S} {text}")
@@ -558,6 +566,13 @@ class Simulation:
             if tuple(key) not in made:
                 self.problems.append(f"no decision: {key} of {reached:%m-%d %H:%M}")
 
+    def _judge_shown(self, message: Any, loans: dict[str, Loan]) -> None:
+        """What the inbox shows names nothing that is paid beside what is owed."""
+        said = orjson.loads(vault().open(message.text_sealed, place=f"messages.text:{message.id}") or "{}")
+        is_open = {loans[loan_id].is_open(row_no) for loan_id, row_no in said["about"]}
+        if len(is_open) > 1:
+            self.problems.append(f"the inbox names what is paid (message of {message.created_at:%m-%d %H:%M})")
+
     def _judge_messages(
         self, messages: Sequence[Any], contacts: Sequence[Any], decisions: Sequence[Any], attempts: Sequence[Any]
     ) -> None:
@@ -572,6 +587,10 @@ class Simulation:
             paid = all(not loans[row.loan_id].is_open(row.row_no) for row in about[message.contact_id])
             if message.channel == "in_app" and paid and message.settled_at is None:
                 self.problems.append(f"all is paid, the inbox does not say so (contact of {message.created_at:%m-%d %H:%M})")
+        with reading():
+            for message in messages:
+                if message.channel == "in_app" and message.state == "delivered" and message.withdrawn_at is None:
+                    self._judge_shown(message, loans)
         accepted = {attempt.message_id for attempt in attempts if attempt.outcome == "accepted"}
         lost = [m for m in messages if m.id in accepted and m.state not in ("sent", "cancelled", "stale", "sending")]
         self.problems += [f"accepted, yet {message.state}" for message in lost]

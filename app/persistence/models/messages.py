@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.lanes import lane_of
-from app.persistence.column_types import Id, Instant, Sealed
+from app.persistence.column_types import Id, Instant, Json, Sealed
 from app.persistence.db import Base
 
 _IN_A_LANE = text("lane IS NOT NULL")
@@ -59,6 +59,8 @@ class MessageRow(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     rung_no: Mapped[int] = mapped_column(default=0)
     """Which rung of the step's ladder it is, from 0."""
+    about: Mapped[list[str] | None] = mapped_column(Json)
+    """Subject ids it speaks of: of a later rung or of what took another's place; null: of all its contact was made about."""
     seen_at: Mapped[datetime | None] = mapped_column(Instant)
     read_at: Mapped[datetime | None] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)

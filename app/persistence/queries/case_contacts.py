@@ -69,20 +69,31 @@ _DECISIONS = PreparedSelect.of(
         ),
     )
 )  # fmt: skip
-_MESSAGES = PreparedSelect.of(
+_MESSAGES_WITH_CALLS = (
     select(
         MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
-        MessageRow.sent_at, MessageRow.not_before, func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
+        MessageRow.sent_at, MessageRow.not_before, MessageRow.about, MessageRow.withdrawn_at,
+        func.coalesce(MessageRow.seen_at, MessageRow.read_at).label("seen_at"),
         *CALL_COLUMNS,
     )
     .outerjoin(CallRow, CALL_OF_MESSAGE)
-    .where(
+    .order_by(MessageRow.created_at, MessageRow.id)
+)  # fmt: skip
+_MESSAGES = PreparedSelect.of(
+    _MESSAGES_WITH_CALLS.where(
         among(MessageRow.borrower_id, ids_named("b_ids")),
         MessageRow.created_at >= bindparam("b_since", type_=Instant()),
         MessageRow.contact_id.is_not(None),
     )
-    .order_by(MessageRow.created_at, MessageRow.id)
-)  # fmt: skip
+)
+_SHOWN = PreparedSelect.of(
+    _MESSAGES_WITH_CALLS.where(
+        among(MessageRow.contact_id, ids_named("b_contacts")),
+        MessageRow.channel == "in_app",
+        MessageRow.withdrawn_at.is_(None),
+        MessageRow.created_at < bindparam("b_since", type_=Instant()),
+    )
+)
 
 
 def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime, rules: Rules) -> None:
@@ -109,6 +120,10 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
             by_contact[row.contact_id].append(key)
     looked_at = set(reviewed)
     messages = _find_messages(connection, ids, since.tried)
+    old = [c.id for c in contacts if c.state == "open" and c.created_at < since.tried and len(by_contact[c.id]) > 1]
+    shown: dict[str, list[PastMessage]] = defaultdict(list)
+    for row in _SHOWN.all(connection, {"b_contacts": old, "b_since": since.tried}) if old else ():
+        shown[row.contact_id].append(past_message(row, seen=row.seen_at is not None))
     waiting_ids = [
         contact.id
         for contact in contacts
@@ -117,9 +132,8 @@ def add_contacts(session: Session, gathered: dict[str, Gathered], now: datetime,
     waiting = _find_waiting(session, waiting_ids)
     for contact in contacts:
         about = by_contact[contact.id] if contact.id in looked_at else ()
-        gathered[contact.borrower_id].contacts.append(
-            past_contact(contact, about, messages[contact.borrower_id].get(contact.id, ()), waiting.get(contact.id))
-        )
+        its = [*shown[contact.id], *messages[contact.borrower_id].get(contact.id, ())]
+        gathered[contact.borrower_id].contacts.append(past_contact(contact, about, its, waiting.get(contact.id)))
     for borrower_id, made in messages.items():
         gathered[borrower_id].attempts = attempts_of(made, by_contact)
 
@@ -132,7 +146,7 @@ class LookingBack(NamedTuple):
     counted: datetime
     """Contacts at all."""
     tried: datetime
-    """Messages."""
+    """Messages; what the app shows of several instalments beyond that, however long ago."""
 
 
 def looking_back(now: datetime, rules: Rules) -> LookingBack:
@@ -177,9 +191,10 @@ def _find_messages(connection: Connection, ids: Sequence[str], since: datetime) 
 def past_message(row: Any, *, seen: bool) -> PastMessage:
     """Return the value of a message's row, which has `CALL_COLUMNS` beside it."""
     call = None if row.call_outcome is None else attempt_word(row.call_outcome)
+    is_shown = row.channel != "in_app" or row.withdrawn_at is None
     return PastMessage(
-        row.channel, row.rung_no, row.sent_at or row.not_before, row.state, seen,
-        call, row.call_loan_id, row.call_direction == "inbound",
+        row.channel, row.rung_no, row.sent_at or row.not_before, row.state if is_shown else "withdrawn", seen,
+        call, row.call_loan_id, row.call_direction == "inbound", None if row.about is None else frozenset(row.about),
     )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """Writing decisions, their events, contacts and messages in bulk; reading them for the digest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, or_, select, true, update
+from sqlalchemy import Table, and_, bindparam, case, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain.times import rfc3339
@@ -14,6 +14,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
+from app.persistence.queries.inbox import is_gone
 
 _DECISIONS = cast(Table, DecisionRow.__table__)
 _AGENDA = cast(Table, AgendaRow.__table__)
@@ -37,6 +38,8 @@ _FINISHED = {
     "inbox_state": "b_inbox_state",
 }
 _INBOX_STATE = select(AgendaRow.inbox_state).where(AgendaRow.borrower_id == MessageRow.borrower_id).scalar_subquery()
+_MARKS = ("seen_at", "read_at", "archived_at", "snoozed_until", "clicked_at", "replied_at")
+"""What a borrower has done with a message."""
 _WAITING = or_(MessageRow.state == "queued", MessageRow.state == "stale")  # IN cannot be executed for many
 _STAND = (
     update(MessageRow.__table__)  # type: ignore[arg-type]
@@ -107,6 +110,31 @@ def mark_settled(session: Session, contact_ids: Sequence[str], *, now: datetime)
         update(MessageRow)
         .where(MessageRow.contact_id.in_(contact_ids), MessageRow.channel == "in_app", MessageRow.settled_at.is_(None))
         .values(settled_at=now, inbox_state=_INBOX_STATE, version=MessageRow.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def replace_shown(session: Session, replaced: Mapping[str, str | None], *, now: datetime) -> None:
+    """Take what these contacts show in the app out of it. What takes its place (message id) is read, archived and so on as
+    that was; None: nothing does.
+
+    After `finish_agenda`, which has raised the inbox state that devices hear of it by.
+    """
+    if not replaced:
+        return
+    new_ids = [message_id for message_id in replaced.values() if message_id is not None]
+    shown = and_(
+        MessageRow.contact_id.in_(replaced), MessageRow.channel == "in_app", MessageRow.id.not_in(new_ids), ~is_gone
+    )
+    marks = select(MessageRow.contact_id, *(getattr(MessageRow, each) for each in _MARKS)).where(shown)
+    for contact_id, *values in session.execute(marks.order_by(MessageRow.created_at, MessageRow.id)).all():
+        if (new_id := replaced[contact_id]) is not None:
+            had = dict(zip(_MARKS, values, strict=True))
+            session.execute(update(MessageRow).where(MessageRow.id == new_id).values(**had))
+    session.execute(
+        update(MessageRow)
+        .where(shown)
+        .values(withdrawn_at=now, inbox_state=_INBOX_STATE, version=MessageRow.version + 1)
         .execution_options(synchronize_session=False)
     )
 

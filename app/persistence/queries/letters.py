@@ -31,7 +31,7 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
         statement = (
             select(
                 MessageRow.id, MessageRow.borrower_id, MessageRow.contact_id, MessageRow.template, MessageRow.locale,
-                MessageRow.text_sealed, MessageRow.created_at, MessageRow.state,
+                MessageRow.text_sealed, MessageRow.created_at, MessageRow.state, MessageRow.about,
                 BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country,
             )
             .join(BorrowerRow, BorrowerRow.id == MessageRow.borrower_id)

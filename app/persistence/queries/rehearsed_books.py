@@ -176,6 +176,7 @@ def _pasts(session: Session, ids: Sequence[str], since: datetime) -> dict[str, B
         select(
             MessageRow.borrower_id, MessageRow.contact_id, MessageRow.channel, MessageRow.rung_no, MessageRow.state,
             MessageRow.sent_at, MessageRow.not_before, MessageRow.seen_at, MessageRow.read_at, MessageRow.created_at,
+            MessageRow.about, MessageRow.withdrawn_at,
             *CALL_COLUMNS,
         )
         .outerjoin(CallRow, CALL_OF_MESSAGE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from app.domain.cases import Attempt, DecisionKey, PastDecision, PastMessage
-from app.domain.decided import Decided, Made, Verdict
+from app.domain.decided import Candidate, Decided, Made, Retold, Verdict
 from app.domain.policies import Rules
 from app.domain.reasons import Outcome, Reason
 from app.persistence.queries.case_contacts import WAITING, attempts_of, looking_back, past_contact, past_message
@@ -76,9 +76,14 @@ class Memory:
         ]
         parts.decisions = self._decisions
         for contact in contacts:
-            messages = [each.value for each in contact.messages if each.made_at >= since.tried]
             is_reviewed = changed or contact.created_at >= since.reviewed
             keys = self._about.get(contact.id, []) if is_reviewed else ()
+            shows_several = contact.state == "open" and len(keys) > 1
+            messages = [
+                each.value
+                for each in contact.messages
+                if each.made_at >= since.tried or (shows_several and each.value.channel == "in_app")
+            ]
             waiting = False if any(message.state in WAITING for message in messages) else None
             parts.contacts.append(past_contact(contact, keys, messages, waiting))
         if self._tries is None:
@@ -120,22 +125,38 @@ class Memory:
         for contact_id in ids:
             self._add_tries(self._contacts[contact_id], self._contacts[contact_id].messages)
         for rung in decided.rungs:
-            contact, made = self._contacts[rung.contact_id], self._made(rung.messages, now)
+            contact, made = self._contacts[rung.contact_id], self._made(rung.messages, now, rung.about)
             contact.rungs_done = rung.rungs_done
             contact.messages += made
             self._add_tries(contact, made)
+        self._tell_again(decided.retold, now)
         for contact_id in decided.settled:
             self._contacts[contact_id].state = "settled"
         self._send_waiting(decided, now)
         return ids
 
-    def _made(self, messages: Iterable[Made], now: datetime) -> list[Message]:
+    def _tell_again(self, retold: Iterable[Retold], now: datetime) -> None:
+        for each in retold:
+            messages = self._contacts[each.contact_id].messages
+            for message in messages:
+                if message.value.channel == "in_app":
+                    message.value = _in_state(message.value, "withdrawn")
+            if each.about:
+                messages += self._made((Made("in_app", each.rung_no, now),), now, each.about)
+
+    def _made(self, messages: Iterable[Made], now: datetime, about: Iterable[Candidate] = ()) -> list[Message]:
         """Messages as they are once they have left: those of the app's own inbox are there at once, the others sent."""
+        subjects = frozenset(each.subject.subject_id for each in about) or None
         return [
             Message(
                 now,
                 PastMessage(
-                    made.channel, made.rung_no, now, "delivered" if made.channel == "in_app" else "sent", self._seen
+                    made.channel,
+                    made.rung_no,
+                    now,
+                    "delivered" if made.channel == "in_app" else "sent",
+                    self._seen,
+                    about=subjects,
                 ),
             )
             for made in messages
