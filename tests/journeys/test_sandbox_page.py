@@ -93,6 +93,41 @@ def test_a_loan_comes_due_passes_and_is_paid(sandbox: RunningSandbox) -> None:
     assert problems == []
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser here")
+def test_a_tap_counts_though_the_page_is_drawn_anew_under_it_and_taps_are_obeyed_in_their_order(
+    sandbox: RunningSandbox,
+) -> None:
+    from playwright.sync_api import Route, expect, sync_playwright
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
+        page.goto(f"{sandbox.url}/sandbox#DEMO-GB")
+        rows = page.locator("#deliveries tr[data-channel=sms]")
+        expect(rows).to_have_count(0)
+
+        page.locator("[data-sample=sms]").hover()
+        page.mouse.down()
+        page.evaluate("document.querySelector('#samples').append(' ')")  # so that the next look shows it anew
+        for _ in range(2):
+            page.wait_for_event("response", lambda response: "/sandbox/phones/" in response.url)
+        page.mouse.up()
+        expect(rows).to_have_count(1)
+        expect(rows).to_have_attribute("data-state", "delivered")
+
+        page.route("**/sandbox/addresses", late)
+        page.locator("#addresses [data-channel=sms]").select_option("invalid")
+        page.locator("[data-sample=sms]").click()
+        expect(rows.first).to_have_attribute("data-state", "failed")
+        browser.close()
+
+
 def test_ctrl_c_ends_every_process_and_says_so(sandbox: RunningSandbox) -> None:
     below = children_of(sandbox.process.pid)
     assert len(below) >= 5  # stand-in, web with two workers, engine

@@ -14,6 +14,7 @@ export class Channels {
     this.outcomes = outcomes;
     this.onTrouble = onTrouble;
     this.onChange = onChange;
+    this.last = Promise.resolve();
     at("samples").addEventListener("click", (event) => {
       const button = event.target.closest("[data-sample]");
       if (button) this.post("/sandbox/messages", { channel: button.dataset.sample }, button);
@@ -24,13 +25,19 @@ export class Channels {
     });
   }
 
+  /** One after the other, in the order of the taps: a sample goes to the address that was chosen just before. */
   async post(path, body, control) {
     control.disabled = true;
+    const before = this.last;
+    let done;
+    this.last = new Promise((resolve) => (done = resolve));
+    await before;
     try {
       await ask("POST", path, { body: { borrower_no: this.person.borrower_no, ...body } });
     } catch (problem) {
       this.onTrouble(problem);
     }
+    done();
     control.disabled = false;
     await this.onChange();
   }

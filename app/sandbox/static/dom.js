@@ -14,8 +14,25 @@ export function h(tag, attributes, ...children) {
   return element;
 }
 
-/** Replace what is in `place` only when it would look different: a tap or a screen reader must not be interrupted. */
+const putOff = new Map(); // place -> what it will show when the tap is over
+let isTapped = false;
+addEventListener("pointerdown", () => (isTapped = true), true);
+addEventListener("click", () => (isTapped = false), true); // before whatever the tap does
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(catchUp), true);
+
+function catchUp() {
+  isTapped = false;
+  for (const [place, children] of [...putOff]) show(place, ...children);
+}
+
+/** Replace what is in `place` only when it would look different, and not while a finger or the mouse is down: a tap on what is
+ * no longer there does nothing, and a screen reader must not be interrupted. */
 export function show(place, ...children) {
+  putOff.delete(place);
+  if (isTapped) {
+    putOff.set(place, children);
+    return;
+  }
   const fresh = h("div", null, ...children);
   if (place.innerHTML === fresh.innerHTML) return;
   const typed = place.contains(document.activeElement) && document.activeElement.id ? document.activeElement : null;
