@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from app.domain.cases import DecisionKey
-from app.domain.decided import Candidate, Decided, FurtherRung, Made, NewContact, NewTask, Retold, Verdict
-from app.domain.lanes import lane_of
+from app.domain.decided import Decided, FurtherRung, Made, NewContact, NewTask, Retold, Verdict
 from app.domain.policies import Rules
 from app.domain.reasons import Reason
 from app.metrics import DECISIONS
@@ -30,11 +27,9 @@ from app.persistence.queries.gathered import LoadedCase
 from app.persistence.queries.tasks import add_tasks, withdraw_tasks
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.decided_messages import DecidedMessages
 from app.services.letter_withdrawals import withdraw_unposted
-from app.services.message_texts import written_message
 from app.services.withdrawals import withdraw_shown
-from app.wording.catalogue import match_locale
-from app.wording.variables import Value, write_variables
 
 
 @dataclass
@@ -45,7 +40,7 @@ class DecisionWriting:
     rules: Rules
     now: datetime
     contacts: list[dict[str, Any]] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
+    messages: DecidedMessages = field(init=False)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -61,13 +56,14 @@ class DecisionWriting:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
     agenda: list[dict[str, Any]] = field(default_factory=list)
-    unfit: set[str] = field(default_factory=set)
-    """Borrowers with a message whose text could not be made or may not leave: looked at again at once, for the next rung."""
+
+    def __post_init__(self) -> None:
+        self.messages = DecidedMessages(self.vault, self.rules, self.now)
 
     def take(self, borrower_id: str, loaded: LoadedCase, decided: Decided) -> None:
         """Add one borrower's answers."""
         version = loaded.case_version + 1
-        before = len(self.messages)
+        before = len(self.messages.rows)
         contact_ids = [self._contact(borrower_id, loaded, contact, version) for contact in decided.contacts]
         decision_ids: dict[DecisionKey, str] = {}
         counts: dict[DecisionKey, int] = {}
@@ -75,9 +71,9 @@ class DecisionWriting:
             contact_id = None if verdict.contact_no is None else contact_ids[verdict.contact_no]
             self._verdict(borrower_id, loaded, verdict, contact_id, decision_ids, counts)
         for rung in decided.rungs:
-            self._rung(borrower_id, loaded, rung, version)
+            self._rung(loaded, rung, version)
         for retold in decided.retold:
-            self._retold(borrower_id, loaded, retold, version)
+            self._retold(loaded, retold, version)
         self.withdrawn += [
             {"b_id": task.task_id, "b_reason": task.reason.value, "b_at": self.now} for task in decided.withdrawn
         ]
@@ -96,7 +92,7 @@ class DecisionWriting:
             self.cancelled[cancelled.reason, cancelled.channel].append(cancelled.contact_id)
         self.freed += [cancelled.contact_id for cancelled in decided.cancelled if cancelled.frees_slot]
         self._settled(loaded, decided)
-        came = any(row["inbox_created"] for row in self.messages[before:])
+        came = any(row["inbox_created"] for row in self.messages.rows[before:])
         self._agenda(borrower_id, loaded, decided, version, inbox_changes=came or bool(decided.settled or decided.retold))
 
     def write(self, work: Work) -> None:
@@ -106,7 +102,9 @@ class DecisionWriting:
             mark_cancelled(session, contact_ids, reason=reason.value, channel=channel)
         mark_slots_free(session, self.freed)
         mark_decisions(session, self.changes)
-        add_decided(session, contacts=self.contacts, messages=self.messages, decisions=self.decisions, events=self.events)
+        add_decided(
+            session, contacts=self.contacts, messages=self.messages.rows, decisions=self.decisions, events=self.events
+        )
         mark_standing(session, self.standing)
         mark_rungs(session, self.rungs)
         add_tasks(session, self.tasks)
@@ -132,7 +130,7 @@ class DecisionWriting:
         self.agenda.append(
             {
                 "b_id": borrower_id,
-                "b_wake": self.now if borrower_id in self.unfit else decided.next_wake,
+                "b_wake": self.now if borrower_id in self.messages.unfit else decided.next_wake,
                 "b_version": version,
                 "b_epoch": self.rules.rules_epoch,
                 "b_until": max(self.now, case.decided_until or self.now),
@@ -226,28 +224,19 @@ class DecisionWriting:
                 "settled_at": None,
             }
         )
-        about = contact.candidates
-        variables = write_variables(_values(about), match_locale(loaded.locale))
-        for made in contact.messages:
-            self._message(borrower_id, contact_id, loaded, about, made, contact.template, variables, version, is_all=True)
+        self.messages.add(
+            loaded, contact_id, contact.candidates, contact.messages, template=contact.template, version=version, is_all=True
+        )
         return contact_id
 
-    def _rung(self, borrower_id: str, loaded: LoadedCase, rung: FurtherRung, version: int) -> None:
+    def _rung(self, loaded: LoadedCase, rung: FurtherRung, version: int) -> None:
         self.rungs.append({"b_contact_id": rung.contact_id, "b_rungs_done": rung.rungs_done})
-        if not rung.messages:
-            return
-        variables = write_variables(_values(rung.about), match_locale(loaded.locale))
-        for made in rung.messages:
-            self._message(borrower_id, rung.contact_id, loaded, rung.about, made, rung.template, variables, version)
+        self.messages.add(loaded, rung.contact_id, rung.about, rung.messages, template=rung.template, version=version)
 
-    def _retold(self, borrower_id: str, loaded: LoadedCase, retold: Retold, version: int) -> None:
-        self.replaced[retold.contact_id] = None
-        if retold.about:
-            made = Made("in_app", retold.rung_no, self.now)
-            variables = write_variables(_values(retold.about), match_locale(loaded.locale))
-            self.replaced[retold.contact_id] = self._message(
-                borrower_id, retold.contact_id, loaded, retold.about, made, retold.template, variables, version
-            )
+    def _retold(self, loaded: LoadedCase, retold: Retold, version: int) -> None:
+        made = [Made("in_app", retold.rung_no, self.now)] if retold.about else []
+        ids = self.messages.add(loaded, retold.contact_id, retold.about, made, template=retold.template, version=version)
+        self.replaced[retold.contact_id] = ids[0] if ids else None
 
     def _task(self, borrower_id: str, task: NewTask, decision_ids: Mapping[DecisionKey, str]) -> None:
         self.tasks.append(
@@ -271,75 +260,3 @@ class DecisionWriting:
                 "version": 1,
             }
         )
-
-    def _message(
-        self,
-        borrower_id: str,
-        contact_id: str,
-        loaded: LoadedCase,
-        about: tuple[Candidate, ...],
-        made: Made,
-        template: str,
-        variables: dict[str, str | int],
-        version: int,
-        *,
-        is_all: bool = False,
-    ) -> str:
-        """`is_all`: what it is about is all that its contact is about. Returns the message's id."""
-        message_id, message_class = new_id(), about[0].step.message_class
-        wording = written_message(template, made.channel, loaded.locale, variables)
-        if wording.fault is not None and made.channel != "in_app":
-            self.unfit.add(borrower_id)
-        text: dict[str, Any] = {"title": wording.title, "body": wording.body, "variables": variables}
-        shown_at_once = made.channel == "in_app"  # nothing to send: the row is the message
-        if shown_at_once:  # what it is about as it was said, whatever becomes of the decisions behind it
-            text["about"] = sorted({(each.subject.loan_id, each.subject.row_no) for each in about})
-        state = "delivered" if shown_at_once else "queued"
-        if wording.fault is not None:
-            state = "cancelled" if shown_at_once else "failed"
-        inbox_state = loaded.inbox_state + 1 if state == "delivered" else 0
-        self.messages.append(
-            {
-                "id": message_id,
-                "borrower_id": borrower_id,
-                "contact_id": contact_id,
-                "challenge_id": None,
-                "channel": made.channel,
-                "message_class": message_class,
-                "template": template,
-                "template_version": wording.version,
-                "locale": wording.locale,
-                "text_sealed": self.vault.seal(orjson.dumps(text).decode(), place=f"messages.text:{message_id}"),
-                "state": state,
-                "lane": lane_of(state, message_class=message_class, channel=made.channel),
-                "state_reason": wording.fault,
-                "not_before": self.now,
-                "not_after": made.not_after,
-                "case_version": version,
-                "rules_epoch": self.rules.rules_epoch,
-                "attempts": 0,
-                "next_attempt_at": self.now,
-                "created_at": self.now,
-                "sent_at": self.now if state == "delivered" else None,
-                "rung_no": made.rung_no,
-                "about": None if is_all else sorted({each.subject.subject_id for each in about}),
-                "inbox_created": inbox_state,
-                "inbox_state": inbox_state,
-                "version": 1,
-            }
-        )
-        return message_id
-
-
-def _values(candidates: tuple[Candidate, ...]) -> dict[str, Value]:
-    """What a text may say: how many instalments, the amounts open, the earliest due date, the loan's number, the lender."""
-    totals: dict[str, int] = defaultdict(int)
-    for candidate in candidates:
-        totals[candidate.subject.currency] += candidate.subject.open_minor
-    return {
-        "count": len(candidates),
-        "amount": totals,
-        "due_on": min(candidate.subject.due_on for candidate in candidates),
-        "loan": candidates[0].subject.loan_no,
-        "lender": candidates[0].subject.loan.lender_name,
-    }

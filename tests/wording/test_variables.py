@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.domain.decisions import decide
-from app.services.decision_writing import _values
+from app.services.decided_messages import _values
 from app.wording.template_texts import load_texts, purpose_of
 from app.wording.variables import Value, VariableError, declared, samples, write_variables
 from tests.builders.cases import DUE, case, local, subject
