@@ -73,7 +73,8 @@ class LostSubjects:
         told = [key for key in self._reviews.told_keys(contact) if shown.about is None or key.subject_id in shown.about]
         rest = [key for key in told if not self._is_over(key)]
         candidates = [candidate for key in rest if (candidate := self._reviews.candidate(key)) is not None]
-        is_mixed = len({self._reviews.is_open(key) for key in told}) > 1
+        # Under whatever plan: of one that was replaced nothing is told anew, but what it asked for is paid or not just so.
+        is_mixed = len({self._reviews.is_settled((key,)) for key in told}) > 1
         if len(rest) == len(told) or not (rest or is_mixed):
             return
         if not candidates:  # the rest is held, or the policy in force has no words for it any more

@@ -255,3 +255,15 @@ def test_what_is_paid_beside_what_is_disputed_is_taken_out_of_the_app_and_a_hold
 
     assert told_again(decide(without(disputed, "L1", "paid"), RULES, LATER)) == [[]]
     assert decide(replace(disputed, holds=(hold("hardship"),)), RULES, LATER).retold == ()
+
+
+def test_what_spoke_of_a_plan_that_was_replaced_is_taken_out_of_the_app_once_a_part_of_it_is_paid() -> None:
+    """Of the plan before, nothing can be told anew; but it must not ask for what is paid by now under the new one."""
+    new = tuple(replace(each, anchor_no=2) for each in (ONE, TWO))
+
+    replanned = decide(replace(sent(ONE, TWO), subjects=new), RULES, LATER)
+    then_paid = decide(replace(sent(ONE, TWO), subjects=(paid(new[0]), new[1])), RULES, LATER)
+
+    assert told_again(replanned) == []
+    assert told_again(then_paid) == [[]]
+    assert not then_paid.settled
