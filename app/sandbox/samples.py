@@ -7,9 +7,13 @@ it back.
 """
 
 import secrets
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import or_, select
+
+from app import clock
 from app.domain.cases import Case, DecisionKey, Subject
 from app.domain.decided import Candidate, Decided, Made, NewContact, Standing, Verdict
 from app.domain.decisions import decide
@@ -17,9 +21,10 @@ from app.domain.errors import ConflictError
 from app.domain.policies import OUTWARD_CHANNELS, Rules, Rung, Step
 from app.domain.reasons import Outcome, Reason
 from app.domain.times import business_date
+from app.persistence.models.messages import MessageRow
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.cases import load_cases
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import looking, unit_of_work
 from app.sandbox.virtual_phone import get_borrower_id
 from app.services.decision_writing import DecisionWriting
 from app.services.policies import load_rules
@@ -28,13 +33,19 @@ from app.services.rule_parts import outward_channels
 KEY = "sample-"
 """How the step of a sample begins."""
 _LASTS = timedelta(hours=2)
+_LEAVES_WITHIN_SECONDS = 5.0
 _OVERDUE = {"voice": "overdue_help", "letter": "letter_arrears"}
 
 
 def send_sample(borrower_no: str, channel: str, *, now: datetime) -> None:
-    """Put a message on a channel into the outbox. Raises NotFoundError, ConflictError that says why there is none."""
+    """Put a message on a channel into the outbox. Raises NotFoundError, ConflictError that says why there is none.
+
+    Waits a few seconds for what is on its way to this borrower. A sample changes the case, and what was claimed before is
+    then decided anew: of an earlier sample, whose step no policy has, nothing would be left.
+    """
     if channel not in OUTWARD_CHANNELS or channel not in outward_channels():
         raise ConflictError("This channel is not set up here.")
+    _await_departure(borrower_no, now)
     with unit_of_work() as work:
         borrower_id = get_borrower_id(work.session, borrower_no)
         lock_agenda(work.session, [borrower_id])
@@ -49,6 +60,27 @@ def send_sample(borrower_no: str, channel: str, *, now: datetime) -> None:
         writing = DecisionWriting(work.vault, rules, now)
         writing.take(borrower_id, loaded, _with(decide(loaded.case, rules, now), loaded.case, candidate, channel, now))
         writing.write(work)
+
+
+def _await_departure(borrower_no: str, now: datetime) -> None:
+    give_up_at = clock.monotonic_seconds() + _LEAVES_WITHIN_SECONDS
+    while _is_leaving(borrower_no, now) and clock.monotonic_seconds() < give_up_at:
+        _pause()
+
+
+def _pause() -> None:
+    time.sleep(0.05)
+
+
+def _is_leaving(borrower_no: str, now: datetime) -> bool:
+    """Whether a message to this borrower is about to leave. One-time codes are of no case."""
+    with looking() as session:
+        statement = select(MessageRow.id).where(
+            MessageRow.borrower_id == get_borrower_id(session, borrower_no),
+            MessageRow.lane.in_(OUTWARD_CHANNELS),
+            or_(MessageRow.state != "queued", MessageRow.next_attempt_at <= now),
+        )
+        return session.scalar(statement.limit(1)) is not None
 
 
 def _candidate(case: Case, rules: Rules, channel: str, now: datetime) -> Candidate:

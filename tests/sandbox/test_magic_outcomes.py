@@ -19,7 +19,7 @@ from app.factory import create_app
 from app.persistence.db import db
 from app.persistence.queries.clocks import freeze, stored_source
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
-from app.sandbox import sample_book
+from app.sandbox import sample_book, samples
 from app.sandbox.deliveries import deliveries, stopped_channels
 from app.sandbox.magic_addresses import give_address
 from app.sandbox.provider_accounts import SandboxAccounts
@@ -164,7 +164,8 @@ def made(
 
 
 @pytest.fixture
-def sandbox(made: Sandbox) -> Iterator[Sandbox]:
+def sandbox(made: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    monkeypatch.setattr(samples, "_LEAVES_WITHIN_SECONDS", 0.0)  # nobody sweeps here: what is to be decided anew waits on
     clock.use(stored_source(db.engine))
     made.wait(timedelta(hours=1))
     yield made
@@ -202,3 +203,15 @@ def test_a_reply_opens_a_conversation(sandbox: Sandbox) -> None:
 
     with reading() as session:
         assert session.scalar(count) == before + 1
+
+
+def test_a_sample_waits_for_the_one_before_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be taken back: its step is in no policy, and the second sample is a change of the case."""
+    send_sample(BORROWER, "push", now=sandbox.now)
+    (first,) = (each["message_id"] for each in sandbox.listed()[:1])
+    monkeypatch.setattr(samples, "_LEAVES_WITHIN_SECONDS", 60.0)
+    monkeypatch.setattr(samples, "_pause", lambda: sandbox.patient.dispatch("push"))
+
+    send_sample(BORROWER, "sms", now=sandbox.now)
+
+    assert sandbox.look("push", first)[0] == "sent"
