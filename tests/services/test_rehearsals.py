@@ -1,5 +1,8 @@
 """Rehearsals: what they assume and count, that they write and send nothing, and that they come to what really comes."""
 
+import contextlib
+import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -137,6 +140,27 @@ def test_the_same_again_is_the_same_in_one_process_or_in_two(sqlite_book: Flask,
     assert one.digest == again.digest == apart.digest
     assert one.tally == again.tally == apart.tally
     assert rehearsed(sqlite_book, devices_percent=50, seed=1).digest != one.digest
+
+
+def test_ctrl_c_while_processes_are_forked_off_is_obeyed() -> None:
+    """As the interpreter does with what is raised in the hooks of a fork, the process swallows it."""
+
+    class Forked:
+        begun = 0
+
+        def start(self) -> None:
+            with contextlib.suppress(KeyboardInterrupt):
+                self.begun += 1
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(1000):
+                    pass
+
+    processes: Any = [Forked(), Forked()]
+
+    with pytest.raises(KeyboardInterrupt):
+        runs._start(processes)
+
+    assert [each.begun for each in processes] == [1, 1]
 
 
 def test_runs_on_disk_come_to_the_digest_of_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ import multiprocessing
 import queue
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +188,7 @@ def _work_apart(
     ]
     done, running = 0, len(processes)
     try:
-        for process in processes:
-            process.start()
+        _start(processes)
         while running:
             try:
                 said = told.get(timeout=_LISTEN_SECONDS)
@@ -207,6 +208,23 @@ def _work_apart(
             process.terminate()
         for process in started:
             process.join()
+
+
+def _start(processes: Sequence[BaseProcess]) -> None:
+    """Start processes; a Ctrl-C that comes meanwhile is obeyed after: what is raised in a hook of a fork, Python drops."""
+    if threading.current_thread() is not threading.main_thread():  # elsewhere none is heard
+        for process in processes:
+            process.start()
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _work_in_process(job: _Job, pages: Sequence[tuple[str, str | None]], name: str, told: Any) -> None:
