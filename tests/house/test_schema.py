@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import create_engine, inspect
 
+from app.domain.lanes import lane_of
 from app.persistence import schema
 from app.persistence.db import Base, db
 
@@ -41,3 +42,31 @@ def test_every_migration_goes_up_down_and_up_again(kind: str, request: pytest.Fi
     assert left == set()
     assert schema.is_at_head(engine)
     engine.dispose()
+
+
+def test_what_waited_before_messages_had_lanes_waits_on_in_its_lane(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    schema.upgrade(engine, "0011")
+    rows = [
+        ("queued", "reminder", "push"), ("stale", "withdrawal", "letter"), ("sending", "security", "sms"),
+        ("sent", "reminder", "sms"), ("uncertain", "collection", "letter"), ("sent", "reminder", "push"),
+        ("failed", "reminder", "sms"), ("delivered", "reminder", "in_app"),
+    ]  # fmt: skip
+    columns = [each["name"] for each in inspect(engine).get_columns("messages") if not each["nullable"]]
+    with engine.connect().execution_options(duecourse_reads=True) as connection:  # the pragma is for no transaction
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        for number, (state, message_class, channel) in enumerate(rows):
+            given = dict.fromkeys(columns, 0) | {
+                "id": number, "borrower_id": number, "state": state, "message_class": message_class, "channel": channel,
+            }  # fmt: skip
+            names, values = ", ".join(given), ", ".join("?" * len(given))
+            connection.exec_driver_sql(f"INSERT INTO messages ({names}) VALUES ({values})", tuple(given.values()))
+
+    schema.upgrade(engine)
+
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT state, message_class, channel, lane FROM messages ORDER BY id").all()
+    engine.dispose()
+    assert {row[:3]: row[3] for row in found} == {
+        (state, kind, channel): lane_of(state, message_class=kind, channel=channel) for state, kind, channel in rows
+    }
