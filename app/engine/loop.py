@@ -25,6 +25,7 @@ from app import clock
 from app.domain.lanes import LANES, SECURITY
 from app.engine import travel
 from app.engine.dispatch import Dispatcher, Run
+from app.engine.follow_ups import follow_up_due
 from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
 from app.logs import logger
@@ -58,8 +59,8 @@ class Engine:
     """Ticks of what only some installations have: name, work, seconds between."""
 
     def sweep_all(self) -> int:
-        """Decide about everyone whose time has come, batch by batch; return how many."""
-        total = 0
+        """Look again at agreements whose day has come, then decide about everyone whose time has; return how many."""
+        total = follow_up_due(now=clock.now())
         while True:
             with SWEEP_SECONDS.time():
                 decided = sweep(now=clock.now())

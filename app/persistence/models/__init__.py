@@ -10,6 +10,7 @@ from app.persistence.models import (
     conversations,
     deliveries,
     devices,
+    follow_ups,
     holds,
     lenders,
     letters,
@@ -20,6 +21,7 @@ from app.persistence.models import (
     reminders,
     running,
     tasks,
+    webhooks,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "conversations",
     "deliveries",
     "devices",
+    "follow_ups",
     "holds",
     "lenders",
     "letters",
@@ -42,4 +45,5 @@ __all__ = [
     "reminders",
     "running",
     "tasks",
+    "webhooks",
 ]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.lanes import LANES, SECURITY
 from app.domain.times import EPOCH
+from app.persistence.models.follow_ups import FollowUpRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.models.running import ClockRow
@@ -23,6 +24,7 @@ _MOMENTS = select(
     select(func.min(AgendaRow.wake_at)).scalar_subquery(),
     _EARLIEST[SECURITY].scalar_subquery(),
     select(func.min(_EARLIEST_ORDINARY.c.at)).scalar_subquery(),
+    select(func.min(FollowUpRow.next_try_at)).scalar_subquery(),
     exists().where(AgendaRow.rules_epoch < select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()),
     exists().where(MessageRow.lane.in_(LANES), MessageRow.state == "sending"),
 )
@@ -35,16 +37,18 @@ class Moments(NamedTuple):
     wake_at: datetime | None
     code_at: datetime | None
     attempt_at: datetime | None
+    follow_up_at: datetime | None
     has_outdated: bool
     """Someone was last decided under older rules."""
     is_sending: bool
 
     @property
     def following(self) -> datetime | None:
-        """The next instant at which a borrower is to be looked at or a message to be handed over; long past: at once."""
+        """The next instant at which a borrower, an agreement or a message is to be looked at; long past: at once."""
         if self.has_outdated:
             return EPOCH
-        return min((at for at in (self.wake_at, self.code_at, self.attempt_at) if at is not None), default=None)
+        instants = (self.wake_at, self.code_at, self.attempt_at, self.follow_up_at)
+        return min((at for at in instants if at is not None), default=None)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to do at `now`."""
@@ -53,5 +57,5 @@ class Moments(NamedTuple):
 
 def find_moments(session: Session) -> Moments:
     """Return the moments of the book."""
-    frozen_at, wake_at, code_at, attempt_at, has_outdated, is_sending = session.execute(_MOMENTS).one()
-    return Moments(frozen_at, wake_at, code_at, attempt_at, bool(has_outdated), bool(is_sending))
+    found = Moments._make(session.execute(_MOMENTS).one())
+    return found._replace(has_outdated=bool(found.has_outdated), is_sending=bool(found.is_sending))

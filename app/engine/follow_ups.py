@@ -1,0 +1,66 @@
+"""Looking again at what waits for a day: promises, arrangements, offers, disputes, payments that are on their way.
+
+Each is looked at in a unit of work of its own, under its borrower's agenda row, so that any number of engines may look at
+once. One whose look fails is tried again later and holds up no other.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from app.logs import logger
+from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
+from app.persistence.unit_of_work import Work, reading, unit_of_work
+
+BATCH = 100
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
+
+Handler = Callable[..., None]
+"""Called as `handler(work, subject_id, now=now)`: it writes what follows, and sets the next look if there is one."""
+
+HANDLERS: Mapping[str, Handler] = {}
+"""Kind -> who looks. Whoever has one more adds a line here."""
+
+
+def follow_up_due(*, now: datetime, handlers: Mapping[str, Handler] = HANDLERS) -> int:
+    """Look at everything that is due at `now`; return how many looks were taken."""
+    total = 0
+    while True:
+        with reading() as session:
+            due = find_due(session, now=now, limit=BATCH)
+        total += sum(_look(each, handlers, now) for each in due)
+        if len(due) < BATCH:
+            return total
+
+
+def _look(due: DueFollowUp, handlers: Mapping[str, Handler], now: datetime) -> bool:
+    try:
+        with unit_of_work() as work:
+            if not _is_still_due(work, due, now):
+                return False
+            handlers[due.kind](work, due.subject_id, now=now)
+            return True
+    except Exception:
+        logger().exception("follow-up failed", kind=due.kind, subject_id=due.subject_id)
+        _put_off(due, now)
+        return False
+
+
+def _is_still_due(work: Work, due: DueFollowUp, now: datetime) -> bool:
+    """Take the lock and the row: a handler that sets no other look is done with it."""
+    lock_agenda(work.session, [due.borrower_id])
+    row = find_follow_up(work.session, due.kind, due.subject_id)
+    if row is None or row.next_try_at > now:
+        return False
+    work.session.delete(row)
+    work.session.flush()
+    return True
+
+
+def _put_off(due: DueFollowUp, now: datetime) -> None:
+    with unit_of_work() as work:
+        lock_agenda(work.session, [due.borrower_id])
+        row = find_follow_up(work.session, due.kind, due.subject_id)
+        if row is not None and row.next_try_at <= now:
+            row.tries += 1
+            row.next_try_at = now + min(_FIRST_WAIT * 2 ** min(row.tries - 1, 20), _LONGEST_WAIT)
