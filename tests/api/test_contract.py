@@ -81,6 +81,10 @@ RULES_BEYOND_SCHEMAS = {
     "list_conversations",
     "list_words",
     "post_word",
+    "put_webhook_endpoint",
+    "replay_webhook_endpoint",
+    "list_webhook_deliveries",
+    "list_webhook_events",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
