@@ -116,6 +116,12 @@ class SessionRevokedError(DomainError):
     code = "session-revoked"
 
 
+class StepUpRequiredError(DomainError):
+    """A valid session whose last code is too long ago for this act; `facts["max_age_seconds"]`: how long ago it may be."""
+
+    code = "step-up-required"
+
+
 class OtpInvalidError(DomainError):
     """The code does not fit this challenge on this device. Says nothing about whether the number is known."""
 

@@ -2,6 +2,7 @@
 
 from app.persistence.models import (
     access,
+    arrangements,
     borrowers,
     calendars,
     calls,
@@ -16,6 +17,7 @@ from app.persistence.models import (
     letters,
     loans,
     messages,
+    plan_requests,
     preferences,
     rehearsals,
     reminders,
@@ -26,6 +28,7 @@ from app.persistence.models import (
 
 __all__ = [
     "access",
+    "arrangements",
     "borrowers",
     "calendars",
     "calls",
@@ -40,6 +43,7 @@ __all__ = [
     "letters",
     "loans",
     "messages",
+    "plan_requests",
     "preferences",
     "rehearsals",
     "reminders",
