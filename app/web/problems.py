@@ -80,6 +80,13 @@ PROBLEMS: dict[str, Problem] = {
         "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "plan-not-eligible": _problem(
+        409,
+        "Not offered for this loan now",
+        "This option cannot be chosen for this loan now; the plan options say why, and what can be.",
+        "该贷款目前不可选择此方案",
+        "该笔贷款目前不可选择此方案，原因及可选方案见还款方案列表。",
+    ),
     "state-too-old": _problem(
         409,
         "Load it anew",
