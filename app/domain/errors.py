@@ -50,6 +50,12 @@ class ConflictError(DomainError):
     code = "conflict"
 
 
+class PlanNotEligibleError(DomainError):
+    """A plan option that cannot be chosen now. `facts`: kind, reason (a code of `plan_options.CODES`), rule, and more."""
+
+    code = "plan-not-eligible"
+
+
 class StateTooOldError(DomainError):
     """What changed since a state a device has cannot be told; it loads everything anew."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.arrangements import ArrangementRule, ArrangementState, FallBack, WatchedRow, standing_on, watched_rows
 from app.domain.book import PlanValues, check_text
-from app.domain.errors import ConflictError, refused_at
+from app.domain.errors import ConflictError, PlanNotEligibleError, refused_at
 from app.domain.hold_terms import HoldValues
 from app.domain.plan_requests import RequestState, check_move
 from app.domain.plans import PlanVersion
@@ -30,7 +30,6 @@ from app.services.follow_ups import follow_up_at
 from app.services.holds import Teller, put_hold
 from app.services.loans import put_plan
 from app.services.notices import tell_borrower
-from app.services.plan_options import PlanNotEligibleError
 from app.services.plan_requests import expire
 from app.services.positions import snapshot_on
 from app.services.tasks import NewTask, add_task

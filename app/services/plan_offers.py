@@ -15,6 +15,7 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.plan_requests import PlanRequestRow
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
+from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.positions import find_snapshot
 from app.persistence.queries.tasks import find_task_ids, get_task
 from app.persistence.unit_of_work import Work
@@ -27,6 +28,7 @@ from app.services.notices import tell_borrower
 from app.services.plan_options import document_of, option_of
 from app.services.tasks import close_task
 from app.services.webhook_events import announce
+from app.wording.catalogue import match_locale
 from app.wording.variables import Value
 
 FOLLOW_UP = "plan_offer"
@@ -49,11 +51,19 @@ class Computed:
         return hashlib.sha256(self.document).hexdigest()
 
 
-def compute(work: Work, loan: LoanRow, kind: str, terms: Mapping[str, Any], *, now: datetime) -> Computed:
-    """Return the option for these terms as it comes out now. Raises PlanNotEligibleError."""
+def compute(
+    work: Work, loan: LoanRow, kind: str, terms: Mapping[str, Any], *, now: datetime, locale: str | None = None
+) -> Computed:
+    """Return the option for these terms as it comes out now, in words of `locale`; None: the borrower's.
+
+    Raises PlanNotEligibleError, ValidationError.
+    """
     option = option_of(work.session, loan, OptionKind(kind), terms, now=now)
     anchor_no, version = standing_of(work, loan)
-    return Computed(option, document_of(option, loan, now=now), anchor_no, version)
+    spoken = locale or get_borrower(work.session, loan.borrower_id).locale
+    spoken = match_locale(spoken or get_lender(work.session, loan.lender_id).locale)
+    document = document_of(option, loan, as_of=business_date(now, loan.zone), locale=spoken)
+    return Computed(option, document, anchor_no, version)
 
 
 def standing_of(work: Work, loan: LoanRow) -> tuple[int, int]:

@@ -40,6 +40,8 @@ class Wanted:
     kind: str
     terms: Mapping[str, Any]
     why: str | None = None
+    locale: str | None = None
+    """Of the words in what is shown; None: the borrower's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _request(work: Work, loan: LoanRow, wanted: Wanted, teller: Teller, *, now: 
         raise ConflictError(
             "A request about this loan waits already; accept or withdraw it first.", {"request_id": waiting[0].id}
         )
-    computed = plan_offers.compute(work, loan, wanted.kind, wanted.terms, now=now)
+    computed = plan_offers.compute(work, loan, wanted.kind, wanted.terms, now=now, locale=wanted.locale)
     rules = arrangement_rules().requests
     request_id = new_id()
     why = None if wanted.why is None else without_card_numbers(wanted.why)

@@ -86,10 +86,10 @@ PROBLEMS: dict[str, Problem] = {
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
     "plan-not-eligible": _problem(
         409,
-        "Not offered now",
-        "This option cannot be chosen now. The list of options says what can, and why the others cannot.",
-        "当前无法选择",
-        "该方案当前无法选择。可选方案及其他方案的原因见方案列表。",
+        "Not offered for this loan now",
+        "This option cannot be chosen for this loan now; the plan options say why, and what can be.",
+        "该贷款目前不可选择此方案",
+        "该笔贷款目前不可选择此方案，原因及可选方案见还款方案列表。",
     ),
     "state-too-old": _problem(
         409,

@@ -29,6 +29,7 @@ from app.web.auth import borrower
 from app.web.doors import answers
 from app.web.fields import PageQuerySchema, PatternField
 from app.web.idempotency import answer_once
+from app.web.languages import request_locale
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.reads import reads
 from app.web.request_context import now
@@ -70,7 +71,7 @@ def post_plan_request(body: dict[str, Any], loan_id: str) -> Answer:
     at, borrower_id = now(), borrower().borrower_id
 
     def act(work: Work) -> Answer:
-        request_id = plan_requests.request_own(work, borrower_id, loan_id, Wanted(**body), now=at)
+        request_id = plan_requests.request_own(work, borrower_id, loan_id, Wanted(**body, locale=request_locale()), now=at)
         return _answer(work, borrower_id, request_id, 201)
 
     return answer_once(act)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.arrangements import ArrangementState
 from app.domain.errors import NotFoundError
 from app.persistence.models.arrangements import ArrangementRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 
 MOST_SHOWN = 100
@@ -62,6 +63,17 @@ def find_agreed(session: Session, loan_ids: Collection[str], at: datetime) -> di
         for loan_id, agreed_at in session.execute(statement):
             found.setdefault(loan_id, []).append(agreed_at)
     return found
+
+
+def find_all(session: Session, borrower_id: str, loan_id: str) -> Sequence[Any]:
+    """Return (kind, state, agreed_on, ended_at, the loan's zone) of every arrangement of a borrower's loan."""
+    statement = (
+        select(ArrangementRow.kind, ArrangementRow.state, ArrangementRow.agreed_on, ArrangementRow.ended_at, LoanRow.zone)
+        .join(LoanRow, LoanRow.id == ArrangementRow.loan_id)
+        .where(ArrangementRow.loan_id == loan_id, ArrangementRow.borrower_id == borrower_id)
+        .order_by(ArrangementRow.agreed_at)
+    )
+    return session.execute(statement).all()
 
 
 def list_arrangements(reads: Connection | Session, loan_id: str, *, borrower_id: str) -> Sequence[Any]:
