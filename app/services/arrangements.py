@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.arrangements import ArrangementRule, ArrangementState, FallBack, WatchedRow, standing_on, watched_rows
 from app.domain.book import PlanValues, check_text
-from app.domain.errors import ConflictError, PlanNotEligibleError, refused_at
+from app.domain.errors import ConflictError, DomainError, refused_at
 from app.domain.hold_terms import HoldValues
 from app.domain.plan_requests import RequestState, check_move
 from app.domain.plans import PlanVersion
@@ -144,7 +144,7 @@ def _check_stands(work: Work, request: PlanRequestRow, loan: LoanRow, now: datet
     )
     try:
         computed = plan_offers.compute(work, loan, request.kind, request.terms, now=now)
-    except PlanNotEligibleError:
+    except DomainError:
         raise changed from None
     if computed.option.rows != plan_offers.rows_of(request.rows):
         raise changed

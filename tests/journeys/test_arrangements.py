@@ -1,0 +1,123 @@
+"""A late borrower takes another plan, and keeps it or does not; all through the API, on one clock."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from flask import Flask
+
+from app.persistence.db import db
+from app.persistence.models.messages import MessageRow
+from app.services.invariants import check_invariants
+from tests.builders.journey import Journey
+
+DUE = [date(2026, 2, 10), date(2026, 3, 10), date(2026, 4, 10), date(2026, 5, 10), date(2026, 6, 10)]
+
+
+def a_late_borrower(app: Flask, **lender: Any) -> tuple[Journey, str]:
+    """10,000 a month, the first of them 20 days late."""
+    journey = Journey(app, **lender)
+    journey.put_borrower()
+    loan_id = journey.put_loan("L1", DUE)
+    journey.work()
+    return journey, loan_id
+
+
+def take(journey: Journey, loan_id: str, kind: str = "catch_up", terms: dict[str, Any] | None = None) -> Any:
+    """Ask for a plan and accept what is offered; return the arrangement."""
+    asked = journey.me("POST", f"/loans/{loan_id}/plan-requests", {"kind": kind, "terms": terms or {"rows": 2}})
+    assert asked["state"] == "offered"
+    accepting = {"document_sha256": asked["document_sha256"]}
+    return journey.me("POST", f"/plan-requests/{asked['id']}/accept", accepting)
+
+
+def amounts(journey: Journey, loan_id: str) -> list[tuple[str, int, str]]:
+    rows = journey.me("GET", f"/loans/{loan_id}/schedule")["rows"]
+    return [(row["due_on"], row["open"]["total"]["amount_minor"], row["state"]) for row in rows]
+
+
+def told(journey: Journey) -> list[str]:
+    """Templates of all notices about plans, oldest first."""
+    rows = db.session().query(MessageRow).filter(MessageRow.channel == "in_app").order_by(MessageRow.id)
+    return [row.template for row in rows if row.template.startswith(("plan_request", "arrangement"))]
+
+
+def at(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def test_a_late_borrower_takes_a_plan_and_keeps_it(app: Flask) -> None:
+    journey, loan_id = a_late_borrower(app)
+    option = next(
+        each for each in journey.me("GET", f"/loans/{loan_id}/plan-options")["offered"] if each["kind"] == "catch_up"
+    )
+    assert option["terms"] == {"rows": 2}
+
+    arrangement = take(journey, loan_id)
+
+    assert (arrangement["state"], arrangement["fall_back"]) == ("active", "returns")
+    assert arrangement["rows_to_keep"] == [{"row_no": 2, "due_on": "2026-03-10"}, {"row_no": 3, "due_on": "2026-04-10"}]
+    shown = [(row["due_on"], row["open"]["total"]["amount_minor"]) for row in option["rows"]]
+    now = [(due_on, minor) for due_on, minor, _ in amounts(journey, loan_id) if minor]
+    assert now == shown == [("2026-03-10", 15_000), ("2026-04-10", 15_000), ("2026-05-10", 10_000), ("2026-06-10", 10_000)]
+    balance = journey.me("GET", f"/loans/{loan_id}/balance")
+    assert (balance["days_past_due"], balance["overdue"]["amount_minor"]) == (0, 0)
+
+    journey.until(at(date(2026, 3, 9)))
+    (reminder, *_) = [item for item in journey.inbox() if "due" in item["title"].lower()]
+    assert "150.00" in reminder["body"]
+    journey.pay("L1", 15_000)
+    journey.until(at(date(2026, 4, 10)))
+    journey.pay("L1", 15_000)
+    journey.until(at(date(2026, 4, 16)))
+
+    (kept,) = journey.me("GET", f"/loans/{loan_id}/arrangements")["items"]
+    assert (kept["state"], kept["ended_reason"]) == ("kept", "all_paid")
+    assert [name for name in journey.events() if name.startswith(("plan_request", "arrangement"))] == [
+        "plan_request.requested.v1", "plan_request.offered.v1", "plan_request.accepted.v1", "arrangement.accepted.v1",
+        "arrangement.kept.v1",
+    ]  # fmt: skip
+    assert check_invariants(db.session(), until=journey.now) == {
+        name: 0 for name in check_invariants(db.session(), until=journey.now)
+    }
+
+
+def test_a_plan_that_is_broken_falls_back_and_what_was_paid_counts(app: Flask) -> None:
+    journey, loan_id = a_late_borrower(app)
+    take(journey, loan_id)
+    journey.until(at(date(2026, 3, 10)))
+    journey.pay("L1", 15_000)
+
+    journey.until(datetime(2026, 4, 15, 23, 59, tzinfo=UTC))
+    (still,) = journey.me("GET", f"/loans/{loan_id}/arrangements")["items"]
+    assert still["state"] == "active"
+    journey.until(datetime(2026, 4, 16, 0, 0, tzinfo=UTC))
+
+    (broken,) = journey.me("GET", f"/loans/{loan_id}/arrangements")["items"]
+    assert (broken["state"], broken["ended_reason"]) == ("broken", "row_unpaid")
+    assert [(due_on, minor) for due_on, minor, _ in amounts(journey, loan_id)] == [
+        ("2026-02-10", 0), ("2026-03-10", 5_000), ("2026-04-10", 10_000), ("2026-05-10", 10_000), ("2026-06-10", 10_000),
+    ]  # fmt: skip
+    balance = journey.me("GET", f"/loans/{loan_id}/balance")
+    assert (balance["overdue"]["amount_minor"], balance["outstanding"]["amount_minor"]) == (15_000, 35_000)
+    assert balance["days_past_due"] == (date(2026, 4, 16) - date(2026, 3, 10)).days
+    assert journey.events()[-1] == "arrangement.broken.v1"
+
+    journey.core("PUT", "/loans/L1/plan", None, good=False)
+    refused = journey.me("GET", f"/loans/{loan_id}/plan-options")["not_offered"]
+    assert next(each["code"] for each in refused if each["kind"] == "catch_up") == "cooling_off"
+
+
+def test_an_accepting_phone_proves_a_fresh_code_first(app: Flask) -> None:
+    journey, loan_id = a_late_borrower(app)
+    asked = journey.me("POST", f"/loans/{loan_id}/plan-requests", {"kind": "catch_up", "terms": {"rows": 2}})
+    accepting = {"document_sha256": asked["document_sha256"]}
+    journey.now += timedelta(minutes=4)
+    journey.me("GET", "")
+    old = journey.session()
+
+    stale = journey._me
+    assert stale is not None
+    journey.now = stale[0] + timedelta(minutes=4)
+    fresh = journey.me("POST", f"/plan-requests/{asked['id']}/accept", accepting, good=False, headers=old)
+
+    assert fresh["state"] == "active"
