@@ -8,13 +8,16 @@ from flask import Flask
 from app.persistence.db import db
 from app.persistence.models.messages import MessageRow
 from app.services.invariants import check_invariants
+from app.services.policies import ensure_default_policy
 from tests.builders.journey import Journey
+from tests.conftest import START
 
 DUE = [date(2026, 2, 10), date(2026, 3, 10), date(2026, 4, 10), date(2026, 5, 10), date(2026, 6, 10)]
 
 
 def a_late_borrower(app: Flask, **lender: Any) -> tuple[Journey, str]:
     """10,000 a month, the first of them 20 days late."""
+    ensure_default_policy(now=START)
     journey = Journey(app, **lender)
     journey.put_borrower()
     loan_id = journey.put_loan("L1", DUE)
@@ -31,8 +34,8 @@ def take(journey: Journey, loan_id: str, kind: str = "catch_up", terms: dict[str
 
 
 def amounts(journey: Journey, loan_id: str) -> list[tuple[str, int, str]]:
-    rows = journey.me("GET", f"/loans/{loan_id}/schedule")["rows"]
-    return [(row["due_on"], row["open"]["total"]["amount_minor"], row["state"]) for row in rows]
+    rows = journey.me("GET", f"/loans/{loan_id}/schedule")["items"]
+    return [(row["due_on"], row["open"]["total"]["amount_minor"]) for row in rows]
 
 
 def told(journey: Journey) -> list[str]:
