@@ -79,6 +79,8 @@ class Settings:
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
     letterheads: Path | None = None
     """DUECOURSE_LETTERHEADS: a folder with `<lender code>.yaml` for each lender that writes letters; see docs/letters.md."""
+    webhook_ports: tuple[int, ...] = (443, 8443)
+    """DUECOURSE_WEBHOOK_PORTS: ports of the internet that webhooks may go to; the sandbox's go to this machine alone."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
@@ -132,6 +134,7 @@ class Settings:
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
             **_providers(env),
             letterheads=Path(letterheads) if letterheads else None,
+            webhook_ports=_ports(env, "DUECOURSE_WEBHOOK_PORTS", (443, 8443)),
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
@@ -282,6 +285,11 @@ def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int)
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     return _whole(env, name, default, 0, 65535)
+
+
+def _ports(env: Mapping[str, str], name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    given = [each.strip() for each in (env.get(name) or "").split(",") if each.strip()]
+    return tuple(_whole({name: each}, name, 0, 1, 65535) for each in given) or default
 
 
 def _ops_port(env: Mapping[str, str], name: str, mode: str, default: int) -> int | None:

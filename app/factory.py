@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from app import clock, logs
 from app.cli import register_commands
+from app.domain.webhook_urls import UrlRules
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
@@ -40,6 +41,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     register_commands(app)
     db.init_app(app)
     app.extensions["duecourse.vault"] = Vault(settings.keys)
+    app.extensions["duecourse.webhook_rules"] = UrlRules(settings.is_sandbox, frozenset(settings.webhook_ports))
     with app.app_context():
         engine = db.engine
     clock.use(clock.system_now)

@@ -49,6 +49,7 @@ from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
+from app.api.ingest import webhooks as ingest_webhooks
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
@@ -77,6 +78,7 @@ _SHARED = (
     desk_law,
     desk_provider_templates,
     ingest_records,
+    ingest_webhooks,
     contact_history,
     conversations,
     upcoming,
