@@ -14,6 +14,7 @@ from app.services.follow_ups import forget_follow_up
 from app.services.holds import Teller, release_hold
 from app.services.notices import tell_borrower
 from app.services.webhook_events import announce
+from app.wording.variables import Value
 
 FOLLOW_UP = "arrangement"
 SYSTEM = "system"
@@ -33,7 +34,24 @@ def end(
         teller = Teller(SYSTEM, row.lender_id)
         release_hold(work, row.borrower_id, row.hold_id, teller=teller, now=now, reason=f"The arrangement is {to}.")
     note(work, row, loan, to.value, now=now, by=by, reason=reason, **facts)
-    tell_borrower(work, row.borrower_id, f"arrangement_{to}", {"loan": loan.loan_no}, now=now, loan_id=loan.id)
+    tell(work, row, loan, to.value, now=now)
+
+
+def tell(
+    work: Work, row: ArrangementRow, loan: LoanRow, what: str, *, now: datetime, also_push: bool = True, **values: Value
+) -> None:
+    """Give the borrower the notice `arrangement_<what>`."""
+    tell_borrower(
+        work,
+        row.borrower_id,
+        f"arrangement_{what}",
+        {"loan": loan.loan_no, **values},
+        now=now,
+        loan_id=loan.id,
+        subject_id=row.id,
+        key=f"arrangement:{row.id}:{what}",
+        also_push=also_push,
+    )
 
 
 def note(work: Work, row: ArrangementRow, loan: LoanRow, what: str, *, now: datetime, by: str, **facts: Any) -> None:

@@ -24,16 +24,14 @@ from app.persistence.queries.loans import get_loan
 from app.persistence.queries.positions import find_plan_versions, find_snapshot
 from app.persistence.unit_of_work import Work
 from app.services import agenda, forbearance, plan_offers, reminders
-from app.services.arrangement_endings import FOLLOW_UP, SYSTEM, end, note
+from app.services.arrangement_endings import FOLLOW_UP, SYSTEM, end, note, tell
 from app.services.arrangement_rules import rule_of
 from app.services.follow_ups import follow_up_at
 from app.services.holds import Teller, put_hold
 from app.services.loans import put_plan
-from app.services.notices import tell_borrower
 from app.services.plan_requests import expire
 from app.services.positions import snapshot_on
 from app.services.tasks import NewTask, add_task
-from app.wording.variables import Value
 
 LONGEST_REASON = 200
 REPLACED = "new_arrangement"
@@ -190,8 +188,7 @@ def _agree(work: Work, request: PlanRequestRow, loan: LoanRow, *, session_id: st
     look = after(first + timedelta(days=rule.grace_days), loan.zone)
     follow_up_at(work, FOLLOW_UP, row.id, row.borrower_id, at=max(look, now))
     note(work, row, loan, "accepted", now=now, by=by, session_id=session_id, anchor_no=row.anchor_no, rows=request.rows)
-    values: dict[str, Value] = {"loan": loan.loan_no, "due_on": first}
-    tell_borrower(work, loan.borrower_id, "arrangement_agreed", values, now=now, loan_id=loan.id, also_push=False)
+    tell(work, row, loan, "agreed", now=now, also_push=False, due_on=first)
     _review(work, loan.borrower_id, now)
     return row
 

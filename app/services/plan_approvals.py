@@ -12,7 +12,6 @@ from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import Work
 from app.services import forbearance, plan_offers
 from app.services.holds import Teller
-from app.services.notices import tell_borrower
 
 LONGEST_REASON = 400
 
@@ -47,7 +46,7 @@ def decline(work: Work, request_id: str, *, teller: Teller, now: datetime, reaso
     loan = get_loan(work.session, row.loan_id)
     plan_offers.close(work, row, loan, RequestState.DECLINED, reason="by_lender", now=now, by=teller.by)
     forbearance.note_refused(work, row, loan, now=now)
-    tell_borrower(work, row.borrower_id, "plan_request_declined", {"loan": loan.loan_no}, now=now, loan_id=loan.id)
+    plan_offers.tell(work, row, loan, "declined", now=now)
 
 
 def _decide(

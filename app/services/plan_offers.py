@@ -111,11 +111,25 @@ def offer(work: Work, row: PlanRequestRow, loan: LoanRow, computed: Computed, *,
     note(work, row, loan, "offered", now=now, by=by, document_sha256=row.document_sha256)
     forbearance.note_request(work, row, loan, now=now)
     forbearance.note_offered(work, row, loan, now=now)
-    values: dict[str, Value] = {"loan": loan.loan_no, "due_on": last_day(row, loan)}
     looks = by == f"borrower:{row.borrower_id}"
+    tell(work, row, loan, "offered", now=now, also_push=not looks, due_on=last_day(row, loan))
+
+
+def tell(
+    work: Work, row: PlanRequestRow, loan: LoanRow, what: str, *, now: datetime, also_push: bool = True, **values: Value
+) -> None:
+    """Give the borrower the notice `plan_request_<what>`."""
     tell_borrower(
-        work, row.borrower_id, "plan_request_offered", values, now=now, loan_id=loan.id, also_push=not looks
-    )  # fmt: skip
+        work,
+        row.borrower_id,
+        f"plan_request_{what}",
+        {"loan": loan.loan_no, **values},
+        now=now,
+        loan_id=loan.id,
+        subject_id=row.id,
+        key=f"plan_request:{row.id}:{what}",
+        also_push=also_push,
+    )
 
 
 def close(work: Work, row: PlanRequestRow, loan: LoanRow, to: RequestState, *, reason: str, now: datetime, by: str) -> None:

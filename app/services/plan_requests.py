@@ -25,7 +25,6 @@ from app.services import forbearance, plan_offers
 from app.services.arrangement_rules import arrangement_rules
 from app.services.follow_ups import follow_up_at
 from app.services.holds import Teller, put_hold
-from app.services.notices import tell_borrower
 from app.services.tasks import NewTask, add_task
 
 LONGEST_WHY = 500
@@ -96,7 +95,7 @@ def expire(work: Work, row: PlanRequestRow, *, reason: str, now: datetime) -> No
     """End a request whose time is over, or whose loan is another one by now; the borrower is told."""
     loan = get_loan(work.session, row.loan_id)
     plan_offers.close(work, row, loan, RequestState.EXPIRED, reason=reason, now=now, by=plan_offers.SYSTEM)
-    tell_borrower(work, row.borrower_id, "plan_request_expired", {"loan": loan.loan_no}, now=now, loan_id=loan.id)
+    plan_offers.tell(work, row, loan, "expired", now=now)
 
 
 def look_at_request(work: Work, request_id: str, *, now: datetime) -> None:
@@ -176,5 +175,4 @@ def _await_staff(work: Work, row: PlanRequestRow, loan: LoanRow, *, now: datetim
     add_task(work, task, now=now)
     follow_up_at(work, plan_offers.FOLLOW_UP, row.id, row.borrower_id, at=row.stands_until)
     forbearance.note_request(work, row, loan, now=now)
-    values = {"loan": loan.loan_no}
-    tell_borrower(work, row.borrower_id, "plan_request_received", values, now=now, loan_id=loan.id, also_push=False)
+    plan_offers.tell(work, row, loan, "received", now=now, also_push=False)
