@@ -16,8 +16,11 @@ from app.api.borrower import (
     links,
     loans,
     payments,
+    plan_options,
+    plan_requests,
     preferences,
     profile,
+    proofs,
     quotes,
     schedules,
     sessions,
@@ -33,6 +36,7 @@ from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
@@ -54,6 +58,7 @@ _SHARED = (
     schedules,
     payments,
     quotes,
+    plan_options,
     statements,
     disclosures,
     due,
@@ -79,6 +84,9 @@ _SHARED = (
     upcoming,
     inbox_marks,
     links,
+    plan_requests,
+    proofs,
+    desk_plan_requests,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -21,12 +21,12 @@ from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 
 
-def _as_due(row: AccountRow) -> PlanRow:
+def as_due(row: AccountRow) -> PlanRow:
     """Return a row that stays, less what charges and lateness made of it: replay makes that again."""
     return _less_levied(row, Split(*row.due), row.late.charged_minor)
 
 
-def _moved(row: AccountRow) -> PlanRow:
+def moved(row: AccountRow) -> PlanRow:
     """Return a row whose open principal and interest move away. Fees and penalties stay where they fell due.
 
     Nothing of it is late from then on, so what lateness has cost so far becomes part of the plan.
@@ -71,20 +71,20 @@ def re_age(
         raise ValidationError("A plan needs at least one row.")
     rows = account.rows
     _check_open(rows)
-    moved = Split(sum(row.open[0] for row in rows), sum(row.open[1] for row in rows))
-    parts = [level_parts(component, count, multiple_minor) for component in moved]
+    whole = Split(sum(row.open[0] for row in rows), sum(row.open[1] for row in rows))
+    parts = [level_parts(component, count, multiple_minor) for component in whole]
     # A payment may name a row that the plan did not have: it was not meant for a row made now.
     taken = max((number for number in (*(row.row_no for row in rows), *(e.row_no or 0 for e in entries))), default=0)
     added = [PlanRow(taken + 1 + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
-    after = (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
-    return _as_late_as_before(account, after, entries, on)
+    after = (*(moved(row) if any(row.open) else as_due(row) for row in rows), *added)
+    return as_late_as_before(account, after, entries, on)
 
 
 _ROUNDS = 4
 """What lateness costs depends on how the money is spread, and that on what lateness costs; it settles at once or soon."""
 
 
-def _as_late_as_before(
+def as_late_as_before(
     account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date
 ) -> tuple[PlanRow, ...]:
     """Make what lateness has cost come to the same when the ledger is played over rows that moved once paid in part."""
@@ -128,11 +128,11 @@ def re_amortise(
     for row in rows:
         k = place.get(row.row_no)
         if k is None:
-            found.append(_moved(row) if any(row.open) else _as_due(row))
+            found.append(moved(row) if any(row.open) else as_due(row))
         else:
             due = Split(row.paid.principal + shares[k], row.due[1] + interest[k], row.due[2], row.due[3])
             found.append(_less_levied(row, due))
-    return _as_late_as_before(account, found, entries, on)
+    return as_late_as_before(account, found, entries, on)
 
 
 def reschedule(
@@ -206,7 +206,7 @@ def reschedule(
             row._replace(due=row.due._replace(interest=row.due.interest * flat_from // balance if balance else 0))
             for row in made
         ]
-    return (*(_as_due(row) for row in kept), *made)
+    return (*(as_due(row) for row in kept), *made)
 
 
 def _instalment(contract: Contract, rest: Sequence[AccountRow]) -> int | None:

@@ -11,6 +11,9 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services import arrangement_endings, plan_offers
+from app.services.arrangements import look_at_arrangement
+from app.services.plan_requests import look_at_request
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -18,7 +21,10 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 Handler = Callable[..., None]
 """Called as `handler(work, subject_id, now=now)`: it writes what follows, and sets the next look if there is one."""
 
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {
+    arrangement_endings.FOLLOW_UP: look_at_arrangement,
+    plan_offers.FOLLOW_UP: look_at_request,
+}
 """Kind -> who looks. Whoever has one more adds a line here."""
 
 

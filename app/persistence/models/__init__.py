@@ -2,6 +2,7 @@
 
 from app.persistence.models import (
     access,
+    arrangements,
     borrowers,
     calendars,
     calls,
@@ -17,6 +18,7 @@ from app.persistence.models import (
     loans,
     messages,
     notices,
+    plan_requests,
     preferences,
     rehearsals,
     reminders,
@@ -27,6 +29,7 @@ from app.persistence.models import (
 
 __all__ = [
     "access",
+    "arrangements",
     "borrowers",
     "calendars",
     "calls",
@@ -42,6 +45,7 @@ __all__ = [
     "loans",
     "messages",
     "notices",
+    "plan_requests",
     "preferences",
     "rehearsals",
     "reminders",

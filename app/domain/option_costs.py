@@ -1,0 +1,149 @@
+"""What a plan option costs, told by the ledger itself: its rows are played as the next plan version, and nothing may move.
+
+So what is shown is what happens. An option whose rows would lose, or count otherwise, anything owed or paid is not offered.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from app.domain.account_rows import AccountRow
+from app.domain.caps import YEAR_DAYS, principal_days, within_cap
+from app.domain.ledger import EntryKind
+from app.domain.option_cases import OptionCase
+from app.domain.option_rows import CannotOfferError, Rows
+from app.domain.plans import PlanRow
+from app.domain.rates import rounded
+from app.domain.replans import as_late_as_before
+from app.domain.replay import Account, allocate
+from app.domain.splits import Split, total_of
+
+RATE_PLACES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the loan comes to under new rows. Minor units."""
+
+    rows: Rows
+    """As they are to be written: with what keeps lateness at what it has cost."""
+    to_pay: tuple[PlanRow, ...]
+    """Rows with something open, and how much; charges and late charges up to today included."""
+    total_minor: int
+    extra_minor: int
+    """How much more than by the plan as it stands."""
+    extra_annual_rate: Decimal | None
+    moved_minor: int
+    """Principal and interest that fall due later than by the plan as it stands: the most that is put off at any time."""
+    still_due_minor: int
+    """What is due by today all the same."""
+
+
+def outcome_of(case: OptionCase, rows: Rows, *, reprices: bool) -> Outcome:
+    """Play the ledger over new rows. Raises CannotOfferError where what is owed or paid would change."""
+    account = case.account
+    kept = as_late_as_before(account, rows, case.entries, case.today) if case.terms.late is not None else rows
+    after = allocate(kept, case.entries, case.next_terms)
+    after.accrue(case.today)
+    _check_nothing_moves(case, after, reprices=reprices and case.contract is not None)
+    total = sum(sum(row.open) for row in after.rows)
+    extra = total - case.open.total
+    _check_cap(case, after, extra)
+    days_more = _days_owed(case, after.rows) - _days_owed(case, account.rows)
+    return Outcome(
+        rows=kept,
+        to_pay=tuple(PlanRow(row.row_no, row.due_on, Split(*row.open)) for row in after.rows if any(row.open)),
+        total_minor=total,
+        extra_minor=extra,
+        extra_annual_rate=annual_rate(extra, days_more),
+        moved_minor=_put_off(account.rows, after.rows),
+        still_due_minor=sum(sum(row.open) for row in after.rows if row.due_on <= case.today),
+    )
+
+
+def annual_rate(extra_minor: int, more_principal_days: int) -> Decimal | None:
+    """Return the extra cost as a simple annual rate on the principal that is owed longer, a fraction to 6 places, half up.
+
+    `more_principal_days`: open principal in minor units over the days from today on that it is owed under the option, less
+    the same by the plan as it stands; what is past due counts until today. A year has 365 days. None where nothing is
+    added, or where no principal is owed longer. So where interest runs on at the contract's rate, this is about that rate.
+    """
+    if extra_minor <= 0 or more_principal_days <= 0:
+        return None
+    return rounded(Fraction(extra_minor * YEAR_DAYS, more_principal_days), RATE_PLACES)
+
+
+def _days_owed(case: OptionCase, rows: Sequence[AccountRow]) -> int:
+    return sum(row.open[0] * (row.due_on - case.today).days for row in rows if row.due_on > case.today)
+
+
+def _put_off(before: Sequence[AccountRow], after: Sequence[AccountRow]) -> int:
+    """Return the most by which what is due up to any day is less than by the plan as it stands."""
+    moves = sorted(
+        [(row.due_on, row.open[0] + row.open[1]) for row in before]
+        + [(row.due_on, -row.open[0] - row.open[1]) for row in after]
+    )
+    less = most = 0
+    for index, (on, minor) in enumerate(moves):
+        less += minor
+        if index + 1 == len(moves) or moves[index + 1][0] != on:
+            most = max(most, less)
+    return most
+
+
+def _check_nothing_moves(case: OptionCase, after: Account, *, reprices: bool) -> None:
+    """Nothing owed is lost, nothing paid counts otherwise, and only interest of rows to come may differ (`reprices`)."""
+    before = case.account
+    open_before, open_after = case.open, _total(after, "open")
+    due_before = {row.row_no: row.paid for row in before.rows if row.due_on <= case.today and row.paid.total}
+    due_after = {row.row_no: row.paid for row in after.rows if row.due_on <= case.today and row.paid.total}
+    same = (
+        open_before.principal == open_after.principal
+        and open_before[2:] == open_after[2:]
+        and _total(before, "paid") == _total(after, "paid")
+        and due_before == due_after
+        and (before.unapplied_minor, before.principal_reduced_minor)
+        == (after.unapplied_minor, after.principal_reduced_minor)
+        and (reprices or open_before.interest == open_after.interest)
+    )
+    if not same:
+        raise CannotOfferError("not_computable")
+
+
+def _total(account: Account, part: str) -> Split:
+    return total_of([Split(*getattr(row, part)) for row in account.rows])
+
+
+def _check_cap(case: OptionCase, after: Account, extra_minor: int) -> None:
+    """Keep the sum of interest, late interest and fees over the loan's life within the cap of law."""
+    cap = case.cap
+    if cap is None or (cap.annual_rate is None and not cap.may_bind):
+        return
+    if cap.annual_rate is None or case.principal_minor is None or case.disbursed_on is None:
+        if extra_minor > 0:
+            raise CannotOfferError("cap_unknown", law=cap.source)
+        return
+    charged, days = life_cost(case, after)
+    check = within_cap(cap, charged, days)
+    if not check.is_kept:
+        raise CannotOfferError("above_cap", law=cap.source, charged_minor=charged, most_minor=check.most_minor)
+
+
+def life_cost(case: OptionCase, account: Account) -> tuple[int, int]:
+    """Return (what the loan charges over its life, its principal over the days owed): what a cap is held against.
+
+    Principal is owed until the day it was paid, else until it falls due, and what is past due at least until today. What
+    was given up is not charged. Fees kept back at the start were never lent.
+    """
+    assert case.disbursed_on is not None
+    on = {entry.entry_id: entry.effective_on for entry in case.entries}
+    given_up = {entry.entry_id for entry in case.entries if entry.kind is EntryKind.WAIVER}
+    lent = [(case.disbursed_on, case.principal_minor or 0)]
+    lent += [(each.on, each.amount_minor) for each in case.terms.paid_out_later]
+    back = [(case.disbursed_on, case.fees_upfront_minor)] if case.fees_upfront_minor else []
+    back += [(on[each.entry_id], each.split.principal) for each in account.allocations if each.split.principal]
+    back += [(max(row.due_on, case.today), row.open[0]) for row in account.rows if row.open[0]]
+    charged = sum(sum(row.due[1:]) for row in account.rows) + case.fees_upfront_minor
+    charged -= sum(sum(each.split[1:]) for each in account.allocations if each.entry_id in given_up)
+    return max(charged, 0), principal_days(lent, back)
