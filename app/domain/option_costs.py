@@ -3,7 +3,7 @@
 So what is shown is what happens. An option whose rows would lose, or count otherwise, anything owed or paid is not offered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +12,7 @@ from app.domain.account_rows import AccountRow
 from app.domain.caps import YEAR_DAYS, principal_days, within_cap
 from app.domain.ledger import EntryKind
 from app.domain.option_cases import OptionCase
-from app.domain.option_rows import CannotOfferError, Rows
+from app.domain.option_rows import CannotOfferError, Draft, Rows
 from app.domain.plans import PlanRow
 from app.domain.rates import rounded
 from app.domain.replans import as_late_as_before
@@ -40,10 +40,21 @@ class Outcome:
     """What is due by today all the same."""
 
 
-def outcome_of(case: OptionCase, rows: Rows, *, reprices: bool) -> Outcome:
-    """Play the ledger over new rows. Raises CannotOfferError where what is owed or paid would change."""
-    account = case.account
-    kept = as_late_as_before(account, rows, case.entries, case.today) if case.terms.late is not None else rows
+def outcome_of(case: OptionCase, drafts: Iterable[Draft], *, reprices: bool) -> Outcome:
+    """Return the outcome of the first draft that leaves all as it is owed and paid. Raises CannotOfferError for none."""
+    why = CannotOfferError("not_computable")
+    for draft in drafts:
+        try:
+            return _outcome(case, draft, reprices=reprices)
+        except CannotOfferError as error:
+            why = error
+    raise why
+
+
+def _outcome(case: OptionCase, draft: Draft, *, reprices: bool) -> Outcome:
+    account, kept = case.account, draft.rows
+    if case.terms.late is not None:
+        kept = as_late_as_before(account, kept, case.entries, case.today, draft.penalties)
     after = allocate(kept, case.entries, case.next_terms)
     after.accrue(case.today)
     _check_nothing_moves(case, after, reprices=reprices and case.contract is not None)
