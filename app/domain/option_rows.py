@@ -21,7 +21,7 @@ from app.domain.option_cases import OptionCase
 from app.domain.periods import DayOfMonth, Frequency, Unit, add_months, month_length, step
 from app.domain.plan_options import OptionKind
 from app.domain.plans import PlanRow
-from app.domain.replans import as_due, less_levied, level_parts, reschedule
+from app.domain.replans import less_levied, level_parts, reschedule
 from app.domain.splits import Split, total_of
 
 
@@ -77,7 +77,7 @@ def _catch_up(case: OptionCase, terms: Mapping[str, Any], *, moves_charges: bool
     found: list[PlanRow] = []
     penalties: dict[int, int] = {}
     for row in case.rows:
-        made = as_due(row)
+        made = case.kept_as_due[row.row_no]
         if row.row_no in stays:
             due = stays[row.row_no]
             made = made._replace(due=less_levied(row, due))
@@ -136,7 +136,7 @@ def _on_dates(case: OptionCase, dates: Sequence[date]) -> Rows:
         raise CannotOfferError("not_computable")
     if contract is None or contract.due_dates:  # of dates agreed one by one each row counts as one whole period
         on = {row.row_no: _adjusted(case, each) for row, each in zip(ahead, dates, strict=True)}
-        return tuple(as_due(row)._replace(due_on=on.get(row.row_no, row.due_on)) for row in case.rows)
+        return tuple(row._replace(due_on=on.get(row.row_no, row.due_on)) for row in case.kept_as_due.values())
     ends = all(each.day == month_length(each.year, each.month) for each in dates)
     rule = DayOfMonth.MONTH_END if ends and case.frequency.unit is Unit.MONTHS else DayOfMonth.SAME
     return _by_contract(case, replace(contract, day_of_month=rule), first_due_on=dates[0])
@@ -194,12 +194,12 @@ def _by_contract(case: OptionCase, contract: Contract, **changes: Any) -> Rows:
     beyond = _beyond_contract(case)
     rows = _nominal_rows(case)
     made = reschedule(rows, contract, rows[kept].due_on, **changes)[kept:]
-    found: list[PlanRow] = [as_due(row) for row in case.rows[:kept]]
+    found: list[PlanRow] = list(case.kept_as_due.values())[:kept]
     number = _last_number(case) - len(ahead) + 1
     for k, row in enumerate(made):
         more, interest, row_no = Split(), row.due.interest, number + k
         if k < len(ahead):
-            more, interest, row_no = as_due(ahead[k]).due, interest + beyond[k], ahead[k].row_no
+            more, interest, row_no = case.kept_as_due[ahead[k].row_no].due, interest + beyond[k], ahead[k].row_no
         if interest < 0:
             raise CannotOfferError("contract_differs")
         due = Split(row.due.principal, interest, more.fees, more.penalties)
