@@ -153,13 +153,7 @@ class Settings:
         for channel, entries in self.providers.items():
             for entry in entries:
                 _refuse_weak_provider(f"DUECOURSE_PROVIDERS: {channel} {entry['provider']}", entry)
-        for entry in self.payments:
-            name = f"DUECOURSE_PROVIDERS: payment {entry['provider']}"
-            _refuse_weak_provider(name, entry)
-            if str(entry.get("secret_key", "")).startswith(("sk_test_", "rk_test_")):
-                raise SettingsError(f"{name}: `secret_key` is a test key, and test money would be booked as money.")
-        if self.payments and self.public_url is None:
-            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be set: payment providers post there.")
+        self._refuse_weak_payments()
         if self.providers and len(self.callback_secret) < 32:
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
         for name, address in (("public_url", self.public_url), ("app_url", self.app_url)):
@@ -167,6 +161,17 @@ class Settings:
                 raise SettingsError(f"DUECOURSE_PROVIDERS: `callbacks.{name}` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+    def _refuse_weak_payments(self) -> None:
+        for entry in self.payments:
+            name = f"DUECOURSE_PROVIDERS: payment {entry['provider']}"
+            _refuse_weak_provider(name, entry)
+            if str(entry.get("secret_key", "")).startswith(("sk_test_", "rk_test_")):
+                raise SettingsError(f"{name}: `secret_key` is a test key, and test money would be booked as money.")
+            if entry["provider"] == "hosted" and entry.get("live") is False:
+                raise SettingsError(f"{name}: `live` false is a test account, whose money would be booked as money.")
+        if self.payments and self.public_url is None:
+            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be set: payment providers post there.")
 
 
 def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
