@@ -15,6 +15,7 @@ from app.api.borrower import (
     inbox_marks,
     links,
     loans,
+    payment_intents,
     payments,
     plan_options,
     plan_requests,
@@ -28,6 +29,7 @@ from app.api.borrower import (
     upcoming,
     wechat,
 )
+from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import calls as desk_calls
@@ -37,6 +39,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import plan_requests as desk_plan_requests
+from app.api.desk import payments as desk_payments
 from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
@@ -87,6 +90,9 @@ _SHARED = (
     plan_requests,
     proofs,
     desk_plan_requests,
+    payment_intents,
+    payment_callbacks,
+    desk_payments,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

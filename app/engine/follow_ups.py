@@ -14,6 +14,7 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import arrangement_endings, plan_offers
 from app.services.arrangements import look_at_arrangement
 from app.services.plan_requests import look_at_request
+from app.services.payment_intents import expire_intent
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -24,6 +25,7 @@ Handler = Callable[..., None]
 HANDLERS: Mapping[str, Handler] = {
     arrangement_endings.FOLLOW_UP: look_at_arrangement,
     plan_offers.FOLLOW_UP: look_at_request,
+    "payment_intent": expire_intent,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 
