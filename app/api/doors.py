@@ -15,6 +15,7 @@ from app.api.borrower import (
     inbox_marks,
     links,
     loans,
+    mandates,
     payments,
     preferences,
     profile,
@@ -42,6 +43,7 @@ from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
+from app.api.ingest import mandates as ingest_mandates
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
@@ -77,6 +79,8 @@ _SHARED = (
     upcoming,
     inbox_marks,
     links,
+    mandates,
+    ingest_mandates,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

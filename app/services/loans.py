@@ -32,6 +32,7 @@ from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.borrowers import ensure_borrowers
 from app.services.law_notes import NewPlan, note_plans
+from app.services.mandates import autopay_of
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.terms import cap_at_signing, terms_at_signing
@@ -152,6 +153,9 @@ def put_loans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    words = autopay_of(work, {row["id"]: row["autopay"] for row in updated}, by=origin, now=now)
+    for row in updated:
+        row["autopay"] = words.get(row["id"], row["autopay"])
     queries.add_loans(session, added)
     queries.set_loans(session, updated)
     match_waiting(work, lender, [row["loan_no"] for row in added], now=now)
