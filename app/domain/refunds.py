@@ -18,6 +18,11 @@ PROVIDER, BANK, CORE = METHODS = ("provider", "bank", "core")
 """How it goes back: through the provider that took the payment; by a transfer of the lender's; by the lender's core. Of the
 last two the core is told, and says when it is done by booking it under our reference."""
 
+OVERPAID = "overpaid"
+"""The follow-up that takes up an overpayment; its subject is the loan."""
+OVERPAID_STANDS = timedelta(days=1)
+"""How long an overpayment of a paid-off loan stands until it is taken up without being asked for: time enough for the core
+to say that a payment was booked on the wrong loan."""
 BORROWER, SYSTEM, BY_RULE = "borrower", "system", "rule"
 SENIOR_ROLES = ("supervisor", "compliance", "admin")
 """Who may be the second pair of eyes."""
@@ -63,8 +68,6 @@ class RefundRules:
     """Inclusive: up to this nobody's approval is needed."""
     four_eyes_above_minor: Mapping[str, int] = field(default_factory=dict)
     """Exclusive: above this who approves is senior, and not who asked for it."""
-    proposed_after: timedelta = timedelta(days=1)
-    """How long an overpayment of a paid-off loan stands until it is taken up without being asked for."""
     least_minor: Mapping[str, int] = field(default_factory=dict)
     """Below this nothing is taken up by itself; whoever asks gets it all the same."""
 
@@ -120,7 +123,9 @@ def check_may_approve(
     if not needs_four_eyes(amount_minor, currency, rules):
         return
     if role not in SENIOR_ROLES:
-        raise ForbiddenError(f"A refund of {Money(amount_minor, currency)} is approved by a supervisor, compliance or admin.")
+        raise ForbiddenError(
+            f"A refund of {Money(amount_minor, currency)} is approved by a supervisor, compliance or admin."
+        )
     if by == requested_by:
         raise ForbiddenError("You asked for it: at this amount somebody else approves it.")
 

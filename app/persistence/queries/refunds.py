@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.domain.refunds import Claim
+from app.domain.refunds import Claim, RefundState
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.refunds import RefundRow
@@ -101,3 +101,9 @@ def find_due(session: Session, *, now: datetime, limit: int) -> list[DueRefund]:
         .limit(limit)
     )
     return [DueRefund(*row) for row in session.execute(statement)]
+
+
+def find_sent_of_intent(session: Session, intent_id: str) -> Sequence[RefundRow]:
+    """Return the refunds of a payment that its provider has and has not ended. The caller holds the agenda row."""
+    statement = select(RefundRow).where(RefundRow.intent_id == intent_id, RefundRow.state == RefundState.SENT.value)
+    return session.scalars(statement).all()
