@@ -20,6 +20,7 @@ from app.api.borrower import (
     preferences,
     profile,
     quotes,
+    refunds,
     schedules,
     sessions,
     statements,
@@ -36,6 +37,7 @@ from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
+from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
@@ -81,6 +83,8 @@ _SHARED = (
     links,
     mandates,
     ingest_mandates,
+    refunds,
+    desk_refunds,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

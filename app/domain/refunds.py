@@ -61,7 +61,7 @@ OPEN = frozenset({_S.REQUESTED, _S.APPROVED, _S.SENT, _S.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class RefundRules:
-    """What needs whom. Amounts in minor units by currency; a currency that is not named has nothing automatic, and always four
+    """What needs whom. Amounts in minor units by currency; in one that is not named nothing is automatic, and all takes four
     eyes."""
 
     automatic_up_to_minor: Mapping[str, int] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def check_amount(amount_minor: int, currency: str, most_minor: int) -> None:
     if amount_minor <= 0:
         raise refused_at("/amount", "Give an amount above nothing.")
     if amount_minor > most_minor:
-        raise refused_at("/amount", f"At most {Money(most_minor, currency)} can go back.")
+        raise refused_at("/amount", f"At most {_written(most_minor, currency)} can go back.")
 
 
 def is_automatic(amount_minor: int, currency: str, rules: RefundRules) -> bool:
@@ -124,7 +124,7 @@ def check_may_approve(
         return
     if role not in SENIOR_ROLES:
         raise ForbiddenError(
-            f"A refund of {Money(amount_minor, currency)} is approved by a supervisor, compliance or admin."
+            f"A refund of {_written(amount_minor, currency)} is approved by a supervisor, compliance or admin."
         )
     if by == requested_by:
         raise ForbiddenError("You asked for it: at this amount somebody else approves it.")
@@ -142,6 +142,10 @@ _WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), tim
 def wait_after(tries: int) -> timedelta:
     """Return how long to wait before the provider is asked again, after so many tries."""
     return _WAITS[min(max(tries, 1), len(_WAITS)) - 1]
+
+
+def _written(minor: int, currency: str) -> str:
+    return f"{Money(minor, currency).to_decimal()} {currency}"
 
 
 def reference_of(refund_id: str) -> str:

@@ -13,7 +13,7 @@ BATCH = 50
 
 
 def send_refunds(providers: Mapping[str, PaymentProvider], *, now: datetime) -> int:
-    """Send what is approved, ask about what was sent; return how many providers were asked. One that fails stops no other."""
+    """Send what is approved, ask about what was sent; return how many calls were made. One that fails stops no other."""
     with reading() as session:
         due = find_due(session, now=now, limit=BATCH)
     return sum(_send(each, providers, now) for each in due)
@@ -22,15 +22,11 @@ def send_refunds(providers: Mapping[str, PaymentProvider], *, now: datetime) -> 
 def _send(due: DueRefund, providers: Mapping[str, PaymentProvider], now: datetime) -> int:
     try:
         with unit_of_work() as work:
-            order = take_refund(work, due.id, due.borrower_id, now=now)
+            order = take_refund(work, due.id, due.borrower_id, providers=providers, now=now)
         if order is None:
             return 0
-        provider = providers.get(order.provider)
-        if provider is None:
-            logger().error("refund waits for a provider that is not set up", refund_id=due.id, provider=order.provider)
-            return 0
         close_session()
-        _ask(provider, order, due, now)
+        _ask(providers[order.provider], order, due, now)
         return 1
     except Exception:
         logger().exception("refund could not be looked at", refund_id=due.id)

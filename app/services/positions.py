@@ -19,6 +19,7 @@ from app.persistence.queries.ledger import StoredAllocation, change_allocations,
 from app.persistence.queries.loans import set_loans
 from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
 from app.persistence.unit_of_work import Work
+from app.services.follow_ups import follow_up_at
 from app.services.terms import Contracted, kernel_terms
 
 

@@ -4,14 +4,16 @@ The call itself is made by the engine, outside any transaction. What was handed 
 handed over again only where the provider knows nothing of it, under the same key: it is paid once.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain.book import PaymentValues
 from app.domain.ledger import EntryKind
 from app.domain.payment_providers import AskedPayment, RefundNews
 from app.domain.refunds import BY_RULE, PROVIDER, SYSTEM, RefundState, check_move, sendable_minor, wait_after
 from app.domain.times import business_date
+from app.logs import logger
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.models.refunds import RefundRow
@@ -27,6 +29,7 @@ from app.services.refund_words import tell_of_refund
 from app.services.refunds import add_refund_task, end_unsent
 
 ORIGIN = "refund"
+_NOT_SET_UP = timedelta(hours=1)
 SUCCEEDED, PENDING = "succeeded", "pending"
 
 
@@ -43,8 +46,13 @@ class RefundOrder:
     """The provider's own, where it has told one."""
 
 
-def take_refund(work: Work, refund_id: str, borrower_id: str, *, now: datetime) -> RefundOrder | None:
-    """Decide what is to be asked now, and note that it is, before it is; None: nothing. The money is counted once more."""
+def take_refund(
+    work: Work, refund_id: str, borrower_id: str, *, providers: Collection[str], now: datetime
+) -> RefundOrder | None:
+    """Decide what is to be asked now, and note that it is, before it is; None: nothing. The money is counted once more.
+
+    `providers`: names of those that are set up; what went through another waits.
+    """
     lock_agenda(work.session, [borrower_id])
     row = queries.find_refund(work.session, refund_id)
     if row is None or row.next_look_at is None or row.next_look_at > now:
@@ -52,6 +60,10 @@ def take_refund(work: Work, refund_id: str, borrower_id: str, *, now: datetime) 
     intent = work.session.get(PaymentIntentRow, row.intent_id) if row.intent_id and row.method == PROVIDER else None
     if intent is None or row.state not in (RefundState.APPROVED, RefundState.SENT):
         row.next_look_at = None
+        return None
+    if intent.provider not in providers:
+        row.next_look_at = now + _NOT_SET_UP
+        logger().error("refund waits for a provider that is not set up", refund_id=row.id, provider=intent.provider)
         return None
     is_new = row.state == RefundState.APPROVED
     if is_new:
@@ -71,7 +83,7 @@ def take_refund(work: Work, refund_id: str, borrower_id: str, *, now: datetime) 
 
 
 def note_news(work: Work, order: RefundOrder, borrower_id: str, news: RefundNews, *, now: datetime) -> None:
-    """Write what the provider says: done is booked out of the loan, failed goes to a person, anything else is asked again."""
+    """Write what the provider says: done is booked out of the loan, failed goes to a person, else it is asked again."""
     lock_agenda(work.session, [borrower_id])
     row = queries.find_refund(work.session, order.refund_id)
     if row is None or row.state != RefundState.SENT:

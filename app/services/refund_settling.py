@@ -7,7 +7,6 @@ from typing import Any
 from app.domain.book import PaymentValues
 from app.domain.errors import ConflictError, refused_at
 from app.domain.ledger import EntryKind
-from app.domain.money import Money
 from app.domain.refunds import RefundState, check_move
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.refunds import RefundRow
@@ -30,7 +29,10 @@ def check_confirms(row: RefundRow | None, values: PaymentValues, loan_id: str) -
     if row.loan_id != loan_id:
         raise refused_at("/reference", f"{values.reference} is a refund of another loan.")
     if row.amount_minor != values.amount_minor:
-        raise refused_at("/amount", f"{values.reference} is a refund of {Money(row.amount_minor, row.currency)}.")
+        raise refused_at(
+            "/amount",
+            f"{values.reference} is a refund of another amount; book it over that.",
+        )
     if row.state == RefundState.CANCELLED:
         raise ConflictError(f"{values.reference} was cancelled; book another refund under a reference of its own.")
 

@@ -4,8 +4,12 @@ Each act takes the borrower's agenda row first, so that of any number at once on
 `refund_sending.py`; that it is done is `refund_settling.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
 
 from app.domain.book import check_text
 from app.domain.errors import NotFoundError, refused_at
@@ -18,6 +22,7 @@ from app.domain.refunds import (
     METHODS,
     PROVIDER,
     SYSTEM,
+    Claim,
     RefundState,
     check_amount,
     check_may_approve,
@@ -68,11 +73,14 @@ class Overpaid:
     refundable: Money
 
 
-def overpaid_of(work: Work, loan: LoanRow) -> Overpaid:
-    """Return what stands on the loan now."""
-    snapshot = _snapshot(work, loan)
-    left = refundable_minor(snapshot, queries.find_claims(work.session, loan.id))
-    return Overpaid(Money(overpaid_minor(snapshot), loan.currency), Money(left, loan.currency))
+def list_refunds(reads: Connection, borrower_id: str, loan_id: str) -> tuple[Overpaid, Sequence[Any]]:
+    """Return what was paid over on a loan, and its refunds, newest first. Raises NotFoundError."""
+    row = accounts.get_position_account(reads, borrower_id, loan_id)
+    found = queries.find_refunds(reads, borrower_id, loan_id)
+    snapshot = Snapshot(row.anchor_no or 0, row.principal_balance_minor or 0, row.unapplied_minor or 0, (), None, None)
+    over_minor = 0 if row.open_rows else overpaid_minor(snapshot)
+    left_minor = refundable_minor(snapshot, [Claim(each.state, each.amount_minor) for each in found]) if over_minor else 0
+    return Overpaid(Money(over_minor, row.currency), Money(left_minor, row.currency)), found
 
 
 def request_refund(

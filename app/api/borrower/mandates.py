@@ -9,7 +9,7 @@ from app.domain.mandates import LIVING, OUTCOMES, MandateState
 from app.persistence.queries.mandates import find_draws, find_mandate
 from app.persistence.unit_of_work import Work
 from app.services.accounts import get_account
-from app.services.mandates import revoke_mandate
+from app.services.mandates import revoke_mandate as take_back
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -82,12 +82,12 @@ def get_mandate(loan_id: str) -> dict[str, Any]:
 
 @door.post("/loans/<id:loan_id>/mandate/revoke")
 @answers(200, AutopaySchema, example=_EXAMPLE, problems=("conflict", "idempotency-mismatch", "idempotency-in-flight"))
-def revoke(loan_id: str) -> Answer:
+def revoke_mandate(loan_id: str) -> Answer:
     """Take back that instalments are drawn. It holds at once, the lender's core is told, and reminders go again."""
     borrower_id, at = borrower().borrower_id, now()
 
     def act(work: Work) -> Answer:
-        revoke_mandate(work, borrower_id, loan_id, by=borrower().name, now=at)
+        take_back(work, borrower_id, loan_id, by=borrower().name, now=at)
         work.session.flush()
         return Answer(AutopaySchema().dump(_view(borrower_id, loan_id, work)), 200, dumped=True)
 

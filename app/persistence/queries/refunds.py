@@ -50,7 +50,7 @@ def find_claims(session: Session, loan_id: str, *, without: str | None = None) -
 def find_refunds(reads: Connection | Session, borrower_id: str, loan_id: str) -> Sequence[Any]:
     """Return the refunds of a borrower's loan, newest first."""
     statement = (
-        select(RefundRow.__table__)  # type: ignore[arg-type]
+        select(*RefundRow.__table__.columns)
         .where(RefundRow.borrower_id == borrower_id, RefundRow.loan_id == loan_id)
         .order_by(RefundRow.requested_at.desc(), RefundRow.id.desc())
         .limit(MOST_SHOWN)
