@@ -23,6 +23,8 @@ _OWN_WORDS: Mapping[str, Mapping[str, int]] = {
     "smtp": {"key": 32},
     "print_room": {"callback_key": 32},
     "wechat": {"token": 16},  # WeChat takes 3 to 32
+    "hosted": {"key": 32},
+    "stripe": {"webhook_secret": 24},  # Stripe's own, which begin with whsec_
 }
 """Provider -> its settings that the operator makes up, by which posts to us are proven -> characters at least."""
 KEY_BYTES = 32
@@ -69,6 +71,8 @@ class Settings:
     """DUECOURSE_SMS_KEY: signs those posts."""
     providers: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
     """DUECOURSE_PROVIDERS: a JSON file with the providers of each channel, the preferred one first; see docs/channels.md."""
+    payments: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """`payment` of that file: accounts at payment providers, the preferred one first; see docs/payments.md."""
     callback_secret: str = field(default="", repr=False)
     """`callbacks.secret` of that file: the addresses of providers that sign nothing are made with it."""
     public_url: str | None = None
@@ -149,6 +153,7 @@ class Settings:
         for channel, entries in self.providers.items():
             for entry in entries:
                 _refuse_weak_provider(f"DUECOURSE_PROVIDERS: {channel} {entry['provider']}", entry)
+        self._refuse_weak_payments()
         if self.providers and len(self.callback_secret) < 32:
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
         for name, address in (("public_url", self.public_url), ("app_url", self.app_url)):
@@ -156,6 +161,17 @@ class Settings:
                 raise SettingsError(f"DUECOURSE_PROVIDERS: `callbacks.{name}` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+    def _refuse_weak_payments(self) -> None:
+        for entry in self.payments:
+            name = f"DUECOURSE_PROVIDERS: payment {entry['provider']}"
+            _refuse_weak_provider(name, entry)
+            if str(entry.get("secret_key", "")).startswith(("sk_test_", "rk_test_")):
+                raise SettingsError(f"{name}: `secret_key` is a test key, and test money would be booked as money.")
+            if entry["provider"] == "hosted" and entry.get("live") is False:
+                raise SettingsError(f"{name}: `live` false is a test account, whose money would be booked as money.")
+        if self.payments and self.public_url is None:
+            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be set: payment providers post there.")
 
 
 def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
@@ -181,16 +197,17 @@ def _providers(env: Mapping[str, str]) -> dict[str, Any]:
         raise SettingsError(f"DUECOURSE_PROVIDERS names {path}, which is not a file of JSON.") from None
     callbacks = document.pop("callbacks", {}) if isinstance(document, dict) else {}
     is_well = isinstance(document, dict) and isinstance(callbacks, dict) and all(
-        channel in OUTWARD_CHANNELS and isinstance(entries, list)
+        channel in (*OUTWARD_CHANNELS, "payment") and isinstance(entries, list)
         and all(isinstance(entry, dict) and isinstance(entry.get("provider"), str) for entry in entries)
         for channel, entries in document.items()
     )  # fmt: skip
     if not is_well:
         raise SettingsError(
-            f"DUECOURSE_PROVIDERS: {path} holds, by channel ({', '.join(OUTWARD_CHANNELS)}), a list of objects "
+            f"DUECOURSE_PROVIDERS: {path} holds, by channel ({', '.join(OUTWARD_CHANNELS)}, payment), a list of objects "
             "that each name a `provider`, and `callbacks`."
         )
     return {
+        "payments": tuple(document.pop("payment", ())),
         "providers": {channel: tuple(entries) for channel, entries in document.items()},
         "callback_secret": str(callbacks.get("secret", "")),
         **{name: str(callbacks[name]).rstrip("/") if callbacks.get(name) else None for name in ("public_url", "app_url")},

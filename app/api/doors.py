@@ -16,6 +16,7 @@ from app.api.borrower import (
     links,
     loans,
     mandates,
+    payment_intents,
     payments,
     preferences,
     profile,
@@ -27,6 +28,7 @@ from app.api.borrower import (
     upcoming,
     wechat,
 )
+from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import calls as desk_calls
@@ -35,6 +37,7 @@ from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import payments as desk_payments
 from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
@@ -85,6 +88,9 @@ _SHARED = (
     ingest_mandates,
     refunds,
     desk_refunds,
+    payment_intents,
+    payment_callbacks,
+    desk_payments,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

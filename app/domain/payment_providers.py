@@ -115,6 +115,8 @@ class PaymentProvider(Protocol):
     is_live: bool
     currencies: frozenset[str]
     """What it takes; empty: all."""
+    lenders: frozenset[str]
+    """Codes of the lenders whose money goes to this account; empty: all."""
     times: IntentTimes
 
     def create(self, order: PaymentOrder) -> OpenedPayment:

@@ -12,6 +12,7 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services.payment_intents import expire_intent
 from app.services.refunds import take_up_overpayment
 
 BATCH = 100
@@ -22,6 +23,7 @@ Handler = Callable[..., None]
 
 HANDLERS: Mapping[str, Handler] = {
     OVERPAID: take_up_overpayment,
+    "payment_intent": expire_intent,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -16,19 +16,22 @@ from app.persistence.models.refunds import RefundRow
 from app.persistence.queries import ledger as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners
+from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.law_notes import note_charges
+from app.services.overpayments import announce_overpayment
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
 from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
+from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
 UNKNOWN_LOAN = "unknown-loan"
 UNKNOWN_PAYMENT = "unknown-payment"
 """A reversal that names a payment nobody sent yet."""
+_PAID = (EntryKind.REPAYMENT, EntryKind.PREPAYMENT)
 _LOOKED_AT_AGAIN = frozenset({UNKNOWN_PAYMENT, TOLD_BY_PLAN, *UNCOVERED.values()})
 """Reasons that another payment may take away."""
 
@@ -55,6 +58,8 @@ def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: da
         owner = find_loan_owners(work.session, lender.id, [values.loan_no])[values.loan_no]
         reminders.review(work, [owner[1]], now=now)
     allocations = queries.find_entry_allocations(work.session, result.entry_id, result.loan_id)
+    if result.status == "recorded" and values.kind in _PAID:
+        announce_overpayment(work, get_loan(work.session, result.loan_id), values.reference, allocations, now=now)
     return PaymentResult(result.status, result.entry_id, result.loan_id, allocations)
 
 
@@ -71,6 +76,7 @@ class _Batch:
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
     told: ToldByPlan
+    told_by_provider: ToldByProvider
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
     refunds: Mapping[str, RefundRow]
@@ -84,7 +90,7 @@ def record_payments(
     work: Work, lender: LenderRow, batch: Sequence[PaymentValues], *, now: datetime, origin: str
 ) -> list[PaymentResult | DomainError]:
     """Record many in the order given; the caller rebuilds the positions of the loans that got a new entry."""
-    state = _read(work, lender, batch, now)
+    state = _read(work, lender, batch, now, origin)
     results: list[PaymentResult | DomainError] = []
     for values in batch:
         try:
@@ -103,8 +109,9 @@ def record_payments(
 
 
 def _heard(lender: LenderRow, now: datetime, origin: str) -> None:
-    """Note that the lender's core speaks to us. A sandbox has no core whose silence would mean anything."""
-    if origin != "sandbox" and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
+    """Note that the lender's core speaks to us. Neither a provider nor a sandbox is a core whose silence means anything."""
+    is_core = origin != "sandbox" and not origin.startswith(OF_PROVIDER)
+    if is_core and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
         lender.heard_at = now
 
 
@@ -127,12 +134,13 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     """Book a payment that waited, if it can be now."""
     loan_id, borrower_id = owner
     values = payment_from_payload(row.payload)
-    state = _read(work, lender, [values], now)
+    origin = row.payload.get("origin", "unmatched")
+    state = _read(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
     if row.reason == TOLD_BY_PLAN:
         state.told.release(values, loan_id)
     try:
-        result = _take(state, values, row.payload.get("origin", "unmatched"))
+        result = _take(state, values, origin)
     except DomainError as error:
         row.reason = error.code
         return False
@@ -152,7 +160,7 @@ def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
     return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
 
 
-def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime) -> _Batch:
+def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime, origin: str) -> _Batch:
     session = work.session
     numbers = {values.loan_no for values in batch}
     lock_agenda(session, [owner for _, owner in find_loan_owners(session, lender.id, numbers).values()])
@@ -171,6 +179,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
         find_told_by_plan(session, lender.id, batch, loans),
+        find_told_by_provider(session, lender.id, batch, loans, origin=origin),
         find_loan_ledgers(session, lender.id, batch, loans),
         find_confirmed(work, lender.id, batch),
     )
@@ -180,6 +189,10 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
+    of_provider = None if loan is None else state.told_by_provider.entry_of(values, loan.id)
+    if loan is not None and of_provider is not None:
+        _also_called(state, values, of_provider, loan, digest)
+        return PaymentResult("duplicate", of_provider, loan.id)
     before = _sent_before(state, values, digest, loan)
     if before is not None:
         return before
@@ -224,6 +237,14 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         ledger.entries.append(entry)
     _append(state, values, entry, loan, digest, origin)
     return PaymentResult("recorded", entry.entry_id, loan.id)
+
+
+def _also_called(state: _Batch, values: PaymentValues, entry_id: str, loan: LoanHead, digest: str) -> None:
+    """Let the core's reference stand for the entry of a provider's payment too."""
+    if values.reference not in state.references:
+        head = {"lender_id": state.lender.id, "reference": values.reference, "entry_id": entry_id}
+        state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
+        state.references[values.reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
 
 
 def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:

@@ -21,7 +21,6 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.Column("purpose", sa.String(length=16), nullable=False),
-        sa.Column("purpose_id", ident, nullable=True),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("surplus", sa.String(length=12), nullable=True),
@@ -35,6 +34,9 @@ def upgrade() -> None:
         sa.Column("entry_reference", sa.String(length=120), nullable=True),
         sa.Column("failure_code", sa.String(length=60), nullable=True),
         sa.Column("ask_at", sa.BigInteger(), nullable=True),
+        sa.Column("opening_until", sa.BigInteger(), nullable=True),
+        sa.Column("request_key", sa.String(length=64), nullable=True),
+        sa.Column("request_hash", sa.String(length=64), nullable=True),
         sa.Column("created_by", sa.String(length=80), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
@@ -45,6 +47,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_intents")),
         sa.UniqueConstraint("provider", "provider_reference", name=op.f("uq_payment_intents_provider_provider_reference")),
         sa.UniqueConstraint("provider", "payment_reference", name=op.f("uq_payment_intents_provider_payment_reference")),
+        sa.UniqueConstraint("borrower_id", "request_key", name=op.f("uq_payment_intents_borrower_id_request_key")),
     )
     op.create_index("ix_payment_intents_borrower_id", "payment_intents", ["borrower_id", "loan_id", "id"])
     op.create_index(

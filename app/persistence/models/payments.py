@@ -23,8 +23,6 @@ class PaymentIntentRow(Base):
     """Made at an account where money is money; a test event is not believed of it."""
     purpose: Mapped[str] = mapped_column(String(16))
     """due, part, payoff, promise, arrangement."""
-    purpose_id: Mapped[str | None] = mapped_column(Id)
-    """Of the promise or the arrangement it pays."""
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     surplus: Mapped[str | None] = mapped_column(String(12))
@@ -46,6 +44,12 @@ class PaymentIntentRow(Base):
     """The provider's word for why the last try did not work."""
     ask_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the provider is asked next how it stands, if it has not told; None: no more."""
+    opening_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Machine time; until then one request is asking the provider for the page, and others wait."""
+    request_key: Mapped[str | None] = mapped_column(String(64))
+    """Of the request that made it (a hash of its Idempotency-Key): sent again, it goes on with this intent."""
+    request_hash: Mapped[str | None] = mapped_column(String(64))
+    """Of that request's body."""
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
@@ -54,6 +58,7 @@ class PaymentIntentRow(Base):
     __table_args__ = (
         UniqueConstraint("provider", "provider_reference"),
         UniqueConstraint("provider", "payment_reference"),
+        UniqueConstraint("borrower_id", "request_key"),
         Index("ix_payment_intents_borrower_id", "borrower_id", "loan_id", "id"),
         Index(
             "ix_payment_intents_ask_at",
