@@ -27,8 +27,8 @@ from app.services.payments import record_payment
 from app.services.refund_settling import end_refund
 from app.services.refund_words import tell_of_refund
 from app.services.refunds import add_refund_task, end_unsent
+from app.services.told_by_provider import OF_PROVIDER
 
-ORIGIN = "refund"
 _NOT_SET_UP = timedelta(hours=1)
 SUCCEEDED, PENDING = "succeeded", "pending"
 
@@ -104,11 +104,18 @@ def note_refusal(work: Work, order: RefundOrder, borrower_id: str, code: str, *,
         fail_refund(work, get_lender(work.session, row.lender_id), row, code, now=now)
 
 
-def look_again(work: Work, intent_id: str, *, now: datetime) -> None:
-    """Have the refunds of a payment asked about at once: its provider has spoken of one."""
-    for row in queries.find_sent_of_intent(work.session, intent_id):
-        row.next_look_at = now
+def look_again(work: Work, intent_id: str, amount_minor: int | None, *, now: datetime) -> bool:
+    """Have the refunds of a payment asked about at once, whose provider has spoken of one; False: it is none of ours.
+
+    `amount_minor`: what has gone back of the payment so far, by the provider.
+    """
+    rows = queries.find_of_intent(work.session, intent_id)
+    for row in rows:
+        if row.state == RefundState.SENT:
+            row.next_look_at = now
     work.session.flush()
+    gone = sum(row.amount_minor for row in rows if row.state in (RefundState.SENT, RefundState.DONE))
+    return amount_minor is not None and amount_minor <= gone
 
 
 def fail_refund(work: Work, lender: LenderRow, row: RefundRow, code: str, *, now: datetime) -> None:
@@ -134,7 +141,7 @@ def _book(work: Work, lender: LenderRow, row: RefundRow, provider: str, *, now: 
         bank_reference=row.provider_reference,
     )
     work.session.flush()
-    record_payment(work, lender.id, values, now=now, origin=ORIGIN)
+    record_payment(work, lender.id, values, now=now, origin=f"{OF_PROVIDER}{provider}")
     work.session.refresh(row)
     if row.state == RefundState.SENT:  # our book cannot hold it yet (its payment was reversed meanwhile); the money is gone
         end_refund(work, lender, row, by=BY_RULE, now=now)

@@ -59,9 +59,10 @@ def test_what_takes_its_time_is_asked_about(sqlite_book: Flask) -> None:
     send(provider, START + MINUTE)
     assert unapplied(loan) == 700
 
-    provider.says = "succeeded"
+    provider.says, intent_id = "succeeded", refund(refund_id).intent_id or ""
     with unit_of_work() as work:
-        look_again(work, refund(refund_id).intent_id or "", now=START + 2 * MINUTE)
+        assert look_again(work, intent_id, 700, now=START + 2 * MINUTE)
+        assert not look_again(work, intent_id, 701, now=START + 2 * MINUTE)
     send(provider, START + 2 * MINUTE)
 
     assert (refund(refund_id).state, provider.calls) == ("done", ["refund", "look up", "look up"])

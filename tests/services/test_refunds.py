@@ -42,7 +42,8 @@ def unapplied(loan: Built) -> int:
 
 def events() -> list[str]:
     session().rollback()
-    return list(session().scalars(select(WebhookEventRow.type).order_by(WebhookEventRow.id)))
+    of_refunds = select(WebhookEventRow.type).where(WebhookEventRow.type.startswith("refund"))
+    return list(session().scalars(of_refunds.order_by(WebhookEventRow.id)))
 
 
 def tasks() -> list[tuple[str, str]]:

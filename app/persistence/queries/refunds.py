@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.domain.refunds import Claim, RefundState
+from app.domain.refunds import PROVIDER, Claim
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.refunds import RefundRow
@@ -103,7 +103,7 @@ def find_due(session: Session, *, now: datetime, limit: int) -> list[DueRefund]:
     return [DueRefund(*row) for row in session.execute(statement)]
 
 
-def find_sent_of_intent(session: Session, intent_id: str) -> Sequence[RefundRow]:
-    """Return the refunds of a payment that its provider has and has not ended. The caller holds the agenda row."""
-    statement = select(RefundRow).where(RefundRow.intent_id == intent_id, RefundRow.state == RefundState.SENT.value)
+def find_of_intent(session: Session, intent_id: str) -> Sequence[RefundRow]:
+    """Return the refunds of a payment that go the way it came. The caller holds the agenda row."""
+    statement = select(RefundRow).where(RefundRow.intent_id == intent_id, RefundRow.method == PROVIDER)
     return session.scalars(statement).all()
