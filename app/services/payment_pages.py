@@ -46,7 +46,6 @@ from app.services.quotes import payoff_on
 
 OPENING = timedelta(seconds=30)
 """How long one request has the provider to itself: longer than the slowest answer."""
-_SAME_CLOCK = timedelta(seconds=60)
 _TITLES = {"zh-CN": "付款 · {}", "en": "Payment · {}"}
 
 
@@ -136,7 +135,7 @@ def _begin(
     if row is not None and (row.request_hash, row.loan_id) != (request.fingerprint, loan_id):
         raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
     if row is None:
-        row = _made(work, here, borrower_id, loan_id, values, request, now)
+        row = _made(work, here, borrower_id, loan_id, values, request, now=now, machine_now=machine_now)
     order = None
     if row.state == IntentState.CREATED:
         provider = here.providers.get(row.provider)
@@ -145,13 +144,21 @@ def _begin(
         if row.opening_until is not None and row.opening_until > machine_now:
             raise IdempotencyInFlightError("The same request is being worked on.", {"retry_after_seconds": 1})
         row.opening_until = machine_now + OPENING
-        order = _order(work, here, row, request.locale, now=now, machine_now=machine_now)
+        order = _order(work, here, row)
     work.session.flush()
     return _Begun(row.id, row.provider, row.state, row.failure_code, order, is_known)
 
 
 def _made(
-    work: Work, here: Here, borrower_id: str, loan_id: str, values: IntentValues, request: Request, now: datetime
+    work: Work,
+    here: Here,
+    borrower_id: str,
+    loan_id: str,
+    values: IntentValues,
+    request: Request,
+    *,
+    now: datetime,
+    machine_now: datetime,
 ) -> PaymentIntentRow:
     loan = get_loan(work.session, loan_id)
     if loan.borrower_id != borrower_id:
@@ -177,6 +184,8 @@ def _made(
         state=IntentState.CREATED.value,
         return_to=values.return_to,
         expires_at=now + timedelta(minutes=provider.times.page_minutes),
+        page_until=machine_now + timedelta(minutes=provider.times.page_minutes),
+        locale=request.locale,
         request_key=request.key,
         request_hash=request.fingerprint,
         created_by=request.by,
@@ -192,22 +201,19 @@ def _made(
     return row
 
 
-def _order(
-    work: Work, here: Here, row: PaymentIntentRow, locale: str, *, now: datetime, machine_now: datetime
-) -> PaymentOrder:
-    """Return what the provider is asked for; asked again, it is the same to the byte where the clocks agree."""
+def _order(work: Work, here: Here, row: PaymentIntentRow) -> PaymentOrder:
+    """Return what the provider is asked for; asked again, it is the same to the byte, as its idempotency demands."""
     lender = get_lender(work.session, row.lender_id)
-    is_moved = abs(machine_now - now) > _SAME_CLOCK
     address = f"{here.public_url}/v1/callbacks/payments/{row.provider}"
     return PaymentOrder(
         intent_id=row.id,
         amount_minor=row.amount_minor,
         currency=row.currency,
-        title=_TITLES.get(locale, _TITLES["en"]).format(lender.name)[:120],
+        title=_TITLES.get(row.locale, _TITLES["en"]).format(lender.name)[:120],
         return_url=f"{address}/return/{return_token(work.vault, row.id)}",
         notify_url=address,
-        expires_at=row.expires_at + (machine_now - now) if is_moved else row.expires_at,
-        locale=locale,
+        expires_at=row.page_until,
+        locale=row.locale,
     )
 
 

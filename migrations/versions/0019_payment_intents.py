@@ -30,6 +30,8 @@ def upgrade() -> None:
         sa.Column("pay_url_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("return_to", sa.String(length=400), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("page_until", sa.BigInteger(), nullable=False),
+        sa.Column("locale", sa.String(length=16), nullable=False),
         sa.Column("paid_at", sa.BigInteger(), nullable=True),
         sa.Column("entry_reference", sa.String(length=120), nullable=True),
         sa.Column("failure_code", sa.String(length=60), nullable=True),

@@ -37,6 +37,10 @@ class PaymentIntentRow(Base):
     return_to: Mapped[str | None] = mapped_column(String(400))
     """Where in the app the borrower goes on afterwards."""
     expires_at: Mapped[datetime] = mapped_column(Instant)
+    page_until: Mapped[datetime] = mapped_column(Instant)
+    """The same in machine time, as the provider is told it: asked again, it must be told the same."""
+    locale: Mapped[str] = mapped_column(String(16))
+    """Of the page."""
     paid_at: Mapped[datetime | None] = mapped_column(Instant)
     entry_reference: Mapped[str | None] = mapped_column(String(120))
     """Of the ledger entry, once it is booked."""
