@@ -15,6 +15,7 @@ from app.api.borrower import (
     inbox_marks,
     links,
     loans,
+    mandates,
     payment_intents,
     payments,
     plan_options,
@@ -23,6 +24,7 @@ from app.api.borrower import (
     profile,
     proofs,
     quotes,
+    refunds,
     schedules,
     sessions,
     statements,
@@ -42,6 +44,7 @@ from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import payments as desk_payments
 from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
+from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import tasks as desk_tasks
@@ -49,6 +52,7 @@ from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
+from app.api.ingest import mandates as ingest_mandates
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
@@ -90,6 +94,10 @@ _SHARED = (
     plan_requests,
     proofs,
     desk_plan_requests,
+    mandates,
+    ingest_mandates,
+    refunds,
+    desk_refunds,
     payment_intents,
     payment_callbacks,
     desk_payments,

@@ -7,6 +7,7 @@ once. One whose look fails is tried again later and holds up no other.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from app.domain.refunds import OVERPAID
 from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
@@ -15,6 +16,7 @@ from app.services import arrangement_endings, plan_offers
 from app.services.arrangements import look_at_arrangement
 from app.services.plan_requests import look_at_request
 from app.services.payment_intents import expire_intent
+from app.services.refunds import take_up_overpayment
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -25,6 +27,7 @@ Handler = Callable[..., None]
 HANDLERS: Mapping[str, Handler] = {
     arrangement_endings.FOLLOW_UP: look_at_arrangement,
     plan_offers.FOLLOW_UP: look_at_request,
+    OVERPAID: take_up_overpayment,
     "payment_intent": expire_intent,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""

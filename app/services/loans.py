@@ -33,6 +33,7 @@ from app.services import agenda, reminders
 from app.services.agreed_plans import OURS, end_replaced, find_told_again, plan_digest
 from app.services.borrowers import ensure_borrowers
 from app.services.law_notes import NewPlan, note_plans
+from app.services.mandates import autopay_of
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.terms import cap_at_signing, terms_at_signing
@@ -153,6 +154,9 @@ def put_loans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    words = autopay_of(work, {row["id"]: row["autopay"] for row in updated}, by=origin, now=now)
+    for row in updated:
+        row["autopay"] = words.get(row["id"], row["autopay"])
     queries.add_loans(session, added)
     queries.set_loans(session, updated)
     match_waiting(work, lender, [row["loan_no"] for row in added], now=now)

@@ -12,6 +12,7 @@ from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from app.persistence.models.refunds import RefundRow
 from app.persistence.queries import ledger as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.lenders import get_lender
@@ -22,6 +23,7 @@ from app.services.law_notes import note_charges
 from app.services.overpayments import announce_overpayment
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
+from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
 from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
@@ -77,6 +79,8 @@ class _Batch:
     told_by_provider: ToldByProvider
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
+    refunds: Mapping[str, RefundRow]
+    """By reference, of the refunds that the batch says are done."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     directory: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
@@ -97,6 +101,7 @@ def record_payments(
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
+    settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     queries.add_unmatched(work.session, state.unmatched)
     if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
@@ -146,6 +151,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     agenda.touch(work, [borrower_id], now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
+    settle_refunds(work, lender, state.refunds, state.entries, origin=row.payload.get("origin", "unmatched"), now=now)
     work.session.flush()
     return True
 
@@ -175,6 +181,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         find_told_by_plan(session, lender.id, batch, loans),
         find_told_by_provider(session, lender.id, batch, loans, origin=origin),
         find_loan_ledgers(session, lender.id, batch, loans),
+        find_confirmed(work, lender.id, batch),
     )
 
 
@@ -193,6 +200,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
+    check_confirms(state.refunds.get(values.reference), values, loan.id)
     if state.told.has(values, loan.id):
         return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
     reverses_id: str | None = None

@@ -44,6 +44,7 @@ _ACCOUNT_COLUMNS = (
     LoanRow.product,
     LoanRow.status,
     LoanRow.maturity_on,
+    LoanRow.autopay,
     LoanRow.imported_at,
     LenderRow.name.label("lender_name"),
 )
