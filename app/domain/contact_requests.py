@@ -43,9 +43,9 @@ def check_new(values: ContactRequestValues) -> None:
     for name in ("name", "organisation", "contact", "place", "channel"):
         value = getattr(values, name)
         if value is None and name in _NEEDED[values.kind]:
-            raise refused_at(f"/{name}", f"{name} is missing.")
+            raise refused_at(_pointer(name), f"{name} is missing.")
         if value is not None and name not in _ALLOWED[values.kind]:
-            raise refused_at(f"/{name}", f"{name} says nothing with kind {values.kind}; leave it out.")
+            raise refused_at(_pointer(name), f"{name} says nothing with kind {values.kind}; leave it out.")
     if values.place is not None and values.place not in PLACES:
         raise refused_at("/place", f"place is not one of {', '.join(PLACES)}.")
     if values.channel is not None and values.channel not in CHANNELS:
@@ -55,3 +55,7 @@ def check_new(values: ContactRequestValues) -> None:
 def confirm_until(today: date) -> date:
     """Return the last day for asking about a representative's authority."""
     return today + CONFIRM_WITHIN
+
+
+def _pointer(name: str) -> str:
+    return f"/{name}" if name in ("place", "channel") else "/representative"

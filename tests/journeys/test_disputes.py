@@ -41,6 +41,13 @@ def reminders(since: datetime) -> list[tuple[date, str]]:
         return [(row.created_at.date(), row.state) for row in session.scalars(statement.order_by(MessageRow.id))]
 
 
+def waiting() -> int:
+    """How many pushes about instalments wait to leave."""
+    with reading() as session:
+        statement = select(MessageRow).where(MessageRow.channel == "push", MessageRow.state == "queued")
+        return sum(row.message_class != "servicing" for row in session.scalars(statement))
+
+
 def told(journey: Journey, method: str, path: str, body: Any = None) -> int:
     """The status of what the desk answers an agent."""
     journey.desk(method, path, body, staff="Ann", role="agent", good=False)
@@ -49,10 +56,13 @@ def told(journey: Journey, method: str, path: str, body: Any = None) -> int:
 
 def test_a_borrower_disputes_and_is_right(app: Flask) -> None:
     journey, loan_id = begun(app)
+    phone = {"platform": "android", "target_kind": "token", "target": "token-1", "zone": "Asia/Shanghai"}
+    journey.me("PUT", "/devices/phone", phone)
     journey.until(at(3, 8, 1))
     journey.now = at(3, 8, 2)  # the reminder of the third day late is decided, and waits to leave
     journey.engine.sweep_all()
     left = len(journey.channels["push"].sent)
+    assert (left, waiting()) == (3, 1)
 
     dispute = journey.me(
         "POST", f"/loans/{loan_id}/disputes",
@@ -63,6 +73,7 @@ def test_a_borrower_disputes_and_is_right(app: Flask) -> None:
     assert (dispute["state"], dispute["answer_due_on"], dispute["answer_source"]) == (
         "received", "2026-05-03", "FCA DISP 1.6.2R"
     )  # fmt: skip
+    assert waiting() == 0, "taken back in the same transaction"
     assert "4111" not in dispute["words"]
     assert dispute["reminders_stopped"]
     journey.until(at(3, 25))
