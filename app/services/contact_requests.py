@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.domain.contact_requests import HOLDS, ContactRequestValues, check_new, confirm_until
-from app.domain.errors import NotFoundError
+from app.domain.errors import ConflictError
 from app.domain.hold_terms import HoldValues
 from app.domain.times import business_date
 from app.persistence.db import vault
@@ -48,13 +48,13 @@ class ShownContactRequest:
 def record(work: Work, borrower_id: str, values: ContactRequestValues, *, now: datetime) -> tuple[str, bool]:
     """Record a request; return its id and whether it is new. One of the same kind before it ends with it.
 
-    To ask twice to be left alone changes nothing. Raises ValidationError, NotFoundError where there is no loan to be
-    contacted about.
+    To ask twice to be left alone changes nothing. Raises ValidationError, ConflictError where there is no loan to
+    be contacted about.
     """
     check_new(values)
     lock_agenda(work.session, [borrower_id])
     if not find_lenders_of(work.session, borrower_id):
-        raise NotFoundError("There is no loan that anybody could contact you about.")
+        raise ConflictError("There is no loan that anybody could contact you about.")
     before = queries.find_standing(work.session, borrower_id, values.kind)
     if before is not None and values.kind == "cease":
         return before.id, False

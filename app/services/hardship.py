@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.domain.disputes import MOST_ATTACHMENTS
-from app.domain.errors import NotFoundError, refused_at
+from app.domain.errors import ConflictError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.hardship import OPEN, HardshipValues, answers_document, check_move, check_new, check_none_open
 from app.domain.hold_terms import HoldValues
@@ -59,7 +59,7 @@ class ShownRequest:
 def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: datetime) -> str:
     """Open a request; return its id. Reminders stop in the same unit of work.
 
-    Raises NotFoundError for a loan that is not theirs, ValidationError, ConflictError that names the one that is open.
+    Raises ValidationError, also for a loan that is not theirs, ConflictError that names the one that is open.
     """
     check_new(values)
     if len(values.attachments) > MOST_ATTACHMENTS:
@@ -190,11 +190,11 @@ def _whom(work: Work, borrower_id: str, loan_id: str | None) -> tuple[str | None
     if loan_id is not None:
         loan = find_own_loan(work.session, borrower_id, loan_id)
         if loan is None:
-            raise NotFoundError("There is no such loan.")
+            raise refused_at("/loan_id", "You have no such loan; leave loan_id out for all of them.")
         return loan.lender_id, loan.loan_no, loan.zone, loan.currency
     lenders = queries.find_lenders_of(work.session, borrower_id)
     if not lenders:
-        raise NotFoundError("There is no loan that the request could be about.")
+        raise ConflictError("There is no loan that the request could be about.")
     one = lenders[0][0] if len({lender_id for lender_id, _ in lenders}) == 1 else None
     return one, None, get_borrower(work.session, borrower_id).zone or lenders[0][1], None
 

@@ -70,7 +70,7 @@ EXAMPLE: dict[str, Any] = {
     "ended_at": None,
 }
 _NEW = {"kind": "representative", "representative": EXAMPLE["representative"]}
-_ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight", "not-found")
+_ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 _DUMP = ContactRequestSchema()
 
 

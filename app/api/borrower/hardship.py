@@ -51,7 +51,7 @@ _DUMP = HardshipRequestSchema()
 
 @door.post("/hardship-requests")
 @door.takes(NewHardshipRequestSchema, example=_NEW)
-@answers(201, HardshipRequestSchema, example=HARDSHIP_EXAMPLE, problems=(*_ONCE, "not-found"))
+@answers(201, HardshipRequestSchema, example=HARDSHIP_EXAMPLE, problems=_ONCE)
 def post_hardship_request(body: dict[str, Any]) -> Answer:
     """Ask for help. Reminders stop from this second on, a person decides, and free advice is named where there is some.
 
