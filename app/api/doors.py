@@ -7,10 +7,13 @@ from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
     contact_history,
+    contact_requests,
     conversations,
     devices,
     disclosures,
+    disputes,
     due,
+    hardship,
     inbox,
     inbox_marks,
     links,
@@ -35,9 +38,11 @@ from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import calls as desk_calls
+from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
+from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import plan_requests as desk_plan_requests
@@ -101,6 +106,11 @@ _SHARED = (
     payment_intents,
     payment_callbacks,
     desk_payments,
+    disputes,
+    hardship,
+    contact_requests,
+    desk_disputes,
+    desk_hardship,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

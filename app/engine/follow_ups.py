@@ -17,6 +17,7 @@ from app.services.arrangements import look_at_arrangement
 from app.services.plan_requests import look_at_request
 from app.services.payment_intents import expire_intent
 from app.services.refunds import take_up_overpayment
+from app.services import dispute_cases, hardship
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -29,6 +30,8 @@ HANDLERS: Mapping[str, Handler] = {
     plan_offers.FOLLOW_UP: look_at_request,
     OVERPAID: take_up_overpayment,
     "payment_intent": expire_intent,
+    "dispute": dispute_cases.follow,
+    "hardship": hardship.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -8,9 +8,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.mandates import MandateState, MandateValues
+from app.domain.contact_requests import ContactRequestValues
+from app.domain.disputes import DisputeValues
+from app.domain.hardship import HardshipValues
 from app.persistence.db import vault
 from app.persistence.unit_of_work import unit_of_work
+from app.services.contact_requests import record
 from app.services.conversations import Word, add_word
+from app.services.disputes import open_dispute
+from app.services.hardship import open_request
 from app.services.links import link_token
 from app.services.mandates import put_mandate
 from app.services.sessions import open_session
@@ -27,6 +33,13 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     headers = signed_in(loan.borrower_id)
     with unit_of_work() as work:
         word = add_word(work, loan.borrower_id, Word(f"test:{name}", "sms", "Hello", at=START), now=START)
+        dispute_id = open_dispute(
+            work, loan.borrower_id, loan.loan_id, DisputeValues("complaint", "other", "Rude."), now=START
+        )
+        hardship_request_id = open_request(work, loan.borrower_id, HardshipValues("other"), now=START)
+        contact_request_id, _ = record(
+            work, loan.borrower_id, ContactRequestValues("avoid_place", place="workplace"), now=START
+        )
         session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
     message_id = tell(loan)
@@ -39,6 +52,9 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "message_id": message_id,
         "token": link_token(vault(), message_id, expires_at=START + timedelta(days=1)),
         "session_id": session_id,
+        "dispute_id": dispute_id,
+        "hardship_request_id": hardship_request_id,
+        "contact_request_id": contact_request_id,
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
@@ -53,6 +69,8 @@ SAID = {
     "/v1/me/loans/{loan_id}/plan-requests": {"kind": "change_due_day", "terms": {"day": 25}},
     "/v1/me/plan-requests/{request_id}/accept": {"document_sha256": "0" * 64},
     "/v1/me/loans/{loan_id}/refunds": {},
+    "/v1/me/loans/{loan_id}/disputes": {"ground": "other", "words": "It is wrong."},
+    "/v1/me/disputes/{dispute_id}/escalate": {"reason": "Nobody answers."},
 }
 """A body for each route that insists on one."""
 COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}
@@ -107,7 +125,17 @@ def test_lists_hold_only_ones_own(client: FlaskClient) -> None:
     mine, my_ids = owned_by(client, "me")
     _, their_ids = owned_by(client, "them")
 
-    for path in ("loans", "due", "devices", "inbox", "sessions", "contact-history", "conversations"):
+    for path in (
+        "loans",
+        "due",
+        "devices",
+        "inbox",
+        "sessions",
+        "contact-history",
+        "conversations",
+        "hardship-requests",
+        "contact-requests",
+    ):
         text = client.get(f"/v1/me/{path}", headers=mine).text
         assert any(value in text for value in my_ids.values()), path
         assert not any(value in text for value in their_ids.values()), path
