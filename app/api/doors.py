@@ -18,6 +18,7 @@ from app.api.borrower import (
     payments,
     preferences,
     profile,
+    promises,
     quotes,
     schedules,
     sessions,
@@ -34,6 +35,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import policies as desk_policies
+from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
@@ -44,6 +46,7 @@ from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
+from app.api.ingest import promises as ingest_promises
 from app.api.ingest import records as ingest_records
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
@@ -77,6 +80,9 @@ _SHARED = (
     upcoming,
     inbox_marks,
     links,
+    promises,
+    desk_promises,
+    ingest_promises,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

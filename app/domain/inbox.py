@@ -15,6 +15,8 @@ CATEGORIES = ("due_soon", "due_today", "overdue", "help", "options", "notice", "
 CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
     "due_soon": "due_soon",
     "due_today": "due_today",
+    "promise_due_soon": "due_soon",
+    "promise_due_today": "due_today",
     "overdue_early": "overdue",
     "overdue_help": "help",
     "final_help": "help",
