@@ -16,6 +16,8 @@ from app.domain.times import local_instant
 
 MONEY_IN = frozenset({EntryKind.REPAYMENT, EntryKind.PREPAYMENT})
 """Entries that keep a promise: money the borrower paid. A waiver is the lender's own act."""
+HOLDER = "duecourse"
+"""Who puts and releases the hold of a promise; what others put by that kind is a promise that this book does not follow."""
 CHANNELS = ("in_app", "voice", "sms", "wechat", "email", "letter", "in_person", "core")
 """How a promise was given."""
 
@@ -71,10 +73,10 @@ class Promise:
     def takes(self, money: "MoneyIn") -> bool:
         """Return whether money can keep it: paid after it was made, and on its day at the latest.
 
-        Of the day it was made only what became known afterwards counts. A value date is the lender's: what is known before
+        Of the day it was made only what was not known before it counts. A value date is the lender's: what is known before
         the promised day is over where the borrower lives is in time, whatever day the lender's calendar has by then.
         """
-        if money.effective_on < self.made_on or (money.effective_on == self.made_on and money.recorded_at <= self.made_at):
+        if money.effective_on < self.made_on or (money.effective_on == self.made_on and money.recorded_at < self.made_at):
             return False
         return money.effective_on <= self.promised_on or money.recorded_at < self.ends_at
 

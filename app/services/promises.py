@@ -17,6 +17,7 @@ from app.domain.money import Money
 from app.domain.promise_terms import Asked, Part, check_parts
 from app.domain.promises import (
     CHANNELS,
+    HOLDER,
     Promise,
     PromiseState,
     check_move,
@@ -42,8 +43,6 @@ from app.services.webhook_events import announce
 
 FOLLOW_UP = "promise"
 """The kind of look at the end of the promised day."""
-_HOLDS = "duecourse"
-"""Who puts and releases the hold of a promise."""
 _LEDGER, _CALENDAR = "ledger", "calendar"
 _NOTICES = {
     PromiseState.KEPT: "promise_kept",
@@ -268,6 +267,7 @@ def _add(
         state=PromiseState.OPEN.value,
         paid_minor=0,
         made_at=now,
+        open_since=now,
         made_on=business_date(now, loan.lender_zone),
         made_by=giver.by,
         channel=giver.channel,
@@ -296,7 +296,7 @@ def _hold(work: Work, loan: PromisedLoan, rows: Sequence[PromiseRow], now: datet
 
 
 def _holder(loan: PromisedLoan) -> Teller:
-    return Teller(_HOLDS, loan.lender_id)
+    return Teller(HOLDER, loan.lender_id)
 
 
 def _move(
@@ -310,6 +310,7 @@ def _move(
         check_move(before, to)
         row.state = to.value
         row.settled_at = None if to is PromiseState.OPEN else now
+        row.open_since = now if to is PromiseState.OPEN else row.open_since
     queries.add_event(work.session, row, at=now, by=by)
     if to is before:
         return

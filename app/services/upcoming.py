@@ -49,6 +49,7 @@ class UpcomingStep:
     loan_no: str
     row_no: int
     due_on: date
+    """Of a promise: the promised day."""
     at: datetime
     local_date: date
     timezone: str
@@ -60,6 +61,8 @@ class UpcomingStep:
     """Used later if the first were not seen."""
     reason: str | None
     text: str
+    about: str = "instalment"
+    """instalment, or promise: then `row_no` is 0."""
 
 
 def upcoming_of(borrower_id: str, *, now: datetime, locale: str) -> list[UpcomingStep]:
@@ -126,4 +129,5 @@ def _told(subject: Subject, step: Step, verdict: Verdict, case: Case, locale: st
         may_follow=[channel for channel in later if channel not in channels] if status == "planned" else [],
         reason=reason,
         text=text,
+        about=subject.kind,
     )

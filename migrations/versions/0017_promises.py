@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.String(length=120), nullable=True),
         sa.Column("replaced_by_id", ident, nullable=True),
         sa.Column("hold_id", ident, nullable=True),
+        sa.Column("open_since", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_promises_borrower_id_borrowers")),

@@ -46,6 +46,8 @@ class PromiseRow(Base):
     """The group that stands in its place."""
     hold_id: Mapped[str | None] = mapped_column(Id)
     """The hold that keeps the loan's other reminders back while it is open."""
+    open_since: Mapped[datetime] = mapped_column(Instant)
+    """When it was made, or was open again because its money was taken back: reminders dated earlier are none."""
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
     """Since when it is not open."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")

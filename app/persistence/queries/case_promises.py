@@ -24,7 +24,7 @@ _FAILED = or_(*(PromiseRow.state == state.value for state in sorted(FAILED)))
 _PROMISES = PreparedSelect.of(
     select(
         PromiseRow.borrower_id, PromiseRow.loan_id, PromiseRow.promise_no, PromiseRow.amount_minor, PromiseRow.paid_minor,
-        PromiseRow.promised_on, PromiseRow.state, PromiseRow.made_at, PromiseRow.settled_at, PromiseRow.ends_at,
+        PromiseRow.promised_on, PromiseRow.state, PromiseRow.open_since, PromiseRow.settled_at, PromiseRow.ends_at,
     )
     .where(
         among(PromiseRow.borrower_id, ids_named("b_ids")),
@@ -79,7 +79,7 @@ def _subject(row: Any, about: Sequence[Subject], now: datetime) -> Subject:
         due_on=row.promised_on,
         open_minor=0 if row.settled_at is not None else row.amount_minor - row.paid_minor,
         currency=oldest.currency,
-        watched_from=row.made_at,
+        watched_from=row.open_since,
         closed_at=row.settled_at,
         closed_reason=Reason.PAID if row.state == PromiseState.KEPT else Reason.PROMISE_OVER,
         held_reason=oldest.held_reason,
