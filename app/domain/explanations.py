@@ -50,7 +50,7 @@ class LoanHistory:
 
 @dataclass(frozen=True, slots=True)
 class RowHistory:
-    """One row of one plan version, watched in [watched_from, replaced_at); or a promise (row 0, its number in `anchor_no`)."""
+    """One row of one plan version, watched in [watched_from, replaced_at), or a promise: row 0, `anchor_no` its number."""
 
     loan_id: str
     row_no: int

@@ -69,7 +69,7 @@ def list_promises(loan_id: str) -> dict[str, Any]:
 @door.post("/loans/<id:loan_id>/promises")
 @door.takes(PartsSchema, example=PARTS_EXAMPLE)
 @answers(201, MadePromisesSchema, example={"items": [PROMISE_EXAMPLE]}, problems=_ONCE)
-def post_promises(body: dict[str, Any], loan_id: str) -> Answer:
+def make_promises(body: dict[str, Any], loan_id: str) -> Answer:
     """Promise to pay, in one part or several, perhaps in place of what you promised before.
 
     Until the end of the last day other reminders of this loan are held back; you are reminded of your own days alone. A

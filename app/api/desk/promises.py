@@ -76,7 +76,7 @@ _MADE, _DUMP = DeskMadePromisesSchema(), DeskPromiseSchema()
 
 @door.get("/borrowers/<number:borrower_no>/promises")
 @answers(200, DeskPromisesSchema, example={"items": [_EXAMPLE], "counts": _COUNTS})
-def list_promises(borrower_no: str) -> dict[str, Any]:
+def list_promises_of_borrower(borrower_no: str) -> dict[str, Any]:
     """List a borrower's promises to this lender with what became of each, and how many were kept, in part, or not."""
     lender_id = desk().lender_id
     borrower_id = get_borrower_of_lender(reads(), lender_id, borrower_no)
@@ -89,7 +89,7 @@ def list_promises(borrower_no: str) -> dict[str, Any]:
 @door.post("/borrowers/<number:borrower_no>/promises")
 @door.takes(TakenPartsSchema, example={**PARTS_EXAMPLE, "loan_no": "CN-1001", "channel": "voice"})
 @answers(201, DeskMadePromisesSchema, example={"items": [_EXAMPLE]}, problems=_ONCE)
-def post_promises(body: dict[str, Any], borrower_no: str) -> Answer:
+def take_promises(body: dict[str, Any], borrower_no: str) -> Answer:
     """Take promises that the borrower gives, on the phone or otherwise. The terms hold as in the app, save one:
 
     staff may take a promise also where several before it were not kept. The borrower finds it in the app.
@@ -110,7 +110,7 @@ def post_promises(body: dict[str, Any], borrower_no: str) -> Answer:
 
 @door.post("/borrowers/<number:borrower_no>/promises/<id:promise_id>/cancel")
 @answers(200, DeskPromiseSchema, example={**_EXAMPLE, "state": "cancelled"}, problems=_ONCE)
-def cancel_promise(borrower_no: str, promise_id: str) -> Answer:
+def cancel_promise_of_borrower(borrower_no: str, promise_id: str) -> Answer:
     """Take an open promise back at the borrower's wish. Cancelling twice changes nothing."""
     at, who = now(), desk()
 

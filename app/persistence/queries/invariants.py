@@ -146,13 +146,14 @@ def find_due_dates_and_zones(session: Session) -> tuple[list[tuple[str, str, dat
 
 
 def count_candidates(session: Session, instants: Iterable[StepInstant], *, since: datetime | None, until: datetime) -> int:
-    """Count steps reached from `since` (None: ever) to `until`, while their instalment or promise was open as known then, undecided.
+    """Count steps reached from `since` (None: ever) to `until`, while their subject was open as known then, undecided.
 
     `instants` are computed outside SQL, since offsets are not its business.
     Of a borrower who moved only what was reached since then is judged: where they were before is not kept.
     """
     session.execute(text("CREATE TEMPORARY TABLE step_instants "
-                         "(kind VARCHAR(16), lender_id VARCHAR(36), zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, first_micros BIGINT, "
+                         "(kind VARCHAR(16), lender_id VARCHAR(36), zone VARCHAR(64), step_key VARCHAR(40), "
+                         "due_on DATE, first_micros BIGINT, "
                          "at_micros BIGINT)"))  # fmt: skip
     rows = [
         {"s": one.kind, "l": one.lender_id, "z": one.zone, "k": one.step_key, "d": one.due_on, "f": to_micros(one.first),

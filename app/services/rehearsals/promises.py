@@ -1,7 +1,7 @@
 """Promises to pay in a rehearsal: how they stand at an instant by what is known of their loans then.
 
-What a borrower took back or replaced is as the book has it. Whether money keeps a promise is read off the rehearsed ledger, as
-it is off the real one, and a promise that is kept lets the ladder of its loan go on at once.
+What a borrower took back or replaced is as the book has it. Whether money keeps a promise is read off the rehearsed ledger,
+as it is off the real one, and a promise that is kept lets the ladder of its loan go on at once.
 """
 
 from collections import defaultdict
