@@ -26,6 +26,7 @@ from app.api.borrower import (
     preferences,
     profile,
     proofs,
+    promises,
     quotes,
     refunds,
     schedules,
@@ -48,6 +49,7 @@ from app.api.desk import law as desk_law
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import payments as desk_payments
 from app.api.desk import policies as desk_policies
+from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
@@ -60,6 +62,7 @@ from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mandates as ingest_mandates
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
+from app.api.ingest import promises as ingest_promises
 from app.api.ingest import records as ingest_records
 from app.api.ingest import webhooks as ingest_webhooks
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
@@ -111,6 +114,9 @@ _SHARED = (
     contact_requests,
     desk_disputes,
     desk_hardship,
+    promises,
+    desk_promises,
+    ingest_promises,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

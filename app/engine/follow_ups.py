@@ -18,6 +18,7 @@ from app.services.plan_requests import look_at_request
 from app.services.payment_intents import expire_intent
 from app.services.refunds import take_up_overpayment
 from app.services import dispute_cases, hardship
+from app.services import promises
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -32,6 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     "payment_intent": expire_intent,
     "dispute": dispute_cases.follow,
     "hardship": hardship.follow,
+    promises.FOLLOW_UP: promises.settle_promise,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -25,6 +25,7 @@ from app.services.holds import Teller, put_holds
 from app.services.loans import plan_problem, put_loans, put_plans
 from app.services.payments import record_payments
 from app.services.positions import rebuild_positions
+from app.services.promises import follow_money
 from app.services.tapes import put_tapes
 
 _T = TypeVar("_T")
@@ -167,6 +168,7 @@ class Feed:
             if isinstance(result, PaymentResult) and result.status == "recorded" and result.loan_id
         }
         rebuild_positions(self.work, changed)
+        follow_money(self.work, changed, now=self.now)
 
 
 def _in_rounds(

@@ -25,6 +25,7 @@ from app.services.payment_contents import content_hash, payload_of, payment_from
 from app.services.positions import rebuild_positions
 from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
 from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
+from app.services.promises import follow_money
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
@@ -55,6 +56,7 @@ def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: da
         return result
     if result.status == "recorded":
         rebuild_positions(work, [result.loan_id])
+        follow_money(work, [result.loan_id], now=now)
         owner = find_loan_owners(work.session, lender.id, [values.loan_no])[values.loan_no]
         reminders.review(work, [owner[1]], now=now)
     allocations = queries.find_entry_allocations(work.session, result.entry_id, result.loan_id)
@@ -127,7 +129,9 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
         moved = set(booked.values())
         # Only what was booked may be what another of its loan waited for.
         left = [r for r in left if r.id not in booked and r.loan_no in moved and r.reason in _LOOKED_AT_AGAIN]
-    rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
+    loan_ids = [loan_id for loan_id, _ in owners.values()]
+    rebuild_positions(work, loan_ids)
+    follow_money(work, loan_ids, now=now)
 
 
 def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: tuple[str, str], now: datetime) -> bool:

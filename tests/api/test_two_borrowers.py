@@ -11,6 +11,7 @@ from app.domain.mandates import MandateState, MandateValues
 from app.domain.contact_requests import ContactRequestValues
 from app.domain.disputes import DisputeValues
 from app.domain.hardship import HardshipValues
+from app.domain.money import Money
 from app.persistence.db import vault
 from app.persistence.unit_of_work import unit_of_work
 from app.services.contact_requests import record
@@ -19,6 +20,7 @@ from app.services.disputes import open_dispute
 from app.services.hardship import open_request
 from app.services.links import link_token
 from app.services.mandates import put_mandate
+from app.services.promises import Giver, make_promises
 from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
@@ -41,6 +43,10 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
             work, loan.borrower_id, ContactRequestValues("avoid_place", place="workplace"), now=START
         )
         session_id = open_session(work, loan.borrower_id, "another", None, now=START).session_id
+        (promise,) = make_promises(
+            work, loan.borrower_id, loan.loan_id, [(Money(500, "USD"), START.date())], giver=Giver("borrower"), now=START
+        )
+        promise_id = promise.id
     client.put(f"/v1/me/devices/{name}-phone", json={"platform": "ios"}, headers=headers)
     message_id = tell(loan)
     with unit_of_work() as work:
@@ -58,6 +64,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
+        "promise_id": promise_id,
     }
     return headers, ids
 
@@ -71,6 +78,9 @@ SAID = {
     "/v1/me/loans/{loan_id}/refunds": {},
     "/v1/me/loans/{loan_id}/disputes": {"ground": "other", "words": "It is wrong."},
     "/v1/me/disputes/{dispute_id}/escalate": {"reason": "Nobody answers."},
+    "/v1/me/loans/{loan_id}/promises": {
+        "parts": [{"amount": {"amount_minor": 500, "currency": "USD"}, "promised_on": "2026-03-04"}]
+    },
 }
 """A body for each route that insists on one."""
 COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}

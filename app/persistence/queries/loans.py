@@ -79,6 +79,14 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
     return found
 
 
+def get_own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
+    """Return the id of a borrower's loan by its number at a lender. Raises NotFoundError, also for another borrower's."""
+    owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender.")
+    return owner[0]
+
+
 def find_loan_ids(session: Session, borrower_id: str, lender_id: str) -> Sequence[str]:
     """Return the ids of a borrower's loans with one lender."""
     statement = select(LoanRow.id).where(LoanRow.borrower_id == borrower_id, LoanRow.lender_id == lender_id)

@@ -33,6 +33,7 @@ from app.services.loans import put_loans, put_plans
 from app.services.mismatches import differing_loans
 from app.services.payments import record_payments
 from app.services.positions import rebuild_positions
+from app.services.promises import follow_money
 from app.services.tapes import put_tapes
 
 _GROUPS = 300
@@ -140,6 +141,7 @@ class Booking:
         if self.records.entries:
             self._put_entries(work, lender, current, before)
         rebuild_positions(work, self._changed)
+        follow_money(work, self._changed, now=self.now)
         if self.records.facts:
             self.report.differing = differing_loans(work.session, [head.id for head in heads.values()])
 
