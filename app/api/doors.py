@@ -22,6 +22,7 @@ from app.api.borrower import (
     schedules,
     sessions,
     statements,
+    transfer_details,
     upcoming,
     wechat,
 )
@@ -37,6 +38,7 @@ from app.api.desk import policies as desk_policies
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
+from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
@@ -45,6 +47,7 @@ from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import records as ingest_records
+from app.api.ingest import statement_lines as ingest_statement_lines
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
@@ -54,17 +57,20 @@ _SHARED = (
     payments,
     quotes,
     statements,
+    transfer_details,
     disclosures,
     due,
     ingest_loans,
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    ingest_statement_lines,
     desk_policies,
     desk_rehearsals,
     ingest_holds,
     desk_holds,
     desk_tasks,
+    desk_statement_lines,
     desk_calls,
     desk_explanations,
     desk_experiments,

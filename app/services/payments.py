@@ -21,6 +21,7 @@ from app.services import agenda, reminders
 from app.services.law_notes import note_charges
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.positions import rebuild_positions
+from app.services.told_by_lines import TOLD_BY_LINE, ToldByLines, find_told_by_lines
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
@@ -69,6 +70,7 @@ class _Batch:
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
     told: ToldByPlan
+    by_lines: ToldByLines
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +82,7 @@ def record_payments(
     work: Work, lender: LenderRow, batch: Sequence[PaymentValues], *, now: datetime, origin: str
 ) -> list[PaymentResult | DomainError]:
     """Record many in the order given; the caller rebuilds the positions of the loans that got a new entry."""
-    state = _read(work, lender, batch, now)
+    state = _read(work, lender, batch, now, origin)
     results: list[PaymentResult | DomainError] = []
     for values in batch:
         try:
@@ -121,13 +123,15 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
 def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: tuple[str, str], now: datetime) -> bool:
     """Book a payment that waited, if it can be now."""
     loan_id, borrower_id = owner
-    values = payment_from_payload(row.payload)
-    state = _read(work, lender, [values], now)
+    values, origin = payment_from_payload(row.payload), row.payload.get("origin", "unmatched")
+    state = _read(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
     if row.reason == TOLD_BY_PLAN:
         state.told.release(values, loan_id)
+    if row.reason == TOLD_BY_LINE:
+        state.by_lines.release(values, loan_id)
     try:
-        result = _take(state, values, row.payload.get("origin", "unmatched"))
+        result = _take(state, values, origin)
     except DomainError as error:
         row.reason = error.code
         return False
@@ -146,7 +150,7 @@ def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
     return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
 
 
-def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime) -> _Batch:
+def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime, origin: str) -> _Batch:
     session = work.session
     numbers = {values.loan_no for values in batch}
     lock_agenda(session, [owner for _, owner in find_loan_owners(session, lender.id, numbers).values()])
@@ -165,6 +169,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
         find_told_by_plan(session, lender.id, batch, loans),
+        find_told_by_lines(session, lender.id, batch, loans, origin),
         find_loan_ledgers(session, lender.id, batch, loans),
     )
 
@@ -182,6 +187,8 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
     if state.told.has(values, loan.id):
         return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
+    if state.by_lines.has(values, loan.id, origin):
+        return _keep_aside(state, values, digest, origin, TOLD_BY_LINE)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:

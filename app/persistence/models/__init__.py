@@ -20,6 +20,7 @@ from app.persistence.models import (
     rehearsals,
     reminders,
     running,
+    statement_lines,
     tasks,
     webhooks,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "rehearsals",
     "reminders",
     "running",
+    "statement_lines",
     "tasks",
     "webhooks",
 ]
