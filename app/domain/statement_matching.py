@@ -68,7 +68,7 @@ class MatchRules:
     days_around: int = 10
     """Rows due up to so many days after the line count as due."""
     rows_ahead: int = 3
-    """How many of the next rows an amount may be meant for."""
+    """How many of the next rows say what the payer usually pays, once something is due."""
     most_loans_of_split: int = 10
     """Beyond so many loans of one payer only the sum of all is looked for."""
     any_amount_by_account: bool = False
@@ -181,9 +181,6 @@ class _Fit:
         return (f"amount_{self.expected}",) if self.is_exact else (f"amount_{self.expected}", "within_tolerance")
 
 
-_EXPECTED = ("due", "all", "next", "standing_order")
-
-
 @dataclass(frozen=True)
 class Matcher:
     """Matches lines against loans under one lender's rules."""
@@ -235,15 +232,16 @@ class Matcher:
         by_then = self._counts_until(line)
         due = [open_minor for due_on, open_minor in loan.rows if due_on <= by_then]
         later = [open_minor for due_on, open_minor in loan.rows if due_on > by_then][: self.rules.rows_ahead]
-        yield from (("due", amount) for amount in accumulate(due))
-        yield from (("due", amount) for amount in due)
         if loan.outstanding_minor > 0:
             yield "all", loan.outstanding_minor
+        if not due:  # nothing is asked for yet: an amount that is due some day proves nothing
+            return
+        yield from (("due", amount) for amount in accumulate(due))
+        yield from (("due", amount) for amount in due)
         yield from (("next", amount) for amount in later)
-        if due and later:
+        if later:
             yield "next", sum(due) + later[0]
-        if loan.rows:
-            yield from (("standing_order", amount) for amount in loan.regular)
+        yield from (("standing_order", amount) for amount in loan.regular)
 
     def _counts_until(self, line: StatementLine) -> date:
         return line.booked_on + timedelta(days=self.rules.days_around)

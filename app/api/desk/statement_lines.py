@@ -36,20 +36,20 @@ from app.web.request_context import now
 _MOST_PARTS = 50
 
 
-class LineQuerySchema(PageQuerySchema):
+class DeskLineQuerySchema(PageQuerySchema):
     """Which lines."""
 
     state = fields.String(load_default=State.UNMATCHED.value, validate=validate.OneOf([each.value for each in State]))
 
 
-class PartSchema(Schema):
+class LinePartSchema(Schema):
     """What of a line is for a loan."""
 
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     amount = MoneyField(required=True)
 
 
-class BookedPartSchema(PartSchema):
+class BookedPartSchema(LinePartSchema):
     """What of a line went to a loan."""
 
     payment_reference = fields.String(required=True, metadata={"description": "Of its entry in the ledger."})
@@ -100,18 +100,18 @@ class LineWithHintsSchema(DeskLineSchema):
     )
 
 
-class MatchSchema(Schema):
+class LineMatchSchema(Schema):
     """Where a line belongs."""
 
     parts = fields.List(
-        fields.Nested(PartSchema),
+        fields.Nested(LinePartSchema),
         required=True,
         validate=validate.Length(min=1, max=_MOST_PARTS),
         metadata={"description": "They add up to the line."},
     )
 
 
-class IgnoreSchema(Schema):
+class LineIgnoreSchema(Schema):
     """Why a line is for no loan."""
 
     reason = TextField(LONGEST_REASON, required=True)
@@ -155,7 +155,7 @@ _ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 @door.get("/statement-lines")
-@door.asks(LineQuerySchema)
+@door.asks(DeskLineQuerySchema)
 @answers(200, DeskLinesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_statement_lines(query: dict[str, Any]) -> Answer:
     """List lines of the lender's bank statements in one state, oldest first: by default those no loan was found for."""
@@ -181,7 +181,7 @@ def get_statement_line(line_id: str) -> dict[str, Any]:
 
 
 @door.post("/statement-lines/<id:line_id>/match")
-@door.takes(MatchSchema, example={"parts": [_PART]})
+@door.takes(LineMatchSchema, example={"parts": [_PART]})
 @answers(200, DeskLineSchema, example=_BOOKED, problems=_ONCE)
 def match_statement_line(body: dict[str, Any], line_id: str) -> Answer:
     """Book a line on the loans you name, the whole of it. It counts at once: no reminder of what it paid leaves after.
@@ -199,7 +199,7 @@ def match_statement_line(body: dict[str, Any], line_id: str) -> Answer:
 
 
 @door.post("/statement-lines/<id:line_id>/ignore")
-@door.takes(IgnoreSchema, example={"reason": "Rent of the ground floor."})
+@door.takes(LineIgnoreSchema, example={"reason": "Rent of the ground floor."})
 @answers(200, DeskLineSchema, example=_IGNORED, problems=_ONCE)
 def ignore_statement_line(body: dict[str, Any], line_id: str) -> Answer:
     """Set a line aside that is for no loan. It can still be matched later; doing so twice changes nothing."""

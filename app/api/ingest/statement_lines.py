@@ -26,7 +26,7 @@ _REFERENCE = "[!-{}-~]([ -{}-~]{0,88}[!-{}-~])?"
 _STATUSES = (*(state.value for state in State), "duplicate", "refused")
 
 
-class StatementLineSchema(Schema):
+class BankLineSchema(Schema):
     """One movement on the lender's account."""
 
     reference = PatternField(
@@ -54,10 +54,10 @@ class StatementLineSchema(Schema):
     words = TextField(LONGEST["words"], load_default=None, allow_none=True, metadata={"description": "Remittance words."})
 
 
-class StatementLinesSchema(Schema):
+class BankLinesSchema(Schema):
     """Up to 1000 lines."""
 
-    lines = fields.List(fields.Nested(StatementLineSchema), required=True, validate=validate.Length(min=1, max=MOST_LINES))
+    lines = fields.List(fields.Nested(BankLineSchema), required=True, validate=validate.Length(min=1, max=MOST_LINES))
 
 
 class PaidPartSchema(Schema):
@@ -119,7 +119,7 @@ _DUMP = LineResultsSchema()
 
 
 @door.post("/statement-lines")
-@door.takes(StatementLinesSchema, example={"lines": [_LINE]})
+@door.takes(BankLinesSchema, example={"lines": [_LINE]})
 @answers(
     200,
     LineResultsSchema,
