@@ -5,6 +5,7 @@ from flask import Flask
 from app.api import unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
+    attachments,
     balances,
     contact_history,
     conversations,
@@ -28,6 +29,7 @@ from app.api.borrower import (
 )
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
+from app.api.desk import attachments as desk_attachments
 from app.api.desk import calls as desk_calls
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -52,6 +54,8 @@ from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
+    attachments,
+    desk_attachments,
     balances,
     schedules,
     payments,

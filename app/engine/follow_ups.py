@@ -11,7 +11,7 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import statement_waits
+from app.services import attachments, statement_waits
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -20,6 +20,7 @@ Handler = Callable[..., None]
 """Called as `handler(work, subject_id, now=now)`: it writes what follows, and sets the next look if there is one."""
 
 HANDLERS: Mapping[str, Handler] = {
+    attachments.FOLLOW_UP: attachments.scan_again,
     statement_waits.FOLLOW_UP: statement_waits.look_again,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""

@@ -2,6 +2,7 @@
 
 from app.persistence.models import (
     access,
+    attachments,
     borrowers,
     calendars,
     calls,
@@ -27,6 +28,7 @@ from app.persistence.models import (
 
 __all__ = [
     "access",
+    "attachments",
     "borrowers",
     "calendars",
     "calls",
