@@ -5,6 +5,7 @@ from flask import Flask
 from app.api import unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
+    attachments,
     balances,
     contact_history,
     contact_requests,
@@ -32,12 +33,14 @@ from app.api.borrower import (
     schedules,
     sessions,
     statements,
+    transfer_details,
     upcoming,
     wechat,
 )
 from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
+from app.api.desk import attachments as desk_attachments
 from app.api.desk import calls as desk_calls
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -54,6 +57,7 @@ from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
+from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
@@ -65,27 +69,33 @@ from app.api.ingest import payments as ingest_payments
 from app.api.ingest import promises as ingest_promises
 from app.api.ingest import records as ingest_records
 from app.api.ingest import webhooks as ingest_webhooks
+from app.api.ingest import statement_lines as ingest_statement_lines
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
+    attachments,
+    desk_attachments,
     balances,
     schedules,
     payments,
     quotes,
     plan_options,
     statements,
+    transfer_details,
     disclosures,
     due,
     ingest_loans,
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    ingest_statement_lines,
     desk_policies,
     desk_rehearsals,
     ingest_holds,
     desk_holds,
     desk_tasks,
+    desk_statement_lines,
     desk_calls,
     desk_explanations,
     desk_experiments,

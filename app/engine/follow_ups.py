@@ -19,6 +19,7 @@ from app.services.payment_intents import expire_intent
 from app.services.refunds import take_up_overpayment
 from app.services import dispute_cases, hardship
 from app.services import promises
+from app.services import attachments, statement_waits
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -34,6 +35,8 @@ HANDLERS: Mapping[str, Handler] = {
     "dispute": dispute_cases.follow,
     "hardship": hardship.follow,
     promises.FOLLOW_UP: promises.settle_promise,
+    attachments.FOLLOW_UP: attachments.scan_again,
+    statement_waits.FOLLOW_UP: statement_waits.look_again,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -26,6 +26,7 @@ from app.services.positions import rebuild_positions
 from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
 from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
 from app.services.promises import follow_money
+from app.services.told_by_lines import TOLD_BY_LINE, ToldByLines, find_told_by_lines
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
@@ -79,6 +80,7 @@ class _Batch:
     reversed_ids: set[str]
     told: ToldByPlan
     told_by_provider: ToldByProvider
+    by_lines: ToldByLines
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
     refunds: Mapping[str, RefundRow]
@@ -139,10 +141,13 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     loan_id, borrower_id = owner
     values = payment_from_payload(row.payload)
     origin = row.payload.get("origin", "unmatched")
+    values, origin = payment_from_payload(row.payload), row.payload.get("origin", "unmatched")
     state = _read(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
     if row.reason == TOLD_BY_PLAN:
         state.told.release(values, loan_id)
+    if row.reason == TOLD_BY_LINE:
+        state.by_lines.release(values, loan_id)
     try:
         result = _take(state, values, origin)
     except DomainError as error:
@@ -184,6 +189,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
         find_told_by_plan(session, lender.id, batch, loans),
         find_told_by_provider(session, lender.id, batch, loans, origin=origin),
+        find_told_by_lines(session, lender.id, batch, loans, origin),
         find_loan_ledgers(session, lender.id, batch, loans),
         find_confirmed(work, lender.id, batch),
     )
@@ -207,6 +213,8 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     check_confirms(state.refunds.get(values.reference), values, loan.id)
     if state.told.has(values, loan.id):
         return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
+    if state.by_lines.has(values, loan.id, origin):
+        return _keep_aside(state, values, digest, origin, TOLD_BY_LINE)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:

@@ -3,6 +3,7 @@
 from app.persistence.models import (
     access,
     arrangements,
+    attachments,
     borrowers,
     calendars,
     calls,
@@ -31,6 +32,7 @@ from app.persistence.models import (
     rehearsals,
     reminders,
     running,
+    statement_lines,
     tasks,
     webhooks,
 )
@@ -38,6 +40,7 @@ from app.persistence.models import (
 __all__ = [
     "access",
     "arrangements",
+    "attachments",
     "borrowers",
     "calendars",
     "calls",
@@ -66,6 +69,7 @@ __all__ = [
     "rehearsals",
     "reminders",
     "running",
+    "statement_lines",
     "tasks",
     "webhooks",
 ]
