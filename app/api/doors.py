@@ -26,8 +26,8 @@ from app.api.borrower import (
     plan_requests,
     preferences,
     profile,
-    proofs,
     promises,
+    proofs,
     quotes,
     refunds,
     schedules,
@@ -49,8 +49,8 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
-from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import payments as desk_payments
+from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
@@ -68,8 +68,8 @@ from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
 from app.api.ingest import promises as ingest_promises
 from app.api.ingest import records as ingest_records
-from app.api.ingest import webhooks as ingest_webhooks
 from app.api.ingest import statement_lines as ingest_statement_lines
+from app.api.ingest import webhooks as ingest_webhooks
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 

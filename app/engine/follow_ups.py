@@ -12,14 +12,11 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import arrangement_endings, plan_offers
+from app.services import arrangement_endings, attachments, dispute_cases, hardship, plan_offers, promises, statement_waits
 from app.services.arrangements import look_at_arrangement
-from app.services.plan_requests import look_at_request
 from app.services.payment_intents import expire_intent
+from app.services.plan_requests import look_at_request
 from app.services.refunds import take_up_overpayment
-from app.services import dispute_cases, hardship
-from app.services import promises
-from app.services import attachments, statement_waits
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.mandates import MandateState, MandateValues
 from app.domain.contact_requests import ContactRequestValues
 from app.domain.disputes import DisputeValues
 from app.domain.hardship import HardshipValues
+from app.domain.mandates import MandateState, MandateValues
 from app.domain.money import Money
 from app.persistence.db import vault
 from app.persistence.unit_of_work import unit_of_work
