@@ -38,6 +38,8 @@ class PlanHead(NamedTuple):
     anchor_no: int
     content_hash: str
     recorded_at: datetime
+    origin: str
+    effective_on: date | None
     marks: list[str]
 
 
@@ -75,6 +77,14 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
         )
         found |= {row.loan_no: (row.loan_id, row.borrower_id) for row in session.execute(statement)}
     return found
+
+
+def get_own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
+    """Return the id of a borrower's loan by its number at a lender. Raises NotFoundError, also for another borrower's."""
+    owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender.")
+    return owner[0]
 
 
 def find_loan_ids(session: Session, borrower_id: str, lender_id: str) -> Sequence[str]:
@@ -188,12 +198,27 @@ def find_plan_heads(session: Session, loan_ids: Collection[str]) -> dict[str, Pl
                 PlanVersionRow.anchor_no,
                 PlanVersionRow.content_hash,
                 PlanVersionRow.recorded_at,
+                PlanVersionRow.origin,
+                PlanVersionRow.effective_on,
                 LoanRow.marks,
             )
             .join(LoanRow, LoanRow.id == PlanVersionRow.loan_id)
             .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
         )
         found |= {row.loan_id: PlanHead(*row) for row in session.execute(statement)}
+    return found
+
+
+def find_newest_hashes(session: Session, loan_ids: Collection[str], *, other_than: Collection[str]) -> dict[str, str]:
+    """Return the content hash of each loan's newest plan version that came from anywhere but these origins."""
+    found: dict[str, str] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(PlanVersionRow.loan_id, PlanVersionRow.content_hash)
+            .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.origin.not_in(other_than))
+            .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
+        )
+        found |= {row.loan_id: row.content_hash for row in session.execute(statement)}
     return found
 
 
