@@ -70,6 +70,9 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | consents, STOP | `consents`, `opt_outs` | `queries/consents` | `consents`, `opt_outs` | `cli/consent`, `api/ingest/borrowers` |
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
+| being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
+| disputes, objections, complaints; marks on credit reports | `disputes` | `queries/disputes` | `disputes`, `dispute_cases`, `dispute_answers`, `dispute_terms` | `api/borrower/disputes`, `api/desk/disputes`, `content/disputes`, `docs/disputes.md` |
+| requests for help, free debt advice | `hardship` | `queries/hardship` | `hardship`, `dispute_terms` | `api/borrower/hardship`, `api/desk/hardship`, `content/hardship`, `docs/hardship.md` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
