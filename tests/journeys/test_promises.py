@@ -153,7 +153,7 @@ def test_who_takes_a_promise_back_is_reminded_as_before_and_one_that_is_replaced
     life = _late_borrower(app)
     (first,) = _promise(life, (10_000, date(2026, 3, 13)))
 
-    (second,) = _promise(life, (8_000, date(2026, 3, 16)), replaces=[first["id"]])
+    (second,) = _promise(life, (8_000, date(2026, 3, 24)), replaces=[first["id"]])
     life.until(_utc(12, 10))
     assert [each["state"] for each in reversed(_list(life))] == ["replaced", "open"]
     assert [said for said in _said(life, since=LATE) if said[0] == "promise"] == [], "its day was moved"
