@@ -103,6 +103,10 @@ def _print(found: "Explanation") -> None:
     click.echo(f"Borrower {found.borrower_no} on {found.on}: {contacted}. As of {found.as_of:%Y-%m-%dT%H:%M:%SZ}.")
     if found.sentence:
         click.echo(f"  {found.sentence}.")
+    for notice in found.notices:
+        why = f" ({notice.reason})" if notice.reason else f", push {notice.push}" if notice.push else ""
+        about = f" on loan {notice.loan_no}" if notice.loan_no else ""
+        click.echo(f"  Notice {notice.template}{about}: {notice.status}{why} at {notice.at:%H:%M}Z")
     for manual in found.manual:
         click.echo(f"  By a person: {manual.message_class} by {', '.join(manual.channels) or 'call'} at {manual.at:%H:%M}Z")
     for loan in found.loans:

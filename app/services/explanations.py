@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -15,17 +15,19 @@ from app.domain.explanations import Absence, Known, LoanHistory, RowHistory, Why
 from app.domain.policies import Policy, Rules, Step
 from app.domain.positions import replay
 from app.domain.reasons import Reason
-from app.domain.times import business_date
+from app.domain.times import business_date, local_instant
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries import explanations as queries
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.explanations import LoanWithLender
+from app.persistence.queries.notices import find_notices_between
 from app.persistence.queries.positions import load_ledgers
 from app.services.explained import (
     Explanation,
     LoanShown,
     ManualShown,
+    NoticeShown,
     StepShown,
     SubjectShown,
     Touched,
@@ -77,9 +79,25 @@ def explain(
             ManualShown(each.created_at, each.message_class, [message.channel for message in by_hand[each.id]])
             for each in manual
         ],
+        notices=_notices(session, borrower_id, on, borrower.zone or (loans[0].lender_zone if loans else "UTC"), lender_id),
         code=code,
         sentence=None if code is None else absence_words(code, {}, locale),
     )
+
+
+def _notices(session: Session, borrower_id: str, on: date, zone: str, lender_id: str | None) -> list[NoticeShown]:
+    since, until = (local_instant(day, time(0), zone) for day in (on, on + timedelta(days=1)))
+    return [
+        NoticeShown(
+            each.created_at,
+            each.template,
+            each.loan_no,
+            "withheld" if each.withheld_reason else "withdrawn" if each.withdrawn_at else "told",
+            each.withheld_reason,
+            each.push_state,
+        )
+        for each in find_notices_between(session, borrower_id, since, until, lender_id=lender_id)
+    ]
 
 
 def page_touched(

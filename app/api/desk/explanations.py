@@ -128,6 +128,19 @@ class ExplainedLoanSchema(Schema):
     sentence = fields.String(required=True, allow_none=True)
 
 
+class ExplainedNoticeSchema(Schema):
+    """A notice of what became of something of the borrower's: servicing, of no contact and under no cap."""
+
+    at = InstantField(required=True)
+    template = fields.String(required=True)
+    loan_no = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, metadata={"enum": ["told", "withheld", "withdrawn"]})
+    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why it was withheld."})
+    push = fields.String(
+        required=True, allow_none=True, metadata={"description": "State of the push beside it; null: there is none."}
+    )
+
+
 class ExplanationSchema(Schema):
     """Every step near a date: what happened, will happen, or why there was nothing."""
 
@@ -136,6 +149,11 @@ class ExplanationSchema(Schema):
     as_of = InstantField(required=True)
     was_contacted = fields.Boolean(required=True, metadata={"description": "That day, about loans of this lender."})
     loans = fields.List(fields.Nested(ExplainedLoanSchema), required=True)
+    notices = fields.List(
+        fields.Nested(ExplainedNoticeSchema),
+        required=True,
+        metadata={"description": "That day, about loans of this lender."},
+    )
     code = fields.String(required=True, allow_none=True)
     sentence = fields.String(required=True, allow_none=True)
 
@@ -214,6 +232,7 @@ _EXAMPLE = {
             "sentence": None,
         }
     ],
+    "notices": [],
     "code": None,
     "sentence": None,
 }

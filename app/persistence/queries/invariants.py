@@ -97,6 +97,17 @@ _COUNTS: Mapping[str, str] = {
             THEN CASE WHEN message_class IN ('security', 'withdrawal') THEN message_class ELSE channel END
           WHEN state IN ('sent', 'uncertain') AND channel IN ('sms', 'voice', 'wechat', 'letter') THEN 'untold'
           ELSE '' END""",
+    "loans_with_two_arrangements": """
+        SELECT COUNT(*) FROM (SELECT 1 FROM arrangements WHERE state = 'active' GROUP BY loan_id HAVING COUNT(*) > 1) z""",
+    "arrangements_of_another_plan": """
+        SELECT COUNT(*) FROM arrangements r JOIN loans l ON l.id = r.loan_id
+         WHERE r.state = 'active' AND r.anchor_no <> l.anchor_no""",
+    "accepted_requests_without_arrangement": """
+        SELECT COUNT(*) FROM plan_requests q
+         WHERE (q.state = 'accepted') <> EXISTS (SELECT 1 FROM arrangements r WHERE r.request_id = q.id)""",
+    "ended_requests_that_hold_reminders": """
+        SELECT COUNT(*) FROM plan_requests q JOIN holds h ON h.id = q.hold_id
+         WHERE q.ended_at IS NOT NULL AND h.released_at IS NULL""",
     "payments_not_fully_allocated": """
         SELECT COUNT(*) FROM ledger_entries g WHERE g.kind IN ('repayment', 'waiver')
            AND NOT EXISTS (SELECT 1 FROM ledger_entries r WHERE r.reverses_id = g.id)
