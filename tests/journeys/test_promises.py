@@ -210,6 +210,17 @@ def test_why_and_what_comes_tell_of_the_promise(app: Flask) -> None:
     assert found.was_contacted
 
 
+def test_each_change_is_told_to_the_borrower_in_kind_words(app: Flask) -> None:
+    life = _late_borrower(app)
+    _promise(life, (5_000, date(2026, 3, 10)), (5_000, date(2026, 3, 12)))
+    life.pay("L1", 6_000)
+    life.until(_utc(13))
+
+    titles = [each["title"] for each in life.inbox()]
+    assert "Thank you, you kept your promise" in titles
+    assert "A part of it has reached us" in titles
+
+
 def test_somebody_elses_promise_is_not_there(app: Flask) -> None:
     life = _late_borrower(app)
     (made,) = _promise(life, (10_000, date(2026, 3, 13)))
