@@ -81,6 +81,12 @@ RULES_BEYOND_SCHEMAS = {
     "list_conversations",
     "list_words",
     "post_word",
+    "create_payment_intent",
+    "list_payment_intents",
+    "list_payment_events",
+    "list_desk_payment_intents",
+    "post_payment_event",
+    "return_from_payment",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
