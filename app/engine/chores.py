@@ -12,6 +12,7 @@ from app.channels.payments.registry import build_payments
 from app.channels.wechat.oauth import CodeExchange, build_exchange
 from app.domain.payment_providers import PaymentProvider
 from app.engine.payments import ask_providers
+from app.engine.refunds import send_refunds
 from app.engine.untold import ask_about_untold
 from app.engine.wechat_links import exchange_links
 from app.services.callback_posts import apply_waiting, tidy_waiting
@@ -49,7 +50,9 @@ def _ask(channels: Mapping[str, Channel]) -> None:
 
 
 def _ask_payments(providers: Mapping[str, PaymentProvider]) -> int:
-    return ask_providers(providers, now=clock.now(), machine_now=clock.system_now())
+    """Ask how payments stand, and send back what was paid over."""
+    asked = ask_providers(providers, now=clock.now(), machine_now=clock.system_now())
+    return asked + send_refunds(providers, now=clock.now())
 
 
 def _look_up(exchange: CodeExchange) -> int:

@@ -22,6 +22,7 @@ from app.persistence.queries.agenda import lock_agenda
 from app.persistence.unit_of_work import Work, in_unit_of_work, unit_of_work
 from app.services.limits import Limit, count
 from app.services.payment_moves import ask_staff, move
+from app.services.refund_sending import look_again
 
 FORGED_KEPT = Limit("forged_payment_posts", 30, timedelta(hours=1))
 """Of one provider: what is forged beyond is counted only, so that nobody can fill the disk."""
@@ -38,7 +39,12 @@ def _sent_back(work: Work, row: PaymentIntentRow, event: PaymentEvent, now: date
     ask_staff(work, row, f"payment_{event.told}", event.event_id[:120], facts, now=now)
 
 
-ALSO: Mapping[Told, Also] = {Told.REFUNDED: _sent_back, Told.DISPUTED: _sent_back}
+def _refunded(work: Work, row: PaymentIntentRow, event: PaymentEvent, now: datetime) -> None:
+    if not look_again(work, row.id, event.amount_minor, now=now):
+        _sent_back(work, row, event, now)
+
+
+ALSO: Mapping[Told, Also] = {Told.REFUNDED: _refunded, Told.DISPUTED: _sent_back}
 """What is done with what moves no intent: by default a person looks."""
 
 
