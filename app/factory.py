@@ -11,7 +11,7 @@ from app.cli import register_commands
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
-from app.services import base_rates, rule_parts
+from app.services import base_rates, pay_links, rule_parts
 from app.wording.letter_texts import use_letterheads
 from config import Settings
 
@@ -46,6 +46,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     base_rates.use_table(settings.lpr_file)
     rule_parts.use_channels(settings.providers, settings.provider_names)
     use_letterheads(settings.letterheads)
+    pay_links.use_pages(settings.public_url if settings.payments else None)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:

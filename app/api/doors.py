@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.api import unsubscribe
+from app.api import pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
     balances,
@@ -98,7 +98,9 @@ _SHARED = (
 def open_doors(app: Flask, api: Api) -> None:
     """Register all blueprints."""
     bind(app, unsubscribe.NAME, PUBLIC)
-    app.register_blueprint(unsubscribe.door)  # pages for people, outside the document
+    bind(app, pay.NAME, PUBLIC)
+    for pages in (unsubscribe, pay):
+        app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
