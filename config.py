@@ -27,6 +27,7 @@ _OWN_WORDS: Mapping[str, Mapping[str, int]] = {
     "stripe": {"webhook_secret": 24},  # Stripe's own, which begin with whsec_
 }
 """Provider -> its settings that the operator makes up, by which posts to us are proven -> characters at least."""
+_STORAGE_KEYS = frozenset({"endpoint", "bucket", "region", "access_key", "secret_key"})
 KEY_BYTES = 32
 ROOT = Path(__file__).resolve().parent
 LPR_FILE = ROOT / "app" / "content" / "reference" / "lpr.csv"
@@ -83,6 +84,15 @@ class Settings:
     """DUECOURSE_STAND_IN_URL: the sandbox's provider stand-in; `make run` sets it."""
     letterheads: Path | None = None
     """DUECOURSE_LETTERHEADS: a folder with `<lender code>.yaml` for each lender that writes letters; see docs/letters.md."""
+    webhook_ports: tuple[int, ...] = (443, 8443)
+    """DUECOURSE_WEBHOOK_PORTS: ports of the internet that webhooks may go to; the sandbox's go to this machine alone."""
+    attachments_dir: Path | None = None
+    """DUECOURSE_ATTACHMENTS_DIR: folder for files that borrowers hand in, sealed; default: `attachments` below var_dir."""
+    object_storage: Mapping[str, str] | None = field(default=None, repr=False)
+    """DUECOURSE_OBJECT_STORAGE: a JSON file with endpoint, bucket, region, access_key, secret_key and perhaps prefix of an
+    S3-compatible storage, which keeps them instead; see docs/attachments.md."""
+    clamd: str | None = None
+    """DUECOURSE_CLAMD: a virus scanner, unix:///path or tcp://host:port; without one files stay unscanned and say so."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
@@ -95,6 +105,11 @@ class Settings:
         if self.sms_url:
             names.setdefault("sms", []).append("gateway")
         return names
+
+    @property
+    def attachments_folder(self) -> Path:
+        """Where attachments are kept without an object storage."""
+        return self.attachments_dir or self.var_dir / "attachments"
 
     @property
     def is_sandbox(self) -> bool:
@@ -136,6 +151,10 @@ class Settings:
             stand_in_url=env.get("DUECOURSE_STAND_IN_URL") or None,
             **_providers(env),
             letterheads=Path(letterheads) if letterheads else None,
+            webhook_ports=_ports(env, "DUECOURSE_WEBHOOK_PORTS", (443, 8443)),
+            attachments_dir=Path(env["DUECOURSE_ATTACHMENTS_DIR"]) if env.get("DUECOURSE_ATTACHMENTS_DIR") else None,
+            object_storage=_object_storage(env),
+            clamd=_clamd(env),
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
@@ -159,6 +178,8 @@ class Settings:
         for name, address in (("public_url", self.public_url), ("app_url", self.app_url)):
             if address and not address.startswith("https://"):
                 raise SettingsError(f"DUECOURSE_PROVIDERS: `callbacks.{name}` must be https:// in production.")
+        if self.object_storage and not self.object_storage["endpoint"].startswith("https://"):
+            raise SettingsError("DUECOURSE_OBJECT_STORAGE: `endpoint` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
 
@@ -212,6 +233,34 @@ def _providers(env: Mapping[str, str]) -> dict[str, Any]:
         "callback_secret": str(callbacks.get("secret", "")),
         **{name: str(callbacks[name]).rstrip("/") if callbacks.get(name) else None for name in ("public_url", "app_url")},
     }
+
+
+def _object_storage(env: Mapping[str, str]) -> Mapping[str, str] | None:
+    path = env.get("DUECOURSE_OBJECT_STORAGE")
+    if not path:
+        return None
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        document = None
+    if (
+        not isinstance(document, dict)
+        or not _STORAGE_KEYS <= document.keys() <= _STORAGE_KEYS | {"prefix"}
+        or not all(isinstance(value, str) for value in document.values())
+        or not re.fullmatch(r"https?://[^/?#]+", document["endpoint"])
+    ):
+        raise SettingsError(
+            f"DUECOURSE_OBJECT_STORAGE names {path}, which is not a JSON object of {', '.join(sorted(_STORAGE_KEYS))} and "
+            "perhaps prefix, all of them texts; `endpoint` is https://host[:port] alone."
+        )
+    return document
+
+
+def _clamd(env: Mapping[str, str]) -> str | None:
+    address = env.get("DUECOURSE_CLAMD") or None
+    if address and not re.fullmatch(r"unix:///.+|tcp://[^/:]+:[0-9]{1,5}", address):
+        raise SettingsError(f"DUECOURSE_CLAMD is {address!r}; it must be unix:///path/of/socket or tcp://host:port.")
+    return address
 
 
 def _database_url(env: Mapping[str, str], mode: str, var_dir: Path) -> str:
@@ -299,6 +348,11 @@ def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int)
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     return _whole(env, name, default, 0, 65535)
+
+
+def _ports(env: Mapping[str, str], name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    given = [each.strip() for each in (env.get(name) or "").split(",") if each.strip()]
+    return tuple(_whole({name: each}, name, 0, 1, 65535) for each in given) or default
 
 
 def _ops_port(env: Mapping[str, str], name: str, mode: str, default: int) -> int | None:

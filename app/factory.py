@@ -7,11 +7,16 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from app import clock, logs
+from app.channels.object_storage import Bucket, BucketStore
+from app.channels.virus_scanner import Clamd
 from app.cli import register_commands
+from app.domain.webhook_urls import UrlRules
+from app.persistence.attachment_files import FolderStore
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
 from app.services import base_rates, pay_links, rule_parts
+from app.services.attachment_stores import AttachmentStore, use_parts
 from app.wording.letter_texts import use_letterheads
 from config import Settings
 
@@ -40,6 +45,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     register_commands(app)
     db.init_app(app)
     app.extensions["duecourse.vault"] = Vault(settings.keys)
+    app.extensions["duecourse.webhook_rules"] = UrlRules(settings.is_sandbox, frozenset(settings.webhook_ports))
     with app.app_context():
         engine = db.engine
     clock.use(clock.system_now)
@@ -47,11 +53,21 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     rule_parts.use_channels(settings.providers, settings.provider_names)
     use_letterheads(settings.letterheads)
     pay_links.use_pages(settings.public_url if settings.payments else None)
+    _keep_attachments(settings)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:
         _open_doors(app, settings)
     return app
+
+
+def _keep_attachments(settings: Settings) -> None:
+    """Keep what borrowers hand in in the object storage, or without one in a folder; scan it where there is a scanner."""
+    store: AttachmentStore = FolderStore(settings.attachments_folder)
+    if settings.object_storage:
+        given = dict(settings.object_storage)
+        store = BucketStore(Bucket(name=given.pop("bucket"), **given))
+    use_parts(store, Clamd(settings.clamd) if settings.clamd else None)
 
 
 def _prepare_sandbox(engine: Engine) -> None:

@@ -16,6 +16,8 @@ WITHDRAWAL_SECONDS = Histogram(
     "From the commit that settled a reminder to the hand-over of its withdrawal",
     buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
 )
+NOTICES = Counter("duecourse_notices_total", "Notices by template and what became of them", ("template", "outcome"))
+WEBHOOKS = Counter("duecourse_webhooks_total", "Tries to deliver a webhook, by what each came to", ("outcome",))
 SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
 LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))

@@ -27,15 +27,15 @@ def reconcile_command(
 
     A report has the columns reference, kind (payment, refund), amount, currency, paid_on.
     """
-    from app.persistence.queries.lenders import get_lender_by_code
     from app.persistence.unit_of_work import reading
+    from app.services.lenders import get_lender
     from app.services.payment_reconciliation import reconcile_day, reconcile_report
 
     if (report is None) != (provider is None):
         raise click.UsageError("--report and --provider go together: say whose report it is.")
     day = on.date() if on else clock.now().date() - timedelta(days=1)
     with reading() as session:
-        lender_id = None if lender_code is None else get_lender_by_code(session, lender_code).id
+        lender_id = None if lender_code is None else get_lender(session, lender_code).id
         if report is not None and provider is not None:
             found = reconcile_report(session, report.read_text(encoding="utf-8-sig"), provider, lender_id=lender_id)
         else:

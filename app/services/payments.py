@@ -19,13 +19,14 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.already_told import AlreadyTold, find_already_told
 from app.services.law_notes import note_charges
+from app.services.money_moves import follow_ledger
 from app.services.overpayments import announce_overpayment
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
-from app.services.positions import rebuild_positions
 from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
-from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
-from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
+from app.services.told_by_provider import OF_PROVIDER
+from app.services.told_twice import TOLD_BY_PLAN
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
 UNKNOWN_LOAN = "unknown-loan"
@@ -54,7 +55,7 @@ def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: da
     if result.loan_id is None or result.entry_id is None:
         return result
     if result.status == "recorded":
-        rebuild_positions(work, [result.loan_id])
+        follow_ledger(work, [result.loan_id], now=now)
         owner = find_loan_owners(work.session, lender.id, [values.loan_no])[values.loan_no]
         reminders.review(work, [owner[1]], now=now)
     allocations = queries.find_entry_allocations(work.session, result.entry_id, result.loan_id)
@@ -75,8 +76,7 @@ class _Batch:
     waiting: dict[str, UnmatchedPaymentRow]
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
-    told: ToldByPlan
-    told_by_provider: ToldByProvider
+    told: AlreadyTold
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
     refunds: Mapping[str, RefundRow]
@@ -127,18 +127,16 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
         moved = set(booked.values())
         # Only what was booked may be what another of its loan waited for.
         left = [r for r in left if r.id not in booked and r.loan_no in moved and r.reason in _LOOKED_AT_AGAIN]
-    rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
+    follow_ledger(work, [loan_id for loan_id, _ in owners.values()], now=now)
 
 
 def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: tuple[str, str], now: datetime) -> bool:
     """Book a payment that waited, if it can be now."""
     loan_id, borrower_id = owner
-    values = payment_from_payload(row.payload)
-    origin = row.payload.get("origin", "unmatched")
+    values, origin = payment_from_payload(row.payload), row.payload.get("origin", "unmatched")
     state = _read(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
-    if row.reason == TOLD_BY_PLAN:
-        state.told.release(values, loan_id)
+    state.told.release(values, loan_id, row.reason)
     try:
         result = _take(state, values, origin)
     except DomainError as error:
@@ -151,7 +149,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     agenda.touch(work, [borrower_id], now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
-    settle_refunds(work, lender, state.refunds, state.entries, origin=row.payload.get("origin", "unmatched"), now=now)
+    settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     work.session.flush()
     return True
 
@@ -178,8 +176,7 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_unmatched(session, lender.id, {values.reference for values in batch}),
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
-        find_told_by_plan(session, lender.id, batch, loans),
-        find_told_by_provider(session, lender.id, batch, loans, origin=origin),
+        find_already_told(session, lender.id, batch, loans, origin=origin),
         find_loan_ledgers(session, lender.id, batch, loans),
         find_confirmed(work, lender.id, batch),
     )
@@ -189,11 +186,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
-    of_provider = None if loan is None else state.told_by_provider.entry_of(values, loan.id)
-    if loan is not None and of_provider is not None:
-        _also_called(state, values, of_provider, loan, digest)
-        return PaymentResult("duplicate", of_provider, loan.id)
-    before = _sent_before(state, values, digest, loan)
+    before = _told_before(state, values, digest, loan) or _sent_before(state, values, digest, loan)
     if before is not None:
         return before
     if loan is None:
@@ -201,8 +194,9 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     if values.currency != loan.currency:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
     check_confirms(state.refunds.get(values.reference), values, loan.id)
-    if state.told.has(values, loan.id):
-        return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
+    reason = state.told.reason_to_wait(values, loan.id, origin)
+    if reason is not None:
+        return _keep_aside(state, values, digest, origin, reason)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:
@@ -239,12 +233,16 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     return PaymentResult("recorded", entry.entry_id, loan.id)
 
 
-def _also_called(state: _Batch, values: PaymentValues, entry_id: str, loan: LoanHead, digest: str) -> None:
-    """Let the core's reference stand for the entry of a provider's payment too."""
+def _told_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
+    """Return the entry of a provider's payment that this is; the core's reference stands for it too from now on."""
+    entry_id = None if loan is None else state.told.entry_of(values, loan.id)
+    if loan is None or entry_id is None:
+        return None
     if values.reference not in state.references:
         head = {"lender_id": state.lender.id, "reference": values.reference, "entry_id": entry_id}
         state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
         state.references[values.reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
+    return PaymentResult("duplicate", entry_id, loan.id)
 
 
 def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
