@@ -106,6 +106,12 @@ RULES_BEYOND_SCHEMAS = {
     "decide_hardship_request",
     "post_contact_request",
     "escalate_dispute",
+    "create_payment_intent",
+    "list_payment_intents",
+    "list_payment_events",
+    "list_desk_payment_intents",
+    "post_payment_event",
+    "return_from_payment",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
