@@ -21,7 +21,7 @@ class ReconciliationQuerySchema(Schema):
     on = DateField(required=True, metadata={"description": "By the calendar of each loan."})
 
 
-class TotalSchema(Schema):
+class ProviderTotalSchema(Schema):
     """Sums of one provider and currency: payments less refunds."""
 
     provider = fields.String(required=True)
@@ -32,7 +32,7 @@ class TotalSchema(Schema):
     equal = fields.Boolean(required=True)
 
 
-class DifferenceSchema(Schema):
+class PaymentDifferenceSchema(Schema):
     """One payment on which the two do not agree."""
 
     fault = fields.String(required=True, metadata={"enum": [fault.value for fault in Fault]})
@@ -43,13 +43,13 @@ class DifferenceSchema(Schema):
     in_ledger = MoneyField(required=True, allow_none=True)
 
 
-class ReconciliationSchema(Schema):
+class PaymentReconciliationSchema(Schema):
     """What the two say of each other."""
 
     on = DateField(required=True)
     equal = fields.Boolean(required=True, metadata={"description": "Payment by payment, to the smallest unit."})
-    totals = fields.List(fields.Nested(TotalSchema), required=True)
-    differences = fields.List(fields.Nested(DifferenceSchema), required=True)
+    totals = fields.List(fields.Nested(ProviderTotalSchema), required=True)
+    differences = fields.List(fields.Nested(PaymentDifferenceSchema), required=True)
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -80,7 +80,7 @@ _EXAMPLE: dict[str, Any] = {
 
 @door.get("/payment-reconciliation")
 @door.asks(ReconciliationQuerySchema)
-@answers(200, ReconciliationSchema, example=_EXAMPLE)
+@answers(200, PaymentReconciliationSchema, example=_EXAMPLE)
 def get_payment_reconciliation(query: dict[str, Any]) -> dict[str, Any]:
     """Hold a day's money at payment providers against the ledger, payment by payment."""
     found = reconcile_day(reads(), query["on"], lender_id=desk().lender_id)
