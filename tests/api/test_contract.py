@@ -112,6 +112,11 @@ RULES_BEYOND_SCHEMAS = {
     "decide_hardship_request",
     "post_contact_request",
     "escalate_dispute",
+    "put_mandate",
+    "post_draw",
+    "post_refund",
+    "post_desk_refund",
+    "cancel_refund",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
