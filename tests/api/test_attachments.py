@@ -20,9 +20,11 @@ from app.persistence.models.attachments import AttachmentRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.attachment_stores import use_parts
 from app.services.attachments import claim, forget_unclaimed
+from app.services.policies import activate_document
 from tests.builders.access import a_borrower, signed_in
 from tests.builders.files import JPEG, PDF, a_zip, announced
 from tests.builders.journey import Journey
+from tests.builders.policies import a_document
 from tests.conftest import START
 
 
@@ -51,6 +53,8 @@ def scanner() -> FakeScanner:
 def journey(app: Flask, folder: Path, scanner: FakeScanner) -> Iterator[Journey]:
     use_parts(FolderStore(folder), scanner)
     found = Journey(app)
+    with unit_of_work() as work:
+        activate_document(work, a_document(), author="test", now=START)
     found.put_borrower()
     found.put_loan("L1", [date(2026, 4, 1)])
     yield found
@@ -211,7 +215,7 @@ def test_without_a_scanner_staff_must_say_that_they_know(journey: Journey, folde
 def test_another_borrower_and_another_lender_see_nothing(journey: Journey) -> None:
     attachment_id = _handed_in(journey)
     _claim(journey, attachment_id)
-    other, _ = a_borrower()
+    other, _ = a_borrower(borrower_no="ELSE")
     theirs = {**signed_in(other), "Content-Type": "application/pdf"}
     foreign = Journey(journey.app, code="other")
 
