@@ -15,6 +15,7 @@ from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
 from tests.builders.book import build_loan, pay
+from tests.builders.files import PDF, announced
 from tests.conftest import START
 
 
@@ -35,6 +36,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "session_id": session_id,
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
+        "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
     }
     return headers, ids
 
@@ -43,6 +45,8 @@ ASKED = {"amount_minor": "amount_minor=100"}
 """A value for each query parameter that a route insists on."""
 SAID = {"/v1/me/inbox/{message_id}/snooze": {"until": "2026-03-03T09:00:00Z"}}
 """A body for each route that insists on one."""
+FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
+"""A file for each route that takes one."""
 NAMES = {"key": "pay"}
 """What else is in a path, and the same for everyone."""
 
@@ -58,6 +62,10 @@ def owned_routes(app: Flask) -> list[tuple[str, str]]:
     ]
 
 
+def _body(path: str) -> dict[str, Any]:
+    return FILES.get(path) or {"json": SAID.get(path)}
+
+
 def _required(operation: dict[str, Any]) -> list[str]:
     parameters = [each for each in operation["parameters"] if isinstance(each, dict)]
     return [each["name"] for each in parameters if each.get("in") == "query" and each.get("required")]
@@ -71,13 +79,11 @@ def test_another_borrowers_objects_are_not_found_on_any_route(app: Flask, client
 
     for method, path in routes:
         theirs = fresh_client(app).open(
-            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
+            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, **_body(path)
         )
         assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
     for method, path in routes:
-        own = fresh_client(app).open(
-            path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
-        )
+        own = fresh_client(app).open(path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, **_body(path))
         assert own.status_code in (200, 204), (method, path, own.text)
 
 
