@@ -10,6 +10,7 @@ from app import clock, logs
 from app.channels.object_storage import Bucket, BucketStore
 from app.channels.virus_scanner import Clamd
 from app.cli import register_commands
+from app.domain.webhook_urls import UrlRules
 from app.persistence.attachment_files import FolderStore
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
@@ -44,6 +45,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     register_commands(app)
     db.init_app(app)
     app.extensions["duecourse.vault"] = Vault(settings.keys)
+    app.extensions["duecourse.webhook_rules"] = UrlRules(settings.is_sandbox, frozenset(settings.webhook_ports))
     with app.app_context():
         engine = db.engine
     clock.use(clock.system_now)
@@ -77,9 +79,11 @@ def _prepare_sandbox(engine: Engine) -> None:
 
 def _open_doors(app: Flask, settings: Settings) -> None:
     from app.api.doors import open_doors
+    from app.channels.payments.registry import build_payments
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
+    app.extensions["duecourse.payments"] = build_payments(settings.payments)
     open_doors(app, init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox

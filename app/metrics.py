@@ -16,12 +16,17 @@ WITHDRAWAL_SECONDS = Histogram(
     "From the commit that settled a reminder to the hand-over of its withdrawal",
     buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
 )
+NOTICES = Counter("duecourse_notices_total", "Notices by template and what became of them", ("template", "outcome"))
+WEBHOOKS = Counter("duecourse_webhooks_total", "Tries to deliver a webhook, by what each came to", ("outcome",))
 SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
 LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))
 DUTY_BREACHES = Counter("duecourse_duty_breaches_total", "Duties of law that were not done in time", ("jurisdiction",))
 DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")
 CALLBACKS = Counter("duecourse_callbacks_total", "Posts of providers by what they were answered", ("provider", "answer"))
+PAYMENT_EVENTS = Counter(
+    "duecourse_payment_events_total", "Things payment providers told, by what became of them", ("provider", "outcome")
+)
 RECEIPTS = Counter(
     "duecourse_receipts_total", "Things providers told, by what and what became of it", ("provider", "told", "outcome")
 )

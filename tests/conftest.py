@@ -22,6 +22,8 @@ from app import clock, logs
 from app.factory import create_app
 from app.persistence import schema
 from app.persistence.db import Base, db
+from app.services.notices import raise_unwritten
+from app.services.webhook_events import raise_unknown
 from config import Settings, normal_database_url
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ hypothesis_settings.register_profile(
     "suite", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 hypothesis_settings.load_profile("suite")
+raise_unwritten(True)
+raise_unknown(True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,12 +38,14 @@ CHECK_GRACE = timedelta(minutes=2)
 def run_engine(eager: bool, lease_seconds: int) -> None:
     """Decide and send as due dates approach and pass, until stopped. Run as many as you like."""
     from app.channels.registry import build_channels
+    from app.channels.webhooks import WebhookWire
     from app.domain.pacing import Pacers
     from app.engine.chores import chores_of
     from app.engine.dispatch import Dispatcher
     from app.engine.loop import Engine, run, run_eagerly
     from app.engine.paces import paces_of
     from app.engine.surroundings import surroundings_of
+    from app.engine.webhooks import WebhookDispatch
 
     settings = current_app.config["SETTINGS"]
     ensure_default_policy(now=clock.now())
@@ -63,13 +65,15 @@ def run_engine(eager: bool, lease_seconds: int) -> None:
         surroundings=surroundings_of(settings),
         pacers=Pacers({} if eager else paces_of(settings)),  # a replay's providers are its own
     )
-    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, chores=chores_of(settings, channels))
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    wire = WebhookWire(app.extensions["duecourse.webhook_rules"])
+    webhooks = WebhookDispatch(wire, app.app_context, owner=dispatcher.owner)
+    engine = Engine(dispatcher, watches_travel=settings.is_sandbox, webhooks=webhooks, chores=chores_of(settings, channels))
     if eager:
         run_eagerly(engine, parent=os.getppid())
     else:
         if settings.engine_ops_port is not None:
             _serve_metrics(settings.engine_ops_port)
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
         run(engine, app.app_context)
 
 

@@ -10,11 +10,16 @@ BULK_MARKS: Mapping[str, Mark] = {"seen": "seen", "read": "read", "archived": "a
 """What many messages can be marked as at once."""
 LONGEST_SNOOZE = timedelta(days=90)
 
-CATEGORIES = ("due_soon", "due_today", "overdue", "help", "options", "notice", "account", "conversation", "other")
+CATEGORIES = (
+    "due_soon", "due_today", "overdue", "help", "options", "notice", "agreements", "requests", "payments", "account",
+    "conversation", "other",
+)  # fmt: skip
 """Closed and stable: an app has an icon for each."""
 CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
     "due_soon": "due_soon",
     "due_today": "due_today",
+    "promise_due_soon": "due_soon",
+    "promise_due_today": "due_today",
     "overdue_early": "overdue",
     "overdue_help": "help",
     "final_help": "help",
@@ -31,6 +36,17 @@ CATEGORY_OF_CLASS: Mapping[str, str] = {
     "support": "conversation",
 }
 """For templates of a lender's own."""
+CATEGORY_OF_PREFIX: Mapping[str, str] = {
+    "promise_": "agreements",
+    "arrangement_": "agreements",
+    "plan_": "agreements",
+    "dispute_": "requests",
+    "hardship_": "requests",
+    "payment_": "payments",
+    "refund_": "payments",
+    "mandate_": "payments",
+}
+"""First letters of a template of class `servicing` -> its category: notices of what became of something."""
 NEEDS_ACTION = frozenset({"due_today", "overdue", "help", "options", "notice"})
 """Categories that ask the borrower to do something, until it is settled."""
 
@@ -43,6 +59,9 @@ _ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "help": ("get_help", "pay", "see_plan", "reply"),
     "options": ("see_options", "get_help", "pay", "reply"),
     "notice": ("get_help", "see_plan", "reply"),
+    "agreements": ("see_plan", "pay", "get_help", "reply"),
+    "requests": ("reply", "get_help"),
+    "payments": ("see_plan", "reply"),
     "account": ("see_plan", "reply"),
     "conversation": ("reply",),
     "other": ("reply",),
@@ -75,7 +94,13 @@ class Engagement:
 
 def category_of(template: str, message_class: str) -> str:
     """Return one of CATEGORIES."""
-    return CATEGORY_OF_TEMPLATE.get(template) or CATEGORY_OF_CLASS.get(message_class, "other")
+    if template in CATEGORY_OF_TEMPLATE:
+        return CATEGORY_OF_TEMPLATE[template]
+    if message_class == "servicing":
+        found = next((CATEGORY_OF_PREFIX[each] for each in CATEGORY_OF_PREFIX if template.startswith(each)), None)
+        if found is not None:
+            return found
+    return CATEGORY_OF_CLASS.get(message_class, "other")
 
 
 def actions_of(category: str, *, is_settled: bool) -> tuple[str, ...]:
@@ -116,9 +141,12 @@ def place_of(about: Sequence[Subject]) -> str:
     return f"duecourse://loans/{loans.pop()}" if len(loans) == 1 else "duecourse://due"
 
 
-def action_place(action: str, message_id: str, about: Sequence[Subject]) -> str:
-    """Return where the app goes for an action. Of several loans the list of all that is due is the place."""
-    loans = {subject.loan_id for subject in about}
+def action_place(action: str, message_id: str, about: Sequence[Subject], *, loan_id: str | None = None) -> str:
+    """Return where the app goes for an action. Of several loans the list of all that is due is the place.
+
+    `loan_id`: of a message about a loan and no instalment of it.
+    """
+    loans = {subject.loan_id for subject in about} or {each for each in (loan_id,) if each is not None}
     loan = f"duecourse://loans/{loans.pop()}" if len(loans) == 1 else None
     if action == "pay":
         return f"{loan}/pay" if loan else "duecourse://due"

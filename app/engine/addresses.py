@@ -13,10 +13,11 @@ from app.domain.times import EPOCH
 from app.persistence.ids import new_id
 from app.persistence.queries import addresses, attempts
 from app.persistence.queries.addresses import DeadAddress
-from app.persistence.queries.outbox import Claimable
+from app.persistence.queries.outbox import SERVICING, Claimable
 from app.persistence.queries.withdrawals import find_withdrawn
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.notices import notices_not_to_push
 
 _OWN = frozenset({"sms", "voice", "email", "letter"})
 """Channels whose address is a column of the borrower, not a row of `endpoints`."""
@@ -52,12 +53,15 @@ class AddressBook:
         self._openids = addresses.find_openids(session, _borrowers(messages, "wechat"))
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
         self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))
+        self._untold = notices_not_to_push(work, [m.id for m in messages if is_pushed_notice(m)], now=now)
         self.challenges = attempts.find_challenges(session, (m.challenge_id for m in messages if m.challenge_id))
 
     def targets_of(self, message: Claimable) -> Iterator[Addressed]:
         """Yield where a message goes; nothing where it cannot. Raises ValueError for what is sealed with a key we lack."""
         if message.challenge_id is not None:
             yield from self._of_challenge(message.challenge_id)
+        elif message.id in self._untold:
+            return
         elif message.channel == "push":
             withdrawn = self._withdrawn.get(message.withdraws_id or "")
             for row in self._push.get(message.borrower_id, ()):
@@ -79,7 +83,11 @@ class AddressBook:
         return withdrawn is not None and withdrawn.is_sending
 
     def is_needless(self, message: Claimable) -> bool:
-        """Whether what a withdrawal is about was held back after all, and nothing is on any screen."""
+        """Whether there is nothing to send: what a withdrawal is about was held back after all and is on no screen, or what
+        a notice says has been read, taken back, or must not be said any more.
+        """
+        if message.id in self._untold:
+            return True
         withdrawn = self._withdrawn.get(message.withdraws_id or "")
         return withdrawn is not None and not withdrawn.endpoint_ids
 
@@ -98,6 +106,11 @@ class AddressBook:
             return None
         text = self._vault.open(getattr(row, f"{column}_sealed"), place=f"borrowers.{column}:{borrower_id}")
         return "\n".join(orjson.loads(text)) if text and column == "address" else text
+
+
+def is_pushed_notice(message: Claimable) -> bool:
+    """Whether a message is the push of a notice (`services/notices`)."""
+    return message.is_of_no_case and message.message_class == SERVICING and message.channel == "push"
 
 
 def retire(work: Work, message: Claimable, addressed: Addressed, result: DeliveryResult, *, now: datetime) -> None:

@@ -28,6 +28,7 @@ from app.engine.dispatch import Dispatcher, Run
 from app.engine.follow_ups import follow_up_due
 from app.engine.print_returns import take_returns
 from app.engine.rehearsals import RehearsalRunner
+from app.engine.webhooks import WebhookDispatch
 from app.logs import logger
 from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
@@ -56,6 +57,8 @@ class Engine:
     dispatcher: Dispatcher
     watches_travel: bool = False
     """Whether this engine moves the sandbox's clock when asked to."""
+    webhooks: WebhookDispatch | None = None
+    """Delivers webhooks; None: this engine does not."""
     chores: Sequence[tuple[str, Callable[[], object], float]] = ()
     """Ticks of what only some installations have: name, work, seconds between."""
 
@@ -91,9 +94,13 @@ class Engine:
     def drain(self) -> int:
         """Work until nothing is due at the present instant of the book's clock; return how much was done."""
         total = 0
-        while done := self.dispatch_security() + self.sweep_all() + self.dispatch_all():
+        while done := self.dispatch_security() + self.sweep_all() + self.dispatch_all() + self.deliver_webhooks():
             total += done
         return total
+
+    def deliver_webhooks(self) -> int:
+        """Deliver the webhooks that are due, and wait for what comes of them; return how many tries."""
+        return self.webhooks.drain() if self.webhooks is not None else 0
 
     def heartbeat(self) -> None:
         """Say that this engine lives, keep what it has in hand, and take its part of what providers may be given by all."""
@@ -149,6 +156,8 @@ class Engine:
     def retire(self) -> None:
         """Close the channels. The heartbeat is left to run out: a deploy that restarts the engine is not an outage."""
         self.dispatcher.close()
+        if self.webhooks is not None:
+            self.webhooks.close()
 
 
 def run(engine: Engine, app_context: Callable[[], AbstractContextManager[Any]]) -> None:
@@ -184,6 +193,8 @@ def _scheduler(
         ("print returns", engine.take_returns, 60),
         *engine.chores,
     ]
+    if engine.webhooks is not None:
+        jobs.append(("webhooks", engine.webhooks.tick, 1))
     if engine.watches_travel:
         jobs.append(("travel", engine.follow_clock, 0.3))
     scheduler = BackgroundScheduler(
@@ -226,4 +237,4 @@ def run_eagerly(engine: Engine, *, parent: int) -> None:
             moments = find_moments(session)
         if moments.frozen_at is None or not moments.is_due(moments.frozen_at) or not engine.drain():
             stop.wait(EAGER_PAUSE_SECONDS)
-    engine.dispatcher.close()
+    engine.retire()

@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 
 from app.channels.base import Outgoing, ProviderTemplate, Target
+from app.engine.addresses import is_pushed_notice
 from app.engine.letter_documents import LetterDocuments, SetLetters
 from app.persistence.queries.inbox_marks import find_beside_inbox
+from app.persistence.queries.notices import find_pushed
 from app.persistence.queries.outbox import Claimable
 from app.persistence.queries.provider_templates import find_approved
 from app.persistence.unit_of_work import Work
@@ -71,7 +73,11 @@ class Composer:
         for row in find_approved(work.session, {m.channel for m in messages} & _WITH_TEMPLATES):
             found.setdefault((row.channel, row.template), []).append(row)
         linked = [m.id for m in messages if m.channel in _WITH_LINKS and not m.is_of_no_case]
-        return cls(work, surroundings, challenges, letters, found, find_beside_inbox(work.session, linked))
+        notices = [m.id for m in messages if is_pushed_notice(m)]
+        beside = find_beside_inbox(work.session, linked)
+        if notices:
+            beside |= find_pushed(work.session, notices).keys()
+        return cls(work, surroundings, challenges, letters, found, beside)
 
     def text_of(self, message: Claimable) -> Text:
         """Return a message's text: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""

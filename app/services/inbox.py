@@ -42,6 +42,10 @@ class InboxItem:
     replied_at: datetime | None
     settled_at: datetime | None
     about: Sequence[Subject]
+    loan_id: str | None = None
+    """The loan that a notice is about, which is about no instalment."""
+    place: str | None = None
+    """What a notice opens."""
 
     @property
     def settled(self) -> bool:
@@ -51,13 +55,13 @@ class InboxItem:
     @property
     def deep_link(self) -> str:
         """Where the app goes when it is opened; ids only, no personal data."""
-        return place_of(self.about)
+        return self.place or place_of(self.about)
 
     @property
     def actions(self) -> list[tuple[str, str]]:
         """What is offered with it: (key, where the app goes), the likeliest first."""
         offered = actions_of(self.category, is_settled=self.settled)
-        return [(action, action_place(action, self.id, self.about)) for action in offered]
+        return [(action, action_place(action, self.id, self.about, loan_id=self.loan_id)) for action in offered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,8 @@ def open_items(source: Connection | Session, borrower_id: str, rows: Sequence[An
             replied_at=row.replied_at,
             settled_at=row.settled_at,
             about=[Subject(*each) for each in text["about"]] if "about" in text else looked_up.get(row.contact_id, ()),
+            loan_id=text.get("loan_id"),
+            place=text.get("place"),
         )
         for row, text in zip(rows, texts, strict=True)
     ]

@@ -17,6 +17,7 @@ from app.domain.inbox import ACTIONS, Subject, action_place, place_of
 from app.domain.times import EPOCH, from_micros
 from app.persistence.queries import inbox as reads
 from app.persistence.queries import inbox_marks as queries
+from app.persistence.queries.notices import find_inbox_id_of_push
 from app.persistence.unit_of_work import unit_of_work
 from app.persistence.vault import Vault
 from app.services.inbox_marks import mark_in
@@ -91,11 +92,14 @@ def open_link(ring: Vault, borrower_id: str, token: str, *, now: datetime) -> Op
         if now >= target.expires_at:
             raise LinkExpiredError("This link has run out; open the app instead.")
         inbox_id = queries.find_inbox_id(session, message.id, message.contact_id)
+        if inbox_id is None and message.contact_id is None:
+            inbox_id = find_inbox_id_of_push(session, message.id)
         if message.channel != "in_app":
             queries.mark_clicked(session, message.id, now=now)
         if inbox_id is not None:
             item = mark_in(work, borrower_id, inbox_id, "click", now=now).item
-            return Opened(_place(target.action, inbox_id, list(item.about)), inbox_id, target.action)
+            own = item.place if target.action is None else None
+            return Opened(own or _place(target.action, inbox_id, list(item.about)), inbox_id, target.action)
         found = reads.find_subjects(session, borrower_id, [message.contact_id]) if message.contact_id else ()
         about = [Subject(each.loan_id, each.row_no) for each in found]
         return Opened(_place(target.action, message.id, about), None, target.action)

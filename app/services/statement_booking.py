@@ -13,8 +13,8 @@ from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.unit_of_work import Work
+from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
-from app.services.positions import rebuild_positions
 from app.services.told_by_lines import CHANNEL, ORIGIN
 from app.services.webhook_events import announce
 
@@ -87,7 +87,8 @@ def book(
     for result in results:
         if isinstance(result, DomainError):
             raise result
-    rebuild_positions(work, {result.loan_id for result in results if not isinstance(result, DomainError) and result.loan_id})
+    booked = {result.loan_id for result in results if not isinstance(result, DomainError) and result.loan_id}
+    follow_ledger(work, booked, now=now)
     for each in bookings:
         if each.line_id in paid:
             _announce(work, lender, each, paid[each.line_id], now)

@@ -13,8 +13,8 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.queries import statement_lines as queries
 from app.persistence.unit_of_work import Work
+from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
-from app.services.positions import rebuild_positions
 from app.services.statement_booking import BY_RULES, Paid, part_reference, part_rows
 from app.services.told_by_lines import CHANNEL, ORIGIN
 
@@ -92,7 +92,7 @@ def _undo(work: Work, lender: LenderRow, row: StatementLineRow, parts: Sequence[
         if any(isinstance(each, DomainError) or each.status == "unmatched" for each in results):
             savepoint.rollback()
             return None
-    rebuild_positions(work, [each.loan_id for each in undone])
+    follow_ledger(work, [each.loan_id for each in undone], now=now)
     return undone
 
 

@@ -24,8 +24,11 @@ KEPT = {
     "idempotency_keys": Kept(timedelta(days=7), None),
     "otp_challenges": Kept(timedelta(days=30), None),
     "rate_counters": Kept(timedelta(days=3), None),
+    "webhook_deliveries": Kept(timedelta(days=30), None),
+    "webhook_events": Kept(timedelta(days=125), None),
 }
-"""How long each is kept after its time. Idempotency keys must live at least 24 hours, counters longer than their window."""
+"""How long each is kept after its time. Idempotency keys must live at least 24 hours, counters longer than their window.
+Events can be sent again for 90 days (services/webhooks.REPLAYED_FOR), and outlive their deliveries."""
 
 EMPTIED = {
     "delivery_receipts.raw_sealed": timedelta(days=90),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from app.domain.lanes import WITHDRAWAL
 from app.persistence.ids import new_id
-from app.persistence.queries.withdrawals import add_withdrawals, lock_shown
+from app.persistence.queries.withdrawals import Shown, add_withdrawals, lock_shown, lock_shown_push
 from app.persistence.unit_of_work import Work
 
 SHOWN_FOR = timedelta(days=28)
@@ -20,7 +20,15 @@ def withdraw_shown(work: Work, contact_ids: Sequence[str], *, now: datetime) -> 
     """Queue one withdrawal for each push of these contacts that may be on a screen; return how many."""
     if not contact_ids:
         return 0
-    shown = lock_shown(work.session, contact_ids, since=now - SHOWN_FOR)
+    return _withdraw(work, lock_shown(work.session, contact_ids, since=now - SHOWN_FOR), now=now)
+
+
+def withdraw_shown_push(work: Work, push_id: str, *, now: datetime) -> bool:
+    """Queue a withdrawal of one push of no contact, if it may be on a screen; return whether there is one."""
+    return bool(_withdraw(work, lock_shown_push(work.session, push_id, since=now - SHOWN_FOR), now=now))
+
+
+def _withdraw(work: Work, shown: Sequence[Shown], *, now: datetime) -> int:
     add_withdrawals(
         work.session,
         [

@@ -51,7 +51,12 @@ class InboxItemSchema(Schema):
     replied_at = InstantField(required=True, allow_none=True)
     settled = fields.Boolean(required=True, metadata={"description": "What it reminded of has been paid."})
     settled_at = InstantField(required=True, allow_none=True)
-    about = fields.List(fields.Nested(SubjectSchema), required=True)
+    about = fields.List(
+        fields.Nested(SubjectSchema), required=True, metadata={"description": "Instalments; of a notice, none."}
+    )
+    loan_id = IdField(
+        required=True, allow_none=True, metadata={"description": "The loan that a notice is about, null for all others."}
+    )
     deep_link = fields.String(required=True, metadata={"description": "Where the app goes when it is opened."})
     actions = fields.List(fields.Nested(ActionSchema), required=True)
 
@@ -96,6 +101,7 @@ def item_form(item: InboxItem, locale: str) -> dict[str, Any]:
         "settled": item.settled,
         "settled_at": item.settled_at,
         "about": [{"loan_id": subject.loan_id, "row_no": subject.row_no} for subject in item.about],
+        "loan_id": item.loan_id,
         "deep_link": item.deep_link,
         "actions": [{"key": key, "label": action_words(key, locale), "deep_link": place} for key, place in item.actions],
     }
@@ -138,6 +144,7 @@ ITEM_EXAMPLE = {
     "settled": False,
     "settled_at": None,
     "about": [{"loan_id": EXAMPLE_ID, "row_no": 7}],
+    "loan_id": None,
     "deep_link": f"duecourse://loans/{EXAMPLE_ID}/instalments/7",
     "actions": [
         {"key": "pay", "label": "Pay", "deep_link": f"duecourse://loans/{EXAMPLE_ID}/pay"},

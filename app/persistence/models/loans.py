@@ -116,6 +116,8 @@ class LoanTapeRow(Base):
 
 OF_CONTRACT = "contract"
 """The origin of plans made from the loan's contract; the core's own plan always replaces one."""
+AGREED, RETURNED = "arrangement", "arrangement_ended"
+"""The origins of plans that a borrower agreed to here, and of the one before that came back when such a plan was broken."""
 ESTIMATED_PLAN = "estimated_plan"
 """The mark of a loan whose plan was made of a tape's terms; it goes when the core sends the plan."""
 

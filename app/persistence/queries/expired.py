@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, OtpChallengeRow, RateCounterRow
 from app.persistence.models.deliveries import DeliveryReceiptRow, EndpointLinkRow
+from app.persistence.models.webhooks import WebhookDeliveryRow, WebhookEventRow
 
 EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "access_tokens": AccessTokenRow.expires_at,
@@ -15,6 +16,8 @@ EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "idempotency_keys": IdempotencyKeyRow.created_at,
     "otp_challenges": OtpChallengeRow.expires_at,
     "rate_counters": RateCounterRow.window_starts_at,
+    "webhook_deliveries": WebhookDeliveryRow.created_at,
+    "webhook_events": WebhookEventRow.created_at,
 }
 """The instant of each table that its age is told from."""
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.domain.inbox import CATEGORY_OF_CLASS, CATEGORY_OF_TEMPLATE, category_of
+from app.domain.inbox import CATEGORY_OF_CLASS, CATEGORY_OF_PREFIX, CATEGORY_OF_TEMPLATE, category_of
 from app.persistence.column_types import Id, Instant
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, DecisionRow
@@ -49,11 +49,19 @@ is_gone = or_(MessageRow.withdrawn_at.is_not(None), MessageRow.state == "cancell
 is_listed = and_(MessageRow.inbox_created > 0, MessageRow.archived_at.is_(None), MessageRow.snoozed_until.is_(None))
 """In the list, and so in the counts: come, and neither archived nor set aside."""
 _IN_APP = and_(MessageRow.borrower_id == _BORROWER, MessageRow.channel == "in_app")
+_IS_SERVICING = MessageRow.message_class == "servicing"
 CATEGORY = case(
     dict(CATEGORY_OF_TEMPLATE),
     value=MessageRow.template,
-    else_=case(dict(CATEGORY_OF_CLASS), value=MessageRow.message_class, else_="other"),
+    else_=case(
+        *(
+            (and_(_IS_SERVICING, MessageRow.template.startswith(prefix, autoescape=True)), category)
+            for prefix, category in CATEGORY_OF_PREFIX.items()
+        ),
+        else_=case(dict(CATEGORY_OF_CLASS), value=MessageRow.message_class, else_="other"),
+    ),
 )
+"""What `category_of` says, in SQL."""
 
 
 def is_due(now: Any) -> ColumnElement[bool]:

@@ -241,10 +241,11 @@ def find_references(session: Session, lender_id: str, references: Collection[str
 
 
 def add_entries(session: Session, entries: Sequence[Mapping[str, Any]], references: Sequence[Mapping[str, Any]]) -> None:
-    """Append entries and what makes each idempotent."""
+    """Append entries and what makes each idempotent; an entry may have several references."""
+    connection = session.connection()
     if entries:
-        connection = session.connection()
         connection.execute(_ADD_ENTRIES, entries)
+    if references:
         connection.execute(_ADD_REFERENCES, references)
 
 

@@ -12,6 +12,7 @@ from app.persistence.models.follow_ups import FollowUpRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.models.running import ClockRow
+from app.persistence.models.webhooks import WebhookDeliveryRow
 
 _IS_STALE = MessageRow.state == "stale"
 _EARLIEST = {
@@ -25,6 +26,7 @@ _MOMENTS = select(
     _EARLIEST[SECURITY].scalar_subquery(),
     select(func.min(_EARLIEST_ORDINARY.c.at)).scalar_subquery(),
     select(func.min(FollowUpRow.next_try_at)).scalar_subquery(),
+    select(func.min(WebhookDeliveryRow.next_attempt_at)).where(WebhookDeliveryRow.state == "pending").scalar_subquery(),
     exists().where(AgendaRow.rules_epoch < select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()),
     exists().where(MessageRow.lane.in_(LANES), MessageRow.state == "sending"),
 )
@@ -38,16 +40,17 @@ class Moments(NamedTuple):
     code_at: datetime | None
     attempt_at: datetime | None
     follow_up_at: datetime | None
+    webhook_at: datetime | None
     has_outdated: bool
     """Someone was last decided under older rules."""
     is_sending: bool
 
     @property
     def following(self) -> datetime | None:
-        """The next instant at which a borrower, an agreement or a message is to be looked at; long past: at once."""
+        """The next instant at which a borrower, an agreement, a message or a webhook is looked at; long past: at once."""
         if self.has_outdated:
             return EPOCH
-        instants = (self.wake_at, self.code_at, self.attempt_at, self.follow_up_at)
+        instants = (self.wake_at, self.code_at, self.attempt_at, self.follow_up_at, self.webhook_at)
         return min((at for at in instants if at is not None), default=None)
 
     def is_due(self, now: datetime) -> bool:

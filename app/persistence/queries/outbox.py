@@ -41,8 +41,8 @@ from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, RulesStateRow
 from app.persistence.prepared import PreparedChange, PreparedSelect
 
-SUPPORT = "support"
-"""Of no contact, it is an answer to what the borrower wrote."""
+SUPPORT, SERVICING = "support", "servicing"
+"""Of no contact, they are an answer to what the borrower wrote, and a notice of what became of their affairs."""
 
 
 def _word(value: str) -> Any:
@@ -61,13 +61,16 @@ _IS_CLAIMABLE = and_(
     ),
 )
 _EPOCH = select(RulesStateRow.rules_epoch).limit(1).scalar_subquery()
-_IS_ANSWER = and_(MessageRow.message_class == _word(SUPPORT), MessageRow.contact_id.is_(None))
-_IS_OF_NO_CASE = or_(_IS_SECURITY, _IS_WITHDRAWAL, _IS_ANSWER)
+_IS_TOLD = and_(
+    or_(MessageRow.message_class == _word(SUPPORT), MessageRow.message_class == _word(SERVICING)),
+    MessageRow.contact_id.is_(None),
+)
+_IS_OF_NO_CASE = or_(_IS_SECURITY, _IS_WITHDRAWAL, _IS_TOLD)
 _IS_CURRENT = or_(
     _IS_OF_NO_CASE,
     and_(MessageRow.case_version == AgendaRow.case_version, MessageRow.rules_epoch == func.coalesce(_EPOCH, 0)),
 )
-"""Codes, withdrawals and answers stand outside the case; all others must match the case and rules they were decided by."""
+"""Codes, withdrawals, answers and notices stand outside the case; all others must match what they were decided by."""
 _FIRST = select(MessageRow.id).where(_IS_CLAIMABLE).order_by(MessageRow.next_attempt_at, MessageRow.id).limit(1)
 """In the order of the index: asked whether there is any, PostgreSQL may read the whole table to see."""
 _IN_LANE = MessageRow.lane == bindparam("b_lane")

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, and_, or_, select, update
+from sqlalchemy import Select, Table, and_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.persistence.among import among, ids_named
@@ -62,6 +62,18 @@ def lock_shown(session: Session, contact_ids: Collection[str], *, since: datetim
     pushes = select(MessageRow.id).where(
         MessageRow.contact_id.in_(contact_ids), MessageRow.channel == "push", MessageRow.created_at > since
     )
+    return _lock_shown(session, pushes)
+
+
+def lock_shown_push(session: Session, push_id: str, *, since: datetime) -> list[Shown]:
+    """Do as `lock_shown` for one push."""
+    return _lock_shown(
+        session,
+        select(MessageRow.id).where(MessageRow.id == push_id, MessageRow.channel == "push", MessageRow.created_at > since),
+    )
+
+
+def _lock_shown(session: Session, pushes: Select[Any]) -> list[Shown]:
     ids = list(session.scalars(pushes.order_by(MessageRow.id).with_for_update()))
     rows = _SHOWN.all(session.connection(), {"b_ids": ids}) if ids else ()
     return [Shown(*row) for row in rows]
