@@ -28,6 +28,7 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.queries.tasks import find_task_named
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.attachments import claim
 from app.services.dispute_terms import DebtAdvice, debt_advice, review_term
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.holds import Teller, put_hold, release_hold
@@ -90,6 +91,7 @@ def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: d
         version=1,
     )
     queries.add_request(work.session, row)
+    claim(work, borrower_id, values.attachments, "hardship_request", request_id, now=now, lender_id=lender_id)
     facts = {"hardship_request_id": row.id, "wants_advice": values.wants_advice, "urgent": False}
     task = NewTask(
         _task_key(row), borrower_id, TASK, QUEUE, loan_id=values.loan_id, due_on=row.review_due_on, facts=facts
