@@ -31,6 +31,7 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import accounts, dispute_cases
+from app.services.attachments import claim
 from app.services.dispute_terms import Route, answer_term, routes
 from app.services.holds import Teller
 from app.services.law_packs import pack_for
@@ -57,7 +58,7 @@ class ShownDispute:
 def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValues, *, now: datetime) -> str:
     """Open a case; return its id. Where the ground questions the debt, reminders about the loan stop in that unit of work.
 
-    Raises NotFoundError, ValidationError, ConflictError when too many are open.
+    Raises NotFoundError, ValidationError, ConflictError when too many are open, or an attachment was used before.
     """
     lock_agenda(work.session, [borrower_id])
     loan = find_own_loan(work.session, borrower_id, loan_id)

@@ -17,12 +17,15 @@ from app.persistence.db import session
 from app.persistence.ids import new_id
 from app.persistence.models.access import AuditRow
 from app.persistence.models.attachments import AttachmentRow
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.models.loans import LoanRow
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.attachment_stores import use_parts
 from app.services.attachments import claim, forget_unclaimed
+from app.services.policies import activate_document
 from tests.builders.access import a_borrower, signed_in
 from tests.builders.files import JPEG, PDF, a_zip, announced
 from tests.builders.journey import Journey
+from tests.builders.policies import a_document
 from tests.conftest import START
 
 
@@ -51,6 +54,8 @@ def scanner() -> FakeScanner:
 def journey(app: Flask, folder: Path, scanner: FakeScanner) -> Iterator[Journey]:
     use_parts(FolderStore(folder), scanner)
     found = Journey(app)
+    with unit_of_work() as work:
+        activate_document(work, a_document(), author="test", now=START)
     found.put_borrower()
     found.put_loan("L1", [date(2026, 4, 1)])
     yield found
@@ -235,6 +240,24 @@ def test_a_file_belongs_to_one_thing(journey: Journey) -> None:
     registered = journey.me("POST", "/attachments", announced(PDF))
     with pytest.raises(ValidationError):
         _claim(journey, registered["id"])
+
+
+def test_a_dispute_takes_its_file_and_a_hardship_request_cannot_take_it_again(journey: Journey) -> None:
+    with reading() as reads:
+        loan_id = reads.scalars(select(LoanRow.id).where(LoanRow.loan_no == "L1")).one()
+    attachment_id, own = _handed_in(journey), "/hardship-requests"
+    said = {"ground": "already_paid", "words": "See the receipt.", "attachments": [attachment_id]}
+    dispute_id = journey.me("POST", f"/loans/{loan_id}/disputes", said)["id"]
+
+    journey.me("POST", own, {"change": "illness", "attachments": [attachment_id]}, good=False)
+    assert journey.answer.status_code == 409, journey.answer.text
+    journey.me("POST", own, {"change": "illness", "attachments": [new_id()]}, good=False)
+    assert journey.answer.status_code == 404
+
+    shown = journey.desk("GET", f"/attachments/{attachment_id}")
+    assert (shown["subject_kind"], shown["subject_id"]) == ("dispute", dispute_id)
+    journey.desk("GET", f"/attachments/{attachment_id}/content")
+    assert forget_unclaimed(now=journey.now + timedelta(days=2)) == 0
 
 
 def test_what_nothing_uses_is_forgotten_after_a_day(journey: Journey, folder: Path) -> None:

@@ -66,6 +66,8 @@ RULES_BEYOND_SCHEMAS = {
     "put_promise",
     "post_hold",
     "change_hold_until",
+    "post_attachment",
+    "put_attachment_content",
     "list_statement_lines",
     "post_statement_lines",
     "match_statement_line",

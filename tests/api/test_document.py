@@ -109,7 +109,7 @@ def test_every_operation_names_itself_its_credential_an_example_and_its_problems
             for content in response.get("content", {}).values():
                 assert "example" in content, (path, method, status)
         if "requestBody" in op:
-            assert "example" in op["requestBody"]["content"]["application/json"], path
+            assert all("example" in content for content in op["requestBody"]["content"].values()), path
             assert {"413", "415", "422"} <= op["responses"].keys(), path
 
 

@@ -28,6 +28,7 @@ from tests.builders.access import fresh_client, signed_in
 from tests.builders.arrangements import a_late_loan, asked
 from tests.builders.book import build_loan, pay
 from tests.builders.payments import an_intent
+from tests.builders.files import PDF, announced
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
 
@@ -69,6 +70,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
         "intent_id": intent_id,
+        "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
     }
@@ -91,6 +93,8 @@ SAID = {
     "/v1/me/loans/{loan_id}/payment-intents": {"amount": {"amount_minor": 100, "currency": "USD"}},
 }
 """A body for each route that insists on one."""
+FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
+"""A file for each route that takes one."""
 COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}
 """Routes that find one's own object, and refuse that body, or have nothing to give for it."""
 NAMES = {"key": "pay"}
@@ -106,6 +110,10 @@ def owned_routes(app: Flask) -> list[tuple[str, str]]:
         for method, operation in item.items()
         if (method, path) != ("put", "/v1/me/devices/{installation_id}")  # makes one's own device of that name
     ]
+
+
+def _body(path: str) -> dict[str, Any]:
+    return FILES.get(path) or {"json": SAID.get(path)}
 
 
 def _required(operation: dict[str, Any]) -> list[str]:
@@ -125,13 +133,11 @@ def test_another_borrowers_objects_are_not_found_on_any_route(
 
     for method, path in routes:
         theirs = fresh_client(app).open(
-            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
+            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, **_body(path)
         )
         assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
     for method, path in routes:
-        own = fresh_client(app).open(
-            path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
-        )
+        own = fresh_client(app).open(path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, **_body(path))
         assert own.status_code in ((409,) if (method, path) in COLLIDES else (200, 201, 204)), (method, path, own.text)
 
 

@@ -111,7 +111,9 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | statements of account | `statements`, `running_balances` | `queries/statements` | `statements`, `wording/statement_pdf` | `api/borrower/statements`, `cli/loan` |
 | which days are business days | `calendars` | `queries/calendars` | `calendars`, `country_calendars` | `content/calendars`, `cli/calendar` |
 | what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `api/borrower/due`, `cli/book` |
-| which payments wait, and why | | `queries/ledger` | `payments`, `uncovered`, `told_twice` | `api/ingest/payments`, `cli/book` |
+| which payments wait, and why | | `queries/ledger` | `payments`, `uncovered`, `told_twice`, `told_by_lines` | `api/ingest/payments`, `cli/book` |
+| bank transfers: references, how statement lines find their loans | `creditor_references`, `statement_matching`, `transfer_codes` | `queries/statement_lines`, `queries/transfer_references` | `statement_lines`, `statement_evidence`, `statement_booking`, `statement_returns`, `statement_tellings`, `statement_waits`, `statement_desk`, `transfer_references`, `transfer_settings` | `api/ingest/statement_lines`, `api/desk/statement_lines`, `api/borrower/transfer_details`, `cli/transfer` |
+| files that borrowers hand in, where they are kept, who scans them | `attachments` | `queries/attachments`, `attachment_files` | `attachments`, `attachment_stores` | `api/borrower/attachments`, `api/desk/attachments`, `channels/object_storage`, `channels/virus_scanner` |
 | many things from the core at once | | | `batches` | `api/ingest/batches` |
 | what a policy would do | `decisions`, `digest` | `queries/rehearsed_books`, `queries/rehearsals` | `services/rehearsals/`, `hindsight` | `cli/rehearse`, `api/desk/rehearsals`, `engine/rehearsals`, `content/rehearsals/`, `content/channels/` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |
