@@ -120,6 +120,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
 | the inbox: what it shows | `inbox` | `queries/inbox` | `inbox`, `inbox_waits` | `api/borrower/inbox`, `api/borrower/inbox_items` |
 | the inbox: what changes it | `inbox` | `queries/inbox_marks`, `queries/decisions` | `inbox_marks`, `decision_writing` | `api/borrower/inbox_marks`, `cli/inbox` |
+| notices of what became of something | `notices`, `inbox` | `queries/notices` | `notices` | `engine/addresses`, `content/messages` |
+| telling the lender's own systems | `webhooks`, `webhook_urls`, `webhook_catalogue` | `queries/webhooks`, `queries/webhook_deliveries` | `webhook_events`, `webhooks`, `webhook_deliveries` | `api/ingest/webhooks`, `engine/webhooks`, `channels/webhooks`, `cli/webhook` |
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |
