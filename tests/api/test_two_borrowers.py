@@ -49,7 +49,7 @@ SAID = {
     "/v1/me/plan-requests/{request_id}/accept": {"document_sha256": "0" * 64},
 }
 """A body for each route that insists on one."""
-COLLIDES = {"/v1/me/plan-requests/{request_id}/accept"}
+COLLIDES = {"/v1/me/plan-requests/{request_id}/accept", "/v1/me/loans/{loan_id}/plan-requests"}
 """Routes that find one's own object, and refuse that body for it."""
 NAMES = {"key": "pay"}
 """What else is in a path, and the same for everyone."""
