@@ -23,6 +23,7 @@ from app.factory import create_app
 from app.persistence import schema
 from app.persistence.db import Base, db
 from app.services.notices import raise_unwritten
+from app.services.webhook_events import raise_unknown
 from config import Settings, normal_database_url
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("suite")
 raise_unwritten(True)
+raise_unknown(True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -103,12 +103,19 @@ def _print(found: "Explanation") -> None:
     click.echo(f"Borrower {found.borrower_no} on {found.on}: {contacted}. As of {found.as_of:%Y-%m-%dT%H:%M:%SZ}.")
     if found.sentence:
         click.echo(f"  {found.sentence}.")
+    for notice in found.notices:
+        why = f" ({notice.reason})" if notice.reason else f", push {notice.push}" if notice.push else ""
+        about = f" on loan {notice.loan_no}" if notice.loan_no else ""
+        click.echo(f"  Notice {notice.template}{about}: {notice.status}{why} at {notice.at:%H:%M}Z")
     for manual in found.manual:
         click.echo(f"  By a person: {manual.message_class} by {', '.join(manual.channels) or 'call'} at {manual.at:%H:%M}Z")
     for loan in found.loans:
         click.echo(f"\nLoan {loan.lender}/{loan.loan_no}" + (f": {loan.sentence}." if loan.sentence else ""))
         for subject in loan.subjects:
-            click.echo(f"  Instalment {subject.row_no}, due {subject.due_on} (plan {subject.plan_version})")
+            if subject.kind == "promise":
+                click.echo(f"  Promise {subject.plan_version}, for {subject.due_on}")
+            else:
+                click.echo(f"  Instalment {subject.row_no}, due {subject.due_on} (plan {subject.plan_version})")
             for step in subject.steps:
                 _print_step(step, on_the_day=step.local_date == found.on)
 

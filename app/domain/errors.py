@@ -104,6 +104,12 @@ class UnavailableError(DomainError):
     code = "maintenance"
 
 
+class ProviderUnavailableError(DomainError):
+    """A provider does not answer now; `facts["retry_after_seconds"]` says when to try again."""
+
+    code = "provider-unavailable"
+
+
 class RefusedError(DomainError):
     """A command was refused whole and nothing was written; for operators, never a borrower."""
 

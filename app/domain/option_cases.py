@@ -7,17 +7,19 @@ from functools import cached_property
 from itertools import pairwise
 
 from app.domain.account_rows import AccountRow
+from app.domain.allocation import Surplus
 from app.domain.calendars import Calendar
 from app.domain.caps import Cap
 from app.domain.contracts import Contract
 from app.domain.ledger import LedgerEntry
 from app.domain.periods import MONTHLY, Frequency, Unit
 from app.domain.plan_options import OptionKind
-from app.domain.plans import PlanVersion
+from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position
+from app.domain.replans import as_due
 from app.domain.replay import Account, allocate
 from app.domain.splits import Split
-from app.domain.terms import LoanTerms
+from app.domain.terms import EarlySettlement, LoanTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,42 @@ class OptionCase:
         """What is still to be paid by the plan as it stands, all in."""
         return Split(*map(sum, zip(*(row.open for row in self.account.rows), strict=True))) if self.account.rows else Split()
 
+    @cached_property
+    def paid(self) -> Mapping[int, list[int]]:
+        """What was paid, by row."""
+        return paid_by_row(self.account.rows)
+
+    @cached_property
+    def kept_as_due(self) -> Mapping[int, PlanRow]:
+        """Each row as the plan asks for it, by its number: what an option leaves alone (`replans.as_due`)."""
+        return {row.row_no: as_due(row) for row in self.rows}
+
+    @cached_property
+    def history_stays(self) -> bool:
+        """Whether all that happened would come out the same whatever the rows ahead asked for.
+
+        No entry reached them, named one, was levied on one or left something over; interest follows the plan; money paid
+        early is not divided by how many rows there are; and nothing of today may settle the loan.
+        """
+        ahead = {row.row_no for row in self.ahead}
+        last = max((row.row_no for row in self.rows), default=0)
+        account, terms = self.account, self.terms
+        return (
+            terms.contract is None
+            and len(account.rows) == len(self.rows)
+            and not any(row.levied for row in self.ahead)
+            and not any(each.row_no is None or each.row_no in ahead for each in account.allocations)
+            and not any(
+                each.surplus is Surplus.EVENLY or (each.row_no is not None and (each.row_no in ahead or each.row_no > last))
+                for each in self.entries
+            )
+            and terms.strategy.surplus is not Surplus.EVENLY
+            and (
+                terms.early_settlement is EarlySettlement.AS_PLANNED
+                or all(e.effective_on < self.today for e in self.entries)
+            )
+        )
+
     @property
     def next_terms(self) -> LoanTerms:
         """The terms under the next plan version, whose rows are given from today on."""
@@ -134,6 +172,15 @@ class OptionCase:
     def year_ago(self) -> date:
         """The first day of the last 12 months."""
         return self.today - timedelta(days=365)
+
+
+def paid_by_row(rows: Sequence[AccountRow]) -> dict[int, list[int]]:
+    """Return what was paid of each row by component, of those where something was."""
+    return {
+        row.row_no: [due - still for due, still in zip(row.due, row.open, strict=True)]
+        for row in rows
+        if row.due != row.open
+    }
 
 
 def frequency_of(due_on: Sequence[date]) -> Frequency:

@@ -3,7 +3,8 @@
 So what is shown is what happens. An option whose rows would lose, or count otherwise, anything owed or paid is not offered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -11,13 +12,13 @@ from fractions import Fraction
 from app.domain.account_rows import AccountRow
 from app.domain.caps import YEAR_DAYS, principal_days, within_cap
 from app.domain.ledger import EntryKind
-from app.domain.option_cases import OptionCase
-from app.domain.option_rows import CannotOfferError, Rows
+from app.domain.option_cases import OptionCase, paid_by_row
+from app.domain.option_rows import CannotOfferError, Draft, Rows
 from app.domain.plans import PlanRow
 from app.domain.rates import rounded
-from app.domain.replans import as_late_as_before
+from app.domain.replans import as_late_as_before, not_levied
 from app.domain.replay import Account, allocate
-from app.domain.splits import Split, total_of
+from app.domain.splits import Split
 
 RATE_PLACES = 6
 
@@ -40,12 +41,19 @@ class Outcome:
     """What is due by today all the same."""
 
 
-def outcome_of(case: OptionCase, rows: Rows, *, reprices: bool) -> Outcome:
-    """Play the ledger over new rows. Raises CannotOfferError where what is owed or paid would change."""
-    account = case.account
-    kept = as_late_as_before(account, rows, case.entries, case.today) if case.terms.late is not None else rows
-    after = allocate(kept, case.entries, case.next_terms)
-    after.accrue(case.today)
+def outcome_of(case: OptionCase, drafts: Iterable[Draft], *, reprices: bool) -> Outcome:
+    """Return the outcome of the first draft that leaves all as it is owed and paid. Raises CannotOfferError for none."""
+    why = CannotOfferError("not_computable")
+    for draft in drafts:
+        try:
+            return _outcome(case, draft, reprices=reprices)
+        except CannotOfferError as error:
+            why = error
+    raise why
+
+
+def _outcome(case: OptionCase, draft: Draft, *, reprices: bool) -> Outcome:
+    account, (kept, after) = case.account, _played(case, draft)
     _check_nothing_moves(case, after, reprices=reprices and case.contract is not None)
     total = sum(sum(row.open) for row in after.rows)
     extra = total - case.open.total
@@ -60,6 +68,44 @@ def outcome_of(case: OptionCase, rows: Rows, *, reprices: bool) -> Outcome:
         moved_minor=_put_off(account.rows, after.rows),
         still_due_minor=sum(sum(row.open) for row in after.rows if row.due_on <= case.today),
     )
+
+
+def _played(case: OptionCase, draft: Draft) -> tuple[Rows, Account]:
+    """Return the rows as they are to be written, and the account that the ledger makes of them."""
+    untouched = after_history(case, draft.rows)
+    if untouched is not None:
+        return draft.rows, untouched
+    rows, after = draft.rows, _replayed(case, draft.rows)
+    if case.terms.late is not None:
+        wanted = {row.row_no: not_levied(row) for row in case.account.rows} | dict(draft.penalties)
+        if any(not_levied(row) != wanted.get(row.row_no, row.due[3]) for row in after.rows):
+            rows = as_late_as_before(case.account, rows, case.entries, case.today, draft.penalties)
+            after = _replayed(case, rows)
+    return rows, after
+
+
+def _replayed(case: OptionCase, rows: Rows) -> Account:
+    after = allocate(rows, case.entries, case.next_terms)
+    after.accrue(case.today)
+    return after
+
+
+def after_history(case: OptionCase, rows: Rows) -> Account | None:
+    """Return the account without playing the ledger again, where nothing that happened could have come out otherwise.
+
+    That is so where only rows change that no entry has reached, and none would have reached them under the new rows: then
+    the rows before them are as they were, and those that changed are open as they are due. None: it must be played.
+    """
+    kept = len(case.rows) - len(case.ahead)
+    if not case.history_stays or not case.ahead or rows[:kept] != case.version.rows[:kept]:
+        return None
+    if any(row.due_on < case.ahead[0].due_on for row in rows[kept:]):
+        return None
+    after = copy(case.account)
+    after.rows = case.rows[:kept] + [
+        AccountRow(*row) for row in sorted(rows[kept:], key=lambda row: (row.due_on, row.row_no))
+    ]
+    return after
 
 
 def annual_rate(extra_minor: int, more_principal_days: int) -> Decimal | None:
@@ -95,24 +141,21 @@ def _put_off(before: Sequence[AccountRow], after: Sequence[AccountRow]) -> int:
 def _check_nothing_moves(case: OptionCase, after: Account, *, reprices: bool) -> None:
     """Nothing owed is lost, nothing paid counts otherwise, and only interest of rows to come may differ (`reprices`)."""
     before = case.account
-    open_before, open_after = case.open, _total(after, "open")
-    due_before = {row.row_no: row.paid for row in before.rows if row.due_on <= case.today and row.paid.total}
-    due_after = {row.row_no: row.paid for row in after.rows if row.due_on <= case.today and row.paid.total}
+    open_before, open_after = case.open, _open_of(after)
     same = (
         open_before.principal == open_after.principal
         and open_before[2:] == open_after[2:]
-        and _total(before, "paid") == _total(after, "paid")
-        and due_before == due_after
+        and (reprices or open_before.interest == open_after.interest)
         and (before.unapplied_minor, before.principal_reduced_minor)
         == (after.unapplied_minor, after.principal_reduced_minor)
-        and (reprices or open_before.interest == open_after.interest)
+        and case.paid == paid_by_row(after.rows)
     )
     if not same:
         raise CannotOfferError("not_computable")
 
 
-def _total(account: Account, part: str) -> Split:
-    return total_of([Split(*getattr(row, part)) for row in account.rows])
+def _open_of(account: Account) -> Split:
+    return Split(*map(sum, zip(*(row.open for row in account.rows), strict=True)))
 
 
 def _check_cap(case: OptionCase, after: Account, extra_minor: int) -> None:

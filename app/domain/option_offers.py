@@ -12,7 +12,7 @@ from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.option_cases import OptionCase
 from app.domain.option_costs import outcome_of
 from app.domain.option_limits import MONEY_KINDS, TERM, check_case, check_choice, check_outcome, read_choice
-from app.domain.option_rows import CannotOfferError, rows_of
+from app.domain.option_rows import CannotOfferError, drafts_of
 from app.domain.option_rules import OptionRule, OptionRules
 from app.domain.plan_options import NotOffered, OptionKind, PlanOption, PlanOptions
 from app.domain.quotes import LAST_OF_DAY, check_quotable, payoff_quote
@@ -116,7 +116,7 @@ def _option(
 def _plan_option(case: OptionCase, rule: OptionRule, kind: OptionKind, terms: Mapping[str, int]) -> PlanOption:
     if kind is OptionKind.CATCH_UP and not sum(sum(row.open[:2]) for row in case.past_due):
         raise CannotOfferError("not_past_due")
-    outcome = outcome_of(case, rows_of(case, kind, terms), reprices=kind is not OptionKind.CATCH_UP)
+    outcome = outcome_of(case, drafts_of(case, kind, terms), reprices=kind is not OptionKind.CATCH_UP)
     check_outcome(case, kind, rule, outcome)
     rows = 0 if kind is OptionKind.CHANGE_DUE_DAY else next(iter(terms.values()))
     # Until the first row that would change falls due: from then on the plan as it stands asks for it.

@@ -5,12 +5,12 @@ follows from the new dates; what the rows ask beyond the contract's own figures,
 it, stays with them. Where no contract is known, interest stays as it is. Fees and penalties never grow: they keep their row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.account_rows import AccountRow
 from app.domain.amortisation import amortise
@@ -18,11 +18,11 @@ from app.domain.calendars import BusinessDayRule, adjust
 from app.domain.contracts import Contract, Method
 from app.domain.errors import ValidationError
 from app.domain.option_cases import OptionCase
-from app.domain.periods import DayOfMonth, Frequency, Unit, add_months, step
+from app.domain.periods import DayOfMonth, Frequency, Unit, add_months, month_length, step
 from app.domain.plan_options import OptionKind
 from app.domain.plans import PlanRow
-from app.domain.replans import as_due, level_parts, moved, reschedule
-from app.domain.splits import Split
+from app.domain.replans import less_levied, level_parts, reschedule
+from app.domain.splits import Split, total_of
 
 
 class CannotOfferError(Exception):
@@ -36,40 +36,71 @@ class CannotOfferError(Exception):
 Rows = tuple[PlanRow, ...]
 
 
-def rows_of(case: OptionCase, kind: OptionKind, terms: Mapping[str, Any]) -> Rows:
-    """Return the rows of the next plan version. Raises CannotOfferError."""
+class Draft(NamedTuple):
+    """Rows of a next plan version, before the ledger is played over them.
+
+    `penalties`: by row, what its penalties shall come to where that changes (`replans.as_late_as_before`).
+    """
+
+    rows: Rows
+    penalties: Mapping[int, int] = {}
+
+
+def drafts_of(case: OptionCase, kind: OptionKind, terms: Mapping[str, Any]) -> Iterator[Draft]:
+    """Yield the rows that an option may have, the best first. Raises CannotOfferError."""
     try:
-        return _MAKERS[kind](case, terms)
+        if kind is OptionKind.CATCH_UP:
+            yield _catch_up(case, terms, moves_charges=True)
+            yield _catch_up(case, terms, moves_charges=False)
+        else:
+            yield Draft(_MAKERS[kind](case, terms))
     except ValidationError as error:
         raise CannotOfferError("not_computable", detail=error.detail) from error
-
-
-def first_changed_on(case: OptionCase) -> date | None:
-    """Return the due date of the first row that an option changes; None where there is none ahead."""
-    return case.ahead[0].due_on if case.ahead else None
 
 
 # --- what is past due ---------------------------------------------------------------------------------------------------
 
 
-def _catch_up(case: OptionCase, terms: Mapping[str, Any]) -> Rows:
-    """Spread open principal and interest of rows past due evenly over the next rows, or new ones after the last."""
+def _catch_up(case: OptionCase, terms: Mapping[str, Any], *, moves_charges: bool) -> Draft:
+    """Spread what is open of rows past due evenly over the next rows, or new ones after the last.
+
+    Charges that are entries stay where they fell due, which no plan can change; the other fees and penalties come along
+    where the ledger lets them (`moves_charges`), else they stay too.
+    """
     count: int = terms["rows"]
     multiple = case.contract.instalment_multiple_minor if case.contract is not None else 1
-    past = {row.row_no for row in case.past_due}
-    shares = [level_parts(sum(row.open[part] for row in case.past_due), count, multiple) for part in (0, 1)]
+    stays = {row.row_no: _stays(row, moves_charges=moves_charges) for row in case.past_due}
+    moving = total_of([Split(*row.due).minus(stays[row.row_no]) for row in case.past_due])
+    parts = [level_parts(minor, count, multiple if part < 2 else 1) for part, minor in enumerate(moving)]
+    shares = [Split(*(part[k] for part in parts)) for k in range(count)]
     target = {row.row_no: k for k, row in enumerate(case.ahead[:count])}
     found: list[PlanRow] = []
+    penalties: dict[int, int] = {}
     for row in case.rows:
-        made = moved(row) if row.row_no in past else as_due(row)
-        if (k := target.get(row.row_no)) is not None:
-            made = made._replace(due=made.due.plus(Split(shares[0][k], shares[1][k])))
+        made = case.kept_as_due[row.row_no]
+        if row.row_no in stays:
+            due = stays[row.row_no]
+            made = made._replace(due=less_levied(row, due))
+            penalties[row.row_no] = made.due.penalties
+        elif (k := target.get(row.row_no)) is not None:
+            made = made._replace(due=made.due.plus(shares[k]))
+            penalties[row.row_no] = made.due.penalties
         found.append(made)
     number, last = _last_number(case), max(case.rows[-1].due_on, case.today)
     for k in range(len(target), count):
-        on = _adjusted(case, step(last, case.frequency, k - len(target) + 1))
-        found.append(PlanRow(number + k - len(target) + 1, on, Split(shares[0][k], shares[1][k])))
-    return tuple(found)
+        more = k - len(target) + 1
+        found.append(PlanRow(number + more, _adjusted(case, step(last, case.frequency, more)), shares[k]))
+    return Draft(tuple(found), penalties)
+
+
+def _stays(row: AccountRow, *, moves_charges: bool) -> Split:
+    """Return what a row past due still asks for: what was paid of it, and charges that do not move."""
+    paid = row.paid
+    if not moves_charges:
+        return Split(paid.principal, paid.interest, row.due[2], row.due[3])
+    fees = sum(each.fees_minor for each in row.levied)
+    penalties = sum(each.penalties_minor for each in row.levied)
+    return Split(paid.principal, paid.interest, max(paid.fees, fees), max(paid.penalties, penalties))
 
 
 def _last_number(case: OptionCase) -> int:
@@ -105,8 +136,10 @@ def _on_dates(case: OptionCase, dates: Sequence[date]) -> Rows:
         raise CannotOfferError("not_computable")
     if contract is None or contract.due_dates:  # of dates agreed one by one each row counts as one whole period
         on = {row.row_no: _adjusted(case, each) for row, each in zip(ahead, dates, strict=True)}
-        return tuple(as_due(row)._replace(due_on=on.get(row.row_no, row.due_on)) for row in case.rows)
-    return _by_contract(case, contract, first_due_on=dates[0])
+        return tuple(row._replace(due_on=on.get(row.row_no, row.due_on)) for row in case.kept_as_due.values())
+    ends = all(each.day == month_length(each.year, each.month) for each in dates)
+    rule = DayOfMonth.MONTH_END if ends and case.frequency.unit is Unit.MONTHS else DayOfMonth.SAME
+    return _by_contract(case, replace(contract, day_of_month=rule), first_due_on=dates[0])
 
 
 def _later_dates(dates: Sequence[date], frequency: Frequency, by: int) -> list[date]:
@@ -160,15 +193,13 @@ def _by_contract(case: OptionCase, contract: Contract, **changes: Any) -> Rows:
     kept = len(case.rows) - len(ahead)
     beyond = _beyond_contract(case)
     rows = _nominal_rows(case)
-    if "first_due_on" in changes:
-        contract = replace(contract, day_of_month=DayOfMonth.SAME)
     made = reschedule(rows, contract, rows[kept].due_on, **changes)[kept:]
-    found: list[PlanRow] = [as_due(row) for row in case.rows[:kept]]
+    found: list[PlanRow] = list(case.kept_as_due.values())[:kept]
     number = _last_number(case) - len(ahead) + 1
     for k, row in enumerate(made):
         more, interest, row_no = Split(), row.due.interest, number + k
         if k < len(ahead):
-            more, interest, row_no = as_due(ahead[k]).due, interest + beyond[k], ahead[k].row_no
+            more, interest, row_no = case.kept_as_due[ahead[k].row_no].due, interest + beyond[k], ahead[k].row_no
         if interest < 0:
             raise CannotOfferError("contract_differs")
         due = Split(row.due.principal, interest, more.fees, more.penalties)
@@ -179,8 +210,8 @@ def _by_contract(case: OptionCase, contract: Contract, **changes: Any) -> Rows:
 def _beyond_contract(case: OptionCase) -> list[int]:
     """Return by row ahead what its interest is beyond the contract's own figure, minor units.
 
-    More than a minor unit a row is not rounding: such rows follow from something else. On the actual balance the row that
-    runs carries what late money cost, and only that one.
+    More than rounding means that the rows follow from something else than this contract; but where interest follows the
+    actual balance, they were worked out by it, and late money has made them what they are.
     """
     if case.beyond_contract is not None:
         return case.beyond_contract
@@ -193,11 +224,16 @@ def _beyond_contract(case: OptionCase) -> list[int]:
     if [row.due_on for row in plain] != [row.due_on for row in rows[kept:]]:
         raise CannotOfferError("contract_differs")
     beyond = [row.due[1] - each.due.interest for row, each in zip(case.ahead, plain, strict=True)]
-    judged = beyond[1:] if case.terms.contract is not None else beyond
-    if sum(map(abs, judged)) > len(beyond):
+    if case.terms.contract is None and sum(map(abs, beyond)) > len(beyond) * _rounding_minor(case.contract, case.ahead):
         raise CannotOfferError("contract_differs")
     case.beyond_contract = beyond
     return beyond
+
+
+def _rounding_minor(contract: Contract, ahead: Sequence[AccountRow]) -> int:
+    """Return by how much a row's interest may differ by rounding. Flat interest is scaled up from what is left."""
+    balance = sum(row.due[0] for row in ahead)
+    return -(-contract.principal_minor // balance) if contract.method is Method.FLAT and balance else 1
 
 
 def _nominal(case: OptionCase, ahead: Sequence[AccountRow]) -> list[date]:
@@ -233,7 +269,6 @@ def _adjusted(case: OptionCase, on: date) -> date:
 
 
 _MAKERS: Mapping[OptionKind, Callable[[OptionCase, Mapping[str, Any]], Rows]] = {
-    OptionKind.CATCH_UP: _catch_up,
     OptionKind.EXTEND: _extend,
     OptionKind.CHANGE_DUE_DAY: _change_due_day,
     OptionKind.LENGTHEN: _lengthen,

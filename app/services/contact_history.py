@@ -1,4 +1,4 @@
-"""What a borrower was told about the debt: every contact, when, on which channels, what for, and whether it arrived."""
+"""What a borrower was told about the debt: every contact and notice, when, on which channels, what for, how it fared."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,10 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from app.domain.times import business_date
 from app.persistence.queries import contact_history as queries
 from app.persistence.queries.inbox import find_subjects
+from app.persistence.queries.notices import ToldNotice, page_told
 from app.wording.contact_words import delivery_words, purpose_words
 
+SERVICING = "servicing"
 _DELIVERIES = {
     "queued": "waiting",
     "stale": "waiting",
@@ -65,14 +68,42 @@ class ContactShown:
 def page_contact_history(
     reads: Connection, borrower_id: str, *, before: tuple[datetime, str] | None, limit: int, now: datetime, locale: str
 ) -> list[ContactShown]:
-    """Return up to `limit` contacts, newest first by (at, id)."""
+    """Return up to `limit` contacts and notices, newest first by (at, id)."""
     contacts = queries.page_contacts(reads, borrower_id, before=before, limit=limit, now=now)
     ids = [contact.id for contact in contacts]
     messages = queries.find_messages(reads, borrower_id, ids) if ids else {}
     about: defaultdict[str, list[AboutShown]] = defaultdict(list)
     for subject in find_subjects(reads, borrower_id, ids) if ids else ():
         about[subject.contact_id].append(AboutShown(subject.loan_id, subject.row_no))
-    return [_contact(contact, messages.get(contact.id, []), about[contact.id], locale) for contact in contacts]
+    shown = [_contact(contact, messages.get(contact.id, []), about[contact.id], locale) for contact in contacts]
+    told = page_told(reads, borrower_id, before=before, limit=limit, now=now)
+    if told:
+        shown += [_notice(each, locale) for each in told]
+        shown.sort(key=lambda each: (each.at, each.id), reverse=True)
+    return shown[:limit]
+
+
+def _notice(told: ToldNotice, locale: str) -> ContactShown:
+    """A notice is of no contact: it is shown as what it is, about how the loan runs."""
+    in_app = "seen" if told.seen_at else _DELIVERIES[told.inbox_state or "cancelled"]
+    inbox_id = told.message_id if told.withdrawn_at is None else None
+    channels = [ChannelShown("in_app", told.created_at, in_app, delivery_words(in_app, locale), inbox_id)]
+    if told.push_state is not None and told.push_state != "cancelled":
+        push = _DELIVERIES[told.push_state]
+        channels.append(ChannelShown("push", told.pushed_at, push, delivery_words(push, locale), None))
+    return ContactShown(
+        id=told.id,
+        at=told.created_at,
+        local_date=business_date(told.created_at, told.zone or "UTC"),
+        timezone=told.zone,
+        purpose=SERVICING,
+        purpose_text=purpose_words(SERVICING, locale),
+        made_by="automatic",
+        category=told.template,
+        settled=False,
+        channels=channels,
+        about=[],
+    )
 
 
 def _contact(contact: Any, messages: list[Any], about: list[AboutShown], locale: str) -> ContactShown:

@@ -99,6 +99,8 @@ class SubjectShown:
     plan_version: int
     due_on: date
     steps: list[StepShown]
+    kind: str = "instalment"
+    """instalment, or promise: then `row_no` is 0, `plan_version` its number among the loan's promises, `due_on` its day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,21 @@ class ManualShown:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeShown:
+    """A notice of that date, told or not. It is servicing: of no contact, under no cap, decided by no policy."""
+
+    at: datetime
+    template: str
+    loan_no: str | None
+    status: str
+    """told, withheld or withdrawn."""
+    reason: str | None
+    """Why it was withheld."""
+    push: str | None
+    """State of the push beside it; null: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Everything about one borrower around one date. `sentence`: why there is nothing at all."""
 
@@ -132,6 +149,8 @@ class Explanation:
     """Whether a contact was made that day, by the policy or by a person."""
     loans: list[LoanShown]
     manual: list[ManualShown]
+    notices: list[NoticeShown] = field(default_factory=list)
+    """Besides contacts: what the borrower was told of their own affairs that day."""
     code: str | None = None
     sentence: str | None = None
 

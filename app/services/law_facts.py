@@ -174,7 +174,7 @@ def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str,
     """Return (borrower, loan) -> notices of law that left, by the kind that their policy's step says."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in find_sent_notices(session, borrower_ids):
-        steps = {step.key: step for step in policy_version(session, row.policy_id).steps}
+        steps = {step.key: step for step in policy_version(session, row.policy_id).all_steps}
         step = steps.get(row.step_key)
         if step is not None and step.notice_kind is not None and _is_notice(row.template, row.channel):
             found[row.borrower_id, row.loan_id].append(

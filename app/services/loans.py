@@ -33,8 +33,10 @@ from app.services import agenda, reminders
 from app.services.agreed_plans import OURS, end_replaced, find_told_again, plan_digest
 from app.services.borrowers import ensure_borrowers
 from app.services.law_notes import NewPlan, note_plans
+from app.services.mandates import autopay_of
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
+from app.services.statement_waits import expect_lines
 from app.services.terms import cap_at_signing, terms_at_signing
 
 LARGEST_PLAN_MINOR = 10**17
@@ -153,9 +155,13 @@ def put_loans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    words = autopay_of(work, {row["id"]: row["autopay"] for row in updated}, by=origin, now=now)
+    for row in updated:
+        row["autopay"] = words.get(row["id"], row["autopay"])
     queries.add_loans(session, added)
     queries.set_loans(session, updated)
     match_waiting(work, lender, [row["loan_no"] for row in added], now=now)
+    expect_lines(work, lender, {row["loan_no"]: (row["id"], row["borrower_id"]) for row in added}, now=now)
     return results
 
 
@@ -222,6 +228,7 @@ def put_plans(
         changed = zip(batch, results, strict=True)
         numbers = [values.loan_no for values, result in changed if isinstance(result, PutResult) and result.changed]
         match_waiting(work, lender, numbers, now=now)
+        expect_lines(work, lender, {number: owners[number] for number in numbers}, now=now)
     return results
 
 

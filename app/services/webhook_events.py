@@ -4,12 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from app.domain.webhook_catalogue import KNOWN_TYPES
 from app.domain.webhooks import matches
+from app.logs import logger
 from app.persistence.ids import new_id
 from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.webhook_deliveries import add_deliveries
 from app.persistence.queries.webhooks import find_subscribers
 from app.persistence.unit_of_work import Work
+
+
+class UnknownEventError(Exception):
+    """An event is announced that no lender could know of."""
+
+
+class _Strictness:
+    raises = False
+
+
+def raise_unknown(wanted: bool) -> None:
+    """Have an event that is in no catalogue raise, as tests want it. Else it is logged, and told all the same."""
+    _Strictness.raises = wanted
 
 
 def announce(
@@ -28,7 +43,11 @@ def announce(
 def add_event(
     work: Work, lender_id: str, event_type: str, data: Mapping[str, Any], *, now: datetime, borrower_id: str | None = None
 ) -> str:
-    """Keep an event that is delivered to nobody yet; return its id."""
+    """Keep an event that is delivered to nobody yet; return its id. Raises UnknownEventError, where tests want it."""
+    if event_type not in KNOWN_TYPES:
+        logger().error("an event stands in no catalogue", type=event_type)
+        if _Strictness.raises:
+            raise UnknownEventError(f"{event_type}: say in domain/webhook_catalogue.py when it is told and what it holds.")
     event_id = new_id()
     work.session.add(
         WebhookEventRow(

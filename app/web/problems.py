@@ -148,7 +148,11 @@ PROBLEMS: dict[str, Problem] = {
         "系统中已有更新的版本，请获取最新数据后重试。",
     ),
     "payload-too-large": _problem(
-        413, "Body too large", "The body may have at most 1 MiB.", "请求正文过大", "请求正文不得超过 1 MiB。"
+        413,
+        "Body too large",
+        "The body may have at most 1 MiB, a file 10 MiB.",
+        "请求正文过大",
+        "请求正文不得超过 1 MiB，文件不得超过 10 MiB。",
     ),
     "unsupported-media-type": _problem(
         415,

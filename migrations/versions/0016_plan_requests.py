@@ -58,7 +58,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=400), nullable=True),
         sa.Column("document_sha256", sa.String(length=64), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["request_id"], ["plan_requests.id"], name=op.f("fk_plan_approvals_request_id_plan_requests")),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["plan_requests.id"], name=op.f("fk_plan_approvals_request_id_plan_requests")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_approvals")),
         sa.UniqueConstraint("request_id", "staff", name=op.f("uq_plan_approvals_request_id_staff")),
     )

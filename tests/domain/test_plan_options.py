@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.caps import Cap
 from app.domain.errors import PlanNotEligibleError
 from app.domain.option_cases import OptionCase
-from app.domain.option_costs import life_cost
+from app.domain.option_costs import after_history, life_cost
 from app.domain.option_limits import MONEY_KINDS
 from app.domain.option_offers import option_for, options_for
 from app.domain.option_rules import OptionRule, OptionRules
@@ -70,6 +70,7 @@ def test_what_an_option_shows_is_what_the_ledger_makes_of_it(found: tuple[Random
     before = case.account
     for option in offered:
         event(f"{option.kind} {'actual' if loan.terms.contract else 'planned'} {'contract' if case.contract else 'rows'}")
+        event("as the history left it" if after_history(case, option.rows) else "played")
         next_version = PlanVersion(2, option.rows, known_at(case.today), effective_on=case.today, given=True)
         after = allocate(option.rows, case.entries, terms_under(next_version, loan.terms))
         after.accrue(case.today)

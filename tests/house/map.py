@@ -66,6 +66,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | why a reminder was (not) sent | `reasons`, `explanations` | `queries/explanations` | `explanations`, `outlooks` | `content/reasons.yaml`, `cli/why`, `api/desk/explanations` |
 | experiments, holdouts, their reports | `experiments`, `checks` | `queries/experiments` | `experiments`, `experiment_figures` | `api/desk/experiments`, `cli/experiment` |
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
+| promises to pay | `promises`, `promise_terms` | `queries/promises`, `queries/case_promises` | `promises`, `promise_views`, `promise_terms` | `content/promises/terms.yaml`, `api/borrower/promises`, `api/desk/promises`, `api/ingest/promises`, `docs/promises.md` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | another plan: asked, approved, accepted, kept | `plan_requests`, `arrangements` | `queries/plan_requests`, `queries/arrangements` | `plan_requests`, `plan_offers`, `plan_approvals`, `arrangements`, `agreed_plans`, `forbearance` | `api/borrower/plan_requests`, `api/desk/plan_requests`, `content/arrangements.yaml` |
 | a fresh code for what binds | | `queries/sessions` | `step_up`, `sign_in` | `api/borrower/proofs` |

@@ -13,11 +13,14 @@ from app.domain.contact_hours import Hours
 from app.domain.hold_terms import HoldValues
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
+from app.persistence.ids import new_id
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.reminders import ContactRow
-from app.persistence.unit_of_work import peeking, reading, unit_of_work
+from app.persistence.unit_of_work import peeking, reading, reading_one_state, unit_of_work
 from app.services.consents import record_consents
+from app.services.contact_history import page_contact_history
+from app.services.explanations import explain
 from app.services.holds import Teller, put_hold
 from app.services.inbox import InboxItem, open_items, page_inbox
 from app.services.notices import NoticeUnwrittenError, raise_unwritten, tell_borrower, withdraw_notice
@@ -190,3 +193,27 @@ def test_a_notice_without_words_fails_a_test_and_never_the_act_in_production(app
 
     assert [(row.template, row.withheld_reason) for row in rows(NoticeRow)] == [("promise_nothing", "RENDER_ERROR")]
     assert told.inbox() == []
+
+
+def test_history_and_explanation_show_a_notice_as_what_it_is(app: Flask) -> None:
+    told = Told()
+    told.tell(key="a")
+    told.at(START)
+    told.now = START + timedelta(minutes=1)
+    told.hold("cease_contact")
+    told.tell(key="b")
+    told.at(told.now)
+
+    with peeking() as reads:
+        (shown,) = page_contact_history(reads, told.built.borrower_id, before=None, limit=10, now=told.now, locale="en")
+    assert (shown.purpose, shown.purpose_text, shown.category) == ("servicing", "About how your loan runs", TEMPLATE)
+    assert [each.channel for each in shown.channels] == ["in_app", "push"]
+    with reading_one_state() as session:
+        explained = explain(session, told.built.borrower_id, START.date(), now=told.now)
+        others = explain(session, told.built.borrower_id, START.date(), now=told.now, lender_id=new_id())
+    assert [(each.template, each.loan_no, each.status, each.reason) for each in explained.notices] == [
+        (TEMPLATE, told.built.loan_no, "told", None),
+        (TEMPLATE, told.built.loan_no, "withheld", "NO_CONTACT_REQUEST"),
+    ]
+    assert others.notices == []
+    assert not explained.was_contacted

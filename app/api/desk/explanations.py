@@ -109,10 +109,12 @@ class ExplainedStepSchema(Schema):
 
 
 class ExplainedSubjectSchema(Schema):
-    """One instalment."""
+    """One instalment, or one promise to pay."""
 
-    row_no = fields.Integer(required=True)
-    plan_version = fields.Integer(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["instalment", "promise"]})
+
+    row_no = fields.Integer(required=True, metadata={"description": "0 of a promise."})
+    plan_version = fields.Integer(required=True, metadata={"description": "Of a promise: its number on the loan."})
     due_on = DateField(required=True)
     steps = fields.List(fields.Nested(ExplainedStepSchema), required=True)
 
@@ -126,6 +128,19 @@ class ExplainedLoanSchema(Schema):
     sentence = fields.String(required=True, allow_none=True)
 
 
+class ExplainedNoticeSchema(Schema):
+    """A notice of what became of something of the borrower's: servicing, of no contact and under no cap."""
+
+    at = InstantField(required=True)
+    template = fields.String(required=True)
+    loan_no = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, metadata={"enum": ["told", "withheld", "withdrawn"]})
+    reason = fields.String(required=True, allow_none=True, metadata={"description": "Why it was withheld."})
+    push = fields.String(
+        required=True, allow_none=True, metadata={"description": "State of the push beside it; null: there is none."}
+    )
+
+
 class ExplanationSchema(Schema):
     """Every step near a date: what happened, will happen, or why there was nothing."""
 
@@ -134,6 +149,11 @@ class ExplanationSchema(Schema):
     as_of = InstantField(required=True)
     was_contacted = fields.Boolean(required=True, metadata={"description": "That day, about loans of this lender."})
     loans = fields.List(fields.Nested(ExplainedLoanSchema), required=True)
+    notices = fields.List(
+        fields.Nested(ExplainedNoticeSchema),
+        required=True,
+        metadata={"description": "That day, about loans of this lender."},
+    )
     code = fields.String(required=True, allow_none=True)
     sentence = fields.String(required=True, allow_none=True)
 
@@ -207,11 +227,12 @@ _EXAMPLE = {
     "loans": [
         {
             "loan_no": "CN-1001",
-            "subjects": [{"row_no": 7, "plan_version": 1, "due_on": "2026-12-20", "steps": [_STEP]}],
+            "subjects": [{"kind": "instalment", "row_no": 7, "plan_version": 1, "due_on": "2026-12-20", "steps": [_STEP]}],
             "code": None,
             "sentence": None,
         }
     ],
+    "notices": [],
     "code": None,
     "sentence": None,
 }

@@ -5,7 +5,7 @@ from datetime import timedelta
 from marshmallow import Schema, fields, validate
 
 from app.domain.webhooks import DELIVERY_STATES, ENDPOINT_STATES, EVENT_TYPE, OLD_SECRET_LIVES, SUBSCRIPTION
-from app.web.fields import CountField, IdField, InstantField, PageQuerySchema, PatternField, TextField
+from app.web.fields import IdField, InstantField, PageQuerySchema, PatternField, TextField
 
 _OLD_HOURS = int(OLD_SECRET_LIVES / timedelta(hours=1))
 
@@ -78,7 +78,7 @@ class EndpointsSchema(Schema):
 class RotationSchema(Schema):
     """How long the secrets before go on signing."""
 
-    old_lives_hours = CountField(load_default=_OLD_HOURS, validate=validate.Range(0, 168))
+    old_lives_hours = fields.Integer(strict=True, load_default=_OLD_HOURS, validate=validate.Range(0, 168))
 
 
 class TestSchema(Schema):

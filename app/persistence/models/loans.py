@@ -197,7 +197,15 @@ class LedgerEntryRow(Base):
     origin: Mapped[str] = mapped_column(String(80))
     """Which door it came through: "ingest", or "import:<map>"."""
 
-    __table_args__ = (Index("ix_ledger_entries_loan_id_recorded_at", "loan_id", "recorded_at"),)
+    __table_args__ = (
+        Index("ix_ledger_entries_loan_id_recorded_at", "loan_id", "recorded_at"),
+        Index(
+            "ix_ledger_entries_bank_reference",
+            "bank_reference",
+            sqlite_where=text("bank_reference IS NOT NULL"),
+            postgresql_where=text("bank_reference IS NOT NULL"),
+        ),
+    )
 
 
 class PaymentReferenceRow(Base):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, func, or_, select, tuple_
 
 from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
     InstalmentRow,
@@ -15,6 +16,20 @@ from app.persistence.models.loans import (
 )
 from app.persistence.prepared import PreparedSelect
 
+_ALL_OF_IT = 10**15
+"""Above what any loan owes: stands for a dispute of everything, so that one sum tells how much is disputed."""
+_DISPUTED = (
+    select(cast(func.sum(func.coalesce(DisputeRow.amount_minor, _ALL_OF_IT)), BigInteger))
+    .where(
+        DisputeRow.loan_id == LoanRow.id,
+        or_(DisputeRow.state == "received", DisputeRow.state == "under_review"),
+        DisputeRow.hold_id.is_not(None),
+    )
+    .correlate(LoanRow)
+    .scalar_subquery()
+    .label("disputed_minor")
+)
+"""Of open cases that question the debt; None: nothing is disputed. May be more than what is owed."""
 _POSITION_COLUMNS = (
     LoanRow.id,
     LoanRow.borrower_id,
@@ -37,6 +52,7 @@ _POSITION_COLUMNS = (
     PositionSnapshotRow.last_recorded_at,
     PositionSnapshotRow.holds_until,
     PositionSnapshotRow.paid_late_days,
+    _DISPUTED,
 )
 _ACCOUNT_COLUMNS = (
     *_POSITION_COLUMNS,
@@ -44,6 +60,7 @@ _ACCOUNT_COLUMNS = (
     LoanRow.product,
     LoanRow.status,
     LoanRow.maturity_on,
+    LoanRow.autopay,
     LoanRow.imported_at,
     LenderRow.name.label("lender_name"),
 )

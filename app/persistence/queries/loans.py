@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -79,6 +79,14 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
     return found
 
 
+def get_own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
+    """Return the id of a borrower's loan by its number at a lender. Raises NotFoundError, also for another borrower's."""
+    owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender.")
+    return owner[0]
+
+
 def find_loan_ids(session: Session, borrower_id: str, lender_id: str) -> Sequence[str]:
     """Return the ids of a borrower's loans with one lender."""
     statement = select(LoanRow.id).where(LoanRow.borrower_id == borrower_id, LoanRow.lender_id == lender_id)
@@ -94,6 +102,12 @@ def find_loan_heads(session: Session, lender_id: str, loan_nos: Collection[str])
         )
         found |= {row.loan_no: LoanHead._make(row) for row in session.execute(statement)}
     return found
+
+
+def find_own_loan(reads: Connection | Session, borrower_id: str, loan_id: str) -> Any:
+    """Return (id, loan_no, lender_id, zone, currency) of a borrower's own loan, or None."""
+    statement = select(LoanRow.id, LoanRow.loan_no, LoanRow.lender_id, LoanRow.zone, LoanRow.currency)
+    return reads.execute(statement.where(LoanRow.id == loan_id, LoanRow.borrower_id == borrower_id)).one_or_none()
 
 
 def get_loan(session: Session, loan_id: str) -> LoanRow:

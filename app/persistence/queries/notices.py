@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.lanes import WAITING_STATES
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
@@ -98,16 +99,63 @@ def cancel_waiting(session: Session, message_id: str) -> bool:
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
-def find_notices_around(session: Session, borrower_id: str, since: datetime, until: datetime) -> list[Any]:
-    """Return a borrower's notices with since <= created_at < until, oldest first, as rows with the state of their push."""
-    push = aliased(MessageRow)
+class ToldNotice(NamedTuple):
+    """A notice as its history shows it. States are of its messages; null: there is none of that kind."""
+
+    id: str
+    template: str
+    loan_no: str | None
+    created_at: datetime
+    withheld_reason: str | None
+    withdrawn_at: datetime | None
+    message_id: str | None
+    inbox_state: str | None
+    seen_at: datetime | None
+    push_state: str | None
+    push_reason: str | None
+    pushed_at: datetime | None
+    zone: str | None
+    """Of the borrower's profile."""
+
+
+_PUSH = aliased(MessageRow)
+_TOLD = (
+    select(
+        NoticeRow.id, NoticeRow.template, LoanRow.loan_no, NoticeRow.created_at, NoticeRow.withheld_reason,
+        NoticeRow.withdrawn_at, NoticeRow.message_id, _INBOX.state, func.coalesce(_INBOX.seen_at, _INBOX.read_at),
+        _PUSH.state, _PUSH.state_reason, _PUSH.sent_at, BorrowerRow.zone,
+    )
+    .join(BorrowerRow, BorrowerRow.id == NoticeRow.borrower_id)
+    .outerjoin(LoanRow, LoanRow.id == NoticeRow.loan_id)
+    .outerjoin(_INBOX, _INBOX.id == NoticeRow.message_id)
+    .outerjoin(_PUSH, _PUSH.id == NoticeRow.push_id)
+)  # fmt: skip
+
+
+def find_notices_between(
+    session: Session, borrower_id: str, since: datetime, until: datetime, *, lender_id: str | None = None
+) -> list[ToldNotice]:
+    """Return a borrower's notices with since <= created_at < until, withheld ones too, oldest first.
+
+    `lender_id`: only those about a loan of that lender.
+    """
+    statement = _TOLD.where(
+        NoticeRow.borrower_id == borrower_id, NoticeRow.created_at >= since, NoticeRow.created_at < until
+    ).order_by(NoticeRow.created_at, NoticeRow.id)
+    if lender_id is not None:
+        statement = statement.where(LoanRow.lender_id == lender_id)
+    return [ToldNotice._make(row) for row in session.execute(statement)]
+
+
+def page_told(
+    reads: Connection, borrower_id: str, *, before: tuple[datetime, str] | None, limit: int, now: datetime
+) -> list[ToldNotice]:
+    """Return up to `limit` notices that a borrower was told, newest first by (created_at, id)."""
     statement = (
-        select(
-            NoticeRow.id, NoticeRow.template, NoticeRow.loan_id, NoticeRow.created_at, NoticeRow.withheld_reason,
-            NoticeRow.withdrawn_at, NoticeRow.message_id, NoticeRow.push_id, push.state.label("push_state"),
-        )
-        .outerjoin(push, push.id == NoticeRow.push_id)
-        .where(NoticeRow.borrower_id == borrower_id, NoticeRow.created_at >= since, NoticeRow.created_at < until)
-        .order_by(NoticeRow.created_at, NoticeRow.id)
-    )  # fmt: skip
-    return list(session.execute(statement))
+        _TOLD.where(NoticeRow.borrower_id == borrower_id, NoticeRow.message_id.is_not(None), NoticeRow.created_at <= now)
+        .order_by(NoticeRow.created_at.desc(), NoticeRow.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(tuple_(NoticeRow.created_at, NoticeRow.id) < before)
+    return [ToldNotice._make(row) for row in reads.execute(statement)]
