@@ -31,7 +31,6 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import accounts, dispute_cases
-from app.services.attachments import claim
 from app.services.dispute_terms import Route, answer_term, routes
 from app.services.holds import Teller
 from app.services.law_packs import pack_for

@@ -27,8 +27,8 @@ from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
 from tests.builders.arrangements import a_late_loan, asked
 from tests.builders.book import build_loan, pay
-from tests.builders.payments import an_intent
 from tests.builders.files import PDF, announced
+from tests.builders.payments import an_intent
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
 
@@ -95,7 +95,11 @@ SAID = {
 """A body for each route that insists on one."""
 FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
 """A file for each route that takes one."""
-COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}
+COLLIDES = {
+    ("post", "/v1/me/plan-requests/{request_id}/accept"),
+    ("post", "/v1/me/loans/{loan_id}/plan-requests"),
+    ("post", "/v1/me/loans/{loan_id}/refunds"),
+}
 """Routes that find one's own object, and refuse that body, or have nothing to give for it."""
 NAMES = {"key": "pay"}
 """What else is in a path, and the same for everyone."""

@@ -73,6 +73,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | reconciliation | `payment_reconciliation` | `queries/payment_reconciliation` | `payment_reconciliation` | `cli/payments`, `api/desk/payment_reconciliation`, `docs/payment-reconciliation.md` |
 | promises to pay | `promises`, `promise_terms` | `queries/promises`, `queries/case_promises` | `promises`, `promise_views`, `promise_terms` | `content/promises/terms.yaml`, `api/borrower/promises`, `api/desk/promises`, `api/ingest/promises`, `docs/promises.md` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
+| another plan: asked, approved, accepted, kept | `plan_requests`, `arrangements` | `queries/plan_requests`, `queries/arrangements` | `plan_requests`, `plan_offers`, `plan_approvals`, `arrangements`, `agreed_plans`, `forbearance` | `api/borrower/plan_requests`, `api/desk/plan_requests`, `content/arrangements.yaml` |
+| a fresh code for what binds | | `queries/sessions` | `step_up`, `sign_in` | `api/borrower/proofs` |
 | consents, STOP | `consents`, `opt_outs` | `queries/consents` | `consents`, `opt_outs` | `cli/consent`, `api/ingest/borrowers` |
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
 | being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
