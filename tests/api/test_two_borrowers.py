@@ -90,7 +90,6 @@ SAID = {
     "/v1/me/loans/{loan_id}/promises": {
         "parts": [{"amount": {"amount_minor": 500, "currency": "USD"}, "promised_on": "2026-03-04"}]
     },
-    "/v1/me/loans/{loan_id}/payment-intents": {"amount": {"amount_minor": 100, "currency": "USD"}},
 }
 """A body for each route that insists on one."""
 FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
