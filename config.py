@@ -23,8 +23,11 @@ _OWN_WORDS: Mapping[str, Mapping[str, int]] = {
     "smtp": {"key": 32},
     "print_room": {"callback_key": 32},
     "wechat": {"token": 16},  # WeChat takes 3 to 32
+    "hosted": {"key": 32},
+    "stripe": {"webhook_secret": 24},  # Stripe's own, which begin with whsec_
 }
 """Provider -> its settings that the operator makes up, by which posts to us are proven -> characters at least."""
+_STORAGE_KEYS = frozenset({"endpoint", "bucket", "region", "access_key", "secret_key"})
 KEY_BYTES = 32
 ROOT = Path(__file__).resolve().parent
 LPR_FILE = ROOT / "app" / "content" / "reference" / "lpr.csv"
@@ -69,6 +72,8 @@ class Settings:
     """DUECOURSE_SMS_KEY: signs those posts."""
     providers: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict, repr=False)
     """DUECOURSE_PROVIDERS: a JSON file with the providers of each channel, the preferred one first; see docs/channels.md."""
+    payments: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """`payment` of that file: accounts at payment providers, the preferred one first; see docs/payments.md."""
     callback_secret: str = field(default="", repr=False)
     """`callbacks.secret` of that file: the addresses of providers that sign nothing are made with it."""
     public_url: str | None = None
@@ -81,6 +86,13 @@ class Settings:
     """DUECOURSE_LETTERHEADS: a folder with `<lender code>.yaml` for each lender that writes letters; see docs/letters.md."""
     webhook_ports: tuple[int, ...] = (443, 8443)
     """DUECOURSE_WEBHOOK_PORTS: ports of the internet that webhooks may go to; the sandbox's go to this machine alone."""
+    attachments_dir: Path | None = None
+    """DUECOURSE_ATTACHMENTS_DIR: folder for files that borrowers hand in, sealed; default: `attachments` below var_dir."""
+    object_storage: Mapping[str, str] | None = field(default=None, repr=False)
+    """DUECOURSE_OBJECT_STORAGE: a JSON file with endpoint, bucket, region, access_key, secret_key and perhaps prefix of an
+    S3-compatible storage, which keeps them instead; see docs/attachments.md."""
+    clamd: str | None = None
+    """DUECOURSE_CLAMD: a virus scanner, unix:///path or tcp://host:port; without one files stay unscanned and say so."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
@@ -93,6 +105,11 @@ class Settings:
         if self.sms_url:
             names.setdefault("sms", []).append("gateway")
         return names
+
+    @property
+    def attachments_folder(self) -> Path:
+        """Where attachments are kept without an object storage."""
+        return self.attachments_dir or self.var_dir / "attachments"
 
     @property
     def is_sandbox(self) -> bool:
@@ -135,6 +152,9 @@ class Settings:
             **_providers(env),
             letterheads=Path(letterheads) if letterheads else None,
             webhook_ports=_ports(env, "DUECOURSE_WEBHOOK_PORTS", (443, 8443)),
+            attachments_dir=Path(env["DUECOURSE_ATTACHMENTS_DIR"]) if env.get("DUECOURSE_ATTACHMENTS_DIR") else None,
+            object_storage=_object_storage(env),
+            clamd=_clamd(env),
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
@@ -152,13 +172,27 @@ class Settings:
         for channel, entries in self.providers.items():
             for entry in entries:
                 _refuse_weak_provider(f"DUECOURSE_PROVIDERS: {channel} {entry['provider']}", entry)
+        self._refuse_weak_payments()
         if self.providers and len(self.callback_secret) < 32:
             raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.secret` must be at least 32 characters.")
         for name, address in (("public_url", self.public_url), ("app_url", self.app_url)):
             if address and not address.startswith("https://"):
                 raise SettingsError(f"DUECOURSE_PROVIDERS: `callbacks.{name}` must be https:// in production.")
+        if self.object_storage and not self.object_storage["endpoint"].startswith("https://"):
+            raise SettingsError("DUECOURSE_OBJECT_STORAGE: `endpoint` must be https:// in production.")
         if self.stand_in_url:
             raise SettingsError("DUECOURSE_STAND_IN_URL is for the sandbox; remove it in production.")
+
+    def _refuse_weak_payments(self) -> None:
+        for entry in self.payments:
+            name = f"DUECOURSE_PROVIDERS: payment {entry['provider']}"
+            _refuse_weak_provider(name, entry)
+            if str(entry.get("secret_key", "")).startswith(("sk_test_", "rk_test_")):
+                raise SettingsError(f"{name}: `secret_key` is a test key, and test money would be booked as money.")
+            if entry["provider"] == "hosted" and entry.get("live") is False:
+                raise SettingsError(f"{name}: `live` false is a test account, whose money would be booked as money.")
+        if self.payments and self.public_url is None:
+            raise SettingsError("DUECOURSE_PROVIDERS: `callbacks.public_url` must be set: payment providers post there.")
 
 
 def _refuse_weak_provider(name: str, entry: Mapping[str, Any]) -> None:
@@ -184,20 +218,49 @@ def _providers(env: Mapping[str, str]) -> dict[str, Any]:
         raise SettingsError(f"DUECOURSE_PROVIDERS names {path}, which is not a file of JSON.") from None
     callbacks = document.pop("callbacks", {}) if isinstance(document, dict) else {}
     is_well = isinstance(document, dict) and isinstance(callbacks, dict) and all(
-        channel in OUTWARD_CHANNELS and isinstance(entries, list)
+        channel in (*OUTWARD_CHANNELS, "payment") and isinstance(entries, list)
         and all(isinstance(entry, dict) and isinstance(entry.get("provider"), str) for entry in entries)
         for channel, entries in document.items()
     )  # fmt: skip
     if not is_well:
         raise SettingsError(
-            f"DUECOURSE_PROVIDERS: {path} holds, by channel ({', '.join(OUTWARD_CHANNELS)}), a list of objects "
+            f"DUECOURSE_PROVIDERS: {path} holds, by channel ({', '.join(OUTWARD_CHANNELS)}, payment), a list of objects "
             "that each name a `provider`, and `callbacks`."
         )
     return {
+        "payments": tuple(document.pop("payment", ())),
         "providers": {channel: tuple(entries) for channel, entries in document.items()},
         "callback_secret": str(callbacks.get("secret", "")),
         **{name: str(callbacks[name]).rstrip("/") if callbacks.get(name) else None for name in ("public_url", "app_url")},
     }
+
+
+def _object_storage(env: Mapping[str, str]) -> Mapping[str, str] | None:
+    path = env.get("DUECOURSE_OBJECT_STORAGE")
+    if not path:
+        return None
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        document = None
+    if (
+        not isinstance(document, dict)
+        or not _STORAGE_KEYS <= document.keys() <= _STORAGE_KEYS | {"prefix"}
+        or not all(isinstance(value, str) for value in document.values())
+        or not re.fullmatch(r"https?://[^/?#]+", document["endpoint"])
+    ):
+        raise SettingsError(
+            f"DUECOURSE_OBJECT_STORAGE names {path}, which is not a JSON object of {', '.join(sorted(_STORAGE_KEYS))} and "
+            "perhaps prefix, all of them texts; `endpoint` is https://host[:port] alone."
+        )
+    return document
+
+
+def _clamd(env: Mapping[str, str]) -> str | None:
+    address = env.get("DUECOURSE_CLAMD") or None
+    if address and not re.fullmatch(r"unix:///.+|tcp://[^/:]+:[0-9]{1,5}", address):
+        raise SettingsError(f"DUECOURSE_CLAMD is {address!r}; it must be unix:///path/of/socket or tcp://host:port.")
+    return address
 
 
 def _database_url(env: Mapping[str, str], mode: str, var_dir: Path) -> str:

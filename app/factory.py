@@ -7,12 +7,16 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from app import clock, logs
+from app.channels.object_storage import Bucket, BucketStore
+from app.channels.virus_scanner import Clamd
 from app.cli import register_commands
 from app.domain.webhook_urls import UrlRules
+from app.persistence.attachment_files import FolderStore
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
 from app.services import base_rates, rule_parts
+from app.services.attachment_stores import AttachmentStore, use_parts
 from app.wording.letter_texts import use_letterheads
 from config import Settings
 
@@ -48,11 +52,21 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     base_rates.use_table(settings.lpr_file)
     rule_parts.use_channels(settings.providers, settings.provider_names)
     use_letterheads(settings.letterheads)
+    _keep_attachments(settings)
     if settings.is_sandbox:
         _prepare_sandbox(engine)
     if serves:
         _open_doors(app, settings)
     return app
+
+
+def _keep_attachments(settings: Settings) -> None:
+    """Keep what borrowers hand in in the object storage, or without one in a folder; scan it where there is a scanner."""
+    store: AttachmentStore = FolderStore(settings.attachments_folder)
+    if settings.object_storage:
+        given = dict(settings.object_storage)
+        store = BucketStore(Bucket(name=given.pop("bucket"), **given))
+    use_parts(store, Clamd(settings.clamd) if settings.clamd else None)
 
 
 def _prepare_sandbox(engine: Engine) -> None:
@@ -65,9 +79,11 @@ def _prepare_sandbox(engine: Engine) -> None:
 
 def _open_doors(app: Flask, settings: Settings) -> None:
     from app.api.doors import open_doors
+    from app.channels.payments.registry import build_payments
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
+    app.extensions["duecourse.payments"] = build_payments(settings.payments)
     open_doors(app, init_web(app, settings))
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox

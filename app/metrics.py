@@ -24,6 +24,9 @@ TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped 
 DUTY_BREACHES = Counter("duecourse_duty_breaches_total", "Duties of law that were not done in time", ("jurisdiction",))
 DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")
 CALLBACKS = Counter("duecourse_callbacks_total", "Posts of providers by what they were answered", ("provider", "answer"))
+PAYMENT_EVENTS = Counter(
+    "duecourse_payment_events_total", "Things payment providers told, by what became of them", ("provider", "outcome")
+)
 RECEIPTS = Counter(
     "duecourse_receipts_total", "Things providers told, by what and what became of it", ("provider", "told", "outcome")
 )

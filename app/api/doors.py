@@ -5,67 +5,97 @@ from flask import Flask
 from app.api import unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
+    attachments,
     balances,
     contact_history,
+    contact_requests,
     conversations,
     devices,
     disclosures,
+    disputes,
     due,
+    hardship,
     inbox,
     inbox_marks,
     links,
     loans,
+    mandates,
+    payment_intents,
     payments,
+    plan_options,
+    plan_requests,
     preferences,
     profile,
+    promises,
+    proofs,
     quotes,
+    refunds,
     schedules,
     sessions,
     statements,
+    transfer_details,
     upcoming,
     wechat,
 )
+from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
+from app.api.desk import attachments as desk_attachments
 from app.api.desk import calls as desk_calls
+from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
+from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import payments as desk_payments
+from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
+from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
+from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
+from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
+from app.api.ingest import mandates as ingest_mandates
 from app.api.ingest import mismatches as ingest_mismatches
 from app.api.ingest import payments as ingest_payments
+from app.api.ingest import promises as ingest_promises
 from app.api.ingest import records as ingest_records
+from app.api.ingest import statement_lines as ingest_statement_lines
 from app.api.ingest import webhooks as ingest_webhooks
 from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
+    attachments,
+    desk_attachments,
     balances,
     schedules,
     payments,
     quotes,
+    plan_options,
     statements,
+    transfer_details,
     disclosures,
     due,
     ingest_loans,
     ingest_payments,
     ingest_batches,
     ingest_mismatches,
+    ingest_statement_lines,
     desk_policies,
     desk_rehearsals,
     ingest_holds,
     desk_holds,
     desk_tasks,
+    desk_statement_lines,
     desk_calls,
     desk_explanations,
     desk_experiments,
@@ -79,6 +109,24 @@ _SHARED = (
     upcoming,
     inbox_marks,
     links,
+    plan_requests,
+    proofs,
+    desk_plan_requests,
+    mandates,
+    ingest_mandates,
+    refunds,
+    desk_refunds,
+    payment_intents,
+    payment_callbacks,
+    desk_payments,
+    disputes,
+    hardship,
+    contact_requests,
+    desk_disputes,
+    desk_hardship,
+    promises,
+    desk_promises,
+    ingest_promises,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

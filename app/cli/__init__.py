@@ -31,6 +31,7 @@ NOUNS = {
     "task": "app.cli.task:task_commands",
     "template": "app.cli.template:template_commands",
     "webhook": "app.cli.webhook:webhook_commands",
+    "transfer": "app.cli.transfer:transfer_commands",
     "why": "app.cli.why:why_command",
 }
 

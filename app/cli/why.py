@@ -112,7 +112,10 @@ def _print(found: "Explanation") -> None:
     for loan in found.loans:
         click.echo(f"\nLoan {loan.lender}/{loan.loan_no}" + (f": {loan.sentence}." if loan.sentence else ""))
         for subject in loan.subjects:
-            click.echo(f"  Instalment {subject.row_no}, due {subject.due_on} (plan {subject.plan_version})")
+            if subject.kind == "promise":
+                click.echo(f"  Promise {subject.plan_version}, for {subject.due_on}")
+            else:
+                click.echo(f"  Instalment {subject.row_no}, due {subject.due_on} (plan {subject.plan_version})")
             for step in subject.steps:
                 _print_step(step, on_the_day=step.local_date == found.on)
 

@@ -15,13 +15,14 @@ from app.domain.errors import ValidationError
 from app.domain.money import currency_exponent
 
 FACTS: Mapping[str, tuple[str, str]] = {
-    "amount": ("money", "what is unpaid of the instalment"),
+    "amount": ("money", "what is unpaid of the instalment, or of the promise"),
     "overdue": ("money", "all that is past due on the loan"),
     "outstanding": ("money", "principal left and what is due to date on the loan"),
     "days_past_due": ("integer", "days since the oldest unpaid due date of the loan; 0: nothing past due"),
     "missed_payments": ("integer", "instalments of the loan past due and not fully paid"),
     "row_no": ("integer", "number of the instalment in the plan, from 1"),
     "open_loans": ("integer", "loans of the borrower with something open"),
+    "promises_broken": ("integer", "promises of the borrower not kept, or only in part, within 180 days"),
     "autopay": ("boolean", "a payment is expected to be drawn by itself"),
     "officer_known": ("boolean", "the borrower has a loan officer by name"),
     "product_kind": ("text", "instalment, revolving, hcstc, single_payment, secured_vehicle"),

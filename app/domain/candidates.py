@@ -81,7 +81,7 @@ def _timed(
     """Yield steps with their instants, until all that follow lie later than the first one to come."""
     last_offset: int | None = None
     moves = policy.moves_days and calendar is not None
-    for step in policy.steps:
+    for step in policy.steps_of(subject):
         if last_offset is not None and step.offset_days > last_offset:
             return
         at = occurs_at(step, subject, zone, calendar if moves else None)

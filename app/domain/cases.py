@@ -54,9 +54,16 @@ class LoanFacts:
 UNSTATED_LOAN = LoanFacts()
 
 
+INSTALMENT, PROMISE = "instalment", "promise"
+"""Kinds of subjects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An instalment that a reminder can be about. `open_minor` is what is unpaid, 0 once closed."""
+    """An instalment, or a promise to pay, that a reminder can be about. `open_minor` is what is unpaid, 0 once closed.
+
+    A promise has its day in `due_on`, its number among the promises of the loan in `anchor_no`, and no row (0).
+    """
 
     subject_id: str
     loan_id: str
@@ -75,6 +82,9 @@ class Subject:
     held_reason: Reason | None = None
     """Why nothing is said about it although our book has it open."""
     loan: LoanFacts = UNSTATED_LOAN
+    kind: str = INSTALMENT
+    is_late: bool = False
+    """Of a promise: its loan has something past due, so that a word about it is a word about an overdue debt."""
 
     @property
     def speaks(self) -> bool:
@@ -275,6 +285,8 @@ class Case:
     """Facts of law that were told and no other field has: events, requests, notices."""
     ended_loans: Mapping[str, Reason] = field(default_factory=dict)
     """Loans that are reminded of no more although money is open (written off, cancelled), with the reason."""
+    promises_broken: int = 0
+    """Promises that were not kept, or only in part, whose day ended within 180 days."""
     decided_until: datetime | None = None
     """Every step reached up to here has its decision."""
     decided_zone: str | None = None

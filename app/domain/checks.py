@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.domain.audiences import ALWAYS
 from app.domain.candidates import earlier_key
-from app.domain.cases import Case
+from app.domain.cases import PROMISE, Case
 from app.domain.decided import Candidate, Stop
 from app.domain.holds import ALWAYS_STOP, STOPS_STATUTORY, standing_reason
 from app.domain.policies import STAGE_ORDER, Policy, Rules, share_of
@@ -17,6 +17,8 @@ from app.domain.reasons import PERSON_FLAGS, Reason
 from app.domain.times import business_date
 
 _PERCENT = 100
+_OWN_HOLD = frozenset({"promise_to_pay"})
+"""A promise keeps the ladder of its loan back, and never its own reminders."""
 _STATUTORY_FLAGS = frozenset({"deceased", "insolvent", "represented"})
 
 
@@ -50,8 +52,10 @@ def next_hold_at(candidate: Candidate, case: Case, now: datetime) -> datetime | 
 
 
 def _stopping_holds(candidate: Candidate) -> frozenset[str]:
-    is_statutory = candidate.step.message_class == "statutory"
-    return STOPS_STATUTORY if is_statutory else ALWAYS_STOP | candidate.policy.stop_on
+    if candidate.step.message_class == "statutory":
+        return STOPS_STATUTORY
+    stopping = ALWAYS_STOP | candidate.policy.stopping
+    return stopping - _OWN_HOLD if candidate.subject.kind == PROMISE else stopping
 
 
 def _policy(candidate: Candidate, case: Case, now: datetime) -> Iterator[Stop]:
@@ -92,7 +96,8 @@ def _feed(candidate: Candidate, now: datetime) -> Iterator[Stop]:
     heard_at = subject.loan.heard_at
     if policy.balance_max_age is not None and heard_at is not None and now - heard_at > policy.balance_max_age:
         yield Stop(Reason.BALANCE_STALE, "balance_max_age", facts={"heard_at": heard_at.isoformat()})
-    is_expected = subject.loan.autopay and candidate.step.offset_days <= 0 and "autopay_expected" in policy.stop_on
+    is_drawn = subject.loan.autopay and subject.kind != PROMISE  # what is promised is paid by hand
+    is_expected = is_drawn and candidate.step.offset_days <= 0 and "autopay_expected" in policy.stop_on
     if is_expected and candidate.step.is_capped:  # what the law wants said before a drawing is said
         yield Stop(Reason.AUTOPAY_EXPECTED, "stop_on.autopay_expected")
 
@@ -127,7 +132,7 @@ def _occasion(candidate: Candidate, case: Case, rules: Rules) -> Iterator[Stop]:
 def arm_of(candidate: Candidate, case: Case) -> Arm | None:
     """Return the borrower's arm for this step: held out of all reminders, or in an experiment of the step; else None."""
     step, policy = candidate.step, candidate.policy
-    if not step.is_capped:
+    if not step.is_capped or candidate.subject.kind == PROMISE:  # what the borrower asked for is part of no experiment
         return None
     held_out = _holdout(policy, step.stage, case)
     if held_out is not None and held_out.is_holdout:
@@ -178,6 +183,7 @@ def audience_facts(candidate: Candidate, case: Case) -> Callable[[str], Any]:
         "missed_payments": lambda: past_due()[1],
         "row_no": lambda: subject.row_no,
         "open_loans": lambda: len({each.loan_id for each in case.subjects if each.speaks}),
+        "promises_broken": lambda: case.promises_broken,
         "autopay": lambda: loan.autopay,
         "officer_known": lambda: case.officer_known,
         "product_kind": lambda: loan.product_kind,

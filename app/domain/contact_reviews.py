@@ -55,7 +55,7 @@ class ContactReviews:
             subject = self._open.get((key.subject_id, key.anchor_no))
             if subject is None:
                 self._decider.said.say_again(key, Outcome.SUPPRESSED, self.closed_reason((key,)))
-            elif all(step.key != key.step_key for step in self._rules.policy_of(subject.loan.lender_id).steps):
+            elif all(step.key != key.step_key for step in self._rules.policy_of(subject.loan.lender_id).steps_of(subject)):
                 self._decider.said.say_again(key, Outcome.SUPPRESSED, Reason.RULES_CHANGED)
 
     def _place(self, key: DecisionKey) -> tuple[Any, ...]:
@@ -289,9 +289,9 @@ class ContactReviews:
 
     def _step(self, subject: Subject, step_key: str) -> Step | None:
         """Return the step of that key in the policy in force, also where it goes by another name now."""
-        policy = self._rules.policy_of(subject.loan.lender_id)
-        for step in policy.steps:
+        steps = self._rules.policy_of(subject.loan.lender_id).steps_of(subject)
+        for step in steps:
             if step.key == step_key:
                 return step
-        renamed = next((step for step in policy.steps if step_key in step.replaces), None)
+        renamed = next((step for step in steps if step_key in step.replaces), None)
         return None if renamed is None else replace(renamed, key=step_key, replaces=())

@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     @property
     def key(self) -> DecisionKey:
         """The unique key of its decision."""
-        return DecisionKey("instalment", self.subject.subject_id, self.subject.anchor_no, self.step.key)
+        return DecisionKey(self.subject.kind, self.subject.subject_id, self.subject.anchor_no, self.step.key)
 
     @property
     def expires_at(self) -> datetime:

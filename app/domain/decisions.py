@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from app.domain.candidates import reached
-from app.domain.cases import Attempt, Case, PastContact
+from app.domain.cases import INSTALMENT, PROMISE, Attempt, Case, PastContact
 from app.domain.checks import Arm, arm_of, next_hold_at, stops_of, template_of
 from app.domain.contact_law import ContactLaw
 from app.domain.contact_reviews import ContactReviews
@@ -165,7 +165,11 @@ class Decider:
         for candidate in messages:
             if not candidate.step.is_capped:  # first: no reminder takes the place that the law's caps leave for a notice
                 self._send_alone(candidate, zones)
-        self._consolidate([c for c in messages if c.step.is_capped], zones)
+        for kind in (
+            PROMISE,
+            INSTALMENT,
+        ):  # promises first; one text cannot say what is promised and what is owed in one sum
+            self._consolidate([c for c in messages if c.step.is_capped and c.subject.kind == kind], zones)
         for candidate in live:
             if candidate.step.action is not None:
                 make_task(self, candidate, zones)
@@ -276,6 +280,8 @@ class Decider:
             )
         )
         self.count(candidates, messages)
+        if slot_no is not None:
+            self.ladders.contacts.append(frozenset(candidate.subject.loan_id for candidate in candidates))
         blocks: dict[str, object] = dict(lead.ladder.blocks())
         if lead.ladder.tasks:
             blocks["law_notes"] = sorted({f"{rule_id} {kind}" for rule_id, kind in lead.ladder.tasks})
@@ -339,10 +345,15 @@ class Decider:
     def _free_slot(self, policy: Policy, today: date, zone: str) -> int | None:
         most = policy.contacts_per_day
         made = self.made_on(today, zone)
-        if len(made) >= most:
+        if len(made) + len(self._taken_now) >= most:
             return None
-        held = {contact.slot_no for contact in made if contact.local_date == today}
+        held = {contact.slot_no for contact in made if contact.local_date == today} | self._taken_now
         return next((slot for slot in range(1, most + 1) if slot not in held), None)
+
+    @property
+    def _taken_now(self) -> set[int]:
+        """Places under the cap that contacts of this very run take: all of them are made for today."""
+        return {contact.slot_no for contact in self.contacts if contact.slot_no is not None}
 
     def made_on(self, today: date, zone: str) -> list[PastContact]:
         """Return the contacts that count for a day: by the day they were made for, and by the day it was in this zone."""

@@ -50,6 +50,12 @@ class ConflictError(DomainError):
     code = "conflict"
 
 
+class PlanNotEligibleError(DomainError):
+    """A plan option that cannot be chosen now. `facts`: kind, reason (a code of `plan_options.CODES`), rule, and more."""
+
+    code = "plan-not-eligible"
+
+
 class StateTooOldError(DomainError):
     """What changed since a state a device has cannot be told; it loads everything anew."""
 
@@ -98,6 +104,12 @@ class UnavailableError(DomainError):
     code = "maintenance"
 
 
+class ProviderUnavailableError(DomainError):
+    """A provider does not answer now; `facts["retry_after_seconds"]` says when to try again."""
+
+    code = "provider-unavailable"
+
+
 class RefusedError(DomainError):
     """A command was refused whole and nothing was written; for operators, never a borrower."""
 
@@ -114,6 +126,12 @@ class SessionRevokedError(DomainError):
     """The session was ended: signed out, ended from another device, or a spent refresh token was used again."""
 
     code = "session-revoked"
+
+
+class StepUpRequiredError(DomainError):
+    """A valid session whose last code is too long ago for this act; `facts["max_age_seconds"]`: how long ago it may be."""
+
+    code = "step-up-required"
 
 
 class OtpInvalidError(DomainError):

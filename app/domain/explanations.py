@@ -6,6 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
+from app.domain.cases import INSTALMENT, PROMISE
+
 
 class Absence(StrEnum):
     """Why there is no decision about a step, or nothing to decide at all."""
@@ -14,6 +16,7 @@ class Absence(StrEnum):
     LOAN_NOT_KNOWN = "LOAN_NOT_KNOWN"
     NOT_WATCHED = "NOT_WATCHED"
     PLAN_REPLACED = "PLAN_REPLACED"
+    PROMISE_OVER = "PROMISE_OVER"
     LOAN_OVER = "LOAN_OVER"
     LOAN_WAS_OVER = "LOAN_WAS_OVER"
     PAID_BEFORE = "PAID_BEFORE"
@@ -47,7 +50,7 @@ class LoanHistory:
 
 @dataclass(frozen=True, slots=True)
 class RowHistory:
-    """One row of one plan version, watched in [watched_from, replaced_at)."""
+    """One row of one plan version, watched in [watched_from, replaced_at), or a promise: row 0, `anchor_no` its number."""
 
     loan_id: str
     row_no: int
@@ -55,10 +58,13 @@ class RowHistory:
     due_on: date
     watched_from: datetime
     replaced_at: datetime | None = None
+    kind: str = INSTALMENT
 
     @property
     def subject_id(self) -> str:
         """The natural key, the same through all plan versions."""
+        if self.kind == PROMISE:
+            return f"{self.loan_id}/p{self.anchor_no}"
         return f"{self.loan_id}/{self.row_no}"
 
 
@@ -93,7 +99,8 @@ def _before_anyone_looked(at: datetime, row: RowHistory, known: Known) -> WhyNon
 
 def _nothing_open(at: datetime, row: RowHistory, known: Known) -> WhyNone | None:
     if row.replaced_at is not None and at >= row.replaced_at:
-        return WhyNone(Absence.PLAN_REPLACED, {"on": row.replaced_at})
+        over = Absence.PROMISE_OVER if row.kind == PROMISE else Absence.PLAN_REPLACED
+        return WhyNone(over, {"on": row.replaced_at})
     loan = known.loan
     if loan.ended_at is not None and at >= loan.ended_at and loan.status != "active":
         return WhyNone(Absence.LOAN_OVER, {"on": loan.ended_at, "kind": loan.status})

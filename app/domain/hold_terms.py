@@ -17,8 +17,12 @@ OPEN_KINDS = frozenset({"deceased", "insolvent", "represented", "cease_contact"}
 ENDING_KINDS = frozenset({"promise_to_pay", "payment_in_flight"})
 """Kinds that must say until when: forgotten, they would silence a borrower for ever."""
 
-BORROWER_KINDS = frozenset({"dispute", "hardship", "plan_pending"})
-"""Kinds that borrowers put by what they tell us; the others need somebody who has seen the proof."""
+BORROWER_KINDS = frozenset({"dispute", "hardship", "plan_pending", "cease_contact", "represented"})
+"""Kinds that borrowers put by what they tell us; the others need somebody who has seen the proof.
+
+To be left alone needs no proof and counts from receipt (12 CFR 1006.6(c)(1)); that somebody represents them counts until
+staff have asked (12 CFR 1006.6(b)(2)): to write past a lawyer cannot be taken back.
+"""
 
 SENIOR_KINDS = frozenset(
     {

@@ -18,6 +18,8 @@ CATEGORIES = (
 CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
     "due_soon": "due_soon",
     "due_today": "due_today",
+    "promise_due_soon": "due_soon",
+    "promise_due_today": "due_today",
     "overdue_early": "overdue",
     "overdue_help": "help",
     "final_help": "help",

@@ -65,6 +65,8 @@ class LadderChecks:
         """Contacts of which what waits was taken back in this run."""
         self.made: list[tuple[str, frozenset[str]]] = []
         """(channel, loans) of the messages decided on in this run: caps on channels count them too."""
+        self.contacts: list[frozenset[str]] = []
+        """Loans of each contact that this run has made and that takes a place under the daily cap."""
 
     def climb(self, candidate: Candidate, template: str, *, start: int = 0, zone: str) -> Ladder:
         """Look at the rungs from `start` on until one has to wait for its time. The first one has waited already."""
@@ -198,7 +200,8 @@ class LadderChecks:
         return self._count(cap, since, zone, loan_id, besides) >= cap.max_contacts
 
     def _count(self, cap: Cap, since: date, zone: str, loan_id: str | None, besides: str | None) -> int:
-        count = sum(channel == cap.channel and (loan_id is None or loan_id in loan_ids) for channel, loan_ids in self.made)
+        made = self.contacts if cap.channel is None else [loans for channel, loans in self.made if channel == cap.channel]
+        count = sum(loan_id is None or loan_id in loan_ids for loan_ids in made)
         for contact in self._case.contacts:
             if contact.contact_id in self.freed:
                 continue

@@ -1,7 +1,7 @@
 """A reminder policy as values: steps anchored to the due date, audiences, ladders, caps, quiet hours, experiments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -12,6 +12,7 @@ from app.domain.quiet_hours import QuietHours
 
 if TYPE_CHECKING:
     from app.domain.calendars import Calendar
+    from app.domain.cases import Subject
     from app.domain.law.packs import LawPack
     from app.domain.law.vocabulary import Vocabulary
 
@@ -110,6 +111,8 @@ class Step:
     experiment: Experiment | None = None
     notice_kind: str | None = None
     """Which notice of law the message is, by the law packs' name."""
+    given_debt_stage: str | None = None
+    """Where the debt stands where that does not follow from the offset: a promise may be about what is overdue."""
 
     @property
     def message_class(self) -> str:
@@ -119,6 +122,10 @@ class Step:
     @property
     def debt_stage(self) -> str:
         """Where the debt stands by the law packs' word."""
+        return self.given_debt_stage or self._stage_by_offset
+
+    @property
+    def _stage_by_offset(self) -> str:
         return "upcoming" if self.offset_days < 0 else "due" if self.offset_days == 0 else "overdue"
 
     @property
@@ -150,6 +157,29 @@ class Policy:
     in_force_until: date | None = None
     """Local dates, the end exclusive; outside of them its steps are SUPPRESSED / POLICY_INACTIVE."""
     calendar_country: str | None = None
+    promise_steps: tuple[Step, ...] = ()
+    """Reminders of a promise to pay, by the promised day; they ascend as `steps` do. While one is open they stand alone."""
+
+    @cached_property
+    def stopping(self) -> frozenset[str]:
+        """Kinds of holds that stop besides those that always do: `stop_on`, and promises where they have their own steps."""
+        return self.stop_on | {"promise_to_pay"} if self.promise_steps else self.stop_on
+
+    @cached_property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Steps of every kind of subject."""
+        return (*self.steps, *self.promise_steps)
+
+    def steps_of(self, subject: "Subject") -> tuple[Step, ...]:
+        """Return the steps that remind of a subject."""
+        if subject.kind != "promise":
+            return self.steps
+        return self.late_promise_steps if subject.is_late else self.promise_steps
+
+    @cached_property
+    def late_promise_steps(self) -> tuple[Step, ...]:
+        """The promise's steps where something is past due: then the law of overdue debts and collection holds for them."""
+        return tuple(replace(step, given_class="collection", given_debt_stage="overdue") for step in self.promise_steps)
 
     @cached_property
     def contacts_per_day(self) -> int:
@@ -164,17 +194,17 @@ class Policy:
     @cached_property
     def moves_days(self) -> bool:
         """Whether a step of it moves off days without business."""
-        return any(step.on_non_working_day in ("previous", "next") for step in self.steps)
+        return any(step.on_non_working_day in ("previous", "next") for step in self.all_steps)
 
     @cached_property
     def lead_days(self) -> int:
         """How long before a due date the first step may be reached."""
-        return max(0, -min(step.offset_days for step in self.steps))
+        return max(0, -min(step.offset_days for step in self.all_steps))
 
     @cached_property
     def trail_days(self) -> int:
         """How long after a due date the last step may be reached."""
-        return max(0, max(step.offset_days for step in self.steps))
+        return max(0, max(step.offset_days for step in self.all_steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +273,12 @@ class Rules:
     @cached_property
     def longest_expiry(self) -> timedelta:
         """How long after its instant a step may still be worth doing, at most."""
-        return max(step.expires_after for policy in self.policies for step in policy.steps)
+        return max(step.expires_after for policy in self.policies for step in policy.all_steps)
 
     @cached_property
     def longest_wait(self) -> timedelta:
         """How long after a contact was made a further rung of it may still come, at most."""
-        ladders = [step for policy in self.policies for step in policy.steps if any(rung.after for rung in step.ladder)]
+        ladders = [step for policy in self.policies for step in policy.all_steps if any(rung.after for rung in step.ladder)]
         return max((step.expires_after for step in ladders), default=timedelta())
 
     @cached_property

@@ -1,6 +1,5 @@
 """What a policy document's schema cannot see: a step without a stage, arms that do not add up, a cap said twice."""
 
-from collections import Counter
 from datetime import date
 
 from app.domain.errors import FieldError, ValidationError
@@ -22,6 +21,8 @@ def check_meaning(document: Document, known: Known) -> list[FieldError]:
         part(document, problems)
     for index in range(len(document["steps"])):
         check_step(document, index, problems)
+    for index in range(len(document.get("promise_steps", ()))):
+        check_step(document, index, problems, part="promise_steps")
     return problems.found
 
 
@@ -116,16 +117,20 @@ def _experiments(document: Document, problems: Problems) -> None:
 
 
 def _keys(document: Document, problems: Problems) -> None:
-    keys = [step["key"] for step in document["steps"]]
-    count = Counter(keys)
-    claimed: dict[str, int] = {}
-    for index, step in enumerate(document["steps"]):
-        if count[step["key"]] > 1 and keys.index(step["key"]) != index:
-            at = pointer_to("steps", index, "key")
-            problems.add(at, "unique", f"/steps/{keys.index(step['key'])} has the key {step['key']!r} already.")
+    placed = [
+        (part, index, step) for part in ("steps", "promise_steps") for index, step in enumerate(document.get(part, ()))
+    ]
+    first: dict[str, str] = {}
+    for part, index, step in placed:
+        place = pointer_to(part, index)
+        if first.setdefault(step["key"], place) != place:
+            problems.add(f"{place}/key", "unique", f"{first[step['key']]} has the key {step['key']!r} already.")
+    claimed: dict[str, str] = {}
+    for part, index, step in placed:
+        place = pointer_to(part, index)
         for no, replaced in enumerate(step.get("replaces", ())):
-            at = pointer_to("steps", index, "replaces", no)
-            if replaced in count:
+            at = f"{place}/replaces/{no}"
+            if replaced in first:
                 problems.add(at, "replaces", f"{replaced!r} is a step of this version; only a key that is gone is replaced.")
-            elif claimed.setdefault(replaced, index) != index:
-                problems.add(at, "replaces", f"/steps/{claimed[replaced]} replaces {replaced!r} already.")
+            elif claimed.setdefault(replaced, place) != place:
+                problems.add(at, "replaces", f"{claimed[replaced]} replaces {replaced!r} already.")

@@ -24,10 +24,10 @@ def diff_policies(old: Policy, new: Policy) -> list[Change]:
 
 
 def _steps(old: Policy, new: Policy) -> Iterator[Change]:
-    before = {step.key: step for step in old.steps}
-    after = {step.key for step in new.steps}
+    before = {step.key: step for step in old.all_steps}
+    after = {step.key for step in new.all_steps}
     replaced: set[str] = set()
-    for step in new.steps:
+    for step in new.all_steps:
         former = next((key for key in step.replaces if key in before and key not in after), None)
         if step.key in before:
             yield from _step(before[step.key], step)
@@ -37,7 +37,7 @@ def _steps(old: Policy, new: Policy) -> Iterator[Change]:
             yield from _step(before[former], step)
         else:
             yield Change("added", step.key, f"Step {step.key} is new: {_told_when(step)}, {_told_what(step)}.")
-    for step in old.steps:
+    for step in old.all_steps:
         if step.key not in after and step.key not in replaced:
             yield Change("removed", step.key, f"Step {step.key} is gone: {_told_when(step)}, {_told_what(step)}.")
 

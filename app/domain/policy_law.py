@@ -42,6 +42,8 @@ class Use:
     rung_no: int | None
     from_at: time
     to_at: time
+    part: str = "steps"
+    """Where the step stands in the document."""
 
     @property
     def words(self) -> str:
@@ -74,13 +76,14 @@ class Unlawful:
 
     def pointer(self, document: Mapping[str, Any]) -> str:
         """Return where it stands in a document as its pointer; what the defaults say is pointed to there."""
-        if self.place[0] != "steps":
+        part = self.place[0]
+        if part not in ("steps", "promise_steps"):
             return pointer_to(*self.place)
-        index, step = next((no, each) for no, each in enumerate(document["steps"]) if each["key"] == self.place[1])
+        index, step = next((no, each) for no, each in enumerate(document[part]) if each["key"] == self.place[1])
         if self.place[2] in step:
-            return pointer_to("steps", index, *self.place[2:])
+            return pointer_to(part, index, *self.place[2:])
         inherited = self.place[2] in document.get("defaults", {})
-        return pointer_to("defaults", *self.place[2:]) if inherited else pointer_to("steps", index)
+        return pointer_to("defaults", *self.place[2:]) if inherited else pointer_to(part, index)
 
 
 def find_unlawful(policy: Policy, pack: "LawPack", lending: Lending, *, on: date) -> list[Unlawful]:
@@ -96,16 +99,17 @@ def find_unlawful(policy: Policy, pack: "LawPack", lending: Lending, *, on: date
 
 def uses_of(policy: Policy) -> Iterator[Use]:
     """Yield every way a policy reaches out, in the order of its steps. in_app waits to be opened and is none."""
-    for step in policy.steps:
+    parts = ("steps", policy.steps), ("promise_steps", policy.promise_steps), ("promise_steps", policy.late_promise_steps)
+    for part, step in ((part, step) for part, steps in parts for step in steps):
         if step.action is not None:
-            yield Use(step, _TASK_CHANNELS[step.action.kind], None, step.at, step.until or step.at)
+            yield Use(step, _TASK_CHANNELS[step.action.kind], None, step.at, step.until or step.at, part)
             continue
         waited = timedelta(0)
         for no, rung in enumerate(step.ladder):
             waited += rung.after or timedelta(0)
             if rung.channel in OUTWARD_CHANNELS:
                 first, last = _later(step.at, waited), _later(step.until or step.at, waited)
-                yield Use(step, rung.channel, no, first, last)
+                yield Use(step, rung.channel, no, first, last, part)
 
 
 def _later(wall: time, waited: timedelta) -> time:
@@ -215,9 +219,9 @@ def _told_days(days: int) -> str:
 
 def _place(use: Use, *, when: bool = False) -> tuple[str, ...]:
     if use.rung_no is None:
-        return ("steps", use.step.key, "at" if when else "action")
+        return (use.part, use.step.key, "at" if when else "action")
     waits = use.rung_no > 0 and any(rung.after for rung in use.step.ladder[: use.rung_no + 1])
-    return ("steps", use.step.key, "at") if when and not waits else ("steps", use.step.key, "ladder", str(use.rung_no))
+    return (use.part, use.step.key, "at") if when and not waits else (use.part, use.step.key, "ladder", str(use.rung_no))
 
 
 def _unlawful(rule: "Rule", place: tuple[str, ...], detail: str) -> Unlawful:

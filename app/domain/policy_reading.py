@@ -27,6 +27,7 @@ def read_policy(document: Document, policy_id: str) -> Policy:
     calendar, in_force = document.get("calendar", {}), document.get("in_force", {})
     quiet = document["quiet_hours"]
     steps = [_step(filled(document, step), document) for step in document["steps"]]
+    promise_steps = [_step(filled(document, step), document) for step in document.get("promise_steps", ())]
     return Policy(
         policy_id=policy_id,
         key=document["policy"],
@@ -44,6 +45,7 @@ def read_policy(document: Document, policy_id: str) -> Policy:
         in_force_from=date.fromisoformat(in_force["from"]) if "from" in in_force else None,
         in_force_until=date.fromisoformat(in_force["until"]) if "until" in in_force else None,
         calendar_country=calendar.get("country"),
+        promise_steps=tuple(sorted(promise_steps, key=lambda step: (step.offset_days, step.at))),
     )
 
 
@@ -102,7 +104,7 @@ def _step(step: Document, document: Document) -> Step:
         at=at,
         until=until,
         expires_after=read_duration(step["expires_after"]),
-        stage=stage_of(document, step["offset_days"]) or "",
+        stage=stage_of(document, step["offset_days"]) or ("upcoming" if step["offset_days"] < 0 else "due"),
         template=template,
         ladder=() if "action" in step else read_ladder(step["ladder"]),
         given_class=step.get("class"),

@@ -15,12 +15,12 @@ _A_DAY = date(2001, 1, 1)
 _UNSENT = {"ladder": "a ladder", "experiment": "an experiment", "class": "a class", "notice": "a notice"}
 
 
-def check_step(document: Document, index: int, problems: Problems) -> None:
-    """Add everything wrong with the step at `index`."""
-    given: Document = document["steps"][index]
+def check_step(document: Document, index: int, problems: Problems, *, part: str = "steps") -> None:
+    """Add everything wrong with the step at `index` of `part`: steps, or promise_steps, which lie in no stage."""
+    given: Document = document[part][index]
     step = filled(document, given)
-    at = pointer_to("steps", index)
-    if stage_of(document, step["offset_days"]) is None:
+    at = pointer_to(part, index)
+    if part == "steps" and stage_of(document, step["offset_days"]) is None:
         problems.add(f"{at}/offset_days", "stage", f"No stage covers day {step['offset_days']}.")
     if "audience" in given:
         problems.condition(document, given["audience"], f"{at}/audience")
@@ -28,7 +28,7 @@ def check_step(document: Document, index: int, problems: Problems) -> None:
     _class(given, step, at, problems)
     if "ladder" in given:
         check_ladder(document, given["ladder"], f"{at}/ladder", problems)
-    _times(document, index, step, problems)
+    _times(document, at, step, problems)
 
 
 def check_ladder(document: Document, ladder: list[Document], at: str, problems: Problems) -> None:
@@ -87,18 +87,18 @@ def _class(given: Document, step: Document, at: str, problems: Problems) -> None
         problems.add(f"{at}/experiment", "class", f"Nobody may be left out of a {message_class} message: no experiment.")
 
 
-def _times(document: Document, index: int, step: Document, problems: Problems) -> None:
+def _times(document: Document, place: str, step: Document, problems: Problems) -> None:
     start, end = read_times(step["at"])
     expires_after = read_duration(step["expires_after"])
     named = f"Step {step['key']!r}"
     if not expires_after:
-        problems.add(_place(document, index, "expires_after"), "duration", f"{named} has run out when it is reached.")
+        problems.add(_place(document, place, "expires_after"), "duration", f"{named} has run out when it is reached.")
     elif read_duration(document.get("not_after_margin", "PT5M")) >= expires_after:
         detail = f"{named} has run out before its not_after_margin lets it leave."
-        problems.add(_place(document, index, "expires_after"), "duration", detail)
+        problems.add(_place(document, place, "expires_after"), "duration", detail)
     if end is not None and end <= start:
         problems.add(
-            _place(document, index, "at"), "window", f"The window of step {step['key']!r} ends before it begins, or with it."
+            _place(document, place, "at"), "window", f"The window of step {step['key']!r} ends before it begins, or with it."
         )
         end = None
     quiet = document["quiet_hours"]
@@ -109,14 +109,14 @@ def _times(document: Document, index: int, step: Document, problems: Problems) -
         quiet_at = first_quiet(hours, start, end or start)
         if quiet_at is not None:
             problems.add(
-                _place(document, index, "at"), "quiet_hours",
+                _place(document, place, "at"), "quiet_hours",
                 f"{named} lies in the quiet hours at {told_time(quiet_at)}: it would never leave when it is planned.",
             )  # fmt: skip
-    _waits(document, index, step, (start, end or start), hours, problems)
+    _waits(document, place, step, (start, end or start), hours, problems)
 
 
 def _waits(
-    document: Document, index: int, step: Document, between: tuple[time, time], hours: QuietHours, problems: Problems
+    document: Document, place: str, step: Document, between: tuple[time, time], hours: QuietHours, problems: Problems
 ) -> None:
     """A rung that its own wait, or quiet hours at its end, bring past the step's expiry."""
     expires_after = read_duration(step["expires_after"])
@@ -128,13 +128,13 @@ def _waits(
         if "after" not in wait:
             continue
         waited += read_duration(wait["after"])
-        place = f"{_place(document, index, 'ladder')}/{no}"
+        at = f"{_place(document, place, 'ladder')}/{no}"
         if waited >= expires_after:
             detail = f"waits {told_duration(waited)}, and the step runs out after {told_duration(expires_after)}"
-            problems.add(place, "expires_after", f"Rung {rung['channel']} of step {step['key']!r} {detail}.")
+            problems.add(at, "expires_after", f"Rung {rung['channel']} of step {step['key']!r} {detail}.")
         elif all(_resumes(hours, wall, waited) >= expires_after for wall in between):
             detail = "falls into the quiet hours, and the step runs out before they end"
-            problems.add(place, "expires_after", f"Rung {rung['channel']} of step {step['key']!r} {detail}.")
+            problems.add(at, "expires_after", f"Rung {rung['channel']} of step {step['key']!r} {detail}.")
 
 
 def _resumes(hours: QuietHours, wall: time, waited: timedelta) -> timedelta:
@@ -161,8 +161,9 @@ def first_quiet(hours: QuietHours, start: time, end: time) -> time | None:
     return hours.start if hours.start != hours.end and start < hours.start <= end else None
 
 
-def _place(document: Document, index: int, key: str) -> str:
-    """Where a step's value was written: at the step, in the defaults, or nowhere (then the step)."""
-    if key in document["steps"][index]:
-        return pointer_to("steps", index, key)
-    return pointer_to("defaults", key) if key in document.get("defaults", {}) else pointer_to("steps", index)
+def _place(document: Document, place: str, key: str) -> str:
+    """Where a step's value was written: at the step (`place`), in the defaults, or nowhere (then the step)."""
+    _, part, index = place.split("/")
+    if key in document[part][int(index)]:
+        return f"{place}/{key}"
+    return pointer_to("defaults", key) if key in document.get("defaults", {}) else place

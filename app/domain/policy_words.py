@@ -10,6 +10,8 @@ from app.domain.holds import ALWAYS_STOP, HOLD_REASONS
 TEMPLATES: Mapping[str, str] = {
     "due_soon": "an instalment is coming up",
     "due_today": "an instalment is due today",
+    "promise_due_soon": "the day of a promise to pay is coming up",
+    "promise_due_today": "what was promised is to be paid today",
     "overdue_early": "an instalment is past due, said in a friendly way, a part payment welcome",
     "overdue_help": "past due for longer: help, a plan, a promise, a person",
     "overdue_options": "past due: the ways forward, one by one",

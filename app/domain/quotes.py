@@ -21,7 +21,7 @@ MORE_THAN_ENOUGH_MINOR = 10**18
 LONGEST_DAYS = 31
 """How many days ahead a quote looks for the day its amount changes."""
 _PAYMENT = "\uffff"
-_LAST = datetime.max.replace(tzinfo=UTC)
+LAST_OF_DAY = datetime.max.replace(tzinfo=UTC)
 """The payment asked about comes after everything else of its day."""
 
 
@@ -179,5 +179,5 @@ def _with_payment(
     terms: LoanTerms,
     surplus: Surplus | None = None,
 ) -> Account:
-    payment = LedgerEntry(_PAYMENT, EntryKind.REPAYMENT, amount_minor, on, _LAST, surplus=surplus)
+    payment = LedgerEntry(_PAYMENT, EntryKind.REPAYMENT, amount_minor, on, LAST_OF_DAY, surplus=surplus)
     return allocate(rows, [*(entry for entry in entries if entry.effective_on <= on), payment], terms)

@@ -5,7 +5,7 @@ that is already due moves with its row; interest not yet due follows from the ne
 (`contract`), else it stays as it is. Source: Fineract, re-aging, re-amortisation, rescheduling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -15,15 +15,15 @@ from app.domain.amortisation import amortise, down_payment_minor
 from app.domain.contracts import Contract, Method
 from app.domain.errors import ValidationError
 from app.domain.ledger import LedgerEntry
-from app.domain.periods import Frequency, step
+from app.domain.periods import Frequency, Unit, periods, step
 from app.domain.plans import PlanRow, without_down_payments
 from app.domain.replay import Account, allocate
 from app.domain.splits import Split
 
 
-def _as_due(row: AccountRow) -> PlanRow:
+def as_due(row: AccountRow) -> PlanRow:
     """Return a row that stays, less what charges and lateness made of it: replay makes that again."""
-    return _less_levied(row, Split(*row.due), row.late.charged_minor)
+    return PlanRow(row.row_no, row.due_on, less_levied(row, Split(*row.due), row.late.charged_minor))
 
 
 def _moved(row: AccountRow) -> PlanRow:
@@ -32,13 +32,14 @@ def _moved(row: AccountRow) -> PlanRow:
     Nothing of it is late from then on, so what lateness has cost so far becomes part of the plan.
     """
     paid = row.paid
-    return _less_levied(row, Split(paid.principal, paid.interest, row.due[2], row.due[3]))
+    return PlanRow(row.row_no, row.due_on, less_levied(row, Split(paid.principal, paid.interest, row.due[2], row.due[3])))
 
 
-def _less_levied(row: AccountRow, due: Split, for_lateness_minor: int = 0) -> PlanRow:
+def less_levied(row: AccountRow, due: Split, for_lateness_minor: int = 0) -> Split:
+    """Return what of an amount due in a row the plan asks for: without charges that are entries, and lateness."""
     fees = sum(each.fees_minor for each in row.levied)
     penalties = sum(each.penalties_minor for each in row.levied) + for_lateness_minor
-    return PlanRow(row.row_no, row.due_on, due._replace(fees=due.fees - fees, penalties=due.penalties - penalties))
+    return due._replace(fees=due.fees - fees, penalties=due.penalties - penalties)
 
 
 def _check_open(rows: Sequence[AccountRow]) -> None:
@@ -76,26 +77,33 @@ def re_age(
     # A payment may name a row that the plan did not have: it was not meant for a row made now.
     taken = max((number for number in (*(row.row_no for row in rows), *(e.row_no or 0 for e in entries))), default=0)
     added = [PlanRow(taken + 1 + k, step(start, frequency, k), Split(*(part[k] for part in parts))) for k in range(count)]
-    after = (*(_moved(row) if any(row.open) else _as_due(row) for row in rows), *added)
-    return _as_late_as_before(account, after, entries, on)
+    after = (*(_moved(row) if any(row.open) else as_due(row) for row in rows), *added)
+    return as_late_as_before(account, after, entries, on)
 
 
 _ROUNDS = 4
 """What lateness costs depends on how the money is spread, and that on what lateness costs; it settles at once or soon."""
 
 
-def _as_late_as_before(
-    account: Account, after: Sequence[PlanRow], entries: Sequence[LedgerEntry], on: date
+def as_late_as_before(
+    account: Account,
+    after: Sequence[PlanRow],
+    entries: Sequence[LedgerEntry],
+    on: date,
+    penalties: Mapping[int, int] | None = None,
 ) -> tuple[PlanRow, ...]:
-    """Make what lateness has cost come to the same when the ledger is played over rows that moved once paid in part."""
-    wanted = {row.row_no: _not_levied(row) for row in account.rows}
+    """Make what lateness has cost come to the same when the ledger is played over rows that moved once paid in part.
+
+    `penalties`: by row, what its penalties shall come to instead of what they were, without those that are entries.
+    """
+    wanted = {row.row_no: not_levied(row) for row in account.rows} | dict(penalties or {})
     found, terms = list(after), replace(account.terms, settles_from=on)
     for _ in range(_ROUNDS):
         again = allocate(found, entries, terms)
         if account.accrued_to is not None:
             again.accrue(account.accrued_to)
-        played = {row.row_no: _not_levied(row) for row in again.rows}
-        if all(played[number] == penalties for number, penalties in wanted.items()):
+        played = {row.row_no: not_levied(row) for row in again.rows}
+        if all(played[number] == minor for number, minor in wanted.items()):
             break
         for index, row in enumerate(found):
             over = played[row.row_no] - wanted.get(row.row_no, played[row.row_no])
@@ -103,7 +111,7 @@ def _as_late_as_before(
     return tuple(found)
 
 
-def _not_levied(row: AccountRow) -> int:
+def not_levied(row: AccountRow) -> int:
     """Return a row's penalties without those that are entries, which may come to stand in another row."""
     return row.due[3] - sum(each.penalties_minor for each in row.levied)
 
@@ -128,11 +136,11 @@ def re_amortise(
     for row in rows:
         k = place.get(row.row_no)
         if k is None:
-            found.append(_moved(row) if any(row.open) else _as_due(row))
+            found.append(_moved(row) if any(row.open) else as_due(row))
         else:
             due = Split(row.paid.principal + shares[k], row.due[1] + interest[k], row.due[2], row.due[3])
-            found.append(_less_levied(row, due))
-    return _as_late_as_before(account, found, entries, on)
+            found.append(PlanRow(row.row_no, row.due_on, less_levied(row, due)))
+    return as_late_as_before(account, found, entries, on)
 
 
 def reschedule(
@@ -173,6 +181,9 @@ def reschedule(
         raise ValidationError("A loan with down payments is rescheduled once all of it is paid out.")
     if contract.due_dates and first_due_on:
         raise ValidationError("Due dates agreed one by one do not move together; agree a new plan with new due_dates.")
+    dates = _due_dates(contract, rest, more) or (
+        () if first_due_on else _short_month_dates(contract, start, rest, done, more)
+    )
     changed = bool(more or interest_grace or annual_rate is not None)
     again = replace(
         contract,
@@ -184,8 +195,8 @@ def reschedule(
         interest_grace=max(interest_grace, contract.interest_grace - done, 0),
         interest_free=max(contract.interest_free - done, 0),
         annual_rate=_rate_on(contract, start) if annual_rate is None else annual_rate,
-        first_due_on=None if contract.due_dates else first_due_on or (None if regular else rest[0].due_on),
-        due_dates=_due_dates(contract, rest, more),
+        first_due_on=None if dates else first_due_on or (None if regular else rest[0].due_on),
+        due_dates=dates,
         down_payment=Fraction(0),
         disbursements=later,
         rate_changes=tuple(each for each in contract.rate_changes if each.on >= start) if annual_rate is None else (),
@@ -206,7 +217,7 @@ def reschedule(
             row._replace(due=row.due._replace(interest=row.due.interest * flat_from // balance if balance else 0))
             for row in made
         ]
-    return (*(_as_due(row) for row in kept), *made)
+    return (*(as_due(row) for row in kept), *made)
 
 
 def _instalment(contract: Contract, rest: Sequence[AccountRow]) -> int | None:
@@ -229,3 +240,21 @@ def _due_dates(contract: Contract, rest: Sequence[AccountRow], more: int) -> tup
         return ()
     last = rest[-1].due_on
     return (*(row.due_on for row in rest), *(step(last, contract.frequency, k) for k in range(1, more + 1)))
+
+
+def _short_month_dates(
+    contract: Contract, start: date, rest: Sequence[AccountRow], done: int, more: int
+) -> tuple[date, ...]:
+    """Return the dates of rows that go on from the end of a month too short for the loan's own day; else none.
+
+    Counted from there, the 31st would be the 28th ever after.
+    """
+    day = max(row.due_on.day for row in rest)
+    single = contract.method is Method.SINGLE_PAYMENT
+    if not done or single or contract.frequency.unit is not Unit.MONTHS or min(start.day, rest[0].due_on.day) == day:
+        return ()
+    every = periods(
+        contract.starts_on, contract.frequency, done + len(rest) + more, contract.first_due_on, contract.day_of_month
+    )
+    dates = tuple(each.due_on for each in every[done:])
+    return dates if dates[: len(rest)] == tuple(row.due_on for row in rest) else ()

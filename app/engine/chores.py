@@ -8,7 +8,11 @@ from functools import partial
 
 from app import clock
 from app.channels.base import Channel
+from app.channels.payments.registry import build_payments
 from app.channels.wechat.oauth import CodeExchange, build_exchange
+from app.domain.payment_providers import PaymentProvider
+from app.engine.payments import ask_providers
+from app.engine.refunds import send_refunds
 from app.engine.untold import ask_about_untold
 from app.engine.wechat_links import exchange_links
 from app.services.callback_posts import apply_waiting, tidy_waiting
@@ -19,6 +23,8 @@ Chore = tuple[str, Callable[[], object], float]
 RECEIPTS_SECONDS = 2.0
 """How long a receipt that came before our own record of its message waits at most."""
 UNTOLD_SECONDS = 60.0
+PAYMENT_SECONDS = 2.0
+"""How long a payer who came back waits at most until the provider is asked, if it has not told."""
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
@@ -32,6 +38,8 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)
     if entry is not None:
         chores.append(("wechat links", partial(_look_up, build_exchange(entry)), LINK_SECONDS))
+    if settings.payments:
+        chores.append(("payments", partial(_ask_payments, build_payments(settings.payments)), PAYMENT_SECONDS))
     return chores
 
 
@@ -39,6 +47,12 @@ def _ask(channels: Mapping[str, Channel]) -> None:
     """Ask providers what became of what they have not told of, and let go of receipts of no message of ours."""
     ask_about_untold(channels, now=clock.now())
     tidy_waiting(now=clock.now())
+
+
+def _ask_payments(providers: Mapping[str, PaymentProvider]) -> int:
+    """Ask how payments stand, and send back what was paid over."""
+    asked = ask_providers(providers, now=clock.now(), machine_now=clock.system_now())
+    return asked + send_refunds(providers, now=clock.now())
 
 
 def _look_up(exchange: CodeExchange) -> int:

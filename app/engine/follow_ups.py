@@ -7,10 +7,16 @@ once. One whose look fails is tried again later and holds up no other.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from app.domain.refunds import OVERPAID
 from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services import arrangement_endings, attachments, dispute_cases, hardship, plan_offers, promises, statement_waits
+from app.services.arrangements import look_at_arrangement
+from app.services.payment_intents import expire_intent
+from app.services.plan_requests import look_at_request
+from app.services.refunds import take_up_overpayment
 
 BATCH = 100
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -18,7 +24,17 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 Handler = Callable[..., None]
 """Called as `handler(work, subject_id, now=now)`: it writes what follows, and sets the next look if there is one."""
 
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {
+    arrangement_endings.FOLLOW_UP: look_at_arrangement,
+    plan_offers.FOLLOW_UP: look_at_request,
+    OVERPAID: take_up_overpayment,
+    "payment_intent": expire_intent,
+    "dispute": dispute_cases.follow,
+    "hardship": hardship.follow,
+    promises.FOLLOW_UP: promises.settle_promise,
+    attachments.FOLLOW_UP: attachments.scan_again,
+    statement_waits.FOLLOW_UP: statement_waits.look_again,
+}
 """Kind -> who looks. Whoever has one more adds a line here."""
 
 

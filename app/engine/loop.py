@@ -34,6 +34,7 @@ from app.metrics import LAST_TICK, SWEEP_SECONDS, TICK_PROBLEMS
 from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_lease
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
+from app.services.attachments import forget_unclaimed
 from app.services.duties import BATCH, look_at_due
 from app.services.invariants import count_candidates_without_decision
 from app.services.reminders import SWEEP_BATCH, sweep
@@ -126,12 +127,13 @@ class Engine:
             logger().error("candidates without a decision", count=missing)
 
     def tidy(self) -> None:
-        """Forget spent tokens, old challenges and counters; one engine at a time."""
+        """Forget spent tokens, old challenges, counters and files that belong to nothing; one engine at a time."""
         with unit_of_work() as work:
             now = clock.system_now()
             if take_lease(work.session, "tidy", owner=self.dispatcher.owner, machine_now=now, ttl=TIDY_TTL) is None:
                 return
         tidy(now=clock.now())
+        forget_unclaimed(now=clock.now())
 
     def look_at_duties(self) -> int:
         """Look at duties of law whose turn has come, for so long only; the next tick goes on. Return how many borrowers."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.sandbox.stand_in import lob, twilio, wechat
+from app.sandbox.stand_in import hosted, lob, stripe, twilio, wechat
 
 APP_ID = "wx" + "5a" * 8
 _APP_SECRET = "5a" * 16
@@ -61,6 +61,23 @@ class SandboxAccounts:
                     "webhook_secret": lob.WEBHOOK_SECRET,
                     "from": "adr_5a5a5a5a5a5a5a5a",
                 }
+            ],
+            "payment": [
+                {
+                    "provider": "hosted",
+                    "url": self.stand_in_url + hosted.GATEWAY,
+                    "app_id": hosted.APP_ID,
+                    "sign_type": "HMAC-SHA256",
+                    "key": hosted.KEY,
+                    "currency": "CNY",
+                    "live": False,
+                },
+                {
+                    "provider": "stripe",
+                    "url": self.stand_in_url,
+                    "secret_key": stripe.SECRET_KEY,
+                    "webhook_secret": stripe.WEBHOOK_SECRET,
+                },
             ],
             "callbacks": {"secret": self.callback_secret, "public_url": self.public_url},
         }

@@ -32,6 +32,7 @@ from app.services.agenda import touch
 from app.services.hindsight import is_known, loan_then, synthetic_device, watched_from
 from app.services.policy_documents import content_hash
 from app.services.positions import rebuild_positions
+from app.services.promises import follow_money
 from app.services.reminders import review
 
 BOOK = (
@@ -276,7 +277,9 @@ def apply_events(at: datetime) -> int:
             _apply(work, event)
             event.applied_at = at
         session.flush()
-        rebuild_positions(work, sorted({loan["loan_id"] for loan in loans}))
+        loan_ids = sorted({loan["loan_id"] for loan in loans})
+        rebuild_positions(work, loan_ids)
+        follow_money(work, loan_ids, now=at)
         review(work, borrower_ids, now=at)
     return len(events)
 

@@ -77,6 +77,11 @@ class DueTotal:
     upcoming: Money
 
 
+def disputed_minor(loan: Any, outstanding_minor: int) -> int | None:
+    """Return how much of what is owed open cases dispute, at most all of it; None: nothing. `loan`: as queries read it."""
+    return None if loan.disputed_minor is None else min(loan.disputed_minor, max(outstanding_minor, 0))
+
+
 def get_position_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
     """Return what a balance is made of. Raises NotFoundError, also for another borrower's loan."""
     row = queries.find_position_account(reads, borrower_id, loan_id)

@@ -23,8 +23,8 @@ from app.services.borrowers import put_borrowers
 from app.services.contracts import contract_problem, put_contract_plans
 from app.services.holds import Teller, put_holds
 from app.services.loans import plan_problem, put_loans, put_plans
+from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
-from app.services.positions import rebuild_positions
 from app.services.tapes import put_tapes
 
 _T = TypeVar("_T")
@@ -166,7 +166,7 @@ class Feed:
             for result in results
             if isinstance(result, PaymentResult) and result.status == "recorded" and result.loan_id
         }
-        rebuild_positions(self.work, changed)
+        follow_ledger(self.work, changed, now=self.now)
 
 
 def _in_rounds(

@@ -32,10 +32,12 @@ def put_record(
     reference: str | None = None,
     lender_id: str | None = None,
     loan_no: str | None = None,
+    decide: bool = True,
 ) -> PutResult:
     """Record a fact, or tell one again under its reference: then it stands as told from now on. The same changes nothing.
 
-    `lender_id`: whose references and loan numbers these are. Raises ValidationError that points at what the vocabulary does
+    `lender_id`: whose references and loan numbers these are. `decide` False: the caller decides about the borrower, in the
+    same unit of work, once all is written. Raises ValidationError that points at what the vocabulary does
     not allow, NotFoundError, ConflictError when the reference stands for a fact of another list or loan.
     """
     check_record(list_name, facts, vocabulary())
@@ -63,8 +65,9 @@ def put_record(
     queries.add_record(work.session, row)
     told = {"record_id": row.id, "list": list_name, "loan_id": loan_id, "kind": facts.get("kind")}
     add_audit(work.session, at=now, actor=by, action="case.recorded", borrower_id=borrower_id, facts=told)
-    agenda.touch(work, [borrower_id], now=now)
-    reminders.review(work, [borrower_id], now=now)
+    if decide:
+        agenda.touch(work, [borrower_id], now=now)
+        reminders.review(work, [borrower_id], now=now)
     return PutResult(row.id, created=before is None, changed=True)
 
 

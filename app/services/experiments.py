@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.experiments import REMINDED, Trial, merged, steps_that_hide, trials_of
 from app.domain.policies import Policy
+from app.domain.promises import FAILED
 from app.persistence.queries import experiments as queries
 from app.persistence.queries.experiments import Exposed
 from app.persistence.queries.policies import find_policies_in_force
@@ -193,6 +194,11 @@ class _Measured:
         for row in queries.count_guardrails(session, exposed, last_date=last_date, within=self.within):
             for name in GUARDRAILS[:-1]:
                 self.counts[name][row.arm] += int(getattr(row, name) or 0)
+        for arm, state, count in queries.count_promises(
+            session, exposed, last_date=last_date, within=self.within, known_at=now
+        ):
+            self.promises[arm] += count
+            self.counts["broken_promises"][arm] += count if state in FAILED else 0
         found = queries.find_promises(session, exposed, last_date=last_date, within=self.within, known_at=now)
         for arm, until_at, payment_on in found:
             self.promises[arm] += 1

@@ -99,6 +99,8 @@ class SubjectShown:
     plan_version: int
     due_on: date
     steps: list[StepShown]
+    kind: str = "instalment"
+    """instalment, or promise: then `row_no` is 0, `plan_version` its number among the loan's promises, `due_on` its day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy.orm import Session
 
 from app.domain.candidates import occurs_at
-from app.domain.cases import Case, DecisionKey, LoanFacts, Subject
+from app.domain.cases import INSTALMENT, PROMISE, Case, DecisionKey, LoanFacts, Subject
 from app.domain.decided import Verdict
 from app.domain.errors import ValidationError
 from app.domain.explanations import Absence, Known, LoanHistory, RowHistory, WhyNone, near, nearest, why_none
@@ -167,6 +167,13 @@ class _Explainer:
             rows[row.loan_id].append(
                 RowHistory(row.loan_id, row.row_no, row.anchor_no, row.due_on, row.watched_from_at, until)
             )
+        for promise in queries.find_promises(self.session, loan_ids):
+            rows[promise.loan_id].append(
+                RowHistory(
+                    promise.loan_id, 0, promise.promise_no, promise.promised_on, promise.open_since, promise.settled_at,
+                    PROMISE,
+                )
+            )  # fmt: skip
         return rows
 
     def _near(self, rows: Sequence[RowHistory]) -> list[_TimedStep]:
@@ -181,7 +188,7 @@ class _Explainer:
     def _was_current(self, row: RowHistory) -> bool:
         """Whether the row belongs to the plan of that day, or to the first one where the day lies before all."""
         zone = self._zone(row.loan_id)
-        begins = row.anchor_no == 1 or business_date(row.watched_from, zone) <= self.on
+        begins = (row.anchor_no == 1 and row.kind != PROMISE) or business_date(row.watched_from, zone) <= self.on
         return begins and (row.replaced_at is None or business_date(row.replaced_at, zone) >= self.on)
 
     def _timed(self, row: RowHistory) -> list[_TimedStep]:
@@ -190,14 +197,15 @@ class _Explainer:
         facts = LoanFacts(lender_id=loan.lender_id, lender_code=with_lender.lender_code)
         subject = Subject(
             row.subject_id, loan.id, loan.loan_no, with_lender.lender_zone, row.row_no, row.anchor_no, row.due_on, 0,
-            loan.currency, row.watched_from, loan=facts,
+            loan.currency, row.watched_from, loan=facts, kind=row.kind,
         )  # fmt: skip
         policy = self.rules.policy_of(loan.lender_id)
         calendar = self.rules.calendars.get(loan.lender_id) if policy.moves_days else None
         found = []
-        for step in policy.steps:
+        for step in policy.steps_of(subject):
             at = occurs_at(step, subject, zone, calendar)
-            found.append(_TimedStep(business_date(at, zone), at, row, step))
+            if row.kind != PROMISE or at >= row.watched_from:  # before it was made it had no steps
+                found.append(_TimedStep(business_date(at, zone), at, row, step))
         return found
 
     def _zone(self, loan_id: str) -> str:
@@ -225,7 +233,13 @@ class _Explainer:
                 due.setdefault(key, self._due_on(loan.id, key) or decision.local_date)
                 subjects[key].append(self._decided(decision, self._zone(loan.id)))
         shown = [
-            SubjectShown(row_no, anchor_no, due[anchor_no, row_no], sorted(found, key=lambda step: step.occurs_at))
+            SubjectShown(
+                row_no,
+                anchor_no,
+                due[anchor_no, row_no],
+                sorted(found, key=lambda step: step.occurs_at),
+                INSTALMENT if row_no else PROMISE,
+            )
             for (anchor_no, row_no), found in sorted(subjects.items(), key=lambda item: (due[item[0]], item[0]))
         ]
         code = None if shown else Absence.NOTHING_NEAR if loan.anchor_no else Absence.NO_PLAN
@@ -262,7 +276,7 @@ class _Explainer:
         if over is not None:
             sentence = absence_words(over.code, over.facts, self.locale, zone)
             return StepShown(each.step.key, each.on, each.at, zone, "none", over.code, sentence, _name(policy))
-        key = DecisionKey("instalment", each.row.subject_id, each.row.anchor_no, each.step.key)
+        key = DecisionKey(each.row.kind, each.row.subject_id, each.row.anchor_no, each.step.key)
         verdict: Verdict | None = self.expected.get((key, each.at))
         expected = None if verdict is None else self.telling.expected(verdict, zone)
         sentence = self.telling.not_due_yet(each.at, zone)
@@ -274,7 +288,7 @@ class _Explainer:
     def _over_already(self, loan: LoanRow, row: RowHistory) -> WhyNone | None:
         """Why a step to come will never be a candidate, by what is known now."""
         found = why_none(self.now, row, self._known(loan, row))
-        over = (Absence.PLAN_REPLACED, Absence.LOAN_OVER, Absence.PAID_BEFORE)
+        over = (Absence.PLAN_REPLACED, Absence.PROMISE_OVER, Absence.LOAN_OVER, Absence.PAID_BEFORE)
         return found if found.code in over else None
 
     def _known(self, loan: LoanRow, row: RowHistory) -> Known:
@@ -295,6 +309,8 @@ class _Explainer:
 
     def _paid_on(self, loan: LoanRow, row: RowHistory, at: datetime) -> date | None:
         """Return the value date of what paid a row, by the ledger as it was known at an instant; None: open then."""
+        if row.kind == PROMISE:
+            return None  # what keeps it ends it
         found = self._paid.get((loan.id, at))
         if found is None:
             found = self._paid[loan.id, at] = self._paid_rows(loan, at)

@@ -127,6 +127,11 @@ def release_hold(work: Work, borrower_id: str, hold_id: str, *, teller: Teller, 
     return row
 
 
+def end_hold(work: Work, borrower_id: str, hold_id: str, *, teller: Teller, now: datetime, reason: str) -> None:
+    """End a hold as `release_hold` does, without deciding: the caller has the agenda row and decides when all is written."""
+    _release(work, _of(work, borrower_id, hold_id), teller=teller, now=now, reason=reason)
+
+
 def list_holds(
     reads: Connection | Session, borrower_id: str, *, now: datetime, lender_id: str | None = None
 ) -> list[ShownHold]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.domain.candidates import step_date
+from app.domain.cases import PROMISE
 from app.domain.policies import Rules
 from app.domain.times import business_date, local_instant
 from app.persistence.queries.invariants import (
@@ -44,18 +45,20 @@ def count_candidates_without_decision(session: Session, *, until: datetime) -> i
     return count_candidates(session, instants, since=find_rules_since(session), until=until)
 
 
-def _instants(rules: Rules, due: Sequence[tuple[str, date]], zones: Sequence[str], until: datetime) -> Iterator[StepInstant]:
+def _instants(
+    rules: Rules, due: Sequence[tuple[str, str, date]], zones: Sequence[str], until: datetime
+) -> Iterator[StepInstant]:
     """Yield when each step is reached for each lender's due dates, in each zone that steps may be counted in."""
     last = until.date() + timedelta(days=1)
-    for lender_id, due_on in due:
-        calendar = rules.calendars.get(lender_id)
-        for step in rules.policy_of(lender_id).steps:
+    for kind, lender_id, due_on in due:
+        calendar, policy = rules.calendars.get(lender_id), rules.policy_of(lender_id)
+        for step in policy.promise_steps if kind == PROMISE else policy.steps:
             on = step_date(step, due_on, calendar)
             if on <= last:
                 for zone in zones:
                     first = local_instant(on, step.at, zone)
                     latest = first if step.until is None else local_instant(on, step.until, zone)
-                    yield StepInstant(lender_id, zone, step.key, due_on, first, latest)
+                    yield StepInstant(kind, lender_id, zone, step.key, due_on, first, latest)
 
 
 def _count_hand_overs(session: Session, rules: Rules, most: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from app.domain.plans import PlanVersion
 from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
+from app.persistence.queries.arrangements import find_agreed
 from app.persistence.queries.law_cases import (
     find_first_contacts,
     find_loans_with_lenders,
@@ -72,6 +73,7 @@ def load_loan_laws(
     outstanding = _outstanding(session, [loan for loan, _ in loans], now)
     notices = _notices(session, people)
     first_contacts = find_first_contacts(session, people)
+    agreed = find_agreed(session, [loan.id for loan, _ in loans], now)
     holidays = {lender.id: calendar_for(session, lender).days_off for _, lender in loans}
     found = []
     for loan, lender in loans:
@@ -90,6 +92,7 @@ def load_loan_laws(
         if case.country is not None:
             facts["country"] = case.country
         facts = merged(facts, typed_records(case.records, vocabulary(), loan.id))
+        facts = merged(facts, {"holds": [_agreed_hold(at) for at in agreed.get(loan.id, ())]})
         facts = _with_arrears(facts, governing.pack, now)
         ahead = [row.due_on for row in state.rows if row.due_on >= state.today and row.open.total > 0]
         found.append(LoanLaw(loan.borrower_id, loan, zones[0][0], governing, facts, min(ahead, default=None)))
@@ -158,6 +161,11 @@ def _state(
     )
 
 
+def _agreed_hold(agreed_at: datetime) -> dict[str, Any]:
+    """Return an active arrangement as the law packs know it. Reminders of its rows go on; no default is registered, say."""
+    return {"kind": "plan_agreed", "from": agreed_at, "until": None, "form": "electronic", "by": None}
+
+
 def _day(text: Any) -> date | None:
     return date.fromisoformat(text) if isinstance(text, str) else None
 
@@ -166,7 +174,7 @@ def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str,
     """Return (borrower, loan) -> notices of law that left, by the kind that their policy's step says."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in find_sent_notices(session, borrower_ids):
-        steps = {step.key: step for step in policy_version(session, row.policy_id).steps}
+        steps = {step.key: step for step in policy_version(session, row.policy_id).all_steps}
         step = steps.get(row.step_key)
         if step is not None and step.notice_kind is not None and _is_notice(row.template, row.channel):
             found[row.borrower_id, row.loan_id].append(

@@ -104,7 +104,7 @@ def _check_open(task: TaskRow, now: datetime) -> None:
 def _queue(work: Work, task: TaskRow, by: str, now: datetime) -> str:
     session = work.session
     decided = queries.get_decided(session, task.decision_id or "")
-    steps = {step.key: step for step in policy_version(session, decided.policy_id).steps}
+    steps = {step.key: step for step in policy_version(session, decided.policy_id).all_steps}
     step = steps[decided.step_key]
     template = str(task.facts["template"])
     info = template_infos().get((template, "letter"), {}).get(match_locale(decided.locale))

@@ -107,7 +107,7 @@ def _notice(session: Session, message: Any, loans: tuple[Any, ...]) -> str | Non
     if of_template is not None or not loans:
         return of_template
     lead = loans[0]
-    steps = {step.key: step for step in policy_version(session, lead.policy_id).steps}
+    steps = {step.key: step for step in policy_version(session, lead.policy_id).all_steps}
     step = steps.get(lead.step_key)
     return None if step is None else step.notice_kind
 

@@ -20,6 +20,7 @@ from app.persistence.queries.loans import LoanHead
 from app.persistence.unit_of_work import Work
 from app.services.payment_contents import content_hash, payment_from_payload
 from app.services.payments import match_waiting
+from app.services.statement_waits import expect_lines
 
 LONGEST_ACCOUNT = 56
 """Characters; with the word before it, a waiting number fits a loan number's column."""
@@ -63,6 +64,7 @@ def put_loan_accounts(
     )
     _name_waiting(work, lender, new.values())
     match_waiting(work, lender, list(new), now=now)
+    expect_lines(work, lender, {loan_no: (heads[loan_no].id, heads[loan_no].borrower_id) for loan_no in new}, now=now)
 
 
 def _name_waiting(work: Work, lender: LenderRow, account_nos: Collection[str]) -> None:

@@ -30,10 +30,13 @@ from app.persistence.queries.agenda import find_decided_until, lock_agenda
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.agreed_plans import OURS, end_replaced, find_told_again, plan_digest
 from app.services.borrowers import ensure_borrowers
 from app.services.law_notes import NewPlan, note_plans
+from app.services.mandates import autopay_of
 from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
+from app.services.statement_waits import expect_lines
 from app.services.terms import cap_at_signing, terms_at_signing
 
 LARGEST_PLAN_MINOR = 10**17
@@ -152,9 +155,13 @@ def put_loans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    words = autopay_of(work, {row["id"]: row["autopay"] for row in updated}, by=origin, now=now)
+    for row in updated:
+        row["autopay"] = words.get(row["id"], row["autopay"])
     queries.add_loans(session, added)
     queries.set_loans(session, updated)
     match_waiting(work, lender, [row["loan_no"] for row in added], now=now)
+    expect_lines(work, lender, {row["loan_no"]: (row["id"], row["borrower_id"]) for row in added}, now=now)
     return results
 
 
@@ -168,6 +175,7 @@ def put_plans(
     lock_agenda(session, borrower_ids)
     decided_until = find_decided_until(session, borrower_ids)
     heads = queries.find_plan_heads(session, [loan_id for loan_id, _ in owners.values()])
+    told_again = set() if origin in OURS else find_told_again(session, heads, owners, batch)
     results: list[PutResult | DomainError] = []
     versions: list[dict[str, Any]] = []
     instalments: list[dict[str, Any]] = []
@@ -182,8 +190,8 @@ def put_plans(
             continue
         loan_id, borrower_id = owner
         head = heads.get(loan_id)
-        digest = _plan_digest(values)
-        if head is not None and head.content_hash == digest:
+        digest = plan_digest(values)
+        if head is not None and (head.content_hash == digest or loan_id in told_again):
             results.append(PutResult(loan_id))
             continue
         recorded_at = min(values.recorded_at or now, now)
@@ -209,6 +217,8 @@ def put_plans(
         touched.add(borrower_id)
         results.append(PutResult(loan_id, created=head is None, changed=True))
     agenda.touch(work, touched, now=now)
+    if origin not in OURS:
+        end_replaced(work, [version["loan_id"] for version in versions if version["anchor_no"] > 1], now=now)
     if origin != OF_CONTRACT:
         note_plans(work, _replacing(batch, results, heads), now=now)
     queries.add_plans(session, versions, instalments)
@@ -218,6 +228,7 @@ def put_plans(
         changed = zip(batch, results, strict=True)
         numbers = [values.loan_no for values, result in changed if isinstance(result, PutResult) and result.changed]
         match_waiting(work, lender, numbers, now=now)
+        expect_lines(work, lender, {number: owners[number] for number in numbers}, now=now)
     return results
 
 
@@ -341,11 +352,6 @@ def _instalment_rows(values: PlanValues, loan_id: str, borrower_id: str, anchor_
         }
         for row_no, due_on, due in values.rows
     ]
-
-
-def _plan_digest(values: PlanValues) -> str:
-    rows = sorted((row_no, due_on.toordinal(), *due) for row_no, due_on, due in values.rows)
-    return _digest([values.effective_on, rows])
 
 
 def _digest(content: Any) -> str:

@@ -12,21 +12,27 @@ from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
+from app.persistence.models.refunds import RefundRow
 from app.persistence.queries import ledger as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners
+from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.already_told import AlreadyTold, find_already_told
 from app.services.law_notes import note_charges
+from app.services.money_moves import follow_ledger
+from app.services.overpayments import announce_overpayment
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
-from app.services.positions import rebuild_positions
-from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
+from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
+from app.services.told_by_provider import OF_PROVIDER
+from app.services.told_twice import TOLD_BY_PLAN
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
 
 UNKNOWN_LOAN = "unknown-loan"
 UNKNOWN_PAYMENT = "unknown-payment"
 """A reversal that names a payment nobody sent yet."""
+_PAID = (EntryKind.REPAYMENT, EntryKind.PREPAYMENT)
 _LOOKED_AT_AGAIN = frozenset({UNKNOWN_PAYMENT, TOLD_BY_PLAN, *UNCOVERED.values()})
 """Reasons that another payment may take away."""
 
@@ -49,10 +55,12 @@ def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: da
     if result.loan_id is None or result.entry_id is None:
         return result
     if result.status == "recorded":
-        rebuild_positions(work, [result.loan_id])
+        follow_ledger(work, [result.loan_id], now=now)
         owner = find_loan_owners(work.session, lender.id, [values.loan_no])[values.loan_no]
         reminders.review(work, [owner[1]], now=now)
     allocations = queries.find_entry_allocations(work.session, result.entry_id, result.loan_id)
+    if result.status == "recorded" and values.kind in _PAID:
+        announce_overpayment(work, get_loan(work.session, result.loan_id), values.reference, allocations, now=now)
     return PaymentResult(result.status, result.entry_id, result.loan_id, allocations)
 
 
@@ -68,9 +76,11 @@ class _Batch:
     waiting: dict[str, UnmatchedPaymentRow]
     originals: dict[str, LedgerEntryRow]
     reversed_ids: set[str]
-    told: ToldByPlan
+    told: AlreadyTold
     ledgers: Mapping[str, LoanLedger]
     """By loan id, of the loans whose entries must be covered by others."""
+    refunds: Mapping[str, RefundRow]
+    """By reference, of the refunds that the batch says are done."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     directory: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +90,7 @@ def record_payments(
     work: Work, lender: LenderRow, batch: Sequence[PaymentValues], *, now: datetime, origin: str
 ) -> list[PaymentResult | DomainError]:
     """Record many in the order given; the caller rebuilds the positions of the loans that got a new entry."""
-    state = _read(work, lender, batch, now)
+    state = _read(work, lender, batch, now, origin)
     results: list[PaymentResult | DomainError] = []
     for values in batch:
         try:
@@ -91,6 +101,7 @@ def record_payments(
     agenda.touch(work, {entry["borrower_id"] for entry in state.entries}, now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
+    settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     queries.add_unmatched(work.session, state.unmatched)
     if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
@@ -98,8 +109,9 @@ def record_payments(
 
 
 def _heard(lender: LenderRow, now: datetime, origin: str) -> None:
-    """Note that the lender's core speaks to us. A sandbox has no core whose silence would mean anything."""
-    if origin != "sandbox" and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
+    """Note that the lender's core speaks to us. Neither a provider nor a sandbox is a core whose silence means anything."""
+    is_core = origin != "sandbox" and not origin.startswith(OF_PROVIDER)
+    if is_core and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
         lender.heard_at = now
 
 
@@ -115,19 +127,18 @@ def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, n
         moved = set(booked.values())
         # Only what was booked may be what another of its loan waited for.
         left = [r for r in left if r.id not in booked and r.loan_no in moved and r.reason in _LOOKED_AT_AGAIN]
-    rebuild_positions(work, [loan_id for loan_id, _ in owners.values()])
+    follow_ledger(work, [loan_id for loan_id, _ in owners.values()], now=now)
 
 
 def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: tuple[str, str], now: datetime) -> bool:
     """Book a payment that waited, if it can be now."""
     loan_id, borrower_id = owner
-    values = payment_from_payload(row.payload)
-    state = _read(work, lender, [values], now)
+    values, origin = payment_from_payload(row.payload), row.payload.get("origin", "unmatched")
+    state = _read(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
-    if row.reason == TOLD_BY_PLAN:
-        state.told.release(values, loan_id)
+    state.told.release(values, loan_id, row.reason)
     try:
-        result = _take(state, values, row.payload.get("origin", "unmatched"))
+        result = _take(state, values, origin)
     except DomainError as error:
         row.reason = error.code
         return False
@@ -138,6 +149,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     agenda.touch(work, [borrower_id], now=now)
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
+    settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     work.session.flush()
     return True
 
@@ -146,7 +158,7 @@ def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
     return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
 
 
-def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime) -> _Batch:
+def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime, origin: str) -> _Batch:
     session = work.session
     numbers = {values.loan_no for values in batch}
     lock_agenda(session, [owner for _, owner in find_loan_owners(session, lender.id, numbers).values()])
@@ -164,8 +176,9 @@ def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: da
         queries.find_unmatched(session, lender.id, {values.reference for values in batch}),
         queries.find_entry_rows(session, undone),
         queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
-        find_told_by_plan(session, lender.id, batch, loans),
+        find_already_told(session, lender.id, batch, loans, origin=origin),
         find_loan_ledgers(session, lender.id, batch, loans),
+        find_confirmed(work, lender.id, batch),
     )
 
 
@@ -173,15 +186,17 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
-    before = _sent_before(state, values, digest, loan)
+    before = _told_before(state, values, digest, loan) or _sent_before(state, values, digest, loan)
     if before is not None:
         return before
     if loan is None:
         return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
-    if state.told.has(values, loan.id):
-        return _keep_aside(state, values, digest, origin, TOLD_BY_PLAN)
+    check_confirms(state.refunds.get(values.reference), values, loan.id)
+    reason = state.told.reason_to_wait(values, loan.id, origin)
+    if reason is not None:
+        return _keep_aside(state, values, digest, origin, reason)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         if not values.reverses_reference:
@@ -216,6 +231,18 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         ledger.entries.append(entry)
     _append(state, values, entry, loan, digest, origin)
     return PaymentResult("recorded", entry.entry_id, loan.id)
+
+
+def _told_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
+    """Return the entry of a provider's payment that this is; the core's reference stands for it too from now on."""
+    entry_id = None if loan is None else state.told.entry_of(values, loan.id)
+    if loan is None or entry_id is None:
+        return None
+    if values.reference not in state.references:
+        head = {"lender_id": state.lender.id, "reference": values.reference, "entry_id": entry_id}
+        state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
+        state.references[values.reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
+    return PaymentResult("duplicate", entry_id, loan.id)
 
 
 def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:

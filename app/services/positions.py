@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.allocation_history import RecordedAllocation, allocation_history
 from app.domain.ledger import LedgerEntry
 from app.domain.positions import Position, Snapshot, position_at, replay
+from app.domain.refunds import OVERPAID, OVERPAID_STANDS, overpaid_minor
 from app.persistence.ids import new_id
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
@@ -18,6 +19,7 @@ from app.persistence.queries.ledger import StoredAllocation, change_allocations,
 from app.persistence.queries.loans import set_loans
 from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
 from app.persistence.unit_of_work import Work
+from app.services.follow_ups import follow_up_at
 from app.services.terms import Contracted, kernel_terms
 
 
@@ -125,6 +127,7 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         snapshot = replay(loan.principal_minor, versions, entries, terms=terms)
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
+        _follow_overpayment(work, loan, old, snapshot)
         was_paid = loan.ended_at is None and old is not None and old.settled
         status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
         if status != loan.status:
@@ -132,6 +135,13 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     change_allocations(session, added=added, replaced=replaced, removed=removed)
     set_snapshots(session, snapshots)
     set_loans(session, statuses)
+
+
+def _follow_overpayment(work: Work, loan: _LoanFacts, old: Snapshot | None, snapshot: Snapshot) -> None:
+    """Have an overpayment that is new or another one looked at once it has stood for a while."""
+    over_minor, last = overpaid_minor(snapshot), snapshot.last_recorded_at
+    if over_minor and last is not None and (old is None or overpaid_minor(old) != over_minor):
+        follow_up_at(work, OVERPAID, loan.id, loan.borrower_id, at=last + OVERPAID_STANDS)
 
 
 def status_after(status: str, *, was_paid: bool, is_settled: bool) -> str:

@@ -54,12 +54,12 @@ def own_payoff(reads: Connection, borrower_id: str, loan_id: str, on: date | Non
     on = _asked_day(on, today)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         quote = payoff_on(session, loan, on)
-        settlement = {"on": on, "interest_from_on": _interest_from(session, loan, on), "quote_basis": _basis(loan)}
+        settlement = {"on": on, "interest_from_on": _interest_from(session, loan, on), "quote_basis": basis_of(loan)}
         require_lawful(ask_law(session, act="quote_settlement", loan_id=loan_id, facts={"settlement": settlement}, now=now))
         return QuotedLoan(loan, today, quote)
 
 
-def _basis(loan: Loan) -> str:
+def basis_of(loan: Loan) -> str:
     """Return how interest in a quote is taken, by the law packs' word."""
     terms = kernel_terms(loan).terms
     runs_with_days = terms.contract is not None or terms.early_settlement is EarlySettlement.ACTUAL_PERIOD

@@ -7,6 +7,7 @@ and the challenge, when it is sent and when it is checked; it is stored nowhere.
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from app import logs
 from app.domain.errors import DomainError, OtpExpiredError, OtpInvalidError, OtpLockedError, RateLimitedError
@@ -22,6 +23,7 @@ from app.persistence.queries.challenges import (
     lock_challenge,
     mark_challenge_tried,
 )
+from app.persistence.queries.sessions import get_installation, mark_proved
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import Vault
 from app.services.borrowers import check_phone
@@ -147,6 +149,27 @@ def sign_in(
     return outcome
 
 
+def prove(
+    session_id: str, borrower_id: str, challenge_id: str, code: str, network: str, *, now: datetime,
+    policy: SignInPolicy = POLICY,
+) -> None:  # fmt: skip
+    """Prove anew, in a session that lives, whose it is, by a code asked for on its own device. A try counts as in `sign_in`.
+
+    Raises as `sign_in` does.
+    """
+    with unit_of_work() as work:
+        caller = Caller(get_installation(work.session, session_id), network)
+        outcome = _checked(work, challenge_id, code, caller, now, policy, owner=borrower_id)
+        if not isinstance(outcome, DomainError):
+            mark_proved(work.session, session_id, at=now)
+            facts = {"session_id": session_id, "challenge_id": challenge_id}
+            actor = f"borrower:{borrower_id}"
+            add_audit(work.session, at=now, actor=actor, action="session.proved", borrower_id=borrower_id, facts=facts)
+    if isinstance(outcome, DomainError):
+        logs.logger().warning("proof refused", challenge_id=challenge_id, reason=outcome.code)
+        raise outcome
+
+
 def _count_codes(work: Work, phone: str, caller: Caller, now: datetime, policy: SignInPolicy) -> int:
     """Return which code of this hour it is for the phone. Raises RateLimitedError."""
     codes, *_ = count_all(
@@ -200,6 +223,20 @@ def _try_code(
     policy: SignInPolicy,
 ) -> Tokens | DomainError:
     """Return what came of it; errors are values here, so that the try and the counters are committed."""
+    challenge = _checked(work, challenge_id, code, caller, now, policy)
+    if isinstance(challenge, DomainError):
+        return challenge
+    tokens = open_session(work, challenge.borrower_id, caller.installation_id, device_label, now=now)
+    facts = {"session_id": tokens.session_id, "challenge_id": challenge_id}
+    actor = f"borrower:{challenge.borrower_id}"
+    add_audit(work.session, at=now, actor=actor, action="session.opened", borrower_id=challenge.borrower_id, facts=facts)
+    return tokens
+
+
+def _checked(
+    work: Work, challenge_id: str, code: str, caller: Caller, now: datetime, policy: SignInPolicy, owner: str | None = None
+) -> Any:
+    """Spend and return the challenge that the code fits, or return what is wrong. `owner`: whose it is; None: anybody's."""
     limits = ((policy.sign_ins_per_device, caller.installation_id), (policy.sign_ins_per_network, caller.network))
     try:
         count_all(work, limits, now=now)
@@ -214,12 +251,9 @@ def _try_code(
     if challenge.tries >= policy.tries:
         wait = policy.first_cool_down.total_seconds()
         return OtpLockedError("Too many wrong codes; ask for a new one.", {"retry_after_seconds": wait})
-    if not fits or challenge.installation_id != caller.installation_id or challenge.borrower_id is None:
+    is_theirs = challenge.borrower_id is not None and owner in (None, challenge.borrower_id)
+    if not fits or challenge.installation_id != caller.installation_id or not is_theirs:
         mark_challenge_tried(work.session, challenge_id)
         return OtpInvalidError("The code does not fit; check it or ask for a new one.")
     mark_challenge_tried(work.session, challenge_id, used_at=now)
-    tokens = open_session(work, challenge.borrower_id, caller.installation_id, device_label, now=now)
-    facts = {"session_id": tokens.session_id, "challenge_id": challenge_id}
-    actor = f"borrower:{challenge.borrower_id}"
-    add_audit(work.session, at=now, actor=actor, action="session.opened", borrower_id=challenge.borrower_id, facts=facts)
-    return tokens
+    return challenge

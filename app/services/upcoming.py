@@ -49,6 +49,7 @@ class UpcomingStep:
     loan_no: str
     row_no: int
     due_on: date
+    """Of a promise: the promised day."""
     at: datetime
     local_date: date
     timezone: str
@@ -60,6 +61,8 @@ class UpcomingStep:
     """Used later if the first were not seen."""
     reason: str | None
     text: str
+    about: str = "instalment"
+    """instalment, or promise: then `row_no` is 0."""
 
 
 def upcoming_of(borrower_id: str, *, now: datetime, locale: str) -> list[UpcomingStep]:
@@ -73,7 +76,7 @@ def upcoming_of(borrower_id: str, *, now: datetime, locale: str) -> list[Upcomin
     expected = outlook(case, rules, [at for _, _, at in steps])
     found = []
     for subject, step, at in steps:
-        key = DecisionKey("instalment", subject.subject_id, subject.anchor_no, step.key)
+        key = DecisionKey(subject.kind, subject.subject_id, subject.anchor_no, step.key)
         verdict = expected.get((key, at))
         if verdict is not None and verdict.reason not in _NOT_TOLD:
             found.append(_told(subject, step, verdict, case, locale))
@@ -88,7 +91,9 @@ def _steps(case: Case, rules: Rules, now: datetime) -> Iterator[tuple[Subject, S
         policy = rules.policy_of(subject.loan.lender_id)
         calendar = rules.calendars.get(subject.loan.lender_id) if policy.moves_days else None
         zone = case.zone or subject.lender_zone
-        timed = sorted(((occurs_at(step, subject, zone, calendar), step) for step in policy.steps), key=lambda each: each[0])
+        timed = sorted(
+            ((occurs_at(step, subject, zone, calendar), step) for step in policy.steps_of(subject)), key=lambda each: each[0]
+        )
         to_come = [(at, step) for at, step in timed if now < at <= now + HORIZON and at >= subject.watched_from]
         for at, step in to_come[:STEPS_EACH]:
             yield subject, step, at
@@ -124,4 +129,5 @@ def _told(subject: Subject, step: Step, verdict: Verdict, case: Case, locale: st
         may_follow=[channel for channel in later if channel not in channels] if status == "planned" else [],
         reason=reason,
         text=text,
+        about=subject.kind,
     )

@@ -73,6 +73,10 @@ def _domain_error(error: DomainError) -> Response:
     wait = error.facts.get("retry_after_seconds")
     if isinstance(wait, int | float):
         headers["Retry-After"] = str(max(1, -int(-wait // 1)))
+    max_age = error.facts.get("max_age_seconds")
+    if isinstance(max_age, int):  # RFC 9470 section 3
+        challenge = 'error="insufficient_user_authentication", error_description="A fresh one-time code is needed."'
+        headers["WWW-Authenticate"] = f'Bearer realm="duecourse", {challenge}, max_age="{max_age}"'
     return problem_response(error.code, detail=error.detail, errors=error.errors, headers=headers)
 
 

@@ -30,9 +30,7 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return in_unit_of_work(act)
-    if not _KEY.fullmatch(key):
-        wrong = FieldError("/headers/Idempotency-Key", "invalid", "1 to 255 visible ASCII characters.")
-        raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
+    _check(key)
     principal, route = g.principal.keyspace, f"{request.method} {request.url_rule}"
     fingerprint = hashlib.sha256(request.get_data(cache=True)).hexdigest()
 
@@ -56,6 +54,22 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
         return answer
 
     return in_unit_of_work(once)
+
+
+def required_key() -> str:
+    """Return the Idempotency-Key of a request that must have one, for acts too long for one unit of work."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        missing = FieldError("/headers/Idempotency-Key", "required", "Send one: a new one for each payment.")
+        raise ValidationError("An Idempotency-Key is needed.", errors=(missing,))
+    _check(key)
+    return key
+
+
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        wrong = FieldError("/headers/Idempotency-Key", "invalid", "1 to 255 visible ASCII characters.")
+        raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
 
 
 def _replayed(kept: Any, fingerprint: str) -> Answer:

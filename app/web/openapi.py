@@ -152,7 +152,11 @@ class Api(SmorestApi):  # type: ignore[misc]
             codes.add("forbidden")
         if operation["has_path_id"]:
             codes.add("not-found")
-        if "requestBody" in doc:
+        if "file_types" in doc_info:
+            binary = {"schema": {"type": "string", "format": "binary"}}
+            doc["requestBody"] = {"required": True, "content": dict.fromkeys(doc_info["file_types"], binary)}
+            codes |= {"payload-too-large", "unsupported-media-type", "validation-failed"}
+        elif "requestBody" in doc:
             codes |= {"malformed-json", "payload-too-large", "unsupported-media-type", "validation-failed"}
         elif method != "get":
             codes |= {"payload-too-large", "unsupported-media-type"}

@@ -63,7 +63,11 @@ PROBLEMS: dict[str, Problem] = {
         401, "Session ended", "This session was ended. Sign in again.", "会话已结束", "该会话已结束，请重新登录。"
     ),
     "step-up-required": _problem(
-        401, "Fresh proof needed", "Confirm with a new code first.", "需要再次验证", "请先用新的验证码确认身份。"
+        401,
+        "Fresh proof needed",
+        "Ask for a code at POST /v1/auth/otp, prove it at POST /v1/me/proofs within this session, then send this again.",
+        "需要再次验证",
+        "请先通过 POST /v1/auth/otp 获取新的验证码，并在当前会话中通过 POST /v1/me/proofs 完成验证，然后重新提交。",
     ),
     "forbidden": _problem(
         403, "Not allowed", "This credential does not have the right.", "无权限", "当前凭证没有此操作的权限。"
@@ -80,6 +84,13 @@ PROBLEMS: dict[str, Problem] = {
         "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "plan-not-eligible": _problem(
+        409,
+        "Not offered for this loan now",
+        "This option cannot be chosen for this loan now; the plan options say why, and what can be.",
+        "该贷款目前不可选择此方案",
+        "该笔贷款目前不可选择此方案，原因及可选方案见还款方案列表。",
+    ),
     "state-too-old": _problem(
         409,
         "Load it anew",
@@ -137,7 +148,11 @@ PROBLEMS: dict[str, Problem] = {
         "系统中已有更新的版本，请获取最新数据后重试。",
     ),
     "payload-too-large": _problem(
-        413, "Body too large", "The body may have at most 1 MiB.", "请求正文过大", "请求正文不得超过 1 MiB。"
+        413,
+        "Body too large",
+        "The body may have at most 1 MiB, a file 10 MiB.",
+        "请求正文过大",
+        "请求正文不得超过 1 MiB，文件不得超过 10 MiB。",
     ),
     "unsupported-media-type": _problem(
         415,

@@ -16,11 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
 from app import clock
+from app.domain.disputes import DisputeValues
+from app.domain.hardship import HardshipValues
 from app.factory import create_app
 from app.persistence import schema as database_schema
 from app.persistence.db import db, vault
 from app.persistence.unit_of_work import unit_of_work
 from app.services.conversations import Word, add_word
+from app.services.disputes import open_dispute
+from app.services.hardship import open_request
 from app.services.inbox_waits import InboxWaits
 from app.services.links import link_token
 from app.web.rate_limit import ReadLimit
@@ -57,8 +61,15 @@ RULES_BEYOND_SCHEMAS = {
     "post_batch",
     "list_mismatches",
     "put_hold",
+    "make_promises",
+    "take_promises",
+    "put_promise",
     "post_hold",
     "change_hold_until",
+    "list_statement_lines",
+    "post_statement_lines",
+    "match_statement_line",
+    "ignore_statement_line",
     "list_tasks",
     "list_duties",
     "list_provider_templates",
@@ -85,6 +96,16 @@ RULES_BEYOND_SCHEMAS = {
     "replay_webhook_endpoint",
     "list_webhook_deliveries",
     "list_webhook_events",
+    "list_disputes",
+    "post_dispute",
+    "list_desk_disputes",
+    "answer_dispute",
+    "list_hardship_requests",
+    "post_hardship_request",
+    "list_desk_hardship_requests",
+    "decide_hardship_request",
+    "post_contact_request",
+    "escalate_dispute",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
@@ -108,9 +129,13 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         }
         with unit_of_work() as work:
             word = add_word(work, loan.borrower_id, Word("test:1", "sms", "Hello", at=START), now=START)
+            complaint = DisputeValues("complaint", "other", "Rude.")
+            dispute_id = open_dispute(work, loan.borrower_id, loan.loan_id, complaint, now=START)
+            hardship_request_id = open_request(work, loan.borrower_id, HardshipValues("other"), now=START)
         ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
         ids |= {"key": "pay", "token": link_token(vault(), ids["message_id"], expires_at=START + timedelta(days=1))}
         ids["conversation_id"] = word.conversation_id
+        ids |= {"dispute_id": dispute_id, "hardship_request_id": hardship_request_id}
         db.session.remove()
     yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids
     clock.use(clock.system_now)

@@ -17,6 +17,7 @@ from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.borrowers import find_borrower_ids
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading
+from app.services.policies import ensure_default_policy
 from app.web.rate_limit import ReadLimit
 from tests.builders.access import a_desk_key, an_ingest_key, fresh_client, signed_in
 from tests.builders.book import build_lender
@@ -38,6 +39,7 @@ class Journey:
         self.app, self.now, self.currency, self.borrower_no = app, start, currency, borrower_no
         clock.use(lambda: self.now)
         self.client = fresh_client(app)
+        ensure_default_policy(now=start)  # without rules nobody is decided about, and the clock would stand still
         self.lender_id = build_lender(
             now=start, code=code, jurisdiction=jurisdiction, zone=zone, currency=currency, **lender
         )

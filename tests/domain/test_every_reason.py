@@ -118,7 +118,10 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.CONSOLIDATED_INTO: two_loans,
     Reason.FALLBACK_RUNG: lambda: rung(seen=False),
     Reason.SEEN: lambda: rung(seen=True),
-    **{r: (lambda r=r: closed_with(r)) for r in (Reason.PAID, Reason.LOAN_CLOSED, Reason.WRITTEN_OFF, Reason.REANCHORED)},
+    **{
+        r: (lambda r=r: closed_with(r))
+        for r in (Reason.PAID, Reason.LOAN_CLOSED, Reason.WRITTEN_OFF, Reason.REANCHORED, Reason.PROMISE_OVER)
+    },
     **{r: (lambda r=r: held_with(r)) for r in (Reason.CORE_SAYS_PAID, Reason.PLAN_ESTIMATED)},
     Reason.BELOW_TOLERANCE: lambda: decide(open_case(), of(policy(step(), tolerance={"USD": 10_001})), TEN),
     Reason.BALANCE_STALE: lambda: decide(

@@ -88,5 +88,5 @@ def test_a_journey_goes_through_the_doors_on_one_clock(app: Flask) -> None:
 
     balance = journey.me("GET", f"/loans/{loan_id}/balance")
 
-    assert (balance["overdue"]["amount_minor"], balance["days_past_due"]) == (7_500, 1)
+    assert (balance["overdue"]["total"]["amount_minor"], balance["days_past_due"]) == (7_500, 1)
     assert journey.inbox()

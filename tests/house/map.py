@@ -66,6 +66,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | why a reminder was (not) sent | `reasons`, `explanations` | `queries/explanations` | `explanations`, `outlooks` | `content/reasons.yaml`, `cli/why`, `api/desk/explanations` |
 | experiments, holdouts, their reports | `experiments`, `checks` | `queries/experiments` | `experiments`, `experiment_figures` | `api/desk/experiments`, `cli/experiment` |
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
+| promises to pay | `promises`, `promise_terms` | `queries/promises`, `queries/case_promises` | `promises`, `promise_views`, `promise_terms` | `content/promises/terms.yaml`, `api/borrower/promises`, `api/desk/promises`, `api/ingest/promises`, `docs/promises.md` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | consents, STOP | `consents`, `opt_outs` | `queries/consents` | `consents`, `opt_outs` | `cli/consent`, `api/ingest/borrowers` |
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |

@@ -75,6 +75,11 @@ class BalanceSchema(Schema):
     principal_outstanding = MoneyField(required=True)
     due = fields.Nested(SplitSchema, required=True, metadata={"description": "Unpaid of rows due on or before that day."})
     overdue = fields.Nested(SplitSchema, required=True, metadata={"description": "Unpaid of rows due before that day."})
+    disputed = MoneyField(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of what is outstanding, what you dispute now in cases that are open; null: nothing."},
+    )
     days_past_due = fields.Integer(required=True)
     days_in_arrears = fields.Integer(
         required=True, metadata={"description": "Days past due after the loan's tolerance; pauses are not counted."}
@@ -97,6 +102,7 @@ _EXAMPLE = {
     "principal_outstanding": example_money(707845),
     "due": example_split(100000, 4500),
     "overdue": example_split(100000, 4500),
+    "disputed": None,
     "days_past_due": 3,
     "days_in_arrears": 3,
     "bucket": "1-29",
@@ -134,16 +140,17 @@ def get_balance(query: dict[str, Any], loan_id: str) -> Response:
     loan = accounts.get_position_account(connection, borrower().borrower_id, loan_id)
     as_of = query.get("as_of") or business_date(now(), loan.zone)
     known_at = query.get("known_at")
-    etag = strong_etag(request_locale(), loan_id, loan.version, loan.snapshot_version, as_of, known_at)
+    etag = strong_etag(request_locale(), loan_id, loan.version, loan.snapshot_version, loan.disputed_minor, as_of, known_at)
     if is_unchanged(etag):
         return cacheable(b"", etag)
     shown = accounts.shown_on(connection, loan, as_of, known_at)
     known = None if known_at is None else rfc3339(known_at)
-    return cacheable(dump_json(_view(loan_id, loan.zone, loan.currency, known, shown)), etag)
+    return cacheable(dump_json(_view(loan, known, shown)), etag)
 
 
-def _view(loan_id: str, zone: str, currency: str, known_at: str | None, shown: Shown) -> dict[str, Any]:
-    position, ours = shown.position, shown.ours
+def _view(loan: Any, known_at: str | None, shown: Shown) -> dict[str, Any]:
+    position, ours, currency = shown.position, shown.ours, loan.currency
+    disputed = accounts.disputed_minor(loan, position.outstanding_minor)
 
     def money(minor: int) -> dict[str, Any]:
         return {"amount_minor": minor, "currency": currency}
@@ -159,14 +166,15 @@ def _view(loan_id: str, zone: str, currency: str, known_at: str | None, shown: S
         }
 
     return {
-        "loan_id": loan_id,
+        "loan_id": loan.id,
         "as_of": position.as_of,
         "known_at": known_at,
-        "timezone": zone,
+        "timezone": loan.zone,
         "outstanding": money(position.outstanding_minor),
         "principal_outstanding": money(position.principal_outstanding_minor),
         "due": split(position.due_to_date),
         "overdue": split(position.overdue),
+        "disputed": None if disputed is None else money(disputed),
         "days_past_due": position.days_past_due,
         "days_in_arrears": position.days_in_arrears,
         "bucket": position.bucket,

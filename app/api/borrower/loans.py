@@ -35,6 +35,11 @@ class LoanSchema(Schema):
     as_of = DateField(required=True)
     outstanding = MoneyField(required=True)
     overdue = MoneyField(required=True)
+    disputed = MoneyField(
+        required=True,
+        allow_none=True,
+        metadata={"description": "How much of what is owed you dispute in cases that are open; null: nothing."},
+    )
     days_past_due = fields.Integer(required=True)
     bucket = fields.String(required=True, metadata={"description": "Of days past due: current, 1-29, ..."})
     next_due_on = DateField(required=True, allow_none=True)
@@ -62,6 +67,7 @@ _EXAMPLE: dict[str, Any] = {
     "as_of": "2026-11-23",
     "outstanding": example_money(712345),
     "overdue": example_money(104500),
+    "disputed": None,
     "days_past_due": 3,
     "bucket": "1-29",
     "next_due_on": "2026-12-20",
@@ -73,6 +79,7 @@ def loan_view(account: Account) -> dict[str, Any]:
     """Return the values of `LoanSchema`."""
     loan, position = account.loan, account.position
     currency = loan.currency
+    disputed = accounts.disputed_minor(loan, position.outstanding_minor)
     return {
         "id": loan.id,
         "loan_no": loan.loan_no,
@@ -87,6 +94,7 @@ def loan_view(account: Account) -> dict[str, Any]:
         "as_of": position.as_of,
         "outstanding": Money(position.outstanding_minor, currency),
         "overdue": Money(position.overdue_minor, currency),
+        "disputed": None if disputed is None else Money(disputed, currency),
         "days_past_due": position.days_past_due,
         "bucket": position.bucket,
         "next_due_on": position.next_due_on,

@@ -19,8 +19,9 @@ class UpcomingStepSchema(Schema):
 
     loan_id = IdField(required=True)
     loan_no = fields.String(required=True)
-    row_no = fields.Integer(required=True)
-    due_on = DateField(required=True)
+    about = fields.String(required=True, metadata={"enum": ["instalment", "promise"]})
+    row_no = fields.Integer(required=True, metadata={"description": "0 of a promise."})
+    due_on = DateField(required=True, metadata={"description": "Of a promise: the promised day."})
     at = InstantField(required=True)
     local_date = DateField(required=True)
     timezone = fields.String(required=True)
@@ -47,6 +48,7 @@ class UpcomingSchema(Schema):
 _EXAMPLE = {
     "loan_id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
     "loan_no": "CN-1001",
+    "about": "instalment",
     "row_no": 7,
     "due_on": "2026-12-20",
     "at": "2026-12-17T02:00:00Z",

@@ -109,10 +109,12 @@ class ExplainedStepSchema(Schema):
 
 
 class ExplainedSubjectSchema(Schema):
-    """One instalment."""
+    """One instalment, or one promise to pay."""
 
-    row_no = fields.Integer(required=True)
-    plan_version = fields.Integer(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["instalment", "promise"]})
+
+    row_no = fields.Integer(required=True, metadata={"description": "0 of a promise."})
+    plan_version = fields.Integer(required=True, metadata={"description": "Of a promise: its number on the loan."})
     due_on = DateField(required=True)
     steps = fields.List(fields.Nested(ExplainedStepSchema), required=True)
 
@@ -225,7 +227,7 @@ _EXAMPLE = {
     "loans": [
         {
             "loan_no": "CN-1001",
-            "subjects": [{"row_no": 7, "plan_version": 1, "due_on": "2026-12-20", "steps": [_STEP]}],
+            "subjects": [{"kind": "instalment", "row_no": 7, "plan_version": 1, "due_on": "2026-12-20", "steps": [_STEP]}],
             "code": None,
             "sentence": None,
         }

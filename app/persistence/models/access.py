@@ -47,6 +47,8 @@ class SessionRow(Base):
     """Absolute end, 180 days after sign-in."""
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     revoke_reason: Mapped[str | None] = mapped_column(String(40))
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When a code was last proved in it; None: at its start, never since."""
 
 
 class AccessTokenRow(Base):

@@ -116,6 +116,8 @@ class LoanTapeRow(Base):
 
 OF_CONTRACT = "contract"
 """The origin of plans made from the loan's contract; the core's own plan always replaces one."""
+AGREED, RETURNED = "arrangement", "arrangement_ended"
+"""The origins of plans that a borrower agreed to here, and of the one before that came back when such a plan was broken."""
 ESTIMATED_PLAN = "estimated_plan"
 """The mark of a loan whose plan was made of a tape's terms; it goes when the core sends the plan."""
 
@@ -195,7 +197,15 @@ class LedgerEntryRow(Base):
     origin: Mapped[str] = mapped_column(String(80))
     """Which door it came through: "ingest", or "import:<map>"."""
 
-    __table_args__ = (Index("ix_ledger_entries_loan_id_recorded_at", "loan_id", "recorded_at"),)
+    __table_args__ = (
+        Index("ix_ledger_entries_loan_id_recorded_at", "loan_id", "recorded_at"),
+        Index(
+            "ix_ledger_entries_bank_reference",
+            "bank_reference",
+            sqlite_where=text("bank_reference IS NOT NULL"),
+            postgresql_where=text("bank_reference IS NOT NULL"),
+        ),
+    )
 
 
 class PaymentReferenceRow(Base):

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, func, or_, select, tuple_
 
+from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import (
     InstalmentRow,
@@ -14,6 +16,20 @@ from app.persistence.models.loans import (
 )
 from app.persistence.prepared import PreparedSelect
 
+_ALL_OF_IT = 10**15
+"""Above what any loan owes: stands for a dispute of everything, so that one sum tells how much is disputed."""
+_DISPUTED = (
+    select(cast(func.sum(func.coalesce(DisputeRow.amount_minor, _ALL_OF_IT)), BigInteger))
+    .where(
+        DisputeRow.loan_id == LoanRow.id,
+        or_(DisputeRow.state == "received", DisputeRow.state == "under_review"),
+        DisputeRow.hold_id.is_not(None),
+    )
+    .correlate(LoanRow)
+    .scalar_subquery()
+    .label("disputed_minor")
+)
+"""Of open cases that question the debt; None: nothing is disputed. May be more than what is owed."""
 _POSITION_COLUMNS = (
     LoanRow.id,
     LoanRow.borrower_id,
@@ -36,6 +52,7 @@ _POSITION_COLUMNS = (
     PositionSnapshotRow.last_recorded_at,
     PositionSnapshotRow.holds_until,
     PositionSnapshotRow.paid_late_days,
+    _DISPUTED,
 )
 _ACCOUNT_COLUMNS = (
     *_POSITION_COLUMNS,
@@ -43,13 +60,31 @@ _ACCOUNT_COLUMNS = (
     LoanRow.product,
     LoanRow.status,
     LoanRow.maturity_on,
+    LoanRow.autopay,
     LoanRow.imported_at,
     LenderRow.name.label("lender_name"),
+)
+_PLAN_OPTION_COLUMNS = (
+    *_POSITION_COLUMNS,
+    LoanRow.loan_no,
+    LoanRow.status,
+    LoanRow.product_kind,
+    LoanRow.marks,
+    LoanRow.lender_id,
+    LenderRow.jurisdiction,
+    BorrowerRow.country,
 )
 _WITH_SNAPSHOT = and_(PositionSnapshotRow.loan_id == LoanRow.id, PositionSnapshotRow.borrower_id == LoanRow.borrower_id)
 
 _POSITION = PreparedSelect.of(
     select(*_POSITION_COLUMNS)
+    .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+    .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
+)
+_PLAN_OPTIONS = PreparedSelect.of(
+    select(*_PLAN_OPTION_COLUMNS)
+    .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+    .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
     .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
     .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
 )
@@ -67,6 +102,11 @@ def _accounts(borrower_id: str) -> Select[Any]:
 def find_position_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
     """Return what a balance is made of, in one statement; None when the loan is not this borrower's."""
     return _POSITION.first(reads, {"loan_id": loan_id, "borrower_id": borrower_id})
+
+
+def find_plan_option_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:
+    """Return the same with what option rules look at; None when the loan is not this borrower's."""
+    return _PLAN_OPTIONS.first(reads, {"loan_id": loan_id, "borrower_id": borrower_id})
 
 
 def find_account(reads: Connection, borrower_id: str, loan_id: str) -> Any:

@@ -21,6 +21,7 @@ from app.persistence.models.deliveries import SubscriptionCreditRow
 from app.persistence.models.devices import DeviceRow, EndpointRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.preferences import ContactPreferenceRow
+from app.persistence.models.promises import PromiseRow
 from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.case_records import load_case_records
 from app.persistence.queries.gathered import Gathered
@@ -98,6 +99,7 @@ WHETHER_KNOWN = (
     _exists_of(HoldRow).label("has_holds"),
     _exists_of(ContactPreferenceRow).label("has_wishes"),
     _exists_of(CaseRecordRow).label("has_records"),
+    _exists_of(PromiseRow).label("has_promises"),
 )
 """Columns of a borrower's head. What is not known of anybody in a batch is not asked for, and else only of whom it is."""
 

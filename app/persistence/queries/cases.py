@@ -14,6 +14,7 @@ from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.case_contacts import add_contacts
 from app.persistence.queries.case_loans import add_loans, add_recently_paid, add_recently_replaced
 from app.persistence.queries.case_people import WHETHER_KNOWN, add_people, add_subscriptions
+from app.persistence.queries.case_promises import add_promises
 from app.persistence.queries.gathered import Gathered, LoadedCase
 from app.persistence.queries.tasks import find_open_tasks
 
@@ -27,6 +28,7 @@ def load_cases(session: Session, borrower_ids: Iterable[str], *, now: datetime, 
     add_loans(session, gathered, now, horizon=now.date() + timedelta(days=rules.lead_days + 2))
     add_recently_paid(session, gathered)
     add_recently_replaced(session, gathered)
+    add_promises(session, gathered, now)
     add_people(session, gathered, now)
     add_subscriptions(session, gathered, rules.one_time_codes)
     add_contacts(session, gathered, now, rules)

@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import CTE, BigInteger, ColumnElement, and_, case, exists, func, or_, select, tuple_, type_coerce
 from sqlalchemy.orm import Session, aliased
 
+from app.domain.promises import FAILED, HOLDER
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.loans import AllocationRow, InstalmentRow, LedgerEntryRow, LoanRow
 from app.persistence.models.preferences import ContactPreferenceRow
+from app.persistence.models.promises import PromiseRow
 from app.persistence.models.reminders import DecisionRow
 
 _MONEY_IN = ("repayment", "prepayment")
@@ -126,12 +128,36 @@ def count_guardrails(session: Session, exposed: Exposed, *, last_date: date, wit
     return session.execute(statement).all()
 
 
+def count_promises(
+    session: Session, exposed: Exposed, *, last_date: date, within: timedelta, known_at: datetime
+) -> Sequence[Any]:
+    """Return (arm, state, promises) of promises to pay that were made within so long and whose day is over by `known_at`.
+
+    Those taken back or replaced are not among them.
+    """
+    first = _first(exposed)
+    start = type_coerce(first.c.decided_at, BigInteger)
+    span = int(within.total_seconds()) * 1_000_000
+    statement = (
+        select(first.c.arm, PromiseRow.state, func.count().label("promises"))
+        .join(PromiseRow, and_(PromiseRow.borrower_id == first.c.borrower_id, PromiseRow.loan_id == first.c.loan_id))
+        .where(
+            first.c.local_date <= last_date,
+            PromiseRow.state.in_(("kept", *sorted(FAILED))),
+            type_coerce(PromiseRow.made_at, BigInteger).between(start, start + span),
+            PromiseRow.ends_at <= known_at,
+        )
+        .group_by(first.c.arm, PromiseRow.state)
+    )
+    return session.execute(statement).all()
+
+
 def find_promises(
     session: Session, exposed: Exposed, *, last_date: date, within: timedelta, known_at: datetime
 ) -> Sequence[Any]:
-    """Return (arm, until_at, payment_on) of promises to pay that were given within so long and have run out by `known_at`.
+    """Return (arm, until_at, payment_on) of promises that are known as holds alone, given within so long, run out by then.
 
-    Released ones (withdrawn, or replaced) are not among them.
+    `known_at`: by when they have run out. Released ones (withdrawn, or replaced) are not among them.
     """
     first = _first(exposed)
     payment = _first_payment(first, known_at)
@@ -144,6 +170,7 @@ def find_promises(
         .where(
             first.c.local_date <= last_date,
             HoldRow.kind == "promise_to_pay",
+            HoldRow.by != HOLDER,
             or_(HoldRow.loan_id.is_(None), HoldRow.loan_id == first.c.loan_id),
             type_coerce(HoldRow.recorded_at, BigInteger).between(start, start + span),
             HoldRow.until_at <= known_at,

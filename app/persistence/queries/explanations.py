@@ -12,6 +12,7 @@ from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import AllocationRow, InstalmentRow, LoanRow, PlanVersionRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.promises import PromiseRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow, PolicyRow
 from app.persistence.models.tasks import TaskRow
 
@@ -57,6 +58,17 @@ def find_plan_rows(session: Session, loan_ids: Collection[str], *, due_from: dat
         )
         .where(InstalmentRow.loan_id.in_(loan_ids), InstalmentRow.due_on.between(due_from, due_until))
         .order_by(InstalmentRow.loan_id, InstalmentRow.due_on, InstalmentRow.row_no, InstalmentRow.anchor_no)
+    ).all()
+
+
+def find_promises(session: Session, loan_ids: Collection[str]) -> Sequence[Any]:
+    """Return all promises to pay on these loans, with the span in which each was open."""
+    return session.execute(
+        select(
+            PromiseRow.loan_id, PromiseRow.promise_no, PromiseRow.promised_on, PromiseRow.open_since, PromiseRow.settled_at
+        )
+        .where(PromiseRow.loan_id.in_(loan_ids))
+        .order_by(PromiseRow.loan_id, PromiseRow.promise_no)
     ).all()
 
 

@@ -60,6 +60,7 @@ class Gathered:
     attempts: list[Attempt] = field(default_factory=list)
     open_tasks: list[OpenTask] = field(default_factory=list)
     records: tuple[CaseRecord, ...] = ()
+    promises_broken: int = 0
 
     @property
     def has_changed(self) -> bool:
@@ -92,6 +93,7 @@ class Gathered:
             attempts=tuple(self.attempts),
             open_tasks=tuple(self.open_tasks),
             records=self.records,
+            promises_broken=self.promises_broken,
             decided_until=head.decided_until,
             decided_zone=head.decided_zone,
         )

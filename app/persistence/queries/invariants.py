@@ -30,7 +30,7 @@ _CANDIDATES = text(
       JOIN plan_versions v ON v.loan_id = i.loan_id AND v.anchor_no = i.anchor_no
       LEFT JOIN plan_versions n ON n.loan_id = i.loan_id AND n.anchor_no = i.anchor_no + 1
       JOIN step_instants s ON s.lender_id = CAST(l.lender_id AS VARCHAR(36))
-           AND s.zone = COALESCE(a.zone, e.zone) AND s.due_on = i.due_on
+           AND s.zone = COALESCE(a.zone, e.zone) AND s.due_on = i.due_on AND s.kind = 'instalment'
       LEFT JOIN position_snapshots p ON p.loan_id = l.id
       LEFT JOIN decisions d ON d.subject_kind = 'instalment'
            AND d.subject_id = CAST(l.id AS VARCHAR(36)) || '/' || CAST(i.row_no AS VARCHAR(12))
@@ -45,6 +45,21 @@ _CANDIDATES = text(
     """  # noqa: S608 constants of this module only
 )
 """A loan settled early is closed though its last rows were not paid whole: interest of days to come was not asked for."""
+_PROMISE_CANDIDATES = text(
+    """
+    SELECT COUNT(*) FROM promises p
+      JOIN loans l ON l.id = p.loan_id
+      JOIN lenders e ON e.id = l.lender_id
+      JOIN agenda a ON a.borrower_id = p.borrower_id
+      JOIN step_instants s ON s.lender_id = CAST(l.lender_id AS VARCHAR(36))
+           AND s.zone = COALESCE(a.zone, e.zone) AND s.due_on = p.promised_on AND s.kind = 'promise'
+      LEFT JOIN decisions d ON d.subject_kind = 'promise' AND d.step_key = s.step_key
+           AND d.subject_id = CAST(p.loan_id AS VARCHAR(36)) || '/p' || CAST(p.promise_no AS VARCHAR(12))
+     WHERE d.id IS NULL AND s.first_micros >= p.open_since AND s.at_micros <= :until AND l.status = 'active'
+       AND (p.settled_at IS NULL OR s.at_micros < p.settled_at)
+       AND s.first_micros >= COALESCE(a.zone_since, s.first_micros) AND s.first_micros >= :since
+    """
+)
 _PUSHES_AFTER_PAYMENT = text(
     f"""
     SELECT COUNT(*) FROM delivery_attempts t JOIN messages m ON m.id = t.message_id
@@ -53,12 +68,16 @@ _PUSHES_AFTER_PAYMENT = text(
          JOIN instalments i ON i.loan_id = d.loan_id AND i.anchor_no = d.anchor_no AND i.row_no = d.row_no
         WHERE d.contact_id = m.contact_id
           AND ({_DUE} > {_PAID_AT.format(at="t.started_at")} OR {_TOLD_LATE.format(at="t.started_at")}))
+       AND NOT EXISTS (
+       SELECT 1 FROM decisions d JOIN promises p ON p.loan_id = d.loan_id AND p.promise_no = d.anchor_no
+        WHERE d.contact_id = m.contact_id AND d.subject_kind = 'promise' AND p.made_at <= t.started_at
+          AND (p.settled_at IS NULL OR p.settled_at > t.started_at))
     """  # noqa: S608 constants of this module only
 )
 _COUNTS: Mapping[str, str] = {
     "decisions_twice": """
         SELECT COUNT(*) FROM (SELECT 1 FROM decisions
-                               GROUP BY loan_id, row_no, anchor_no, step_key HAVING COUNT(*) > 1) z""",
+                               GROUP BY loan_id, subject_kind, row_no, anchor_no, step_key HAVING COUNT(*) > 1) z""",
     "decisions_without_events": """
         SELECT COUNT(*) FROM decisions d
          WHERE (SELECT COUNT(*) FROM decision_events e WHERE e.decision_id = d.id) <> d.event_count""",
@@ -78,6 +97,17 @@ _COUNTS: Mapping[str, str] = {
             THEN CASE WHEN message_class IN ('security', 'withdrawal') THEN message_class ELSE channel END
           WHEN state IN ('sent', 'uncertain') AND channel IN ('sms', 'voice', 'wechat', 'letter') THEN 'untold'
           ELSE '' END""",
+    "loans_with_two_arrangements": """
+        SELECT COUNT(*) FROM (SELECT 1 FROM arrangements WHERE state = 'active' GROUP BY loan_id HAVING COUNT(*) > 1) z""",
+    "arrangements_of_another_plan": """
+        SELECT COUNT(*) FROM arrangements r JOIN loans l ON l.id = r.loan_id
+         WHERE r.state = 'active' AND r.anchor_no <> l.anchor_no""",
+    "accepted_requests_without_arrangement": """
+        SELECT COUNT(*) FROM plan_requests q
+         WHERE (q.state = 'accepted') <> EXISTS (SELECT 1 FROM arrangements r WHERE r.request_id = q.id)""",
+    "ended_requests_that_hold_reminders": """
+        SELECT COUNT(*) FROM plan_requests q JOIN holds h ON h.id = q.hold_id
+         WHERE q.ended_at IS NOT NULL AND h.released_at IS NULL""",
     "payments_not_fully_allocated": """
         SELECT COUNT(*) FROM ledger_entries g WHERE g.kind IN ('repayment', 'waiver')
            AND NOT EXISTS (SELECT 1 FROM ledger_entries r WHERE r.reverses_id = g.id)
@@ -89,8 +119,12 @@ _COUNTS: Mapping[str, str] = {
 
 
 class StepInstant(NamedTuple):
-    """When a step is reached for a lender's due date in a zone: between `first` and `latest`, which are mostly the same."""
+    """When a step is reached for a lender's due date in a zone: between `first` and `latest`, which are mostly the same.
 
+    `kind`: of the subjects it reminds of; the promised day is the due date of a promise.
+    """
+
+    kind: str
     lender_id: str
     zone: str
     step_key: str
@@ -111,35 +145,40 @@ class HandedOver(NamedTuple):
     policy_id: str | None
 
 
-def find_due_dates_and_zones(session: Session) -> tuple[list[tuple[str, date]], list[str]]:
-    """Return every (lender id, due date), and every zone that steps may be counted in."""
-    statement = text("SELECT DISTINCT l.lender_id, i.due_on FROM instalments i JOIN loans l ON l.id = i.loan_id")
-    dates = [(str(row[0]), date.fromisoformat(str(row[1]))) for row in session.execute(statement)]
+def find_due_dates_and_zones(session: Session) -> tuple[list[tuple[str, str, date]], list[str]]:
+    """Return every (kind of subject, lender id, due date), and every zone that steps may be counted in."""
+    statement = text(
+        "SELECT DISTINCT 'instalment', l.lender_id, i.due_on FROM instalments i JOIN loans l ON l.id = i.loan_id"
+        " UNION ALL SELECT DISTINCT 'promise', lender_id, promised_on FROM promises"
+    )
+    dates = [(str(row[0]), str(row[1]), date.fromisoformat(str(row[2]))) for row in session.execute(statement)]
     zones = session.scalars(text("SELECT zone FROM lenders UNION SELECT zone FROM agenda WHERE zone IS NOT NULL ORDER BY 1"))
     return dates, list(zones)
 
 
 def count_candidates(session: Session, instants: Iterable[StepInstant], *, since: datetime | None, until: datetime) -> int:
-    """Count steps reached from `since` (None: ever) to `until`, while their instalment was open as known then, undecided.
+    """Count steps reached from `since` (None: ever) to `until`, while their subject was open as known then, undecided.
 
     `instants` are computed outside SQL, since offsets are not its business.
     Of a borrower who moved only what was reached since then is judged: where they were before is not kept.
     """
     session.execute(text("CREATE TEMPORARY TABLE step_instants "
-                         "(lender_id VARCHAR(36), zone VARCHAR(64), step_key VARCHAR(40), due_on DATE, first_micros BIGINT, "
+                         "(kind VARCHAR(16), lender_id VARCHAR(36), zone VARCHAR(64), step_key VARCHAR(40), "
+                         "due_on DATE, first_micros BIGINT, "
                          "at_micros BIGINT)"))  # fmt: skip
     rows = [
-        {"l": one.lender_id, "z": one.zone, "k": one.step_key, "d": one.due_on, "f": to_micros(one.first),
+        {"s": one.kind, "l": one.lender_id, "z": one.zone, "k": one.step_key, "d": one.due_on, "f": to_micros(one.first),
          "a": to_micros(one.latest)}
         for one in instants
     ]  # fmt: skip
-    insert = text("INSERT INTO step_instants VALUES (:l, :z, :k, :d, :f, :a)").bindparams(bindparam("d", type_=Date()))
+    insert = text("INSERT INTO step_instants VALUES (:s, :l, :z, :k, :d, :f, :a)").bindparams(bindparam("d", type_=Date()))
     for start in range(0, len(rows), 5000):
         session.execute(insert, rows[start : start + 5000])
     session.execute(text("CREATE INDEX ix_step_instants ON step_instants (lender_id, due_on, zone)"))
-    missing = session.scalar(_CANDIDATES, {"since": to_micros(since or EPOCH), "until": to_micros(until)})
+    span = {"since": to_micros(since or EPOCH), "until": to_micros(until)}
+    missing = sum(int(session.scalar(statement, span) or 0) for statement in (_CANDIDATES, _PROMISE_CANDIDATES))
     session.execute(text("DROP TABLE step_instants"))
-    return int(missing or 0)
+    return missing
 
 
 def count_invariants(session: Session, *, until: datetime, contacts_per_day: int) -> dict[str, int]:

@@ -186,6 +186,29 @@ def find_told(
     return found
 
 
+def find_booked_lines(
+    session: Session, loan_ids: Collection[str], days: Collection[date]
+) -> dict[tuple[str, date], list[int]]:
+    """Return by (loan id, value date) the standing repayments of those days that statement lines brought, in minor units."""
+    found: dict[tuple[str, date], list[int]] = {}
+    entries: dict[str, tuple[str, date, int]] = {}
+    for part in chunks(loan_ids):
+        statement = select(
+            LedgerEntryRow.id, LedgerEntryRow.loan_id, LedgerEntryRow.effective_on, LedgerEntryRow.amount_minor
+        ).where(
+            LedgerEntryRow.loan_id.in_(part),
+            LedgerEntryRow.kind == EntryKind.REPAYMENT.value,
+            LedgerEntryRow.effective_on.in_(sorted(days)),
+            LedgerEntryRow.origin == "statement",
+        )
+        entries |= {row.id: (row.loan_id, row.effective_on, row.amount_minor) for row in session.execute(statement)}
+    undone = find_reversed(session, {loan_id for loan_id, _, _ in entries.values()}) if entries else set()
+    for entry_id, (loan_id, day, amount) in entries.items():
+        if entry_id not in undone:
+            found.setdefault((loan_id, day), []).append(amount)
+    return found
+
+
 def find_adjustments(session: Session, loans: Mapping[str, str]) -> list[tuple[str, LedgerEntryRow]]:
     """Return (loan number, entry) of the source adjustments of these loans (id -> number), by loan and value date."""
     found: list[tuple[str, LedgerEntryRow]] = []
@@ -218,10 +241,11 @@ def find_references(session: Session, lender_id: str, references: Collection[str
 
 
 def add_entries(session: Session, entries: Sequence[Mapping[str, Any]], references: Sequence[Mapping[str, Any]]) -> None:
-    """Append entries and what makes each idempotent."""
+    """Append entries and what makes each idempotent; an entry may have several references."""
+    connection = session.connection()
     if entries:
-        connection = session.connection()
         connection.execute(_ADD_ENTRIES, entries)
+    if references:
         connection.execute(_ADD_REFERENCES, references)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -38,6 +38,8 @@ class PlanHead(NamedTuple):
     anchor_no: int
     content_hash: str
     recorded_at: datetime
+    origin: str
+    effective_on: date | None
     marks: list[str]
 
 
@@ -77,6 +79,14 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
     return found
 
 
+def get_own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
+    """Return the id of a borrower's loan by its number at a lender. Raises NotFoundError, also for another borrower's."""
+    owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise NotFoundError(f"This borrower has no loan {loan_no} with this lender.")
+    return owner[0]
+
+
 def find_loan_ids(session: Session, borrower_id: str, lender_id: str) -> Sequence[str]:
     """Return the ids of a borrower's loans with one lender."""
     statement = select(LoanRow.id).where(LoanRow.borrower_id == borrower_id, LoanRow.lender_id == lender_id)
@@ -92,6 +102,12 @@ def find_loan_heads(session: Session, lender_id: str, loan_nos: Collection[str])
         )
         found |= {row.loan_no: LoanHead._make(row) for row in session.execute(statement)}
     return found
+
+
+def find_own_loan(reads: Connection | Session, borrower_id: str, loan_id: str) -> Any:
+    """Return (id, loan_no, lender_id, zone, currency) of a borrower's own loan, or None."""
+    statement = select(LoanRow.id, LoanRow.loan_no, LoanRow.lender_id, LoanRow.zone, LoanRow.currency)
+    return reads.execute(statement.where(LoanRow.id == loan_id, LoanRow.borrower_id == borrower_id)).one_or_none()
 
 
 def get_loan(session: Session, loan_id: str) -> LoanRow:
@@ -182,12 +198,27 @@ def find_plan_heads(session: Session, loan_ids: Collection[str]) -> dict[str, Pl
                 PlanVersionRow.anchor_no,
                 PlanVersionRow.content_hash,
                 PlanVersionRow.recorded_at,
+                PlanVersionRow.origin,
+                PlanVersionRow.effective_on,
                 LoanRow.marks,
             )
             .join(LoanRow, LoanRow.id == PlanVersionRow.loan_id)
             .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.anchor_no == LoanRow.anchor_no)
         )
         found |= {row.loan_id: PlanHead(*row) for row in session.execute(statement)}
+    return found
+
+
+def find_newest_hashes(session: Session, loan_ids: Collection[str], *, other_than: Collection[str]) -> dict[str, str]:
+    """Return the content hash of each loan's newest plan version that came from anywhere but these origins."""
+    found: dict[str, str] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(PlanVersionRow.loan_id, PlanVersionRow.content_hash)
+            .where(PlanVersionRow.loan_id.in_(part), PlanVersionRow.origin.not_in(other_than))
+            .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
+        )
+        found |= {row.loan_id: row.content_hash for row in session.execute(statement)}
     return found
 
 

@@ -20,6 +20,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow
+from app.persistence.models.promises import PromiseRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow
 from app.persistence.queries.case_contacts import CALL_COLUMNS, CALL_OF_MESSAGE
 from app.persistence.queries.positions import load_ledgers
@@ -50,6 +51,7 @@ class BorrowerBook:
     holds: list[Any] = field(default_factory=list)
     wishes: list[Any] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)
+    promises: list[Any] = field(default_factory=list)
     past: BorrowerPast = field(default_factory=BorrowerPast)
 
 
@@ -157,6 +159,9 @@ def _people(ids: Sequence[str]) -> dict[str, Any]:
         "records": select(CaseRecordRow.__table__)
         .where(CaseRecordRow.borrower_id.in_(ids))
         .order_by(CaseRecordRow.recorded_at, CaseRecordRow.id),
+        "promises": select(PromiseRow.__table__)
+        .where(PromiseRow.borrower_id.in_(ids))
+        .order_by(PromiseRow.loan_id, PromiseRow.promise_no),
     }  # fmt: skip
 
 

@@ -80,6 +80,23 @@ def mark_session_used(session: Session, session_id: str, *, generation: int, at:
     session.execute(update(SessionRow).where(SessionRow.id == session_id).values(generation=generation, last_used_at=at))
 
 
+def get_installation(session: Session, session_id: str) -> str:
+    """Return the device that a session is on."""
+    return session.scalars(select(SessionRow.installation_id).where(SessionRow.id == session_id)).one()
+
+
+def find_proved_at(session: Session, session_id: str) -> datetime | None:
+    """Return when a code was last proved in a session: at its start, or since; None: there is no such session."""
+    statement = select(SessionRow.proved_at, SessionRow.created_at).where(SessionRow.id == session_id)
+    found = session.execute(statement).one_or_none()
+    return None if found is None else found.proved_at or found.created_at
+
+
+def mark_proved(session: Session, session_id: str, *, at: datetime) -> None:
+    """Note that a code was proved in a session."""
+    session.execute(update(SessionRow).where(SessionRow.id == session_id).values(proved_at=at))
+
+
 def mark_sessions_revoked(session: Session, session_ids: Sequence[str], *, at: datetime, reason: str) -> None:
     """End sessions; what they issued is worth nothing from the commit on, and says so while it would have lived."""
     session.execute(

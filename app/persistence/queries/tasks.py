@@ -74,6 +74,11 @@ def find_task_ids(session: Session, natural_keys: Collection[str]) -> dict[str, 
     return found
 
 
+def find_task_named(session: Session, natural_key: str) -> TaskRow | None:
+    """Return the task of that occasion, whatever became of it, or None."""
+    return session.scalar(select(TaskRow).where(TaskRow.natural_key == natural_key))
+
+
 def exists_open(session: Session, borrower_id: str, kind: str) -> bool:
     """Return whether a task of that kind waits for a person."""
     statement = select(TaskRow.id).where(TaskRow.borrower_id == borrower_id, TaskRow.state == "open", TaskRow.kind == kind)

@@ -12,7 +12,9 @@ from app.sandbox.stand_in.callbacks import CallbackPost
 
 MODULES: tuple[str, ...] = (
     "aliyun",
+    "hosted",
     "lob",
+    "stripe",
     "twilio",
     "wechat",
 )

@@ -31,8 +31,8 @@ from app.services.lenders import put_lender
 from app.services.loan_accounts import loan_numbers, put_loan_accounts, put_standing_orders
 from app.services.loans import put_loans, put_plans
 from app.services.mismatches import differing_loans
+from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
-from app.services.positions import rebuild_positions
 from app.services.tapes import put_tapes
 
 _GROUPS = 300
@@ -139,7 +139,7 @@ class Booking:
             self._put_plans(work, lender, current, heads)
         if self.records.entries:
             self._put_entries(work, lender, current, before)
-        rebuild_positions(work, self._changed)
+        follow_ledger(work, self._changed, now=self.now)
         if self.records.facts:
             self.report.differing = differing_loans(work.session, [head.id for head in heads.values()])
 

@@ -22,6 +22,7 @@ from app.services.hindsight import synthetic_device
 from app.services.rehearsals.loans import PAYS_AT, RehearsedLoan
 from app.services.rehearsals.memory import Memory
 from app.services.rehearsals.people import KnownPerson
+from app.services.rehearsals.promises import KnownPromises
 from app.services.rehearsals.settings import RehearsalSettings
 
 MOST_LOOKS_AT_ONE_INSTANT = 50
@@ -59,6 +60,7 @@ class Life:
         self._head = _head(book.head, remembers=remembers)
         token = synthetic_device(self.borrower_no, seed=settings.seed, percent=settings.devices_percent)
         self._person = KnownPerson(book, starts_at=starts_at, has_synthetic_device=token is not None)
+        self._promises = KnownPromises(book.promises)
         self._memory = Memory(book.past if remembers else BorrowerPast(), seen=settings.delivery == "seen")
         self.loans = {
             row.id: RehearsedLoan(row, versions, entries, starts_at=starts_at) for row, versions, entries in book.loans
@@ -137,6 +139,7 @@ class Life:
         for replanned in parts.replanned_loans:
             replanned.add_replaced(parts)
         self._person.add_to(parts, at)
+        self._promises.add_to(parts, self.loans, at)
         self._memory.add_to(parts, at, self._rules, changed=has_changed)
         return parts.build().case
 

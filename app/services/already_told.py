@@ -1,0 +1,49 @@
+"""Money that was told of before by somebody else: the core's plan, a payment provider, a bank statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.domain.book import PaymentValues
+from app.persistence.queries.loans import LoanHead
+from app.services.told_by_lines import TOLD_BY_LINE, ToldByLines, find_told_by_lines
+from app.services.told_by_provider import ToldByProvider, find_told_by_provider
+from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyTold:
+    """What each of them told of the loans of a batch of payments."""
+
+    by_plan: ToldByPlan
+    by_provider: ToldByProvider
+    by_lines: ToldByLines
+
+    def entry_of(self, values: PaymentValues, loan_id: str) -> str | None:
+        """Return the entry that is this very payment, or None. Raises ConflictError where it says another amount of it."""
+        return self.by_provider.entry_of(values, loan_id)
+
+    def reason_to_wait(self, values: PaymentValues, loan_id: str, origin: str) -> str | None:
+        """Return why a payment is kept aside, or None. What told of it is used up by it."""
+        if self.by_plan.has(values, loan_id):
+            return TOLD_BY_PLAN
+        return TOLD_BY_LINE if self.by_lines.has(values, loan_id, origin) else None
+
+    def release(self, values: PaymentValues, loan_id: str, reason: str) -> None:
+        """Forget that this payment waits for that reason: it is about to be looked at again."""
+        if reason == TOLD_BY_PLAN:
+            self.by_plan.release(values, loan_id)
+        elif reason == TOLD_BY_LINE:
+            self.by_lines.release(values, loan_id)
+
+
+def find_already_told(
+    session: Session, lender_id: str, batch: Sequence[PaymentValues], loans: Mapping[str, LoanHead], *, origin: str
+) -> AlreadyTold:
+    """Return what was told of the loans of these payments. What cannot be among them is not asked for."""
+    return AlreadyTold(
+        find_told_by_plan(session, lender_id, batch, loans),
+        find_told_by_provider(session, lender_id, batch, loans, origin=origin),
+        find_told_by_lines(session, lender_id, batch, loans, origin),
+    )

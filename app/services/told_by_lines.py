@@ -1,0 +1,77 @@
+"""Money that a bank statement and the lender's core both tell of: booked once, whichever comes first.
+
+Equal beyond doubt is: the core names the bank's own reference of the line; or, where it names none and does not say that the
+money came another way than by bank, the same loan, value date and amount.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from app.domain.book import PaymentValues
+from app.domain.ledger import EntryKind
+from app.persistence.queries.ledger import find_booked_lines, find_waiting
+from app.persistence.queries.loans import LoanHead
+from app.persistence.queries.statement_lines import find_known_lines
+
+TOLD_BY_LINE = "told-by-statement"
+"""Why a payment of the core waits: a statement line brought it before."""
+ORIGIN = "statement"
+"""The origin of ledger entries that statement lines made."""
+CHANNEL = "bank_transfer"
+_BY_BANK = frozenset({None, "bank", "bank_account", CHANNEL, "credit_transfer", "transfer", "standing_order"})
+"""Channels by which money of a core may be a line of a statement."""
+
+
+def may_be_a_line(channel: str | None, origin: str) -> bool:
+    """Return whether a payment under this channel and origin may be money that a statement line tells of as well."""
+    return channel in _BY_BANK and (origin == "ingest" or origin.startswith("import:"))
+
+
+@dataclass(slots=True)
+class ToldByLines:
+    """By (loan id, value date): amounts that lines brought, and those of core payments that wait because of them."""
+
+    references: frozenset[str] = frozenset()
+    """Bank references of the batch that are lines which are matched."""
+    booked: Mapping[tuple[str, date], Sequence[int]] = field(default_factory=dict)
+    held: dict[tuple[str, date], list[int]] = field(default_factory=dict)
+
+    def has(self, values: PaymentValues, loan_id: str, origin: str) -> bool:
+        """Return whether a line brought this payment; what it brought is used up by it."""
+        if values.kind is not EntryKind.REPAYMENT or not may_be_a_line(values.channel, origin):
+            return False
+        if values.bank_reference is not None:
+            return values.bank_reference in self.references
+        key = loan_id, values.effective_on
+        held = self.held.setdefault(key, [])
+        if self.booked.get(key, []).count(values.amount_minor) <= held.count(values.amount_minor):
+            return False
+        held.append(values.amount_minor)
+        return True
+
+    def release(self, values: PaymentValues, loan_id: str) -> None:
+        """Forget that this payment waits: it is about to be looked at again."""
+        held = self.held.get((loan_id, values.effective_on), [])
+        if values.amount_minor in held:
+            held.remove(values.amount_minor)
+
+
+def find_told_by_lines(
+    session: Session, lender_id: str, batch: Sequence[PaymentValues], loans: Mapping[str, LoanHead], origin: str
+) -> ToldByLines:
+    """Return what lines brought of the loans and days of these payments."""
+    asked = [v for v in batch if v.kind is EntryKind.REPAYMENT and v.loan_no in loans and may_be_a_line(v.channel, origin)]
+    named = {v.bank_reference for v in asked if v.bank_reference is not None}
+    references = frozenset(find_known_lines(session, lender_id, named)) if named else frozenset()
+    unnamed = [v for v in asked if v.bank_reference is None]
+    numbers = {loans[v.loan_no].id: v.loan_no for v in unnamed}
+    booked = find_booked_lines(session, numbers, {v.effective_on for v in unnamed}) if numbers else {}
+    told = ToldByLines(references, booked)
+    for row in find_waiting(session, lender_id, list(numbers.values())) if booked else ():
+        if row.reason == TOLD_BY_LINE and row.payload.get("bank_reference") is None:
+            key = loans[row.loan_no].id, date.fromisoformat(row.payload["effective_on"])
+            told.held.setdefault(key, []).append(row.payload["amount_minor"])
+    return told
