@@ -151,7 +151,7 @@ def claim(
         if row.claimed_at is not None and (row.subject_kind, row.subject_id) != (subject_kind, subject_id):
             raise ConflictError("The attachment was used before; hand the file in again.")
         if State(row.state) not in KEPT:
-            raise refused_at(f"/attachment_ids/{index}", "The attachment was not uploaded, or was refused.")
+            raise refused_at(f"/attachments/{index}", "The attachment was not uploaded, or was refused.")
         if row.claimed_at is None:
             row.subject_kind, row.subject_id, row.lender_id, row.claimed_at = subject_kind, subject_id, lender_id, now
         rows.append(row)

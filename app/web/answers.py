@@ -77,14 +77,18 @@ class ReadyResponse(Response):
 
 def file_answer(body: bytes, media_type: str, *, name: str) -> Response:
     """Return a file to be kept under `name`, whose SHA-256 is its ETag and its Repr-Digest (RFC 9530), or a 304."""
-    digest = hashlib.sha256(body)
-    response = cacheable(body, f'"{digest.hexdigest()}"')
+    response = cacheable(body, f'"{hashlib.sha256(body).hexdigest()}"')
     response.headers["Vary"] = VARY_BY_MEDIA
-    response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+    response.headers["Repr-Digest"] = repr_digest(body)
     if response.status_code == 200:
         response.headers["Content-Type"] = media_type
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def repr_digest(body: bytes) -> str:
+    """Return the value of Repr-Digest (RFC 9530)."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
 def cacheable(body: bytes, etag: str) -> Response:

@@ -153,8 +153,8 @@ class Api(SmorestApi):  # type: ignore[misc]
         if operation["has_path_id"]:
             codes.add("not-found")
         if "file_types" in doc_info:
-            binary = {"schema": {"type": "string", "format": "binary"}}
-            doc["requestBody"] = {"required": True, "content": dict.fromkeys(doc_info["file_types"], binary)}
+            content = {media_type: _file(media_type, "The bytes.") for media_type in doc_info["file_types"]}
+            doc["requestBody"] = {"required": True, "content": content}
             codes |= {"payload-too-large", "unsupported-media-type", "validation-failed"}
         elif "requestBody" in doc:
             codes |= {"malformed-json", "payload-too-large", "unsupported-media-type", "validation-failed"}
@@ -225,15 +225,20 @@ class Api(SmorestApi):  # type: ignore[misc]
 
 def _good(about: dict[str, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "Done." if about["schema"] is None else "As described."}
+    content: dict[str, Any] = {}
     if about["schema"] is not None:
-        content: dict[str, Any] = {"schema": about["schema"]}
+        content["application/json"] = {"schema": about["schema"]}
         if about["example"] is not None:
-            content["example"] = about["example"]
-        response["content"] = {"application/json": content}
-        for media_type in about["files"]:
-            described = {"type": "string", "contentMediaType": media_type, "description": "Its SHA-256 is in Repr-Digest."}
-            response["content"][media_type] = {"schema": described, "example": "%PDF-1.4 ..."}
+            content["application/json"]["example"] = about["example"]
+    content |= {media_type: _file(media_type, "Its SHA-256 is in Repr-Digest.") for media_type in about["files"]}
+    if content:
+        response["content"] = content
     return response
+
+
+def _file(media_type: str, description: str) -> dict[str, Any]:
+    described = {"type": "string", "contentMediaType": media_type, "description": description}
+    return {"schema": described, "example": "%PDF-1.4 ..."}
 
 
 def _problems_by_status(codes: set[str]) -> dict[int, list[str]]:

@@ -17,12 +17,15 @@ from app.persistence.db import session
 from app.persistence.ids import new_id
 from app.persistence.models.access import AuditRow
 from app.persistence.models.attachments import AttachmentRow
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.models.loans import LoanRow
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.attachment_stores import use_parts
 from app.services.attachments import claim, forget_unclaimed
+from app.services.policies import activate_document
 from tests.builders.access import a_borrower, signed_in
 from tests.builders.files import JPEG, PDF, a_zip, announced
 from tests.builders.journey import Journey
+from tests.builders.policies import a_document
 from tests.conftest import START
 
 
@@ -51,6 +54,8 @@ def scanner() -> FakeScanner:
 def journey(app: Flask, folder: Path, scanner: FakeScanner) -> Iterator[Journey]:
     use_parts(FolderStore(folder), scanner)
     found = Journey(app)
+    with unit_of_work() as work:
+        activate_document(work, a_document(), author="test", now=START)
     found.put_borrower()
     found.put_loan("L1", [date(2026, 4, 1)])
     yield found
@@ -211,7 +216,7 @@ def test_without_a_scanner_staff_must_say_that_they_know(journey: Journey, folde
 def test_another_borrower_and_another_lender_see_nothing(journey: Journey) -> None:
     attachment_id = _handed_in(journey)
     _claim(journey, attachment_id)
-    other, _ = a_borrower()
+    other, _ = a_borrower(borrower_no="OTHER")
     theirs = {**signed_in(other), "Content-Type": "application/pdf"}
     foreign = Journey(journey.app, code="other")
 
@@ -237,6 +242,24 @@ def test_a_file_belongs_to_one_thing(journey: Journey) -> None:
         _claim(journey, registered["id"])
 
 
+def test_a_dispute_takes_its_file_and_a_hardship_request_cannot_take_it_again(journey: Journey) -> None:
+    with reading() as reads:
+        loan_id = reads.scalars(select(LoanRow.id).where(LoanRow.loan_no == "L1")).one()
+    attachment_id, own = _handed_in(journey), "/hardship-requests"
+    said = {"ground": "already_paid", "words": "See the receipt.", "attachments": [attachment_id]}
+    dispute_id = journey.me("POST", f"/loans/{loan_id}/disputes", said)["id"]
+
+    journey.me("POST", own, {"change": "illness", "attachments": [attachment_id]}, good=False)
+    assert journey.answer.status_code == 409, journey.answer.text
+    journey.me("POST", own, {"change": "illness", "attachments": [new_id()]}, good=False)
+    assert journey.answer.status_code == 404
+
+    shown = journey.desk("GET", f"/attachments/{attachment_id}")
+    assert (shown["subject_kind"], shown["subject_id"]) == ("dispute", dispute_id)
+    journey.desk("GET", f"/attachments/{attachment_id}/content")
+    assert forget_unclaimed(now=journey.now + timedelta(days=2)) == 0
+
+
 def test_what_nothing_uses_is_forgotten_after_a_day(journey: Journey, folder: Path) -> None:
     used, unused = _handed_in(journey), _handed_in(journey)
     _claim(journey, used)
@@ -257,3 +280,22 @@ def test_a_borrower_cannot_fill_the_store(journey: Journey) -> None:
     journey.me("POST", "/attachments", announced(PDF), good=False)
 
     assert journey.answer.status_code == 409
+
+
+def test_a_dispute_and_a_request_for_help_take_files_along_each_once(journey: Journey) -> None:
+    receipt, letter = _handed_in(journey), _handed_in(journey, purpose="hardship")
+    loan_id = journey.me("GET", "/loans")["items"][0]["id"]
+    said = {"ground": "already_paid", "words": "Here is the receipt."}
+
+    dispute = journey.me("POST", f"/loans/{loan_id}/disputes", {**said, "attachments": [receipt]})
+    request = journey.me("POST", "/hardship-requests", {"change": "illness", "attachments": [letter]})
+
+    assert (dispute["attachments"], request["attachments"]) == ([receipt], [letter])
+    kept = {row.id: (row.subject_kind, row.subject_id, row.lender_id) for row in session().scalars(select(AttachmentRow))}
+    assert kept == {
+        receipt: ("dispute", dispute["id"], journey.lender_id), letter: ("hardship", request["id"], journey.lender_id)
+    }  # fmt: skip
+    for attachments, status, code in ([receipt], 409, "conflict"), ([new_id()], 422, "validation-failed"):
+        refused = journey.me("POST", f"/loans/{loan_id}/disputes", {**said, "attachments": attachments}, good=False)
+        assert (journey.answer.status_code, refused["code"]) == (status, code)
+    assert len(journey.me("GET", f"/loans/{loan_id}/disputes")["items"]) == 1, "what was refused left nothing behind"

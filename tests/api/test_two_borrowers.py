@@ -27,6 +27,7 @@ from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
 from tests.builders.arrangements import a_late_loan, asked
 from tests.builders.book import build_loan, pay
+from tests.builders.files import PDF, announced
 from tests.builders.payments import an_intent
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
@@ -68,9 +69,10 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "contact_request_id": contact_request_id,
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
+        "intent_id": intent_id,
+        "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
-        "intent_id": intent_id,
     }
     return headers, ids
 
@@ -79,6 +81,7 @@ ASKED = {"amount_minor": "amount_minor=100"}
 """A value for each query parameter that a route insists on."""
 SAID = {
     "/v1/me/inbox/{message_id}/snooze": {"until": "2026-03-03T09:00:00Z"},
+    "/v1/me/loans/{loan_id}/payment-intents": {"amount": {"amount_minor": 100, "currency": "USD"}},
     "/v1/me/loans/{loan_id}/plan-requests": {"kind": "change_due_day", "terms": {"day": 25}},
     "/v1/me/plan-requests/{request_id}/accept": {"document_sha256": "0" * 64},
     "/v1/me/loans/{loan_id}/refunds": {},
@@ -87,10 +90,15 @@ SAID = {
     "/v1/me/loans/{loan_id}/promises": {
         "parts": [{"amount": {"amount_minor": 500, "currency": "USD"}, "promised_on": "2026-03-04"}]
     },
-    "/v1/me/loans/{loan_id}/payment-intents": {"amount": {"amount_minor": 100, "currency": "USD"}},
 }
 """A body for each route that insists on one."""
-COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}
+FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
+"""A file for each route that takes one."""
+COLLIDES = {
+    ("post", "/v1/me/plan-requests/{request_id}/accept"),
+    ("post", "/v1/me/loans/{loan_id}/plan-requests"),
+    ("post", "/v1/me/loans/{loan_id}/refunds"),
+}
 """Routes that find one's own object, and refuse that body, or have nothing to give for it."""
 NAMES = {"key": "pay"}
 """What else is in a path, and the same for everyone."""
@@ -105,6 +113,10 @@ def owned_routes(app: Flask) -> list[tuple[str, str]]:
         for method, operation in item.items()
         if (method, path) != ("put", "/v1/me/devices/{installation_id}")  # makes one's own device of that name
     ]
+
+
+def _body(path: str) -> dict[str, Any]:
+    return FILES.get(path) or {"json": SAID.get(path)}
 
 
 def _required(operation: dict[str, Any]) -> list[str]:
@@ -124,13 +136,11 @@ def test_another_borrowers_objects_are_not_found_on_any_route(
 
     for method, path in routes:
         theirs = fresh_client(app).open(
-            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
+            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, **_body(path)
         )
         assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
     for method, path in routes:
-        own = fresh_client(app).open(
-            path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, json=SAID.get(path)
-        )
+        own = fresh_client(app).open(path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, **_body(path))
         assert own.status_code in ((409,) if (method, path) in COLLIDES else (200, 201, 204)), (method, path, own.text)
 
 

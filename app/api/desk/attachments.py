@@ -13,6 +13,7 @@ from app.persistence.queries.attachments import get_attachment_of_lender
 from app.persistence.unit_of_work import reading
 from app.services import attachments
 from app.services.attachments import DOWNLOAD_TYPE
+from app.web.answers import repr_digest
 from app.web.auth import desk
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField
@@ -97,6 +98,7 @@ def get_desk_attachment_content(query: dict[str, Any], attachment_id: str) -> Re
     )
     response.headers["Content-Security-Policy"] = _SANDBOX
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Repr-Digest"] = repr_digest(found.content)
     if not found.is_scanned:
         response.headers["Warning"] = '199 - "No scanner has looked at this file"'
     return response

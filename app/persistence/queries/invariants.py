@@ -128,6 +128,10 @@ _COUNTS: Mapping[str, str] = {
            AND g.amount_minor <> COALESCE((
              SELECT SUM(x.principal_minor + x.interest_minor + x.fees_minor + x.penalties_minor + x.unapplied_minor)
                FROM allocations x WHERE x.entry_id = g.id AND x.replaced_at IS NULL), 0)""",
+    "statement_lines_whose_parts_do_not_add_up": """
+        SELECT COUNT(*) FROM statement_lines s
+         WHERE COALESCE((SELECT SUM(p.amount_minor) FROM statement_parts p WHERE p.line_id = s.id), 0)
+            <> CASE WHEN s.state = 'matched' THEN s.amount_minor ELSE 0 END""",
 }
 
 
