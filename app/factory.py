@@ -15,7 +15,7 @@ from app.persistence.attachment_files import FolderStore
 from app.persistence.db import db, engine_options, is_empty
 from app.persistence.queries.clocks import stored_source
 from app.persistence.vault import Vault
-from app.services import base_rates, rule_parts
+from app.services import base_rates, pay_links, rule_parts
 from app.services.attachment_stores import AttachmentStore, use_parts
 from app.wording.letter_texts import use_letterheads
 from config import Settings
@@ -52,6 +52,7 @@ def create_app(settings: Settings, *, serves: bool = True) -> Flask:
     base_rates.use_table(settings.lpr_file)
     rule_parts.use_channels(settings.providers, settings.provider_names)
     use_letterheads(settings.letterheads)
+    pay_links.use_pages(settings.public_url if settings.payments else None)
     _keep_attachments(settings)
     if settings.is_sandbox:
         _prepare_sandbox(engine)

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.api import unsubscribe
+from app.api import pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.borrower import (
     attachments,
@@ -49,6 +49,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
@@ -116,6 +117,7 @@ _SHARED = (
     ingest_mandates,
     refunds,
     desk_refunds,
+    desk_payment_reconciliation,
     payment_intents,
     payment_callbacks,
     desk_payments,
@@ -134,7 +136,9 @@ _SHARED = (
 def open_doors(app: Flask, api: Api) -> None:
     """Register all blueprints."""
     bind(app, unsubscribe.NAME, PUBLIC)
-    app.register_blueprint(unsubscribe.door)  # pages for people, outside the document
+    bind(app, pay.NAME, PUBLIC)
+    for pages in (unsubscribe, pay):
+        app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)

@@ -24,6 +24,7 @@ NOUNS = {
     "letter": "app.cli.letter:letter_commands",
     "loan": "app.cli.loan:loan_commands",
     "ops": "app.cli.ops:ops_commands",
+    "payments": "app.cli.payments:payment_commands",
     "policy": "app.cli.policy:policy_commands",
     "reasons": "app.cli.reasons:reason_commands",
     "rehearse": "app.cli.rehearse:rehearse_command",

@@ -97,6 +97,9 @@ def list_callbacks() -> None:
             path = callback_path(entry, settings.callback_secret)
             if path is not None:
                 click.echo(f"{channel}\t{entry['provider']}\t{settings.public_url}{path}")
+    for entry in settings.payments:
+        name = entry.get("name") or entry["provider"]
+        click.echo(f"payment\t{name}\t{settings.public_url}/v1/callbacks/payments/{name}")
 
 
 def _change(act: Callable[..., bool], reason: str, by: str) -> bool:

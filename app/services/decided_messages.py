@@ -15,6 +15,7 @@ from app.persistence.ids import new_id
 from app.persistence.queries.gathered import LoadedCase
 from app.persistence.vault import Vault
 from app.services.message_texts import written_message
+from app.services.pay_links import pay_url
 from app.wording.catalogue import match_locale
 from app.wording.variables import Value, write_variables
 
@@ -57,7 +58,8 @@ class DecidedMessages:
         is_all: bool,
     ) -> str:
         message_id, message_class = new_id(), about[0].step.message_class
-        wording = written_message(template, made.channel, loaded.locale, variables)
+        link = pay_url(self.vault, message_id, made.channel)
+        wording = written_message(template, made.channel, loaded.locale, variables, pay_url=link)
         if wording.fault is not None and made.channel != "in_app":
             self.unfit.add(loaded.case.borrower_id)
         text: dict[str, Any] = {"title": wording.title, "body": wording.body, "variables": variables}

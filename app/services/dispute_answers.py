@@ -75,7 +75,10 @@ def answer(
     told = {"correction_reference": values.correction_reference, "is_late": row.breached_at is not None}
     dispute_cases.audit(work, row, "dispute.answered", actor=staff, now=now, **told)
     dispute_cases.tell_lender(work, row, "dispute.answered.v1", now=now)
-    tell_borrower(work, row.borrower_id, f"dispute_{row.state}", {"reference": row.reference}, now=now, loan_id=row.loan_id)
+    tell_borrower(
+        work, row.borrower_id, f"dispute_{row.state}", {"reference": row.reference}, now=now, loan_id=row.loan_id,
+        subject_id=row.id,
+    )  # fmt: skip
 
 
 def get_of_lender(reads: Connection, lender_id: str, dispute_id: str, *, locale: str) -> ShownDispute:

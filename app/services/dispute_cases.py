@@ -1,8 +1,10 @@
 """What an open dispute does, and its end: reminders stop, the law packs know, a person is asked, the day is watched."""
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from app.domain.disputes import OPEN, law_facts, request_facts, stops_reminders
+from app.domain.errors import NotFoundError, ValidationError, refused_at
 from app.domain.hold_terms import HoldValues
 from app.domain.times import business_date, local_instant, parse_instant
 from app.logs import logger
@@ -18,6 +20,7 @@ from app.persistence.queries.loans import get_loan
 from app.persistence.queries.tasks import find_task_named
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
+from app.services.attachments import claim
 from app.services.case_records import put_record
 from app.services.dispute_terms import request_word
 from app.services.follow_ups import follow_up_at, forget_follow_up
@@ -108,6 +111,28 @@ def note_breach(work: Work, row: DisputeRow, *, now: datetime) -> None:
     logger().error("dispute not answered in time", dispute_id=row.id, rule=row.rule, due_on=due_on)
     audit(work, row, "dispute.missed", actor=_ENGINE, now=now, due_on=due_on, rule=row.rule)
     tell_lender(work, row, "dispute.answer_missed.v1", now=now)
+
+
+def claim_files(
+    work: Work,
+    borrower_id: str,
+    attachment_ids: Sequence[str],
+    subject_kind: str,
+    subject_id: str,
+    *,
+    lender_id: str | None,
+    now: datetime,
+) -> None:
+    """Bind files to a case or a request, as `attachments.claim` does; what is wrong with them is told at /attachments.
+
+    Raises ValidationError, also for another borrower's file, ConflictError.
+    """
+    if not attachment_ids:
+        return
+    try:
+        claim(work, borrower_id, attachment_ids, subject_kind, subject_id, now=now, lender_id=lender_id)
+    except (NotFoundError, ValidationError) as error:
+        raise refused_at("/attachments", error.detail) from None
 
 
 def audit(work: Work, row: DisputeRow, action: str, *, actor: str, now: datetime, **facts: object) -> None:

@@ -31,7 +31,6 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import accounts, dispute_cases
-from app.services.attachments import claim
 from app.services.dispute_terms import Route, answer_term, routes
 from app.services.holds import Teller
 from app.services.law_packs import pack_for
@@ -95,11 +94,13 @@ def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValu
         version=1,
     )
     queries.add_dispute(work.session, row)
-    claim(work, borrower_id, values.attachments, "dispute", dispute_id, now=now, lender_id=loan.lender_id)
+    dispute_cases.claim_files(
+        work, borrower_id, values.attachments, "dispute", dispute_id, lender_id=loan.lender_id, now=now
+    )
     dispute_cases.begin(work, row, teller=_teller(row), now=now)
     dispute_cases.audit(work, row, "dispute.received", actor=_actor(row), now=now, ground=row.ground, rule=row.rule)
     dispute_cases.tell_lender(work, row, "dispute.received.v1", now=now)
-    tell_borrower(work, borrower_id, "dispute_received", _told(row), now=now, loan_id=loan_id, also_push=False)
+    _answer_borrower(work, row, "dispute_received", now=now)
     return dispute_id
 
 
@@ -148,7 +149,7 @@ def escalate(work: Work, borrower_id: str, dispute_id: str, *, to: str, reason: 
         dispute_cases.ask_staff(work, row, now=now)
     dispute_cases.audit(work, row, "dispute.escalated", actor=_actor(row), now=now, to=to)
     dispute_cases.tell_lender(work, row, "dispute.escalated.v1", now=now)
-    tell_borrower(work, borrower_id, "dispute_escalated", _told(row), now=now, loan_id=row.loan_id, also_push=False)
+    _answer_borrower(work, row, "dispute_escalated", now=now)
 
 
 def get_own(reads: Connection, borrower_id: str, dispute_id: str, *, locale: str) -> ShownDispute:
@@ -178,8 +179,11 @@ def shown(row: Any, ring: Vault, locale: str) -> ShownDispute:
     )
 
 
-def _told(row: DisputeRow) -> dict[str, Value]:
-    return {"reference": row.reference, "answer_by": row.answer_due_on}
+def _answer_borrower(work: Work, row: DisputeRow, template: str, *, now: datetime) -> None:
+    told: dict[str, Value] = {"reference": row.reference, "answer_by": row.answer_due_on}
+    tell_borrower(
+        work, row.borrower_id, template, told, now=now, loan_id=row.loan_id, subject_id=row.id, also_push=False
+    )  # fmt: skip
 
 
 def _teller(row: DisputeRow) -> Teller:

@@ -28,7 +28,7 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.queries.tasks import find_task_named
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
-from app.services.attachments import claim
+from app.services.dispute_cases import claim_files
 from app.services.dispute_terms import DebtAdvice, debt_advice, review_term
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.holds import Teller, put_hold, release_hold
@@ -91,7 +91,7 @@ def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: d
         version=1,
     )
     queries.add_request(work.session, row)
-    claim(work, borrower_id, values.attachments, "hardship_request", request_id, now=now, lender_id=lender_id)
+    claim_files(work, borrower_id, values.attachments, "hardship", request_id, lender_id=lender_id, now=now)
     facts = {"hardship_request_id": row.id, "wants_advice": values.wants_advice, "urgent": False}
     task = NewTask(
         _task_key(row), borrower_id, TASK, QUEUE, loan_id=values.loan_id, due_on=row.review_due_on, facts=facts
@@ -103,7 +103,9 @@ def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: d
     work.session.flush()
     _note(work, row, "hardship.received", actor=_actor(row), now=now)
     said = {"answer_by": row.review_due_on}
-    tell_borrower(work, borrower_id, "hardship_received", said, now=now, loan_id=row.loan_id, also_push=False)
+    tell_borrower(
+        work, borrower_id, "hardship_received", said, now=now, loan_id=row.loan_id, subject_id=row.id, also_push=False
+    )  # fmt: skip
     return request_id
 
 
@@ -150,7 +152,9 @@ def decide(
     row.outcome_sealed = work.vault.seal(without_card_numbers(words), place=_place("outcome", row.id))
     _end(work, row, teller=Teller(staff, lender_id, role), now=now)
     _note(work, row, f"hardship.{outcome}", actor=staff, now=now)
-    tell_borrower(work, row.borrower_id, f"hardship_{outcome}", {}, now=now, loan_id=row.loan_id)
+    tell_borrower(
+        work, row.borrower_id, f"hardship_{outcome}", {}, now=now, loan_id=row.loan_id, subject_id=row.id
+    )  # fmt: skip
 
 
 def follow(work: Work, request_id: str, *, now: datetime) -> None:

@@ -262,7 +262,14 @@ def _tell(work: Work, loan: LoanRow, row: PaymentMandateRow, *, by: str, now: da
         lender = get_lender(work.session, loan.lender_id)
         values = {"loan": loan.loan_no, "lender": lender.name}
         tell_borrower(
-            work, loan.borrower_id, template, values, now=now, loan_id=loan.id, also_push=not by.startswith("borrower")
+            work,
+            loan.borrower_id,
+            template,
+            values,
+            now=now,
+            loan_id=loan.id,
+            subject_id=row.id,
+            also_push=not by.startswith("borrower"),
         )
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
+from app.domain.segments import segments_of
 from app.logs import logger
 from app.wording.catalogue import match_locale, render
+from app.wording.lint import PAY_URL
 from app.wording.sending_lint import fault_of
 
 RENDER_ERROR = "RENDER_ERROR"
@@ -24,8 +26,18 @@ class WrittenMessage:
     fault: str | None = None
 
 
-def written_message(template: str, channel: str, locale: str | None, variables: Mapping[str, str | int]) -> WrittenMessage:
-    """Return the text of a template with these values. Never raises: what cannot be made says so in `fault`."""
+def written_message(
+    template: str, channel: str, locale: str | None, variables: Mapping[str, str | int], *, pay_url: str | None = None
+) -> WrittenMessage:
+    """Return the text of a template with these values. Never raises: what cannot be made says so in `fault`.
+
+    `pay_url`: a link for paying that it may carry. Where the text has no place for it, or the message would become too long,
+    it goes without.
+    """
+    if pay_url is not None:
+        linked = written_message(template, channel, locale, {**variables, PAY_URL: pay_url})
+        if linked.fault is None and (channel != "sms" or segments_of(linked.body).count == 1):
+            return linked
     try:
         rendered = render(template, channel, locale, variables)
     except (KeyError, TemplateError, TypeError, ValueError) as error:

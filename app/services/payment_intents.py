@@ -18,6 +18,7 @@ from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.queries import payment_intents as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import Work, in_unit_of_work, reading, unit_of_work
 from app.persistence.vault import Vault
 from app.services.payment_events import take_event
@@ -78,6 +79,16 @@ def cancel_intent(
             take_event(provider, event, b"", now=now, machine_now=machine_now)
     in_unit_of_work(lambda work: _cancel(work, borrower_id, loan_id, intent_id, provider, now))
     return shown_again(borrower_id, intent_id)
+
+
+def check_own(borrower_id: str, loan_id: str, intent_id: str | None = None) -> None:
+    """Raise NotFoundError for a loan, or an intent of it, that is not this borrower's. Leaves no transaction open."""
+    with reading() as session:
+        loan = get_loan(session, loan_id)
+        if loan.borrower_id != borrower_id:
+            raise NotFoundError(f"There is no loan {loan_id}.")
+        if intent_id is not None:
+            _own(session, borrower_id, loan_id, intent_id)
 
 
 def own_intent(reads: Connection, vault: Vault, borrower_id: str, loan_id: str, intent_id: str) -> IntentView:

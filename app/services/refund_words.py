@@ -46,4 +46,6 @@ def tell_of_refund(work: Work, lender: LenderRow, row: RefundRow, *, now: dateti
         return
     values: dict[str, Value] = {"amount": {row.currency: row.amount_minor}, "loan": loan_no, "lender": lender.name}
     asked_now = row.requested_by == BORROWER and row.requested_at == now
-    tell_borrower(work, row.borrower_id, template, values, now=now, loan_id=row.loan_id, also_push=not asked_now)
+    tell_borrower(
+        work, row.borrower_id, template, values, now=now, loan_id=row.loan_id, subject_id=row.id, also_push=not asked_now
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Template
 
 from app.domain.policies import TemplateInfo, Templates
-from app.wording.lint import lint_template
+from app.wording.lint import PAY_URL, lint_template
 from app.wording.sources import compiled, may_vary, tidy
 from app.wording.template_texts import MESSAGES, TemplateText, load_texts
 
@@ -39,6 +39,7 @@ class _Wording:
     title: Template | str
     body: Template | str
     varies: bool
+    linked: Template | None = None
 
 
 class Catalogue:
@@ -92,7 +93,9 @@ class Catalogue:
         """Render one template for one channel. Raises KeyError for a template we lack, UndefinedError for a variable."""
         wording = self._ready.get((template, channel, locale)) or self._make_ready(template, channel, locale)
         text, title, body = wording.text, wording.title, wording.body
-        if not wording.varies:
+        if wording.linked is not None and PAY_URL in variables:
+            body = wording.linked
+        elif not wording.varies:
             return Rendered(str(title), str(body), text.locale, text.version, text, False)
         said_title, said = (part if isinstance(part, str) else tidy(part.render(variables)) for part in (title, body))
         return Rendered(said_title, said, text.locale, text.version, text, True)
@@ -101,7 +104,8 @@ class Catalogue:
         """Compile a wording, or tidy it where nothing in it can vary, as on every lock screen; kept for the next one."""
         text = self.text(template, channel, locale)
         title, body = (compiled(part) if may_vary(part) else tidy(part) for part in (text.title, text.body))
-        wording = _Wording(text, title, body, may_vary(text.title) or may_vary(text.body))
+        linked = None if text.linked is None else compiled(text.linked)
+        wording = _Wording(text, title, body, may_vary(text.title) or may_vary(text.body), linked)
         if len(self._ready) < _MOST_KEPT:
             self._ready[template, channel, locale] = wording
         return wording

@@ -25,6 +25,8 @@ from app.wording.variables import declared, samples
 if TYPE_CHECKING:
     from app.domain.law.packs import LawPack
 
+PAY_URL = "pay_url"
+"""The variable of links for paying, which only the `linked` body of a text may have."""
 LIMITS: Mapping[str, tuple[int, int]] = {
     "push": (50, 150),
     "in_app": (60, 700),
@@ -45,7 +47,16 @@ _OF_SENDING = frozenset({"registered_template"})
 def lint_template(
     text: TemplateText, *, packs: Iterable["LawPack"] = (), role: str = "first_party", now: datetime | None = None
 ) -> list[Problem]:
-    """Return every problem of a template, by the house's rules and each pack's, for each stage and class it is for."""
+    """Return every problem of a template, by the house's rules and each pack's, for each stage and class it is for.
+
+    Its body with a link for paying is looked at as a text of its own.
+    """
+    if text.linked is not None:
+        bodies = (replace(text, linked=None), replace(text, body=text.linked, linked=None))
+        found = [each for body in bodies for each in lint_template(body, packs=packs, role=role, now=now)]
+        if PAY_URL not in variables_in(text.linked):
+            found.append(Problem("variable_unknown", "Its body with a link has no {{ pay_url }}."))
+        return list(dict.fromkeys(found))
     purpose = purpose_of(text.template) or Purpose()
     found = list(_source_problems(text, purpose))
     packs = tuple(packs)
@@ -120,7 +131,7 @@ def _source_problems(text: TemplateText, purpose: Purpose) -> Iterator[Problem]:
     except TemplateError as error:
         yield Problem("unreadable", f"It cannot be read: {error.message}")
         return
-    if purpose.variables and (unknown := sorted(used - purpose.variables)):
+    if purpose.variables and (unknown := sorted(used - purpose.variables - {PAY_URL})):
         yield Problem("variable_unknown", f"There is no value for: {', '.join(unknown)}.")
     on_lock_screen = used if text.channel in LOCK_SCREEN else variables_in(text.title) if text.channel == "email" else ()
     shown = sorted(name for name in on_lock_screen if name in declared() and declared()[name].is_revealing)

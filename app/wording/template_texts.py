@@ -45,6 +45,8 @@ class TemplateText:
     """None: nobody stated them."""
     version: int = 1
     """Of these words: whoever changes them raises it, and what approvals they had are for the older one."""
+    linked: str | None = None
+    """The body where the message carries a link for paying: it says the same, with {{ pay_url }}. None: it carries none."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -96,6 +98,7 @@ def load_texts(folder: Path = MESSAGES) -> tuple[TemplateText, ...]:
                         bool(each.get("approved")),
                         markers,
                         each.get("version", document["version"]),
+                        each.get("linked"),
                     )
                 )
     return tuple(texts)

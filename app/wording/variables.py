@@ -5,6 +5,7 @@ are written is the locale's (CLDR). Names are taken as they are: a lender may we
 list of words is held against them; they are cut to their length and to one line.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,8 @@ class VariableType(StrEnum):
     NAME = "name"
     """Of a lender, of an officer."""
     CODE = "code"
+    URL = "url"
+    """An address of ours, whole: one that is too long is no value, since a part of it opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def _written(variable: Variable, value: Value, locale: str) -> str | int:
         return written_date(value, locale)
     if kind is VariableType.COUNT and type(value) is int and value >= 0:
         return value
+    if kind is VariableType.URL and isinstance(value, str) and _ADDRESS.fullmatch(value) and len(value) <= variable.longest:
+        return value
     if kind in (VariableType.TEXT, VariableType.NAME, VariableType.CODE) and isinstance(value, str) and value.strip():
         return _one_line(value, variable.longest)
     raise VariableError(f"The value of {variable.name} is no {kind}.")
@@ -91,6 +96,8 @@ def _one_line(text: str, longest: int) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
+_ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
+_SAMPLE_URL = f"https://m.house.example/v1/o/{'Aa0-_' * 7}"
 _SAMPLES: Mapping[VariableType, tuple[Value, Value]] = {
     VariableType.MONEY: ({"USD": 98_765}, {"CNY": 12_345_678, "USD": 98_765}),
     VariableType.DATE: (date(2026, 11, 3), date(2026, 12, 23)),
@@ -98,6 +105,7 @@ _SAMPLES: Mapping[VariableType, tuple[Value, Value]] = {
     VariableType.TEXT: ("SAMPLE-1001", "SAMPLE-1001"),
     VariableType.NAME: ("Harbour Lane", "Harbour Lane"),
     VariableType.CODE: ("123456", "123456"),
+    VariableType.URL: (_SAMPLE_URL, _SAMPLE_URL),
 }
 """The name has no word that a check of texts looks for: a lender may be called Credit, and its texts may say so."""
 

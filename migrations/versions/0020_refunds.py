@@ -102,13 +102,13 @@ def upgrade() -> None:
     op.create_index("ix_refunds_next_look_at", "refunds", ["next_look_at"])
     op.create_table(
         "pay_link_tries",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("message_id", ident, nullable=False),
         sa.Column("borrower_id", ident, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("first_at", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["borrower_id"], ["borrowers.id"], name=op.f("fk_pay_link_tries_borrower_id_borrowers")),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_pay_link_tries")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_pay_link_tries")),
     )
     op.create_index("ix_pay_link_tries_borrower_id", "pay_link_tries", ["borrower_id", "last_at"])
 

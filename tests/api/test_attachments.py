@@ -216,7 +216,7 @@ def test_without_a_scanner_staff_must_say_that_they_know(journey: Journey, folde
 def test_another_borrower_and_another_lender_see_nothing(journey: Journey) -> None:
     attachment_id = _handed_in(journey)
     _claim(journey, attachment_id)
-    other, _ = a_borrower(borrower_no="ELSE")
+    other, _ = a_borrower(borrower_no="OTHER")
     theirs = {**signed_in(other), "Content-Type": "application/pdf"}
     foreign = Journey(journey.app, code="other")
 
@@ -291,3 +291,22 @@ def test_a_borrower_cannot_fill_the_store(journey: Journey) -> None:
     journey.me("POST", "/attachments", announced(PDF), good=False)
 
     assert journey.answer.status_code == 409
+
+
+def test_a_dispute_and_a_request_for_help_take_files_along_each_once(journey: Journey) -> None:
+    receipt, letter = _handed_in(journey), _handed_in(journey, purpose="hardship")
+    loan_id = journey.me("GET", "/loans")["items"][0]["id"]
+    said = {"ground": "already_paid", "words": "Here is the receipt."}
+
+    dispute = journey.me("POST", f"/loans/{loan_id}/disputes", {**said, "attachments": [receipt]})
+    request = journey.me("POST", "/hardship-requests", {"change": "illness", "attachments": [letter]})
+
+    assert (dispute["attachments"], request["attachments"]) == ([receipt], [letter])
+    kept = {row.id: (row.subject_kind, row.subject_id, row.lender_id) for row in session().scalars(select(AttachmentRow))}
+    assert kept == {
+        receipt: ("dispute", dispute["id"], journey.lender_id), letter: ("hardship", request["id"], journey.lender_id)
+    }  # fmt: skip
+    for attachments, status, code in ([receipt], 409, "conflict"), ([new_id()], 422, "validation-failed"):
+        refused = journey.me("POST", f"/loans/{loan_id}/disputes", {**said, "attachments": attachments}, good=False)
+        assert (journey.answer.status_code, refused["code"]) == (status, code)
+    assert len(journey.me("GET", f"/loans/{loan_id}/disputes")["items"]) == 1, "what was refused left nothing behind"

@@ -21,6 +21,7 @@ from app.domain.hardship import HardshipValues
 from app.factory import create_app
 from app.persistence import schema as database_schema
 from app.persistence.db import db, vault
+from app.persistence.ids import new_id
 from app.persistence.unit_of_work import unit_of_work
 from app.services.conversations import Word, add_word
 from app.services.disputes import open_dispute
@@ -31,7 +32,9 @@ from app.web.rate_limit import ReadLimit
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_loan, pay
+from tests.builders.payments import an_intent
 from tests.conftest import START, make_settings
+from tests.fakes.payments import FakePayments
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -94,6 +97,12 @@ RULES_BEYOND_SCHEMAS = {
     "list_conversations",
     "list_words",
     "post_word",
+    "create_payment_intent",
+    "list_payment_intents",
+    "list_payment_events",
+    "list_desk_payment_intents",
+    "post_payment_event",
+    "return_from_payment",
     "put_webhook_endpoint",
     "replay_webhook_endpoint",
     "list_webhook_deliveries",
@@ -108,6 +117,11 @@ RULES_BEYOND_SCHEMAS = {
     "decide_hardship_request",
     "post_contact_request",
     "escalate_dispute",
+    "put_mandate",
+    "post_draw",
+    "post_refund",
+    "post_desk_refund",
+    "cancel_refund",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
@@ -136,6 +150,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             hardship_request_id = open_request(work, loan.borrower_id, HardshipValues("other"), now=START)
         ids = {"loan_id": loan.loan_id, "message_id": tell(loan), "loan_no": loan.loan_no, "borrower_no": loan.borrower_no}
         ids |= {"key": "pay", "token": link_token(vault(), ids["message_id"], expires_at=START + timedelta(days=1))}
+        app.extensions["duecourse.payments"] = {"stripe": FakePayments("stripe")}
+        with unit_of_work() as work:
+            ids["intent_id"] = new_id()
+            work.session.add(an_intent(loan, ids["intent_id"], now=START))
         ids["conversation_id"] = word.conversation_id
         ids |= {"dispute_id": dispute_id, "hardship_request_id": hardship_request_id}
         db.session.remove()

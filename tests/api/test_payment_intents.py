@@ -217,7 +217,11 @@ def test_another_borrowers_payment_is_not_found_at_any_door(
         assert client.post(f"{where}/{intent_id}/cancel", headers=they).status_code == 404
     assert client.get(path(loan), headers=they).status_code == 404
     assert post(client, loan, they).status_code == 404
+    assert (len(fake.orders), count(PaymentIntentRow)) == (1, 1)
     assert client.get(f"{path(loan)}/{intent_id}", headers=me).status_code == 200
+    second = build_loan(now=START, due=DUE, lender_id=loan.lender_id, borrower_no=loan.borrower_no)
+    assert client.get(f"{path(second)}/{intent_id}", headers=me).status_code == 404
+    assert client.post(f"{path(second)}/{intent_id}/cancel", headers=me).status_code == 404
 
 
 def test_a_lender_sees_its_own_payments_alone(

@@ -13,6 +13,7 @@ from app.domain.hardship import HardshipValues
 from app.domain.mandates import MandateState, MandateValues
 from app.domain.money import Money
 from app.persistence.db import vault
+from app.persistence.ids import new_id
 from app.persistence.unit_of_work import unit_of_work
 from app.services.contact_requests import record
 from app.services.conversations import Word, add_word
@@ -27,7 +28,9 @@ from tests.builders.access import fresh_client, signed_in
 from tests.builders.arrangements import a_late_loan, asked
 from tests.builders.book import build_loan, pay
 from tests.builders.files import PDF, announced
+from tests.builders.payments import an_intent
 from tests.conftest import START
+from tests.fakes.payments import FakePayments
 
 
 def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -35,6 +38,8 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     loan = build_loan(now=START, due=DUE, borrower_no=name)
     headers = signed_in(loan.borrower_id)
     with unit_of_work() as work:
+        intent_id = new_id()
+        work.session.add(an_intent(loan, intent_id, now=START))
         word = add_word(work, loan.borrower_id, Word(f"test:{name}", "sms", "Hello", at=START), now=START)
         dispute_id = open_dispute(
             work, loan.borrower_id, loan.loan_id, DisputeValues("complaint", "other", "Rude."), now=START
@@ -64,6 +69,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "contact_request_id": contact_request_id,
         "conversation_id": word.conversation_id,
         "installation_id": f"{name}-phone",
+        "intent_id": intent_id,
         "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
@@ -75,6 +81,7 @@ ASKED = {"amount_minor": "amount_minor=100"}
 """A value for each query parameter that a route insists on."""
 SAID = {
     "/v1/me/inbox/{message_id}/snooze": {"until": "2026-03-03T09:00:00Z"},
+    "/v1/me/loans/{loan_id}/payment-intents": {"amount": {"amount_minor": 100, "currency": "USD"}},
     "/v1/me/loans/{loan_id}/plan-requests": {"kind": "change_due_day", "terms": {"day": 25}},
     "/v1/me/plan-requests/{request_id}/accept": {"document_sha256": "0" * 64},
     "/v1/me/loans/{loan_id}/refunds": {},
@@ -87,7 +94,11 @@ SAID = {
 """A body for each route that insists on one."""
 FILES = {"/v1/me/attachments/{attachment_id}/content": {"data": PDF, "content_type": "application/pdf"}}
 """A file for each route that takes one."""
-COLLIDES = {("post", "/v1/me/plan-requests/{request_id}/accept"), ("post", "/v1/me/loans/{loan_id}/refunds")}
+COLLIDES = {
+    ("post", "/v1/me/plan-requests/{request_id}/accept"),
+    ("post", "/v1/me/loans/{loan_id}/plan-requests"),
+    ("post", "/v1/me/loans/{loan_id}/refunds"),
+}
 """Routes that find one's own object, and refuse that body, or have nothing to give for it."""
 NAMES = {"key": "pay"}
 """What else is in a path, and the same for everyone."""
@@ -113,9 +124,13 @@ def _required(operation: dict[str, Any]) -> list[str]:
     return [each["name"] for each in parameters if each.get("in") == "query" and each.get("required")]
 
 
-def test_another_borrowers_objects_are_not_found_on_any_route(app: Flask, client: FlaskClient) -> None:
+def test_another_borrowers_objects_are_not_found_on_any_route(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine, my_ids = owned_by(client, "me")
     _, their_ids = owned_by(client, "them")
+    mine["Idempotency-Key"] = "walk"
+    monkeypatch.setitem(app.extensions, "duecourse.payments", {"stripe": FakePayments("stripe")})
     routes = owned_routes(app)
     assert len(routes) >= 10
 

@@ -14,8 +14,10 @@ from app.channels.payments.stripe import StripePayments
 from app.channels.payments.stripe import build as build_stripe
 from app.domain.payment_providers import AskedPayment, OpenedPayment, PaymentOrder, PaymentPost
 from app.persistence.ids import new_id
+from app.persistence.models.payments import PaymentIntentRow
 from app.sandbox.stand_in import hosted, stripe
 from app.sandbox.stand_in.client import StandInClient
+from tests.builders.book import Built
 from tests.builders.patience import PATIENT
 
 RETURN = "https://api.lender.example/v1/callbacks/payments/x/return/token"
@@ -55,6 +57,17 @@ def an_order(**changes: Any) -> PaymentOrder:
         "notify_url": "-", "expires_at": clock.system_now().replace(microsecond=0) + timedelta(minutes=60),
     }  # fmt: skip
     return PaymentOrder(**{**values, **changes})
+
+
+def an_intent(loan: Built, intent_id: str, *, now: datetime, **changes: Any) -> PaymentIntentRow:
+    """A stored intent of 1.00 that waits for its provider."""
+    values: dict[str, Any] = {
+        "id": intent_id, "borrower_id": loan.borrower_id, "loan_id": loan.loan_id, "lender_id": loan.lender_id,
+        "provider": "stripe", "is_live": True, "purpose": "due", "amount_minor": 100, "currency": "USD", "state": "created",
+        "expires_at": now + timedelta(hours=1), "page_until": now + timedelta(hours=1), "locale": "en",
+        "created_by": "borrower", "created_at": now, "changed_at": now, "version": 1,
+    }  # fmt: skip
+    return PaymentIntentRow(**{**values, **changes})
 
 
 def asked(order: PaymentOrder, opened: OpenedPayment | None = None, **changes: Any) -> AskedPayment:

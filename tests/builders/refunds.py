@@ -35,7 +35,9 @@ def an_intent(loan: Built, amount_minor: int, *, state: str = "succeeded") -> st
                 id=intent_id, borrower_id=loan.borrower_id, loan_id=loan.loan_id, lender_id=loan.lender_id, provider="fake",
                 is_live=False, purpose="due", amount_minor=amount_minor, currency="USD", state=state,
                 provider_reference=f"cs_{intent_id[-8:]}", payment_reference=f"pi_{intent_id[-8:]}",
-                expires_at=START + timedelta(hours=1), created_by="borrower", created_at=START, changed_at=START, version=1,
+                expires_at=START + timedelta(hours=1),
+                page_until=START + timedelta(hours=1),
+                locale="en", created_by="borrower", created_at=START, changed_at=START, version=1,
             )
         )  # fmt: skip
     return intent_id

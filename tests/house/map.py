@@ -24,6 +24,7 @@ ROOMS = (
     ("app/channels/aliyun", "texts and calls by Alibaba Cloud"),
     ("app/channels/tencent", "what Tencent Cloud posts"),
     ("app/channels/elks", "what 46elks posts"),
+    ("app/channels/payments", "payment providers: pages to pay at, asking, posts, refunds"),
     ("app/channels/letters", "letters: a print service, and print rooms that take files"),
     ("app/wording", "templates and how amounts and dates are written"),
     ("app/services", "use cases: open a unit of work, load, ask the domain, write"),
@@ -66,10 +67,19 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | why a reminder was (not) sent | `reasons`, `explanations` | `queries/explanations` | `explanations`, `outlooks` | `content/reasons.yaml`, `cli/why`, `api/desk/explanations` |
 | experiments, holdouts, their reports | `experiments`, `checks` | `queries/experiments` | `experiments`, `experiment_figures` | `api/desk/experiments`, `cli/experiment` |
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
+| refunds | `refunds` | `queries/refunds`, `queries/refundable_intents` | `refunds`, `refund_rules`, `refund_sending`, `refund_settling`, `refund_words` | `content/refunds/rules.yaml`, `api/borrower/refunds`, `api/desk/refunds`, `api/refund_forms`, `engine/refunds`, `docs/refunds.md` |
+| autopay mandates | `mandates` | `queries/mandates` | `mandates` | `api/ingest/mandates`, `api/borrower/mandates`, `docs/mandates.md` |
+| links for paying | `pay_proofs` | `queries/pay_links` | `pay_links` | `content/pay`, `wording/page_locales`, `api/pay`, `docs/pay-links.md` |
+| reconciliation | `payment_reconciliation` | `queries/payment_reconciliation` | `payment_reconciliation` | `cli/payments`, `api/desk/payment_reconciliation`, `docs/payment-reconciliation.md` |
 | promises to pay | `promises`, `promise_terms` | `queries/promises`, `queries/case_promises` | `promises`, `promise_views`, `promise_terms` | `content/promises/terms.yaml`, `api/borrower/promises`, `api/desk/promises`, `api/ingest/promises`, `docs/promises.md` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
+| another plan: asked, approved, accepted, kept | `plan_requests`, `arrangements` | `queries/plan_requests`, `queries/arrangements` | `plan_requests`, `plan_offers`, `plan_approvals`, `arrangements`, `agreed_plans`, `forbearance` | `api/borrower/plan_requests`, `api/desk/plan_requests`, `content/arrangements.yaml` |
+| a fresh code for what binds | | `queries/sessions` | `step_up`, `sign_in` | `api/borrower/proofs` |
 | consents, STOP | `consents`, `opt_outs` | `queries/consents` | `consents`, `opt_outs` | `cli/consent`, `api/ingest/borrowers` |
 | what a borrower chooses | `preferences`, `contact_hours` | `queries/contact_preferences` | `preferences` | `api/borrower/preferences` |
+| being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
+| disputes, objections, complaints; marks on credit reports | `disputes` | `queries/disputes` | `disputes`, `dispute_cases`, `dispute_answers`, `dispute_terms` | `api/borrower/disputes`, `api/desk/disputes`, `content/disputes`, `docs/disputes.md` |
+| requests for help, free debt advice | `hardship` | `queries/hardship` | `hardship`, `dispute_terms` | `api/borrower/hardship`, `api/desk/hardship`, `content/hardship`, `docs/hardship.md` |
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
@@ -88,6 +98,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `wechat_confirmations`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
 | access tokens of providers | `provider_tokens` | `queries/provider_tokens` | `provider_tokens` | `channels/provider_tokens` |
+| paying at a provider | `payment_intents`, `payment_providers` | `queries/payment_intents` | `payment_pages`, `payment_events`, `payment_moves`, `payment_intents`, `told_by_provider`, `engine/payments` | `api/borrower/payment_intents`, `api/callbacks/payments`, `api/desk/payments`, `channels/payments/` |
 | how a payment is spread | `allocation`, `ledger` | `queries/ledger` | `payments`, `positions` | `api/ingest` |
 | what a history does to a plan | `replay`, `account_rows`, `actual_balance`, `early_settlement`, `waterfall` | `queries/ledger` | `positions` | `api/borrower/payments` |
 | what is owed | `positions` | `queries/positions` | `positions`, `accounts`, `schedules` | `api/borrower/balances`, `cli/loan` |
@@ -97,6 +108,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | another plan for a loan that runs | `replans` | `queries/loans` | | |
 | fees, late charges | `charges`, `late_charges` | `queries/positions` | `terms` | `api/ingest/payments` |
 | payoff and prepayment quotes | `quotes` | `queries/positions` | `quotes` | `api/borrower/quotes`, `cli/loan` |
+| what a borrower may choose about a loan | `plan_options`, `option_cases`, `option_rules`, `option_limits`, `option_rows`, `option_costs`, `option_offers` | `queries/accounts`, `queries/positions` | `plan_options`, `option_rules`, `earlier_agreements` | `api/borrower/plan_options`, `content/options/*.yaml`, `wording/option_words` |
 | rates, caps, disclosures | `rates`, `apr`, `caps` | `queries/disclosures` | `disclosures`, `base_rates` | `api/borrower/disclosures`, `wording/disclosure_words` |
 | statements of account | `statements`, `running_balances` | `queries/statements` | `statements`, `wording/statement_pdf` | `api/borrower/statements`, `cli/loan` |
 | which days are business days | `calendars` | `queries/calendars` | `calendars`, `country_calendars` | `content/calendars`, `cli/calendar` |
@@ -110,6 +122,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | sign-in, tokens, sessions | | `queries/challenges`, `queries/sessions` | `sign_in`, `sessions`, `limits` | `api/auth` |
 | the inbox: what it shows | `inbox` | `queries/inbox` | `inbox`, `inbox_waits` | `api/borrower/inbox`, `api/borrower/inbox_items` |
 | the inbox: what changes it | `inbox` | `queries/inbox_marks`, `queries/decisions` | `inbox_marks`, `decision_writing` | `api/borrower/inbox_marks`, `cli/inbox` |
+| notices of what became of something | `notices`, `inbox` | `queries/notices` | `notices` | `engine/addresses`, `content/messages` |
+| telling the lender's own systems | `webhooks`, `webhook_urls`, `webhook_catalogue` | `queries/webhooks`, `queries/webhook_deliveries` | `webhook_events`, `webhooks`, `webhook_deliveries` | `api/ingest/webhooks`, `engine/webhooks`, `channels/webhooks`, `cli/webhook` |
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |

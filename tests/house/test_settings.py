@@ -94,6 +94,11 @@ WEAK = {
         ("wechat", WEAK["wechat"], "authorize_url"),
         ("wechat", {"provider": "wechat", "token": "t" * 15}, "token"),
         ("wechat", {"provider": "wechat", "token": "t" * 16, "require_encrypted": False}, "require_encrypted"),
+        ("payment", {"provider": "stripe", "secret_key": "sk_test_kkkk", "webhook_secret": "w" * 24}, "secret_key"),
+        ("payment", {"provider": "stripe", "secret_key": "sk_live_kkkk", "webhook_secret": "kkkk"}, "webhook_secret"),
+        ("payment", {"provider": "hosted", "url": "https://x.example", "key": "kkkk"}, "key"),
+        ("payment", {"provider": "hosted", "url": "http://x.example", "key": "k" * 32}, "url"),
+        ("payment", {"provider": "hosted", "url": "https://x.example", "key": "k" * 32, "live": False}, "live"),
     ],
 )
 def test_production_refuses_a_weak_provider_and_names_the_setting(
@@ -132,6 +137,23 @@ def test_production_takes_strong_providers(tmp_path: Path) -> None:
         "email",
         "wechat",
     }
+
+
+def test_payment_providers_are_read_apart_and_need_an_address_to_post_to(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    document = {
+        "payment": [{"provider": "stripe", "secret_key": "sk_live_k", "webhook_secret": "w" * 24}],
+        "callbacks": {"secret": "w" * 32},
+    }
+    file.write_text(json.dumps(document))
+    with pytest.raises(SettingsError, match="public_url"):
+        Settings.from_env(production(tmp_path, DUECOURSE_PROVIDERS=str(file)))
+    file.write_text(json.dumps({**document, "callbacks": {"secret": "w" * 32, "public_url": "https://api.lender.example"}}))
+
+    settings = Settings.from_env(production(tmp_path, DUECOURSE_PROVIDERS=str(file)))
+
+    assert [entry["provider"] for entry in settings.payments] == ["stripe"]
+    assert dict(settings.providers) == {}
 
 
 def test_a_program_that_production_refuses_does_not_start(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_two_people_agree_to_a_large_plan_before_it_is_offered(app: Flask) -> No
     assert told() == ["plan_request_received", "plan_request_offered", "arrangement_agreed"]
 
 
-def test_reminders_rest_while_a_request_waits_and_an_offer_that_nobody_takes_lapses(app: Flask) -> None:
+def test_a_hold_stands_while_an_offer_waits_and_one_that_nobody_takes_lapses(app: Flask) -> None:
     journey, loan_id = a_late_borrower(app)
     journey.me("POST", f"/loans/{loan_id}/plan-requests", {"kind": "catch_up", "terms": {"rows": 2}})
     (hold,) = journey.desk("GET", "/borrowers/B1/holds")["items"]

@@ -48,6 +48,15 @@ def waiting() -> int:
         return sum(row.message_class != "servicing" for row in session.scalars(statement))
 
 
+def notices() -> list[str]:
+    """Templates of what the borrower was told of the case, oldest first."""
+    with reading() as session:
+        statement = select(MessageRow.template).where(
+            MessageRow.channel == "in_app", MessageRow.message_class == "servicing"
+        )
+        return list(session.scalars(statement.order_by(MessageRow.id)))
+
+
 def told(journey: Journey, method: str, path: str, body: Any = None) -> int:
     """The status of what the desk answers an agent."""
     journey.desk(method, path, body, staff="Ann", role="agent", good=False)
@@ -97,6 +106,8 @@ def test_a_borrower_disputes_and_is_right(app: Flask) -> None:
     own = journey.me("GET", f"/disputes/{dispute['id']}")
     assert (own["answer"], own["correction_reference"]) == ("You are right, the fee is waived.", "W-1")
     assert journey.events() == ["dispute.received.v1", "dispute.answered.v1"]
+    assert notices() == ["dispute_received", "dispute_upheld"]
+    assert dispute["reference"] in journey.inbox()[0]["body"]
     assert [task["state"] for task in journey.desk("GET", "/tasks?state=done&queue=disputes")["items"]] == ["done"]
     with reading() as session:
         assert dispute_marks(session, [loan_id]) == {loan_id: "XH"}

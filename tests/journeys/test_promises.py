@@ -153,7 +153,7 @@ def test_who_takes_a_promise_back_is_reminded_as_before_and_one_that_is_replaced
     life = _late_borrower(app)
     (first,) = _promise(life, (10_000, date(2026, 3, 13)))
 
-    (second,) = _promise(life, (8_000, date(2026, 3, 16)), replaces=[first["id"]])
+    (second,) = _promise(life, (8_000, date(2026, 3, 24)), replaces=[first["id"]])
     life.until(_utc(12, 10))
     assert [each["state"] for each in reversed(_list(life))] == ["replaced", "open"]
     assert [said for said in _said(life, since=LATE) if said[0] == "promise"] == [], "its day was moved"
@@ -208,6 +208,17 @@ def test_why_and_what_comes_tell_of_the_promise(app: Flask) -> None:
     (promise,) = [each for loan in found.loans for each in loan.subjects if each.kind == "promise"]
     assert [(step.step, step.code) for step in promise.steps] == [("p-1", "SENT"), ("p+0", "SENT")]
     assert found.was_contacted
+
+
+def test_each_change_is_told_to_the_borrower_in_kind_words(app: Flask) -> None:
+    life = _late_borrower(app)
+    _promise(life, (5_000, date(2026, 3, 10)), (5_000, date(2026, 3, 12)))
+    life.pay("L1", 6_000)
+    life.until(_utc(13))
+
+    titles = [each["title"] for each in life.inbox()]
+    assert "Thank you, you kept your promise" in titles
+    assert "A part of it has reached us" in titles
 
 
 def test_somebody_elses_promise_is_not_there(app: Flask) -> None:

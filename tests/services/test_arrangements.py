@@ -10,11 +10,14 @@ from sqlalchemy import func, select
 
 from app.domain.errors import ConflictError, NotFoundError
 from app.engine.dispatch import Dispatcher
+from app.engine.follow_ups import follow_up_due
 from app.engine.loop import Engine
 from app.persistence.db import db
 from app.persistence.models.arrangements import ArrangementRow
+from app.persistence.models.holds import HoldRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import DecisionRow
+from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.moments import find_moments
 from app.persistence.queries.positions import find_plan_versions, find_snapshot
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
@@ -177,6 +180,51 @@ def test_a_second_request_waits_for_the_first(sqlite_book: Flask) -> None:
 
     with pytest.raises(ConflictError, match="waits already"):
         asked(loan)
+
+
+@pytest.mark.parametrize(
+    ("fall_back", "rows", "tasks"),
+    [
+        ("stays", [0, 15_000, 15_000, 10_000, 10_000], []),
+        ("returns", [10_000] * 5, []),
+        ("review", [0, 15_000, 15_000, 10_000, 10_000], ["arrangement_broken"]),
+    ],
+)
+def test_a_broken_arrangement_falls_back_by_the_rule_it_was_agreed_under(
+    sqlite_book: Flask, fall_back: str, rows: list[int], tasks: list[str]
+) -> None:
+    loan = a_late_loan()
+    arrangement_id = accepted(loan, asked(loan)).id
+    with unit_of_work() as work:
+        row = work.session.get_one(ArrangementRow, arrangement_id)
+        row.rule = {**row.rule, "fall_back": fall_back}
+    pay(loan, 4_000, now=START + DAY)
+    broken_at = datetime(2026, 3, 16, tzinfo=START.tzinfo)  # due on the 10th, five days of grace
+
+    early = follow_up_due(now=broken_at - timedelta(microseconds=1))
+    looks = follow_up_due(now=broken_at)
+
+    with reading() as session:
+        ended = session.get_one(ArrangementRow, arrangement_id)
+        assert (early, looks, ended.state, ended.ended_at) == (0, 1, "broken", broken_at)
+        plan = find_plan_versions(session, [loan.loan_id])[loan.loan_id][-1].rows
+        assert [row.due.total for row in plan] == rows
+        assert [task.kind for task in session.scalars(select(TaskRow).where(TaskRow.queue == "plans"))] == tasks
+        assert find_differences(session, [loan.loan_id]) == []
+        found = find_snapshot(session, loan.borrower_id, loan.loan_id)
+        assert found is not None
+        assert found[0].principal_balance_minor == 46_000
+
+
+def test_asking_again_and_again_silences_nothing(sqlite_book: Flask) -> None:
+    loan = a_late_loan()
+    for _ in range(3):
+        request_id = asked(loan).id
+        with unit_of_work() as work:
+            withdraw_own(work, loan.borrower_id, request_id, now=START)
+
+    with reading() as session:
+        assert [hold.released_at for hold in session.scalars(select(HoldRow))] == [START]
 
 
 IN_FORCE = datetime(2026, 12, 1, 9, 0, tzinfo=START.tzinfo)

@@ -9,7 +9,9 @@ from sqlalchemy import update
 
 from app.domain.book import PaymentValues
 from app.domain.errors import NotFoundError, ValidationError
+from app.domain.money import Money
 from app.domain.policies import share_of
+from app.engine.follow_ups import follow_up_due
 from app.persistence.ids import new_id
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.holds import HoldRow
@@ -19,6 +21,7 @@ from app.services.experiments import Measure, Report, list_experiments, report_e
 from app.services.payments import record_payment
 from app.services.policies import ensure_default_policy
 from app.services.policy_versions import activate_policy, approve_policy, save_draft, submit_policy
+from app.services.promises import Giver, make_promises
 from app.services.reminders import sweep
 from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.policies import a_document
@@ -171,6 +174,21 @@ def test_guardrails_count_what_borrowers_did_soon_after(book: dict[str, list[Bui
     assert counts(found, "no_contact_requests") == {"control": (0, 12), "plain": (1, 12)}
     assert counts(found, "hardship") == {"control": (1, 12), "plain": (0, 12)}
     assert counts(found, "broken_promises") == {"control": (0, 0), "plain": (1, 2)}
+
+
+def test_a_promise_that_this_book_follows_is_broken_by_what_the_ledger_says_and_counts_once(
+    book: dict[str, list[Built]],
+) -> None:
+    plain, soon = book["plain"], STEP + timedelta(days=1)
+    with unit_of_work() as work:
+        for built in plain[:3]:
+            part = (Money(1_000, "USD"), soon.date() + timedelta(days=1))
+            make_promises(work, built.borrower_id, built.loan_id, [part], giver=Giver("borrower"), now=soon)
+    pay(plain[0], 1_000, now=soon + timedelta(hours=1))
+    pay(plain[1], 999, now=soon + timedelta(hours=1))
+    follow_up_due(now=soon + timedelta(days=2))
+
+    assert counts(report().guardrails, "broken_promises") == {"control": (0, 0), "plain": (2, 3)}
 
 
 def test_another_lender_sees_nobody_of_these(book: dict[str, list[Built]]) -> None:

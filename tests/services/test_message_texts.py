@@ -68,3 +68,31 @@ def test_what_cannot_be_written_is_a_fault_and_no_exception() -> None:
     assert written_message("due_soon", "email", "en", {}).fault == "RENDER_ERROR"
     assert written_message("no_such", "email", "en", {}).fault == "RENDER_ERROR"
     assert written_message("due_soon", "push", "en", {}).fault is None
+
+
+LINK = "https://m.house.example/v1/o/" + "Aa0-_" * 7
+VALUES = {"count": 1, "amount": "$1.00", "due_on": "Mar 2", "loan": "L1", "lender": "Acme"}
+
+
+@pytest.mark.parametrize(
+    ("template", "channel", "locale", "link", "carries"),
+    [
+        ("overdue_early", "sms", "en", LINK, True),
+        ("overdue_early", "email", "en", LINK, True),
+        ("overdue_early", "email", "zh-CN", LINK, True),
+        ("overdue_early", "sms", "zh-CN", LINK, False),  # no room in one message
+        ("overdue_early", "sms", "en", LINK + "x" * 20, False),  # nor with so long an address
+        ("due_today", "sms", "en", LINK, False),  # its text has no place for one
+        ("overdue_early", "sms", "en", None, False),
+    ],
+)
+def test_a_text_carries_a_link_where_it_has_a_place_and_room_and_else_goes_without(
+    template: str, channel: str, locale: str, link: str | None, carries: bool
+) -> None:
+    plain = written_message(template, channel, locale, VALUES)
+
+    said = written_message(template, channel, locale, VALUES, pay_url=link)
+
+    assert said.fault is None
+    assert (link is not None and link in said.body) is carries
+    assert carries or said == plain

@@ -11,18 +11,23 @@ from app import clock
 from app.domain.consents import ConsentValues
 from app.domain.contact_hours import Hours
 from app.domain.hold_terms import HoldValues
+from app.domain.inbox import category_of
+from app.domain.notices import notice_place
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
+from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.reminders import ContactRow
+from app.persistence.queries.inbox import CATEGORY
 from app.persistence.unit_of_work import peeking, reading, reading_one_state, unit_of_work
 from app.services.consents import record_consents
 from app.services.contact_history import page_contact_history
 from app.services.explanations import explain
 from app.services.holds import Teller, put_hold
 from app.services.inbox import InboxItem, open_items, page_inbox
+from app.services.links import open_link
 from app.services.notices import NoticeUnwrittenError, raise_unwritten, tell_borrower, withdraw_notice
 from app.services.preferences import set_contact_hours
 from tests.builders.book import Built, build_lender, build_loan, give_phone
@@ -217,3 +222,47 @@ def test_history_and_explanation_show_a_notice_as_what_it_is(app: Flask) -> None
     ]
     assert others.notices == []
     assert not explained.was_contacted
+
+
+def test_the_push_opens_what_the_notice_is_about_and_counts_as_read(app: Flask) -> None:
+    told = Told()
+    subject_id = new_id()
+    told.tell(subject_id=subject_id)
+    told.at(START)
+    link = told.channel.sent[0].data["deep_link"]
+
+    opened = open_link(vault(), told.built.borrower_id, link.rpartition("/")[2], now=START)
+
+    (item,) = told.inbox()
+    assert (opened.deep_link, opened.message_id) == (item.deep_link, item.id)
+    assert item.read_at == START
+
+
+@pytest.mark.parametrize(
+    ("template", "message_class", "category"),
+    [
+        ("promise_kept", "servicing", "agreements"), ("plan_offered", "servicing", "agreements"),
+        ("dispute_received", "servicing", "requests"), ("payment_succeeded", "servicing", "payments"),
+        ("promise_kept", "reminder", "due_soon"), ("planned_work", "servicing", "account"),
+        ("due_soon", "servicing", "due_soon"),
+    ],
+)  # fmt: skip
+def test_the_category_is_told_alike_by_rows_and_by_the_database(
+    app: Flask, template: str, message_class: str, category: str
+) -> None:
+    told = Told()
+    told.tell(also_push=False)
+    with unit_of_work() as work:
+        row = work.session.scalars(select(MessageRow)).one()
+        row.template, row.message_class = template, message_class
+
+    assert category_of(template, message_class) == category
+    with reading() as session:
+        assert session.scalar(select(CATEGORY)) == category
+
+
+def test_a_notice_opens_its_own_subject() -> None:
+    assert notice_place("promise_kept", loan_id="L", subject_id="P") == "duecourse://loans/L/promises/P"
+    assert notice_place("hardship_received", loan_id=None, subject_id="H") == "duecourse://hardship-requests/H"
+    assert notice_place("other_thing", loan_id="L", subject_id="X") == "duecourse://loans/L"
+    assert notice_place("other_thing", loan_id=None, subject_id=None) == "duecourse://inbox"

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.digest import decisions_digest
 from app.domain.errors import NotFoundError, ValidationError
+from app.domain.money import Money
 from app.domain.times import rfc3339
 from app.engine.dispatch import Dispatcher
 from app.engine.loop import Engine
@@ -26,6 +27,7 @@ from app.persistence.models.reminders import DecisionEventRow, DecisionRow
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.policies import activate_document, ensure_default_policy
+from app.services.promises import Giver, make_promises
 from app.services.rehearsals import runs, sorted_digest
 from app.services.rehearsals.channel_figures import ChannelFigures, load_figures
 from app.services.rehearsals.lives import Life
@@ -294,6 +296,31 @@ def test_what_was_really_sent_before_counts_from_today_on(app: Flask, set_clock:
 
     assert foreseen.tally.decisions.total() > 20
     assert ("sms", "USD") in foreseen.tally.messages
+    assert decisions_digest(_events_since(now, end)) == foreseen.digest
+
+
+def test_promises_are_rehearsed_as_they_are_then_reminded_of_and_settled(app: Flask, set_clock: SetClock) -> None:
+    with unit_of_work() as work:
+        activate_document(work, laddered(policy="ladder"), author="test", now=START)
+    loans = [
+        build_loan(
+            now=START, due=[DUE, DUE + timedelta(days=30)], borrower_no=f"B{number}", loan_no=f"L{number}", zone="UTC"
+        )
+        for number in range(3)
+    ]
+    engine = Engine(Dispatcher({"push": FakeChannel(), "sms": FakeChannel(name="sms")}, owner="tester"))
+    now = _live(engine, START, datetime(2026, 3, 13, 9, tzinfo=UTC), set_clock)
+    with unit_of_work() as work:
+        for loan, days in zip(loans, ((2,), (3, 9), (20,)), strict=True):
+            parts = [(Money(1_000, "USD"), now.date() + timedelta(days=each)) for each in days]
+            make_promises(work, loan.borrower_id, loan.loan_id, parts, giver=Giver("borrower"), now=now)
+    pay(loans[0], 1_000, now=now)
+
+    foreseen = rehearsed(app, now=now, starts_on=now.date(), days=14)
+    end = RehearsalSettings("active", now.date(), 14).ends_at
+    _live(engine, now, end, set_clock)
+
+    assert {step for step, _, _ in foreseen.tally.decisions} >= {"p-1", "p+0", "d+15"}
     assert decisions_digest(_events_since(now, end)) == foreseen.digest
 
 

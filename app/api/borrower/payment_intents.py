@@ -10,10 +10,9 @@ from app import clock
 from app.api.borrower.loans import door
 from app.api.borrower.money import example_money
 from app.domain.allocation import Surplus
-from app.domain.errors import ConflictError, NotFoundError
+from app.domain.errors import ConflictError
 from app.domain.payment_intents import IntentState, Purpose
 from app.persistence.db import vault
-from app.persistence.queries.accounts import find_position_account
 from app.persistence.queries.payment_intents import page_own_intents
 from app.services import payment_intents as intents
 from app.services.payment_intents import Here, IntentView
@@ -92,7 +91,7 @@ _EXAMPLE = {
     "purpose": "due",
     "amount": example_money(104500),
     "surplus": None,
-    "pay_url": "https://pay.provider.example/c/cs_5f2b0c",
+    "pay_url": "…/c/pay/cs_5f2b0c",
     "expires_at": "2026-11-23T10:00:00Z",
     "failure_code": None,
     "created_at": "2026-11-23T09:00:00Z",
@@ -116,6 +115,7 @@ def create_payment_intent(body: dict[str, Any], loan_id: str) -> Answer:
     Idempotency-Key: it goes on with the same payment, so that there is never a second one. Sent again later, the answer is
     the payment as it is then. What was paid is in the ledger before `state` says succeeded.
     """
+    intents.check_own(borrower().borrower_id, loan_id)
     here, at = here_now(), now()
     key, who = required_key(), borrower()
     asked = Request(
@@ -137,7 +137,7 @@ def create_payment_intent(body: dict[str, Any], loan_id: str) -> Answer:
 def list_payment_intents(query: dict[str, Any], loan_id: str) -> Answer:
     """List your payments at providers for a loan, newest first, whatever became of them."""
     begin = requested_key(query)
-    _own_loan(loan_id)
+    intents.check_own(borrower().borrower_id, loan_id)
     rows = page_own_intents(
         reads(), borrower().borrower_id, loan_id, before=begin.row_id if begin else None, limit=query["limit"] + 1
     )
@@ -164,6 +164,7 @@ def cancel_payment_intent(loan_id: str, intent_id: str) -> IntentView:
 
     409 when its money is on its way, or has come: a page may be paid in the moment it is closed, and money is money.
     """
+    intents.check_own(borrower().borrower_id, loan_id, intent_id)
     return intents.cancel_intent(
         here_now(), borrower().borrower_id, loan_id, intent_id, now=now(), machine_now=clock.system_now()
     )
@@ -176,8 +177,3 @@ def here_now() -> Here:
     if not providers:
         raise ConflictError("This installation has no payment provider; pay by bank transfer.")
     return Here(providers, settings.public_url or request.host_url.rstrip("/"), settings.app_url)
-
-
-def _own_loan(loan_id: str) -> None:
-    if find_position_account(reads(), borrower().borrower_id, loan_id) is None:
-        raise NotFoundError(f"There is no loan {loan_id}.")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant
@@ -14,7 +14,8 @@ class PayLinkTryRow(Base):
 
     __tablename__ = "pay_link_tries"
 
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    message_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    """Of the message that carries it: each has one link."""
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
     tries: Mapped[int]
     first_at: Mapped[datetime] = mapped_column(Instant)

@@ -89,6 +89,19 @@ _COUNTS: Mapping[str, str] = {
     "borrowers_with_two_contacts_in_a_day": """
         SELECT COUNT(*) FROM (SELECT 1 FROM contacts WHERE slot_no IS NOT NULL
                                GROUP BY borrower_id, local_date HAVING COUNT(*) > :most) z""",
+    "payments_not_booked_once_of_their_amount": """
+        SELECT COUNT(*) FROM payment_intents p WHERE p.state = 'succeeded' AND (
+          SELECT COUNT(*) FROM ledger_entries g
+           WHERE g.loan_id = p.loan_id AND g.reference = p.entry_reference
+             AND (g.amount_minor = p.amount_minor OR g.origin NOT LIKE 'provider:%')) <> 1""",
+    "refunds_not_booked_once_of_their_amount": """
+        SELECT COUNT(*) FROM refunds r WHERE r.state = 'done' AND r.entry_id IS NOT NULL AND (
+          SELECT COUNT(*) FROM ledger_entries g
+           WHERE g.loan_id = r.loan_id AND g.reference = r.reference AND g.kind = 'refund'
+             AND g.amount_minor = r.amount_minor) <> 1""",
+    "loans_that_differ_from_their_mandate": """
+        SELECT COUNT(*) FROM payment_mandates m JOIN loans l ON l.id = m.loan_id
+         WHERE m.state IN ('pending', 'active', 'failing', 'failed') AND l.autopay <> (m.state = 'active')""",
     "messages_past_their_time": """
         SELECT COUNT(*) FROM messages WHERE state IN ('queued', 'sending', 'stale') AND not_after < :until""",
     "messages_in_the_wrong_lane": """

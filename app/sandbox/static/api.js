@@ -8,8 +8,8 @@ export class Problem extends Error {
   }
 }
 
-export async function ask(method, path, { body, token, language } = {}) {
-  const headers = { Accept: "application/json" };
+export async function ask(method, path, { body, token, language, headers: more } = {}) {
+  const headers = { Accept: "application/json", ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
   if (language) headers["Accept-Language"] = language === "zh" ? "zh-CN" : "en";
@@ -69,15 +69,15 @@ export class Session {
     this.#keep(null);
   }
 
-  async call(method, path, body) {
+  async call(method, path, body, headers) {
     if (this.now >= new Date(this.tokens.good_until)) await this.#refresh();
     try {
-      return await ask(method, path, { body, token: this.tokens.access_token, language: this.language });
+      return await ask(method, path, { body, headers, token: this.tokens.access_token, language: this.language });
     } catch (problem) {
       if (problem.status !== 401) throw problem;
     }
     await this.#refresh();
-    return ask(method, path, { body, token: this.tokens.access_token, language: this.language });
+    return ask(method, path, { body, headers, token: this.tokens.access_token, language: this.language });
   }
 
   /** Several calls that find the token stale share one refresh: each refresh token is good once. */

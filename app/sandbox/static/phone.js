@@ -224,6 +224,7 @@ export class Phone {
         { type: "button", "data-act": "pay", "data-key": key, disabled: isBusy },
         this.say(isBusy ? "paying" : "pay", { amount: money(item.open.total) }),
       ),
+      h("button.online", { type: "button", "data-act": "pay-online", "data-key": key }, this.say("pay_online")),
     );
   }
 
@@ -264,6 +265,7 @@ export class Phone {
       } else if (act === "sign-in") await this.session.signIn(this.place.querySelector("#code").value);
       else if (act === "read") await this.read(button.dataset.id);
       else if (act === "pay") await this.pay(button.dataset.key);
+      else if (act === "pay-online") await this.payOnline(button.dataset.key);
       else await this.apps.work(act, button);
     } catch (problem) {
       this.onTrouble(problem);
@@ -277,8 +279,27 @@ export class Phone {
     return item.read_at ? null : this.session.call("POST", `/v1/me/inbox/${id}/read`);
   }
 
+  item(key) {
+    return this.due.items.find((each) => `${each.loan_no}/${each.row_no}` === key);
+  }
+
+  /** At the payment provider's page. It is opened before it is known: a browser blocks what opens later by itself. */
+  async payOnline(key) {
+    const item = this.item(key);
+    const page = window.open("", "_blank");
+    try {
+      const body = { amount: item.open.total };
+      const headers = { "Idempotency-Key": crypto.randomUUID() };
+      const intent = await this.session.call("POST", `/v1/me/loans/${item.loan_id}/payment-intents`, body, headers);
+      page.location = intent.pay_url;
+    } catch (problem) {
+      page?.close();
+      throw problem;
+    }
+  }
+
   pay(key) {
-    const item = this.due.items.find((each) => `${each.loan_no}/${each.row_no}` === key);
+    const item = this.item(key);
     const body = {
       borrower_no: this.person.borrower_no,
       loan_no: item.loan_no,
