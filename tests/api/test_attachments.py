@@ -263,7 +263,7 @@ def test_a_dispute_takes_its_file_and_a_hardship_request_cannot_take_it_again(jo
     journey.me("POST", own, {"change": "illness", "attachments": [attachment_id]}, good=False)
     assert journey.answer.status_code == 409, journey.answer.text
     journey.me("POST", own, {"change": "illness", "attachments": [new_id()]}, good=False)
-    assert journey.answer.status_code == 404
+    assert journey.answer.status_code == 422
 
     shown = journey.desk("GET", f"/attachments/{attachment_id}")
     assert (shown["subject_kind"], shown["subject_id"]) == ("dispute", dispute_id)
