@@ -103,7 +103,7 @@ def record_payments(
     queries.add_entries(work.session, state.entries, state.directory)
     settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     queries.add_unmatched(work.session, state.unmatched)
-    if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
+    if state.directory and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
     return results
 
@@ -264,6 +264,9 @@ def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, revers
     if reverses_id in state.reversed_ids:
         raise ConflictError(f"Payment {values.reverses_reference} is already reversed.")
     row = state.originals.get(reverses_id)
+    if row is None and not any(entry["id"] == reverses_id for entry in state.entries):
+        # This batch has told that its reference is a provider's payment, which was booked before.
+        row = queries.find_entry_rows(state.work.session, [reverses_id])[reverses_id]
     original = (row.loan_id, row.kind, row.amount_minor) if row else None
     if original is None:
         own = next(entry for entry in state.entries if entry["id"] == reverses_id)
