@@ -1,6 +1,7 @@
 """The same money told by the core, a payment provider, a bank statement and a plan file: in every order it counts once."""
 
 from datetime import date
+from itertools import count
 from typing import Any
 
 from flask import Flask
@@ -19,12 +20,18 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.payments import record_payment, record_payments
 from app.services.statement_evidence import LineTexts
 from app.services.statement_lines import LineValues, take_lines
-from tests.builders.book import Built, build_loan
+from tests.builders.book import Built, build_loan, replan
 from tests.builders.refunds import an_intent
 from tests.conftest import START
 
 TODAY = START.date()
+_numbers = count(1001)
 DUE = [date(2026, 3, 1), date(2026, 4, 1), date(2026, 5, 1)]
+
+
+def a_loan() -> Built:
+    """Three rows of 10,000, the first of them due yesterday; its number is long enough to be found in words."""
+    return build_loan(now=START, due=DUE, loan_no=f"LOAN-{next(_numbers)}")
 
 
 def told(loan: Built, reference: str, amount_minor: int = 10_000, **also: Any) -> PaymentValues:
@@ -59,9 +66,11 @@ def taken_at_provider(loan: Built) -> str:
     return bank_reference
 
 
-def a_line(loan: Built, reference: str = "B1", amount_minor: int = 10_000, *, returns: str | None = None) -> str:
+def a_line(
+    loan: Built, reference: str = "B1", amount_minor: int = 10_000, *, returns: str | None = None, words: str | None = None
+) -> str:
     """Have the bank tell of money for a loan; return what became of the line."""
-    values = LineValues(reference, TODAY, amount_minor, "USD", returns, LineTexts(words=f"for {loan.loan_no}"))
+    values = LineValues(reference, TODAY, amount_minor, "USD", returns, LineTexts(words=words or f"for {loan.loan_no}"))
     with unit_of_work() as work:
         (result,) = take_lines(work, loan.lender_id, [values], now=START)
         assert not isinstance(result, DomainError), result
@@ -85,7 +94,7 @@ def waiting() -> list[str]:
 
 
 def test_a_batch_tells_of_a_providers_payment_and_takes_it_back(sqlite_book: Flask) -> None:
-    loan = build_loan(now=START, due=DUE)
+    loan = a_loan()
     bank_reference = taken_at_provider(loan)
 
     results = record_all(loan, told(loan, "C1", bank_reference=bank_reference), undone(loan, "C2", "C1"))
@@ -95,10 +104,96 @@ def test_a_batch_tells_of_a_providers_payment_and_takes_it_back(sqlite_book: Fla
 
 
 def test_a_reversal_waits_for_the_cores_word_of_a_providers_payment(sqlite_book: Flask) -> None:
-    loan = build_loan(now=START, due=DUE)
+    loan = a_loan()
     bank_reference = taken_at_provider(loan)
 
     assert record(loan, undone(loan, "C2", "C1")).status == "unmatched"
     assert record(loan, told(loan, "C1", bank_reference=bank_reference)).status == "duplicate"
 
     assert (paid(loan), waiting()) == (0, [])
+
+
+def test_the_core_takes_back_money_that_the_bank_told_of_first(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    assert a_line(loan) == "matched"
+
+    assert record(loan, told(loan, "C1", bank_reference="B1")).status == "unmatched"
+    assert record(loan, undone(loan, "C2", "C1")).status == "recorded"
+
+    assert (paid(loan), waiting()) == (0, [])
+    assert record(loan, told(loan, "C1", bank_reference="B1")).status == "duplicate"
+
+
+def test_the_core_takes_it_back_before_or_with_its_own_word_of_it(sqlite_book: Flask) -> None:
+    before, together = a_loan(), a_loan()
+    a_line(before, "B1"), a_line(together, "B2")
+
+    record(before, undone(before, "C2", "C1"))
+    record(before, told(before, "C1"))
+    record_all(together, told(together, "C3", bank_reference="B2"), undone(together, "C4", "C3"))
+
+    assert (paid(before), paid(together), waiting()) == (0, 0, [])
+
+
+def test_the_bank_and_the_core_take_the_same_money_back_and_it_goes_once(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    a_line(loan)
+    record(loan, told(loan, "C1", bank_reference="B1"))
+
+    a_line(loan, "B2", -10_000, returns="B1")
+    results = [record(loan, undone(loan, "C2", "C1")).status for _ in range(2)]
+
+    assert results == ["duplicate", "duplicate"]
+    assert (paid(loan), waiting()) == (0, [])
+
+
+def test_a_core_that_puts_its_word_of_a_line_right_is_booked(sqlite_book: Flask) -> None:
+    wrong, right = a_loan(), a_loan()
+    record(wrong, told(wrong, "C1", bank_reference="B1"))
+    assert a_line(wrong) == "matched"
+
+    record(wrong, undone(wrong, "C2", "C1"))
+    record(right, told(right, "C3", bank_reference="B1"))
+
+    assert (paid(wrong), paid(right), waiting()) == (0, 10_000, [])
+
+
+def test_a_line_taken_back_by_hand_lets_the_cores_word_be_booked(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    a_line(loan)
+    record(loan, undone(loan, "HAND", "stmt:B1"))
+
+    record(loan, told(loan, "C1", bank_reference="B1"))
+
+    assert (paid(loan), waiting()) == (10_000, [])
+
+
+def test_the_core_may_call_it_a_prepayment(sqlite_book: Flask) -> None:
+    line_first, core_first = a_loan(), a_loan()
+
+    a_line(line_first, "B1")
+    record(line_first, told(line_first, "C1", bank_reference="B1", kind=EntryKind.PREPAYMENT))
+    record(core_first, told(core_first, "C2", bank_reference="B2", kind=EntryKind.PREPAYMENT))
+    a_line(core_first, "B2")
+
+    assert (paid(line_first), paid(core_first)) == (10_000, 10_000)
+
+
+def test_a_line_that_names_no_loan_is_what_the_core_told_under_its_reference(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    record(loan, told(loan, "C1", bank_reference="B1"))
+
+    assert a_line(loan, words="thank you") == "matched"
+
+    assert (paid(loan), waiting()) == (10_000, [])
+
+
+def test_money_that_the_bank_took_back_is_not_booked_by_the_cores_word_of_it(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    a_line(loan)
+    record(loan, told(loan, "C1"))
+    a_line(loan, "B2", -10_000, returns="B1")
+
+    replan(loan, [date(2026, 3, 8), *DUE[1:]], now=START)
+
+    assert (paid(loan), waiting()) == (0, ["C1 told-by-statement"])
