@@ -4,22 +4,30 @@ from datetime import date
 from itertools import count
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from app.domain.book import PaymentResult, PaymentValues
-from app.domain.errors import DomainError
+from app.domain.errors import ConflictError, DomainError
 from app.domain.ledger import EntryKind
+from app.domain.money import Money
+from app.domain.payment_intents import IntentState, IntentTimes
 from app.persistence.db import session
 from app.persistence.models.loans import LedgerEntryRow
 from app.persistence.models.payments import PaymentIntentRow
+from app.persistence.models.statement_lines import StatementLineRow
+from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.ledger import page_unmatched
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.positions import find_snapshot
 from app.persistence.unit_of_work import unit_of_work
+from app.services.payment_moves import move
 from app.services.payments import record_payment, record_payments
+from app.services.statement_desk import WantedPart, match_by_hand
 from app.services.statement_evidence import LineTexts
 from app.services.statement_lines import LineValues, take_lines
+from app.services.transfer_settings import TransferChange, change_settings
 from tests.builders.book import Built, build_loan, replan
 from tests.builders.refunds import an_intent
 from tests.conftest import START
@@ -86,6 +94,14 @@ def paid(loan: Built) -> int:
     found = find_snapshot(session(), loan.borrower_id, loan.loan_id)
     assert found is None or found[0].unapplied_minor == 0
     return total
+
+
+def owed(loan: Built) -> int:
+    """What is still to be paid of the whole plan."""
+    session().rollback()
+    found = find_snapshot(session(), loan.borrower_id, loan.loan_id)
+    assert found is not None
+    return sum(row.open.total for row in found[0].open_rows)
 
 
 def waiting() -> list[str]:
@@ -197,3 +213,51 @@ def test_money_that_the_bank_took_back_is_not_booked_by_the_cores_word_of_it(sql
     replan(loan, [date(2026, 3, 8), *DUE[1:]], now=START)
 
     assert (paid(loan), waiting()) == (0, ["C1 told-by-statement"])
+
+
+def test_a_provider_tells_of_what_a_plan_file_and_the_core_told_of_before(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    intent_id = an_intent(loan, 10_000, state="processing")
+    record(loan, told(loan, f"{loan.loan_no}/1/paid"), origin="import:1")
+    assert record(loan, told(loan, "C1", bank_reference=f"pi_{intent_id[-8:]}")).status == "unmatched"
+
+    with unit_of_work() as work:
+        lock_agenda(work.session, [loan.borrower_id])
+        row = work.session.get(PaymentIntentRow, intent_id)
+        assert row is not None
+        move(work, row, IntentState.SUCCEEDED, times=IntentTimes(), now=START)
+        assert row.entry_reference == "C1"
+
+    assert paid(loan) == 10_000
+
+
+def by_hand(loan: Built) -> None:
+    """Have a person say that the one line that waits is for this loan."""
+    with unit_of_work() as work:
+        line_id = work.session.scalars(select(StatementLineRow.id)).one()
+        parts = [WantedPart(loan.loan_no, Money(10_000, "USD"))]
+        match_by_hand(work, loan.lender_id, line_id, parts, by="staff:Ann", now=START)
+
+
+def test_a_person_who_matches_a_line_finds_what_the_core_told_since(sqlite_book: Flask) -> None:
+    loan, other = a_loan(), a_loan()
+    assert a_line(loan, words="thank you") == "unmatched"
+    record(loan, told(loan, "C1", bank_reference="B1"))
+
+    with pytest.raises(ConflictError):
+        by_hand(other)
+    by_hand(loan)
+
+    assert (paid(loan), paid(other), waiting()) == (10_000, 0, [])
+
+
+def test_a_line_that_goes_back_takes_what_was_waived_with_it(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    with unit_of_work() as work:
+        change_settings(work, "acme", TransferChange(rules={"waive_short": "0.50"}), by="staff:Ann", now=START)
+    a_line(loan, amount_minor=9_970)
+    assert owed(loan) == 20_000
+
+    a_line(loan, "B2", -9_970, returns="B1")
+
+    assert owed(loan) == 30_000
