@@ -13,6 +13,7 @@ from app.domain.money import Money
 from app.engine.follow_ups import follow_up_due
 from app.persistence.db import session
 from app.persistence.models.loans import LedgerEntryRow
+from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.models.webhooks import WebhookEventRow
@@ -233,6 +234,24 @@ def test_no_payment_gives_back_more_than_it_brought(sqlite_book: Flask) -> None:
     pay(loan, 700, now=START)
 
     assert [refund(ask(loan, minor)).method for minor in (300, 101, 100)] == ["provider", "core", "provider"]
+
+
+def test_a_payment_that_was_taken_back_gives_nothing_back_again(sqlite_book: Flask) -> None:
+    loan = build_loan(now=START, due=[date(2026, 3, 1)])
+    intent_id = an_intent(loan, 10_000)
+    with unit_of_work() as work:
+        work.session.get_one(PaymentIntentRow, intent_id).entry_reference = "pi:fake:1"
+    pay(loan, 10_000, now=START, reference="pi:fake:1")
+    undo = PaymentValues(
+        "back", loan.loan_no, 10_000, "USD", START.date(), EntryKind.REVERSAL, reverses_reference="pi:fake:1"
+    )
+    with unit_of_work() as work:
+        record_payment(work, loan.lender_id, undo, now=START, origin="ingest")
+    pay(loan, 10_700, now=START)
+
+    row = refund(ask(loan))
+
+    assert (row.amount_minor, row.method, row.intent_id) == (700, "core", None)
 
 
 def test_what_is_another_lenders_or_borrowers_is_not_found(sqlite_book: Flask) -> None:
