@@ -261,7 +261,6 @@ _CORE_PAYMENT = (
     .join(LoanRow, LoanRow.id == LedgerEntryRow.loan_id)
     .where(
         LedgerEntryRow.kind.in_((EntryKind.REPAYMENT.value, EntryKind.PREPAYMENT.value)),
-        or_(LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:")),
         ~exists().where(_REVERSED.c.loan_id == LedgerEntryRow.loan_id, _REVERSED.c.reverses_id == LedgerEntryRow.id),
         ~exists().where(
             StatementPartRow.lender_id == LoanRow.lender_id,
@@ -270,6 +269,8 @@ _CORE_PAYMENT = (
     )
     .order_by(LedgerEntryRow.id)
 )
+_BY_CORE = or_(LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:"))
+_BY_PROVIDER = LedgerEntryRow.origin.startswith("provider:")
 
 
 def find_payments_of_core(
@@ -282,16 +283,19 @@ def find_payments_of_core(
             LoanRow.lender_id == lender_id,
             LedgerEntryRow.loan_id.in_(part),
             LedgerEntryRow.effective_on.in_(sorted(days)),
+            _BY_CORE,
         )
         found += (CorePayment(*row) for row in session.execute(statement))
     return found
 
 
 def find_payments_named(session: Session, lender_id: str, bank_references: Collection[str]) -> dict[str, list[CorePayment]]:
-    """Return repayments that the core told of under these bank references, that no line is known to be."""
+    """Return repayments that no line is known to be, told of under these bank references by the core or a provider."""
     found: dict[str, list[CorePayment]] = {}
     for part in chunks(bank_references):
-        statement = _CORE_PAYMENT.where(LoanRow.lender_id == lender_id, LedgerEntryRow.bank_reference.in_(part))
+        statement = _CORE_PAYMENT.where(
+            LoanRow.lender_id == lender_id, LedgerEntryRow.bank_reference.in_(part), or_(_BY_CORE, _BY_PROVIDER)
+        )
         for row in session.execute(statement):
             found.setdefault(row.bank_reference, []).append(CorePayment(*row))
     return found
