@@ -22,8 +22,9 @@ from app.persistence.queries.loans import find_loan_owners, find_loans_numbered
 from app.persistence.queries.transfer_references import find_transfer_settings
 from app.persistence.unit_of_work import Work
 from app.services import reminders
-from app.services.statement_booking import Booking, book, part_rows
+from app.services.statement_booking import BY_RULES, Booking, book, part_rows
 from app.services.statement_evidence import read_rules
+from app.services.statement_returns import RETURNED
 from app.services.statement_tellings import Tellings
 
 LONGEST_REASON = 200
@@ -53,6 +54,8 @@ def match_by_hand(
     lock_agenda(work.session, {borrower_id for _, borrower_id in owners.values()})
     row = queries.get_line(work.session, lender.id, line_id, lock=True)
     _check_move(row, State.MATCHED)
+    if row.state == State.IGNORED.value and (row.ignored_because, row.matched_by) == (RETURNED, BY_RULES):
+        raise ConflictError("The money of this line went back by another line, so there is nothing to book.")
     _check_parts(row, wanted, owners)
     loans = {loan.id: loan for loan in find_loans_numbered(work.session, lender.id, numbers)}
     parts = tuple(Part(owners[part.loan_no][0], part.amount.minor) for part in wanted)

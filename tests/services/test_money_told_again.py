@@ -232,9 +232,9 @@ def test_a_provider_tells_of_what_a_plan_file_and_the_core_told_of_before(sqlite
 
 
 def by_hand(loan: Built) -> None:
-    """Have a person say that the one line that waits is for this loan."""
+    """Have a person say that line B1 is for this loan."""
     with unit_of_work() as work:
-        line_id = work.session.scalars(select(StatementLineRow.id)).one()
+        line_id = work.session.scalars(select(StatementLineRow.id).where(StatementLineRow.reference == "B1")).one()
         parts = [WantedPart(loan.loan_no, Money(10_000, "USD"))]
         match_by_hand(work, loan.lender_id, line_id, parts, by="staff:Ann", now=START)
 
@@ -249,6 +249,24 @@ def test_a_person_who_matches_a_line_finds_what_the_core_told_since(sqlite_book:
     by_hand(loan)
 
     assert (paid(loan), paid(other), waiting()) == (10_000, 0, [])
+
+
+def test_nobody_books_a_line_whose_money_went_back(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    a_line(loan, words="thank you")
+    assert a_line(loan, "B2", -10_000, returns="B1") == "ignored"
+
+    with pytest.raises(ConflictError, match="went back"):
+        by_hand(loan)
+
+
+def test_a_line_under_a_providers_reference_is_what_the_provider_told(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    bank_reference = taken_at_provider(loan)
+
+    assert a_line(loan, bank_reference, words="thank you") == "matched"
+
+    assert (paid(loan), waiting()) == (10_000, [])
 
 
 def test_a_line_that_goes_back_takes_what_was_waived_with_it(sqlite_book: Flask) -> None:
