@@ -73,10 +73,11 @@ class Promise:
     def takes(self, money: "MoneyIn") -> bool:
         """Return whether money can keep it: paid after it was made, and on its day at the latest.
 
-        Of the day it was made only what was not known before it counts. A value date is the lender's: what is known before
+        What was known before it was made does not count, also where it was the next day already by the loan's calendar. A
+        value date is the lender's: what is known before
         the promised day is over where the borrower lives is in time, whatever day the lender's calendar has by then.
         """
-        if money.effective_on < self.made_on or (money.effective_on == self.made_on and money.recorded_at < self.made_at):
+        if money.effective_on < self.made_on or money.recorded_at < self.made_at:
             return False
         return money.effective_on <= self.promised_on or money.recorded_at < self.ends_at
 

@@ -10,6 +10,7 @@ from app.domain.arrangements import ArrangementRule, ArrangementState, FallBack,
 from app.domain.book import PlanValues, check_text
 from app.domain.errors import ConflictError, DomainError, refused_at
 from app.domain.hold_terms import HoldValues
+from app.domain.plan_options import OptionKind
 from app.domain.plan_requests import RequestState, check_move
 from app.domain.plans import PlanVersion
 from app.domain.times import MICROSECOND, business_date, end_of_day
@@ -29,6 +30,7 @@ from app.services.arrangement_rules import rule_of
 from app.services.follow_ups import follow_up_at
 from app.services.holds import Teller, put_hold
 from app.services.loans import put_plan
+from app.services.plan_options import hold_against
 from app.services.plan_requests import expire
 from app.services.positions import snapshot_on
 from app.services.tasks import NewTask, add_task
@@ -105,7 +107,10 @@ def look_at_arrangement(work: Work, arrangement_id: str, *, now: datetime) -> No
     rule, watched = rule_as_agreed(row), watched_of(row)
     yesterday = business_date(now, loan.zone) - timedelta(days=1)
     standing = standing_on(watched, yesterday, rule, lambda on: _open_on(work, loan, on))
-    if standing.state is ArrangementState.KEPT:
+    if standing.state is not ArrangementState.KEPT and loan.status == "closed" and loan.ended_at is not None:
+        # The core has closed it by its own word: nobody owes the rows any more, and none of them was broken.
+        end(work, row, ArrangementState.CANCELLED, reason="loan_closed", now=now)
+    elif standing.state is ArrangementState.KEPT:
         end(work, row, ArrangementState.KEPT, reason="all_paid", now=now)
     elif standing.state is ArrangementState.BROKEN:
         assert standing.row is not None
@@ -131,15 +136,20 @@ def watched_of(row: ArrangementRow) -> tuple[WatchedRow, ...]:
 
 
 def _check_stands(work: Work, request: PlanRequestRow, loan: LoanRow, now: datetime) -> None:
-    """Let pass what may be accepted: in time, and of a loan that would still come out so. Raises OfferOverError."""
+    """Let pass what may be accepted: in time, under no hold that forbids it, and of a loan that would still come out so.
+
+    Raises OfferOverError.
+    """
     if now >= request.stands_until:
         raise OfferOverError("The offer's time is over; look at the options again and ask anew.", {"reason": "not_accepted"})
-    if plan_offers.standing_of(work, loan) == (request.anchor_no, request.snapshot_version):
-        return
     changed = OfferOverError(
         "The loan has changed since this was offered; look at the options again: they show it as it is now.",
         {"reason": "loan_changed"},
     )
+    if hold_against(work.session, loan, OptionKind(request.kind), now=now) is not None:
+        raise changed
+    if plan_offers.standing_of(work, loan) == (request.anchor_no, request.snapshot_version):
+        return
     try:
         computed = plan_offers.compute(work, loan, request.kind, request.terms, now=now)
     except DomainError:

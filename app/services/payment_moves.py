@@ -13,6 +13,7 @@ from app.domain.hold_terms import HoldValues
 from app.domain.payment_intents import OPEN, IntentState, IntentTimes, PaymentEvent, entry_reference, paid_on
 from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.queries.holds import find_hold_referenced
+from app.persistence.queries.ledger import find_waiting
 from app.persistence.queries.loans import get_loan
 from app.persistence.queries.payment_intents import find_entry_told, find_names
 from app.persistence.unit_of_work import Work
@@ -21,6 +22,8 @@ from app.services.holds import Teller, put_hold, release_hold
 from app.services.notices import tell_borrower
 from app.services.payments import record_payment
 from app.services.tasks import NewTask, add_task
+from app.services.told_by_lines import TOLD_BY_LINE
+from app.services.told_twice import TOLD_BY_PLAN
 from app.services.webhook_events import announce
 from app.wording.variables import Value
 
@@ -76,6 +79,10 @@ def _book(work: Work, row: PaymentIntentRow, event: PaymentEvent | None, *, now:
             facts = {"amount_minor": row.amount_minor, "core_amount_minor": told.amount_minor, "reference": told.reference}
             ask_staff(work, row, "payment_amount_differs", row.id, facts, now=now)
         return
+    waiting = _told_elsewhere(work, row, loan.loan_no, references)
+    if waiting is not None:
+        row.entry_reference = waiting
+        return
     row.entry_reference = entry_reference(row.provider, row.id)
     values = PaymentValues(
         reference=row.entry_reference,
@@ -88,6 +95,15 @@ def _book(work: Work, row: PaymentIntentRow, event: PaymentEvent | None, *, now:
         surplus=Surplus(row.surplus) if row.surplus else None,
     )
     record_payment(work, row.lender_id, values, now=now, origin=f"provider:{row.provider}")
+
+
+def _told_elsewhere(work: Work, row: PaymentIntentRow, loan_no: str, references: set[str]) -> str | None:
+    """Return the reference of the core's word of this very payment that waits, because its money was told of before."""
+    for each in find_waiting(work.session, row.lender_id, [loan_no]) if references else ():
+        is_it = each.payload.get("bank_reference") in references and each.payload["amount_minor"] == row.amount_minor
+        if is_it and each.reason in (TOLD_BY_PLAN, TOLD_BY_LINE):
+            return each.reference
+    return None
 
 
 def _hold(work: Work, row: PaymentIntentRow, state: IntentState, *, times: IntentTimes, now: datetime) -> None:

@@ -25,6 +25,8 @@ from app.services.money_moves import follow_ledger
 from app.services.overpayments import announce_overpayment
 from app.services.payment_contents import content_hash, payload_of, payment_from_payload
 from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
+from app.services.told_by_lines import ORIGIN as BY_BANK
+from app.services.told_by_lines import line_entry_of
 from app.services.told_by_provider import OF_PROVIDER
 from app.services.told_twice import TOLD_BY_PLAN
 from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
@@ -75,6 +77,7 @@ class _Batch:
     references: dict[str, queries.ReferenceHead]
     waiting: dict[str, UnmatchedPaymentRow]
     originals: dict[str, LedgerEntryRow]
+    """Entries that the batch takes back, of those that were booked before it."""
     reversed_ids: set[str]
     told: AlreadyTold
     ledgers: Mapping[str, LoanLedger]
@@ -84,6 +87,8 @@ class _Batch:
     entries: list[dict[str, Any]] = field(default_factory=list)
     directory: list[dict[str, Any]] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
+    frees_lines: bool = False
+    """Whether money that a line brought was taken back by another's word: the core's own word of it may count now."""
 
 
 def record_payments(
@@ -103,7 +108,7 @@ def record_payments(
     queries.add_entries(work.session, state.entries, state.directory)
     settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
     queries.add_unmatched(work.session, state.unmatched)
-    if state.entries and any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state)):
+    if _frees_others(state):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
     return results
 
@@ -154,6 +159,15 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     return True
 
 
+def _frees_others(state: _Batch) -> bool:
+    """Whether payments that wait may be booked now that the batch is."""
+    if state.frees_lines:
+        return True
+    if state.directory:
+        return any(row.reason in _LOOKED_AT_AGAIN for row in _still_waiting(state))
+    return bool(state.unmatched) and any(row.reason == UNKNOWN_PAYMENT for row in _still_waiting(state))
+
+
 def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
     return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
 
@@ -199,14 +213,10 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
         return _keep_aside(state, values, digest, origin, reason)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
-        if not values.reverses_reference:
-            raise refused_at("/reverses_reference", "A reversal must name the payment it reverses.")
-        original = state.references.get(values.reverses_reference)
-        if original is None:
-            return _keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
-        reverses_id = original.entry_id
-        _check_reversal(state, values, loan, reverses_id)
-        state.reversed_ids.add(reverses_id)
+        found = _reversed_by(state, values, digest, loan, origin)
+        if isinstance(found, PaymentResult):
+            return found
+        reverses_id = found
     elif values.reverses_reference:
         raise refused_at("/reverses_reference", "Only a reversal names a payment it reverses.")
     entry = LedgerEntry(
@@ -233,16 +243,55 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     return PaymentResult("recorded", entry.entry_id, loan.id)
 
 
+def _reversed_by(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead, origin: str) -> str | PaymentResult:
+    """Return the entry that a reversal takes back, or what became of a reversal that takes none back now."""
+    if not values.reverses_reference:
+        raise refused_at("/reverses_reference", "A reversal must name the payment it reverses.")
+    if values.reverses_reference not in state.references:
+        by_bank = _adopt_line(state, values, values.reverses_reference, digest, loan)
+        if by_bank is not None:
+            return by_bank
+    original = state.references.get(values.reverses_reference)
+    if original is None:
+        return _keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
+    _check_reversal(state, values, loan, original.entry_id)
+    state.reversed_ids.add(original.entry_id)
+    row = state.originals.get(original.entry_id)
+    state.frees_lines |= row is not None and row.origin == BY_BANK != origin
+    return original.entry_id
+
+
 def _told_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
     """Return the entry of a provider's payment that this is; the core's reference stands for it too from now on."""
     entry_id = None if loan is None else state.told.entry_of(values, loan.id)
     if loan is None or entry_id is None:
         return None
     if values.reference not in state.references:
-        head = {"lender_id": state.lender.id, "reference": values.reference, "entry_id": entry_id}
-        state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
-        state.references[values.reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
+        _refer(state, values.reference, entry_id, loan, digest)
     return PaymentResult("duplicate", entry_id, loan.id)
+
+
+def _adopt_line(state: _Batch, reversal: PaymentValues, reference: str, digest: str, loan: LoanHead) -> PaymentResult | None:
+    """Have a payment that waits because a line brought its money stand for the line's entry, which its reversal then takes
+    back. Return the bank's own reversal where that came before: it is the same."""
+    session = state.work.session
+    kept = queries.find_unmatched(session, state.lender.id, [reference]).get(reference)
+    entry = line_entry_of(session, kept, loan.id) if kept is not None and kept.loan_no == reversal.loan_no else None
+    if kept is None or entry is None or kept.payload["amount_minor"] != reversal.amount_minor:
+        return None
+    kept.matched_at = state.now
+    _refer(state, reference, entry.entry_id, loan, kept.content_hash)
+    if entry.reversal_id is None:
+        return None
+    _refer(state, reversal.reference, entry.reversal_id, loan, digest)
+    return PaymentResult("duplicate", entry.reversal_id, loan.id)
+
+
+def _refer(state: _Batch, reference: str, entry_id: str, loan: LoanHead, digest: str) -> None:
+    """Have a reference stand for an entry that is there."""
+    head = {"lender_id": state.lender.id, "reference": reference, "entry_id": entry_id}
+    state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
+    state.references[reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
 
 
 def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
@@ -264,6 +313,9 @@ def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, revers
     if reverses_id in state.reversed_ids:
         raise ConflictError(f"Payment {values.reverses_reference} is already reversed.")
     row = state.originals.get(reverses_id)
+    if row is None and not any(entry["id"] == reverses_id for entry in state.entries):
+        # This batch has told that its reference is a payment that somebody else told of before.
+        row = state.originals[reverses_id] = queries.find_entry_rows(state.work.session, [reverses_id])[reverses_id]
     original = (row.loan_id, row.kind, row.amount_minor) if row else None
     if original is None:
         own = next(entry for entry in state.entries if entry["id"] == reverses_id)

@@ -80,6 +80,16 @@ def option_of(session: Session, loan: OwnLoan, kind: OptionKind, terms: Mapping[
     return option_for(case, rules, kind, terms)
 
 
+def hold_against(session: Session, loan: OwnLoan, kind: OptionKind, *, now: datetime) -> str | None:
+    """Return a hold under which this kind may not be chosen and that stands now, or None. Raises NotFoundError."""
+    account = find_plan_option_account(session.connection(), loan.borrower_id, loan.id)
+    if account is None:
+        raise NotFoundError("There is no such loan.")
+    rules = option_rules_for(account.country or account.jurisdiction, account.product_kind)
+    against = _holds(session, loan.borrower_id, loan.id, now) & rules.kinds[kind].not_under_holds
+    return min(against, default=None)
+
+
 def document_of(option: PlanOption, loan: Any, *, as_of: date, locale: str) -> bytes:
     """Return what is shown of an option as canonical JSON: the same option in the same language gives the same bytes.
 
@@ -131,8 +141,6 @@ def _load(
     snapshot = replay(loan.principal_minor, versions, all_entries, today, terms=terms)
     shown = shown_to_borrower(loan, snapshot, position_by(snapshot, loan, today), None)
     contract = _contract(loan)
-    holds = [Hold(h.kind, h.from_at, h.until_at, h.recorded_at, h.loan_id, released_at=h.released_at)
-             for h in find_holds(session, borrower_id)]  # fmt: skip
     case = OptionCase(
         version=version,
         entries=[entry for entry in all_entries if entry.effective_on <= today],
@@ -147,13 +155,20 @@ def _load(
         status=loan.status,
         cap=_cap(loan.cap),
         fees_upfront_minor=_fees_upfront(loan.contract),
-        holds=frozenset(hold.kind for hold in holds if hold.loan_id in (None, loan_id) and hold.stands(now)),
+        holds=_holds(session, borrower_id, loan_id, now),
         earlier=find_earlier_agreements(session, borrower_id, loan_id),
         marks=frozenset(loan.marks or ()),
         is_of_core=shown.is_of_core,
         refused_by_law=_settlement_law(session, loan, version, snapshot, today, now) if asks_law else {},
     )
     return loan, case, option_rules_for(loan.country or loan.jurisdiction, loan.product_kind)
+
+
+def _holds(session: Session, borrower_id: str, loan_id: str, now: datetime) -> frozenset[str]:
+    """Return the kinds that stand for a loan."""
+    holds = [Hold(h.kind, h.from_at, h.until_at, h.recorded_at, h.loan_id, released_at=h.released_at)
+             for h in find_holds(session, borrower_id)]  # fmt: skip
+    return frozenset(hold.kind for hold in holds if hold.loan_id in (None, loan_id) and hold.stands(now))
 
 
 def _contract(loan: Any) -> Contract | None:

@@ -35,6 +35,8 @@ def check_confirms(row: RefundRow | None, values: PaymentValues, loan_id: str) -
         )
     if row.state == RefundState.CANCELLED:
         raise ConflictError(f"{values.reference} was cancelled; book another refund under a reference of its own.")
+    if row.state == RefundState.REQUESTED:
+        raise ConflictError(f"{values.reference} waits for approval; have it approved, then book it.")
 
 
 def settle_refunds(

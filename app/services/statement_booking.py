@@ -51,6 +51,11 @@ def part_reference(line_reference: str, part_no: int) -> str:
     return f"stmt:{line_reference}" if part_no == 1 else f"stmt:{line_reference}|{part_no}"
 
 
+def waiver_reference(line_reference: str) -> str:
+    """Return the reference of what was given up of a line's shortfall."""
+    return f"{part_reference(line_reference, 1)}|waived"
+
+
 def part_rows(paid: Sequence[Paid]) -> list[dict[str, Any]]:
     """Return the rows of `statement_parts`."""
     return [
@@ -131,7 +136,7 @@ def _payments(booking: Booking, loans: Mapping[str, LoanRow], now: datetime) -> 
         loan = loans[match.parts[-1].loan_id]
         found.append(
             PaymentValues(
-                f"{part_reference(line.reference, 1)}|waived",
+                waiver_reference(line.reference),
                 loan.loan_no,
                 match.waived_minor,
                 line.currency,

@@ -22,8 +22,10 @@ from app.persistence.queries.loans import find_loan_owners, find_loans_numbered
 from app.persistence.queries.transfer_references import find_transfer_settings
 from app.persistence.unit_of_work import Work
 from app.services import reminders
-from app.services.statement_booking import Booking, book, part_rows
+from app.services.statement_booking import BY_RULES, Booking, book, part_rows
 from app.services.statement_evidence import read_rules
+from app.services.statement_returns import RETURNED
+from app.services.statement_tellings import Tellings
 
 LONGEST_REASON = 200
 MOST_CANDIDATES = 10
@@ -43,7 +45,8 @@ def match_by_hand(
 ) -> StatementLineRow:
     """Book a line on the loans a person names; nothing of it may be left over. The borrowers are decided about at once.
 
-    Raises NotFoundError, ConflictError (it is matched already), ValidationError (the parts are not the line, no such loan).
+    What the core has told of since is not booked again. Raises NotFoundError, ConflictError (it is matched already, or the
+    core told of it otherwise), ValidationError (the parts are not the line, no such loan).
     """
     lender = get_lender(work.session, lender_id)
     numbers = [part.loan_no for part in wanted]
@@ -51,11 +54,14 @@ def match_by_hand(
     lock_agenda(work.session, {borrower_id for _, borrower_id in owners.values()})
     row = queries.get_line(work.session, lender.id, line_id, lock=True)
     _check_move(row, State.MATCHED)
+    if row.state == State.IGNORED.value and (row.ignored_because, row.matched_by) == (RETURNED, BY_RULES):
+        raise ConflictError("The money of this line went back by another line, so there is nothing to book.")
     _check_parts(row, wanted, owners)
     loans = {loan.id: loan for loan in find_loans_numbered(work.session, lender.id, numbers)}
     parts = tuple(Part(owners[part.loan_no][0], part.amount.minor) for part in wanted)
     line = StatementLine(row.reference, row.booked_on, row.amount_minor, row.currency)
-    match = Match(State.MATCHED, How.MANUAL, parts)
+    tellings = Tellings.of(work.session, lender.id, [line], loans)
+    match = Match(State.MATCHED, How.MANUAL, tellings.by_hand(line, parts))
     paid = book(work, lender, [Booking(row.id, line, match)], loans, now=now)[row.id]
     queries.add_parts(work.session, part_rows(paid))
     row.state, row.how, row.why = State.MATCHED.value, How.MANUAL.value, []

@@ -22,6 +22,7 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.queries import statement_lines as queries
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault, token_hash
 from app.services.statement_booking import BY_RULES, Booking, Paid, book, part_rows
@@ -157,7 +158,10 @@ def texts_of(vault: Vault, row: Any) -> LineTexts:
 def _match(
     work: Work, lender: LenderRow, items: Sequence[_Item], *, now: datetime
 ) -> tuple[list[tuple[_Item, Match]], Mapping[str, LoanRow]]:
-    """Match lines one after another, each knowing what those before it pay; return also the loans they may be for."""
+    """Match lines one after another, each knowing what those before it pay; return also the loans they may be for.
+
+    Under a line's reference the core may have told of a loan that the line itself says nothing of.
+    """
     if not items:
         return [], {}
     gathered = evidence_of(
@@ -175,7 +179,8 @@ def _match(
             if match.waived_minor:
                 loans[match.parts[-1].loan_id] = loans[match.parts[-1].loan_id].paid(match.waived_minor)
         found.append((item, match))
-    return found, gathered.rows
+    told = {part.loan_id for _, match in found for part in match.parts} - gathered.rows.keys()
+    return found, gathered.rows | {row.id: row for row in find_loans(work.session, told)}
 
 
 def _check(values: LineValues, today: date) -> None:

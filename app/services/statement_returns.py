@@ -12,10 +12,12 @@ from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.queries import statement_lines as queries
+from app.persistence.queries.ledger import find_entry_rows, find_references, find_reversed
+from app.persistence.queries.statement_lines import LineHead
 from app.persistence.unit_of_work import Work
 from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
-from app.services.statement_booking import BY_RULES, Paid, part_reference, part_rows
+from app.services.statement_booking import BY_RULES, Paid, part_reference, part_rows, waiver_reference
 from app.services.told_by_lines import CHANNEL, ORIGIN
 
 RETURNED = "returned"
@@ -42,7 +44,7 @@ def settle_returns(work: Work, lender: LenderRow, line_ids: Sequence[str], *, no
         elif original.state in queries.WAITING:
             changes += (_set_aside(row.id, row.version, now), _set_aside(original.id, None, now))
             settled |= {row.id: State.IGNORED, original.id: State.IGNORED}
-        elif (undone := _undo(work, lender, row, parts.get(original.id, []), now)) is None:
+        elif (undone := _undo(work, lender, row, original, parts.get(original.id, []), now)) is None:
             changes.append(_change(row, why=["return", "cannot_be_reversed"]))
         else:
             queries.add_parts(work.session, part_rows(undone))
@@ -55,7 +57,9 @@ def settle_returns(work: Work, lender: LenderRow, line_ids: Sequence[str], *, no
     return settled
 
 
-def _undo(work: Work, lender: LenderRow, row: StatementLineRow, parts: Sequence[Any], now: datetime) -> list[Paid] | None:
+def _undo(
+    work: Work, lender: LenderRow, row: StatementLineRow, original: LineHead, parts: Sequence[Any], now: datetime
+) -> list[Paid] | None:
     """Reverse what the original booked, all of it or, where the ledger refuses, nothing."""
     if not parts or any(not part.payment_reference.startswith("stmt:") for part in parts):
         return None
@@ -87,6 +91,7 @@ def _undo(work: Work, lender: LenderRow, row: StatementLineRow, parts: Sequence[
         )
         for each, part in zip(undone, parts, strict=True)
     ]
+    payments += _unwaived(work, lender, row, original, parts[-1], now)
     with work.session.begin_nested() as savepoint:
         results = record_payments(work, lender, payments, now=now, origin=ORIGIN)
         if any(isinstance(each, DomainError) or each.status == "unmatched" for each in results):
@@ -94,6 +99,27 @@ def _undo(work: Work, lender: LenderRow, row: StatementLineRow, parts: Sequence[
             return None
     follow_ledger(work, [each.loan_id for each in undone], now=now)
     return undone
+
+
+def _unwaived(
+    work: Work, lender: LenderRow, row: StatementLineRow, original: LineHead, last: Any, now: datetime
+) -> list[PaymentValues]:
+    """Return the reversal of what the original was short of and that was given up with it."""
+    waived = waiver_reference(original.reference)
+    head = find_references(work.session, lender.id, [waived]).get(waived)
+    if head is None or head.entry_id in find_reversed(work.session, [last.loan_id]):
+        return []
+    return [
+        PaymentValues(
+            waiver_reference(row.reference),
+            last.loan_no,
+            find_entry_rows(work.session, [head.entry_id])[head.entry_id].amount_minor,
+            row.currency,
+            min(row.booked_on, business_date(now, lender.zone)),
+            kind=EntryKind.REVERSAL,
+            reverses_reference=waived,
+        )
+    ]
 
 
 def _change(row: StatementLineRow, *, why: list[str]) -> dict[str, Any]:

@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues
 from app.domain.ledger import EntryKind
+from app.persistence.models.loans import UnmatchedPaymentRow
 from app.persistence.queries.ledger import find_booked_lines, find_waiting
 from app.persistence.queries.loans import LoanHead
-from app.persistence.queries.statement_lines import find_known_lines
+from app.persistence.queries.statement_lines import BY_BANK, LineEntry, find_entries_of_lines, find_known_lines
 
 TOLD_BY_LINE = "told-by-statement"
 """Why a payment of the core waits: a statement line brought it before."""
-ORIGIN = "statement"
+ORIGIN = BY_BANK
 """The origin of ledger entries that statement lines made."""
 CHANNEL = "bank_transfer"
+_PAID = (EntryKind.REPAYMENT, EntryKind.PREPAYMENT)
 _BY_BANK = frozenset({None, "bank", "bank_account", CHANNEL, "credit_transfer", "transfer", "standing_order"})
 """Channels by which money of a core may be a line of a statement."""
 
@@ -41,7 +43,7 @@ class ToldByLines:
 
     def has(self, values: PaymentValues, loan_id: str, origin: str) -> bool:
         """Return whether a line brought this payment; what it brought is used up by it."""
-        if values.kind is not EntryKind.REPAYMENT or not may_be_a_line(values.channel, origin):
+        if values.kind not in _PAID or not may_be_a_line(values.channel, origin):
             return False
         if values.bank_reference is not None:
             return values.bank_reference in self.references
@@ -63,7 +65,7 @@ def find_told_by_lines(
     session: Session, lender_id: str, batch: Sequence[PaymentValues], loans: Mapping[str, LoanHead], origin: str
 ) -> ToldByLines:
     """Return what lines brought of the loans and days of these payments."""
-    asked = [v for v in batch if v.kind is EntryKind.REPAYMENT and v.loan_no in loans and may_be_a_line(v.channel, origin)]
+    asked = [v for v in batch if v.kind in _PAID and v.loan_no in loans and may_be_a_line(v.channel, origin)]
     named = {v.bank_reference for v in asked if v.bank_reference is not None}
     references = frozenset(find_known_lines(session, lender_id, named)) if named else frozenset()
     unnamed = [v for v in asked if v.bank_reference is None]
@@ -75,3 +77,23 @@ def find_told_by_lines(
             key = loans[row.loan_no].id, date.fromisoformat(row.payload["effective_on"])
             told.held.setdefault(key, []).append(row.payload["amount_minor"])
     return told
+
+
+def line_entry_of(session: Session, kept: UnmatchedPaymentRow, loan_id: str) -> LineEntry | None:
+    """Return the entry of the line that a waiting payment is; None where it waits for another reason, or it is not certain.
+
+    One of several that are alike may be the one that the bank took back: then nobody knows which is meant.
+    """
+    if kept.reason != TOLD_BY_LINE or kept.matched_at is not None:
+        return None
+    said = kept.payload
+    found = find_entries_of_lines(
+        session,
+        loan_id,
+        amount_minor=said["amount_minor"],
+        bank_reference=said.get("bank_reference"),
+        on=date.fromisoformat(said["effective_on"]),
+    )
+    if not found or (len(found) > 1 and any(each.reversal_id for each in found)):
+        return None
+    return found[0]

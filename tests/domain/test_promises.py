@@ -92,6 +92,13 @@ def test_money_counts_from_the_promise_to_the_end_of_its_day(on: date, at: datet
     assert a_promise(zone="America/Los_Angeles").takes(money(1, on, at)) is counts
 
 
+def test_money_of_a_calendar_that_is_ahead_does_not_keep_a_promise_made_after_it() -> None:
+    tomorrow = MADE.date() + timedelta(days=1)
+
+    assert not a_promise().takes(money(1, tomorrow, MADE - timedelta(minutes=1)))
+    assert a_promise().takes(money(1, tomorrow, MADE))
+
+
 def test_of_two_promises_the_one_of_the_earlier_day_takes_first() -> None:
     first, second = a_promise(2), a_promise(1, on=FRIDAY + timedelta(days=7))
 

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.domain.errors import ConflictError, NotFoundError
+from app.domain.hold_terms import HoldValues
 from app.engine.dispatch import Dispatcher
 from app.engine.follow_ups import follow_up_due
 from app.engine.loop import Engine
@@ -22,7 +23,7 @@ from app.persistence.queries.moments import find_moments
 from app.persistence.queries.positions import find_plan_versions, find_snapshot
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.arrangements import accept
-from app.services.holds import Teller
+from app.services.holds import Teller, put_hold
 from app.services.invariants import check_invariants
 from app.services.law_facts import load_loan_laws
 from app.services.law_gates import ask_law
@@ -33,7 +34,7 @@ from app.services.policies import ensure_default_policy
 from app.services.positions import find_differences
 from app.services.reminders import sweep
 from tests.builders.arrangements import DUE, a_late_loan, a_session, accepted, asked
-from tests.builders.book import Built, build_lender, build_loan, give_phone, pay
+from tests.builders.book import Built, build_lender, build_loan, give_phone, pay, set_status
 from tests.conftest import START
 from tests.fakes.channels import FakeChannel
 
@@ -285,3 +286,30 @@ def test_the_law_packs_know_of_an_active_arrangement_though_no_hold_stops_remind
     with reading() as session:
         (law,) = load_loan_laws(session, [loan.borrower_id], START + DAY)
     assert [hold["kind"] for hold in law.facts["holds"] if hold["until"] is None] == ["plan_agreed"]
+
+
+def test_an_offer_falls_when_a_hold_forbids_it_since(sqlite_book: Flask) -> None:
+    loan = a_late_loan()
+    request = asked(loan)
+    with unit_of_work() as work:
+        put_hold(work, loan.borrower_id, HoldValues("insolvent"), teller=Teller("core:acme", loan.lender_id), now=START)
+
+    with pytest.raises(ConflictError):
+        accepted(loan, request)
+
+    with reading() as reads:
+        assert reads.scalar(select(func.count(ArrangementRow.id))) == 0
+
+
+def test_a_loan_that_the_core_closes_unpaid_breaks_nothing(sqlite_book: Flask) -> None:
+    loan = a_late_loan()
+    arrangement = accepted(loan, asked(loan))
+    set_status(loan, "closed", now=START + DAY)
+
+    follow_up_due(now=START + 90 * DAY)
+
+    with reading() as reads:
+        row = reads.get(ArrangementRow, arrangement.id)
+        assert row is not None
+        assert (row.state, row.ended_reason) == ("cancelled", "loan_closed")
+        assert len(find_plan_versions(reads, [loan.loan_id])[loan.loan_id]) == 2

@@ -13,12 +13,14 @@ from app.domain.money import Money
 from app.engine.follow_ups import follow_up_due
 from app.persistence.db import session
 from app.persistence.models.loans import LedgerEntryRow
+from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.models.webhooks import WebhookEventRow
+from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.positions import find_snapshot
 from app.persistence.unit_of_work import unit_of_work
-from app.services.payments import record_payment
+from app.services.payments import record_payment, record_payments
 from app.services.refund_rules import read_rules, refund_rules
 from app.services.refunds import Staff, cancel_refund, request_by_staff, request_refund
 from tests.builders.book import Built, build_lender, build_loan, pay
@@ -234,6 +236,24 @@ def test_no_payment_gives_back_more_than_it_brought(sqlite_book: Flask) -> None:
     assert [refund(ask(loan, minor)).method for minor in (300, 101, 100)] == ["provider", "core", "provider"]
 
 
+def test_a_payment_that_was_taken_back_gives_nothing_back_again(sqlite_book: Flask) -> None:
+    loan = build_loan(now=START, due=[date(2026, 3, 1)])
+    intent_id = an_intent(loan, 10_000)
+    with unit_of_work() as work:
+        work.session.get_one(PaymentIntentRow, intent_id).entry_reference = "pi:fake:1"
+    pay(loan, 10_000, now=START, reference="pi:fake:1")
+    undo = PaymentValues(
+        "back", loan.loan_no, 10_000, "USD", START.date(), EntryKind.REVERSAL, reverses_reference="pi:fake:1"
+    )
+    with unit_of_work() as work:
+        record_payment(work, loan.lender_id, undo, now=START, origin="ingest")
+    pay(loan, 10_700, now=START)
+
+    row = refund(ask(loan))
+
+    assert (row.amount_minor, row.method, row.intent_id) == (700, "core", None)
+
+
 def test_what_is_another_lenders_or_borrowers_is_not_found(sqlite_book: Flask) -> None:
     loan = an_overpaid_loan(60_000)
     refund_id = ask(loan)
@@ -277,3 +297,21 @@ def test_confirmed_many_times_at_once_it_is_booked_once(app: Flask) -> None:
 
     assert sorted(results) == ["duplicate"] * 9 + ["recorded"]
     assert (unapplied(loan), events()) == (0, ["refund.approved.v1", "refund.done.v1"])
+
+
+def test_one_that_nobody_approved_is_not_booked_and_holds_up_no_other(sqlite_book: Flask) -> None:
+    loan = an_overpaid_loan(60_000)
+    refund_id = ask(loan)
+    other = build_loan(now=START, due=[date(2026, 3, 1)], lender_id=loan.lender_id)
+    batch = [
+        PaymentValues(f"refund-{refund_id}", loan.loan_no, 60_000, "USD", START.date(), EntryKind.REFUND),
+        PaymentValues("P-other", other.loan_no, 100, "USD", START.date()),
+    ]
+
+    with unit_of_work() as work:
+        lender = get_lender(work.session, loan.lender_id)
+        refused, booked = record_payments(work, lender, batch, now=START, origin="ingest")
+
+    assert isinstance(refused, ConflictError)
+    assert isinstance(booked, PaymentResult)
+    assert (booked.status, refund(refund_id).state, unapplied(loan)) == ("recorded", "requested", 60_000)

@@ -120,13 +120,15 @@ def find_entry_rows(session: Session, entry_ids: Collection[str]) -> dict[str, L
     return found
 
 
-def find_reversed(session: Session, loan_ids: Collection[str]) -> set[str]:
-    """Return the ids of the entries of these loans that were reversed."""
+def find_reversed(session: Session, loan_ids: Collection[str], *, but_by: str | None = None) -> set[str]:
+    """Return the ids of the entries of these loans that were reversed; `but_by`: by another origin than that."""
     found: set[str] = set()
     for part in chunks(loan_ids):
         statement = select(LedgerEntryRow.reverses_id).where(
             LedgerEntryRow.loan_id.in_(part), LedgerEntryRow.reverses_id.is_not(None)
         )
+        if but_by is not None:
+            statement = statement.where(LedgerEntryRow.origin != but_by)
         found |= {entry_id for entry_id in session.scalars(statement) if entry_id}
     return found
 
@@ -189,7 +191,10 @@ def find_told(
 def find_booked_lines(
     session: Session, loan_ids: Collection[str], days: Collection[date]
 ) -> dict[tuple[str, date], list[int]]:
-    """Return by (loan id, value date) the standing repayments of those days that statement lines brought, in minor units."""
+    """Return by (loan id, value date) the repayments of those days that statement lines brought, in minor units.
+
+    Those that the bank took back are among them: it told of both. Those that anybody else took back are not.
+    """
     found: dict[tuple[str, date], list[int]] = {}
     entries: dict[str, tuple[str, date, int]] = {}
     for part in chunks(loan_ids):
@@ -202,7 +207,8 @@ def find_booked_lines(
             LedgerEntryRow.origin == "statement",
         )
         entries |= {row.id: (row.loan_id, row.effective_on, row.amount_minor) for row in session.execute(statement)}
-    undone = find_reversed(session, {loan_id for loan_id, _, _ in entries.values()}) if entries else set()
+    loans = {loan_id for loan_id, _, _ in entries.values()}
+    undone = find_reversed(session, loans, but_by="statement") if entries else set()
     for entry_id, (loan_id, day, amount) in entries.items():
         if entry_id not in undone:
             found.setdefault((loan_id, day), []).append(amount)

@@ -147,6 +147,11 @@ def page_without_plan(session: Session, lender_id: str, *, after: str = "", limi
     return session.scalars(statement).all()
 
 
+def find_loans(session: Session, loan_ids: Collection[str]) -> list[LoanRow]:
+    """Return loans by id; one that is not there is left out."""
+    return [row for part in chunks(loan_ids) for row in session.scalars(select(LoanRow).where(LoanRow.id.in_(part)))]
+
+
 def find_loans_numbered(session: Session, lender_id: str | None, loan_nos: Collection[str]) -> Sequence[LoanRow]:
     """Return the loans of these numbers, at one lender or at any."""
     found: list[LoanRow] = []

@@ -16,6 +16,8 @@ from app.persistence.queries.chunks import chunks
 
 WAITING = (State.UNMATCHED.value, State.AMBIGUOUS.value)
 """States in which a line waits for a loan or a person."""
+BY_BANK = "statement"
+"""The origin of ledger entries that lines made: payments, and reversals of money that went back."""
 
 
 class LineHead(NamedTuple):
@@ -29,8 +31,15 @@ class LineHead(NamedTuple):
     currency: str
 
 
+class LineEntry(NamedTuple):
+    """A payment that a line brought, and the reversal by which the bank took it back."""
+
+    entry_id: str
+    reversal_id: str | None
+
+
 class CorePayment(NamedTuple):
-    """A repayment as a core told of it, that stands and that no line is known to be."""
+    """A repayment or prepayment as a core told of it, that stands and that no line is known to be."""
 
     loan_id: str
     borrower_id: str
@@ -183,16 +192,57 @@ def find_parts(session: Session | Connection, line_ids: Collection[str]) -> dict
 
 
 def find_known_lines(session: Session, lender_id: str, references: Collection[str]) -> set[str]:
-    """Return those of these references that are lines of the lender which are matched."""
+    """Return those of these references that are lines of the lender which are matched, to payments that stand.
+
+    Money that the bank itself took back counts: both words of it are known. What a person or the core took back does not:
+    the next word of the core under that reference is a new one.
+    """
+    undone = LedgerEntryRow.__table__.alias("undone")
+    taken_back = exists().where(
+        LedgerEntryRow.loan_id == StatementPartRow.loan_id,
+        LedgerEntryRow.reference == StatementPartRow.payment_reference,
+        undone.c.loan_id == LedgerEntryRow.loan_id,
+        undone.c.reverses_id == LedgerEntryRow.id,
+        undone.c.origin != BY_BANK,
+    )
     found: set[str] = set()
     for part in chunks(references):
-        statement = select(StatementLineRow.reference).where(
-            StatementLineRow.lender_id == lender_id,
-            StatementLineRow.reference.in_(part),
-            StatementLineRow.state == State.MATCHED.value,
+        statement = (
+            select(StatementLineRow.reference)
+            .join(StatementPartRow, StatementPartRow.line_id == StatementLineRow.id)
+            .where(
+                StatementLineRow.lender_id == lender_id,
+                StatementLineRow.reference.in_(part),
+                StatementLineRow.state == State.MATCHED.value,
+                ~taken_back,
+            )
         )
         found |= set(session.scalars(statement))
     return found
+
+
+def find_entries_of_lines(
+    session: Session, loan_id: str, *, amount_minor: int, bank_reference: str | None, on: date
+) -> list[LineEntry]:
+    """Return payments of a loan that lines brought, of that amount under that line's reference; without it, of that day.
+
+    Those that somebody other than the bank has taken back are left out.
+    """
+    undone = LedgerEntryRow.__table__.alias("undone")
+    is_it = LedgerEntryRow.effective_on == on if bank_reference is None else LedgerEntryRow.bank_reference == bank_reference
+    statement = (
+        select(LedgerEntryRow.id, undone.c.id.label("undone_id"), undone.c.origin)
+        .outerjoin(undone, and_(undone.c.loan_id == LedgerEntryRow.loan_id, undone.c.reverses_id == LedgerEntryRow.id))
+        .where(
+            LedgerEntryRow.loan_id == loan_id,
+            LedgerEntryRow.kind == EntryKind.REPAYMENT.value,
+            LedgerEntryRow.origin == BY_BANK,
+            LedgerEntryRow.amount_minor == amount_minor,
+            is_it,
+        )
+        .order_by(LedgerEntryRow.id)
+    )
+    return [LineEntry(row.id, row.undone_id) for row in session.execute(statement) if row.origin in (None, BY_BANK)]
 
 
 _REVERSED = LedgerEntryRow.__table__.alias("reversed_by")
@@ -210,8 +260,7 @@ _CORE_PAYMENT = (
     )
     .join(LoanRow, LoanRow.id == LedgerEntryRow.loan_id)
     .where(
-        LedgerEntryRow.kind == EntryKind.REPAYMENT.value,
-        or_(LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:")),
+        LedgerEntryRow.kind.in_((EntryKind.REPAYMENT.value, EntryKind.PREPAYMENT.value)),
         ~exists().where(_REVERSED.c.loan_id == LedgerEntryRow.loan_id, _REVERSED.c.reverses_id == LedgerEntryRow.id),
         ~exists().where(
             StatementPartRow.lender_id == LoanRow.lender_id,
@@ -220,6 +269,8 @@ _CORE_PAYMENT = (
     )
     .order_by(LedgerEntryRow.id)
 )
+_BY_CORE = or_(LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:"))
+_BY_PROVIDER = LedgerEntryRow.origin.startswith("provider:")
 
 
 def find_payments_of_core(
@@ -232,16 +283,19 @@ def find_payments_of_core(
             LoanRow.lender_id == lender_id,
             LedgerEntryRow.loan_id.in_(part),
             LedgerEntryRow.effective_on.in_(sorted(days)),
+            _BY_CORE,
         )
         found += (CorePayment(*row) for row in session.execute(statement))
     return found
 
 
 def find_payments_named(session: Session, lender_id: str, bank_references: Collection[str]) -> dict[str, list[CorePayment]]:
-    """Return repayments that the core told of under these bank references, that no line is known to be."""
+    """Return repayments that no line is known to be, told of under these bank references by the core or a provider."""
     found: dict[str, list[CorePayment]] = {}
     for part in chunks(bank_references):
-        statement = _CORE_PAYMENT.where(LoanRow.lender_id == lender_id, LedgerEntryRow.bank_reference.in_(part))
+        statement = _CORE_PAYMENT.where(
+            LoanRow.lender_id == lender_id, LedgerEntryRow.bank_reference.in_(part), or_(_BY_CORE, _BY_PROVIDER)
+        )
         for row in session.execute(statement):
             found.setdefault(row.bank_reference, []).append(CorePayment(*row))
     return found
