@@ -1,8 +1,7 @@
 """Idempotency-Key (IETF httpapi draft): the same key gets the same answer, and what it did happens once.
 
-What is kept is sealed: an answer repeats what a borrower wrote. The row and the effect commit in one transaction. A twin that
-runs at the same time gets 409 on PostgreSQL; on SQLite it
-waits for the one write lock and then gets the stored answer.
+What is kept is sealed: an answer repeats what a borrower wrote. The row and the effect commit in one transaction. A twin
+that runs at the same time gets 409 on PostgreSQL; on SQLite it waits for the one write lock and then gets the stored answer.
 """
 
 import hashlib
