@@ -197,3 +197,20 @@ def test_staff_ask_on_a_borrowers_behalf_and_may_cancel_what_was_agreed(app: Fla
     assert (cancelled["state"], cancelled["ended_reason"]) == ("cancelled", "by_lender")
     assert journey.desk("POST", path, why)["state"] == "cancelled"
     assert amounts(journey, loan_id)[1] == ("2026-03-10", 15_000)
+
+
+def test_what_the_inbox_said_of_a_day_that_the_new_plan_moves_is_settled_with_the_acceptance(app: Flask) -> None:
+    ensure_default_policy(now=START)
+    journey = Journey(app)
+    journey.put_borrower()
+    loan_id = journey.put_loan("L1", [date(2026, month, 5) for month in (3, 4, 5)])
+    journey.until(datetime(2026, 3, 4, 12, tzinfo=UTC))
+    before = {item["title"] for item in journey.inbox() if not item["settled"]}
+
+    asked = journey.me("POST", f"/loans/{loan_id}/plan-requests", {"kind": "change_due_day", "terms": {"day": 20}})
+    journey.until(datetime(2026, 3, 4, 12, 5, tzinfo=UTC))
+    journey.me("POST", f"/plan-requests/{asked['id']}/accept", {"document_sha256": asked["document_sha256"]})
+
+    assert before
+    assert all(row["due_on"].endswith("-20") for row in journey.me("GET", f"/loans/{loan_id}/schedule")["items"])
+    assert {item["title"] for item in journey.inbox() if not item["settled"]}.isdisjoint(before)
