@@ -53,6 +53,8 @@ class AttachmentRules:
     most_bytes: int = 10 * MIB
     most_unclaimed: int = 20
     """Files of one borrower that belong to nothing yet."""
+    most_in_a_day: int = 60
+    """Files of one borrower, used or not: what is used and taken back again and again fills no disk."""
     hours_to_upload: int = 1
     hours_unclaimed: int = 24
     """After which a file that belongs to nothing is forgotten."""
