@@ -18,8 +18,8 @@ from app.wording.variables import Value
 
 FOLLOW_UP = "arrangement"
 SYSTEM = "system"
-_UNTOLD = frozenset({"session_id", "said"})
-"""Facts for the audit trail alone: whose session it was, and what a member of staff wrote in their own words."""
+_UNTOLD = frozenset({"said"})
+"""Facts for the audit trail alone: what a member of staff wrote in their own words."""
 
 
 def end(

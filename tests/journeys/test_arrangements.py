@@ -233,4 +233,3 @@ def test_no_event_holds_the_borrowers_session_or_what_staff_wrote(app: Flask) ->
     assert not [event.data for event in events if {"session_id", "said"} & event.data.keys()]
     assert "husband" not in str([event.data for event in events])
     assert [facts["said"] for facts in trail if "said" in facts] == ["Her husband rang, pay by [card number]"]
-    assert sum("session_id" in facts for facts in trail) == 1

@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.notices import NoticeRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.unit_of_work import reading, reading_one_state
@@ -92,6 +93,8 @@ def test_money_that_is_told_late_makes_a_broken_promise_a_kept_one_and_money_tak
     (promise,) = life.desk("GET", "/borrowers/B1/promises", role="agent")["items"]
     assert [each["state"] for each in promise["history"]] == ["open", "broken", "kept", "broken"]
     assert [each["by"] for each in promise["history"]] == ["borrower", "calendar", "ledger", "ledger"]
+    assert _notices() == [("promise_broken", True), ("promise_kept", False)], "what is so no more is taken back"
+    assert [item["title"] for item in life.inbox() if item["category"] == "agreements"] == ["We have not received it yet"]
     _check(life)
 
 
@@ -285,3 +288,12 @@ def _check(life: Journey) -> None:
         rows = session.scalars(select(PromiseRow)).all()
     assert wrong == {}
     assert all(0 <= row.paid_minor <= row.amount_minor for row in rows)
+
+
+def _notices() -> list[tuple[str, bool]]:
+    """(template, whether it stands) of what the borrower was told of promises."""
+    with reading() as session:
+        told = session.execute(
+            select(NoticeRow.template, NoticeRow.withdrawn_at).where(NoticeRow.template.like("promise_%"))
+        )
+        return sorted((template, withdrawn_at is None) for template, withdrawn_at in told)
