@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -288,6 +289,25 @@ def _check(life: Journey) -> None:
         rows = session.scalars(select(PromiseRow)).all()
     assert wrong == {}
     assert all(0 <= row.paid_minor <= row.amount_minor for row in rows)
+
+
+@pytest.mark.parametrize("held", ["dispute", "hardship", "payment_in_flight"])
+def test_nobody_hears_that_money_is_missing_who_disputes_it_needs_help_or_has_it_on_its_way(app: Flask, held: str) -> None:
+    life = _late_borrower(app)
+    (made,) = _promise(life, (10_000, date(2026, 3, 13)))
+    if held == "dispute":
+        life.me("POST", f"/loans/{made['loan_id']}/disputes", {"ground": "already_paid", "words": "Paid in cash."})
+    elif held == "hardship":
+        life.me("POST", "/hardship-requests", {"change": "income_lower"})
+    else:
+        life.desk("POST", "/borrowers/B1/holds", {"kind": held, "loan_no": "L1", "until": "2026-03-16T00:00:00Z"})
+
+    life.until(_utc(14, 12))
+
+    assert _list(life)[0]["state"] == "broken"
+    assert "We have not received it yet" not in [item["title"] for item in life.inbox()]
+    assert _announced(life) == ["promise.made.v1", "promise.broken.v1"]
+    _check(life)
 
 
 def _notices() -> list[tuple[str, bool]]:
