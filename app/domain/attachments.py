@@ -53,6 +53,8 @@ class AttachmentRules:
     most_bytes: int = 10 * MIB
     most_unclaimed: int = 20
     """Files of one borrower that belong to nothing yet."""
+    most_in_a_day: int = 60
+    """Files of one borrower, used or not: what is used and taken back again and again fills no disk."""
     hours_to_upload: int = 1
     hours_unclaimed: int = 24
     """After which a file that belongs to nothing is forgotten."""
@@ -89,7 +91,7 @@ def _is_pdf(content: bytes) -> bool:
 
 def _is_jpeg(content: bytes) -> bool:
     """Cameras write their own data after the end of the picture, so that only its beginning is asked for, and an end."""
-    return content[:3] == b"\xff\xd8\xff" and 0xC0 <= content[3] <= 0xFE and b"\xff\xd9" in content[4:]
+    return content[:3] == b"\xff\xd8\xff" and content[3:4] >= b"\xc0" and content[3] != 0xFF and b"\xff\xd9" in content[4:]
 
 
 def _is_png(content: bytes) -> bool:

@@ -36,7 +36,7 @@ class ContactReviews:
         subjects = self._case.subjects
         self._names = {s.subject_id: (s.loan.lender_code, s.loan_no, s.row_no) for s in subjects}
         self._open = {(s.subject_id, s.anchor_no): s for s in subjects if s.speaks}
-        self._open_ids = {subject.subject_id for subject in self._open.values()}
+        self._due_on = {subject.subject_id: subject.due_on for subject in self._open.values()}
         self._closed = {(s.subject_id, s.anchor_no): s for s in subjects if not s.speaks}
 
     def run(self) -> None:
@@ -220,7 +220,7 @@ class ContactReviews:
             subject = self._closed.get((key.subject_id, key.anchor_no))
             if subject is not None:
                 return subject.held_reason or subject.closed_reason
-            if key.subject_id in self._open_ids:
+            if key.subject_id in self._due_on:
                 return Reason.REANCHORED
             past = self._case.decisions.get(key)
             if past is not None and past.loan_id in self._case.ended_loans:
@@ -266,8 +266,13 @@ class ContactReviews:
         return (key.subject_id, key.anchor_no) in self._open
 
     def is_settled(self, keys: Iterable[DecisionKey]) -> bool:
-        """Whether all of these are closed, under whatever plan."""
-        return not any(key.subject_id in self._open_ids for key in keys)
+        """Whether all of these are closed, under whatever plan, or due on another day by now: then the next one says so."""
+        return not any(key.subject_id in self._due_on and not self._is_moved(key) for key in keys)
+
+    def _is_moved(self, key: DecisionKey) -> bool:
+        """Whether the plan that was replaced just now had it on another day than the one in force."""
+        was = self._closed.get((key.subject_id, key.anchor_no))
+        return was is not None and was.closed_reason is Reason.REANCHORED and was.due_on != self._due_on[key.subject_id]
 
     def _is_stopped(self, candidate: Candidate) -> bool:
         return bool(stops_of(candidate, self._case, self._rules, self._now))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from app.domain.holds import HOLD_REASONS, Hold
+from app.domain.holds import ALWAYS_STOP, HOLD_REASONS, Hold
 from app.domain.quiet_hours import QuietHours, first_allowed, window_end
 from app.domain.reasons import Reason
 
@@ -20,6 +20,10 @@ NOTHING_TOLD = frozenset({"deceased"})
 ONLY_ANSWERED = frozenset({"represented", "cease_contact", "identity_theft"})
 """Kinds under which we do not begin to speak: somebody else is to be spoken to, or nobody. Who does something in the app is
 still told what came of it. Sources: 15 USC 1692c(a)(2), (c); 12 CFR 1006.6(b)(2), (c)."""
+
+OF_MISSING_MONEY = frozenset({"promise_broken", "promise_partly_kept"})
+"""Templates that say that money has not come. That is a reminder to whom disputes it, asked for help or has it on its way:
+what stops reminders stops them."""
 
 LONGEST_WAIT = timedelta(hours=24)
 """How long after it was first allowed a push may still leave; the inbox has the notice in any case."""
@@ -37,10 +41,14 @@ _PLACES: Mapping[str, str] = {
 """First word of a template -> the app's place of its subject."""
 
 
-def notices_allowed(holds: Iterable[Hold], kind: NoticeKind, now: datetime, *, loan_id: str | None = None) -> Reason | None:
+def notices_allowed(
+    holds: Iterable[Hold], kind: NoticeKind, now: datetime, *, loan_id: str | None = None, template: str = ""
+) -> Reason | None:
     """Return why a notice must not be given at `now`, or None. `loan_id`: what it is about; None: no single loan."""
     kinds = {hold.kind for hold in holds if hold.stands(now) and (loan_id is None or hold.loan_id in (None, loan_id))}
     stops = NOTHING_TOLD if kind == "answer" else NOTHING_TOLD | ONLY_ANSWERED
+    if template in OF_MISSING_MONEY:
+        stops |= ALWAYS_STOP
     return next((reason for name, reason in HOLD_REASONS.items() if name in kinds & stops), None)
 
 

@@ -83,6 +83,8 @@ _MEANS: Mapping[Told, IntentState] = {
 
 OPEN = frozenset({IntentState.CREATED, IntentState.PENDING, IntentState.PROCESSING})
 """States in which money may still be expected."""
+MOST_PAGES = 20
+"""Pages to pay at that one borrower may have open at once: each is a request to the provider and a row of ours."""
 CANCELLABLE = frozenset({IntentState.CREATED, IntentState.PENDING})
 """States in which the borrower may take it back; money on its way is stopped by nobody here."""
 

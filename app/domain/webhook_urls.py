@@ -7,7 +7,7 @@ Source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from app.domain.errors import refused_at
@@ -18,6 +18,12 @@ _PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _NAT64 = IPv6Network("64:ff9b::/96")
+_SPECIAL = (
+    IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv4Network("168.63.129.16/32"),
+    IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"), IPv6Network("3fff::/20"), IPv6Network("5f00::/16"),
+)  # fmt: skip
+"""Set apart by IANA's registries of special addresses, which the library of this Python knows in part; the /32 looks public
+and is the inner service of a cloud's machines (Azure)."""
 _INSIDE_NAMES = ("localhost", "local", "internal", "intranet", "home.arpa")
 
 
@@ -71,8 +77,8 @@ def _is_public(ip: IPv4Address | IPv6Address) -> bool:
     if isinstance(ip, IPv6Address):
         if ip.teredo is not None or ip.is_site_local:
             return False
-        if ip.sixtofour is not None and not _is_public(ip.sixtofour):
-            return False
+    if any(ip in net for net in _SPECIAL if net.version == ip.version):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 

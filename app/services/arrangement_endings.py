@@ -18,6 +18,8 @@ from app.wording.variables import Value
 
 FOLLOW_UP = "arrangement"
 SYSTEM = "system"
+_UNTOLD = frozenset({"said"})
+"""Facts for the audit trail alone: what a member of staff wrote in their own words."""
 
 
 def end(
@@ -67,6 +69,6 @@ def note(work: Work, row: ArrangementRow, loan: LoanRow, what: str, *, now: date
         "state": row.state,
         "agreed_on": row.agreed_on.isoformat(),
         "document_sha256": row.document_sha256,
-        **facts,
+        **{name: value for name, value in facts.items() if name not in _UNTOLD},
     }
     announce(work, row.lender_id, f"arrangement.{what}.v1", data, now=now, borrower_id=row.borrower_id)

@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.arrangements import ArrangementRule, ArrangementState, FallBack, WatchedRow, standing_on, watched_rows
 from app.domain.book import PlanValues, check_text
 from app.domain.errors import ConflictError, DomainError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.domain.hold_terms import HoldValues
 from app.domain.plan_options import OptionKind
 from app.domain.plan_requests import RequestState, check_move
@@ -89,7 +90,15 @@ def cancel(work: Work, arrangement_id: str, *, reason: str, teller: Teller, now:
     lock_agenda(work.session, [row.borrower_id])
     row = queries.get_arrangement(work.session, arrangement_id, lender_id=teller.lender_id)
     if row.state != ArrangementState.CANCELLED:
-        end(work, row, ArrangementState.CANCELLED, reason="by_lender", now=now, by=teller.by, said=reason)
+        end(
+            work,
+            row,
+            ArrangementState.CANCELLED,
+            reason="by_lender",
+            now=now,
+            by=teller.by,
+            said=without_card_numbers(reason),
+        )
         _review(work, row.borrower_id, now)
     return row
 

@@ -57,12 +57,14 @@ class Download:
 
 
 def register_attachment(work: Work, borrower_id: str, new: NewAttachment, *, now: datetime) -> AttachmentRow:
-    """Announce a file. Raises ConflictError when too many of the borrower's files belong to nothing."""
+    """Announce a file. Raises ConflictError when too many of the borrower's files belong to nothing, or came in a day."""
     lock_agenda(work.session, [borrower_id])
     if queries.count_unclaimed(work.session, borrower_id) >= RULES.most_unclaimed:
         raise ConflictError(
             f"{RULES.most_unclaimed} files wait to be used already; use them, or wait until they are forgotten."
         )
+    if queries.count_announced(work.session, borrower_id, since=now - timedelta(days=1)) >= RULES.most_in_a_day:
+        raise ConflictError(f"{RULES.most_in_a_day} files came within a day; hand the rest in tomorrow, or write to us.")
     attachment_id = new_id()
     row = AttachmentRow(
         id=attachment_id,

@@ -76,7 +76,7 @@ def tell_borrower(
     row.template, row.loan_id, row.created_at, row.withdrawn_at = template, loan_id, now, None
     row.message_id = row.push_id = row.withheld_reason = None
     reader = queries.load_reader(session, borrower_id, now)
-    refusal = notices_allowed(reader.holds, "news" if also_push else "answer", now, loan_id=loan_id)
+    refusal = notices_allowed(reader.holds, "news" if also_push else "answer", now, loan_id=loan_id, template=template)
     if refusal is not None:
         row.withheld_reason = str(refusal)
     else:
@@ -119,7 +119,7 @@ def notices_not_to_push(work: Work, push_ids: Collection[str], *, now: datetime)
     for key, each in found.items():
         if key not in stopped:
             holds = queries.load_reader(work.session, each.borrower_id, now).holds
-            if notices_allowed(holds, "news", now, loan_id=each.loan_id) is not None:
+            if notices_allowed(holds, "news", now, loan_id=each.loan_id, template=each.template) is not None:
                 stopped.add(key)
     return stopped
 

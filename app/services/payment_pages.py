@@ -21,7 +21,7 @@ from app.domain.errors import (
     refused_at,
 )
 from app.domain.money import Money
-from app.domain.payment_intents import IntentState, Purpose, check_amount, next_state
+from app.domain.payment_intents import MOST_PAGES, IntentState, Purpose, check_amount, next_state
 from app.domain.payment_providers import (
     OpenedPayment,
     PaymentOrder,
@@ -170,6 +170,8 @@ def _made(
         raise refused_at("/amount", f"To pay the whole loan off today takes {most} {loan.currency} in minor units.")
     _check_return(values.return_to, here.app_url)
     provider = _provider_for(here, loan.currency, lender.code)
+    if queries.count_pages(work.session, borrower_id) >= MOST_PAGES:
+        raise ConflictError(f"{MOST_PAGES} payments are open already; pay one, cancel one, or wait until they close.")
     row = PaymentIntentRow(
         id=new_id(),
         borrower_id=borrower_id,

@@ -37,7 +37,7 @@ from app.services import agenda, reminders
 from app.services.accounts import get_position_account, position_on
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.holds import Teller, end_hold, put_holds
-from app.services.notices import tell_borrower
+from app.services.notices import tell_borrower, withdraw_notice
 from app.services.promise_terms import terms_of
 from app.services.webhook_events import announce
 
@@ -191,7 +191,13 @@ def _follow(work: Work, rows: Sequence[PromiseRow], now: datetime, by: str) -> N
 
 def _tell(work: Work, loan: PromisedLoan, row: PromiseRow, state: PromiseState, now: datetime) -> None:
     amount = row.paid_minor if state is PromiseState.KEPT else row.amount_minor - row.paid_minor
-    tell_borrower(work, row.borrower_id, _NOTICES[state], _values(loan, row, amount), now=now, loan_id=loan.id)
+    tell_borrower(
+        work, row.borrower_id, _NOTICES[state], _values(loan, row, amount), now=now, loan_id=loan.id, key=_told(row, state)
+    )  # fmt: skip
+
+
+def _told(row: PromiseRow, state: PromiseState) -> str:
+    return f"promise:{row.id}:{state}"
 
 
 def _values(loan: PromisedLoan, row: PromiseRow, amount_minor: int) -> dict[str, dict[str, int] | date | str]:
@@ -314,6 +320,8 @@ def _move(
     queries.add_event(work.session, row, at=now, by=by)
     if to is before:
         return
+    if before in _NOTICES:  # money came or went since: what was told of it is so no more
+        withdraw_notice(work, row.borrower_id, _told(row, before), now=now)
     if before is PromiseState.OPEN:
         forget_follow_up(work, FOLLOW_UP, row.id)
         if row.hold_id is not None:

@@ -95,7 +95,7 @@ def settle(work: Work, sent: Sealed, told: Told, *, now: datetime, machine_now: 
         delivery.state, delivery.delivered_at, delivery.last_error = "delivered", now, None
         if endpoint.state == "failing":
             set_state(endpoint, "enabled", None, now=now)
-    elif verdict is Verdict.GONE:
+    elif verdict is Verdict.GONE and sent.url == endpoint.url:  # what was gone may be the address before this one
         _disable(work, endpoint, delivery, now=now)
     else:
         _put_off(endpoint, delivery, told, now=now, machine_now=machine_now, jitter=jitter)

@@ -1,14 +1,16 @@
 """Idempotency-Key (IETF httpapi draft): the same key gets the same answer, and what it did happens once.
 
-The row and the effect commit in one transaction. A twin that runs at the same time gets 409 on PostgreSQL; on SQLite it
-waits for the one write lock and then gets the stored answer.
+What is kept is sealed: an answer repeats what a borrower wrote. The row and the effect commit in one transaction. A twin
+that runs at the same time gets 409 on PostgreSQL; on SQLite it waits for the one write lock and then gets the stored answer.
 """
 
 import hashlib
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from flask import g, request
 
 from app.domain.errors import FieldError, IdempotencyInFlightError, IdempotencyMismatchError, ValidationError
@@ -18,6 +20,7 @@ from app.web.answers import Answer
 from app.web.request_context import now
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_SEALED = "sealed"
 
 
 def answer_once(act: Callable[[Work], Answer]) -> Answer:
@@ -39,7 +42,7 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
             raise IdempotencyInFlightError("The same request is being worked on.", {"retry_after_seconds": 1})
         kept = find_answer(work.session, principal, route, key)
         if kept is not None:
-            return _replayed(kept, fingerprint)
+            return _replayed(work, kept, fingerprint, _place(principal, route, key))
         answer = act(work)
         add_answer(
             work.session,
@@ -48,7 +51,7 @@ def answer_once(act: Callable[[Work], Answer]) -> Answer:
             key=key,
             fingerprint=fingerprint,
             status=answer.status or 200,
-            body=answer.value,
+            body=_sealed(work, answer.value, _place(principal, route, key)),
             created_at=now(),
         )
         return answer
@@ -72,7 +75,22 @@ def _check(key: str) -> None:
         raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
 
 
-def _replayed(kept: Any, fingerprint: str) -> Answer:
+def _replayed(work: Work, kept: Any, fingerprint: str, place: str) -> Answer:
     if kept.fingerprint != fingerprint:
         raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
-    return Answer(kept.body, kept.status, {"Idempotency-Replayed": "true"}, dumped=True)
+    return Answer(_opened(work, kept.body, place), kept.status, {"Idempotency-Replayed": "true"}, dumped=True)
+
+
+def _place(principal: str, route: str, key: str) -> str:
+    return f"idempotency_keys.body:{principal} {route} {key}"
+
+
+def _sealed(work: Work, body: Any, place: str) -> dict[str, str]:
+    return {_SEALED: b64encode(work.vault.seal_bytes(orjson.dumps(body), place=place)).decode()}
+
+
+def _opened(work: Work, kept: Any, place: str) -> Any:
+    """Return a kept answer; one from before they were sealed is still as it was."""
+    if not (isinstance(kept, dict) and kept.keys() == {_SEALED}):
+        return kept
+    return orjson.loads(work.vault.open_bytes(b64decode(kept[_SEALED]), place=place))

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain.attachments import MIB, ScannerError
+from app.domain.attachments import MIB, RULES, ScannerError
 from app.domain.errors import ConflictError, NotFoundError, ValidationError
 from app.persistence.attachment_files import FolderStore
 from app.persistence.db import session
@@ -310,3 +310,15 @@ def test_a_dispute_and_a_request_for_help_take_files_along_each_once(journey: Jo
         refused = journey.me("POST", f"/loans/{loan_id}/disputes", {**said, "attachments": attachments}, good=False)
         assert (journey.answer.status_code, refused["code"]) == (status, code)
     assert len(journey.me("GET", f"/loans/{loan_id}/disputes")["items"]) == 1, "what was refused left nothing behind"
+
+
+def test_files_that_are_used_are_bounded_too_and_a_day_later_more_may_come(journey: Journey) -> None:
+    for _ in range(RULES.most_in_a_day // 20):
+        _claim(journey, *(_handed_in(journey, PDF) for _ in range(20)))
+
+    refused = journey.me("POST", "/attachments", announced(PDF), good=False)
+
+    assert (journey.answer.status_code, refused["code"]) == (409, "conflict")
+    assert "tomorrow" in refused["detail"]
+    journey.now += timedelta(days=1)
+    _handed_in(journey, PDF)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app import clock
-from app.domain.payment_intents import PaymentEvent, Told
+from app.domain.payment_intents import MOST_PAGES, PaymentEvent, Told
 from app.domain.payment_providers import PaymentOrder, ProviderDownError, ProviderRefusedError
 from app.persistence.models.loans import LedgerEntryRow
 from app.persistence.models.payments import PaymentEventRow, PaymentIntentRow
@@ -325,3 +325,18 @@ def test_the_value_date_is_the_providers_day_also_where_the_books_clock_is_moved
 
     with reading() as session:
         assert session.scalars(select(LedgerEntryRow.effective_on)).one() == date(2026, 3, 1)
+
+
+def test_a_borrower_has_so_many_pages_open_and_no_more(
+    client: FlaskClient, loan: Built, me: dict[str, str], fake: FakePayments
+) -> None:
+    made = [post(client, loan, me, key=f"k{n}") for n in range(MOST_PAGES)]
+
+    refused = post(client, loan, me, key="more")
+
+    assert {answer.status_code for answer in made} == {201}
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+    assert post(client, loan, me, key="k0").status_code == 201, "the same request is answered as before"
+    own = f"{path(loan)}/{made[0].json['id']}/cancel"
+    assert client.post(own, headers={**me, "Idempotency-Key": "c"}).status_code == 200
+    assert post(client, loan, me, key="more").status_code == 201

@@ -42,6 +42,12 @@ def test_a_file_that_is_two_things_at_once_is_refused(media_type: str, content: 
     assert content_problem(media_type, content) == problem
 
 
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_a_file_that_ends_anywhere_is_looked_at_all_the_same(media_type: str) -> None:
+    for end in range(16):
+        assert content_problem(media_type, GOOD[media_type][:end]) == "wrong_type"
+
+
 def test_what_a_camera_writes_after_its_picture_does_no_harm() -> None:
     assert content_problem("image/jpeg", JPEG + b"SEFHk\0\0\0\x01\0\0\0SEFT" + b"PK\x05\x06 by chance" + bytes(30)) is None
 

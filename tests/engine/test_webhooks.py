@@ -18,7 +18,7 @@ from app.engine.webhooks import WebhookDispatch
 from app.persistence.models.webhooks import WebhookDeliveryRow, WebhookEndpointRow
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
-from app.services.webhook_deliveries import AT_ONCE, take_due
+from app.services.webhook_deliveries import AT_ONCE, Told, settle, take_due
 from app.services.webhook_events import announce
 from app.services.webhooks import (
     EndpointValues,
@@ -207,6 +207,23 @@ def test_a_receiver_that_is_gone_is_told_nothing_more(telling: Telling) -> None:
     assert telling.endpoint() == ("disabled", "gone")
     assert len(telling.receiver.received) <= AT_ONCE
     assert Counter(telling.states()) == {"failed": 9}
+
+
+def test_an_address_that_is_gone_says_nothing_of_the_one_that_was_put_in_its_place(telling: Telling) -> None:
+    telling.put(url="http://127.0.0.1:9/old")
+    telling.announce()
+    with unit_of_work() as work:
+        (sent,) = take_due(
+            work, now=telling.now, machine_now=clock.system_now(), lease=timedelta(seconds=9), owner="e", limit=1
+        )
+    telling.put()
+
+    with unit_of_work() as work:
+        settle(work, sent, Told(410), now=telling.now, machine_now=clock.system_now(), jitter=0)
+
+    assert telling.endpoint()[0] != "disabled"
+    telling.until(telling.now + timedelta(hours=1))
+    assert telling.states() == ["delivered"]
 
 
 def test_an_event_and_a_stretch_of_time_are_told_again_under_the_same_ids(telling: Telling) -> None:

@@ -4,9 +4,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
 from app.persistence.db import db
+from app.persistence.models.access import AuditRow
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.webhooks import WebhookEventRow
+from app.persistence.unit_of_work import reading
 from app.services.invariants import check_invariants
 from app.services.policies import ensure_default_policy
 from tests.builders.journey import Journey
@@ -197,3 +201,35 @@ def test_staff_ask_on_a_borrowers_behalf_and_may_cancel_what_was_agreed(app: Fla
     assert (cancelled["state"], cancelled["ended_reason"]) == ("cancelled", "by_lender")
     assert journey.desk("POST", path, why)["state"] == "cancelled"
     assert amounts(journey, loan_id)[1] == ("2026-03-10", 15_000)
+
+
+def test_what_the_inbox_said_of_a_day_that_the_new_plan_moves_is_settled_with_the_acceptance(app: Flask) -> None:
+    ensure_default_policy(now=START)
+    journey = Journey(app)
+    journey.put_borrower()
+    loan_id = journey.put_loan("L1", [date(2026, month, 5) for month in (3, 4, 5)])
+    journey.until(datetime(2026, 3, 4, 12, tzinfo=UTC))
+    before = {item["title"] for item in journey.inbox() if not item["settled"]}
+
+    asked = journey.me("POST", f"/loans/{loan_id}/plan-requests", {"kind": "change_due_day", "terms": {"day": 20}})
+    journey.until(datetime(2026, 3, 4, 12, 5, tzinfo=UTC))
+    journey.me("POST", f"/plan-requests/{asked['id']}/accept", {"document_sha256": asked["document_sha256"]})
+
+    assert before
+    assert all(row["due_on"].endswith("-20") for row in journey.me("GET", f"/loans/{loan_id}/schedule")["items"])
+    assert {item["title"] for item in journey.inbox() if not item["settled"]}.isdisjoint(before)
+
+
+def test_no_event_holds_the_borrowers_session_or_what_staff_wrote(app: Flask) -> None:
+    journey, loan_id = a_late_borrower(app)
+    agreed = take(journey, loan_id)
+    words = {"reason": "Her husband rang, pay by 4111 1111 1111 1111"}
+    journey.desk("POST", f"/arrangements/{agreed['id']}/cancel", words)
+
+    with reading() as session:
+        events = list(session.scalars(select(WebhookEventRow).where(WebhookEventRow.type.like("arrangement.%"))))
+        trail = [row.facts for row in session.scalars(select(AuditRow).where(AuditRow.action.like("arrangement.%")))]
+    assert [event.type for event in events] == ["arrangement.accepted.v1", "arrangement.cancelled.v1"]
+    assert not [event.data for event in events if {"session_id", "said"} & event.data.keys()]
+    assert "husband" not in str([event.data for event in events])
+    assert [facts["said"] for facts in trail if "said" in facts] == ["Her husband rang, pay by [card number]"]

@@ -3,10 +3,12 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.notices import NoticeRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.unit_of_work import reading, reading_one_state
@@ -92,6 +94,8 @@ def test_money_that_is_told_late_makes_a_broken_promise_a_kept_one_and_money_tak
     (promise,) = life.desk("GET", "/borrowers/B1/promises", role="agent")["items"]
     assert [each["state"] for each in promise["history"]] == ["open", "broken", "kept", "broken"]
     assert [each["by"] for each in promise["history"]] == ["borrower", "calendar", "ledger", "ledger"]
+    assert _notices() == [("promise_broken", True), ("promise_kept", False)], "what is so no more is taken back"
+    assert [item["title"] for item in life.inbox() if item["category"] == "agreements"] == ["We have not received it yet"]
     _check(life)
 
 
@@ -285,3 +289,31 @@ def _check(life: Journey) -> None:
         rows = session.scalars(select(PromiseRow)).all()
     assert wrong == {}
     assert all(0 <= row.paid_minor <= row.amount_minor for row in rows)
+
+
+@pytest.mark.parametrize("held", ["dispute", "hardship", "payment_in_flight"])
+def test_nobody_hears_that_money_is_missing_who_disputes_it_needs_help_or_has_it_on_its_way(app: Flask, held: str) -> None:
+    life = _late_borrower(app)
+    (made,) = _promise(life, (10_000, date(2026, 3, 13)))
+    if held == "dispute":
+        life.me("POST", f"/loans/{made['loan_id']}/disputes", {"ground": "already_paid", "words": "Paid in cash."})
+    elif held == "hardship":
+        life.me("POST", "/hardship-requests", {"change": "income_lower"})
+    else:
+        life.desk("POST", "/borrowers/B1/holds", {"kind": held, "loan_no": "L1", "until": "2026-03-16T00:00:00Z"})
+
+    life.until(_utc(14, 12))
+
+    assert _list(life)[0]["state"] == "broken"
+    assert "We have not received it yet" not in [item["title"] for item in life.inbox()]
+    assert _announced(life) == ["promise.made.v1", "promise.broken.v1"]
+    _check(life)
+
+
+def _notices() -> list[tuple[str, bool]]:
+    """(template, whether it stands) of what the borrower was told of promises."""
+    with reading() as session:
+        told = session.execute(
+            select(NoticeRow.template, NoticeRow.withdrawn_at).where(NoticeRow.template.like("promise_%"))
+        )
+        return sorted((template, withdrawn_at is None) for template, withdrawn_at in told)

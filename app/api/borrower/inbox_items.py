@@ -49,7 +49,7 @@ class InboxItemSchema(Schema):
     snoozed_until = InstantField(required=True, allow_none=True, metadata={"description": "Set aside until then."})
     clicked_at = InstantField(required=True, allow_none=True, metadata={"description": "An action or link was used."})
     replied_at = InstantField(required=True, allow_none=True)
-    settled = fields.Boolean(required=True, metadata={"description": "What it reminded of has been paid."})
+    settled = fields.Boolean(required=True, metadata={"description": "What it reminded of is paid, or due another day."})
     settled_at = InstantField(required=True, allow_none=True)
     about = fields.List(
         fields.Nested(SubjectSchema), required=True, metadata={"description": "Instalments; of a notice, none."}

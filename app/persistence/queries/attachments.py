@@ -78,6 +78,12 @@ def count_unclaimed(session: Session, borrower_id: str) -> int:
     return session.scalar(statement) or 0
 
 
+def count_announced(session: Session, borrower_id: str, *, since: datetime) -> int:
+    """Return how many files a borrower has announced since then, of those that are not forgotten."""
+    statement = select(func.count()).where(AttachmentRow.borrower_id == borrower_id, AttachmentRow.created_at > since)
+    return session.scalar(statement) or 0
+
+
 def find_unclaimed(session: Session, *, before: datetime, limit: int) -> Sequence[Unclaimed]:
     """Return files that were announced before then and belong to nothing, oldest first."""
     statement = (

@@ -61,6 +61,7 @@ class PushedNotice(NamedTuple):
     push_id: str
     borrower_id: str
     loan_id: str | None
+    template: str
     is_needless: bool
 
 
@@ -68,7 +69,7 @@ def find_pushed(session: Session, push_ids: Collection[str]) -> dict[str, Pushed
     """Return the notices of these pushes."""
     statement = (
         select(
-            NoticeRow.push_id, NoticeRow.borrower_id, NoticeRow.loan_id, NoticeRow.withdrawn_at,
+            NoticeRow.push_id, NoticeRow.borrower_id, NoticeRow.loan_id, NoticeRow.template, NoticeRow.withdrawn_at,
             _INBOX.seen_at, _INBOX.read_at, _INBOX.withdrawn_at.label("taken_at"),
         )
         .outerjoin(_INBOX, _INBOX.id == NoticeRow.message_id)
@@ -76,7 +77,7 @@ def find_pushed(session: Session, push_ids: Collection[str]) -> dict[str, Pushed
     )  # fmt: skip
     return {
         row.push_id: PushedNotice(
-            row.push_id, row.borrower_id, row.loan_id,
+            row.push_id, row.borrower_id, row.loan_id, row.template,
             any(at is not None for at in (row.withdrawn_at, row.seen_at, row.read_at, row.taken_at)),
         )
         for row in session.execute(statement)

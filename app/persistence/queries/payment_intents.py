@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, CursorResult, and_, or_, select, update
+from sqlalchemy import Connection, CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.domain.payment_intents import IntentState
+from app.domain.payment_intents import CANCELLABLE, IntentState
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
@@ -77,6 +77,14 @@ def get_own_intent(session: Session, borrower_id: str, intent_id: str) -> Paymen
     if row is None or row.borrower_id != borrower_id:
         raise NotFoundError("There is no such payment.")
     return row
+
+
+def count_pages(session: Session, borrower_id: str) -> int:
+    """Return how many pages a borrower may still pay at."""
+    statement = select(func.count()).where(
+        PaymentIntentRow.borrower_id == borrower_id, PaymentIntentRow.state.in_([state.value for state in CANCELLABLE])
+    )
+    return session.scalar(statement) or 0
 
 
 def page_own_intents(reads: Connection, borrower_id: str, loan_id: str, *, before: str | None, limit: int) -> Sequence[Any]:
