@@ -105,10 +105,16 @@ def _one_error_away(number: str) -> Iterator[str]:
 
 
 def _readings(run: str) -> Iterator[str]:
-    """Yield what a run of digits with blanks may be: the whole without them, and its words, without leading noughts."""
-    yield _SPACE.sub("", run).lstrip("0")
-    if _SPACE.search(run):
-        yield from (word.lstrip("0") for word in _SPACE.split(run))
+    """Yield what a run of digits with blanks may be: the whole without them, and its words.
+
+    Each without leading noughts, which banks fill up with; and with them where it has the length of a number as it stands:
+    the nought may be the error.
+    """
+    words = [_SPACE.sub("", run), *(_SPACE.split(run) if _SPACE.search(run) else ())]
+    for word in words:
+        yield word.lstrip("0")
+        if word.startswith("0") and _LENGTH - 1 <= len(word) <= _LENGTH + 1:
+            yield word
 
 
 def _leading_digits(text: str) -> str:

@@ -187,7 +187,7 @@ def _agree(work: Work, request: PlanRequestRow, loan: LoanRow, *, session_id: st
     first = watched[0].due_on if watched else today
     look = after(first + timedelta(days=rule.grace_days), loan.zone)
     follow_up_at(work, FOLLOW_UP, row.id, row.borrower_id, at=max(look, now))
-    note(work, row, loan, "accepted", now=now, by=by, session_id=session_id, anchor_no=row.anchor_no, rows=request.rows)
+    note(work, row, loan, "accepted", now=now, by=by, anchor_no=row.anchor_no, rows=request.rows)
     tell(work, row, loan, "agreed", now=now, also_push=False, due_on=first)
     _review(work, loan.borrower_id, now)
     return row

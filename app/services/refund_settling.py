@@ -49,7 +49,7 @@ def settle_refunds(
     """End the refunds whose entries were just booked: tell the borrower and the lender's systems, once."""
     for entry in entries:
         row = refunds.get(entry["reference"])
-        if row is None or row.entry_id is not None:
+        if row is None:
             continue
         row.entry_id = entry["id"]
         if row.state == RefundState.DONE:  # the provider was done before the ledger could hold it

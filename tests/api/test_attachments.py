@@ -81,11 +81,11 @@ def _handed_in(journey: Journey, content: bytes = PDF, **changes: Any) -> str:
     return found
 
 
-def _claim(journey: Journey, *ids: str, subject: str | None = None, lender_id: str | None = None) -> None:
+def _claim(journey: Journey, *ids: str, subject: str | None = None, of_all: bool = False) -> None:
     with unit_of_work() as work:
         claim(
             work, journey.borrower_id, ids, "dispute", subject or new_id(), now=journey.now,
-            lender_id=lender_id or journey.lender_id,
+            lender_id=None if of_all else journey.lender_id,
         )  # fmt: skip
 
 
@@ -239,6 +239,17 @@ def test_another_borrower_and_another_lender_see_nothing(journey: Journey) -> No
         claim(work, other, [attachment_id], "dispute", new_id(), now=START)
 
 
+def test_a_file_for_all_lenders_is_for_those_the_borrower_has_a_loan_with(journey: Journey) -> None:
+    attachment_id = _handed_in(journey)
+    _claim(journey, attachment_id, of_all=True)
+    foreign = Journey(journey.app, code="other")
+
+    foreign.desk("GET", f"/attachments/{attachment_id}", good=False)
+
+    assert foreign.answer.status_code == 404
+    assert journey.desk("GET", f"/attachments/{attachment_id}")["id"] == attachment_id
+
+
 def test_a_file_belongs_to_one_thing(journey: Journey) -> None:
     attachment_id, subject = _handed_in(journey), new_id()
     _claim(journey, attachment_id, subject=subject)
@@ -261,7 +272,7 @@ def test_a_dispute_takes_its_file_and_a_hardship_request_cannot_take_it_again(jo
     journey.me("POST", own, {"change": "illness", "attachments": [attachment_id]}, good=False)
     assert journey.answer.status_code == 409, journey.answer.text
     journey.me("POST", own, {"change": "illness", "attachments": [new_id()]}, good=False)
-    assert journey.answer.status_code == 404
+    assert journey.answer.status_code == 422
 
     shown = journey.desk("GET", f"/attachments/{attachment_id}")
     assert (shown["subject_kind"], shown["subject_id"]) == ("dispute", dispute_id)

@@ -44,7 +44,7 @@ def fake(app: Flask) -> Iterator[FakePayments]:
 
 def a_link(loan_no: str = "CN-1001", **changes: Any) -> tuple[Built, str]:
     """A loan with one row a day late, and the path of the link in a message about it."""
-    loan = build_loan(now=START, due=DUE, loan_no=loan_no, **changes)
+    loan = build_loan(**{"now": START, "due": DUE, "loan_no": loan_no, **changes})
     return loan, f"{PATH}{pay_token(vault(), tell(loan, channel='sms', state='sent'))}"
 
 
@@ -258,3 +258,13 @@ def test_messages_carry_a_link_only_where_something_can_be_paid(sqlite_book: Fla
         assert pay_links.pay_url(vault(), "01981e6a-7c1e-7000-8000-3f1c2a5b9d10", "push") is None
     finally:
         pay_links.use_pages(None)
+
+
+def test_a_link_is_about_its_message_and_not_about_what_fell_due_since(client: FlaskClient) -> None:
+    loan, path = a_link(due=[date(2026, 3, 1), date(2026, 3, 12)])
+    clock.use(lambda: START + timedelta(days=14))
+    both = client.post(path, data={"last_four": "1001"})
+    pay(loan, 10_000, now=START + timedelta(days=14))
+
+    assert "CN-1001: $200.00" in both.text
+    assert "Nothing is open" in client.get(path).text

@@ -21,9 +21,9 @@ def a_clamd(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
         connection, _ = server.accept()
         with connection, connection.makefile("rb") as stream:
             command, content = stream.read(len(b"zINSTREAM\0")), b""
-            while size := int.from_bytes(stream.read(4)):
+            while size := int.from_bytes(length := stream.read(4)):
                 content += stream.read(size)
-            heard.extend([command, content])
+            heard.extend([command, content, length])
             connection.sendall(answer)
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -38,7 +38,7 @@ def test_a_clean_file_is_clean_and_goes_over_whole() -> None:
     with a_clamd(b"stream: OK\0") as (address, heard):
         found = Clamd(address).scan(content)
 
-    assert (found, heard) == (None, [b"zINSTREAM\0", content])
+    assert (found, heard) == (None, [b"zINSTREAM\0", content, bytes(4)])
 
 
 def test_what_was_found_is_named() -> None:

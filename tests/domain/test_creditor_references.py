@@ -59,6 +59,13 @@ def test_a_digit_left_out_or_doubled_is_put_right(loan_id: str) -> None:
     assert number in corrections(number[:4] + number[4] + number[4:])
 
 
+def test_a_nought_typed_for_the_first_digit_is_put_right_also_before_another() -> None:
+    number = next(each for n in range(10_000) if (each := reference_number(str(n)))[1:3] == "00")
+
+    for wrong in ("0" + number[1:], number[1:]):
+        assert any(number in corrections(each) for each in references_in(wrong).mistyped), wrong
+
+
 def test_a_wrong_check_of_the_rf_form_is_a_typing_error_though_the_number_holds() -> None:
     rf = rf_reference(reference_number("a"))
     wrong = f"RF{(int(rf[2:4]) + 1) % 100:02}{rf[4:]}"

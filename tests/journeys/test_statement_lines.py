@@ -94,6 +94,7 @@ def test_what_fits_two_loans_is_listed_and_a_person_says_which(journey: Journey)
     journey.until(LATER)
 
     assert (result["status"], result["parts"], listed["candidates"]) == ("ambiguous", [], ["L-1", "L-2"])
+    assert [(part["loan_no"], part["payment_reference"]) for part in booked["parts"]] == [("L-2", "stmt:B1")]
     assert (booked["state"], booked["how"], booked["matched_by"]) == ("matched", "manual", "staff:Wang Fang")
     assert _ledger() == [("repayment", 10_000, "stmt:B1")]
     assert loan_id not in {subject["loan_id"] for each in journey.inbox() for subject in each["about"]}
@@ -137,6 +138,22 @@ def test_the_core_and_the_bank_tell_of_the_same_money_and_it_counts_once(journey
         assert send_lines(journey, line)[0]["how"] == "told"
 
     assert [entry[1] for entry in _ledger()] == [10_000]
+
+
+def test_a_line_waits_for_a_plan_that_comes_after_its_loan(journey: Journey) -> None:
+    loan = {"borrower_no": journey.borrower_no, "currency": "USD", "principal": journey.money(10_000)}
+    rows = [
+        {"row_no": n, "due_on": due.isoformat(), "principal": journey.money(5_000)}
+        for n, due in enumerate((DUE, date(2026, 6, 9)), start=1)
+    ]
+    send_lines(journey, a_line(journey, 5_000, reference="B1", words="loan L-9"))
+    journey.core("PUT", "/loans/L-9", loan)
+    journey.until(START + timedelta(hours=1))
+    before = _ledger()
+    journey.core("PUT", "/loans/L-9", {**loan, "plan": {"rows": rows}})
+    journey.until(LATER)
+
+    assert (before, _ledger()) == ([], [("repayment", 5_000, "stmt:B1")])
 
 
 def test_a_line_waits_for_its_loan(journey: Journey) -> None:
