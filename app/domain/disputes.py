@@ -101,7 +101,7 @@ def check_new(values: DisputeValues, *, currency: str, outstanding_minor: int) -
     if values.currency != currency:
         raise refused_at("/amount", f"The loan is in {currency}.")
     if not 0 < values.amount_minor <= max(outstanding_minor, 0):
-        raise refused_at("/amount", "amount is not above nothing and at most what is owed; leave it out for all of it.")
+        raise refused_at("/amount", "The amount must be above nothing and at most what is owed; leave it out for all of it.")
 
 
 def check_move(state: str, to: str) -> None:
@@ -111,7 +111,7 @@ def check_move(state: str, to: str) -> None:
     if state in OPEN:
         raise ConflictError("The case is being looked at already; answer it.")
     if state in ("rejected", "partly_upheld"):
-        raise ConflictError(f"The case was answered ({state}); who is not content escalates it.")
+        raise ConflictError(f"The case was answered ({state}); who is not content escalates it, once.")
     raise ConflictError(f"The case is over ({state}); open a new one.")
 
 

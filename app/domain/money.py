@@ -126,6 +126,10 @@ class Money:
     minor: int
     currency: str
 
+    def __str__(self) -> str:
+        """Return it as refusals say it: 12.34 USD."""
+        return f"{self.to_decimal()} {self.currency}"
+
     def __add__(self, other: "Money") -> "Money":
         self._same(other)
         return Money(self.minor + other.minor, self.currency)

@@ -188,7 +188,7 @@ def check_amount(amount: Money, *, currency: str, most_minor: int) -> None:
     if amount.minor > most_minor:
         raise refused_at(
             "/amount",
-            f"That is more than pays the whole loan off today, {Money(most_minor, currency)}; pay that much, or less.",
+            f"That is more than pays the whole loan off today; pay at most {Money(most_minor, currency)}.",
         )
 
 

@@ -110,7 +110,7 @@ def view(row: Any, vault: Vault, *, is_replayed: bool = False) -> IntentView:
         surplus=row.surplus,
         pay_url=vault.open(row.pay_url_sealed, place=pay_url_place(row.id)) or None,
         expires_at=row.expires_at,
-        failure_code=row.failure_code,
+        failure_code=None if row.state == IntentState.SUCCEEDED else row.failure_code,
         created_at=row.created_at,
         paid_at=row.paid_at,
         is_replayed=is_replayed,

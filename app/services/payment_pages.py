@@ -167,7 +167,7 @@ def _made(
     most = most_payable(work.session, loan, now=now)
     check_amount(values.amount, currency=loan.currency, most_minor=most)
     if values.purpose is Purpose.PAYOFF and values.amount.minor != most:
-        raise refused_at("/amount", f"To pay the whole loan off today takes {most} {loan.currency} in minor units.")
+        raise refused_at("/amount", f"To pay the whole loan off today takes {Money(most, loan.currency)}.")
     _check_return(values.return_to, here.app_url)
     provider = _provider_for(here, loan.currency, lender.code)
     if queries.count_pages(work.session, borrower_id) >= MOST_PAGES:

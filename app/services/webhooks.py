@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.errors import ConflictError, NotFoundError, refused_at
+from app.domain.webhook_catalogue import KNOWN_TYPES
 from app.domain.webhook_urls import UrlRules, check_url
 from app.domain.webhooks import SECRET_BYTES, TEST_TYPE, Secret, matches, rotated, written_secret
 from app.persistence.ids import new_id
@@ -59,9 +60,12 @@ class Owner:
 def put_endpoint(work: Work, owner: Owner, name: str, values: EndpointValues, *, now: datetime) -> Shown:
     """Have a lender told at an address, or change how. A new one, and one that was deleted, gets a secret.
 
-    Raises ValidationError at /url, ConflictError for one too many.
+    Raises ValidationError at /url and for types that are never told, ConflictError for one too many.
     """
     check_url(values.url, owner.rules)
+    for index, wanted in enumerate(values.types):
+        if wanted != TEST_TYPE and not any(matches([wanted], each) for each in KNOWN_TYPES):
+            raise refused_at(f"/types/{index}", f"No event is told as {wanted}; docs/webhooks.md lists those that are.")
     row = queries.lock_endpoint(work.session, owner.lender_id, name)
     secret = None
     if row is None or row.deleted_at is not None:

@@ -14,6 +14,7 @@ from app import logs
 from app.domain.errors import DomainError, FieldError
 from app.web.languages import request_locale
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
+from app.wording.refusal_words import fields_in_words, refused_in_words
 
 PROBLEM_TYPE = "application/problem+json"
 _BUSY_SECONDS = 5
@@ -38,7 +39,7 @@ def problem_response(
     errors: Iterable[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the problem. `detail` is English; other languages get the table's words."""
+    """Return the problem. `detail` and `errors` are in the answer's language; without a detail the table's words stand."""
     problem = PROBLEMS.get(code) or PROBLEMS["internal"]
     g.problem = code
     locale = request_locale()
@@ -47,7 +48,7 @@ def problem_response(
         "type": f"/problems/{code}",
         "title": words.title,
         "status": problem.status,
-        "detail": logs.redact_text(detail) if detail and locale == "en" else words.detail,
+        "detail": logs.redact_text(detail) if detail else words.detail,
         "instance": g.get("request_id", "unknown"),
         "code": code,
     }
@@ -77,7 +78,8 @@ def _domain_error(error: DomainError) -> Response:
     if isinstance(max_age, int):  # RFC 9470 section 3
         challenge = 'error="insufficient_user_authentication", error_description="A fresh one-time code is needed."'
         headers["WWW-Authenticate"] = f'Bearer realm="duecourse", {challenge}, max_age="{max_age}"'
-    return problem_response(error.code, detail=error.detail, errors=error.errors, headers=headers)
+    detail, errors = refused_in_words(error, request_locale())
+    return problem_response(error.code, detail=detail, errors=errors, headers=headers)
 
 
 def http_error(error: HTTPException) -> Response:
@@ -94,7 +96,7 @@ def http_error(error: HTTPException) -> Response:
         for name, value in error.get_headers()
         if name.lower() not in ("content-type", "content-length", "content-language", "www-authenticate")
     }
-    listed = field_errors(messages) if error.code == 422 and messages else ()
+    listed = fields_in_words(field_errors(messages), request_locale()) if error.code == 422 and messages else ()
     return problem_response(code, errors=listed, headers=headers)
 
 

@@ -157,9 +157,9 @@ PROBLEMS: dict[str, Problem] = {
     "unsupported-media-type": _problem(
         415,
         "Unsupported media type",
-        "Send the body as application/json in UTF-8.",
+        "Send the body as application/json in UTF-8; a file as the type it was announced with.",
         "不支持的媒体类型",
-        "请以 UTF-8 编码的 application/json 发送请求正文。",
+        "请以 UTF-8 编码的 application/json 发送请求正文；上传文件时请使用登记的文件类型。",
     ),
     "validation-failed": _problem(
         422,

@@ -134,6 +134,15 @@ def test_a_page_an_archive_or_two_things_at_once_is_no_pdf(journey: Journey, fol
     assert not folder.exists()
 
 
+def test_what_is_refused_of_a_file_says_what_would_be_taken(journey: Journey) -> None:
+    journey.me("POST", "/attachments", {**announced(PDF), "size_bytes": 99_999_999}, good=False)
+    assert [each["detail"] for each in journey.answer.json["errors"]] == ["From 1 byte to 10 MiB."]
+
+    registered = journey.me("POST", "/attachments", announced(PDF))
+    _, problem = _upload(journey, registered["id"], PDF, "text/plain")
+    assert "a file as the type it was announced with" in problem["detail"]
+
+
 def test_a_large_file_is_taken_here_and_nowhere_else_and_ten_mib_are_the_most(journey: Journey) -> None:
     large = PDF[:-6] + bytes(3 * MIB) + PDF[-6:]
     _handed_in(journey, large)

@@ -34,6 +34,18 @@ def test_a_borrower_sees_what_is_drawn_and_what_came_of_it(client: FlaskClient) 
     assert (shown["mandate"]["draws"], shown["mandate"]["can_revoke"]) == ([drawn], True)
 
 
+def test_a_code_of_the_bank_is_kept_as_it_was_told(client: FlaskClient) -> None:
+    loan, core, me = a_drawn_loan(client)
+    path = f"/v1/ingest/loans/{loan.loan_no}/mandate/draws"
+
+    assert client.post(path, headers=core, json={**FAILED, "code": "AM04"}).status_code == 201
+    wrong = client.post(path, headers=core, json={**FAILED, "reference": "D2", "code": "Not A Code"}).json["errors"]
+
+    shown = client.get(f"/v1/me/loans/{loan.loan_id}/mandate", headers=me).json
+    assert shown["mandate"]["draws"][0]["code"] == "AM04"
+    assert wrong[0]["detail"] == "Not a code: letters, digits, _ . and -, at most 40."
+
+
 def test_a_borrower_takes_it_back_at_once(client: FlaskClient) -> None:
     loan, core, me = a_drawn_loan(client)
 

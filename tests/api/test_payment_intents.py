@@ -296,6 +296,23 @@ def test_every_order_of_the_same_posts_books_once(
     assert count(PaymentEventRow) == 4
 
 
+def test_a_card_that_was_declined_before_another_paid_is_no_failure_any_more(
+    client: FlaskClient, fake: FakePayments, loan: Built, me: dict[str, str]
+) -> None:
+    intent = post(client, loan, me).json
+    facts = {"intent_id": intent["id"], "amount_minor": 10_000, "currency": "USD", "is_live": True}
+    shown = []
+    for event in (
+        PaymentEvent("e1", "declined", Told.DECLINED, failure_code="insufficient_funds", **facts),
+        PaymentEvent("e2", "paid", Told.SUCCEEDED, **facts),
+    ):
+        take_event(fake, event, b"{}", now=START, machine_now=START)
+        seen = client.get(f"{path(loan)}/{intent['id']}", headers=me).json
+        shown.append((seen["state"], seen["failure_code"]))
+
+    assert shown == [("pending", "insufficient_funds"), ("succeeded", None)]
+
+
 def test_a_refund_or_a_dispute_at_the_provider_is_a_task_and_moves_nothing(
     client: FlaskClient, fake: FakePayments, loan: Built, me: dict[str, str]
 ) -> None:

@@ -71,7 +71,8 @@ def test_a_url_of_our_own_network_is_refused_when_it_is_put(core: Any, url: str)
     assert client.get(AT, headers=headers).json == {"items": []}
 
 
-@pytest.mark.parametrize("types", [["promise"], ["promise.made"], ["*"], ["Promise.*"], ["promise.made.v0"]])
+@pytest.mark.parametrize("types", [["promise"], ["promise.made"], ["*"], ["Promise.*"], ["promise.made.v0"],
+                                   ["promises.*"], ["promise.*", "promise.mended.v1"]])  # fmt: skip
 def test_what_is_no_event_type_is_refused(core: Any, types: list[str]) -> None:
     client, _, headers = core
     assert client.put(f"{AT}/core", json={"url": URL, "types": types}, headers=headers).status_code == 422

@@ -36,6 +36,10 @@ def test_noise_within_the_tolerance_is_taken() -> None:
         minor_from_decimal(Decimal("61134.581"), "USD", tolerance=Decimal("0.000001"))
 
 
+def test_an_amount_is_said_in_major_units() -> None:
+    assert [str(Money(1234, code)) for code in ("USD", "JPY", "KWD")] == ["12.34 USD", "1234 JPY", "1.234 KWD"]
+
+
 def test_two_currencies_do_not_add() -> None:
     with pytest.raises(CurrencyMismatchError):
         Money(1, "USD") + Money(1, "EUR")

@@ -83,6 +83,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
+| what a refusal says, in each language | `errors` | | `wording/refusal_words`, `wording/option_words` | `web/problems`, `web/errors`, `content/refusals/*.yaml` |
 | the sandbox: phone, samples, magic addresses | | | `sandbox/phone_apps`, `sandbox/samples`, `sandbox/magic_addresses`, `sandbox/provider_accounts` | `sandbox/pages`, `sandbox/static`, `docs/sandbox.md` |
 | what becomes of a message in the stand-in | | | `sandbox/stand_in/magic`, `sandbox/stand_in/by_hand` | `docs/sandbox.md` |
 | wordings that providers approve | | `queries/provider_templates` | `provider_templates` | `cli/provider_templates`, `api/desk/provider_templates` |

@@ -24,6 +24,7 @@ from app.web.request_context import now
 
 _LONGEST_NAME = 200
 _CHUNK = 64 * 1024
+_SIZE = validate.Range(1, RULES.most_bytes, error=f"From 1 byte to {RULES.most_bytes >> 20} MiB.")
 
 
 class NewAttachmentSchema(Schema):
@@ -31,7 +32,7 @@ class NewAttachmentSchema(Schema):
 
     purpose = fields.String(required=True, validate=validate.OneOf(PURPOSES))
     media_type = fields.String(required=True, validate=validate.OneOf(MEDIA_TYPES))
-    size_bytes = fields.Integer(strict=True, required=True, validate=validate.Range(1, RULES.most_bytes))
+    size_bytes = fields.Integer(strict=True, required=True, validate=_SIZE)
     sha256 = PatternField("[0-9a-f]{64}", required=True, metadata={"description": "Of the bytes, in hex."})
     file_name = TextField(_LONGEST_NAME, required=True, metadata={"description": "As shown to staff, without any path."})
 

@@ -15,7 +15,7 @@ from app.web.fields import DateField, PatternField, TextField
 from app.web.idempotency import answer_once
 from app.web.request_context import now
 
-_CODE_PATTERN = "[a-z0-9][a-z0-9_.-]{0,39}"
+_CODE_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,39}"
 
 
 class MandateValuesSchema(Schema):
@@ -43,9 +43,10 @@ class DrawValuesSchema(Schema):
     outcome = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
     code = PatternField(
         _CODE_PATTERN,
+        "Not a code: letters, digits, _ . and -, at most 40.",
         load_default=None,
         allow_none=True,
-        metadata={"description": "Of a failure: insufficient_funds, account_closed, ..."},
+        metadata={"description": "Of a failure, as it was told: insufficient_funds, AM04, ..."},
     )
     retry_on = DateField(
         load_default=None, allow_none=True, metadata={"description": "Of a failure: when it is drawn again; null: not."}
