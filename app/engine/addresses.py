@@ -110,7 +110,7 @@ class AddressBook:
 
 def is_pushed_notice(message: Claimable) -> bool:
     """Whether a message is the push of a notice (`services/notices`)."""
-    return message.is_of_no_case and message.message_class == SERVICING and message.channel == "push"
+    return message.channel == "push" and message.message_class == SERVICING and message.is_of_no_case
 
 
 def retire(work: Work, message: Claimable, addressed: Addressed, result: DeliveryResult, *, now: datetime) -> None:
