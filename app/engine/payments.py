@@ -5,17 +5,20 @@ daily while money is on its way; one engine asks, and no transaction is open whi
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain.payment_intents import OPEN, IntentState
 from app.domain.payment_providers import AskedPayment, PaymentProvider, ProviderDownError, ProviderRefusedError
 from app.logs import logger
-from app.persistence.queries.payment_intents import AskDue, claim_ask, find_due_asks, find_intent
+from app.persistence.queries.payment_intents import AskDue, ask_again, claim_ask, find_due_asks, find_intent
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.payment_events import take_event
 from app.services.payment_intents import asked_of
 
 BATCH = 50
+DOWN_AGAIN, DOWN_LONGEST = timedelta(minutes=10), timedelta(days=3)
+"""Where nothing else is to be asked and the provider does not answer: when it is asked again, and how long after the page's
+end. Money that came in its last minutes, and whose webhook was lost, is found by nothing else."""
 
 
 def ask_providers(providers: Mapping[str, PaymentProvider], *, now: datetime, machine_now: datetime) -> int:
@@ -54,5 +57,8 @@ def _ask(provider: PaymentProvider, asked: AskedPayment, *, now: datetime, machi
             take_event(provider, event, b"", now=now, machine_now=machine_now)
     except (ProviderDownError, ProviderRefusedError) as error:
         logger().warning("payment provider does not say", provider=provider.name, intent_id=asked.intent_id, why=str(error))
+        if isinstance(error, ProviderDownError):
+            with unit_of_work() as work:
+                ask_again(work.session, asked.intent_id, now + DOWN_AGAIN, ended_after=now - DOWN_LONGEST)
     except Exception:
         logger().exception("payment cannot be looked at", provider=provider.name, intent_id=asked.intent_id)

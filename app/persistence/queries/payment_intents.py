@@ -149,6 +149,18 @@ def ask_soon(session: Session, intent_id: str, now: datetime) -> None:
     session.execute(statement.values(ask_at=now))
 
 
+def ask_again(session: Session, intent_id: str, at: datetime, *, ended_after: datetime) -> None:
+    """Have the provider asked once more of an intent without an end of its own, of which nothing else is to be asked."""
+    waits = IntentState.CREATED.value, IntentState.PENDING.value, IntentState.EXPIRED.value
+    statement = update(PaymentIntentRow).where(
+        PaymentIntentRow.id == intent_id,
+        PaymentIntentRow.ask_at.is_(None),
+        PaymentIntentRow.state.in_(waits),
+        PaymentIntentRow.expires_at > ended_after,
+    )
+    session.execute(statement.values(ask_at=at))
+
+
 def exists_event(session: Session, provider: str, event_id: str) -> bool:
     """Return whether a provider's event was taken before."""
     statement = select(PaymentEventRow.id).where(PaymentEventRow.provider == provider, PaymentEventRow.event_id == event_id)
