@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from app.domain.errors import ConflictError
+from app.domain.free_text import without_card_numbers
 from app.domain.plan_requests import RequestState, check_may_decide, check_move, is_approved
 from app.persistence.ids import new_id
 from app.persistence.models.plan_requests import PlanApprovalRow, PlanRequestRow
@@ -74,7 +75,7 @@ def _decide(
                 staff=teller.by,
                 role=teller.role,
                 decision=decision,
-                reason=reason,
+                reason=None if reason is None else without_card_numbers(reason),
                 document_sha256=row.document_sha256,
                 at=now,
             ),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from app.domain.book import check_text
 from app.domain.errors import NotFoundError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.domain.money import Money
 from app.domain.positions import Snapshot
 from app.domain.refunds import (
@@ -149,7 +150,8 @@ def cancel_refund(work: Work, lender_id: str, refund_id: str, *, staff: Staff, n
 def end_unsent(work: Work, lender: LenderRow, row: RefundRow, *, by: str, now: datetime, reason: str) -> None:
     """Cancel a refund whose money has not left. Raises ConflictError for one that was sent or is over."""
     check_move(row.state, RefundState.CANCELLED)
-    row.state, row.closed_at, row.reason, row.next_look_at = RefundState.CANCELLED.value, now, reason, None
+    row.state, row.closed_at, row.next_look_at = RefundState.CANCELLED.value, now, None
+    row.reason = without_card_numbers(reason)
     _changed(work, lender, row, by=by, now=now)
     _close_task(work, row, by=by, now=now, outcome="cancelled")
 
@@ -191,7 +193,7 @@ def _add(work: Work, loan: LoanRow, amount_minor: int, *, by: str, now: datetime
         state=RefundState.REQUESTED.value,
         method=PROVIDER if intent else CORE,
         reference=reference_of(refund_id),
-        reason=reason,
+        reason=None if reason is None else without_card_numbers(reason),
         requested_by=by,
         requested_at=now,
         tries=0,

@@ -17,6 +17,7 @@ from app.persistence.db import db
 from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
+from app.persistence.models.plan_requests import PlanApprovalRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.moments import find_moments
@@ -261,12 +262,13 @@ def test_forbearance_refused_with_its_reasons_opens_it_too_and_asking_alone_does
 
     teller = Teller("staff:Li", loan.lender_id, "supervisor")
     with unit_of_work() as work:
-        decline(work, request.id, reason="Income covers it.", teller=teller, now=IN_FORCE)
+        decline(work, request.id, reason="Pays by 4111 1111 1111 1111.", teller=teller, now=IN_FORCE)
 
     assert what_stops_enforcement(loan) is None
     (law,) = load_loan_laws(db.session(), [loan.borrower_id], IN_FORCE)
     (told,) = law.facts["requests"]
     assert (told["kind"], told["closed_at"]) == ("plan", IN_FORCE)
+    assert db.session().scalars(select(PlanApprovalRow.reason)).all() == ["Pays by [card number]."]
 
 
 def test_where_no_law_looks_for_it_no_record_is_made(sqlite_book: Flask) -> None:

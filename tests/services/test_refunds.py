@@ -182,6 +182,16 @@ def test_a_cancelled_one_frees_the_money_and_closes_its_task(sqlite_book: Flask)
         approve(loan, refund_id)
 
 
+def test_no_card_number_is_kept_or_told_with_a_reason(sqlite_book: Flask) -> None:
+    loan = an_overpaid_loan(60_000)
+    refund_id = ask(loan)
+
+    with unit_of_work() as work:
+        cancel_refund(work, loan.lender_id, refund_id, staff=ANN, now=START, reason="to 4111 1111 1111 1111")
+
+    assert refund(refund_id).reason == "to [card number]"
+
+
 def test_an_overpayment_that_stands_a_day_is_taken_up_once(sqlite_book: Flask) -> None:
     small, large = an_overpaid_loan(700), build_loan(now=START, due=[date(2026, 3, 1)], borrower_no="large")
     pay(large, 70_000, now=START)
