@@ -61,7 +61,7 @@ def test_a_wording_says_whether_it_can_be_used_now_and_why_not(client: FlaskClie
         ("aliyun", "no_more", False, "no_such_text"),
     ]
     assert (items[0]["state"], items[0]["reason"], items[0]["code"]) == ("approved", "said so", "C5")
-    assert (items[2]["version"], items[2]["current_version"], items[4]["current_version"]) == (0, 1, None)
+    assert (items[2]["version"], items[2]["current_version"], items[4]["current_version"]) == (0, 2, None)
 
 
 def test_pages_and_filters_show_each_once(client: FlaskClient) -> None:
