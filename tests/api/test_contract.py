@@ -122,6 +122,13 @@ RULES_BEYOND_SCHEMAS = {
     "post_refund",
     "post_desk_refund",
     "cancel_refund",
+    "cancel_arrangement",
+    "approve_plan_request",
+    "decline_plan_request",
+    "post_desk_plan_request",
+    "post_plan_request",
+    "approve_refund",
+    "prove",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
