@@ -136,7 +136,7 @@ def made(
         stand_in_url=stand_in_process.url,
         fcm_base_url=stand_in_process.url,
         fcm_credentials_file=fcm_credentials_file,
-        providers={channel: tuple(entries) for channel, entries in document.items()},
+        providers={channel: tuple(entries) for channel, entries in document.items() if channel != "payment"},
         public_url=CALLBACK_BASE,
         callback_secret=CALLBACK_SECRET,
         letterheads=LETTERHEADS,
