@@ -15,11 +15,13 @@ from app.persistence.queries.positions import find_plan_versions, find_snapshot,
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.borrowers import put_borrower
 from app.services.contracts import put_contract_plan
+from app.services.holds import Teller
 from app.services.loans import put_loan
+from app.services.plan_approvals import approve
 from app.services.plan_options import options_of
 from app.services.plan_requests import Wanted
 from app.services.positions import find_differences
-from tests.builders.arrangements import accepted, asked
+from tests.builders.arrangements import accepted, as_it_stands, asked
 from tests.builders.book import Built, build_lender, pay
 from tests.conftest import START
 
@@ -67,7 +69,7 @@ def _owed(loan: Built) -> tuple[int, dict[tuple[int, date], int]]:
 def _plans(loan: Built) -> list[PlanOption]:
     with reading() as session:
         offered = options_of(session, loan.borrower_id, loan.loan_id, now=START).options.offered
-    return [option for option in offered if option.kind in PLAN_KINDS and option.approvals == 0]
+    return [option for option in offered if option.kind in PLAN_KINDS]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -86,7 +88,11 @@ def test_the_plan_after_acceptance_is_what_the_option_showed_and_no_money_is_mad
         with reading() as session:
             entries = list(load_ledger(session, loan.loan_id)[1])
 
-        accepted(loan, asked(loan, Wanted(shown.kind.value, shown.terms)))
+        request = asked(loan, Wanted(shown.kind.value, shown.terms))
+        for person in ("Wang Fang", "Li Na")[: shown.approvals]:
+            with unit_of_work() as work:
+                approve(work, request.id, teller=Teller(f"staff:{person}", lender_id, "supervisor"), now=START)
+        accepted(loan, as_it_stands(request.id))
 
         principal_after, still = _owed(loan)
         with reading() as session:
