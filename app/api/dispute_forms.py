@@ -44,7 +44,9 @@ class DisputeSchema(Schema):
     answer_rule = fields.String(required=True, allow_none=True, metadata={"description": "Of a law pack, if one says it."})
     answer_source = fields.String(required=True)
     late = fields.Boolean(required=True, metadata={"description": "It was not answered in time."})
-    reminders_stopped = fields.Boolean(required=True, metadata={"description": "About this loan, while the case is open."})
+    reminders_stopped = fields.Boolean(
+        required=True, metadata={"description": "By this case, while it is open; a law or a hold may stop them no less."}
+    )
     answered_at = InstantField(required=True, allow_none=True)
     answer = fields.String(required=True, allow_none=True)
     upheld = MoneyField(required=True, allow_none=True, metadata={"description": "How much of it, if only a part."})

@@ -15,6 +15,8 @@ KINDS = ("dispute", "objection", "complaint")
 """dispute: of what is owed; objection: against a credit report; complaint: of how somebody was treated."""
 STATES = ("received", "under_review", "upheld", "partly_upheld", "rejected", "withdrawn")
 OPEN = ("received", "under_review")
+TURNED_DOWN = ("rejected", "withdrawn")
+"""Over without the borrower being right: the same again, soon after, stops no reminders by itself."""
 OUTCOMES = ("upheld", "partly_upheld", "rejected")
 MOVES: Mapping[str, frozenset[str]] = {
     "received": frozenset({"under_review", "upheld", "partly_upheld", "rejected", "withdrawn"}),

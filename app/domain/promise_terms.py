@@ -26,6 +26,9 @@ class PromiseTerms:
     most_failed: int
     """So many promises that were not kept within `failed_days`, and only staff may take another."""
     failed_days: int
+    most_lapsed: int
+    """So many promises that were not kept, taken back or moved by the borrower within `lapsed_days`: likewise."""
+    lapsed_days: int
     least: Mapping[str, int] = field(default_factory=dict)
     """Currency -> least amount in minor units; what is owed may always be promised whole. One not named: any amount."""
 
@@ -51,6 +54,8 @@ class Asked:
     """Open promises of the loan with what they still lack; without those to be replaced."""
     failed: int = 0
     """Promises of the borrower that were not kept within `failed_days`."""
+    lapsed: int = 0
+    """Those not kept, taken back or moved by the borrower within `lapsed_days`; promises made together are one."""
 
 
 def read_terms(document: Mapping[str, Any], jurisdiction: str) -> PromiseTerms:
@@ -62,6 +67,11 @@ def read_terms(document: Mapping[str, Any], jurisdiction: str) -> PromiseTerms:
     return PromiseTerms(**{**merged, "least": {name: minor_from_text(text, name) for name, text in least.items()}})
 
 
+def by_staff_only(asked: Asked, terms: PromiseTerms) -> bool:
+    """Return whether only staff may take the next promise."""
+    return asked.failed >= terms.most_failed or asked.lapsed >= terms.most_lapsed
+
+
 def check_parts(parts: Sequence[Part], asked: Asked, terms: PromiseTerms, *, by_staff: bool) -> None:
     """Refuse promises that the terms do not allow.
 
@@ -69,7 +79,12 @@ def check_parts(parts: Sequence[Part], asked: Asked, terms: PromiseTerms, *, by_
     """
     if asked.owed_minor <= 0:
         raise ConflictError("Nothing is owed on this loan, so there is nothing to promise.")
-    if asked.failed >= terms.most_failed and not by_staff:
+    if by_staff_only(asked, terms) and not by_staff:
+        if asked.failed < terms.most_failed:
+            raise ForbiddenError(
+                f"{asked.lapsed} promises were taken back, moved or not kept within {terms.lapsed_days} days; write to us "
+                "or call, and a person will find a way with you."
+            )
         raise ForbiddenError(
             f"{asked.failed} promises were not kept within {terms.failed_days} days; write to us or call, and a person will "
             "find a way with you."

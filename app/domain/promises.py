@@ -18,6 +18,8 @@ MONEY_IN = frozenset({EntryKind.REPAYMENT, EntryKind.PREPAYMENT})
 """Entries that keep a promise: money the borrower paid. A waiver is the lender's own act."""
 HOLDER = "duecourse"
 """Who puts and releases the hold of a promise; what others put by that kind is a promise that this book does not follow."""
+BY_BORROWER = "borrower"
+"""Who made or gave up a promise, where it was the borrower in the app."""
 CHANNELS = ("in_app", "voice", "sms", "wechat", "email", "letter", "in_person", "core")
 """How a promise was given."""
 

@@ -13,7 +13,7 @@ from app.persistence.models.disputes import DisputeRow
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.case_records import find_standing
-from app.persistence.queries.disputes import find_dispute
+from app.persistence.queries.disputes import find_dispute, find_same_before
 from app.persistence.queries.holds import get_hold
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import get_loan
@@ -22,7 +22,7 @@ from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.attachments import claim
 from app.services.case_records import put_record
-from app.services.dispute_terms import request_word
+from app.services.dispute_terms import again_days, request_word
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.holds import Teller, put_hold, release_hold
 from app.services.tasks import NewTask, add_task, close_task
@@ -39,12 +39,13 @@ _DAY = timedelta(days=1)
 def begin(work: Work, row: DisputeRow, *, teller: Teller, now: datetime) -> None:
     """Stop what must stop, tell the law, ask a person and watch the day. What waits to be sent is taken back at once.
 
-    The caller holds the borrower's agenda row.
+    The same as was rejected or taken back lately is answered too, and stops nothing by itself: a person who finds something
+    new in it puts the hold. The law packs know it as any other. The caller holds the borrower's agenda row.
     """
     _tell_law(work, row, by=teller.by, now=now)
     ask_staff(work, row, now=now)
     _watch(work, row)
-    if not stops_reminders(row.kind, row.ground):
+    if not stops_reminders(row.kind, row.ground) or same_before(work, row) is not None:
         _decide(work, row, now)
         return
     loan_no = get_loan(work.session, row.loan_id).loan_no
@@ -68,6 +69,12 @@ def end(work: Work, row: DisputeRow, *, teller: Teller, now: datetime) -> None:
         _decide(work, row, now)
 
 
+def same_before(work: Work, row: DisputeRow) -> str | None:
+    """Return the reference of the case that this one says again, soon after it was rejected or taken back; None: of none."""
+    before = find_same_before(work.session, row, since=row.received_at - _DAY * again_days())
+    return None if before is None else before.reference
+
+
 def ask_staff(work: Work, row: DisputeRow, *, now: datetime) -> None:
     """Put the case before a person: before seniors once it was escalated."""
     queue = QUEUE if row.escalated_at is None else SENIOR_QUEUE
@@ -77,6 +84,7 @@ def ask_staff(work: Work, row: DisputeRow, *, now: datetime) -> None:
         "kind": row.kind,
         "ground": row.ground,
         "urgent": False,
+        "same_as": same_before(work, row),
     }
     task = NewTask(
         _task_key(row, queue), row.borrower_id, TASK, queue, loan_id=row.loan_id, rule=row.rule,

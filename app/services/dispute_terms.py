@@ -54,6 +54,11 @@ def answer_term(pack: str, kind: str) -> AnswerTerm:
     return _term(found)
 
 
+def again_days() -> int:
+    """Return for how many days after a case was rejected, or one came that was taken back, the same again stops nothing."""
+    return int(_disputes()["again"]["days"])
+
+
 def request_word(pack: str, kind: str) -> str | None:
     """Return the word under which the law packs know a case of that kind as a request; None: they know it as a dispute."""
     words = _disputes()["requests"]

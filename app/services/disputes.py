@@ -16,6 +16,7 @@ from app.domain.disputes import (
     check_move,
     check_new,
     mark_of,
+    stops_reminders,
 )
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
@@ -56,6 +57,8 @@ class ShownDispute:
 
 def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValues, *, now: datetime) -> str:
     """Open a case; return its id. Where the ground questions the debt, reminders about the loan stop in that unit of work.
+
+    The same again soon after it was rejected or taken back is a case too, and stops none.
 
     Raises NotFoundError, ValidationError, ConflictError when too many are open, or an attachment was used before.
     """
@@ -100,7 +103,8 @@ def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValu
     dispute_cases.begin(work, row, teller=_teller(row), now=now)
     dispute_cases.audit(work, row, "dispute.received", actor=_actor(row), now=now, ground=row.ground, rule=row.rule)
     dispute_cases.tell_lender(work, row, "dispute.received.v1", now=now)
-    _answer_borrower(work, row, "dispute_received", now=now)
+    is_again = dispute_cases.same_before(work, row) is not None and stops_reminders(row.kind, row.ground)
+    _answer_borrower(work, row, "dispute_received_again" if is_again else "dispute_received", now=now)
     return dispute_id
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.domain.money import Money
-from app.domain.promise_terms import Asked, PromiseTerms
+from app.domain.promise_terms import Asked, PromiseTerms, by_staff_only
 from app.domain.promises import STATES
 from app.persistence.queries import promises as queries
 from app.persistence.unit_of_work import Work, reading
@@ -60,7 +60,7 @@ class Allowed:
     most: Money
     parts: int
     by_staff_only: bool
-    """So many promises were not kept that only a person at the lender may take another."""
+    """So many promises were not kept, or taken back, that only a person at the lender may take another."""
 
 
 def list_promises(
@@ -95,7 +95,7 @@ def allowed_by(asked: Asked, terms: PromiseTerms) -> Allowed:
         least=Money(least, asked.currency),
         most=Money(left, asked.currency),
         parts=max(min(terms.most_parts, terms.most_open - len(asked.open)), 0) if left else 0,
-        by_staff_only=asked.failed >= terms.most_failed,
+        by_staff_only=by_staff_only(asked, terms),
     )
 
 

@@ -16,6 +16,7 @@ from app.domain.hold_terms import HoldValues
 from app.domain.money import Money
 from app.domain.promise_terms import Asked, Part, check_parts
 from app.domain.promises import (
+    BY_BORROWER,
     CHANNELS,
     HOLDER,
     Promise,
@@ -62,7 +63,7 @@ class Giver:
     @property
     def is_borrower(self) -> bool:
         """Whether it is the borrower in the app."""
-        return self.by == "borrower"
+        return self.by == BY_BORROWER
 
 
 def make_promises(
@@ -228,8 +229,8 @@ def _amount(loan: PromisedLoan, money: Money, index: int | None) -> int:
 
 
 def what_stands(session: Session, loan: PromisedLoan, zone: str, replaced: Collection[str] = (), *, now: datetime) -> Asked:
-    """Return what is owed as the borrower is shown it, what is promised already, what was not kept."""
-    owed, within = 0, timedelta(days=terms_of(loan.jurisdiction).failed_days)
+    """Return what is owed as the borrower is shown it, what is promised already, what was not kept or given up."""
+    owed, terms = 0, terms_of(loan.jurisdiction)
     if loan.status == "active":
         reads = session.connection()
         account = get_position_account(reads, loan.borrower_id, loan.id)
@@ -241,7 +242,8 @@ def what_stands(session: Session, loan: PromisedLoan, zone: str, replaced: Colle
         currency=loan.currency,
         owed_minor=owed,
         open=[Part(row.amount_minor - row.paid_minor, row.promised_on) for row in is_open],
-        failed=queries.count_failed(session, loan.borrower_id, since=now - within),
+        failed=queries.count_failed(session, loan.borrower_id, since=now - timedelta(days=terms.failed_days)),
+        lapsed=queries.count_lapsed(session, loan.borrower_id, since=now - timedelta(days=terms.lapsed_days)),
     )
 
 

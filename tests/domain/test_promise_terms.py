@@ -10,7 +10,7 @@ from app.domain.promise_terms import Asked, Part, PromiseTerms, check_parts, rea
 from app.services.promise_terms import terms_document, terms_of
 
 TODAY = date(2026, 3, 2)
-TERMS = PromiseTerms(30, 3, 2, 3, 180, {"USD": 500})
+TERMS = PromiseTerms(30, 3, 2, 3, 180, 5, 365, {"USD": 500})
 
 
 def asked(**changes: Any) -> Asked:
@@ -75,6 +75,22 @@ def test_after_several_that_were_not_kept_only_staff_takes_another() -> None:
         check_parts([part()], asked(failed=3), TERMS, by_staff=False)
     check_parts([part()], asked(failed=2), TERMS, by_staff=False)
     check_parts([part()], asked(failed=3), TERMS, by_staff=True)
+
+
+def test_after_several_that_were_given_up_only_staff_takes_another() -> None:
+    with pytest.raises(
+        ForbiddenError, match="5 promises were taken back, moved or not kept within 365 days; write to us or call"
+    ):
+        check_parts([part()], asked(lapsed=5, failed=2), TERMS, by_staff=False)
+    check_parts([part()], asked(lapsed=4), TERMS, by_staff=False)
+    check_parts([part()], asked(lapsed=5), TERMS, by_staff=True)
+
+
+@pytest.mark.parametrize("jurisdiction", ["", *terms_document()["jurisdictions"]])
+def test_under_no_terms_that_ship_promises_keep_reminders_back_for_ever(jurisdiction: str) -> None:
+    terms = terms_of(jurisdiction)
+
+    assert terms.most_lapsed * (terms.farthest_days + 1) < terms.lapsed_days
 
 
 def test_the_terms_that_ship_have_a_layer_for_a_jurisdiction() -> None:

@@ -202,3 +202,38 @@ def test_a_dispute_that_is_taken_back_lets_reminders_go_on(app: Flask) -> None:
     assert journey.me("GET", f"/loans/{loan_id}")["disputed"] is None
     assert told(journey, "POST", f"/disputes/{dispute['id']}/answer", {"outcome": "upheld", "words": "Yes."}) == 409
     assert told(journey, "POST", f"/disputes/{dispute['id']}/take") == 409
+
+
+def test_the_same_dispute_again_is_answered_and_stops_no_reminders_by_itself(app: Flask) -> None:
+    journey, loan_id = begun(app, **CHINA)
+    same = {"ground": "already_paid", "words": "Paid in cash."}
+    journey.until(at(3, 7))
+    first = journey.me("POST", f"/loans/{loan_id}/disputes", same)
+    journey.until(at(3, 12))
+    assert reminders(since=at(3, 7)) == []
+    journey.me("POST", f"/disputes/{first['id']}/withdraw")
+
+    again = journey.me("POST", f"/loans/{loan_id}/disputes", same)
+
+    assert (again["state"], again["answer_due_on"], again["reminders_stopped"]) == ("received", "2026-04-01", False)
+    assert "does not stop our messages" in journey.inbox()[0]["body"]
+    (task,) = journey.desk("GET", "/tasks?queue=disputes")["items"]
+    assert (task["facts"]["reference"], task["facts"]["same_as"]) == (again["reference"], first["reference"])
+    journey.until(at(3, 21))
+    assert [state for _, state in reminders(since=at(3, 12))] == ["delivered"], "the fifteenth day late"
+    rejected = {"outcome": "rejected", "words": "No cash was taken that day."}
+    journey.desk("POST", f"/disputes/{again['id']}/answer", rejected)
+    senior = journey.me("POST", f"/disputes/{again['id']}/escalate", {"reason": "It was."})
+    assert (senior["state"], senior["reminders_stopped"]) == ("under_review", False), "seniors look at it no less"
+    (task,) = journey.desk("GET", "/tasks?queue=escalations")["items"]
+    assert task["facts"]["same_as"] == first["reference"]
+    journey.desk("POST", f"/disputes/{again['id']}/answer", rejected)
+
+    other = journey.me("POST", f"/loans/{loan_id}/disputes", {"ground": "amount_wrong", "words": "The fee is wrong."})
+    assert other["reminders_stopped"], "another ground is another dispute"
+    journey.me("POST", f"/disputes/{other['id']}/withdraw")
+    journey.until(at(6, 19))  # ninety days after the answer
+    assert not journey.me("POST", f"/loans/{loan_id}/disputes", same)["reminders_stopped"]
+    journey.until(at(6, 20))
+    later = journey.me("POST", f"/loans/{loan_id}/disputes", same)
+    assert later["reminders_stopped"], "long after, it is heard as a new one"

@@ -141,6 +141,30 @@ def test_staff_takes_one_by_phone_also_where_the_borrower_may_promise_no_more(ap
     _check(life)
 
 
+def test_who_makes_and_takes_back_promise_after_promise_is_asked_to_speak_to_a_person(app: Flask) -> None:
+    life = _late_borrower(app)
+    held: list[str] = []
+    for day in (13, 14, 15, 16):  # each is moved before its day comes; the first in two parts, which are one promise
+        parts = [(1_000, date(2026, 3, day)), (1_000, date(2026, 3, day + 7))] if not held else [(1_000, date(2026, 3, day))]
+        held = [each["id"] for each in _promise(life, *parts, replaces=held)]
+    life.desk("POST", f"/borrowers/B1/promises/{held[0]}/cancel", {}, role="agent")  # a person's doing, and not counted
+    body = {"parts": [{"amount": life.money(1_000), "promised_on": "2026-03-18"}]}
+    for _ in range(2):
+        assert life.me("GET", f"/loans/{_loan_id(life)}/promises")["allowed"]["by_staff_only"] is False
+        (made,) = life.me("POST", f"/loans/{_loan_id(life)}/promises", body)["items"]
+        life.me("POST", f"/promises/{made['id']}/cancel")
+
+    refused = life.me("POST", f"/loans/{_loan_id(life)}/promises", body, good=False)
+
+    assert life.answer.status_code == 403
+    assert "5 promises were taken back, moved or not kept within 365 days; write to us or call" in refused["detail"]
+    assert life.me("GET", f"/loans/{_loan_id(life)}/promises")["allowed"]["by_staff_only"] is True
+    life.until(_utc(13))
+    assert ("instalment", "d+7", "SENT", "ON_SCHEDULE") in _said(life, since=LATE), "reminders go on"
+    life.desk("POST", "/borrowers/B1/promises", {**body, "loan_no": "L1", "channel": "voice"}, role="agent")
+    _check(life)
+
+
 def test_the_day_ends_where_the_borrower_lives(app: Flask) -> None:
     life = _late_borrower(app, zone="America/Los_Angeles")
     (made,) = _promise(life, (10_000, date(2026, 3, 10)))

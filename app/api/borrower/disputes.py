@@ -62,6 +62,7 @@ _DUMP = DisputeSchema()
 def post_dispute(body: dict[str, Any], loan_id: str) -> Answer:
     """Say that something is wrong. From this second on no reminder about the loan leaves, and a person must answer in time.
 
+    The same again soon after it was rejected or taken back is answered too and stops none by itself (`reminders_stopped`).
     An objection to a credit report and a complaint of conduct leave reminders as they are.
     """
     at, borrower_id = now(), borrower().borrower_id

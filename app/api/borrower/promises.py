@@ -30,7 +30,8 @@ class AllowedSchema(Schema):
     most = MoneyField(required=True, metadata={"description": "Owed and not promised yet."})
     parts = fields.Integer(required=True, metadata={"description": "So many promises can be made together."})
     by_staff_only = fields.Boolean(
-        required=True, metadata={"description": "Several were not kept: write to us, and a person takes the next one."}
+        required=True,
+        metadata={"description": "Several were not kept or taken back: write to us, and a person takes the next one."},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.domain.disputes import OPEN, UNDER_INVESTIGATION
+from app.domain.disputes import OPEN, TURNED_DOWN, UNDER_INVESTIGATION
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.disputes import DisputeRow
@@ -31,6 +31,27 @@ def count_open(session: Session, borrower_id: str) -> int:
     """Return how many cases of a borrower are open."""
     statement = select(func.count()).where(DisputeRow.borrower_id == borrower_id, DisputeRow.state.in_(OPEN))
     return session.scalar(statement) or 0
+
+
+def find_same_before(session: Session, row: DisputeRow, *, since: datetime) -> DisputeRow | None:
+    """Return the newest case about this loan on this ground before it, rejected or taken back; None: none since then.
+
+    One that was rejected counts from its answer, one that was taken back from the day it came.
+    """
+    statement = (
+        select(DisputeRow)
+        .where(
+            DisputeRow.loan_id == row.loan_id,
+            DisputeRow.borrower_id == row.borrower_id,
+            DisputeRow.ground == row.ground,
+            DisputeRow.state.in_(TURNED_DOWN),
+            tuple_(DisputeRow.received_at, DisputeRow.id) < (row.received_at, row.id),
+            func.coalesce(DisputeRow.answered_at, DisputeRow.received_at) >= since,
+        )
+        .order_by(DisputeRow.received_at.desc(), DisputeRow.id.desc())
+        .limit(1)
+    )
+    return session.scalar(statement)
 
 
 def load_own(session: Session, borrower_id: str, dispute_id: str) -> DisputeRow:

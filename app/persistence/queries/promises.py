@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import NotFoundError
-from app.domain.promises import FAILED, GIVEN_UP, MONEY_IN, MoneyIn
+from app.domain.promises import BY_BORROWER, FAILED, GIVEN_UP, MONEY_IN, MoneyIn
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import DeviceRow
 from app.persistence.models.lenders import LenderRow
@@ -165,6 +165,24 @@ def count_failed(session: Session, borrower_id: str, *, since: datetime) -> int:
     """Return how many of a borrower's promises whose day ended since then were not kept, with whatever lender."""
     statement = select(func.count()).where(
         PromiseRow.borrower_id == borrower_id, PromiseRow.state.in_(FAILED), PromiseRow.ends_at >= since
+    )
+    return int(session.scalar(statement) or 0)
+
+
+def count_lapsed(session: Session, borrower_id: str, *, since: datetime) -> int:
+    """Return how many of a borrower's promises since then were not kept, or given up by the borrower, with whatever lender.
+
+    Promises made together are one. What staff or the core gave up, or the loan's end, is none of the borrower's doing.
+    """
+    given_up = exists().where(
+        PromiseEventRow.promise_id == PromiseRow.id,
+        PromiseEventRow.state.in_(GIVEN_UP),
+        PromiseEventRow.by == BY_BORROWER,
+        PromiseEventRow.at >= since,
+    )
+    not_kept = and_(PromiseRow.state.in_(FAILED), PromiseRow.ends_at >= since)
+    statement = select(func.count(PromiseRow.group_id.distinct())).where(
+        PromiseRow.borrower_id == borrower_id, or_(not_kept, given_up)
     )
     return int(session.scalar(statement) or 0)
 
