@@ -129,6 +129,9 @@ RULES_BEYOND_SCHEMAS = {
     "post_plan_request",
     "approve_refund",
     "prove",
+    "list_desk_plan_requests",
+    "list_lender_refunds",
+    "list_plan_requests",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
