@@ -89,10 +89,15 @@ CANCELLABLE = frozenset({IntentState.CREATED, IntentState.PENDING})
 """States in which the borrower may take it back; money on its way is stopped by nobody here."""
 
 
-def next_state(state: IntentState, told: Told) -> IntentState | None:
-    """Return the state an intent goes to when the provider says `told`, or None when that changes nothing."""
+def next_state(state: IntentState, told: Told, *, ran_out_here: bool = False) -> IntentState | None:
+    """Return the state an intent goes to when the provider says `told`, or None when that changes nothing.
+
+    `ran_out_here`: it is expired by our clock alone, and the provider has said no such thing. Then any word of it but that
+    of an open page is believed; its word that the page is over gives EXPIRED once more, the provider's from then on.
+    """
+    stands = IntentState.PENDING if ran_out_here and state is IntentState.EXPIRED else state
     wanted = _MEANS.get(told)
-    if wanted is None or _ORDER.index(wanted) <= _ORDER.index(state):
+    if wanted is None or _ORDER.index(wanted) <= _ORDER.index(stands):
         return None
     return wanted
 

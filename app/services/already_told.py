@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues
+from app.domain.errors import refused_at
 from app.persistence.queries.loans import LoanHead
+from app.services.told_by_lines import ORIGIN as BY_BANK
 from app.services.told_by_lines import TOLD_BY_LINE, ToldByLines, find_told_by_lines
-from app.services.told_by_provider import ToldByProvider, find_told_by_provider
+from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
+
+OUR_REFERENCES = ("pi:", "stmt:")
+"""What the references begin with of what a payment provider or a bank statement told us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,17 @@ def find_already_told(
         find_told_by_provider(session, lender_id, batch, loans, origin=origin),
         find_told_by_lines(session, lender_id, batch, loans, origin),
     )
+
+
+def check_is_theirs(reference: str, origin: str) -> None:
+    """Refuse a new payment under a reference of the kind that we give: what we book under it later would be another's.
+
+    Raises ValidationError.
+    """
+    is_ours = origin == BY_BANK or origin.startswith(OF_PROVIDER)
+    if reference.startswith(OUR_REFERENCES) and not is_ours:
+        raise refused_at(
+            "/reference",
+            f"{reference} is no payment known here, and references that begin with {' or '.join(OUR_REFERENCES)} are given "
+            "here alone; send it under your own, and the bank's or the provider's as bank_reference.",
+        )

@@ -110,14 +110,19 @@ def _apply(
 ) -> str:
     row.provider_reference = row.provider_reference or event.provider_reference
     row.payment_reference = row.payment_reference or event.payment_reference
-    state = next_state(IntentState(row.state), event.told) if event.told is not None else None
+    was, state = IntentState(row.state), None
+    if event.told is not None:
+        state = next_state(was, event.told, ran_out_here=row.ran_out_here)
     if state is None:
         if event.told is Told.DECLINED and row.state == IntentState.PENDING:
             row.failure_code = event.failure_code
         if event.kind != "look_up":
             _keep(work, provider.name, event, row, "duplicate", None, body, now)
         return "duplicate"
-    move(work, row, state, times=provider.times, now=now, event=event)
+    if state is was:  # it had run out by our clock, and has by the provider's word from now on
+        row.ran_out_here = False
+    else:
+        move(work, row, state, times=provider.times, now=now, event=event)
     _keep(work, provider.name, event, row, "applied", None, body, now)
     return "applied"
 

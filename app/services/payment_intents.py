@@ -123,11 +123,13 @@ def asked_of(row: PaymentIntentRow) -> AskedPayment:
 
 
 def expire_intent(work: Work, intent_id: str, *, now: datetime) -> None:
-    """End an intent whose page has run out without a word; the handler of its follow-up. Money that comes later counts."""
+    """End an intent whose page has run out without a word; the handler of its follow-up. Money that comes later
+    counts, and so does the provider's word that it is on its way."""
     row = queries.find_intent(work.session, intent_id)
     if row is None or row.state not in (IntentState.CREATED, IntentState.PENDING):
         return
     move(work, row, IntentState.EXPIRED, times=IntentTimes(), now=now)
+    row.ran_out_here = True
 
 
 def return_token(vault: Vault, intent_id: str) -> str:

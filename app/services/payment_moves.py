@@ -29,6 +29,7 @@ from app.wording.variables import Value
 
 FOLLOW_UP = "payment_intent"
 QUEUE = "payments"
+_AGAIN = ":again"
 _NOTICES: Mapping[IntentState, str] = {
     IntentState.PROCESSING: "payment_processing",
     IntentState.SUCCEEDED: "payment_received",
@@ -49,7 +50,7 @@ def move(
 ) -> None:
     """Bring an intent into a state that `next_state` has allowed. `tells` False: the borrower is told by the answer."""
     was = IntentState(row.state)
-    row.state, row.changed_at = state.value, now
+    row.state, row.changed_at, row.ran_out_here = state.value, now, False
     row.version += 1
     if event is not None:
         row.failure_code = event.failure_code or row.failure_code
@@ -109,9 +110,13 @@ def _told_elsewhere(work: Work, row: PaymentIntentRow, loan_no: str, references:
 def _hold(work: Work, row: PaymentIntentRow, state: IntentState, *, times: IntentTimes, now: datetime) -> None:
     """Hold reminders back while money may be on its way, and let them go when it is known how that ended."""
     loan_no, _, code = find_names(work.session, row)
-    teller, reference = Teller("payments", row.lender_id), f"{FOLLOW_UP}:{row.id}"[:64]
+    teller, reference = Teller("payments", row.lender_id), f"{FOLLOW_UP}:{row.id}"
     until = times.hold_until(state, now=now)
     standing = find_hold_referenced(work.session, row.borrower_id, f"{code}/{reference}")
+    if standing is not None and standing.released_at is not None and standing.released_by == teller.by:
+        # We let it go when the page ran out here: money that is on its way after all is held for under another name.
+        reference += _AGAIN
+        standing = find_hold_referenced(work.session, row.borrower_id, f"{code}/{reference}")
     if until is not None:
         if standing is None or standing.released_at is None:
             hold = HoldValues("payment_in_flight", until_at=until, loan_no=loan_no, reference=reference)

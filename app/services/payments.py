@@ -19,7 +19,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
-from app.services.already_told import AlreadyTold, find_already_told
+from app.services.already_told import AlreadyTold, check_is_theirs, find_already_told
 from app.services.law_notes import note_charges
 from app.services.money_moves import follow_ledger
 from app.services.overpayments import announce_overpayment
@@ -203,6 +203,7 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     before = _told_before(state, values, digest, loan) or _sent_before(state, values, digest, loan)
     if before is not None:
         return before
+    check_is_theirs(values.reference, origin)
     if loan is None:
         return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:

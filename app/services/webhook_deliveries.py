@@ -27,6 +27,8 @@ AT_ONCE = 4
 AT_ONCE_FAILING = 1
 NOT_TOLD = "endpoint_disabled"
 GONE = "gone"
+SECRETS_CLOSED = "secrets_unreadable"
+"""The key is lost or not configured here: put it back into the ring, or rotate the endpoint's secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Told:
 def take_due(work: Work, *, now: datetime, machine_now: datetime, lease: timedelta, owner: str, limit: int) -> list[Sealed]:
     """Take up to `limit` deliveries under a lease, a few of each endpoint, those that have waited longest first.
 
-    What waits for an endpoint that is told nothing any more ends here.
+    What waits for an endpoint that is told nothing any more ends here. What cannot be signed, because the key that sealed
+    the endpoint's secrets is not in the ring, waits longer and longer as what is not taken does; others go on.
     """
     session, claimed = work.session, list[ClaimedDelivery]()
     for each in queries.find_due_endpoints(session, now=now, machine_now=machine_now):
@@ -79,7 +82,13 @@ def take_due(work: Work, *, now: datetime, machine_now: datetime, lease: timedel
                 until=machine_now + lease,
             )  # fmt: skip
     loaded = queries.load_to_send(session, [each.id for each in claimed]) if claimed else {}
-    return [_sealed(work.vault, loaded[each.id], each.claim, now) for each in claimed]
+    to_send = [(loaded[each.id], each.claim) for each in claimed]
+    secrets = _secrets(work, {found.endpoint_id: found for found, _ in to_send}, now)
+    for found, claim_no in to_send:
+        if found.endpoint_id not in secrets:
+            _unsigned(work, found, claim_no, now)
+    work.session.flush()
+    return [_sealed(found, no, secrets[found.endpoint_id]) for found, no in to_send if found.endpoint_id in secrets]
 
 
 def settle(work: Work, sent: Sealed, told: Told, *, now: datetime, machine_now: datetime, jitter: float) -> str | None:
@@ -133,11 +142,21 @@ def _place(endpoint_id: str) -> str:
     return f"webhook_endpoints.secrets:{endpoint_id}"
 
 
-def _sealed(ring: Vault, found: ToSend, claim: int, now: datetime) -> Sealed:
+def _secrets(work: Work, endpoints: Mapping[str, ToSend], now: datetime) -> dict[str, tuple[Secret, ...]]:
+    """Return endpoint id -> what signs for it now; an endpoint whose secrets do not open is left out, and logged."""
+    found = dict[str, tuple[Secret, ...]]()
+    for endpoint_id, each in endpoints.items():
+        try:
+            found[endpoint_id] = living(read_secrets(work.vault, endpoint_id, each.secrets_sealed), now)
+        except ValueError as error:
+            logger().error("webhook endpoint's secrets cannot be opened", endpoint_id=endpoint_id, why=str(error))
+    return found
+
+
+def _sealed(found: ToSend, claim: int, secrets: tuple[Secret, ...]) -> Sealed:
     said: Mapping[str, Any] = envelope(
         found.event_id, found.type, source=f"/lenders/{found.lender}", at=found.at, data=found.data
     )
-    secrets = living(read_secrets(ring, found.endpoint_id, found.secrets_sealed), now)
     body = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return Sealed(found.id, found.endpoint_id, claim, found.url, found.event_id, body, secrets)
 
@@ -148,6 +167,22 @@ def _disable(work: Work, endpoint: WebhookEndpointRow, delivery: WebhookDelivery
     work.session.flush()
     ended = fail_pending(work.session, endpoint.id, error=NOT_TOLD)
     logger().warning("webhook endpoint is gone and was disabled", endpoint_id=endpoint.id, ended=ended)
+
+
+def _unsigned(work: Work, found: ToSend, claim_no: int, now: datetime) -> None:
+    """Put off a delivery that was claimed in this transaction. Its endpoint's row is left alone: it is locked before any
+    delivery, or not at all."""
+    delivery = queries.lock_claimed(work.session, found.id, claim_no)
+    if delivery is None:
+        return
+    delivery.leased_by = delivery.leased_until = None
+    delivery.last_status, delivery.last_error = None, SECRETS_CLOSED
+    at = next_try(delivery.attempts, now=now, begun_at=delivery.created_at)
+    if at is None:
+        delivery.state = "failed"
+    else:
+        delivery.next_attempt_at = at
+    WEBHOOKS.labels("failed" if at is None else "unsigned").inc()
 
 
 def _put_off(

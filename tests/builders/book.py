@@ -99,14 +99,20 @@ def set_status(built: Built, status: str, *, now: datetime) -> None:
 
 
 def pay(
-    built: Built, amount_minor: int, *, now: datetime, reference: str | None = None, recorded_at: datetime | None = None
+    built: Built,
+    amount_minor: int,
+    *,
+    now: datetime,
+    reference: str | None = None,
+    recorded_at: datetime | None = None,
+    origin: str = "test",
 ) -> PaymentResult:
     """Record a payment of today."""
     values = PaymentValues(
         reference or f"P{next(_numbers)}", built.loan_no, amount_minor, "USD", now.date(), recorded_at=recorded_at
     )
     with unit_of_work() as work:
-        return record_payment(work, built.lender_id, values, now=now, origin="test")
+        return record_payment(work, built.lender_id, values, now=now, origin=origin)
 
 
 def give_phone(

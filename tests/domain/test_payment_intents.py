@@ -9,6 +9,7 @@ import pytest
 from app.domain.errors import ValidationError
 from app.domain.money import Money
 from app.domain.payment_intents import (
+    CANCELLABLE,
     IntentFacts,
     IntentState,
     IntentTimes,
@@ -69,6 +70,46 @@ def test_any_order_of_the_same_events_ends_in_the_same_state() -> None:
         again = [*told, *chance.choices(told, k=3)]
         chance.shuffle(again)
         assert _end(tuple(told)) == _end(tuple(again))
+
+
+def _end_with_our_clock(tolds: "tuple[Told | None, ...]") -> tuple[IntentState, bool]:
+    """As `_end`; None: our own clock ends an open page."""
+    state, ran_out_here = IntentState.CREATED, False
+    for told in tolds:
+        if told is None:
+            if state in CANCELLABLE:
+                state, ran_out_here = IntentState.EXPIRED, True
+            continue
+        after = next_state(state, told, ran_out_here=ran_out_here)
+        if after is not None:
+            state, ran_out_here = after, False
+    return state, ran_out_here
+
+
+def test_whenever_our_own_clock_ends_it_the_providers_words_end_the_same() -> None:
+    for count in (1, 2, 3):
+        for some in itertools.combinations_with_replacement(Told, count):
+            ends = {_end_with_our_clock(order) for order in itertools.permutations([*some, None])}
+            own = _end(some)
+            assert ends == {(IntentState.EXPIRED, True) if own in CANCELLABLE else (own, False)}, some
+
+
+@pytest.mark.parametrize(
+    ("tolds", "end"),
+    [
+        ((Told.PENDING, None, Told.PROCESSING), "processing"),
+        ((Told.PENDING, None, Told.PENDING), "expired"),
+        ((Told.PENDING, None, Told.DECLINED), "expired"),
+        ((Told.PENDING, None, Told.PROCESSING, Told.EXPIRED), "expired"),
+        ((Told.PENDING, None, Told.EXPIRED, Told.PROCESSING), "expired"),
+        ((Told.PENDING, Told.EXPIRED, None, Told.PROCESSING), "expired"),
+        ((Told.PENDING, None, Told.CANCELLED, Told.PROCESSING), "cancelled"),
+    ],
+)
+def test_money_on_its_way_counts_after_our_own_end_and_not_after_the_providers(
+    tolds: "tuple[Told | None, ...]", end: str
+) -> None:
+    assert _end_with_our_clock(tolds)[0] == end
 
 
 @pytest.mark.parametrize("ended", [Told.EXPIRED, Told.CANCELLED, Told.FAILED])

@@ -18,7 +18,7 @@ from app.engine.webhooks import WebhookDispatch
 from app.persistence.models.webhooks import WebhookDeliveryRow, WebhookEndpointRow
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
-from app.services.webhook_deliveries import AT_ONCE, Told, settle, take_due
+from app.services.webhook_deliveries import AT_ONCE, SECRETS_CLOSED, Told, settle, take_due
 from app.services.webhook_events import announce
 from app.services.webhooks import (
     EndpointValues,
@@ -370,3 +370,41 @@ def test_an_address_that_became_private_is_never_connected_to(telling: Telling) 
 
     (delivery,) = telling.deliveries()
     assert (delivery.state, delivery.last_error) == ("pending", "address_refused")
+
+
+def test_an_endpoint_whose_key_is_lost_holds_up_no_other(telling: Telling) -> None:
+    telling.put("closed")
+    telling.put("core")
+    with unit_of_work() as work:
+        row = work.session.scalars(select(WebhookEndpointRow).where(WebhookEndpointRow.name == "closed")).one()
+        row.secrets_sealed = b"lost\0" + row.secrets_sealed.partition(b"\0")[2]
+        closed_id = row.id
+    telling.announce()
+
+    telling.dispatch.drain()
+
+    (waits,) = [each for each in telling.deliveries() if each.endpoint_id == closed_id]
+    (told,) = [each for each in telling.deliveries() if each.endpoint_id != closed_id]
+    assert (told.state, len(telling.receiver.received)) == ("delivered", 1)
+    assert (waits.state, waits.last_error, waits.leased_until) == ("pending", SECRETS_CLOSED, None)
+    assert waits.next_attempt_at > telling.now
+
+    with unit_of_work() as work:
+        secret = rotate_secret(work, telling.owner, "closed", old_lives=timedelta(), now=telling.now).secret or ""
+    telling.now = waits.next_attempt_at
+    telling.dispatch.drain()
+    got = telling.receiver.received[-1]
+    verify(secret, got.headers, got.body)
+    assert telling.states() == ["delivered", "delivered"]
+
+
+def test_what_can_never_be_signed_fails_in_the_end(telling: Telling) -> None:
+    telling.put()
+    with unit_of_work() as work:
+        work.session.execute(update(WebhookEndpointRow).values(secrets_sealed=b"lost\0nothing"))
+    telling.announce()
+
+    telling.until(START + timedelta(hours=25))
+
+    (left,) = telling.deliveries()
+    assert (left.state, left.last_error, len(telling.receiver.received)) == ("failed", SECRETS_CLOSED, 0)

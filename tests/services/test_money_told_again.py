@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.book import PaymentResult, PaymentValues
-from app.domain.errors import ConflictError, DomainError
+from app.domain.errors import ConflictError, DomainError, ValidationError
 from app.domain.ledger import EntryKind
 from app.domain.money import Money
 from app.domain.payment_intents import IntentState, IntentTimes
@@ -279,3 +279,28 @@ def test_a_line_that_goes_back_takes_what_was_waived_with_it(sqlite_book: Flask)
     a_line(loan, "B2", -9_970, returns="B1")
 
     assert owed(loan) == 30_000
+
+
+@pytest.mark.parametrize("origin", ["ingest", "sandbox", "tape:books"])
+@pytest.mark.parametrize("reference", ["stmt:B1", "pi:fake:01981e6a-7c1e-7000-8000-3f1c2a5b9d10"])
+def test_a_reference_of_the_kind_we_give_is_refused_where_it_is_no_payment_known_here(
+    sqlite_book: Flask, reference: str, origin: str
+) -> None:
+    loan = a_loan()
+
+    with pytest.raises(ValidationError, match="send it under your own"):
+        record(loan, told(loan, reference), origin=origin)
+    assert a_line(loan) == "matched"
+
+    assert (paid(loan), waiting()) == (10_000, [])
+
+
+def test_our_own_reference_told_back_is_the_payment_that_it_names(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    taken_at_provider(loan)
+    session().rollback()
+    (entry,) = session().scalars(select(LedgerEntryRow).where(LedgerEntryRow.loan_id == loan.loan_id))
+    assert entry.reference is not None
+
+    assert record(loan, told(loan, entry.reference)).status == "duplicate"
+    assert paid(loan) == 10_000

@@ -251,7 +251,7 @@ def test_a_payment_that_was_taken_back_gives_nothing_back_again(sqlite_book: Fla
     intent_id = an_intent(loan, 10_000)
     with unit_of_work() as work:
         work.session.get_one(PaymentIntentRow, intent_id).entry_reference = "pi:fake:1"
-    pay(loan, 10_000, now=START, reference="pi:fake:1")
+    pay(loan, 10_000, now=START, reference="pi:fake:1", origin="provider:fake")
     undo = PaymentValues(
         "back", loan.loan_no, 10_000, "USD", START.date(), EntryKind.REVERSAL, reverses_reference="pi:fake:1"
     )

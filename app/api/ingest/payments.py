@@ -49,7 +49,12 @@ class PaymentValuesSchema(Schema):
     """One payment, reversal, waiver, refund or charge."""
 
     reference = TextField(
-        120, required=True, metadata={"description": "Unique per lender: the same one again is the same payment."}
+        120,
+        required=True,
+        metadata={
+            "description": "Unique per lender: the same one again is the same payment. Those that begin with pi: or stmt: "
+            "are given here, to what a provider or a bank statement told; only such a payment may be told back under one."
+        },
     )
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     amount = MoneyField(required=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Sealed
@@ -29,6 +29,8 @@ class PaymentIntentRow(Base):
     """What the borrower chose for money beyond what is due (domain/allocation.py `Surplus`)."""
     state: Mapped[str] = mapped_column(String(12))
     """domain/payment_intents.py `IntentState`."""
+    ran_out_here: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Expired by our clock: the provider has not said so, and may still tell that the money is on its way."""
     provider_reference: Mapped[str | None] = mapped_column(String(120))
     """What the provider is asked by."""
     payment_reference: Mapped[str | None] = mapped_column(String(120))
