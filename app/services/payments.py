@@ -1,9 +1,7 @@
 """Payments, reversals, waivers and refunds: appended to the ledger once, kept aside while they cannot be matched."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from app.domain.book import PaymentResult, PaymentValues, check_texts
 from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, refused_at
@@ -11,25 +9,24 @@ from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
-from app.persistence.models.loans import LedgerEntryRow, UnmatchedPaymentRow
-from app.persistence.models.refunds import RefundRow
+from app.persistence.models.loans import UnmatchedPaymentRow
 from app.persistence.queries import ledger as queries
-from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.loans import LoanHead, find_loan_heads, find_loan_owners, get_loan
+from app.persistence.queries.loans import LoanHead, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
-from app.services.already_told import AlreadyTold, check_is_theirs, find_already_told
+from app.services.already_told import check_is_theirs
 from app.services.law_notes import note_charges
 from app.services.money_moves import follow_ledger
 from app.services.overpayments import announce_overpayment
-from app.services.payment_contents import content_hash, payload_of, payment_from_payload
-from app.services.refund_settling import check_confirms, find_confirmed, settle_refunds
+from app.services.payment_batches import PaymentBatch, append_entry, keep_aside, read_batch, refer, sent_before, told_before
+from app.services.payment_contents import content_hash, payment_from_payload
+from app.services.refund_settling import check_confirms, settle_refunds
 from app.services.told_by_lines import ORIGIN as BY_BANK
 from app.services.told_by_lines import line_entry_of
 from app.services.told_by_provider import OF_PROVIDER
 from app.services.told_twice import TOLD_BY_PLAN
-from app.services.uncovered import UNCOVERED, LoanLedger, find_loan_ledgers
+from app.services.uncovered import UNCOVERED
 
 UNKNOWN_LOAN = "unknown-loan"
 UNKNOWN_PAYMENT = "unknown-payment"
@@ -66,36 +63,11 @@ def record_payment(work: Work, lender_id: str, values: PaymentValues, *, now: da
     return PaymentResult(result.status, result.entry_id, result.loan_id, allocations)
 
 
-@dataclass
-class _Batch:
-    """What one call has read and is about to write."""
-
-    work: Work
-    lender: LenderRow
-    now: datetime
-    loans: Mapping[str, LoanHead]
-    references: dict[str, queries.ReferenceHead]
-    waiting: dict[str, UnmatchedPaymentRow]
-    originals: dict[str, LedgerEntryRow]
-    """Entries that the batch takes back, of those that were booked before it."""
-    reversed_ids: set[str]
-    told: AlreadyTold
-    ledgers: Mapping[str, LoanLedger]
-    """By loan id, of the loans whose entries must be covered by others."""
-    refunds: Mapping[str, RefundRow]
-    """By reference, of the refunds that the batch says are done."""
-    entries: list[dict[str, Any]] = field(default_factory=list)
-    directory: list[dict[str, Any]] = field(default_factory=list)
-    unmatched: list[dict[str, Any]] = field(default_factory=list)
-    frees_lines: bool = False
-    """Whether money that a line brought was taken back by another's word: the core's own word of it may count now."""
-
-
 def record_payments(
     work: Work, lender: LenderRow, batch: Sequence[PaymentValues], *, now: datetime, origin: str
 ) -> list[PaymentResult | DomainError]:
     """Record many in the order given; the caller rebuilds the positions of the loans that got a new entry."""
-    state = _read(work, lender, batch, now, origin)
+    state = read_batch(work, lender, batch, now, origin)
     results: list[PaymentResult | DomainError] = []
     for values in batch:
         try:
@@ -139,7 +111,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     """Book a payment that waited, if it can be now."""
     loan_id, borrower_id = owner
     values, origin = payment_from_payload(row.payload), row.payload.get("origin", "unmatched")
-    state = _read(work, lender, [values], now, origin)
+    state = read_batch(work, lender, [values], now, origin)
     state.waiting.pop(values.reference, None)
     state.told.release(values, loan_id, row.reason)
     try:
@@ -159,7 +131,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     return True
 
 
-def _frees_others(state: _Batch) -> bool:
+def _frees_others(state: PaymentBatch) -> bool:
     """Whether payments that wait may be booked now that the batch is."""
     if state.frees_lines:
         return True
@@ -168,50 +140,26 @@ def _frees_others(state: _Batch) -> bool:
     return bool(state.unmatched) and any(row.reason == UNKNOWN_PAYMENT for row in _still_waiting(state))
 
 
-def _still_waiting(state: _Batch) -> Sequence[UnmatchedPaymentRow]:
+def _still_waiting(state: PaymentBatch) -> Sequence[UnmatchedPaymentRow]:
     return queries.find_waiting(state.work.session, state.lender.id, list(state.loans))
 
 
-def _read(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], now: datetime, origin: str) -> _Batch:
-    session = work.session
-    numbers = {values.loan_no for values in batch}
-    lock_agenda(session, [owner for _, owner in find_loan_owners(session, lender.id, numbers).values()])
-    loans = find_loan_heads(session, lender.id, numbers)
-    named = {values.reference for values in batch} | {v.reverses_reference for v in batch if v.reverses_reference}
-    references = queries.find_references(session, lender.id, named)
-    undoing = [v for v in batch if v.kind is EntryKind.REVERSAL]
-    undone = {references[v.reverses_reference].entry_id for v in undoing if v.reverses_reference in references}
-    return _Batch(
-        work,
-        lender,
-        now,
-        loans,
-        references,
-        queries.find_unmatched(session, lender.id, {values.reference for values in batch}),
-        queries.find_entry_rows(session, undone),
-        queries.find_reversed(session, {loans[v.loan_no].id for v in undoing if v.loan_no in loans}),
-        find_already_told(session, lender.id, batch, loans, origin=origin),
-        find_loan_ledgers(session, lender.id, batch, loans),
-        find_confirmed(work, lender.id, batch),
-    )
-
-
-def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
+def _take(state: PaymentBatch, values: PaymentValues, origin: str) -> PaymentResult:
     check_texts(values)
     digest = content_hash(values)
     loan = state.loans.get(values.loan_no)
-    before = _told_before(state, values, digest, loan) or _sent_before(state, values, digest, loan)
+    before = told_before(state, values, digest, loan) or sent_before(state, values, digest, loan)
     if before is not None:
         return before
     check_is_theirs(values.reference, origin)
     if loan is None:
-        return _keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
+        return keep_aside(state, values, digest, origin, UNKNOWN_LOAN)
     if values.currency != loan.currency:
         raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the payment in {values.currency}.")
     check_confirms(state.refunds.get(values.reference), values, loan.id)
     reason = state.told.reason_to_wait(values, loan.id, origin)
     if reason is not None:
-        return _keep_aside(state, values, digest, origin, reason)
+        return keep_aside(state, values, digest, origin, reason)
     reverses_id: str | None = None
     if values.kind is EntryKind.REVERSAL:
         found = _reversed_by(state, values, digest, loan, origin)
@@ -237,14 +185,16 @@ def _take(state: _Batch, values: PaymentValues, origin: str) -> PaymentResult:
     if ledger is not None:
         covered = ledger.in_turn(entry, state.now)
         if covered is None:
-            return _keep_aside(state, values, digest, origin, UNCOVERED[values.kind])
+            return keep_aside(state, values, digest, origin, UNCOVERED[values.kind])
         entry = covered
         ledger.entries.append(entry)
-    _append(state, values, entry, loan, digest, origin)
+    append_entry(state, values, entry, loan, digest, origin)
     return PaymentResult("recorded", entry.entry_id, loan.id)
 
 
-def _reversed_by(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead, origin: str) -> str | PaymentResult:
+def _reversed_by(
+    state: PaymentBatch, values: PaymentValues, digest: str, loan: LoanHead, origin: str
+) -> str | PaymentResult:
     """Return the entry that a reversal takes back, or what became of a reversal that takes none back now."""
     if not values.reverses_reference:
         raise refused_at("/reverses_reference", "A reversal must name the payment it reverses.")
@@ -254,7 +204,7 @@ def _reversed_by(state: _Batch, values: PaymentValues, digest: str, loan: LoanHe
             return by_bank
     original = state.references.get(values.reverses_reference)
     if original is None:
-        return _keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
+        return keep_aside(state, values, digest, origin, UNKNOWN_PAYMENT)
     _check_reversal(state, values, loan, original.entry_id)
     state.reversed_ids.add(original.entry_id)
     row = state.originals.get(original.entry_id)
@@ -262,17 +212,9 @@ def _reversed_by(state: _Batch, values: PaymentValues, digest: str, loan: LoanHe
     return original.entry_id
 
 
-def _told_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
-    """Return the entry of a provider's payment that this is; the core's reference stands for it too from now on."""
-    entry_id = None if loan is None else state.told.entry_of(values, loan.id)
-    if loan is None or entry_id is None:
-        return None
-    if values.reference not in state.references:
-        _refer(state, values.reference, entry_id, loan, digest)
-    return PaymentResult("duplicate", entry_id, loan.id)
-
-
-def _adopt_line(state: _Batch, reversal: PaymentValues, reference: str, digest: str, loan: LoanHead) -> PaymentResult | None:
+def _adopt_line(
+    state: PaymentBatch, reversal: PaymentValues, reference: str, digest: str, loan: LoanHead
+) -> PaymentResult | None:
     """Have a payment that waits because a line brought its money stand for the line's entry, which its reversal then takes
     back. Return the bank's own reversal where that came before: it is the same."""
     session = state.work.session
@@ -281,36 +223,14 @@ def _adopt_line(state: _Batch, reversal: PaymentValues, reference: str, digest: 
     if kept is None or entry is None or kept.payload["amount_minor"] != reversal.amount_minor:
         return None
     kept.matched_at = state.now
-    _refer(state, reference, entry.entry_id, loan, kept.content_hash)
+    refer(state, reference, entry.entry_id, loan, kept.content_hash)
     if entry.reversal_id is None:
         return None
-    _refer(state, reversal.reference, entry.reversal_id, loan, digest)
+    refer(state, reversal.reference, entry.reversal_id, loan, digest)
     return PaymentResult("duplicate", entry.reversal_id, loan.id)
 
 
-def _refer(state: _Batch, reference: str, entry_id: str, loan: LoanHead, digest: str) -> None:
-    """Have a reference stand for an entry that is there."""
-    head = {"lender_id": state.lender.id, "reference": reference, "entry_id": entry_id}
-    state.directory.append({**head, "borrower_id": loan.borrower_id, "content_hash": digest})
-    state.references[reference] = queries.ReferenceHead(entry_id, loan.borrower_id, digest)
-
-
-def _sent_before(state: _Batch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
-    """Return what became of the same payment when it was sent before. Raises ConflictError for another one."""
-    known = state.references.get(values.reference)
-    if known is not None:
-        if known.content_hash != digest:
-            raise ConflictError(f"Reference {values.reference} is recorded for another payment; give each its own.")
-        return PaymentResult("duplicate", known.entry_id, loan.id if loan else None)
-    kept = state.waiting.get(values.reference)
-    if kept is None:
-        return None
-    if kept.content_hash != digest:
-        raise ConflictError(f"Reference {values.reference} waits for its loan with other values; give each its own.")
-    return PaymentResult("unmatched")
-
-
-def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, reverses_id: str) -> None:
+def _check_reversal(state: PaymentBatch, values: PaymentValues, loan: LoanHead, reverses_id: str) -> None:
     if reverses_id in state.reversed_ids:
         raise ConflictError(f"Payment {values.reverses_reference} is already reversed.")
     row = state.originals.get(reverses_id)
@@ -327,61 +247,3 @@ def _check_reversal(state: _Batch, values: PaymentValues, loan: LoanHead, revers
         raise refused_at("/reverses_reference", "A reversal cannot be reversed; record the payment again.")
     if original[2] != values.amount_minor:
         raise refused_at("/amount", "A reversal takes back the whole payment; record the part that stays as a new one.")
-
-
-def _append(state: _Batch, values: PaymentValues, entry: LedgerEntry, loan: LoanHead, digest: str, origin: str) -> None:
-    split: Sequence[int | None] = entry.split or (None, None, None, None)
-    state.entries.append(
-        {
-            "id": entry.entry_id,
-            "borrower_id": loan.borrower_id,
-            "loan_id": loan.id,
-            "kind": entry.kind.value,
-            "amount_minor": entry.amount_minor,
-            "currency": loan.currency,
-            "effective_on": entry.effective_on,
-            "recorded_at": entry.recorded_at,
-            "imported_at": state.now,
-            "reference": values.reference,
-            "reverses_id": entry.reverses,
-            "row_no": entry.row_no,
-            "due_on": entry.due_on,
-            "surplus": entry.surplus,
-            "principal_minor": split[0],
-            "interest_minor": split[1],
-            "fees_minor": split[2],
-            "penalties_minor": split[3],
-            "channel": values.channel,
-            "bank_reference": values.bank_reference,
-            "note": values.note,
-            "origin": origin,
-        }
-    )
-    state.directory.append(
-        {
-            "lender_id": state.lender.id,
-            "reference": values.reference,
-            "entry_id": entry.entry_id,
-            "borrower_id": loan.borrower_id,
-            "content_hash": digest,
-        }
-    )
-    state.references[values.reference] = queries.ReferenceHead(entry.entry_id, loan.borrower_id, digest)
-
-
-def _keep_aside(state: _Batch, values: PaymentValues, digest: str, origin: str, reason: str) -> PaymentResult:
-    row = UnmatchedPaymentRow(reference=values.reference, content_hash=digest)
-    state.waiting[values.reference] = row
-    state.unmatched.append(
-        {
-            "id": new_id(),
-            "lender_id": state.lender.id,
-            "reference": values.reference,
-            "loan_no": values.loan_no,
-            "reason": reason,
-            "payload": payload_of(values, state.now) | {"origin": origin},
-            "content_hash": digest,
-            "received_at": state.now,
-        }
-    )
-    return PaymentResult("unmatched")
