@@ -81,11 +81,13 @@ def _prepare_sandbox(engine: Engine) -> None:
 def _open_doors(app: Flask, settings: Settings) -> None:
     from app.api.doors import open_doors
     from app.channels.payments.registry import build_payments
+    from app.console.doors import open_console
     from app.web.plumbing import init_web
 
     base_rates.fixings()  # a table that cannot be read stops the start, not the first loan
     app.extensions["duecourse.payments"] = build_payments(settings.payments)
     open_doors(app, init_web(app, settings))
+    open_console(app, settings)
     if settings.is_sandbox:
         from app.sandbox.pages import open_sandbox
 

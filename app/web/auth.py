@@ -6,15 +6,19 @@ works at once. A credential of one audience is nothing at another.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from flask import Flask, g, request
 
 from app.domain.errors import ForbiddenError, SessionRevokedError, TokenExpiredError, UnauthenticatedError
+from app.domain.permissions import ROLES, may
 from app.persistence.queries.api_keys import find_api_key
 from app.persistence.queries.sessions import find_access
+from app.persistence.queries.staff import find_session
 from app.persistence.vault import token_hash
+from app.services.staff_sessions import IDLE, MARKED_EVERY, PREFIX, mark_used
 from app.web.rate_limit import take_read
 from app.web.reads import end_reads, reads
 from app.web.request_context import now
@@ -64,14 +68,20 @@ class IngestPrincipal:
 
 @dataclass(frozen=True, slots=True)
 class DeskPrincipal:
-    """A member of a lender's staff, by their own key."""
+    """A member of a lender's staff, in a session of their account or by a key of their own."""
 
     key_id: str
+    """Of the key or the session."""
     lender_id: str
     staff: str
     role: str
     """agent, supervisor, compliance or admin."""
     locale: str | None = None
+    staff_id: str | None = None
+    """Of their account; None: a key made for them, which has no account and proves no second factor."""
+    session_id: str | None = None
+    proved_at: datetime | None = None
+    """When a second factor was last proved in the session."""
 
     @property
     def name(self) -> str:
@@ -80,8 +90,8 @@ class DeskPrincipal:
 
     @property
     def keyspace(self) -> str:
-        """Whose cursors and idempotency keys these are: the key's, since two lenders may employ people of one name."""
-        return f"desk:{self.key_id}"
+        """Whose cursors and idempotency keys these are: the key's or session's, since two lenders may employ namesakes."""
+        return f"desk:{self.session_id or self.key_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,19 @@ def requires(*roles: str) -> Callable[[View], View]:
         about = wrapper._apidoc = dict(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
         about["roles"] = _listed(roles)
         return wrapper
+
+    return decorator
+
+
+def permits(permission: str) -> Callable[[View], View]:
+    """Let only staff in whose role has the permission (domain/permissions.py). Put it right under the route."""
+    roles = tuple(role for role in ROLES if may(role, permission))
+    decorate = requires(*roles)
+
+    def decorator(view: View) -> View:
+        wrapped = decorate(view)
+        wrapped._apidoc["permission"] = permission  # type: ignore[attr-defined]
+        return wrapped
 
     return decorator
 
@@ -196,6 +219,8 @@ def _ingest() -> IngestPrincipal:
 
 
 def _desk() -> DeskPrincipal:
+    if (token := _bearer()).startswith(PREFIX):
+        return staff_of(token)
     key = _key("desk")
     if key.staff is None or key.role is None:
         raise ForbiddenError("The key names nobody; have one made with --staff and --role.")
@@ -203,7 +228,38 @@ def _desk() -> DeskPrincipal:
     return DeskPrincipal(key.id, key.lender_id, key.staff, key.role)
 
 
+def staff_of(token: str) -> DeskPrincipal:
+    """Return who a token stands for. Raises UnauthenticatedError, TokenExpiredError, SessionRevokedError."""
+    found = find_session(reads(), token_hash(token))
+    if found is None or found.state != "active" or found.role is None:
+        raise UnauthenticatedError("The session is not known here; sign in.")
+    at = now()
+    if found.revoked_at is not None:
+        raise SessionRevokedError("This session was ended; sign in again.")
+    if at >= found.expires_at or at - found.last_used_at >= IDLE:
+        raise TokenExpiredError("The session has expired; sign in again.")
+    take_read(found.session_id)
+    if at - found.last_used_at >= MARKED_EVERY:
+        end_reads()
+        mark_used(found.session_id, now=at)
+    return DeskPrincipal(
+        found.session_id, found.lender_id, found.name, found.role, found.locale, found.staff_id, found.session_id,
+        found.proved_at,
+    )  # fmt: skip
+
+
+COOKIE = "duecourse_desk"
+
+
+def _console() -> DeskPrincipal:
+    token = request.cookies.get(COOKIE, "")
+    if not token or len(token) > _LONGEST_TOKEN:
+        raise UnauthenticatedError("Sign in first.")
+    return staff_of(token)
+
+
 PUBLIC = Auth("public", None, None)
 BORROWER = Auth("borrower", "borrower", _borrower)
 INGEST = Auth("ingest", "ingest", _ingest)
 DESK = Auth("desk", "desk", _desk)
+CONSOLE = Auth("console", None, _console)

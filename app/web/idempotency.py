@@ -23,19 +23,19 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SEALED = "sealed"
 
 
-def answer_once(act: Callable[[Work], Answer]) -> Answer:
+def answer_once(act: Callable[[Work], Answer], *, key: str | None = None, said: bytes | None = None) -> Answer:
     """Run `act` in a unit of work, once per Idempotency-Key (or simply run it when there is none).
 
-    `act` returns a dumped answer, so that what is kept is what was sent.
-    An error takes the key back with everything else: the request may be sent again. Raises IdempotencyMismatchError and
-    IdempotencyInFlightError.
+    A form names its own `key` and what it has `said`. `act` returns a dumped answer, so that what is kept is what was
+    sent. An error takes the key back with everything else: the request may be sent again. Raises
+    IdempotencyMismatchError and IdempotencyInFlightError.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = key or request.headers.get("Idempotency-Key")
     if key is None:
         return in_unit_of_work(act)
     _check(key)
     principal, route = g.principal.keyspace, f"{request.method} {request.url_rule}"
-    fingerprint = hashlib.sha256(request.get_data(cache=True)).hexdigest()
+    fingerprint = hashlib.sha256(request.get_data(cache=True) if said is None else said).hexdigest()
 
     def once(work: Work) -> Answer:
         if is_held_by_twin(work.session, principal, route, key):

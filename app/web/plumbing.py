@@ -37,7 +37,7 @@ def init_web(app: Flask, settings: Settings) -> Api:
     return api
 
 
-_OTHER_MEDIA = frozenset({pages.NAME, "metrics", "sandbox", "callbacks", "unsubscribe", "pay"})
+_OTHER_MEDIA = frozenset({pages.NAME, "metrics", "sandbox", "callbacks", "unsubscribe", "pay", "console", "console_entry"})
 """Blueprints that do not speak JSON: pages for people, and what providers post, each in its own form."""
 
 

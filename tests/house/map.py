@@ -38,6 +38,7 @@ ROOMS = (
     ("app/api/ingest", "the core's feed: `/v1/ingest/...`"),
     ("app/api/desk", "what staff see and do: `/v1/desk/...`"),
     ("app/api/callbacks", "what providers post, and where they send people back: `/v1/callbacks/...`"),
+    ("app/console", "the desk in a browser: `/desk/...`"),
     ("app/cli", "`flask` commands, one noun a file"),
     ("app/sandbox", "sample book, virtual phone, movable clock, replay; loaded in sandbox mode only"),
     ("app/sandbox/stand_in", "the provider stand-in, a process of its own"),
@@ -49,7 +50,7 @@ HEAD = """# Map
 
 Written by `python -m tests.house.map` from the first line of each module; a test keeps it true.
 
-Imports go one way: `factory > cli > sandbox > api | engine > web > services > persistence | channels | wording > domain`
+Imports go one way: `factory > cli > sandbox > api | console | engine > web > services > persistence | channels | wording > domain`
 (`clock`, `logs`, `metrics` stand beside `domain`). A noun keeps its file name in every room.
 
 ## Two flows, and no third
@@ -126,6 +127,9 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | notices of what became of something | `notices`, `inbox` | `queries/notices` | `notices` | `engine/addresses`, `content/messages` |
 | telling the lender's own systems | `webhooks`, `webhook_urls`, `webhook_catalogue` | `queries/webhooks`, `queries/webhook_deliveries` | `webhook_events`, `webhooks`, `webhook_deliveries` | `api/ingest/webhooks`, `engine/webhooks`, `channels/webhooks`, `cli/webhook` |
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
+| staff: accounts, sessions, what each role may do | `permissions` | `queries/staff` | `staff_sessions` | `web/auth`, `docs/permissions.md` |
+| the console: its frame, forms, words | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `content/console/*.yaml`, `console/templates` |
+| may a person make this contact | `contact_gates` | | `contact_gates` | |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |
 """

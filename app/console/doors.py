@@ -1,0 +1,48 @@
+"""Every page of the console. What is not listed here does not exist."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Flask, url_for
+
+from app.console import home
+from app.console.frame import ENTRY, NAME, entry, pages
+from app.web.auth import CONSOLE, PUBLIC, bind
+from config import Settings
+
+_PAGES = (home,)
+"""Modules that add their pages; imported so that they do."""
+
+
+class NavItem(NamedTuple):
+    """A place in the menu: its words, its page, and the permission without which it is not shown."""
+
+    words: str
+    path: str
+    permission: str
+
+
+NAV = (NavItem("frame.search", "/desk", "borrowers.search"),)
+_STATIC = Path(__file__).parent / "static"
+
+
+def open_console(app: Flask, settings: Settings) -> None:
+    """Register the pages."""
+    app.extensions["duecourse.console_nav"] = NAV
+    bind(app, NAME, CONSOLE)
+    bind(app, ENTRY, PUBLIC)
+    app.jinja_env.globals["asset"] = asset
+    for blueprint in (pages, entry):
+        app.register_blueprint(blueprint)
+
+
+def asset(name: str) -> str:
+    """Return the address of a file below static; it changes with the file, so that browsers may keep it."""
+    return url_for(f"{ENTRY}.static", filename=name, v=_version(name))
+
+
+@lru_cache(maxsize=64)
+def _version(name: str) -> str:
+    return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]

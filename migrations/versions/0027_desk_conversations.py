@@ -1,0 +1,14 @@
+"""Conversations at the desk: kinds, assignment, snoozing, notes, canned replies, service levels, attachments."""
+
+revision = "0027"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
