@@ -49,6 +49,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import messages as desk_messages
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_requests as desk_plan_requests
@@ -98,6 +99,7 @@ _SHARED = (
     desk_tasks,
     desk_statement_lines,
     desk_calls,
+    desk_messages,
     desk_explanations,
     desk_experiments,
     desk_duties,
