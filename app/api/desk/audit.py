@@ -77,7 +77,7 @@ _HEAD = {"seq": 4711, "chain": "01981e6a-7c1e-4000-8000-3f1c2a5b9d10", "sealed_a
 @door.get("/audit")
 @permits("audit.read")
 @door.asks(AuditQuerySchema)
-@answers(200, AuditPageSchema, example={"items": [_ROW], "next_cursor": None})
+@answers(200, AuditPageSchema, example={"items": [_ROW], "next_cursor": None}, problems=("not-found",))
 def list_audit(query: dict[str, Any]) -> Answer:
     """List who did what for this lender, and what its borrowers and the engine did, newest first."""
     lender_id, before = desk().lender_id, requested_key(query)
