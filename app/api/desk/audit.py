@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
-from app.persistence.queries.borrowers import get_borrower_of_lender
+from app.domain.errors import refused_at
+from app.persistence.queries.borrowers import find_borrowers_of_lender
 from app.persistence.unit_of_work import reading
 from app.services import audit_trail
 from app.web.answers import Answer
@@ -77,12 +78,14 @@ _HEAD = {"seq": 4711, "chain": "01981e6a-7c1e-4000-8000-3f1c2a5b9d10", "sealed_a
 @door.get("/audit")
 @permits("audit.read")
 @door.asks(AuditQuerySchema)
-@answers(200, AuditPageSchema, example={"items": [_ROW], "next_cursor": None}, problems=("not-found",))
+@answers(200, AuditPageSchema, example={"items": [_ROW], "next_cursor": None})
 def list_audit(query: dict[str, Any]) -> Answer:
     """List who did what for this lender, and what its borrowers and the engine did, newest first."""
     lender_id, before = desk().lender_id, requested_key(query)
     number = query["borrower_no"]
-    borrower_id = None if number is None else get_borrower_of_lender(reads(), lender_id, number)
+    borrower_id = None if number is None else find_borrowers_of_lender(reads(), lender_id, [number]).get(number)
+    if number is not None and borrower_id is None:
+        raise refused_at("/query/borrower_no", f"There is no borrower {number} with a loan of this lender.")
     end_reads()
     with reading() as session:
         found = audit_trail.page_audit(
