@@ -35,6 +35,7 @@ from app.persistence.models import (
     staff,
     statement_lines,
     tasks,
+    visits,
     webhooks,
 )
 
@@ -73,5 +74,6 @@ __all__ = [
     "staff",
     "statement_lines",
     "tasks",
+    "visits",
     "webhooks",
 ]
