@@ -40,10 +40,18 @@ class View:
 class PastDay:
     """Both views of a past day, and the numbers of the rows in which they differ."""
 
+    currency: str
+    today: date
     on: date
     then: View
     now: View
     changed_rows: frozenset[int]
+
+    @property
+    def rows(self) -> list[tuple[int, ScheduleRow | None, ScheduleRow | None]]:
+        """Number -> the row as then shown and as now known; None: there was, or is, no such row."""
+        before, after = ({row.row_no: row for row in view.rows} for view in (self.then, self.now))
+        return [(row_no, before.get(row_no), after.get(row_no)) for row_no in sorted(before.keys() | after.keys())]
 
     @property
     def differs(self) -> bool:
@@ -92,12 +100,17 @@ def loan_page(
 
 
 def past_day(
-    session: Session, reads: Connection, borrower_id: str, loan_no: str, on: date, *, lender_id: str, now: datetime
+    session: Session, reads: Connection, borrower_id: str, loan_no: str, on: date | None, *, lender_id: str, now: datetime
 ) -> PastDay:
-    """Return a day of the loan in both views. Raises NotFoundError; ValidationError for a day that is not over there."""
+    """Return a day of the loan (None: yesterday) in both views, in four statements.
+
+    Raises NotFoundError; ValidationError for a day that is not over where the loan is.
+    """
     loan_id = get_own_loan_id(session, lender_id, borrower_id, loan_no)
     loan = accounts.get_position_account(reads, borrower_id, loan_id)
-    if on >= business_date(now, loan.zone):
+    today = business_date(now, loan.zone)
+    on = on or today - timedelta(days=1)
+    if on >= today:
         raise refused_at("/query/on", "The day is not over yet where the loan is.")
     versions, entries = load_ledger(session, loan_id)
     terms = kernel_terms(loan).terms
@@ -107,8 +120,8 @@ def past_day(
         plan_version, rows = schedule_of(loan, versions, entries, on, known_at)
         return View(position_by(snapshot, loan, on), plan_version, rows, known_at)
 
-    then, today = view(_end_of(on, loan.zone)), view(None)
-    return PastDay(on, then, today, _changed(then.rows, today.rows))
+    then, known = view(_end_of(on, loan.zone)), view(None)
+    return PastDay(loan.currency, today, on, then, known, _changed(then.rows, known.rows))
 
 
 def _end_of(on: date, zone: str) -> datetime:
