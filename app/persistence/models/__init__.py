@@ -36,6 +36,7 @@ from app.persistence.models import (
     staff,
     statement_lines,
     tasks,
+    visits,
     webhooks,
 )
 
@@ -75,5 +76,6 @@ __all__ = [
     "staff",
     "statement_lines",
     "tasks",
+    "visits",
     "webhooks",
 ]
