@@ -36,9 +36,7 @@ def borrower_loan(borrower: Opened, loan_no: str) -> BaseResponse:
     """Show a loan as its borrower sees it today, with what was posted on it and how it was spread."""
     query = asked(LoanQuerySchema)
     with reading() as session:
-        found = loan_page(
-            session, reads(), borrower.id, loan_no, lender_id=desk().lender_id, now=now(), before=place(query)
-        )
+        found = loan_page(session, reads(), borrower.id, loan_no, lender_id=desk().lender_id, now=now(), before=place(query))
     return borrower_page(
         "loan.html", borrower, found=found, loan_no=loan_no, older=older(found.resume, query), is_first="cursor" not in query
     )

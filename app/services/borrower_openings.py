@@ -6,18 +6,16 @@ who looked and why. So an opening holds for half an hour of one member of staff 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from app.domain.errors import refused_at
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrower_openings import OPENED, find_openings
 from app.persistence.unit_of_work import Work
+from app.services.borrower_pages import check_reason
 
-REASONS: Final = ("borrower_asked", "case_work", "call_or_visit", "payment_question", "quality_check", "legal_duty")
-"""Why somebody may look; codes, so that the trail holds nothing personal."""
 HOLDS_FOR = timedelta(minutes=30)
 
 
@@ -36,8 +34,7 @@ class Opening:
 
 def add_opening(work: Work, borrower_id: str, reason: str, *, actor: str, seat: str, now: datetime) -> Opening:
     """Write down that somebody opens a borrower. `seat`: the session or key it holds for. Raises ValidationError."""
-    if reason not in REASONS:
-        raise refused_at("/reason", "Say why you open this borrower: choose one of the reasons.")
+    check_reason(reason)
     facts: dict[str, Any] = {"reason": reason, "seat": seat}
     add_audit(work.session, at=now, actor=actor, action=OPENED, borrower_id=borrower_id, facts=facts)
     return Opening(now, reason)
