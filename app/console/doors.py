@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from flask import Flask, url_for
 
-from app.console import home
+from app.console import borrower_loans, borrower_pages, borrower_search, borrower_why
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (home,)
+_PAGES = (borrower_loans, borrower_pages, borrower_search, borrower_why)
 """Modules that add their pages; imported so that they do."""
 
 
