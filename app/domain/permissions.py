@@ -24,6 +24,10 @@ _TABLE = (
     Permission("borrowers.open", "open a borrower's page; each opening is written down with its reason", EVERYONE),
     Permission("borrowers.unmask", "see a whole phone number, e-mail or address instead of a masked one", SENIOR),
     Permission("borrowers.acts", "what agents do for borrowers every day: notes, holds, calls, promises, plans", EVERYONE),
+    # -- contacts by hand
+    Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
+    Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
+    Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
     Permission("staff.manage", "invite staff, change roles, disable accounts", frozenset({ADMIN})),
