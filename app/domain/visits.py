@@ -19,7 +19,7 @@ OUTCOMES = ("met", "not_met", "third_party_met", "refused", "promise", "address_
 REACHED = frozenset({"met", "refused", "promise"})
 """Outcomes by which the borrower was spoken with."""
 WITHDRAWN = ("paid", "not_allowed", "not_started", "asked", "other")
-"""Why a visit does not take place: nothing is overdue, law or person stands in the way, its time passed, the borrower asked."""
+"""Why one does not take place: nothing is overdue, law or person is against it, its time passed, the borrower asked."""
 LONGEST = timedelta(hours=4)
 FARTHEST_AHEAD = timedelta(days=60)
 MOST_PEOPLE = 3

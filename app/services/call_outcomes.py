@@ -99,11 +99,12 @@ def tell_outcome(
     """
     _check(told, now)
     lock_agenda(work.session, [borrower_id])
+    waiting = queries.find_dial(work.session, borrower_id) if told.at is None else None
+    if waiting is not None and task_id is None:
+        task_id = waiting.task_id
     task = None if task_id is None else _own_task(work, borrower_id, task_id, teller)
     loan_ids = _loans(work, borrower_id, told, task, teller.lender_id)
-    waiting = queries.find_dial(work.session, borrower_id)
-    is_of_dial = waiting is not None and told.at is None and waiting.task_id in (None, task_id)
-    if is_of_dial and waiting is not None:
+    if waiting is not None and waiting.task_id in (None, task_id):
         call_id, created = waiting.id, True
         if waiting.by != teller.by and teller.role not in SENIOR_ROLES:
             raise ConflictError(f"{waiting.by} dialled this call; only they can say how it went.")

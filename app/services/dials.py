@@ -83,7 +83,7 @@ def dial(
     number = number_of(work, borrower_id)
     if number is None:
         raise ConflictError("No phone number is known of this borrower; ask for one by another channel.")
-    contact = ToldContact("voice", "call", asked.message_class, now)
+    contact = ToldContact("voice", "call", answer.message_class, now)
     call_id = new_id()
     loan_id = asked.loan_ids[0] if len(asked.loan_ids) == 1 else None
     row = CallRow(
