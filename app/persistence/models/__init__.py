@@ -4,6 +4,7 @@ from app.persistence.models import (
     access,
     arrangements,
     attachments,
+    audit,
     borrowers,
     calendars,
     calls,
@@ -36,6 +37,7 @@ from app.persistence.models import (
     staff,
     statement_lines,
     tasks,
+    visits,
     webhooks,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "access",
     "arrangements",
     "attachments",
+    "audit",
     "borrowers",
     "calendars",
     "calls",
@@ -75,5 +78,6 @@ __all__ = [
     "staff",
     "statement_lines",
     "tasks",
+    "visits",
     "webhooks",
 ]
