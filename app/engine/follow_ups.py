@@ -16,6 +16,7 @@ from app.services import (
     arrangement_endings,
     attachments,
     dials,
+    conversation_states,
     dispute_cases,
     hardship,
     plan_offers,
@@ -46,6 +47,7 @@ HANDLERS: Mapping[str, Handler] = {
     statement_waits.FOLLOW_UP: statement_waits.look_again,
     dials.FOLLOW_UP: dials.forget_dial,
     visits.FOLLOW_UP: visits.look_again,
+    conversation_states.FOLLOW_UP: conversation_states.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 
