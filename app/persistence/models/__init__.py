@@ -4,6 +4,7 @@ from app.persistence.models import (
     access,
     arrangements,
     attachments,
+    audit,
     borrowers,
     calendars,
     calls,
@@ -37,6 +38,7 @@ from app.persistence.models import (
     staff,
     statement_lines,
     tasks,
+    visits,
     webhooks,
 )
 
@@ -44,6 +46,7 @@ __all__ = [
     "access",
     "arrangements",
     "attachments",
+    "audit",
     "borrowers",
     "calendars",
     "calls",
@@ -77,5 +80,6 @@ __all__ = [
     "staff",
     "statement_lines",
     "tasks",
+    "visits",
     "webhooks",
 ]
