@@ -3,11 +3,13 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
+
+_IS_OPEN = text("state = 'open'")
 
 
 class TaskRow(Base):
@@ -45,4 +47,5 @@ class TaskRow(Base):
         UniqueConstraint("natural_key"),
         Index("ix_tasks_borrower_id", "borrower_id", "state"),
         Index("ix_tasks_queue", "state", "queue", "due_on"),
+        Index("ix_tasks_open", "breach", "due_on", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )
