@@ -41,6 +41,7 @@ from app.api.callbacks import payments as payment_callbacks
 from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
+from app.api.desk import audit as desk_audit
 from app.api.desk import calls as desk_calls
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -97,6 +98,7 @@ _SHARED = (
     desk_holds,
     desk_tasks,
     desk_statement_lines,
+    desk_audit,
     desk_calls,
     desk_explanations,
     desk_experiments,

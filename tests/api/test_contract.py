@@ -43,6 +43,7 @@ with warnings.catch_warnings():
 
 RULES_BEYOND_SCHEMAS = {
     "ask_for_rehearsal",
+    "list_audit",
     "get_balance",
     "get_payoff_quote",
     "get_prepayment_quote",

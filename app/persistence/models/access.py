@@ -1,9 +1,9 @@
-"""Who may come in: one-time codes, sessions and tokens, machine keys, limits, idempotency, audit."""
+"""Who may come in: one-time codes, sessions and tokens, machine keys, limits, idempotency."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json, Sealed
@@ -117,18 +117,3 @@ class IdempotencyKeyRow(Base):
     status: Mapped[int]
     body: Mapped[Any] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
-
-
-class AuditRow(Base):
-    """Who did what; append-only."""
-
-    __tablename__ = "audit"
-
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    at: Mapped[datetime] = mapped_column(Instant)
-    actor: Mapped[str] = mapped_column(String(80))
-    action: Mapped[str] = mapped_column(String(60))
-    borrower_id: Mapped[str | None] = mapped_column(Id)
-    facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-
-    __table_args__ = (Index("ix_audit_borrower_id_at", "borrower_id", "at"),)
