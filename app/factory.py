@@ -75,7 +75,7 @@ def _prepare_sandbox(engine: Engine) -> None:
         from app.persistence import schema
 
         schema.upgrade(engine)
-    clock.use(stored_source(engine))
+    clock.use(stored_source(engine), machine=clock.system_now)
 
 
 def _open_doors(app: Flask, settings: Settings) -> None:

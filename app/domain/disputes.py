@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.domain.errors import ConflictError, ForbiddenError, ValidationError, refused_at
+from app.domain.permissions import may
 from app.domain.times import rfc3339
 
 KINDS = ("dispute", "objection", "complaint")
@@ -30,7 +31,6 @@ MOVES: Mapping[str, frozenset[str]] = {
 
 ESCALATED_TO = ("supervisor", "ombudsman", "regulator")
 """Whom the borrower asked: the lender's own seniors, who look at it again, or a body outside, which we only note."""
-SENIOR_ROLES = ("supervisor", "compliance", "admin")
 """Who answers what was escalated."""
 MOST_OPEN = 10
 """Open cases of one borrower: more are one conversation, not more cases."""
@@ -119,7 +119,7 @@ def check_move(state: str, to: str) -> None:
 
 def check_may_answer(role: str, *, is_escalated: bool) -> None:
     """Refuse an answer by who is not senior to a case that was escalated. Raises ForbiddenError."""
-    if is_escalated and role not in SENIOR_ROLES:
+    if is_escalated and not may(role, "disputes.answer_escalated"):
         raise ForbiddenError("The case was escalated: a supervisor, compliance or admin answers it.")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from app.domain.book import check_text
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.holds import BREATHING_SPACE_DAYS, HOLD_REASONS
+from app.domain.permissions import may
 from app.domain.times import business_date, local_instant, rfc3339
 
 KINDS = tuple(sorted(HOLD_REASONS))
@@ -30,9 +31,8 @@ SENIOR_KINDS = frozenset(
         "litigation", "staff_excluded",
     }
 )  # fmt: skip
-"""Kinds that protect by law: an agent may put one, and only SENIOR_ROLES shorten or release it."""
+"""Kinds that protect by law: an agent may put one, and only senior roles shorten or release it."""
 
-SENIOR_ROLES = ("supervisor", "compliance", "admin")
 
 FARTHEST_AHEAD = timedelta(days=366)
 FARTHEST_BACK = timedelta(days=3660)
@@ -115,7 +115,7 @@ def check_may_put(kind: str, *, by_borrower: bool) -> None:
 
 def check_may_lift(kind: str, role: str | None) -> None:
     """Refuse to shorten or release what protects by law for who is not senior; `role` None: no person but the core."""
-    if role is not None and kind in SENIOR_KINDS and role not in SENIOR_ROLES:
+    if role is not None and kind in SENIOR_KINDS and not may(role, "holds.release_protecting"):
         raise ForbiddenError(
             f"A hold of kind {kind} protects by law: a supervisor, compliance or admin shortens or releases it."
         )

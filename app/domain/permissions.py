@@ -1,5 +1,6 @@
 """Who may do what at the desk: every act by name, with the roles that may. docs/permissions.md is written from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,7 @@ AGENT, SUPERVISOR, COMPLIANCE, ADMIN = "agent", "supervisor", "compliance", "adm
 ROLES: Final = (AGENT, SUPERVISOR, COMPLIANCE, ADMIN)
 EVERYONE: Final = frozenset(ROLES)
 SENIOR: Final = frozenset({SUPERVISOR, COMPLIANCE, ADMIN})
+_APPROVERS: Final = frozenset({COMPLIANCE, ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +21,69 @@ class Permission:
 
 
 _TABLE = (
+    # -- one's own account
+    Permission("account.use", "see and keep one's own account: password, language, sessions, recovery codes", EVERYONE),
     # -- borrowers
     Permission("borrowers.search", "find borrowers by phone, e-mail, name, number or reference", EVERYONE),
     Permission("borrowers.open", "open a borrower's page; each opening is written down with its reason", EVERYONE),
     Permission("borrowers.unmask", "see a whole phone number, e-mail or address instead of a masked one", SENIOR),
     Permission("borrowers.acts", "what agents do for borrowers every day: notes, holds, calls, promises, plans", EVERYONE),
+    Permission("attachments.read", "read the files that borrowers handed in", EVERYONE),
+    Permission("decisions.explain", "read why a borrower was or was not reminded", EVERYONE),
+    Permission("decisions.read", "list whom the decisions of a day touched", EVERYONE),
+    # -- what stops or limits contact
+    Permission("contact_requests.read", "read what a borrower asked about contact", EVERYONE),
+    Permission("holds.read", "read a borrower's holds", EVERYONE),
+    Permission("holds.put", "put a hold", EVERYONE),
+    Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
+    Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
+    # -- cases of borrowers
+    Permission("calls.record", "record how a phone call went", EVERYONE),
+    Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
+    Permission("disputes.take", "take a dispute on", EVERYONE),
+    Permission("disputes.answer", "answer a dispute", EVERYONE),
+    Permission("disputes.answer_escalated", "answer a dispute that was escalated", SENIOR),
+    Permission("hardship.read", "read requests for help with money trouble", EVERYONE),
+    Permission("hardship.take", "take such a request on", EVERYONE),
+    Permission("hardship.decide", "decide such a request; what needs somebody senior says so", EVERYONE),
+    Permission("promises.read", "read a borrower's promises to pay", EVERYONE),
+    Permission("promises.take", "write down promises to pay", EVERYONE),
+    Permission("promises.cancel", "cancel a promise to pay", EVERYONE),
+    Permission("tasks.read", "read tasks for people", EVERYONE),
+    Permission("tasks.close", "close a task with its outcome", EVERYONE),
+    Permission("duties.read", "read what the law demands by when", EVERYONE),
+    # -- plans
+    Permission("plans.read", "read requests for another plan, and what was offered", EVERYONE),
+    Permission("plans.offer", "offer another plan to a borrower", EVERYONE),
+    Permission("plans.decide", "approve or decline another plan that somebody else asked for", SENIOR),
+    Permission("plans.cancel", "cancel an agreed plan", SENIOR),
+    # -- money
+    Permission("payment_events.read", "read what payment providers told", EVERYONE),
+    Permission("payment_intents.read", "read payments at a provider", EVERYONE),
+    Permission("payment_reconciliation.read", "compare the books with the reports of payment providers", EVERYONE),
+    Permission("refunds.read", "read refunds", EVERYONE),
+    Permission("refunds.ask", "ask for a refund", EVERYONE),
+    Permission("refunds.approve", "approve a refund up to the lender's limit", EVERYONE),
+    Permission("refunds.approve_large", "approve a refund above it that somebody else asked for", SENIOR),
+    Permission("refunds.cancel", "cancel a refund", EVERYONE),
+    Permission("statement_lines.read", "read lines of bank statements", EVERYONE),
+    Permission("statement_lines.match", "say which loans a line of a bank statement pays", EVERYONE),
+    Permission("statement_lines.ignore", "put a line of a bank statement aside", EVERYONE),
+    # -- policies and what they do
+    Permission("policies.read", "read and check policies, and how versions differ", EVERYONE),
+    Permission("policies.submit", "hand in a version of a policy", SENIOR),
+    Permission("policies.approve", "approve or return a version that somebody else handed in", _APPROVERS),
+    Permission("policies.activate", "activate or retire a version", _APPROVERS),
+    Permission("rehearsals.read", "read rehearsals of policies", EVERYONE),
+    Permission("rehearsals.run", "rehearse a policy over the book", SENIOR),
+    Permission("experiments.read", "read experiments and their reports", EVERYONE),
+    Permission("law.ask", "ask what the law says to an act", EVERYONE),
+    Permission("provider_templates.read", "read wordings that providers approve", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
-    Permission("staff.manage", "invite staff, change roles, disable accounts", frozenset({ADMIN})),
+    Permission(
+        "staff.manage", "invite staff, change roles, disable and reset accounts, end their sessions", frozenset({ADMIN})
+    ),
     Permission("operations.read", "see queues, providers, spend, uncertain messages", SENIOR),
     Permission("channels.stop", "stop, resume and limit a channel, for every lender here", frozenset({COMPLIANCE, ADMIN})),
     Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
@@ -40,3 +97,13 @@ PERMISSIONS: Final = {each.name: each for each in _TABLE}
 def may(role: str, permission: str) -> bool:
     """Return whether a role may do that. Raises KeyError for what no table names."""
     return role in PERMISSIONS[permission].roles
+
+
+def roles_of(permission: str) -> tuple[str, ...]:
+    """Return the roles that may, in the order of ROLES. Raises KeyError for what no table names."""
+    return tuple(role for role in ROLES if may(role, permission))
+
+
+def in_words(roles: Sequence[str]) -> str:
+    """Return roles as a sentence names them: supervisor, compliance or admin."""
+    return roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} or {roles[-1]}"

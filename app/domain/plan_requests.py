@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.domain.errors import ConflictError, ForbiddenError
+from app.domain.permissions import may
 from app.domain.plan_options import OptionKind
 
 PLAN_KINDS = (
@@ -20,7 +21,6 @@ PLAN_KINDS = (
 )
 """Options that make another plan. The others move money: nothing is to be agreed before paying."""
 
-DECIDERS = ("supervisor", "compliance", "admin")
 """Who approves or declines. An agent may ask on a borrower's behalf."""
 MOST_APPROVALS = 2
 
@@ -81,7 +81,7 @@ def check_may_decide(staff: str, role: str, *, asked_by: str, given: Iterable[Ap
 
     `staff` and `asked_by` as the audit trail names them. Raises ForbiddenError, ConflictError.
     """
-    if role not in DECIDERS:
+    if not may(role, "plans.decide"):
         raise ForbiddenError(f"Your role is {role}; a supervisor, compliance or admin decides about plans. Ask one of them.")
     if staff == asked_by:
         raise ForbiddenError("You asked for it on the borrower's behalf; another person decides about it.")

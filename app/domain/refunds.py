@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.money import Money
+from app.domain.permissions import may
 from app.domain.positions import Snapshot
 
 PROVIDER, BANK, CORE = METHODS = ("provider", "bank", "core")
@@ -24,7 +25,6 @@ OVERPAID_STANDS = timedelta(days=1)
 """How long an overpayment of a paid-off loan stands until it is taken up without being asked for: time enough for the core
 to say that a payment was booked on the wrong loan."""
 BORROWER, SYSTEM, BY_RULE = "borrower", "system", "rule"
-SENIOR_ROLES = ("supervisor", "compliance", "admin")
 """Who may be the second pair of eyes."""
 
 
@@ -122,7 +122,7 @@ def check_may_approve(
     """Refuse an approval that takes another person. Raises ForbiddenError."""
     if not needs_four_eyes(amount_minor, currency, rules):
         return
-    if role not in SENIOR_ROLES:
+    if not may(role, "refunds.approve_large"):
         raise ForbiddenError(
             f"A refund of {_written(amount_minor, currency)} is approved by a supervisor, compliance or admin."
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.errors import NotFoundError, ValidationError
+from app.domain.permissions import ROLES
 from app.persistence.ids import new_id
 from app.persistence.models.access import ApiKeyRow
 from app.persistence.unit_of_work import Work
@@ -18,7 +19,6 @@ from app.persistence.vault import token_hash
 from app.services.lenders import get_lender
 
 SCOPES = ("ingest", "desk")
-ROLES = ("agent", "supervisor", "compliance", "admin")
 _KEY_BYTES = 32
 _STAFF_NAME = re.compile(r"[^\W_](?:[\w .,'’()@-]{0,62}[\w.)])?")
 """1 to 64 letters, digits and the marks of names: it stands in the audit trail, where a line break would forge a line."""

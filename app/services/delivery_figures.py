@@ -48,7 +48,7 @@ class ProviderState:
 
     @property
     def failure_rate(self) -> float:
-        """Share of hand-overs that the provider did not answer or could not take; refusals of an address are not its fault."""
+        """Share of hand-overs that the provider did not answer or could not take; a bad address is not its fault."""
         return (self.failed + self.uncertain) / self.attempts if self.attempts else 0.0
 
 
@@ -94,7 +94,7 @@ def count_hours(*, now: datetime, turn: int) -> int:
 
 
 def recent_providers(reads: Connection, *, now: datetime) -> list[ProviderState]:
-    """Return how each provider did within the last hour, of the newest attempts, with the receipts it owes; two statements."""
+    """Return how each provider did within the last hour, and the receipts it owes; two statements."""
     outcomes: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     errors: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in queries.count_recent(reads, since=now - RECENT):

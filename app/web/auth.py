@@ -6,14 +6,14 @@ works at once. A credential of one audience is nothing at another.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
 from flask import Flask, g, request
 
 from app.domain.errors import ForbiddenError, SessionRevokedError, TokenExpiredError, UnauthenticatedError
-from app.domain.permissions import ROLES, may
+from app.domain.permissions import in_words, roles_of
 from app.persistence.queries.api_keys import find_api_key
 from app.persistence.queries.audit import acting_for
 from app.persistence.queries.sessions import find_access
@@ -22,7 +22,7 @@ from app.persistence.vault import token_hash
 from app.services.staff_sessions import IDLE, MARKED_EVERY, PREFIX, mark_used
 from app.web.rate_limit import take_read
 from app.web.reads import end_reads, reads
-from app.web.request_context import now
+from app.web.request_context import machine_now, now
 
 _LONGEST_TOKEN = 200
 
@@ -82,7 +82,9 @@ class DeskPrincipal:
     """Of their account; None: a key made for them, which has no account and proves no second factor."""
     session_id: str | None = None
     proved_at: datetime | None = None
-    """When a second factor was last proved in the session."""
+    """When a second factor was last proved in the session, by the machine's clock."""
+    proof_age: timedelta | None = None
+    """How long ago that was when this request came in; None: never, as with a key."""
 
     @property
     def name(self) -> str:
@@ -122,39 +124,26 @@ def desk() -> DeskPrincipal:
     return principal
 
 
-def requires(*roles: str) -> Callable[[View], View]:
-    """Let only staff of these roles in. Put it right under the route: who may not is told so before the body is read."""
+def permits(permission: str) -> Callable[[View], View]:
+    """Let only staff in whose role has the permission (domain/permissions.py).
+
+    Put it right under the route: who may not is told so before the body is read. Raises KeyError for an unknown one.
+    """
+    roles = roles_of(permission)
 
     def decorator(view: View) -> View:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             role = desk().role
             if role not in roles:
-                raise ForbiddenError(f"Your role is {role}; this is for {_listed(roles)}. Ask one of them to do it.")
+                raise ForbiddenError(f"Your role is {role}; this is for {in_words(roles)}. Ask one of them to do it.")
             return view(*args, **kwargs)
 
         about = wrapper._apidoc = dict(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
-        about["roles"] = _listed(roles)
+        about["permission"] = permission
         return wrapper
 
     return decorator
-
-
-def permits(permission: str) -> Callable[[View], View]:
-    """Let only staff in whose role has the permission (domain/permissions.py). Put it right under the route."""
-    roles = tuple(role for role in ROLES if may(role, permission))
-    decorate = requires(*roles)
-
-    def decorator(view: View) -> View:
-        wrapped = decorate(view)
-        wrapped._apidoc["permission"] = permission  # type: ignore[attr-defined]
-        return wrapped
-
-    return decorator
-
-
-def _listed(roles: tuple[str, ...]) -> str:
-    return roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} or {roles[-1]}"
 
 
 def bind(app: Flask, blueprint: str, auth: Auth) -> None:
@@ -179,7 +168,7 @@ def authenticate(app: Flask) -> None:
 
 def authenticate_again(app: Flask) -> None:
     """Prove the credential anew after a request has waited: what it rested on may have ended meanwhile."""
-    g.now = None
+    g.now = g.machine_now = None
     authenticate(app)
 
 
@@ -236,7 +225,7 @@ def staff_of(token: str) -> DeskPrincipal:
     found = find_session(reads(), token_hash(token))
     if found is None or found.state != "active" or found.role is None:
         raise UnauthenticatedError("The session is not known here; sign in.")
-    at = now()
+    at = machine_now()
     if found.revoked_at is not None:
         raise SessionRevokedError("This session was ended; sign in again.")
     if at >= found.expires_at or at - found.last_used_at >= IDLE:
@@ -248,7 +237,7 @@ def staff_of(token: str) -> DeskPrincipal:
         mark_used(found.session_id, now=at)
     return DeskPrincipal(
         found.session_id, found.lender_id, found.name, found.role, found.locale, found.staff_id, found.session_id,
-        found.proved_at,
+        found.proved_at, at - found.proved_at,
     )  # fmt: skip
 
 

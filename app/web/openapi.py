@@ -14,6 +14,7 @@ from flask import Flask
 from flask_smorest import Api as SmorestApi
 from marshmallow import fields as ma_fields
 
+from app.domain.permissions import ROLES, in_words, roles_of
 from app.web.auth import Auth, bind
 from app.web.doors import Door, IdConverter, NumberConverter, id_schema, number_schema
 from app.web.errors import PROBLEM_TYPE
@@ -31,7 +32,11 @@ _DESCRIPTION = (
 _SCHEMES = {
     "borrower": {"type": "http", "scheme": "bearer", "description": "Access token of a borrower's session, 10 minutes."},
     "ingest": {"type": "http", "scheme": "bearer", "description": "Key of a lender's core system with scope `ingest`."},
-    "desk": {"type": "http", "scheme": "bearer", "description": "Key with scope `desk` of one member of a lender's staff."},
+    "desk": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Token of a session of a lender's staff, or a key with scope `desk`.",
+    },
 }
 _HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
     "AcceptLanguage": {
@@ -136,8 +141,7 @@ class Api(SmorestApi):  # type: ignore[misc]
         about, operation = doc_info["answers"], doc_info["operation"]
         name = operation["id"]
         doc["operationId"] = name
-        if "roles" in doc_info:
-            doc["description"] = "\n\n".join(filter(None, [doc.get("description"), f"For: {doc_info['roles']}."]))
+        _say_who_may(doc, doc_info.get("permission"))
         auth = self.auth_of[doc_info["door"]]
         doc["security"] = [{auth.scheme: []}] if auth.scheme else []
         parameters = [*doc.get("parameters", []), "AcceptLanguage", "RequestId"]
@@ -221,6 +225,16 @@ class Api(SmorestApi):  # type: ignore[misc]
         for name, parameter in _HEADER_PARAMETERS.items():
             components.parameter(name, "header", {"required": False, **parameter})
         components.header("ETag", {"description": "Strong; send it back in If-None-Match.", "schema": {"type": "string"}})
+
+
+def _say_who_may(doc: dict[str, Any], permission: str | None) -> None:
+    """Say of an operation of the desk which permission it asks for, and which roles have it."""
+    if permission is None:
+        return
+    roles = roles_of(permission)
+    doc["x-permission"], doc["x-roles"] = permission, list(roles)
+    if len(roles) < len(ROLES):
+        doc["description"] = "\n\n".join(filter(None, [doc.get("description"), f"For: {in_words(roles)}."]))
 
 
 def _good(about: dict[str, Any]) -> dict[str, Any]:

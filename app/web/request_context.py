@@ -25,7 +25,7 @@ def begin() -> None:
     context.started = clock.monotonic_seconds()
     # An outer app context (a command, a test) would keep what the last request left.
     acting_for.set(None)
-    context.now = context.locale = context.principal = context.problem = None
+    context.now = context.machine_now = context.locale = context.principal = context.problem = None
     environ = request.environ
     given = environ.get("HTTP_X_REQUEST_ID")
     if given and _REQUEST_ID.fullmatch(given) and logs.redact_text(given) == given:
@@ -50,6 +50,14 @@ def now() -> datetime:
     at: datetime | None = g.get("now")
     if at is None:
         at = g.now = clock.now()
+    return at
+
+
+def machine_now() -> datetime:
+    """Return the one instant of the machine's clock this request happens at; see app/clock.py."""
+    at: datetime | None = g.get("machine_now")
+    if at is None:
+        at = g.machine_now = clock.machine_now()
     return at
 
 

@@ -11,7 +11,7 @@ from app.persistence.models.access import ApiKeyRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.api_keys import create_key, revoke_key
 from app.web import auth
-from app.web.auth import DeskPrincipal, requires
+from app.web.auth import DeskPrincipal, permits
 from tests.builders.access import a_borrower, a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_lender
 from tests.conftest import START
@@ -102,7 +102,7 @@ def test_the_command_makes_a_key_that_works_and_lists_its_person(sqlite_book: Fl
 
 
 def test_a_role_that_may_not_is_told_who_may(sqlite_book: Flask) -> None:
-    view = requires("supervisor", "compliance", "admin")(lambda: "done")
+    view = permits("policies.submit")(lambda: "done")
 
     with sqlite_book.test_request_context():
         auth.g.principal = DeskPrincipal("k", "l", "Ann", "agent")

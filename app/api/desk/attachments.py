@@ -14,7 +14,7 @@ from app.persistence.unit_of_work import reading
 from app.services import attachments
 from app.services.attachments import DOWNLOAD_TYPE
 from app.web.answers import repr_digest
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField
 from app.web.reads import end_reads
@@ -70,6 +70,7 @@ _EXAMPLE = {
 
 
 @door.get("/attachments/<id:attachment_id>")
+@permits("attachments.read")
 @answers(200, DeskAttachmentSchema, example=_EXAMPLE)
 def get_desk_attachment(attachment_id: str) -> dict[str, Any]:
     """Show what a file is. Files that belong to nothing yet are not here."""
@@ -81,6 +82,7 @@ def get_desk_attachment(attachment_id: str) -> dict[str, Any]:
 
 
 @door.get("/attachments/<id:attachment_id>/content")
+@permits("attachments.read")
 @door.asks(DownloadQuerySchema)
 @answers(200, files=(DOWNLOAD_TYPE,), problems=("conflict",))
 def get_desk_attachment_content(query: dict[str, Any], attachment_id: str) -> Response:

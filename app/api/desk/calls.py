@@ -12,7 +12,7 @@ from app.persistence.unit_of_work import Work
 from app.services import calls
 from app.services.calls import DIRECTIONS, LONGEST_CALL_SECONDS, LONGEST_NOTE, ToldCall
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, IdField, InstantField, PatternField, TextField
 from app.web.idempotency import answer_once
@@ -62,6 +62,7 @@ _DUMP = CallSchema()
 
 
 @door.post("/calls")
+@permits("calls.record")
 @door.takes(NewCallSchema, example=_TOLD)
 @answers(
     201,

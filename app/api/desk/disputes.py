@@ -12,7 +12,7 @@ from app.services import dispute_answers
 from app.services.dispute_answers import AnswerValues
 from app.services.disputes import LONGEST_TEXT
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, DateField, MoneyField, PageQuerySchema, PatternField, TextField
 from app.web.idempotency import answer_once
@@ -64,6 +64,7 @@ _DUMP = DeskDisputeSchema()
 
 
 @door.get("/disputes")
+@permits("disputes.read")
 @door.asks(DisputeQuerySchema)
 @answers(200, DeskDisputesSchema, example={"items": [DESK_DISPUTE_EXAMPLE], "next_cursor": None})
 def list_desk_disputes(query: dict[str, Any]) -> Answer:
@@ -86,6 +87,7 @@ def list_desk_disputes(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/disputes/<id:dispute_id>")
+@permits("disputes.read")
 @answers(200, DeskDisputeSchema, example=DESK_DISPUTE_EXAMPLE)
 def get_desk_dispute(dispute_id: str) -> dict[str, Any]:
     """Show a dispute with the borrower's words."""
@@ -95,6 +97,7 @@ def get_desk_dispute(dispute_id: str) -> dict[str, Any]:
 
 
 @door.post("/disputes/<id:dispute_id>/take")
+@permits("disputes.take")
 @answers(200, DeskDisputeSchema, example=DESK_DISPUTE_EXAMPLE, problems=_ONCE)
 def take_dispute(dispute_id: str) -> Answer:
     """Say that you look at it. Somebody else may take it over from you."""
@@ -108,6 +111,7 @@ def take_dispute(dispute_id: str) -> Answer:
 
 
 @door.post("/disputes/<id:dispute_id>/answer")
+@permits("disputes.answer")
 @door.takes(DisputeAnswerSchema, example=_ANSWER)
 @answers(200, DeskDisputeSchema, example=DESK_DISPUTE_EXAMPLE, problems=_ONCE)
 def answer_dispute(body: dict[str, Any], dispute_id: str) -> Answer:

@@ -10,7 +10,7 @@ from app.persistence.queries.tasks import page_duties
 from app.services.duties import QUEUE
 from app.services.law_packs import find_rule
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField
 from app.web.pagination import Key, page_answer, requested_key
@@ -72,6 +72,7 @@ _EXAMPLE = {
 
 
 @door.get("/duties")
+@permits("duties.read")
 @door.asks(DutyQuerySchema)
 @answers(200, DutiesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_duties(query: dict[str, Any]) -> Answer:

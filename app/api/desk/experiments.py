@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from app.api.desk.staff import door
 from app.persistence.unit_of_work import reading_one_state
 from app.services.experiments import GUARDRAILS, MOST_WITHIN_DAYS, OUTCOMES, list_experiments, report_experiment
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import DateField, InstantField
 from app.web.reads import end_reads
@@ -208,6 +208,7 @@ _REPORT: dict[str, Any] = {
 
 
 @door.get("/experiments")
+@permits("experiments.read")
 @answers(200, ListedExperimentsSchema, example={"items": [_LISTED]})
 def list_desk_experiments() -> dict[str, Any]:
     """List experiments and holdouts of policies that are or were in force, with how many borrowers are in which arm."""
@@ -218,6 +219,7 @@ def list_desk_experiments() -> dict[str, Any]:
 
 
 @door.get("/experiments/<number:key>")
+@permits("experiments.read")
 @door.asks(ReportQuerySchema)
 @answers(200, ExperimentReportSchema, example=_REPORT, problems=("conflict",))
 def get_experiment(query: dict[str, Any], key: str) -> Any:

@@ -10,7 +10,7 @@ from app.persistence.queries.borrowers import get_borrower_of_lender
 from app.persistence.unit_of_work import reading_one_state
 from app.services.explanations import explain, page_touched
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import DateField, IdField, InstantField, PageQuerySchema
 from app.web.languages import request_locale
@@ -250,6 +250,7 @@ _TOUCHED = {
 
 
 @door.get("/borrowers/<number:borrower_no>/explain")
+@permits("decisions.explain")
 @door.asks(ExplainQuerySchema)
 @answers(200, ExplanationSchema, example=_EXAMPLE)
 def explain_borrower(query: dict[str, Any], borrower_no: str) -> Any:
@@ -262,6 +263,7 @@ def explain_borrower(query: dict[str, Any], borrower_no: str) -> Any:
 
 
 @door.get("/decisions")
+@permits("decisions.read")
 @door.asks(TouchedQuerySchema)
 @answers(200, TouchedPageSchema, example={"items": [_TOUCHED], "next_cursor": None})
 def list_touched(query: dict[str, Any]) -> Answer:

@@ -14,7 +14,7 @@ from app.persistence.unit_of_work import Work
 from app.services import contact_requests, hardship
 from app.services.hardship import LONGEST_TEXT
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, DateField, PageQuerySchema, PatternField, TextField
 from app.web.idempotency import answer_once
@@ -66,6 +66,7 @@ _DUMP = DeskHardshipRequestSchema()
 
 
 @door.get("/hardship-requests")
+@permits("hardship.read")
 @door.asks(HardshipQuerySchema)
 @answers(200, DeskHardshipRequestsSchema, example={"items": [DESK_HARDSHIP_EXAMPLE], "next_cursor": None})
 def list_desk_hardship_requests(query: dict[str, Any]) -> Answer:
@@ -85,6 +86,7 @@ def list_desk_hardship_requests(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/hardship-requests/<id:hardship_request_id>")
+@permits("hardship.read")
 @answers(200, DeskHardshipRequestSchema, example=DESK_HARDSHIP_EXAMPLE)
 def get_desk_hardship_request(hardship_request_id: str) -> dict[str, Any]:
     """Show a request for help with what was answered."""
@@ -93,6 +95,7 @@ def get_desk_hardship_request(hardship_request_id: str) -> dict[str, Any]:
 
 
 @door.post("/hardship-requests/<id:hardship_request_id>/take")
+@permits("hardship.take")
 @answers(200, DeskHardshipRequestSchema, example=DESK_HARDSHIP_EXAMPLE, problems=_ONCE)
 def take_hardship_request(hardship_request_id: str) -> Answer:
     """Say that you look at it. Somebody else may take it over from you."""
@@ -106,6 +109,7 @@ def take_hardship_request(hardship_request_id: str) -> Answer:
 
 
 @door.post("/hardship-requests/<id:hardship_request_id>/decide")
+@permits("hardship.decide")
 @door.takes(HardshipDecisionSchema, example=_DECISION)
 @answers(200, DeskHardshipRequestSchema, example=DESK_HARDSHIP_EXAMPLE, problems=_ONCE)
 def decide_hardship_request(body: dict[str, Any], hardship_request_id: str) -> Answer:
@@ -120,6 +124,7 @@ def decide_hardship_request(body: dict[str, Any], hardship_request_id: str) -> A
 
 
 @door.get("/borrowers/<number:borrower_no>/contact-requests")
+@permits("contact_requests.read")
 @answers(200, ContactRequestsSchema, example={"items": [EXAMPLE]})
 def list_desk_contact_requests(borrower_no: str) -> dict[str, Any]:
     """List what a borrower asked about contact, with who speaks for them.

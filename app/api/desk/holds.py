@@ -13,7 +13,7 @@ from app.persistence.unit_of_work import Work
 from app.services import holds
 from app.services.holds import Teller
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, IdField, InstantField, PatternField, TextField
 from app.web.idempotency import answer_once
@@ -97,6 +97,7 @@ _ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 @door.get("/borrowers/<number:borrower_no>/holds")
+@permits("holds.read")
 @answers(200, HoldsSchema, example={"items": [_EXAMPLE]})
 def list_holds(borrower_no: str) -> dict[str, Any]:
     """List what stops or limits contact with a borrower, also what no longer does."""
@@ -106,6 +107,7 @@ def list_holds(borrower_no: str) -> dict[str, Any]:
 
 
 @door.post("/borrowers/<number:borrower_no>/holds")
+@permits("holds.put")
 @door.takes(NewHoldSchema, example=_TOLD)
 @answers(201, HoldSchema, example=_EXAMPLE, also=(200,), problems=_ONCE)
 def post_hold(body: dict[str, Any], borrower_no: str) -> Answer:
@@ -125,6 +127,7 @@ def post_hold(body: dict[str, Any], borrower_no: str) -> Answer:
 
 
 @door.post("/borrowers/<number:borrower_no>/holds/<id:hold_id>/release")
+@permits("holds.release")
 @door.takes(ReleaseSchema, example={"reason": "The dispute was settled, ticket 8123."})
 @answers(200, HoldSchema, example=_EXAMPLE, problems=_ONCE)
 def release_hold(body: dict[str, Any], borrower_no: str, hold_id: str) -> Answer:
@@ -144,6 +147,7 @@ def release_hold(body: dict[str, Any], borrower_no: str, hold_id: str) -> Answer
 
 
 @door.post("/borrowers/<number:borrower_no>/holds/<id:hold_id>/until")
+@permits("holds.release")
 @door.takes(UntilSchema, example={"until": "2027-01-15T00:00:00Z"})
 @answers(200, HoldSchema, example=_EXAMPLE, problems=_ONCE)
 def change_hold_until(body: dict[str, Any], borrower_no: str, hold_id: str) -> Answer:

@@ -8,7 +8,7 @@ from app.api.desk.staff import door
 from app.persistence.queries.lenders import get_lender_code
 from app.persistence.unit_of_work import reading
 from app.services.law_questions import ToldAnswer, ask_in_words
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, InstantField, PatternField, TextField
 from app.web.reads import end_reads, reads
@@ -89,6 +89,7 @@ _ANSWER = {
 
 
 @door.post("/law/ask")
+@permits("law.ask")
 @door.takes(LawQuestionSchema, example=_QUESTION)
 @answers(200, LawAnswerSchema, example=_ANSWER)
 def ask_law(body: dict[str, Any]) -> ToldAnswer:

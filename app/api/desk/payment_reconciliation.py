@@ -9,7 +9,7 @@ from app.api.desk.staff import door
 from app.domain.money import Money
 from app.domain.payment_reconciliation import KINDS, Difference, Fault, Total
 from app.services.payment_reconciliation import reconcile_day
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import DateField, MoneyField
 from app.web.reads import reads
@@ -79,6 +79,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 @door.get("/payment-reconciliation")
+@permits("payment_reconciliation.read")
 @door.asks(ReconciliationQuerySchema)
 @answers(200, PaymentReconciliationSchema, example=_EXAMPLE)
 def get_payment_reconciliation(query: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from app.domain.money import Money
 from app.domain.payment_intents import IntentState, Purpose, WhyRefused
 from app.persistence.queries.payment_intents import page_events, page_lender_intents
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, IdField, InstantField, MoneyField, PageQuerySchema, PatternField
 from app.web.pagination import Key, page_answer, requested_key
@@ -128,6 +128,7 @@ _INTENT = {
 
 
 @door.get("/payment-events")
+@permits("payment_events.read")
 @door.asks(EventQuerySchema)
 @answers(200, EventsSchema, example={"items": [_EVENT], "next_cursor": None})
 def list_payment_events(query: dict[str, Any]) -> Answer:
@@ -147,6 +148,7 @@ def list_payment_events(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/payment-intents")
+@permits("payment_intents.read")
 @door.asks(DeskIntentQuerySchema)
 @answers(200, DeskIntentsSchema, example={"items": [_INTENT], "next_cursor": None})
 def list_desk_payment_intents(query: dict[str, Any]) -> Answer:

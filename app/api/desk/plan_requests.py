@@ -15,7 +15,7 @@ from app.api.plan_request_forms import (
     arrangement_view,
     request_view,
 )
-from app.domain.plan_requests import DECIDERS, RequestState
+from app.domain.plan_requests import RequestState
 from app.persistence.db import vault
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.unit_of_work import Work
@@ -24,7 +24,7 @@ from app.services.arrangements import LONGEST_REASON
 from app.services.holds import Teller
 from app.services.plan_requests import ShownRequest, Wanted
 from app.web.answers import Answer
-from app.web.auth import desk, requires
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import InstantField, PageQuerySchema, TextField
 from app.web.idempotency import answer_once
@@ -110,6 +110,7 @@ _DUMP, _DUMP_ARRANGEMENT = DeskPlanRequestSchema(), ArrangementSchema()
 
 
 @door.get("/plan-requests")
+@permits("plans.read")
 @door.asks(PlanRequestQuerySchema)
 @answers(200, DeskPlanRequestsSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_desk_plan_requests(query: dict[str, Any]) -> Answer:
@@ -126,6 +127,7 @@ def list_desk_plan_requests(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/plan-requests/<id:request_id>")
+@permits("plans.read")
 @answers(200, DeskPlanRequestSchema, example=_EXAMPLE)
 def get_desk_plan_request(request_id: str) -> dict[str, Any]:
     """Show a request with what would be offered, and who has decided about it."""
@@ -133,6 +135,7 @@ def get_desk_plan_request(request_id: str) -> dict[str, Any]:
 
 
 @door.post("/loans/<number:loan_no>/plan-requests")
+@permits("plans.offer")
 @door.takes(NewPlanRequestSchema, example=ASKED_EXAMPLE)
 @answers(201, DeskPlanRequestSchema, example=_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
 def post_desk_plan_request(body: dict[str, Any], loan_no: str) -> Answer:
@@ -147,7 +150,7 @@ def post_desk_plan_request(body: dict[str, Any], loan_no: str) -> Answer:
 
 
 @door.post("/plan-requests/<id:request_id>/approve")
-@requires(*DECIDERS)
+@permits("plans.decide")
 @door.takes(ApproveSchema, example={"reason": "Income checked by phone."})
 @answers(200, DeskPlanRequestSchema, example=_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
 def approve_plan_request(body: dict[str, Any], request_id: str) -> Answer:
@@ -162,7 +165,7 @@ def approve_plan_request(body: dict[str, Any], request_id: str) -> Answer:
 
 
 @door.post("/plan-requests/<id:request_id>/decline")
-@requires(*DECIDERS)
+@permits("plans.decide")
 @door.takes(DeclineSchema, example={"reason": "A payment break was agreed on the phone instead."})
 @answers(200, DeskPlanRequestSchema, example=_EXAMPLE, problems=_ONCE)
 def decline_plan_request(body: dict[str, Any], request_id: str) -> Answer:
@@ -177,7 +180,7 @@ def decline_plan_request(body: dict[str, Any], request_id: str) -> Answer:
 
 
 @door.post("/arrangements/<id:arrangement_id>/cancel")
-@requires(*DECIDERS)
+@permits("plans.cancel")
 @door.takes(CancelSchema, example={"reason": "The loan is refinanced."})
 @answers(200, ArrangementSchema, example=ARRANGEMENT_EXAMPLE, problems=_ONCE)
 def cancel_arrangement(body: dict[str, Any], arrangement_id: str) -> Answer:

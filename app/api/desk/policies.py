@@ -16,7 +16,7 @@ from app.services import policy_versions
 from app.services.policy_documents import parse_policy
 from app.services.policy_review import review_document
 from app.web.answers import Answer
-from app.web.auth import desk, requires
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import InstantField, PageQuerySchema, PatternField
 from app.web.pagination import Key, page_answer, requested_key
@@ -148,6 +148,7 @@ _PROBLEMS = ("conflict",)
 
 
 @door.get("/policies")
+@permits("policies.read")
 @door.asks(PoliciesQuerySchema)
 @answers(200, PolicyVersionsSchema, example={"items": [_SUMMARY], "next_cursor": None})
 def list_policies(query: dict[str, Any]) -> Answer:
@@ -166,7 +167,7 @@ def list_policies(query: dict[str, Any]) -> Answer:
 
 
 @door.post("/policies")
-@requires("supervisor", "compliance", "admin")
+@permits("policies.submit")
 @door.takes(DocumentSchema, example={"document": _DOCUMENT})
 @answers(201, PolicyVersionSchema, example=_SUMMARY, problems=_PROBLEMS)
 def submit_policy(body: dict[str, Any]) -> dict[str, Any]:
@@ -188,6 +189,7 @@ def submit_policy(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @door.post("/policies/check")
+@permits("policies.read")
 @door.takes(DocumentSchema, example={"document": _DOCUMENT})
 @answers(200, PolicyCheckSchema, example={"is_in_order": False, "law": ["CN"], "problems": [_PROBLEM]})
 def check_policy(body: dict[str, Any]) -> dict[str, Any]:
@@ -202,6 +204,7 @@ def check_policy(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @door.get(_VERSION)
+@permits("policies.read")
 @answers(200, PolicySchema, example={**_SUMMARY, "document": _DOCUMENT})
 def get_policy(key: str, version_no: int) -> dict[str, Any]:
     """Show one version with its document."""
@@ -211,6 +214,7 @@ def get_policy(key: str, version_no: int) -> dict[str, Any]:
 
 
 @door.get(_VERSION + "/diff")
+@permits("policies.read")
 @door.asks(PolicyDiffQuerySchema)
 @answers(200, PolicyDiffSchema, example={"changes": [_CHANGE]})
 def diff_policy(query: dict[str, Any], key: str, version_no: int) -> dict[str, Any]:
@@ -225,7 +229,7 @@ def diff_policy(query: dict[str, Any], key: str, version_no: int) -> dict[str, A
 
 
 @door.post(_VERSION + "/approve")
-@requires("compliance", "admin")
+@permits("policies.approve")
 @answers(200, PolicyVersionSchema, example={**_SUMMARY, "status": "approved"}, problems=_PROBLEMS)
 def approve_policy(key: str, version_no: int) -> dict[str, Any]:
     """Approve a submitted version, which from then on never changes. Its author may not."""
@@ -233,7 +237,7 @@ def approve_policy(key: str, version_no: int) -> dict[str, Any]:
 
 
 @door.post(_VERSION + "/return")
-@requires("compliance", "admin")
+@permits("policies.approve")
 @answers(200, PolicyVersionSchema, example={**_SUMMARY, "status": "draft"}, problems=_PROBLEMS)
 def return_policy(key: str, version_no: int) -> dict[str, Any]:
     """Give a submitted version back to its author."""
@@ -241,7 +245,7 @@ def return_policy(key: str, version_no: int) -> dict[str, Any]:
 
 
 @door.post(_VERSION + "/activate")
-@requires("compliance", "admin")
+@permits("policies.activate")
 @answers(200, PolicyVersionSchema, example={**_SUMMARY, "status": "active"}, problems=_PROBLEMS)
 def activate_policy(key: str, version_no: int) -> dict[str, Any]:
     """Put an approved version in force, or an older one again; everyone is looked at anew. What was decided stays so."""
@@ -249,7 +253,7 @@ def activate_policy(key: str, version_no: int) -> dict[str, Any]:
 
 
 @door.post(_VERSION + "/retire")
-@requires("compliance", "admin")
+@permits("policies.activate")
 @answers(200, PolicyVersionSchema, example={**_SUMMARY, "status": "retired"}, problems=_PROBLEMS)
 def retire_policy(key: str, version_no: int) -> dict[str, Any]:
     """Take a version out of use. In force until then, your lender's loans go by the policy of everyone."""

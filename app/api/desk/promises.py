@@ -14,7 +14,7 @@ from app.persistence.unit_of_work import Work
 from app.services import promise_views, promises
 from app.services.promises import Giver
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, PatternField
 from app.web.idempotency import answer_once
@@ -75,6 +75,7 @@ _MADE, _DUMP = DeskMadePromisesSchema(), DeskPromiseSchema()
 
 
 @door.get("/borrowers/<number:borrower_no>/promises")
+@permits("promises.read")
 @answers(200, DeskPromisesSchema, example={"items": [_EXAMPLE], "counts": _COUNTS})
 def list_promises_of_borrower(borrower_no: str) -> dict[str, Any]:
     """List a borrower's promises to this lender with what became of each, and how many were kept, in part, or not."""
@@ -87,6 +88,7 @@ def list_promises_of_borrower(borrower_no: str) -> dict[str, Any]:
 
 
 @door.post("/borrowers/<number:borrower_no>/promises")
+@permits("promises.take")
 @door.takes(TakenPartsSchema, example={**PARTS_EXAMPLE, "loan_no": "CN-1001", "channel": "voice"})
 @answers(201, DeskMadePromisesSchema, example={"items": [_EXAMPLE]}, problems=_ONCE)
 def take_promises(body: dict[str, Any], borrower_no: str) -> Answer:
@@ -109,6 +111,7 @@ def take_promises(body: dict[str, Any], borrower_no: str) -> Answer:
 
 
 @door.post("/borrowers/<number:borrower_no>/promises/<id:promise_id>/cancel")
+@permits("promises.cancel")
 @answers(200, DeskPromiseSchema, example={**_EXAMPLE, "state": "cancelled"}, problems=_ONCE)
 def cancel_promise_of_borrower(borrower_no: str, promise_id: str) -> Answer:
     """Take an open promise back at the borrower's wish. Cancelling twice changes nothing."""

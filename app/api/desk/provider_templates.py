@@ -9,6 +9,7 @@ from app.persistence.queries.provider_templates import page_provider_templates
 from app.services.provider_templates import STATES, WHY_NOT, current_version, why_not_usable
 from app.services.rule_parts import providers_of
 from app.web.answers import Answer
+from app.web.auth import permits
 from app.web.doors import answers
 from app.web.fields import InstantField, PageQuerySchema, TextField
 from app.web.pagination import Key, page_answer, requested_key
@@ -73,6 +74,7 @@ _EXAMPLE = {
 
 
 @door.get("/provider-templates")
+@permits("provider_templates.read")
 @door.asks(ProviderTemplateQuerySchema)
 @answers(200, ProviderTemplatesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_provider_templates(query: dict[str, Any]) -> Answer:

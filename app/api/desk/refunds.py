@@ -15,7 +15,7 @@ from app.services import refunds
 from app.services.refund_words import numbers_of
 from app.services.refunds import Staff
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import MoneyField, PageQuerySchema, TextField
 from app.web.idempotency import answer_once
@@ -87,6 +87,7 @@ _ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 @door.get("/refunds")
+@permits("refunds.read")
 @door.asks(RefundQuerySchema)
 @answers(200, DeskRefundsSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_lender_refunds(query: dict[str, Any]) -> Answer:
@@ -104,6 +105,7 @@ def list_lender_refunds(query: dict[str, Any]) -> Answer:
 
 
 @door.post("/loans/<number:loan_no>/refunds")
+@permits("refunds.ask")
 @door.takes(NewDeskRefundSchema, example={"amount": example_money(4500), "reason": "asked by letter"})
 @answers(201, DeskRefundSchema, example=_EXAMPLE, problems=_ONCE)
 def post_desk_refund(body: dict[str, Any], loan_no: str) -> Answer:
@@ -120,6 +122,7 @@ def post_desk_refund(body: dict[str, Any], loan_no: str) -> Answer:
 
 
 @door.post("/refunds/<id:refund_id>/approve")
+@permits("refunds.approve")
 @door.takes(ApproveRefundSchema, example={"method": None})
 @answers(200, DeskRefundSchema, example=_EXAMPLE, problems=_ONCE)
 def approve_refund(body: dict[str, Any], refund_id: str) -> Answer:
@@ -137,6 +140,7 @@ def approve_refund(body: dict[str, Any], refund_id: str) -> Answer:
 
 
 @door.post("/refunds/<id:refund_id>/cancel")
+@permits("refunds.cancel")
 @door.takes(CancelRefundSchema, example={"reason": "pays another loan"})
 @answers(200, DeskRefundSchema, example=_EXAMPLE, problems=_ONCE)
 def cancel_refund(body: dict[str, Any], refund_id: str) -> Answer:

@@ -18,7 +18,7 @@ from app.services.rehearsals.stored import STATES, ask_for, page_of_stored
 from app.services.rehearsals.tables import TABLES
 from app.services.rehearsals.texts import csv_lines
 from app.web.answers import Answer, file_answer
-from app.web.auth import desk, requires
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import DateField, IdField, InstantField, PageQuerySchema, PatternField
 from app.web.idempotency import answer_once
@@ -130,7 +130,7 @@ _DUMP = RehearsalSchema()
 
 
 @door.post("/rehearsals")
-@requires("supervisor", "compliance", "admin")
+@permits("rehearsals.run")
 @door.takes(RehearsalSettingsSchema, example=_ASKED)
 @answers(201, RehearsalSchema, example=_EXAMPLE, problems=_CONFLICTS)
 def ask_for_rehearsal(body: dict[str, Any]) -> Answer:
@@ -168,6 +168,7 @@ def ask_for_rehearsal(body: dict[str, Any]) -> Answer:
 
 
 @door.get("/rehearsals")
+@permits("rehearsals.read")
 @door.asks(PageQuerySchema)
 @answers(200, RehearsalsSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_rehearsals(query: dict[str, Any]) -> Answer:
@@ -184,6 +185,7 @@ def list_rehearsals(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/rehearsals/<id:rehearsal_id>")
+@permits("rehearsals.read")
 @answers(200, RehearsalSchema, example=_EXAMPLE)
 def get_one_rehearsal(rehearsal_id: str) -> dict[str, Any]:
     """Show what was asked for and how far it is."""
@@ -192,6 +194,7 @@ def get_one_rehearsal(rehearsal_id: str) -> dict[str, Any]:
 
 
 @door.get("/rehearsals/<id:rehearsal_id>/lines")
+@permits("rehearsals.read")
 @door.asks(LinesQuerySchema)
 @answers(200, LinesSchema, example={"items": [_LINE], "next_cursor": None})
 def list_rehearsal_lines(query: dict[str, Any], rehearsal_id: str) -> Answer:
@@ -206,6 +209,7 @@ def list_rehearsal_lines(query: dict[str, Any], rehearsal_id: str) -> Answer:
 
 
 @door.get("/rehearsals/<id:rehearsal_id>/csv")
+@permits("rehearsals.read")
 @door.asks(TableQuerySchema)
 @answers(200, files=(CSV,), problems=("conflict",))
 def get_rehearsal_csv(query: dict[str, Any], rehearsal_id: str) -> Response:
@@ -218,6 +222,7 @@ def get_rehearsal_csv(query: dict[str, Any], rehearsal_id: str) -> Response:
 
 
 @door.get("/rehearsals/<id:rehearsal_id>/page")
+@permits("rehearsals.read")
 @answers(200, files=(HTML,), problems=("conflict",))
 def get_rehearsal_page(rehearsal_id: str) -> Response:
     """Show the result as a page with charts."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from app.domain.permissions import ROLES
 from app.persistence.queries.lenders import get_lender_code
-from app.services.api_keys import ROLES
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import Door, answers
 from app.web.fields import IdField
 from app.web.reads import reads
@@ -32,6 +32,7 @@ _EXAMPLE = {
 
 
 @door.get("/me")
+@permits("account.use")
 @answers(200, StaffSchema, example=_EXAMPLE)
 def get_staff() -> dict[str, Any]:
     """Show who this key stands for, and what they are here."""

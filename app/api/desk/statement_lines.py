@@ -16,7 +16,7 @@ from app.services import statement_desk
 from app.services.statement_desk import LONGEST_REASON, WantedPart
 from app.services.statement_lines import texts_of
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import (
     NUMBER_PATTERN,
@@ -155,6 +155,7 @@ _ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 @door.get("/statement-lines")
+@permits("statement_lines.read")
 @door.asks(DeskLineQuerySchema)
 @answers(200, DeskLinesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_statement_lines(query: dict[str, Any]) -> Answer:
@@ -171,6 +172,7 @@ def list_statement_lines(query: dict[str, Any]) -> Answer:
 
 
 @door.get("/statement-lines/<id:line_id>")
+@permits("statement_lines.read")
 @answers(200, LineWithHintsSchema, example={**_EXAMPLE, "loans_of_about": ["CN-1001", "CN-1002", "CN-1417"]})
 def get_statement_line(line_id: str) -> dict[str, Any]:
     """Show one line, with loans whose instalment is about its amount."""
@@ -181,6 +183,7 @@ def get_statement_line(line_id: str) -> dict[str, Any]:
 
 
 @door.post("/statement-lines/<id:line_id>/match")
+@permits("statement_lines.match")
 @door.takes(LineMatchSchema, example={"parts": [_PART]})
 @answers(200, DeskLineSchema, example=_BOOKED, problems=_ONCE)
 def match_statement_line(body: dict[str, Any], line_id: str) -> Answer:
@@ -199,6 +202,7 @@ def match_statement_line(body: dict[str, Any], line_id: str) -> Answer:
 
 
 @door.post("/statement-lines/<id:line_id>/ignore")
+@permits("statement_lines.ignore")
 @door.takes(LineIgnoreSchema, example={"reason": "Rent of the ground floor."})
 @answers(200, DeskLineSchema, example=_IGNORED, problems=_ONCE)
 def ignore_statement_line(body: dict[str, Any], line_id: str) -> Answer:

@@ -10,7 +10,7 @@ from app.persistence.unit_of_work import Work
 from app.services import tasks
 from app.services.tasks import LONGEST_REASON, OUTCOMES, STATES
 from app.web.answers import Answer
-from app.web.auth import desk
+from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import (
     NUMBER_PATTERN,
@@ -113,6 +113,7 @@ _DUMP = ClosedSchema()
 
 
 @door.get("/tasks")
+@permits("tasks.read")
 @door.asks(TaskQuerySchema)
 @answers(200, TasksSchema, example={"items": [_EXAMPLE], "next_cursor": None})
 def list_tasks(query: dict[str, Any]) -> Answer:
@@ -131,6 +132,7 @@ def list_tasks(query: dict[str, Any]) -> Answer:
 
 
 @door.post("/tasks/<id:task_id>/close")
+@permits("tasks.close")
 @door.takes(CloseSchema, example={"outcome": "done", "reason": "called, promised Friday"})
 @answers(200, ClosedSchema, example=_CLOSED, problems=("conflict", "idempotency-mismatch", "idempotency-in-flight"))
 def close_task(body: dict[str, Any], task_id: str) -> Answer:

@@ -23,7 +23,7 @@ class EngineReportRow(Base):
 
 
 class DeliveryHourRow(Base):
-    """Hand-overs of one hour (UTC, the book's clock) to one provider of one channel, for one lender. Counted anew as a whole."""
+    """Hand-overs of one hour (UTC, the book's clock) to one provider of a channel, for one lender. Counted as a whole."""
 
     __tablename__ = "delivery_hours"
 

@@ -77,7 +77,7 @@ def find_last_counted(reads: Connection) -> datetime | None:
 
 
 def count_recent(reads: Connection, *, since: datetime) -> Sequence[Any]:
-    """Return (channel, provider, outcome, error_code, attempts) of the newest attempts since then, `MOST_ATTEMPTS` at most."""
+    """Return (channel, provider, outcome, error_code, attempts) of the newest `MOST_ATTEMPTS` since then."""
     newest = (
         select(_A.message_id, _A.provider, _A.outcome, _A.error_code)
         .where(_A.started_at >= since)
