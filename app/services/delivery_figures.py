@@ -51,6 +51,11 @@ class ProviderState:
         """Share of hand-overs that the provider did not answer or could not take; a bad address is not its fault."""
         return (self.failed + self.uncertain) / self.attempts if self.attempts else 0.0
 
+    @property
+    def failure_percent(self) -> int:
+        """The same of a hundred, rounded."""
+        return round(self.failure_rate * 100)
+
 
 @dataclass(frozen=True, slots=True)
 class SpendLine:
@@ -110,11 +115,17 @@ def recent_providers(reads: Connection, *, now: datetime) -> list[ProviderState]
         of = outcomes[key]
         found.append(
             ProviderState(
-                *key, attempts=sum(of.values()), accepted=of["accepted"], refused=of["refused"], failed=of["retry"],
-                uncertain=of["uncertain"] + of["sending"], errors=dict(sorted(errors[key].items())),
+                channel=key[0],
+                provider=key[1],
+                attempts=sum(of.values()),
+                accepted=of["accepted"],
+                refused=of["refused"],
+                failed=of["retry"],
+                uncertain=of["uncertain"] + of["sending"],
+                errors=dict(sorted(errors[key].items())),
                 late_receipts=late.get(key, 0),
             )
-        )  # fmt: skip
+        )
     return found
 
 

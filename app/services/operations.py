@@ -97,7 +97,7 @@ _NEVER_LATE = frozenset({"agenda_of_older_rules", "duties", "receipts"})
 
 
 def look(reads: Connection, lender_id: str, *, now: datetime, machine_now: datetime) -> Operations:
-    """Return how it stands now; eight statements, whatever the size of the book."""
+    """Return how it stands now; seven statements, whatever the size of the book."""
     leases = queries.find_leases(reads)
     return Operations(
         as_of=now,
