@@ -63,6 +63,14 @@ def upgrade() -> None:
         sqlite_where=unmatched,
         postgresql_where=unmatched,
     )
+    failed = sa.text("state = 'failed'")
+    op.create_index(
+        "ix_webhook_deliveries_failed",
+        "webhook_deliveries",
+        ["endpoint_id", "created_at", "id"],
+        sqlite_where=failed,
+        postgresql_where=failed,
+    )
     op.execute("UPDATE messages SET lane = 'uncertain' WHERE state = 'uncertain'")
 
 
@@ -70,6 +78,7 @@ def downgrade() -> None:
     op.execute(
         f"UPDATE messages SET lane = CASE WHEN {_ASKABLE} THEN 'untold' ELSE NULL END WHERE state = 'uncertain'"  # noqa: S608
     )
+    op.drop_index("ix_webhook_deliveries_failed", "webhook_deliveries")
     op.drop_index("ix_unmatched_payments_waiting", "unmatched_payments")
     op.drop_index("ix_payment_intents_waiting", "payment_intents")
     op.drop_index("ix_tasks_open", "tasks")
