@@ -79,6 +79,10 @@ _TABLE = (
     Permission("experiments.read", "read experiments and their reports", EVERYONE),
     Permission("law.ask", "ask what the law says to an act", EVERYONE),
     Permission("provider_templates.read", "read wordings that providers approve", EVERYONE),
+    # -- contacts by hand
+    Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
+    Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
+    Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
     Permission(

@@ -20,7 +20,7 @@ from app.domain.times import rfc3339
 from app.persistence.db import vault
 from app.persistence.queries import audit as queries
 from app.persistence.queries.borrowers import find_borrower_nos
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.persistence.vault import Vault
 
 BATCH = 500
@@ -63,11 +63,12 @@ class Finding:
 
 def seal(*, now: datetime) -> int:
     """Give every row that has none its place in the chain; return how many. Any number of processes may do it at once."""
+    with reading() as session:  # mostly there is nothing, which takes no write lock to see
+        if not queries.find_unsealed(session, 1):
+            return 0
     done = 0
     while True:
         with unit_of_work() as work:
-            if not queries.find_unsealed(work.session, 1):
-                return done
             head = queries.lock_head(work.session, now)
             rows = queries.find_unsealed(work.session, BATCH)
             links = []

@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
-from app.persistence.queries.borrowers import get_borrower_of_lender
+from app.domain.errors import refused_at
+from app.persistence.queries.borrowers import find_borrowers_of_lender
 from app.persistence.unit_of_work import reading
 from app.services import audit_trail
 from app.web.answers import Answer
@@ -82,7 +83,9 @@ def list_audit(query: dict[str, Any]) -> Answer:
     """List who did what for this lender, and what its borrowers and the engine did, newest first."""
     lender_id, before = desk().lender_id, requested_key(query)
     number = query["borrower_no"]
-    borrower_id = None if number is None else get_borrower_of_lender(reads(), lender_id, number)
+    borrower_id = None if number is None else find_borrowers_of_lender(reads(), lender_id, [number]).get(number)
+    if number is not None and borrower_id is None:
+        raise refused_at("/query/borrower_no", f"There is no borrower {number} with a loan of this lender.")
     end_reads()
     with reading() as session:
         found = audit_trail.page_audit(

@@ -37,6 +37,7 @@ from app.persistence.models import (
     staff,
     statement_lines,
     tasks,
+    visits,
     webhooks,
 )
 
@@ -77,5 +78,6 @@ __all__ = [
     "staff",
     "statement_lines",
     "tasks",
+    "visits",
     "webhooks",
 ]
