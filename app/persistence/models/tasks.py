@@ -9,11 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
 
-<<<<<<< HEAD
 _IS_OPEN = text("state = 'open'")
-=======
 _TO_RANK = text("state = 'open' AND kind IN ('call', 'call_back')")
->>>>>>> main
 
 
 class TaskRow(Base):
