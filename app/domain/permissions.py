@@ -103,6 +103,11 @@ _TABLE = (
         "staff.manage", "invite staff, change roles, disable and reset accounts, end their sessions", frozenset({ADMIN})
     ),
     Permission("operations.read", "see queues, providers, spend, uncertain messages", SENIOR),
+    Permission("channels.stop", "stop, resume and limit a channel, for every lender here", frozenset({COMPLIANCE, ADMIN})),
+    Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
+    Permission("webhooks.read", "see deliveries to the lender's own systems", SENIOR),
+    Permission("webhooks.replay", "have an event told again", frozenset({COMPLIANCE, ADMIN})),
+    Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}
 
