@@ -10,6 +10,7 @@ from werkzeug.utils import import_string
 
 NOUNS = {
     "api": "app.cli.api:api_commands",
+    "audit": "app.cli.audit:audit_commands",
     "book": "app.cli.book:book_commands",
     "calendar": "app.cli.calendar:calendar_commands",
     "consent": "app.cli.consent:consent_commands",

@@ -6,11 +6,12 @@ carries the session's word against forgery, and the browser must say that it com
 
 import hmac
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_skeleton, get_datetime_format, get_timezone_gmt, get_timezone_location
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -33,9 +34,20 @@ from app.web.languages import negotiate, request_locale, spoken
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
 from app.web.request_context import now
 from app.wording.amounts import written_date, written_money
-from app.wording.console_words import console_words
+from app.wording.console_words import code_words, console_words
 from app.wording.refusal_words import refused_in_words
 
+KEYS = {
+    "/desk": "s",
+    "/desk/conversations": "c",
+    "/desk/tasks": "t",
+    "/desk/calls": "l",
+    "/desk/visits": "v",
+    "/desk/operations": "o",
+    "/desk/policies": "p",
+    "/desk/audit": "a",
+}
+"""Page of the menu -> the key that opens it after "g"."""
 NAME, ENTRY = "console", "console_entry"
 PREFIX = "/desk"
 _POLICY = (
@@ -85,6 +97,8 @@ def _shared() -> dict[str, Any]:
     who = g.get("principal")
     return {
         "t": lambda key, **values: console_words(key, locale, values),
+        "say": lambda code, what="": code_words(what, code, locale),
+        "options": lambda codes, what="": [(code, code_words(what, code, locale)) for code in codes],
         "locale": locale,
         "who": who,
         "may": (lambda permission: may(who.role, permission)) if who else (lambda _permission: False),
@@ -92,18 +106,38 @@ def _shared() -> dict[str, Any]:
         "money": lambda minor, currency: written_money(Money(minor, currency), locale),
         "day": lambda on: "" if on is None else written_date(on, locale),
         "moment": lambda at, zone="UTC": moment(at, zone, locale),
+        "zone_name": lambda zone, at: zone_name(zone, at, locale),
         "now": now(),
+        "here": request.path,
+        "keys": KEYS,
         "nav": current_app.extensions["duecourse.console_nav"],
     }
 
 
 def moment(at: datetime | date | None, zone: str, locale: str) -> str:
-    """Return an instant as people of the locale write it, in a zone, to the minute."""
+    """Return an instant as people of the locale write it, in a zone, to the minute. Source: CLDR."""
     if at is None:
         return ""
     if not isinstance(at, datetime):
         return written_date(at, locale)
-    return format_datetime(at.astimezone(ZoneInfo(zone)), "yyyy-MM-dd HH:mm", locale=locale.replace("-", "_"))
+    there = at.astimezone(ZoneInfo(zone))
+    day, time = written_date(there.date(), locale), format_skeleton("Hm", there, locale=_cldr(locale))
+    return str(get_datetime_format("medium", locale=_cldr(locale))).replace("{1}", day).replace("{0}", time)
+
+
+def zone_name(zone: str, at: datetime, locale: str) -> str:
+    """Return what a zone is called there and then: "Shanghai, GMT+08:00". Source: CLDR."""
+    offset = get_timezone_gmt(at.astimezone(ZoneInfo(zone)), "short" if zone == "UTC" else "long", locale=_cldr(locale))
+    return zone if zone == "UTC" else f"{_place(zone, locale)}, {offset}"
+
+
+@lru_cache(maxsize=512)
+def _place(zone: str, locale: str) -> str:
+    return get_timezone_location(ZoneInfo(zone), locale=_cldr(locale), return_city=True)
+
+
+def _cldr(locale: str) -> str:
+    return locale.replace("-", "_")
 
 
 # -- every request -----------------------------------------------------------------------------------------------------

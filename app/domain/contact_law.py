@@ -15,7 +15,7 @@ from app.domain.consents import CONSENT_PURPOSES
 from app.domain.decided import Candidate, Stop
 from app.domain.law.judgements import Judgement, judge
 from app.domain.law.packs import LawPack
-from app.domain.law.results import Topic
+from app.domain.law.results import Result, Topic
 from app.domain.law.rules import Rule
 from app.domain.law_facts import person_facts
 from app.domain.policies import Rules, TemplateInfo
@@ -173,12 +173,12 @@ class ContactLaw:
         found = self._hours.get(key)
         if found is None:
             facts = self._facts(pack, candidate, channel, info, manual=manual)
-            found = self._hours[key] = _with_hours(_rules_for(pack, facts)), facts
+            found = self._hours[key] = _with_hours(rules_for(pack, facts)), facts
         return found
 
     def _ask(self, pack: LawPack, candidate: Candidate, channel: str, info: TemplateInfo | None, *, manual: bool) -> Answer:
         facts = self._facts(pack, candidate, channel, info, manual=manual)
-        rules = _rules_for(pack, facts)
+        rules = rules_for(pack, facts)
         if not rules:
             return NOTHING_SAID
         found = judge(rules, facts, self._now)
@@ -192,10 +192,7 @@ class ContactLaw:
         if found.deciding is None or found.may_proceed:
             return None
         rule, result = found.deciding
-        facts: dict[str, object] = {"law": f"{pack.jurisdiction}@{pack.version[:12]}"}
-        if result.missing:
-            facts["missing"] = list(result.missing)
-        return Stop(self._reason(result, candidate), rule.id, found.until, facts)
+        return Stop(self._reason(result, candidate), rule.id, found.until, told_facts(pack, result))
 
     def _reason(self, result: Any, candidate: Candidate) -> Reason:
         """Return the reason code of what a rule says, from what it is about."""
@@ -292,7 +289,14 @@ def _asked(candidate: Candidate, channel: str, info: TemplateInfo | None, manual
     return (*about, step.message_class, step.debt_stage, step.notice_kind, channel, manual, markers)
 
 
-def _rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:
+def told_facts(pack: LawPack, result: Result) -> dict[str, object]:
+    """Return what is kept of an answer of the law besides rule and reason: which pack it was, and what is missing."""
+    told: dict[str, object] = {"law": f"{pack.jurisdiction}@{pack.version[:12]}"}
+    return told | {"missing": list(result.missing)} if result.missing else told
+
+
+def rules_for(pack: LawPack, facts: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """Return the rules of a pack that speak of a contact with these facts."""
     return pack.rules_for(
         decided_by=DECIDERS,
         act="contact",

@@ -25,7 +25,7 @@ from app.domain.decided import (
     Stop,
     Verdict,
 )
-from app.domain.ladders import Ladder, LadderChecks, first_stop
+from app.domain.ladders import Ladder, LadderChecks, first_stop, made_on
 from app.domain.law.results import Topic
 from app.domain.policies import Policy, Rules
 from app.domain.reasons import Outcome, Reason
@@ -356,14 +356,8 @@ class Decider:
         return {contact.slot_no for contact in self.contacts if contact.slot_no is not None}
 
     def made_on(self, today: date, zone: str) -> list[PastContact]:
-        """Return the contacts that count for a day: by the day they were made for, and by the day it was in this zone."""
-        return [
-            contact
-            for contact in self.case.contacts
-            if contact.slot_no is not None
-            and contact.contact_id not in self.ladders.freed
-            and (contact.local_date == today or business_date(contact.created_at, zone) == today)
-        ]
+        """Return the contacts that count for a day (see `ladders.made_on`), less what this run took back."""
+        return made_on(self.case.contacts, today, zone, self.ladders.freed)
 
     # -- saying --------------------------------------------------------------------------------------------------------
 

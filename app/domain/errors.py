@@ -188,6 +188,24 @@ class QuietHoursError(DomainError):
     code = "quiet-hours"
 
 
+class ContactCapReachedError(DomainError):
+    """A cap on contacts is full; `facts["until"]`: when there is room again, where that is known."""
+
+    code = "contact-cap-reached"
+
+
+class ConsentMissingError(DomainError):
+    """The borrower has not agreed to be contacted so, or has refused it."""
+
+    code = "consent-missing"
+
+
+class ContactRefusedError(DomainError):
+    """Something else stands in the way of a contact; `errors` says what."""
+
+    code = "contact-refused"
+
+
 class PreferenceLockedError(DomainError):
     """What a borrower cannot switch off: a law or their own safety demands it."""
 

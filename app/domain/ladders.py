@@ -1,12 +1,12 @@
 """Ladders: which rungs of a step can be used now, what stands in the way of the others, and when the next one may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from app.domain.audiences import ALWAYS
-from app.domain.cases import Case
+from app.domain.cases import Case, PastContact
 from app.domain.checks import audience_facts
 from app.domain.contact_law import ContactLaw
 from app.domain.decided import Candidate, Stop
@@ -199,6 +199,11 @@ class LadderChecks:
         loan_id = candidate.subject.loan_id if cap.per == "loan" else None
         return self._count(cap, since, zone, loan_id, besides) >= cap.max_contacts
 
+    def count(self, cap: Cap, candidate: Candidate, zone: str) -> int:
+        """Return how many contacts (or messages on the cap's channel) a cap of the policy counts today."""
+        since = business_date(self._now, zone) - timedelta(days=cap.days - 1)
+        return self._count(cap, since, zone, candidate.subject.loan_id if cap.per == "loan" else None, None)
+
     def _count(self, cap: Cap, since: date, zone: str, loan_id: str | None, besides: str | None) -> int:
         made = self.contacts if cap.channel is None else [loans for channel, loans in self.made if channel == cap.channel]
         count = sum(loan_id is None or loan_id in loan_ids for loan_ids in made)
@@ -223,6 +228,17 @@ class LadderChecks:
                     for message in contact.messages
                 )
         return count
+
+
+def made_on(contacts: Iterable[PastContact], today: date, zone: str, freed: Collection[str] = ()) -> list[PastContact]:
+    """Return the contacts that count for a day: by the day they were made for, and by the day it was in this zone."""
+    return [
+        contact
+        for contact in contacts
+        if contact.slot_no is not None
+        and contact.contact_id not in freed
+        and (contact.local_date == today or business_date(contact.created_at, zone) == today)
+    ]
 
 
 def _best(locales: Mapping[str, TemplateInfo], wanted: str | None) -> TemplateInfo | None:

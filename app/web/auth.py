@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, request
 from app.domain.errors import ForbiddenError, SessionRevokedError, TokenExpiredError, UnauthenticatedError
 from app.domain.permissions import in_words, roles_of
 from app.persistence.queries.api_keys import find_api_key
+from app.persistence.queries.audit import acting_for
 from app.persistence.queries.sessions import find_access
 from app.persistence.queries.staff import find_session
 from app.persistence.vault import token_hash
@@ -223,6 +224,7 @@ def _key(scope: str) -> Any:
 
 def _ingest() -> IngestPrincipal:
     key = _key("ingest")
+    acting_for.set(key.lender_id)
     return IngestPrincipal(key.id, key.lender_id)
 
 
@@ -233,6 +235,7 @@ def _desk() -> DeskPrincipal:
     if key.staff is None or key.role is None:
         raise ForbiddenError("The key names nobody; have one made with --staff and --role.")
     take_read(key.id)
+    acting_for.set(key.lender_id)
     return DeskPrincipal(key.id, key.lender_id, key.staff, key.role)
 
 
@@ -247,7 +250,12 @@ def staff_of(token: str) -> DeskPrincipal:
     if at >= found.expires_at or at - found.last_used_at >= IDLE:
         raise TokenExpiredError("The session has expired; sign in again.")
     take_read(found.session_id)
+<<<<<<< HEAD
     if at - found.last_used_at >= MARKED_EVERY and POLL not in request.headers:
+=======
+    acting_for.set(found.lender_id)
+    if at - found.last_used_at >= MARKED_EVERY:
+>>>>>>> main
         end_reads()
         mark_used(found.session_id, now=at)
     return DeskPrincipal(

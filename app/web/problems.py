@@ -126,6 +126,27 @@ PROBLEMS: dict[str, Problem] = {
         "超出联系时段",
         "此处只能缩短联系时段，不能延长。如需在其他时段接受联系，请以书面方式告知贷款机构。",
     ),
+    "contact-cap-reached": _problem(
+        409,
+        "Contacted often enough",
+        "A cap on contacts is full; `errors` says which, and when there is room again.",
+        "已达联系次数上限",
+        "联系次数已达上限，具体上限及何时可再次联系见 errors。",
+    ),
+    "consent-missing": _problem(
+        409,
+        "Not agreed to",
+        "The borrower has not agreed to be contacted so, or has refused it.",
+        "未获借款人同意",
+        "借款人未同意或已拒绝以此方式联系。",
+    ),
+    "contact-refused": _problem(
+        409,
+        "This contact may not be made",
+        "Something stands in the way of this contact; `errors` says what.",
+        "不得进行此次联系",
+        "此次联系目前不得进行，原因见 errors。",
+    ),
     "preference-locked": _problem(
         409,
         "Cannot be switched off",

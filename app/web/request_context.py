@@ -9,6 +9,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from app import clock, logs
 from app.metrics import REQUEST_SECONDS, REQUESTS
 from app.persistence.ids import new_id
+from app.persistence.queries.audit import acting_for
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -23,6 +24,7 @@ def begin() -> None:
     context = g._get_current_object()
     context.started = clock.monotonic_seconds()
     # An outer app context (a command, a test) would keep what the last request left.
+    acting_for.set(None)
     context.now = context.machine_now = context.locale = context.principal = context.problem = None
     environ = request.environ
     given = environ.get("HTTP_X_REQUEST_ID")

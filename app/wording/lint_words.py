@@ -88,6 +88,11 @@ LATENESS = _any(
 )
 """Nobody is called late before they are."""
 
+DEMAND = _any(
+    r"\b(re)?pay\b", r"\bowe[sd]?\b", r"\b(is|are|falls?|now) due\b", r"\bclear (the|your)\b", "还款|还清|欠|逾期|催收|付款"
+)
+"""What begins from us and says such a thing asks for money, whatever it is called."""
+
 SIGNS: Mapping[str, Pattern[str]] = {
     "opt_out_method": _any(r"\bstop\b", r"\bunsubscribe\b", "退订|拒收"),
     "contact_route": _any(

@@ -129,6 +129,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | staff: accounts, sessions, what each role may do | `permissions` | `queries/staff` | `staff_sessions` | `web/auth`, `docs/permissions.md` |
 | the console: its frame, forms, words | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `content/console/*.yaml`, `console/templates` |
+| the audit trail and its chain | | `queries/audit` | `audit_trail` | `api/desk/audit`, `cli/audit`, `docs/audit.md` |
 | may a person make this contact | `contact_gates` | | `contact_gates` | |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |
 | a table | | `models/`, `migrations/` | | |

@@ -1,9 +1,9 @@
-"""Who may come in: one-time codes, sessions and tokens, machine keys, limits, idempotency, audit."""
+"""Who may come in: one-time codes, sessions and tokens, machine keys, limits, idempotency."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json, Sealed
@@ -11,7 +11,10 @@ from app.persistence.db import Base
 
 
 class OtpChallengeRow(Base):
-    """A request to sign in by phone. The code is computed, never stored; `borrower_id` None: the number is not known."""
+    """A one-time code, to sign in by phone or to prove another address. It is computed, never stored.
+
+    `borrower_id` None: the number is not known, or nobody signs in with it.
+    """
 
     __tablename__ = "otp_challenges"
 
@@ -27,6 +30,10 @@ class OtpChallengeRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+    purpose: Mapped[str] = mapped_column(String(16), default="sign_in", server_default="sign_in")
+    """sign_in, contact_change: a code of one is none of the other."""
+    address_kind: Mapped[str] = mapped_column(String(8), default="phone", server_default="phone")
+    """What `phone_sealed` holds: phone, email."""
 
 
 class SessionRow(Base):
@@ -117,18 +124,3 @@ class IdempotencyKeyRow(Base):
     status: Mapped[int]
     body: Mapped[Any] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
-
-
-class AuditRow(Base):
-    """Who did what; append-only."""
-
-    __tablename__ = "audit"
-
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    at: Mapped[datetime] = mapped_column(Instant)
-    actor: Mapped[str] = mapped_column(String(80))
-    action: Mapped[str] = mapped_column(String(60))
-    borrower_id: Mapped[str | None] = mapped_column(Id)
-    facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-
-    __table_args__ = (Index("ix_audit_borrower_id_at", "borrower_id", "at"),)

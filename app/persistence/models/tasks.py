@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
+
+_IS_OPEN = text("state = 'open'")
+_TO_RANK = text("state = 'open' AND kind IN ('call', 'call_back')")
 
 
 class TaskRow(Base):
@@ -40,9 +43,16 @@ class TaskRow(Base):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None] = mapped_column(String(80))
     version: Mapped[int] = mapped_column(default=1)
+    claimed_by: Mapped[str | None] = mapped_column(String(80))
+    """Who does it now, until `claimed_until`: nobody else takes it meanwhile."""
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+    rank_at: Mapped[datetime] = mapped_column(Instant, server_default="0")
+    """Of a call: when its place in the worklist is to be worked out next."""
 
     __table_args__ = (
         UniqueConstraint("natural_key"),
+        Index("ix_tasks_to_rank", "rank_at", "id", sqlite_where=_TO_RANK, postgresql_where=_TO_RANK),
         Index("ix_tasks_borrower_id", "borrower_id", "state"),
         Index("ix_tasks_queue", "state", "queue", "due_on"),
+        Index("ix_tasks_open", "breach", "due_on", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )

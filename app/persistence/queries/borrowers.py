@@ -54,6 +54,15 @@ def find_borrower_ids(session: Session, borrower_nos: Collection[str]) -> dict[s
     return found
 
 
+def find_borrower_nos(reads: Connection | Session, borrower_ids: Collection[str]) -> dict[str, str]:
+    """Return id -> borrower number."""
+    found: dict[str, str] = {}
+    for part in chunks(borrower_ids):
+        statement = select(BorrowerRow.id, BorrowerRow.borrower_no).where(BorrowerRow.id.in_(part))
+        found |= {row.id: row.borrower_no for row in reads.execute(statement)}
+    return found
+
+
 def get_borrower(session: Session, borrower_id: str) -> BorrowerRow:
     """Return the borrower. Raises NotFoundError."""
     row = session.get(BorrowerRow, borrower_id)

@@ -38,7 +38,7 @@ ENDED = {"written_off": Reason.WRITTEN_OFF, "cancelled": Reason.LOAN_CLOSED, "cl
 """Statuses that end reminders although money is open."""
 
 
-_LOANS = PreparedSelect.of(
+LOANS = PreparedSelect.of(
     select(
         LoanRow.id,
         LoanRow.borrower_id,
@@ -82,7 +82,7 @@ _LOANS = PreparedSelect.of(
 
 def add_loans(session: Session, gathered: dict[str, Gathered], now: datetime, *, horizon: date) -> None:
     """Add what is open of these borrowers' loans, up to the first row beyond the horizon."""
-    for loan in _LOANS.all(session.connection(), {"b_ids": list(gathered)}):
+    for loan in LOANS.all(session.connection(), {"b_ids": list(gathered)}):
         take_loan(gathered[loan.borrower_id], loan, now, horizon)
 
 
@@ -126,7 +126,7 @@ def open_subjects(loan: Any, now: datetime, horizon: date) -> list[Subject]:
         rows.append((row_no, due_on, principal + interest + fees + penalties + late_charges.get(row_no, 0)))
         if due_on > horizon:
             break
-    facts = _loan_facts(loan, now, rows)
+    facts = loan_facts_of(loan, now, rows)
     watched_from = max(loan.watched_from_at, loan.resumed_at or loan.watched_from_at)
     return [
         Subject(
@@ -147,7 +147,8 @@ def open_subjects(loan: Any, now: datetime, horizon: date) -> list[Subject]:
     ]
 
 
-def _loan_facts(loan: Any, now: datetime, rows: Sequence[tuple[int, date, int]]) -> LoanFacts:
+def loan_facts_of(loan: Any, now: datetime, rows: Sequence[tuple[int, date, int]]) -> LoanFacts:
+    """Return what decides about a loan besides its instalments. `rows`: (row, due date, minor units) of what is open."""
     today = business_date(now, loan.zone)
     due_by_now = sum(amount for _, due_on, amount in rows if due_on <= today)
     text = today.isoformat()
