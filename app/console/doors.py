@@ -7,8 +7,18 @@ from typing import NamedTuple
 
 from flask import Flask, url_for
 
-from app.console import borrower_loans, borrower_pages, borrower_search, borrower_why
-from app.console import channel_switches, home, operations, provider_templates, uncertain_messages, webhooks
+from app.console import (
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    home,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
+)
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings

@@ -15,8 +15,8 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import (
     arrangement_endings,
     attachments,
-    dials,
     conversation_states,
+    dials,
     dispute_cases,
     hardship,
     plan_offers,
