@@ -17,7 +17,6 @@ from app.domain.permissions import ADMIN
 from app.domain.staff import check_email, check_languages, check_name, check_role, check_teams
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffAccountRow, StaffMembershipRow
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.staff_accounts import (
     count_lenders_of,
     delete_recovery_codes,
@@ -30,6 +29,7 @@ from app.persistence.queries.staff_accounts import (
 )
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.staff_audit import tell
 from app.services.staff_invitations import Invitation, make_invitation
 from app.services.staff_proofs import Proven, require_fresh_proof
 from app.services.staff_sessions import end_sessions
@@ -107,7 +107,7 @@ def invite(work: Work, lender_id: str, new: NewMember, *, manager: Manager, now:
         StaffMembershipRow(staff_id=account.id, lender_id=lender_id, role=role, teams=teams, since_at=now, disabled_at=None)
     )
     work.session.flush()
-    _tell(work, manager.by, "staff.invited", now, staff_id=account.id, lender_id=lender_id, role=role)
+    tell(work, manager.by, "staff.invited", now, staff_id=account.id, lender_id=lender_id, role=role)
     if account.state != "invited":
         return account.id, None
     return account.id, make_invitation(work, account.id, purpose="invitation", by=manager.by, now=now)
@@ -121,7 +121,7 @@ def invite_again(work: Work, lender_id: str, staff_id: str, *, manager: Manager,
     if membership.role == ADMIN and manager.asks is not None:
         require_fresh_proof(manager.asks)
     _only_here(work, account, manager)
-    _tell(work, manager.by, "staff.invited", now, staff_id=staff_id, lender_id=lender_id, role=membership.role)
+    tell(work, manager.by, "staff.invited", now, staff_id=staff_id, lender_id=lender_id, role=membership.role)
     return make_invitation(work, staff_id, purpose="invitation", by=manager.by, now=now)
 
 
@@ -143,7 +143,7 @@ def change_membership(
         end_sessions(work, staff_id, by=manager.by, reason="role", lender_id=lender_id, now=now)
     membership.role, membership.teams, account.languages = role, teams, languages
     account.version += 1
-    _tell(work, manager.by, "staff.changed", now, staff_id=staff_id, lender_id=lender_id, role=role, before=before)
+    tell(work, manager.by, "staff.changed", now, staff_id=staff_id, lender_id=lender_id, role=role, before=before)
 
 
 def disable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: datetime) -> None:
@@ -152,7 +152,7 @@ def disable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now:
     if membership.disabled_at is None:
         membership.disabled_at = now
         end_sessions(work, staff_id, by=manager.by, reason="disabled", lender_id=lender_id, now=now)
-        _tell(work, manager.by, "staff.disabled", now, staff_id=staff_id, lender_id=lender_id)
+        tell(work, manager.by, "staff.disabled", now, staff_id=staff_id, lender_id=lender_id)
 
 
 def enable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: datetime) -> None:
@@ -165,7 +165,7 @@ def enable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: 
         if membership.role == ADMIN and manager.asks is not None:
             require_fresh_proof(manager.asks)
         membership.disabled_at = None
-        _tell(work, manager.by, "staff.enabled", now, staff_id=staff_id, lender_id=lender_id)
+        tell(work, manager.by, "staff.enabled", now, staff_id=staff_id, lender_id=lender_id)
 
 
 def reset(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: datetime) -> Invitation:
@@ -183,7 +183,7 @@ def reset(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: d
     account.version += 1
     delete_recovery_codes(work.session, staff_id)
     end_sessions(work, staff_id, by=manager.by, reason="reset", now=now)
-    _tell(work, manager.by, "staff.reset", now, staff_id=staff_id, lender_id=lender_id)
+    tell(work, manager.by, "staff.reset", now, staff_id=staff_id, lender_id=lender_id)
     return make_invitation(work, staff_id, purpose="reset", by=manager.by, now=now)
 
 
@@ -216,7 +216,7 @@ def disable_account(work: Work, staff_id: str, *, by: str, now: datetime) -> Non
         raise NotFoundError("There is no such account.")
     account.state, account.disabled_at, account.version = "disabled", now, account.version + 1
     end_sessions(work, staff_id, by=by, reason="disabled", now=now)
-    _tell(work, by, "staff.disabled", now, staff_id=staff_id)
+    tell(work, by, "staff.disabled", now, staff_id=staff_id)
 
 
 def enable_account(work: Work, staff_id: str, *, by: str, now: datetime) -> None:
@@ -227,7 +227,7 @@ def enable_account(work: Work, staff_id: str, *, by: str, now: datetime) -> None
     if account.state == "disabled":
         account.state, account.disabled_at = ("active" if account.password_hash else "invited"), None
         account.version += 1
-        _tell(work, by, "staff.enabled", now, staff_id=staff_id)
+        tell(work, by, "staff.enabled", now, staff_id=staff_id)
 
 
 def _get(
@@ -276,7 +276,3 @@ def _member(row: Any, vault: Vault) -> Member:
     email = vault.open(row.email_sealed, place=f"staff_accounts.email:{row.id}") or ""
     state = "disabled" if row.disabled_at is not None else row.state
     return Member(row.id, row.name, email, row.role, row.teams, row.languages, state, row.since_at, row.last_used_at)
-
-
-def _tell(work: Work, by: str, action: str, now: datetime, **facts: Any) -> None:
-    add_audit(work.session, at=now, actor=by, action=action, borrower_id=None, facts=facts)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from app.domain.errors import DomainError, LinkExpiredError, OtpInvalidError, RateLimitedError
 from app.persistence.models.staff import StaffAccountRow, StaffInvitationRow
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.staff import mark_sessions_ended
 from app.persistence.queries.staff_accounts import (
     find_memberships,
@@ -22,6 +21,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import token_hash
 from app.services import passwords, staff_factors
 from app.services.limits import Limit, count_all, give_back
+from app.services.staff_audit import tell
 from app.services.staff_sign_in import count_code, give_code_back
 
 LIVES = {"invitation": timedelta(hours=72), "reset": timedelta(hours=24)}
@@ -149,9 +149,11 @@ def _accepted(work: Work, token: str, hashed: str, secret: str, step: int, local
     mark_invitations_void(work.session, account.id, now=now)
     mark_sessions_ended(work.session, account.id, now=now, reason="reset")
     codes = staff_factors.replace_recovery_codes(work, account.id)
-    facts = {"staff_id": account.id, "purpose": row.purpose}
-    actor = f"staff:{account.name}"
-    add_audit(work.session, at=now, actor=actor, action="staff_invitation.accepted", borrower_id=None, facts=facts)
+    places = find_memberships(work.session, account.id)
+    tell(
+        work, f"staff:{account.name}", "staff_invitation.accepted", now, staff_id=account.id, purpose=row.purpose,
+        lender_id=places[0].lender_id if places else None,
+    )  # fmt: skip
     return codes
 
 

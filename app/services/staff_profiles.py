@@ -1,14 +1,15 @@
 """One's own account: password, language, recovery codes."""
 
 from datetime import datetime
+from typing import Any
 
 from app.domain.errors import CredentialsInvalidError, NotFoundError, refused_at
 from app.domain.passwords import normal_password
 from app.persistence.models.staff import StaffAccountRow
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.staff_accounts import lock_account
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import passwords, staff_factors
+from app.services.staff_audit import tell
 from app.services.staff_proofs import Proven, require_fresh_proof
 from app.services.staff_sessions import end_sessions
 from app.services.staff_sign_in import check_own_password
@@ -63,6 +64,5 @@ def _get(work: Work, staff_id: str) -> StaffAccountRow:
     return account
 
 
-def _tell(work: Work, account: StaffAccountRow, action: str, now: datetime, **facts: object) -> None:
-    facts = {"staff_id": account.id, **facts}
-    add_audit(work.session, at=now, actor=f"staff:{account.name}", action=action, borrower_id=None, facts=facts)
+def _tell(work: Work, account: StaffAccountRow, action: str, now: datetime, **facts: Any) -> None:
+    tell(work, f"staff:{account.name}", action, now, staff_id=account.id, **facts)

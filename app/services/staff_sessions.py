@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from app.domain.errors import ForbiddenError, NotFoundError
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffSessionRow
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.staff import (
     delete_old_sign_ins,
     find_live_sessions,
@@ -27,6 +26,7 @@ from app.persistence.queries.staff import (
 from app.persistence.queries.staff_accounts import find_memberships
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import token_hash
+from app.services.staff_audit import tell
 
 PREFIX = "dcs_"
 """By which a token of a staff session is told from a key."""
@@ -77,7 +77,7 @@ def end_session(work: Work, staff_id: str, session_id: str, *, by: str, reason: 
     if row is None or row.staff_id != staff_id:
         raise NotFoundError("There is no such session.")
     if mark_sessions_ended(work.session, staff_id, now=now, reason=reason, only=session_id):
-        _tell(work, by, "staff_session.ended", now, staff_id=staff_id, session_id=session_id, reason=reason)
+        tell(work, by, "staff_session.ended", now, staff_id=staff_id, session_id=session_id, reason=reason)
 
 
 def end_sessions(
@@ -86,7 +86,7 @@ def end_sessions(
     """End the sessions of an account, all `but` one, or those at one lender. Return how many lived."""
     ended = mark_sessions_ended(work.session, staff_id, now=now, reason=reason, but=but, lender_id=lender_id)
     if ended:
-        _tell(work, by, "staff_session.ended", now, staff_id=staff_id, sessions=ended, reason=reason)
+        tell(work, by, "staff_session.ended", now, staff_id=staff_id, sessions=ended, reason=reason)
     return ended
 
 
@@ -108,7 +108,7 @@ def switch_lender(work: Work, session_id: str, lender_code: str, *, by: str, now
     assert fresh is not None
     fresh.expires_at, fresh.proved_at = row.expires_at, row.proved_at
     row.revoked_at, row.revoke_reason = now, "switched"
-    _tell(work, by, "staff_session.switched", now, staff_id=row.staff_id, session_id=made.id, lender_id=lender_id)
+    tell(work, by, "staff_session.switched", now, staff_id=row.staff_id, session_id=made.id, lender_id=lender_id)
     return StaffSession(made.id, made.token, row.expires_at)
 
 
@@ -124,7 +124,3 @@ def renew_token(work: Work, session_id: str, *, now: datetime) -> StaffSession:
 
 def _new_token() -> str:
     return PREFIX + secrets.token_urlsafe(32)
-
-
-def _tell(work: Work, by: str, action: str, now: datetime, **facts: Any) -> None:
-    add_audit(work.session, at=now, actor=by, action=action, borrower_id=None, facts=facts)

@@ -20,7 +20,6 @@ from app.domain.errors import (
 )
 from app.domain.staff import folded_email
 from app.persistence.models.staff import StaffAccountRow, StaffChallengeRow
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.staff import lock_challenge
 from app.persistence.queries.staff_accounts import (
     count_recovery_codes,
@@ -32,6 +31,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import token_hash
 from app.services import passwords, staff_factors
 from app.services.limits import Limit, count_all, give_back
+from app.services.staff_audit import tell
 from app.services.staff_sessions import StaffSession, open_session, renew_token
 
 _QUARTER, _DAY = timedelta(minutes=15), timedelta(days=1)
@@ -194,9 +194,10 @@ def _finished(
     row.used_at = now
     opened = open_session(work, account.id, place.lender_id, label=label, now=now)
     left = count_recovery_codes(work.session, account.id)
-    facts = {"staff_id": account.id, "session_id": opened.id, "lender_id": place.lender_id, "recovery_codes_left": left}
-    actor = f"staff:{account.name}"
-    add_audit(work.session, at=now, actor=actor, action="staff_session.opened", borrower_id=None, facts=facts)
+    tell(
+        work, f"staff:{account.name}", "staff_session.opened", now, lender_id=place.lender_id, staff_id=account.id,
+        session_id=opened.id, recovery_codes_left=left,
+    )  # fmt: skip
     return StaffSignIn(opened, place.code, tuple(each.code for each in places), left)
 
 
@@ -221,9 +222,7 @@ def _proved(
         return OtpInvalidError("The code does not fit, or was used before; wait for the next one of your app.")
     give_code_back(work, counted, now=now)
     renewed = renew_token(work, session_id, now=now)
-    facts = {"staff_id": staff_id, "session_id": session_id}
-    actor = f"staff:{account.name}"
-    add_audit(work.session, at=now, actor=actor, action="staff_session.proved", borrower_id=None, facts=facts)
+    tell(work, f"staff:{account.name}", "staff_session.proved", now, staff_id=staff_id, session_id=session_id)
     return renewed
 
 
@@ -246,5 +245,6 @@ def _tell_failure(staff_id: str | None, what: str, failures: int, *, now: dateti
 
 
 def _add_failure(work: Work, staff_id: str | None, what: str, failures: int | None, now: datetime) -> None:
-    facts = {"staff_id": staff_id, "what": what, "failures": failures}
-    add_audit(work.session, at=now, actor="nobody", action="staff_sign_in.refused", borrower_id=None, facts=facts)
+    places = find_memberships(work.session, staff_id) if staff_id else ()
+    lender_id = places[0].lender_id if places else None
+    tell(work, "nobody", "staff_sign_in.refused", now, lender_id=lender_id, staff_id=staff_id, what=what, failures=failures)

@@ -250,12 +250,8 @@ def staff_of(token: str) -> DeskPrincipal:
     if at >= found.expires_at or at - found.last_used_at >= IDLE:
         raise TokenExpiredError("The session has expired; sign in again.")
     take_read(found.session_id)
-<<<<<<< HEAD
-    if at - found.last_used_at >= MARKED_EVERY and POLL not in request.headers:
-=======
     acting_for.set(found.lender_id)
-    if at - found.last_used_at >= MARKED_EVERY:
->>>>>>> main
+    if at - found.last_used_at >= MARKED_EVERY and POLL not in request.headers:
         end_reads()
         mark_used(found.session_id, now=at)
     return DeskPrincipal(

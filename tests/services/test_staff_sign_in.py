@@ -16,7 +16,7 @@ from app.domain.errors import (
     RateLimitedError,
 )
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.staff import StaffAccountRow, StaffChallengeRow, StaffMembershipRow, StaffSessionRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services import passwords, staff_sign_in
