@@ -40,6 +40,11 @@ _PAGES = (
     invitations,
     profile,
     staff,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
 )
 """Modules that add their pages; imported so that they do."""
 
