@@ -52,7 +52,6 @@ _TABLE = (
     # -- cases of borrowers
     Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
     Permission("calls.record", "record how a phone call went", EVERYONE),
-    Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
     Permission("disputes.answer", "answer a dispute", EVERYONE),
