@@ -13,8 +13,12 @@ from app.console import (
     borrower_search,
     borrower_why,
     channel_switches,
+    invitations,
     operations,
+    profile,
     provider_templates,
+    sign_in,
+    staff,
     uncertain_messages,
     webhooks,
 )
@@ -32,6 +36,15 @@ _PAGES = (
     provider_templates,
     uncertain_messages,
     webhooks,
+    operations,
+    uncertain_messages,
+    channel_switches,
+    webhooks,
+    provider_templates,
+    sign_in,
+    invitations,
+    profile,
+    staff,
 )
 """Modules that add their pages; imported so that they do."""
 
@@ -47,6 +60,7 @@ class NavItem(NamedTuple):
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
 
