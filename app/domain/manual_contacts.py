@@ -16,18 +16,18 @@ Stopped = tuple[str, str | None]
 
 
 def case_without(case: Case, contact_id: str) -> Case:
-    """Return the case as if a contact had not been made: it does not stand in its own way."""
+    """Return the case as it was before a contact was made: neither it nor what came after it stands in its way."""
     own = next((contact for contact in case.contacts if contact.contact_id == contact_id), None)
     if own is None:
         return case
-    gone = {(message.at, message.channel) for message in own.messages}
-    return replace(
-        case,
-        contacts=tuple(contact for contact in case.contacts if contact.contact_id != contact_id),
-        attempts=tuple(
-            each for each in case.attempts if each.direction != "outbound" or (each.at, each.channel) not in gone
-        ),
+    earlier = (each for each in case.contacts if each.created_at <= own.created_at and each.contact_id != contact_id)
+    tried = {(message.at, message.channel) for message in own.messages}
+    left = (
+        each
+        for each in case.attempts
+        if each.direction != "outbound" or (each.at <= own.created_at and (each.at, each.channel) not in tried)
     )
+    return replace(case, contacts=tuple(earlier), attempts=tuple(left))
 
 
 def still_stops(check: ContactCheck, overridden: Collection[Stopped]) -> Stop | None:
