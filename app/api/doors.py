@@ -50,6 +50,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
@@ -101,6 +102,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letters,
     desk_messages,
     desk_explanations,
     desk_experiments,

@@ -30,15 +30,18 @@ def case_without(case: Case, contact_id: str) -> Case:
     return replace(case, contacts=tuple(earlier), attempts=tuple(left))
 
 
-def still_stops(check: ContactCheck, overridden: Collection[Stopped]) -> Stop | None:
+def still_stops(check: ContactCheck, overridden: Collection[Stopped], *, passing: Collection[Reason] = ()) -> Stop | None:
     """Return the first thing that stands in the way, less what of the policy was set aside for this contact; or None.
+
+    `passing`: reasons that do not count any more.
 
     A hold or a flag is named as such, with the rule of law that it rests on, where it has one; so decisions name it too.
     """
     left = [
         found
         for found in check.run()
-        if found.layer != POLICY or (found.stop.reason.value, found.stop.rule) not in overridden
+        if found.stop.reason not in passing
+        and (found.layer != POLICY or (found.stop.reason.value, found.stop.rule) not in overridden)
     ]
     if not left:
         return None
