@@ -42,6 +42,7 @@ from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
+from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import calls as desk_calls
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -50,6 +51,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import notes as desk_notes
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_requests as desk_plan_requests
@@ -61,6 +63,7 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import timelines as desk_timelines
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
@@ -96,6 +99,9 @@ _SHARED = (
     desk_rehearsals,
     ingest_holds,
     desk_holds,
+    desk_borrowers,
+    desk_timelines,
+    desk_notes,
     desk_tasks,
     desk_statement_lines,
     desk_audit,
