@@ -44,17 +44,26 @@ def open_borrower(opening: Opening, *, now: datetime, locale: str) -> BorrowerPa
     Raises ValidationError without a reason; NotFoundError, also for a borrower of other lenders alone.
     """
     check_reason(opening.reason)
-    with peeking() as reads:
-        head = queries.find_head(reads, opening.lender_id, opening.borrower_no)
-        if head is None:
-            raise NotFoundError(f"There is no borrower {opening.borrower_no} with a loan of this lender.")
-        who, loans = head
-        lists = queries.find_lists(reads, opening.lender_id, who.id, now=now, idle_since=now - IDLE)
-        shown = positions_today(reads, loans, now=now)
+    page = read_page(opening.lender_id, opening.borrower_no, now=now, locale=locale)
     facts = {"reason": opening.reason, "task_id": opening.task_id, "conversation_id": opening.conversation_id}
     with unit_of_work() as work:
         told = {name: value for name, value in facts.items() if value is not None}
-        add_audit(work.session, at=now, actor=opening.by, action="borrower.opened", borrower_id=who.id, facts=told)
+        add_audit(work.session, at=now, actor=opening.by, action="borrower.opened", borrower_id=page.borrower_id, facts=told)
+    return page
+
+
+def read_page(lender_id: str, borrower_no: str, *, now: datetime, locale: str) -> BorrowerPage:
+    """Return the page of a borrower who was opened before (services/borrower_openings.py); it writes nothing down.
+
+    Raises NotFoundError, also for a borrower of other lenders alone.
+    """
+    with peeking() as reads:
+        head = queries.find_head(reads, lender_id, borrower_no)
+        if head is None:
+            raise NotFoundError(f"There is no borrower {borrower_no} with a loan of this lender.")
+        who, loans = head
+        lists = queries.find_lists(reads, lender_id, who.id, now=now, idle_since=now - IDLE)
+        shown = positions_today(reads, loans, now=now)
     on_page: list[LoanOnPage] = [loan_on_page(loan, shown[loan.id]) for loan in loans[: queries.MOST_LOANS - 1]]
     more = ["loans"] if len(loans) == queries.MOST_LOANS else []
     return _page(who, loans, on_page, lists, more, now=now, locale=locale)
