@@ -52,6 +52,7 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
+    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
     Permission("calls.record", "record how a phone call went", EVERYONE),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
