@@ -42,6 +42,7 @@ from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
+from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import calls as desk_calls
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import disputes as desk_disputes
@@ -53,6 +54,7 @@ from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
+from app.api.desk import notes as desk_notes
 from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
@@ -65,6 +67,7 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import timelines as desk_timelines
 from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
@@ -101,6 +104,9 @@ _SHARED = (
     desk_rehearsals,
     ingest_holds,
     desk_holds,
+    desk_borrowers,
+    desk_timelines,
+    desk_notes,
     desk_tasks,
     desk_statement_lines,
     desk_audit,
