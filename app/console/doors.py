@@ -9,8 +9,11 @@ from flask import Flask, url_for
 
 from app.console import (
     borrower_loans,
+    borrower_notes,
     borrower_pages,
     borrower_search,
+    borrower_timeline,
+    borrower_unmasking,
     borrower_why,
     channel_switches,
     operations,
@@ -24,8 +27,11 @@ from config import Settings
 
 _PAGES = (
     borrower_loans,
+    borrower_notes,
     borrower_pages,
     borrower_search,
+    borrower_timeline,
+    borrower_unmasking,
     borrower_why,
     channel_switches,
     operations,
