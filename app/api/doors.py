@@ -4,6 +4,7 @@ from flask import Flask
 
 from app.api import pay, unsubscribe
 from app.api.auth import sign_in
+from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
     attachments,
     balances,
@@ -65,6 +66,7 @@ from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
+from app.api.desk import staff_accounts as desk_staff_accounts
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
 from app.api.desk import timelines as desk_timelines
@@ -147,6 +149,7 @@ _SHARED = (
     promises,
     desk_promises,
     ingest_promises,
+    desk_staff_accounts,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -158,6 +161,7 @@ def open_doors(app: Flask, api: Api) -> None:
     for pages in (unsubscribe, pay):
         app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
+    api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences, wechat):

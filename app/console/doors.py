@@ -38,6 +38,14 @@ _PAGES = (
     provider_templates,
     uncertain_messages,
     webhooks,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    operations,
+    uncertain_messages,
+    channel_switches,
+    webhooks,
+    provider_templates,
 )
 """Modules that add their pages; imported so that they do."""
 

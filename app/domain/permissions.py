@@ -36,8 +36,6 @@ _TABLE = (
     Permission("payments.reverse", "take back a payment that the desk booked by mistake", frozenset({SUPERVISOR, ADMIN})),
     Permission("waivers.grant", "give up fees, penalties and interest within the limits, or ask for it", EVERYONE),
     Permission("waivers.approve", "approve or decline a waiver that somebody else asked for", SENIOR),
-    Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
-    Permission("plans.decide", "approve or decline requests for another plan", SENIOR),
     Permission("contacts.change", "propose another phone, e-mail or address, have it proved by a code, cancel it", EVERYONE),
     Permission("contacts.confirm", "confirm a change of contact data on documents", frozenset({SUPERVISOR, COMPLIANCE})),
     Permission("sessions.end", "see and end a borrower's sessions", EVERYONE),
@@ -54,6 +52,7 @@ _TABLE = (
     # -- cases of borrowers
     Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
     Permission("calls.record", "record how a phone call went", EVERYONE),
+    Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
     Permission("disputes.answer", "answer a dispute", EVERYONE),
@@ -69,7 +68,7 @@ _TABLE = (
     Permission("duties.read", "read what the law demands by when", EVERYONE),
     # -- plans
     Permission("plans.read", "read requests for another plan, and what was offered", EVERYONE),
-    Permission("plans.offer", "offer another plan to a borrower", EVERYONE),
+    Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
     Permission("plans.decide", "approve or decline another plan that somebody else asked for", SENIOR),
     Permission("plans.cancel", "cancel an agreed plan", SENIOR),
     # -- money

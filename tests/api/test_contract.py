@@ -144,6 +144,15 @@ RULES_BEYOND_SCHEMAS = {
     "list_desk_plan_requests",
     "list_lender_refunds",
     "list_plan_requests",
+    "begin_staff_sign_in",
+    "finish_staff_sign_in",
+    "open_staff_invitation",
+    "accept_staff_invitation",
+    "switch_lender",
+    "prove_second_factor",
+    "change_password",
+    "invite_staff",
+    "change_staff_membership",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
