@@ -39,6 +39,12 @@ _TABLE = (
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
     Permission("calls.record", "record how a phone call went", EVERYONE),
+    Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
+    Permission("conversations.act", "answer borrowers, keep notes, give threads to people, move them", EVERYONE),
+    Permission("canned_replies.write", "write canned replies, and take them out of use", EVERYONE),
+    Permission("canned_replies.approve", "approve a canned reply that somebody else wrote", SENIOR),
+    Permission("service_levels.read", "read by when the desk answers, and its opening hours", EVERYONE),
+    Permission("service_levels.set", "set by when the desk answers, and its opening hours", frozenset({SUPERVISOR, ADMIN})),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
     Permission("disputes.answer", "answer a dispute", EVERYONE),

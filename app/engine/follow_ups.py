@@ -20,6 +20,7 @@ from app.services import (
     hardship,
     plan_offers,
     promises,
+    reply_copies,
     statement_waits,
 )
 from app.services.arrangements import look_at_arrangement
@@ -44,6 +45,7 @@ HANDLERS: Mapping[str, Handler] = {
     attachments.FOLLOW_UP: attachments.scan_again,
     statement_waits.FOLLOW_UP: statement_waits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
+    reply_copies.FOLLOW_UP: reply_copies.look,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 
