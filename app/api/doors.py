@@ -45,6 +45,7 @@ from app.api.desk import audit as desk_audit
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import conversations as desk_conversations
+from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -52,6 +53,9 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import messages as desk_messages
+from app.api.desk import mismatches as desk_mismatches
+from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_requests as desk_plan_requests
@@ -64,6 +68,7 @@ from app.api.desk import service_levels as desk_service_levels
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
@@ -106,11 +111,16 @@ _SHARED = (
     desk_conversations,
     desk_canned_responses,
     desk_service_levels,
+    desk_messages,
     desk_explanations,
     desk_experiments,
     desk_duties,
     desk_law,
     desk_provider_templates,
+    desk_operations,
+    desk_channel_switches,
+    desk_uncertain_messages,
+    desk_mismatches,
     ingest_records,
     ingest_webhooks,
     contact_history,

@@ -7,12 +7,24 @@ from typing import NamedTuple
 
 from flask import Flask, url_for
 
-from app.console import home
+from app.console import (
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    home,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
+)
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (home,)
+_PAGES = (borrower_loans, borrower_pages, borrower_search, borrower_why)
+_PAGES = (home, operations, uncertain_messages, channel_switches, webhooks, provider_templates)
 """Modules that add their pages; imported so that they do."""
 
 
@@ -24,7 +36,10 @@ class NavItem(NamedTuple):
     permission: str
 
 
-NAV = (NavItem("frame.search", "/desk", "borrowers.search"),)
+NAV = (
+    NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("operations.title", "/desk/operations", "operations.read"),
+)
 _STATIC = Path(__file__).parent / "static"
 
 

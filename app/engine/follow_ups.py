@@ -16,12 +16,14 @@ from app.services import (
     arrangement_endings,
     attachments,
     conversation_states,
+    dials,
     dispute_cases,
     hardship,
     plan_offers,
     promises,
     reply_copies,
     statement_waits,
+    visits,
 )
 from app.services.arrangements import look_at_arrangement
 from app.services.payment_intents import expire_intent
@@ -44,6 +46,8 @@ HANDLERS: Mapping[str, Handler] = {
     promises.FOLLOW_UP: promises.settle_promise,
     attachments.FOLLOW_UP: attachments.scan_again,
     statement_waits.FOLLOW_UP: statement_waits.look_again,
+    dials.FOLLOW_UP: dials.forget_dial,
+    visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
     reply_copies.FOLLOW_UP: reply_copies.look,
 }
