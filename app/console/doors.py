@@ -13,7 +13,6 @@ from app.console import (
     borrower_search,
     borrower_why,
     channel_switches,
-    home,
     operations,
     provider_templates,
     uncertain_messages,
@@ -23,8 +22,17 @@ from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (borrower_loans, borrower_pages, borrower_search, borrower_why)
-_PAGES = (home, operations, uncertain_messages, channel_switches, webhooks, provider_templates)
+_PAGES = (
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
+)
 """Modules that add their pages; imported so that they do."""
 
 

@@ -52,6 +52,7 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
+    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
     Permission("calls.record", "record how a phone call went", EVERYONE),
     Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
     Permission("conversations.act", "answer borrowers, keep notes, give threads to people, move them", EVERYONE),

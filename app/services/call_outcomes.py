@@ -11,8 +11,9 @@ from app.domain.call_worklists import WorklistTerms
 from app.domain.disputes import DisputeValues
 from app.domain.errors import ConflictError, refused_at
 from app.domain.hardship import HardshipValues
-from app.domain.hold_terms import SENIOR_ROLES, HoldValues
+from app.domain.hold_terms import HoldValues
 from app.domain.money import Money
+from app.domain.permissions import may
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries import call_tasks as queries
 from app.persistence.queries.agenda import lock_agenda
@@ -106,7 +107,7 @@ def tell_outcome(
     loan_ids = _loans(work, borrower_id, told, task, teller.lender_id)
     if waiting is not None and waiting.task_id in (None, task_id):
         call_id, created = waiting.id, True
-        if waiting.by != teller.by and teller.role not in SENIOR_ROLES:
+        if waiting.by != teller.by and not may(teller.role, "calls.take_over"):
             raise ConflictError(f"{waiting.by} dialled this call; only they can say how it went.")
         end_dial(work, waiting, outcome=told.outcome, seconds=told.seconds, note=told.note, by=teller.by, now=now)
     else:
