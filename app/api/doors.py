@@ -44,8 +44,8 @@ from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
-from app.api.desk import conversations as desk_conversations
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import conversations as desk_conversations
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments

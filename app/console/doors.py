@@ -13,6 +13,7 @@ from app.console import (
     borrower_search,
     borrower_why,
     channel_switches,
+    conversations,
     operations,
     provider_templates,
     uncertain_messages,
@@ -28,6 +29,7 @@ _PAGES = (
     borrower_search,
     borrower_why,
     channel_switches,
+    conversations,
     operations,
     provider_templates,
     uncertain_messages,
@@ -46,6 +48,7 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
