@@ -45,7 +45,9 @@ from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import calls as desk_calls
+from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import conversations as desk_conversations
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -65,6 +67,7 @@ from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
+from app.api.desk import service_levels as desk_service_levels
 from app.api.desk import staff as desk_staff
 from app.api.desk import staff_accounts as desk_staff_accounts
 from app.api.desk import statement_lines as desk_statement_lines
@@ -113,6 +116,9 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_conversations,
+    desk_canned_responses,
+    desk_service_levels,
     desk_messages,
     desk_explanations,
     desk_experiments,

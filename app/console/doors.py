@@ -16,6 +16,7 @@ from app.console import (
     borrower_unmasking,
     borrower_why,
     channel_switches,
+    conversations,
     operations,
     provider_templates,
     uncertain_messages,
@@ -34,6 +35,7 @@ _PAGES = (
     borrower_unmasking,
     borrower_why,
     channel_switches,
+    conversations,
     operations,
     provider_templates,
     uncertain_messages,
@@ -60,6 +62,7 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
