@@ -12,8 +12,18 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import arrangement_endings, attachments, dispute_cases, hardship, plan_offers, promises, statement_waits
+from app.services import (
+    arrangement_endings,
+    attachments,
+    contact_feed,
+    dispute_cases,
+    hardship,
+    plan_offers,
+    promises,
+    statement_waits,
+)
 from app.services.arrangements import look_at_arrangement
+from app.services.contact_changes import look_at_change
 from app.services.payment_intents import expire_intent
 from app.services.plan_requests import look_at_request
 from app.services.refunds import take_up_overpayment
@@ -29,6 +39,7 @@ HANDLERS: Mapping[str, Handler] = {
     plan_offers.FOLLOW_UP: look_at_request,
     OVERPAID: take_up_overpayment,
     "payment_intent": expire_intent,
+    contact_feed.FOLLOW_UP: look_at_change,
     "dispute": dispute_cases.follow,
     "hardship": hardship.follow,
     promises.FOLLOW_UP: promises.settle_promise,
