@@ -7,6 +7,7 @@ from app.api.auth import sign_in
 from app.api.borrower import (
     attachments,
     balances,
+    contact_changes,
     contact_history,
     contact_requests,
     conversations,
@@ -42,7 +43,10 @@ from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
+from app.api.desk import borrower_sessions as desk_borrower_sessions
 from app.api.desk import calls as desk_calls
+from app.api.desk import contact_changes as desk_contact_changes
+from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -52,6 +56,7 @@ from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
+from app.api.desk import plan_offers as desk_plan_offers
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
@@ -61,8 +66,10 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import waivers as desk_waivers
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
+from app.api.ingest import contact_changes as ingest_contact_changes
 from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mandates as ingest_mandates
@@ -131,6 +138,13 @@ _SHARED = (
     promises,
     desk_promises,
     ingest_promises,
+    contact_changes,
+    ingest_contact_changes,
+    desk_money,
+    desk_waivers,
+    desk_contact_changes,
+    desk_borrower_sessions,
+    desk_plan_offers,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
