@@ -47,6 +47,7 @@ from app.api.desk import borrower_sessions as desk_borrower_sessions
 from app.api.desk import calls as desk_calls
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import desk_payments as desk_money
+from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -54,6 +55,9 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import messages as desk_messages
+from app.api.desk import mismatches as desk_mismatches
+from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_offers as desk_plan_offers
@@ -67,6 +71,7 @@ from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
 from app.api.desk import waivers as desk_waivers
+from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import contact_changes as ingest_contact_changes
@@ -107,11 +112,16 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_messages,
     desk_explanations,
     desk_experiments,
     desk_duties,
     desk_law,
     desk_provider_templates,
+    desk_operations,
+    desk_channel_switches,
+    desk_uncertain_messages,
+    desk_mismatches,
     ingest_records,
     ingest_webhooks,
     contact_history,

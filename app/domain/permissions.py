@@ -54,6 +54,7 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
+    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
     Permission("calls.record", "record how a phone call went", EVERYONE),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
@@ -105,6 +106,11 @@ _TABLE = (
         "staff.manage", "invite staff, change roles, disable and reset accounts, end their sessions", frozenset({ADMIN})
     ),
     Permission("operations.read", "see queues, providers, spend, uncertain messages", SENIOR),
+    Permission("channels.stop", "stop, resume and limit a channel, for every lender here", frozenset({COMPLIANCE, ADMIN})),
+    Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
+    Permission("webhooks.read", "see deliveries to the lender's own systems", SENIOR),
+    Permission("webhooks.replay", "have an event told again", frozenset({COMPLIANCE, ADMIN})),
+    Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}
 

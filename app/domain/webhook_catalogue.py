@@ -74,6 +74,19 @@ NOUNS: Mapping[str, Noun] = {
         "contact_request_id, borrower_no, kind, place, channel",
         {"recorded": "a borrower said how to be contacted, or not to be", "withdrawn": "they took it back"},
     ),
+    "call": Noun(
+        "call_id, task_id, borrower_no, loan_no, staff, staff_id",
+        {"dial_requested": "a member of staff calls a borrower now; the lender's telephony may connect the two"},
+    ),
+    "visit": Noun(
+        "visit_id, borrower_no, loan_nos, place, from, until, state, outcome, reason",
+        {
+            "planned": "a visit to a borrower was planned",
+            "started": "it has begun",
+            "ended": "it is over, and outcome says what came of it",
+            "cancelled": "it does not take place; reason says why",
+        },
+    ),
     "payment_intent": Noun(
         "intent_id, loan_no, borrower_no, amount, purpose, provider, provider_reference, payment_reference, reference, was",
         {

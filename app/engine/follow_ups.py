@@ -16,11 +16,14 @@ from app.services import (
     arrangement_endings,
     attachments,
     contact_feed,
+    conversation_states,
+    dials,
     dispute_cases,
     hardship,
     plan_offers,
     promises,
     statement_waits,
+    visits,
 )
 from app.services.arrangements import look_at_arrangement
 from app.services.contact_changes import look_at_change
@@ -45,6 +48,9 @@ HANDLERS: Mapping[str, Handler] = {
     promises.FOLLOW_UP: promises.settle_promise,
     attachments.FOLLOW_UP: attachments.scan_again,
     statement_waits.FOLLOW_UP: statement_waits.look_again,
+    dials.FOLLOW_UP: dials.forget_dial,
+    visits.FOLLOW_UP: visits.look_again,
+    conversation_states.FOLLOW_UP: conversation_states.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -222,6 +222,9 @@ class PaymentReferenceRow(Base):
     content_hash: Mapped[str] = mapped_column(String(64))
 
 
+_IS_UNMATCHED = text("matched_at IS NULL")
+
+
 class UnmatchedPaymentRow(Base):
     """Money that could not be matched to a loan: kept and listed until it is, never dropped."""
 
@@ -237,7 +240,17 @@ class UnmatchedPaymentRow(Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
     matched_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    __table_args__ = (UniqueConstraint("lender_id", "reference"),)
+    __table_args__ = (
+        UniqueConstraint("lender_id", "reference"),
+        Index(
+            "ix_unmatched_payments_waiting",
+            "lender_id",
+            "received_at",
+            "id",
+            sqlite_where=_IS_UNMATCHED,
+            postgresql_where=_IS_UNMATCHED,
+        ),
+    )
 
 
 class AllocationRow(Base):
