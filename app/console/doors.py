@@ -7,12 +7,21 @@ from typing import NamedTuple
 
 from flask import Flask, url_for
 
-from app.console import channel_switches, home, operations, provider_templates, uncertain_messages, webhooks
+from app.console import (
+    channel_switches,
+    home,
+    operations,
+    policies,
+    provider_templates,
+    rehearsals,
+    uncertain_messages,
+    webhooks,
+)
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (home, operations, uncertain_messages, channel_switches, webhooks, provider_templates)
+_PAGES = (home, operations, uncertain_messages, channel_switches, webhooks, provider_templates, policies, rehearsals)
 """Modules that add their pages; imported so that they do."""
 
 
@@ -26,6 +35,7 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
