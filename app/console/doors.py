@@ -8,20 +8,45 @@ from typing import NamedTuple
 from flask import Flask, url_for
 
 from app.console import (
+    audit,
+    calendars,
     channel_switches,
+    experiments,
     home,
+    law,
+    mismatches,
     operations,
     policies,
     provider_templates,
     rehearsals,
+    statement_lines,
+    tasks,
     uncertain_messages,
+    waiting_payments,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (home, operations, uncertain_messages, channel_switches, webhooks, provider_templates, policies, rehearsals)
+_PAGES = (
+    home,
+    operations,
+    uncertain_messages,
+    channel_switches,
+    webhooks,
+    provider_templates,
+    policies,
+    rehearsals,
+    tasks,
+    statement_lines,
+    waiting_payments,
+    law,
+    calendars,
+    experiments,
+    mismatches,
+    audit,
+)
 """Modules that add their pages; imported so that they do."""
 
 
@@ -35,7 +60,10 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
+    NavItem("law.title", "/desk/law", "law.ask"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"

@@ -44,13 +44,13 @@ class NothingSchema(Schema):
 @permits("policies.read")
 def policies() -> Response:
     """List versions of the lender's policies and of those that are for everyone, newest first."""
-    status = one_of("status", versions.STATUSES)
-    begin = after(status=status)
+    wanted = one_of("status", versions.STATUSES)
+    begin = after(status=wanted)
     end_reads()
     with reading() as session:
-        rows = page_policies(session, status=status, for_lender=desk().lender_id, after=begin, limit=SIZE + 1)
-        found = listed(rows, [Key(row.created_at, row.id) for row in rows], status=status)
-        return page("policies/list.html", found=found, status=status, statuses=versions.STATUSES)
+        rows = page_policies(session, status=wanted, for_lender=desk().lender_id, after=begin, limit=SIZE + 1)
+        found = listed(rows, [Key(row.created_at, row.id) for row in rows], status=wanted)
+        return page("policies/list.html", found=found, wanted=wanted, statuses=versions.STATUSES)
 
 
 @pages.get("/policies/new")
