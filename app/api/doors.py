@@ -51,6 +51,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
 from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
@@ -104,6 +105,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_messages,
     desk_explanations,
     desk_experiments,
     desk_duties,

@@ -23,6 +23,14 @@ from app.console import (
     tasks,
     uncertain_messages,
     waiting_payments,
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
@@ -46,6 +54,15 @@ _PAGES = (
     experiments,
     mismatches,
     audit,
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
 )
 """Modules that add their pages; imported so that they do."""
 

@@ -98,6 +98,7 @@ def _shared() -> dict[str, Any]:
     return {
         "t": lambda key, **values: console_words(key, locale, values),
         "say": lambda code, what="": code_words(what, code, locale),
+        "options": lambda codes, what="": [(code, code_words(what, code, locale)) for code in codes],
         "locale": locale,
         "who": who,
         "may": (lambda permission: may(who.role, permission)) if who else (lambda _permission: False),

@@ -74,6 +74,19 @@ NOUNS: Mapping[str, Noun] = {
         "contact_request_id, borrower_no, kind, place, channel",
         {"recorded": "a borrower said how to be contacted, or not to be", "withdrawn": "they took it back"},
     ),
+    "call": Noun(
+        "call_id, task_id, borrower_no, loan_no, staff, staff_id",
+        {"dial_requested": "a member of staff calls a borrower now; the lender's telephony may connect the two"},
+    ),
+    "visit": Noun(
+        "visit_id, borrower_no, loan_nos, place, from, until, state, outcome, reason",
+        {
+            "planned": "a visit to a borrower was planned",
+            "started": "it has begun",
+            "ended": "it is over, and outcome says what came of it",
+            "cancelled": "it does not take place; reason says why",
+        },
+    ),
     "payment_intent": Noun(
         "intent_id, loan_no, borrower_no, amount, purpose, provider, provider_reference, payment_reference, reference, was",
         {
@@ -88,6 +101,26 @@ NOUNS: Mapping[str, Noun] = {
     ),
     "payment": Noun(
         "loan_no, reference, overpaid, unapplied", {"overpaid": "more came than was owed, and is to be given back"}
+    ),
+    "desk_payment": Noun(
+        "payment_id, reference, receipt, loan_no, borrower_no, amount, effective_on, method, by",
+        {
+            "recorded": "staff took money in, and it is booked as `reference`: name it when you tell of this money",
+            "reversed": "it was a mistake, and is taken back",
+        },
+    ),
+    "waiver": Noun(
+        "waiver_id, reference, loan_no, borrower_no, amount, interest, fees, penalties, reason, effective_on, by",
+        {"granted": "staff gave it up: book it under `reference`, and your figures and ours agree again"},
+    ),
+    "contact_change": Noun(
+        "contact_change_id, borrower_no, kind, state, effective_at",
+        {
+            "cooling_off": "another phone, e-mail or address is proved, and takes effect at effective_at",
+            "done": "it is in force; read it at GET /v1/ingest/borrowers/{borrower_no}/contact-changes",
+            "objected": "the borrower objected to it, and it was cancelled",
+            "cancelled": "it was cancelled before it took effect",
+        },
     ),
     "mandate": Noun(
         "loan_no, borrower_no, reference, provider, state, code, failures, retry_on",

@@ -16,6 +16,7 @@ from app.engine.refunds import send_refunds
 from app.engine.untold import ask_about_untold
 from app.engine.wechat_links import exchange_links
 from app.services.audit_trail import seal
+from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
 from config import Settings
 
@@ -26,6 +27,8 @@ RECEIPTS_SECONDS = 2.0
 UNTOLD_SECONDS = 60.0
 PAYMENT_SECONDS = 2.0
 """How long a payer who came back waits at most until the provider is asked, if it has not told."""
+RANK_SECONDS = 15.0
+"""How long a new call task waits at most until it has its place in the worklist, if nobody has opened that before."""
 SEAL_SECONDS = 10.0
 """How long a row of the audit trail waits at most until it is part of the chain."""
 LINK_SECONDS = 2.0
@@ -37,6 +40,7 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
     chores: list[Chore] = [
         ("receipts", lambda: apply_waiting(now=clock.now()), RECEIPTS_SECONDS),
         ("untold", lambda: _ask(channels), UNTOLD_SECONDS),
+        ("call ranks", lambda: rank_due(now=clock.now()), RANK_SECONDS),
         ("audit trail", lambda: seal(now=clock.now()), SEAL_SECONDS),
     ]
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)

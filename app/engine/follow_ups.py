@@ -12,7 +12,18 @@ from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.follow_ups import DueFollowUp, find_due, find_follow_up
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import arrangement_endings, attachments, dispute_cases, hardship, plan_offers, promises, statement_waits
+from app.services import (
+    arrangement_endings,
+    attachments,
+    conversation_states,
+    dials,
+    dispute_cases,
+    hardship,
+    plan_offers,
+    promises,
+    statement_waits,
+    visits,
+)
 from app.services.arrangements import look_at_arrangement
 from app.services.payment_intents import expire_intent
 from app.services.plan_requests import look_at_request
@@ -34,6 +45,9 @@ HANDLERS: Mapping[str, Handler] = {
     promises.FOLLOW_UP: promises.settle_promise,
     attachments.FOLLOW_UP: attachments.scan_again,
     statement_waits.FOLLOW_UP: statement_waits.look_again,
+    dials.FOLLOW_UP: dials.forget_dial,
+    visits.FOLLOW_UP: visits.look_again,
+    conversation_states.FOLLOW_UP: conversation_states.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

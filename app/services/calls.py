@@ -4,33 +4,27 @@ A call is a row of its own beside a message on channel voice: so it stands in th
 law count it with its outcome. What the outcome says of the telephone itself is a receipt's business.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import orjson
-
 from app.domain.book import PutResult
-from app.domain.calls import CONNECT_ME, OUTCOMES, attempt_word, merged
+from app.domain.calls import CONNECT_ME, TELLABLE, attempt_word, merged, result_of, telephone_outcome
 from app.domain.deliveries import CallOutcome
 from app.domain.errors import ConflictError, NotFoundError, refused_at
-from app.domain.free_text import without_card_numbers
-from app.domain.times import business_date, to_micros
+from app.domain.times import to_micros
 from app.persistence.ids import new_id
 from app.persistence.models.calls import CallRow
 from app.persistence.models.messages import MessageRow
-from app.persistence.models.reminders import ContactRow
 from app.persistence.queries import calls as queries
 from app.persistence.queries.audit import add_audit
-from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_ids, find_loan_owners
 from app.persistence.queries.tasks import get_task
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.conversations import Word, add_word
-from app.services.law_facts import load_person_facts
 from app.services.law_notes import note_call as note_law_of_call
 from app.services.tasks import NewTask, add_task, close_task
+from app.services.told_contacts import ToldContact, add_contact, end_contact
 
 DIRECTIONS = ("outbound", "inbound")
 CALL_BACK = "call_back"
@@ -39,14 +33,15 @@ CALL_BACK_QUEUE = "support"
 LONGEST_NOTE = 1000
 LONGEST_CALL_SECONDS = 24 * 3600
 _SILENT = frozenset({"no_answer", "busy", "rejected", "failed"})
+REACHED = frozenset({"answered", "voicemail"})
+"""Outcomes by which something was said to somebody, or to their machine."""
 _OLDEST = timedelta(days=366)
-_CAP_CLASS = "outreach"
 _CLASSES = {"outbound": "collection", "inbound": "support"}
 
 
 @dataclass(frozen=True, slots=True)
 class ToldCall:
-    """A call as a person tells it. `seconds`: of talk."""
+    """A call as a person tells it. `outcome`: one of `TELLABLE`. `seconds`: of talk."""
 
     outcome: str
     at: datetime
@@ -100,14 +95,16 @@ def ask_to_be_called(
     created = add_task(work, task, now=now).created
     if created and is_signed:
         word = Word(f"key/{occasion}", "voice", CONNECT_ME, at=now, in_reply_to=in_reply_to)
-        add_word(work, borrower_id, word, now=now, makes_task=False)
+        add_word(work, borrower_id, word, now=now, makes_task=False, opens="callback")
     return created
 
 
 # -- calls that people tell --------------------------------------------------------------------------------------------
 
 
-def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id: str, now: datetime) -> PutResult:
+def log_call(
+    work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id: str, now: datetime, closes_task: bool = True
+) -> PutResult:
     """Record a call that a person made or took, and close the task it was for. The same again changes nothing.
 
     It has happened, so it is recorded also where the law was against it; what the law says becomes work for compliance.
@@ -122,36 +119,54 @@ def log_call(work: Work, borrower_id: str, told: ToldCall, *, by: str, lender_id
     key = f"told/{borrower_id}/{to_micros(told.at)}"
     known = queries.find_call(work.session, key)
     if known is not None:
-        same = (known.outcome, known.seconds, known.direction, known.loan_id, known.task_id)
+        same = (known.result or known.outcome, known.seconds, known.direction, known.loan_id, known.task_id)
         if same != (told.outcome, told.seconds, told.direction, loan_id, told.task_id):
             raise ConflictError("Another call with this borrower at the same instant is recorded; check the time.")
         return PutResult(known.id)
-    call_id = new_id()
+    call_id, outcome = new_id(), telephone_outcome(told.outcome)
     if told.direction == "outbound":
         loan_ids = [loan_id] if loan_id is not None else find_loan_ids(work.session, borrower_id, lender_id)
         note_law_of_call(
             work, loan_ids, call_id, borrower_id=borrower_id, is_about_loan=loan_id is not None,
-            message_class=_CLASSES[told.direction], outcome=attempt_word(told.outcome), at=told.at, now=now,
+            message_class=_CLASSES[told.direction], outcome=attempt_word(outcome), at=told.at, now=now,
         )  # fmt: skip
-    message_id = _add_contact(work, borrower_id, told, lender_id=lender_id, now=now)
+    contact = ToldContact(
+        "voice", "call", _CLASSES[told.direction], told.at, is_ours=told.direction == "outbound",
+        reached=outcome in REACHED, note=told.note,
+    )  # fmt: skip
+    message_id = add_contact(work, borrower_id, contact, lender_id=lender_id, now=now)
     row = CallRow(
         id=call_id, borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=told.task_id,
-        direction=told.direction, origin="staff", outcome=told.outcome, seconds=told.seconds, called_at=told.at,
-        recorded_at=now, by=by, note_key=key,
+        direction=told.direction, origin="staff", outcome=outcome, result=result_of(told.outcome), seconds=told.seconds,
+        called_at=told.at, recorded_at=now, by=by, note_key=key,
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
     facts = {"call_id": row.id, "outcome": told.outcome, "direction": told.direction, "loan_id": loan_id}
     add_audit(work.session, at=now, actor=by, action="call.logged", borrower_id=borrower_id, facts=facts)
-    if told.task_id is not None:
+    if told.task_id is not None and closes_task:
         close_task(work, told.task_id, outcome="done", reason=told.outcome, by=by, now=now, lender_id=lender_id)
     reminders.review(work, [borrower_id], now=now)
     return PutResult(row.id, created=True, changed=True)
 
 
+def tell_dial(work: Work, row: CallRow, *, outcome: str, seconds: int, note: str | None, by: str, now: datetime) -> None:
+    """Say how a call went that was dialled here: caps have counted it since, now by how it went. Raises ValidationError."""
+    told = ToldCall(outcome, row.called_at, seconds=seconds, note=note)
+    _check(told, now)
+    agenda.touch(work, [row.borrower_id], now=now)
+    row.outcome, row.result, row.seconds = telephone_outcome(outcome), result_of(outcome), seconds
+    work.session.flush()
+    assert row.message_id is not None
+    end_contact(work, row.message_id, reached=row.outcome in REACHED, note=note)
+    facts = {"call_id": row.id, "outcome": outcome, "direction": row.direction, "loan_id": row.loan_id, "dialled": True}
+    add_audit(work.session, at=now, actor=by, action="call.logged", borrower_id=row.borrower_id, facts=facts)
+    reminders.review(work, [row.borrower_id], now=now)
+
+
 def _check(told: ToldCall, now: datetime) -> None:
-    if told.outcome not in OUTCOMES:
-        raise refused_at("/outcome", f"outcome is not one of {', '.join(OUTCOMES)}.")
+    if told.outcome not in TELLABLE:
+        raise refused_at("/outcome", f"outcome is not one of {', '.join(TELLABLE)}.")
     if told.direction not in DIRECTIONS:
         raise refused_at("/direction", f"direction is not one of {', '.join(DIRECTIONS)}.")
     if told.at > now:
@@ -181,39 +196,3 @@ def _check_task(work: Work, borrower_id: str, task_id: str, lender_id: str) -> N
         found = None
     if found is None or found.borrower_id != borrower_id:
         raise refused_at("/task_id", f"There is no task {task_id} about this borrower.")
-
-
-def _add_contact(work: Work, borrower_id: str, told: ToldCall, *, lender_id: str, now: datetime) -> str:
-    """Write the contact and its one message; return the message's id. What the borrower began takes no place of a day."""
-    zones = _zones(work, borrower_id, lender_id, now)
-    local_date = business_date(told.at, zones[0])
-    takes_place = told.direction == "outbound"
-    slot_no = queries.next_slot(work.session, borrower_id, local_date, _CAP_CLASS) if takes_place else None
-    message_class = _CLASSES[told.direction]
-    contact = ContactRow(
-        id=new_id(), borrower_id=borrower_id, message_class=message_class, local_date=local_date, zones=list(zones),
-        cap_class=_CAP_CLASS, slot_no=slot_no, stage="manual", step_key="manual", origin="manual", rungs_done=0,
-        state="open", created_at=told.at,
-    )  # fmt: skip
-    work.session.add(contact)
-    work.session.flush()
-    message_id = new_id()
-    text = None if told.note is None else orjson.dumps({"title": "", "body": without_card_numbers(told.note)}).decode()
-    reached = told.outcome in ("answered", "voicemail")
-    message = MessageRow(
-        id=message_id, borrower_id=borrower_id, contact_id=contact.id, channel="voice", message_class=message_class,
-        template="call", template_version=0, locale="",
-        text_sealed=work.vault.seal(text, place=f"messages.text:{message_id}"),
-        state="delivered" if reached else "failed", not_before=told.at,
-        not_after=told.at, attempts=1, next_attempt_at=told.at, created_at=now, sent_at=told.at,
-        delivered_at=told.at if reached else None, version=1,
-    )  # fmt: skip
-    work.session.add(message)
-    work.session.flush()
-    return message_id
-
-
-def _zones(work: Work, borrower_id: str, lender_id: str, now: datetime) -> Sequence[str]:
-    case, _ = load_person_facts(work.session, borrower_id, now)
-    known = () if case is None else case.known_zones
-    return known or (get_lender(work.session, lender_id).zone,)

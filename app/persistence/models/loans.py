@@ -49,6 +49,8 @@ class LoanRow(Base):
     """Day of the newest tape that has the loan; with `core_figures` a copy, so that a balance needs no statement more."""
     core_figures: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """What that tape says, as far as it can be held against ours (domain/tapes.py `CoreFigures`)."""
+    desk_untold_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What the desk took in and gave up, and the core has not told of: its figures lack it."""
     version: Mapped[int] = mapped_column(default=1)
     source_version: Mapped[int | None]
     content_hash: Mapped[str] = mapped_column(String(64), default="")

@@ -91,7 +91,7 @@ def get_task(session: Session, task_id: str, *, lender_id: str | None = None) ->
     """Return the task and lock it; with a lender only if it is about a borrower or loan of theirs. Raises NotFoundError."""
     statement = select(TaskRow).where(TaskRow.id == task_id)
     if lender_id is not None:
-        statement = statement.where(_seen_by(lender_id))
+        statement = statement.where(seen_by(lender_id))
     row = session.scalar(statement.with_for_update())
     if row is None:
         raise NotFoundError(f"There is no task {task_id}.")
@@ -117,7 +117,7 @@ def page_tasks(
         .limit(limit)
     )
     if lender_id is not None:
-        statement = statement.where(_seen_by(lender_id))
+        statement = statement.where(seen_by(lender_id))
     for column, wanted in ((TaskRow.queue, queue), (TaskRow.state, state), (BorrowerRow.borrower_no, borrower_no)):
         if wanted is not None:
             statement = statement.where(column == wanted)
@@ -227,7 +227,7 @@ def page_duties(
         .limit(limit)
     )
     if lender_id is not None:
-        statement = statement.where(_seen_by(lender_id))
+        statement = statement.where(seen_by(lender_id))
     if overdue:
         statement = statement.where(TaskRow.breach.is_(True))
     if borrower_no is not None:
@@ -240,7 +240,7 @@ def page_duties(
     return reads.execute(statement).all()
 
 
-def _seen_by(lender_id: str) -> ColumnElement[bool]:
+def seen_by(lender_id: str) -> ColumnElement[bool]:
     """A task on a loan of this lender, or on no loan and a borrower who has one there."""
     on_loan = exists().where(LoanRow.id == TaskRow.loan_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
     owes = exists().where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
