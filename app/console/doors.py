@@ -8,6 +8,21 @@ from typing import NamedTuple
 from flask import Flask, url_for
 
 from app.console import (
+    audit,
+    calendars,
+    channel_switches,
+    experiments,
+    home,
+    law,
+    mismatches,
+    operations,
+    policies,
+    provider_templates,
+    rehearsals,
+    statement_lines,
+    tasks,
+    uncertain_messages,
+    waiting_payments,
     borrower_loans,
     borrower_notes,
     borrower_pages,
@@ -27,6 +42,22 @@ from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
 _PAGES = (
+    home,
+    operations,
+    uncertain_messages,
+    channel_switches,
+    webhooks,
+    provider_templates,
+    policies,
+    rehearsals,
+    tasks,
+    statement_lines,
+    waiting_payments,
+    law,
+    calendars,
+    experiments,
+    mismatches,
+    audit,
     borrower_loans,
     borrower_notes,
     borrower_pages,
@@ -63,6 +94,10 @@ class NavItem(NamedTuple):
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
     NavItem("conversations.title", "/desk/conversations", "conversations.read"),
+    NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
+    NavItem("policies.title", "/desk/policies", "policies.read"),
+    NavItem("law.title", "/desk/law", "law.ask"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
