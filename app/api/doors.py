@@ -42,6 +42,7 @@ from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
+from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -61,6 +62,7 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import visits as desk_visits
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import holds as ingest_holds
@@ -100,6 +102,8 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_call_tasks,
+    desk_visits,
     desk_explanations,
     desk_experiments,
     desk_duties,

@@ -15,8 +15,8 @@ from app.engine.payments import ask_providers
 from app.engine.refunds import send_refunds
 from app.engine.untold import ask_about_untold
 from app.engine.wechat_links import exchange_links
-from app.services.call_ranking import rank_due
 from app.services.audit_trail import seal
+from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
 from config import Settings
 
