@@ -22,6 +22,9 @@ SWEEP_SECONDS = Histogram("duecourse_sweep_seconds", "Time of one sweep batch")
 LAST_TICK = Gauge("duecourse_last_tick_timestamp", "Machine time of the last tick, by job", ("job",))
 TICK_PROBLEMS = Counter("duecourse_tick_problems_total", "Ticks missed, skipped or failed", ("job", "kind"))
 DUTY_BREACHES = Counter("duecourse_duty_breaches_total", "Duties of law that were not done in time", ("jurisdiction",))
+CONVERSATION_BREACHES = Counter(
+    "duecourse_conversation_breaches_total", "Targets of the desk that were missed, by clock", ("clock",)
+)
 DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")
 CALLBACKS = Counter("duecourse_callbacks_total", "Posts of providers by what they were answered", ("provider", "answer"))
 PAYMENT_EVENTS = Counter(

@@ -44,6 +44,7 @@ from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
+from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -51,6 +52,9 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import messages as desk_messages
+from app.api.desk import mismatches as desk_mismatches
+from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
 from app.api.desk import plan_requests as desk_plan_requests
@@ -62,6 +66,7 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.desk import visits as desk_visits
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
@@ -104,11 +109,16 @@ _SHARED = (
     desk_calls,
     desk_call_tasks,
     desk_visits,
+    desk_messages,
     desk_explanations,
     desk_experiments,
     desk_duties,
     desk_law,
     desk_provider_templates,
+    desk_operations,
+    desk_channel_switches,
+    desk_uncertain_messages,
+    desk_mismatches,
     ingest_records,
     ingest_webhooks,
     contact_history,

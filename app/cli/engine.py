@@ -230,12 +230,16 @@ def rehearse_stored(rehearsal_id: str) -> None:
 @click.option("--scratch", help="Database URL of a scratch copy; default: the book itself.")
 def check(scratch: str | None) -> None:
     """Count what must never be; exit 1 unless every count is 0."""
+    from app.persistence.unit_of_work import unit_of_work
     from app.services.invariants import check_invariants
+    from app.services.operations import keep_invariant_counts
 
     counts: dict[str, int]
     if scratch is None:
         with reading() as session:
             counts = check_invariants(session, until=_checked_until(session))
+        with unit_of_work() as work:
+            keep_invariant_counts(work.session, counts, now=clock.now())  # the desk shows them
     else:
         engine = create_engine(scratch, **engine_options(scratch))
         with Session(engine) as session:

@@ -7,12 +7,32 @@ from typing import NamedTuple
 
 from flask import Flask, url_for
 
-from app.console import home
+from app.console import (
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
+)
 from app.console.frame import ENTRY, NAME, entry, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
-_PAGES = (home,)
+_PAGES = (
+    borrower_loans,
+    borrower_pages,
+    borrower_search,
+    borrower_why,
+    channel_switches,
+    operations,
+    provider_templates,
+    uncertain_messages,
+    webhooks,
+)
 """Modules that add their pages; imported so that they do."""
 
 
@@ -24,7 +44,10 @@ class NavItem(NamedTuple):
     permission: str
 
 
-NAV = (NavItem("frame.search", "/desk", "borrowers.search"),)
+NAV = (
+    NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("operations.title", "/desk/operations", "operations.read"),
+)
 _STATIC = Path(__file__).parent / "static"
 
 

@@ -34,7 +34,7 @@ from app.web.languages import negotiate, request_locale, spoken
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
 from app.web.request_context import now
 from app.wording.amounts import written_date, written_money
-from app.wording.console_words import console_words
+from app.wording.console_words import code_words, console_words
 from app.wording.refusal_words import refused_in_words
 
 KEYS = {
@@ -97,6 +97,8 @@ def _shared() -> dict[str, Any]:
     who = g.get("principal")
     return {
         "t": lambda key, **values: console_words(key, locale, values),
+        "say": lambda code, what="": code_words(what, code, locale),
+        "options": lambda codes, what="": [(code, code_words(what, code, locale)) for code in codes],
         "locale": locale,
         "who": who,
         "may": (lambda permission: may(who.role, permission)) if who else (lambda _permission: False),

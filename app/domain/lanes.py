@@ -2,7 +2,8 @@
 
 What waits to leave stands in the lane of its channel, one-time codes and silent withdrawals each in one of their own: a
 provider that is slow, limited or down holds up nothing but its own channel. What was handed over on a channel whose provider
-tells what became of it, and has not told yet, stands in the lane of those to be asked about. All others stand in none.
+tells what became of it, and has not told yet, stands in the lane of those to be asked about; what nobody knows whether it
+left, in one of its own, where a person finds it. All others stand in none.
 """
 
 from app.domain.policies import OUTWARD_CHANNELS
@@ -13,8 +14,9 @@ LANES = (SECURITY, WITHDRAWAL, *OUTWARD_CHANNELS)
 """Of what waits to leave, in the order in which they are looked at."""
 UNTOLD = "untold"
 """Handed over, and the provider has not told what became of it."""
+UNCERTAIN = "uncertain"
+"""Perhaps handed over: the state of that name, on whichever channel."""
 WAITING_STATES = ("queued", "sending", "stale")
-HANDED_OVER_STATES = ("sent", "uncertain")
 ASKABLE_CHANNELS = ("sms", "voice", "wechat", "letter")
 """Whose providers tell what became of a message, and can be asked."""
 
@@ -23,4 +25,6 @@ def lane_of(state: str, *, message_class: str, channel: str) -> str | None:
     """Return the lane that a message in this state stands in, or None."""
     if state in WAITING_STATES:
         return message_class if message_class in (SECURITY, WITHDRAWAL) else channel
-    return UNTOLD if state in HANDED_OVER_STATES and channel in ASKABLE_CHANNELS else None
+    if state == UNCERTAIN:
+        return UNCERTAIN
+    return UNTOLD if state == "sent" and channel in ASKABLE_CHANNELS else None

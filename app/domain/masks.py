@@ -3,7 +3,9 @@
 What is shown of each, and why, stands in docs/desk-borrowers.md.
 """
 
-from app.domain.names import has_han
+from collections.abc import Collection
+
+from app.domain.names import folded, han_names
 
 DOT = "•"
 _SHORTEST_ID = 10
@@ -24,13 +26,21 @@ def masked_email(email: str) -> str:
     return f"{mailbox[:1]}{DOT * 3}@{domain}"
 
 
-def masked_name(name: str) -> str:
-    """Return 王•• or L• W•••: the first letter of each word, of a Han name the first character."""
+def masked_name(name: str, typed: Collection[str] = ()) -> str:
+    """Return 王•• or L• W•••: the first letter of each word, of a Han name the first character.
+
+    `typed`: folded words that the reader has said themselves; these stay whole, as do the characters a Han name begins with.
+    """
     text = name.strip()
-    if has_han(text):
-        han = "".join(text.split())
-        return f"{han[:1]}{DOT * max(len(han) - 1, 1)}"
-    return " ".join(f"{word[:1]}{DOT * max(len(word) - 1, 1)}" for word in text.split())
+    if han := han_names(text):
+        whole = han[0]
+        known = max((len(word) for word in typed if whole.startswith(word)), default=1)
+        return whole if known == len(whole) else whole[:known] + DOT * (len(whole) - known)
+    return " ".join(word if folded(word) in typed else _hidden(word) for word in text.split())
+
+
+def _hidden(word: str) -> str:
+    return f"{word[:1]}{DOT * max(len(word) - 1, 1)}"
 
 
 def masked_national_id(number: str) -> str:

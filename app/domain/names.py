@@ -14,11 +14,6 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", "".join(c for c in decomposed if not unicodedata.combining(c))).casefold()
 
 
-def has_han(text: str) -> bool:
-    """Return whether there is a Han character in a text."""
-    return _HAN.search(unicodedata.normalize("NFKC", text)) is not None
-
-
 def name_tokens(name: str) -> tuple[str, ...]:
     """Return the folded words of a name, each once, sorted; a Han name is one word, see `han_names`."""
     return tuple(sorted(set(_TOKEN.findall(folded(name)))))

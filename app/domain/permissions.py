@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.errors import ForbiddenError
+
 AGENT, SUPERVISOR, COMPLIANCE, ADMIN = "agent", "supervisor", "compliance", "admin"
 ROLES: Final = (AGENT, SUPERVISOR, COMPLIANCE, ADMIN)
 EVERYONE: Final = frozenset(ROLES)
@@ -28,6 +30,18 @@ _TABLE = (
     Permission("borrowers.open", "open a borrower's page; each opening is written down with its reason", EVERYONE),
     Permission("borrowers.unmask", "see a whole phone number, e-mail or address instead of a masked one", SENIOR),
     Permission("borrowers.acts", "what agents do for borrowers every day: notes, holds, calls, promises, plans", EVERYONE),
+    # -- acts about money and contact data
+    Permission("payments.record", "record a payment at the desk, within the limits of content/desk/limits.yaml", EVERYONE),
+    Permission("payments.approve", "approve or decline a payment above somebody's limit", SENIOR),
+    Permission("payments.reverse", "take back a payment that the desk booked by mistake", frozenset({SUPERVISOR, ADMIN})),
+    Permission("waivers.grant", "give up fees, penalties and interest within the limits, or ask for it", EVERYONE),
+    Permission("waivers.approve", "approve or decline a waiver that somebody else asked for", SENIOR),
+    Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
+    Permission("plans.decide", "approve or decline requests for another plan", SENIOR),
+    Permission("contacts.change", "propose another phone, e-mail or address, have it proved by a code, cancel it", EVERYONE),
+    Permission("contacts.confirm", "confirm a change of contact data on documents", frozenset({SUPERVISOR, COMPLIANCE})),
+    Permission("sessions.end", "see and end a borrower's sessions", EVERYONE),
+    Permission("approvals.read", "see what waits for a second person", SENIOR),
     Permission("attachments.read", "read the files that borrowers handed in", EVERYONE),
     Permission("decisions.explain", "read why a borrower was or was not reminded", EVERYONE),
     Permission("decisions.read", "list whom the decisions of a day touched", EVERYONE),
@@ -98,8 +112,19 @@ _TABLE = (
         "staff.manage", "invite staff, change roles, disable and reset accounts, end their sessions", frozenset({ADMIN})
     ),
     Permission("operations.read", "see queues, providers, spend, uncertain messages", SENIOR),
+    Permission("channels.stop", "stop, resume and limit a channel, for every lender here", frozenset({COMPLIANCE, ADMIN})),
+    Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
+    Permission("webhooks.read", "see deliveries to the lender's own systems", SENIOR),
+    Permission("webhooks.replay", "have an event told again", frozenset({COMPLIANCE, ADMIN})),
+    Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}
+
+
+def check_may(role: str, permission: str) -> None:
+    """Refuse what a role may not do, also where no route has asked. Raises ForbiddenError."""
+    if not may(role, permission):
+        raise ForbiddenError(f"Your role is {role}, which may not do this: {PERMISSIONS[permission].about}.")
 
 
 def may(role: str, permission: str) -> bool:

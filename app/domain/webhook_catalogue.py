@@ -102,6 +102,26 @@ NOUNS: Mapping[str, Noun] = {
     "payment": Noun(
         "loan_no, reference, overpaid, unapplied", {"overpaid": "more came than was owed, and is to be given back"}
     ),
+    "desk_payment": Noun(
+        "payment_id, reference, receipt, loan_no, borrower_no, amount, effective_on, method, by",
+        {
+            "recorded": "staff took money in, and it is booked as `reference`: name it when you tell of this money",
+            "reversed": "it was a mistake, and is taken back",
+        },
+    ),
+    "waiver": Noun(
+        "waiver_id, reference, loan_no, borrower_no, amount, interest, fees, penalties, reason, effective_on, by",
+        {"granted": "staff gave it up: book it under `reference`, and your figures and ours agree again"},
+    ),
+    "contact_change": Noun(
+        "contact_change_id, borrower_no, kind, state, effective_at",
+        {
+            "cooling_off": "another phone, e-mail or address is proved, and takes effect at effective_at",
+            "done": "it is in force; read it at GET /v1/ingest/borrowers/{borrower_no}/contact-changes",
+            "objected": "the borrower objected to it, and it was cancelled",
+            "cancelled": "it was cancelled before it took effect",
+        },
+    ),
     "mandate": Noun(
         "loan_no, borrower_no, reference, provider, state, code, failures, retry_on",
         {

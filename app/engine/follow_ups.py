@@ -15,6 +15,7 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import (
     arrangement_endings,
     attachments,
+    conversation_states,
     dials,
     dispute_cases,
     hardship,
@@ -46,6 +47,7 @@ HANDLERS: Mapping[str, Handler] = {
     statement_waits.FOLLOW_UP: statement_waits.look_again,
     dials.FOLLOW_UP: dials.forget_dial,
     visits.FOLLOW_UP: visits.look_again,
+    conversation_states.FOLLOW_UP: conversation_states.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

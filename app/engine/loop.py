@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -35,14 +35,19 @@ from app.persistence.queries.leases import ENGINE_PREFIX, find_owners, take_leas
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import close_session, reading, unit_of_work
 from app.services.attachments import forget_unclaimed
+from app.services.delivery_figures import count_hours
 from app.services.duties import BATCH, look_at_due
+from app.services.engine_reports import EngineReport, write_report
 from app.services.invariants import count_candidates_without_decision
+from app.services.operations import keep_invariant_counts
 from app.services.reminders import SWEEP_BATCH, sweep
 from app.services.tidying import tidy
 
 HEARTBEAT_TTL = timedelta(seconds=30)
 RECONCILE_TTL = timedelta(minutes=10)
 TIDY_TTL = timedelta(hours=12)
+REPORT_SECONDS, FIGURES_SECONDS = 10, 60
+FIGURES_TTL = timedelta(seconds=FIGURES_SECONDS - 5)
 RECONCILE_GRACE = timedelta(minutes=2)
 """A step reached so recently may still be on its way through the sweep."""
 DUTIES_SECONDS = 2
@@ -61,6 +66,8 @@ class Engine:
     """Delivers webhooks; None: this engine does not."""
     chores: Sequence[tuple[str, Callable[[], object], float]] = ()
     """Ticks of what only some installations have: name, work, seconds between."""
+    ticks: dict[str, datetime] = field(default_factory=dict)
+    """Job -> machine time of its last end."""
 
     def sweep_all(self) -> int:
         """Look again at agreements whose day has come, then decide about everyone whose time has; return how many."""
@@ -123,6 +130,8 @@ class Engine:
                 return
         with reading() as session:
             missing = count_candidates_without_decision(session, until=clock.now() - RECONCILE_GRACE)
+        with unit_of_work() as work:
+            keep_invariant_counts(work.session, {"candidates_without_decision": missing}, now=clock.now())
         if missing:
             logger().error("candidates without a decision", count=missing)
 
@@ -152,6 +161,26 @@ class Engine:
     def follow_clock(self) -> None:
         """Move the sandbox's clock to where it was asked to go, from wake to wake."""
         travel.travel_if_asked(self.drain)
+
+    def report(self) -> None:
+        """Write down what only this process knows: pauses, breakers, weights, when each tick last came to its end."""
+        routes = self.dispatcher.routes
+        said = EngineReport(
+            ticks=dict(self.ticks),
+            paused=routes.pauses(clock.now()),
+            breakers=routes.breakers.open_ones(clock.monotonic_seconds()),
+            weights=routes.weights(),
+        )
+        with unit_of_work() as work:
+            write_report(work, self.dispatcher.owner, said, machine_now=clock.system_now())
+
+    def count_deliveries(self) -> None:
+        """Count what was handed over in the running hour and, in turn, in earlier ones; one engine at a time."""
+        with unit_of_work() as work:
+            now = clock.system_now()
+            if take_lease(work.session, "figures", owner=self.dispatcher.owner, machine_now=now, ttl=FIGURES_TTL) is None:
+                return
+        count_hours(now=clock.now(), turn=int(now.timestamp() // FIGURES_SECONDS))
 
     def retire(self) -> None:
         """Close the channels. The heartbeat is left to run out: a deploy that restarts the engine is not an outage."""
@@ -191,6 +220,8 @@ def _scheduler(
         ("rehearsals", rehearsals.tick, 2),
         ("duties", engine.look_at_duties, 5),
         ("print returns", engine.take_returns, 60),
+        ("report", engine.report, REPORT_SECONDS),
+        ("figures", engine.count_deliveries, FIGURES_SECONDS),
         *engine.chores,
     ]
     if engine.webhooks is not None:
@@ -204,15 +235,22 @@ def _scheduler(
     )
     for name, work, seconds in jobs:
         first = clock.system_now() + timedelta(seconds=0 if name == "heartbeat" else min(seconds, 60))
-        scheduler.add_job(_tick, "interval", seconds=seconds, id=name, args=(name, work, app_context), next_run_time=first)
+        given = (name, work, app_context, engine.ticks)
+        scheduler.add_job(_tick, "interval", seconds=seconds, id=name, args=given, next_run_time=first)
     scheduler.add_listener(_note_problem, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     return scheduler
 
 
-def _tick(name: str, work: Callable[[], object], app_context: Callable[[], AbstractContextManager[Any]]) -> None:
+def _tick(
+    name: str,
+    work: Callable[[], object],
+    app_context: Callable[[], AbstractContextManager[Any]],
+    ticks: dict[str, datetime],
+) -> None:
     with app_context():
         try:
             work()
+            ticks[name] = clock.system_now()
             LAST_TICK.labels(name).set(clock.system_now().timestamp())
         except Exception:
             logger().exception("tick failed", job=name)

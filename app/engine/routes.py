@@ -60,6 +60,15 @@ class Routes:
         """Forget pauses, as a new process would."""
         self._paused_until.clear()
 
+    def pauses(self, now: datetime) -> list[tuple[str, str, datetime]]:
+        """Return (channel, provider, until) of what is paused now."""
+        return sorted((*key, until) for key, until in list(self._paused_until.items()) if until > now)
+
+    def weights(self) -> dict[str, dict[str, float]]:
+        """Return channel -> provider -> points of a hundred, of the channels with several providers."""
+        at = clock.monotonic_seconds()
+        return {name: dict(way.weights.weights(at)) for name, way in self.channels.items() if isinstance(way, Routed)}
+
     def order(self, channel: str) -> list[str]:
         """Return a channel's providers in the order in which they are to be asked."""
         way = self.channels[channel]

@@ -110,12 +110,13 @@ def _snapshot_on(
     `through` are left out: to read them takes time, and they change no figure of that day.
     """
     if known_at is None and row.open_rows is not None and answers(row, as_of):
-        return _own_snapshot(row, through)
+        return own_snapshot(row, through)
     with Session(bind=reads, join_transaction_mode="rollback_only") as session:
         return snapshot_on(session, row, as_of, known_at)
 
 
-def _own_snapshot(row: Any, through: date) -> Snapshot:
+def own_snapshot(row: Any, through: date) -> Snapshot:
+    """Return the stored snapshot of a row that has its columns, with instalments up to the first one due after `through`."""
     return Snapshot(
         anchor_no=row.anchor_no,
         principal_balance_minor=row.principal_balance_minor,

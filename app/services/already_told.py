@@ -1,4 +1,4 @@
-"""Money that was told of before by somebody else: the core's plan, a payment provider, a bank statement."""
+"""Money that was told of before by somebody else: the core's plan, a payment provider, a bank statement, the desk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.errors import refused_at
 from app.persistence.queries.loans import LoanHead
+from app.services.told_by_desk import ToldByDesk, find_told_by_desk
 from app.services.told_by_lines import ORIGIN as BY_BANK
 from app.services.told_by_lines import TOLD_BY_LINE, ToldByLines, find_told_by_lines
 from app.services.told_by_provider import OF_PROVIDER, ToldByProvider, find_told_by_provider
 from app.services.told_twice import TOLD_BY_PLAN, ToldByPlan, find_told_by_plan
 
-OUR_REFERENCES = ("pi:", "stmt:")
-"""What the references begin with of what a payment provider or a bank statement told us."""
+OUR_REFERENCES = ("pi:", "stmt:", OF_DESK)
+"""What the references begin with of what a payment provider, a bank statement or the desk told us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class AlreadyTold:
     by_plan: ToldByPlan
     by_provider: ToldByProvider
     by_lines: ToldByLines
+    by_desk: ToldByDesk
 
     def entry_of(self, values: PaymentValues, loan_id: str) -> str | None:
         """Return the entry that is this very payment, or None. Raises ConflictError where it says another amount of it."""
@@ -51,6 +54,7 @@ def find_already_told(
         find_told_by_plan(session, lender_id, batch, loans),
         find_told_by_provider(session, lender_id, batch, loans, origin=origin),
         find_told_by_lines(session, lender_id, batch, loans, origin),
+        find_told_by_desk(session, batch, loans, origin=origin),
     )
 
 
@@ -59,10 +63,10 @@ def check_is_theirs(reference: str, origin: str) -> None:
 
     Raises ValidationError.
     """
-    is_ours = origin == BY_BANK or origin.startswith(OF_PROVIDER)
+    is_ours = origin == BY_BANK or origin.startswith((OF_PROVIDER, OF_DESK))
     if reference.startswith(OUR_REFERENCES) and not is_ours:
         raise refused_at(
             "/reference",
-            f"{reference} is no payment known here, and references that begin with {' or '.join(OUR_REFERENCES)} are given "
+            f"{reference} is no payment known here, and references that begin with {', '.join(OUR_REFERENCES)} are given "
             "here alone; send it under your own, and the bank's or the provider's as bank_reference.",
         )

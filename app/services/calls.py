@@ -95,7 +95,7 @@ def ask_to_be_called(
     created = add_task(work, task, now=now).created
     if created and is_signed:
         word = Word(f"key/{occasion}", "voice", CONNECT_ME, at=now, in_reply_to=in_reply_to)
-        add_word(work, borrower_id, word, now=now, makes_task=False)
+        add_word(work, borrower_id, word, now=now, makes_task=False, opens="callback")
     return created
 
 

@@ -20,6 +20,7 @@ from app.services import dispute_cases
 from app.services.disputes import ShownDispute, shown
 from app.services.holds import Teller
 from app.services.notices import tell_borrower
+from app.services.subject_threads import settle_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def answer(
     row.version += 1
     work.session.flush()
     dispute_cases.end(work, row, teller=Teller(staff, lender_id, role), now=now)
+    said = f"dispute/{row.id}/answer/{row.version}"
+    settle_thread(work, row.borrower_id, row.id, by=staff, now=now, words=without_card_numbers(values.words), key=said)
     told = {"correction_reference": values.correction_reference, "is_late": row.breached_at is not None}
     dispute_cases.audit(work, row, "dispute.answered", actor=staff, now=now, **told)
     dispute_cases.tell_lender(work, row, "dispute.answered.v1", now=now)

@@ -32,10 +32,12 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import accounts, dispute_cases
+from app.services.conversations import Thread, Word, add_word
 from app.services.dispute_terms import Route, answer_term, routes
 from app.services.holds import Teller
 from app.services.law_packs import pack_for
 from app.services.notices import tell_borrower
+from app.services.subject_threads import settle_thread, tell_thread
 from app.wording.variables import Value
 
 BY_BORROWER = "borrower"
@@ -55,8 +57,12 @@ class ShownDispute:
     """Where else the borrower may go: once it was rejected, or no answer came in time."""
 
 
-def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValues, *, now: datetime) -> str:
+def open_dispute(
+    work: Work, borrower_id: str, loan_id: str, values: DisputeValues, *, now: datetime, word_key: str | None = None
+) -> str:
     """Open a case; return its id. Where the ground questions the debt, reminders about the loan stop in that unit of work.
+
+    Its words begin a conversation; `word_key`: what tells them from every other word (default: the case's own).
 
     The same again soon after it was rejected or taken back is a case too, and stops none.
 
@@ -101,6 +107,9 @@ def open_dispute(work: Work, borrower_id: str, loan_id: str, values: DisputeValu
         work, borrower_id, values.attachments, "dispute", dispute_id, lender_id=loan.lender_id, now=now
     )
     dispute_cases.begin(work, row, teller=_teller(row), now=now)
+    word = Word(word_key or f"dispute/{dispute_id}", "in_app", values.words, at=now, attachments=tuple(values.attachments))
+    thread = Thread(kind="dispute", loan_id=loan_id, lender_id=loan.lender_id, subject_id=dispute_id, files_are_bound=True)
+    add_word(work, borrower_id, word, now=now, makes_task=False, thread=thread)
     dispute_cases.audit(work, row, "dispute.received", actor=_actor(row), now=now, ground=row.ground, rule=row.rule)
     dispute_cases.tell_lender(work, row, "dispute.received.v1", now=now)
     is_again = dispute_cases.same_before(work, row) is not None and stops_reminders(row.kind, row.ground)
@@ -119,6 +128,7 @@ def withdraw(work: Work, borrower_id: str, dispute_id: str, *, now: datetime) ->
     row.version += 1
     work.session.flush()
     dispute_cases.end(work, row, teller=_teller(row), now=now)
+    settle_thread(work, borrower_id, row.id, by=_actor(row), now=now)
     dispute_cases.audit(work, row, "dispute.withdrawn", actor=_actor(row), now=now)
     dispute_cases.tell_lender(work, row, "dispute.withdrawn.v1", now=now)
 
@@ -151,6 +161,7 @@ def escalate(work: Work, borrower_id: str, dispute_id: str, *, to: str, reason: 
     else:
         work.session.flush()
         dispute_cases.ask_staff(work, row, now=now)
+    tell_thread(work, borrower_id, row.id, f"dispute/{row.id}/escalation", without_card_numbers(reason), now=now)
     dispute_cases.audit(work, row, "dispute.escalated", actor=_actor(row), now=now, to=to)
     dispute_cases.tell_lender(work, row, "dispute.escalated.v1", now=now)
     _answer_borrower(work, row, "dispute_escalated", now=now)

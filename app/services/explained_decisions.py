@@ -140,6 +140,20 @@ def sentence_facts(
     }
 
 
+def decision_words(
+    outcome: str,
+    reason: str,
+    rule: str | None,
+    not_before: datetime | None,
+    facts: Mapping[str, Any],
+    locale: str,
+    zone: str,
+) -> str:
+    """Return what became of a step and why as one sentence, of a decision's newest event."""
+    said = sentence_facts(outcome, rule, not_before, facts, rule_shown(rule))
+    return _sentence(outcome, reason, said, locale, zone)
+
+
 def _sentence(outcome: str, reason: str, facts: Mapping[str, object], locale: str, zone: str) -> str:
     what = outcome_words(outcome, facts, locale, zone=zone)
     why = reason_words(reason, {**facts, "until": None} if str(outcome) == Outcome.DEFERRED else facts, locale, zone=zone)

@@ -28,12 +28,14 @@ from app.persistence.queries.loans import find_own_loan, get_loan
 from app.persistence.queries.tasks import find_task_named
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
+from app.services.conversations import Thread
 from app.services.dispute_cases import claim_files
 from app.services.dispute_terms import DebtAdvice, debt_advice, review_term
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.holds import Teller, put_hold, release_hold
 from app.services.law_packs import pack_for
 from app.services.notices import tell_borrower
+from app.services.subject_threads import begin_thread, settle_thread
 from app.services.tasks import NewTask, add_task, close_task
 from app.services.webhook_events import announce
 
@@ -57,8 +59,10 @@ class ShownRequest:
     advice: DebtAdvice
 
 
-def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: datetime) -> str:
+def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: datetime, word_key: str | None = None) -> str:
     """Open a request; return its id. Reminders stop in the same unit of work.
+
+    It has a conversation, which begins with its words; `word_key`: what tells those from every other word.
 
     Raises ValidationError, also for a loan that is not theirs, ConflictError that names the one that is open.
     """
@@ -101,6 +105,9 @@ def open_request(work: Work, borrower_id: str, values: HardshipValues, *, now: d
     told = HoldValues(KIND, loan_no=loan_no, form="electronic", evidence=f"hardship request {row.id}")
     row.hold_id = put_hold(work, borrower_id, told, teller=Teller(BY_BORROWER, lender_id), now=now).id
     work.session.flush()
+    thread = Thread(kind=KIND, loan_id=values.loan_id, lender_id=lender_id, subject_id=request_id, files_are_bound=True)
+    key = word_key or f"hardship/{request_id}"
+    begin_thread(work, borrower_id, thread, key, values.words, now=now, files=values.attachments)
     _note(work, row, "hardship.received", actor=_actor(row), now=now)
     said = {"answer_by": row.review_due_on}
     tell_borrower(
@@ -118,6 +125,7 @@ def withdraw(work: Work, borrower_id: str, request_id: str, *, now: datetime) ->
     check_move(row.state, "withdrawn")
     row.state = "withdrawn"
     _end(work, row, teller=Teller(BY_BORROWER, row.lender_id), now=now)
+    settle_thread(work, borrower_id, row.id, by=_actor(row), now=now)
     _note(work, row, "hardship.withdrawn", actor=_actor(row), now=now)
 
 
@@ -150,6 +158,8 @@ def decide(
         _note_breach(work, row, now=now)
     row.state, row.arrangement, row.decided_at, row.decided_by = outcome, arrangement, now, staff
     row.outcome_sealed = work.vault.seal(without_card_numbers(words), place=_place("outcome", row.id))
+    said = f"hardship/{row.id}/outcome"
+    settle_thread(work, row.borrower_id, row.id, by=staff, now=now, words=without_card_numbers(words), key=said)
     _end(work, row, teller=Teller(staff, lender_id, role), now=now)
     _note(work, row, f"hardship.{outcome}", actor=staff, now=now)
     tell_borrower(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.book import PaymentResult, PaymentValues
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.errors import ConflictError
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.persistence.ids import new_id
@@ -73,8 +74,12 @@ def read_batch(work: Work, lender: LenderRow, batch: Sequence[PaymentValues], no
 
 
 def told_before(state: PaymentBatch, values: PaymentValues, digest: str, loan: LoanHead | None) -> PaymentResult | None:
-    """Return the entry of a provider's payment that this is; the core's reference stands for it too from now on."""
+    """Return the entry of a provider's or the desk's payment that this is; the core's reference stands for it too from now
+    on."""
     entry_id = None if loan is None else state.told.entry_of(values, loan.id)
+    is_new = values.reference not in state.references and values.reference not in state.waiting
+    if loan is not None and entry_id is None and (is_new or values.reference.startswith(OF_DESK)):
+        entry_id = state.told.by_desk.entry_of(values, loan.id, now=state.now)
     if loan is None or entry_id is None:
         return None
     if values.reference not in state.references:

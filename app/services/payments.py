@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from app.domain.book import PaymentResult, PaymentValues, check_texts
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, refused_at
 from app.domain.ledger import EntryKind, LedgerEntry, check_entry
 from app.domain.times import business_date
@@ -11,6 +12,7 @@ from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import UnmatchedPaymentRow
 from app.persistence.queries import ledger as queries
+from app.persistence.queries.desk_entries import count_untold, mark_reversed
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import LoanHead, find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
@@ -79,6 +81,7 @@ def record_payments(
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
+    _follow_desk(state, origin)
     queries.add_unmatched(work.session, state.unmatched)
     if _frees_others(state):
         match_waiting(work, lender, {values.loan_no for values in batch}, now=now)
@@ -86,10 +89,21 @@ def record_payments(
 
 
 def _heard(lender: LenderRow, now: datetime, origin: str) -> None:
-    """Note that the lender's core speaks to us. Neither a provider nor a sandbox is a core whose silence means anything."""
-    is_core = origin != "sandbox" and not origin.startswith(OF_PROVIDER)
+    """Note that the lender's core speaks to us. A provider, the desk and a sandbox are no core whose silence tells."""
+    is_core = origin != "sandbox" and not origin.startswith((OF_PROVIDER, OF_DESK))
     if is_core and (lender.heard_at is None or now - lender.heard_at >= HEARD_EVERY):
         lender.heard_at = now
+
+
+def _follow_desk(state: PaymentBatch, origin: str) -> None:
+    """Note which entries of the desk the batch told of or took back."""
+    session = state.work.session
+    undone = {entry["reverses_id"] for entry in state.entries if entry["reverses_id"] is not None}
+    loans = mark_reversed(session, undone, by=origin[:90], at=state.now) if undone else set()
+    loans |= state.told.by_desk.loans
+    if loans:
+        session.flush()
+        count_untold(session, loans)
 
 
 def match_waiting(work: Work, lender: LenderRow, loan_nos: Collection[str], *, now: datetime) -> None:
@@ -127,6 +141,7 @@ def _is_booked(work: Work, lender: LenderRow, row: UnmatchedPaymentRow, owner: t
     note_charges(work, state.entries, now=now)
     queries.add_entries(work.session, state.entries, state.directory)
     settle_refunds(work, lender, state.refunds, state.entries, origin=origin, now=now)
+    _follow_desk(state, origin)
     work.session.flush()
     return True
 

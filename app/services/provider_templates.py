@@ -124,6 +124,11 @@ def usable_templates(session: Session, providers: Mapping[str, Sequence[str]]) -
     return found
 
 
+def takes_free_text(channel: str, providers: Sequence[str]) -> bool:
+    """Return whether a provider of a channel sends what it has not registered. `providers`: those configured."""
+    return not providers or any((channel, each) not in REGISTERING for each in providers)
+
+
 def current_version(template: str, channel: str, locale: str) -> int | None:
     """Return the version of our words now, or None where there is no such text any more."""
     try:

@@ -14,6 +14,7 @@ from app.metrics import UNDECIDABLE
 from app.persistence.queries.agenda import claim_due, claim_one, exists_due, put_off
 from app.persistence.queries.cases import load_cases
 from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.services import manual_contacts
 from app.services.decision_writing import DecisionWriting
 from app.services.policies import load_rules
 
@@ -76,3 +77,4 @@ def _decide(work: Work, borrower_ids: Sequence[str], rules: Rules, now: datetime
     for borrower_id, loaded in cases.items():
         writing.take(borrower_id, loaded, decide(loaded.case, rules, now))
     writing.write(work)
+    manual_contacts.ask_again(work, cases, rules, now=now)

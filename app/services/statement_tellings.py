@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.errors import ConflictError
 from app.domain.statement_matching import Evidence, How, Match, Part, State, StatementLine
 from app.persistence.queries.statement_lines import CorePayment, find_payments_named, find_payments_of_core
@@ -24,7 +25,11 @@ class Tellings:
         named = find_payments_named(session, lender_id, {line.reference for line in lines})
         days = {line.booked_on for line in lines}
         found = find_payments_of_core(session, lender_id, loans, days) if loans else []
-        unnamed = [each for each in found if each.bank_reference is None and may_be_a_line(each.channel, each.origin)]
+        unnamed = [
+            each
+            for each in found
+            if (each.bank_reference is None or each.origin.startswith(OF_DESK)) and may_be_a_line(each.channel, each.origin)
+        ]
         return cls(named, unnamed)
 
     def match(self, line: StatementLine, evidence: Evidence) -> Match | None:

@@ -86,6 +86,13 @@ def close_task(
     return row
 
 
+def finish_task(work: Work, natural_key: str, *, reason: str, by: str, now: datetime) -> None:
+    """Close the task of an occasion as done, if there is one and nobody closed it by hand."""
+    task_id = queries.find_task_ids(work.session, [natural_key]).get(natural_key)
+    if task_id is not None and queries.get_task(work.session, task_id).state == "open":
+        close_task(work, task_id, outcome="done", reason=reason, by=by, now=now)
+
+
 def _check(task: NewTask) -> None:
     for name, most in _LONGEST.items():
         text = getattr(task, name)

@@ -20,6 +20,7 @@ class Kept(NamedTuple):
 
 KEPT = {
     "access_tokens": Kept(timedelta(days=1), None),
+    "delivery_hours": Kept(timedelta(days=800), None),
     "endpoint_links": Kept(timedelta(days=1), None),
     "idempotency_keys": Kept(timedelta(days=7), None),
     "otp_challenges": Kept(timedelta(days=30), None),

@@ -11,6 +11,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.ledger import EntryKind
 from app.persistence.models.loans import UnmatchedPaymentRow
 from app.persistence.queries.ledger import find_booked_lines, find_waiting
@@ -25,10 +26,14 @@ CHANNEL = "bank_transfer"
 _PAID = (EntryKind.REPAYMENT, EntryKind.PREPAYMENT)
 _BY_BANK = frozenset({None, "bank", "bank_account", CHANNEL, "credit_transfer", "transfer", "standing_order"})
 """Channels by which money of a core may be a line of a statement."""
+_AT_DESK = frozenset({CHANNEL, "cheque"})
+"""And of the desk, which says how each came: cash is paid in by the day."""
 
 
 def may_be_a_line(channel: str | None, origin: str) -> bool:
     """Return whether a payment under this channel and origin may be money that a statement line tells of as well."""
+    if origin.startswith(OF_DESK):
+        return channel in _AT_DESK
     return channel in _BY_BANK and (origin == "ingest" or origin.startswith("import:"))
 
 

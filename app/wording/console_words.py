@@ -26,3 +26,9 @@ def console_words(key: str, locale: str, values: Mapping[str, object] | None = N
     """Return a phrase; `{name}` in it is replaced by a value. Raises KeyError for a phrase that is not there."""
     words = catalogue()[key][locale]
     return words.format(**values) if values else words
+
+
+def code_words(what: str, code: str, locale: str) -> str:
+    """Return what a code is called: `codes.WHAT__CODE`, else `codes.CODE`, else the code itself in plain letters."""
+    found = catalogue().get(f"codes.{what}__{code}") or catalogue().get(f"codes.{code}")
+    return found[locale] if found else code.replace("_", " ").lower()

@@ -26,6 +26,9 @@ class Purpose:
     variables: frozenset[str] = frozenset()
     """What its text may put in."""
 
+    by_hand: bool = False
+    """Whether a person may send it: it says what stands in the book of any loan, and not that something has happened."""
+
     def notice(self, channel: str) -> str | None:
         """Return which notice of law a text is on a channel, or None."""
         return (self.notices or {}).get(channel)
@@ -70,6 +73,7 @@ def _purposes() -> dict[str, Purpose]:
             tuple(each["classes"]),
             each.get("notices"),
             frozenset(each.get("variables", document["of_reminders"])),
+            bool(each.get("by_hand")),
         )
         for name, each in document["templates"].items()
     }
@@ -78,6 +82,11 @@ def _purposes() -> dict[str, Purpose]:
 def purpose_of(template: str) -> Purpose | None:
     """Return what a template is for, or None: nobody has said."""
     return _purposes().get(template)
+
+
+def templates_by_hand() -> tuple[str, ...]:
+    """Return the templates that a person may send, in the order of the file."""
+    return tuple(name for name, purpose in _purposes().items() if purpose.by_hand)
 
 
 def load_texts(folder: Path = MESSAGES) -> tuple[TemplateText, ...]:

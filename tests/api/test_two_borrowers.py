@@ -68,6 +68,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "hardship_request_id": hardship_request_id,
         "contact_request_id": contact_request_id,
         "conversation_id": word.conversation_id,
+        "word_id": word.word_id,
         "installation_id": f"{name}-phone",
         "intent_id": intent_id,
         "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
@@ -87,6 +88,8 @@ SAID = {
     "/v1/me/loans/{loan_id}/refunds": {},
     "/v1/me/loans/{loan_id}/disputes": {"ground": "other", "words": "It is wrong."},
     "/v1/me/disputes/{dispute_id}/escalate": {"reason": "Nobody answers."},
+    "/v1/me/conversations/{conversation_id}/messages": {"message_id": new_id(), "text": "Hello again"},
+    "/v1/me/conversations/{conversation_id}/read": {"word_id": "{word_id}"},
     "/v1/me/loans/{loan_id}/promises": {
         "parts": [{"amount": {"amount_minor": 500, "currency": "USD"}, "promised_on": "2026-03-04"}]
     },
@@ -115,8 +118,11 @@ def owned_routes(app: Flask) -> list[tuple[str, str]]:
     ]
 
 
-def _body(path: str) -> dict[str, Any]:
-    return FILES.get(path) or {"json": SAID.get(path)}
+def _body(path: str, ids: dict[str, str]) -> dict[str, Any]:
+    said = SAID.get(path)
+    if said is not None:
+        said = {name: ids.get(str(value).strip("{}"), value) for name, value in said.items()}
+    return FILES.get(path) or {"json": said}
 
 
 def _required(operation: dict[str, Any]) -> list[str]:
@@ -136,11 +142,13 @@ def test_another_borrowers_objects_are_not_found_on_any_route(
 
     for method, path in routes:
         theirs = fresh_client(app).open(
-            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, **_body(path)
+            path.format(**their_ids, **NAMES), method=method.upper(), headers=mine, **_body(path, their_ids)
         )
         assert (theirs.status_code, theirs.json["code"]) == (404, "not-found"), (method, path)
     for method, path in routes:
-        own = fresh_client(app).open(path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, **_body(path))
+        own = fresh_client(app).open(
+            path.format(**my_ids, **NAMES), method=method.upper(), headers=mine, **_body(path, my_ids)
+        )
         assert own.status_code in ((409,) if (method, path) in COLLIDES else (200, 201, 204)), (method, path, own.text)
 
 

@@ -22,8 +22,8 @@ from app.services import endpoint_events
 from app.services.address_verdicts import address_of
 from app.services.callback_posts import take_callback
 from app.services.consents import consents_of
+from app.services.conversation_states import move
 from app.services.conversations import ANSWER, list_words
-from app.services.tasks import close_task
 from tests.builders.access import a_borrower
 from tests.builders.sent import a_contact, a_sent, message
 from tests.conftest import START
@@ -135,9 +135,7 @@ def test_a_new_word_opens_a_resolved_conversation_again(app: Flask) -> None:
     write("Can I pay on Friday?")
     with unit_of_work() as work:
         row = work.session.scalars(select(ConversationRow)).one()
-        row.status, row.waiting_since = "resolved", None
-        task = work.session.scalars(select(TaskRow)).one()
-        close_task(work, task.id, outcome="done", reason="answered", by="staff:Eve", now=START)
+        move(work, row, "resolved", by="staff:Eve", now=START)
 
     write("And Saturday?", at=START + timedelta(hours=1))
 

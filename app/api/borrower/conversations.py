@@ -1,108 +1,54 @@
 """What the borrower wrote to the lender, on any channel, and what was answered."""
 
+from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, fields
-
 from app.api.borrower.inbox import door
+from app.api.conversation_forms import (
+    CONVERSATION_EXAMPLE,
+    EXAMPLE_ID,
+    WORD_EXAMPLE,
+    AddedWordSchema,
+    ConversationsSchema,
+    NewConversationSchema,
+    ReadSchema,
+    ReplySchema,
+    UnreadSchema,
+    WordsSchema,
+    opening_of,
+)
 from app.persistence.unit_of_work import Work
 from app.services import conversations
-from app.services.conversations import LONGEST_TEXT, STATUSES, Word
+from app.services.conversation_openings import open_conversation
+from app.services.conversations import AddedWord, Thread, Word
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers
-from app.web.fields import IdField, InstantField, PageQuerySchema, TextField
+from app.web.fields import PageQuerySchema
 from app.web.idempotency import answer_once
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.reads import reads
 from app.web.request_context import now
 
-
-class ConversationSchema(Schema):
-    """One conversation."""
-
-    id = IdField(required=True)
-    status = fields.String(required=True, metadata={"enum": list(STATUSES), "description": "pending: you are asked."})
-    channel = fields.String(required=True, metadata={"description": "Of your last word: an answer goes there."})
-    opened_at = InstantField(required=True)
-    waiting_since = InstantField(required=True, allow_none=True, metadata={"description": "Since when you wait for us."})
-    last_at = InstantField(required=True)
-
-
-class ConversationsSchema(Schema):
-    """A page, the one with the newest word first."""
-
-    items = fields.List(fields.Nested(ConversationSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
-class WordSchema(Schema):
-    """One word."""
-
-    id = IdField(required=True)
-    direction = fields.String(required=True, metadata={"enum": ["inbound", "outbound"], "description": "inbound: yours."})
-    channel = fields.String(required=True)
-    text = fields.String(required=True)
-    created_at = InstantField(required=True)
-    in_reply_to = IdField(required=True, allow_none=True, metadata={"description": "The message it answers."})
-
-
-class WordsSchema(Schema):
-    """A page, newest first."""
-
-    items = fields.List(fields.Nested(WordSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
-class NewWordSchema(Schema):
-    """What you write."""
-
-    message_id = IdField(required=True, metadata={"description": "Made by the app: the same again is written once."})
-    text = TextField(LONGEST_TEXT, required=True)
-
-
-class AddedWordSchema(Schema):
-    """Where it is."""
-
-    conversation_id = IdField(required=True)
-    word_id = IdField(required=True)
-
-
-_ID = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
-_CONVERSATION = {
-    "id": _ID,
-    "status": "open",
-    "channel": "sms",
-    "opened_at": "2026-11-23T09:00:00Z",
-    "waiting_since": "2026-11-23T09:00:00Z",
-    "last_at": "2026-11-23T09:00:00Z",
-}
-_WORD = {
-    "id": _ID,
-    "direction": "inbound",
-    "channel": "sms",
-    "text": "Can I pay on Friday?",
-    "created_at": "2026-11-23T09:00:00Z",
-    "in_reply_to": None,
-}
-_ADDED = {"conversation_id": _ID, "word_id": _ID}
-_DUMP = AddedWordSchema()
+_ADDED = {"conversation_id": EXAMPLE_ID, "word_id": EXAMPLE_ID}
+_DUMP, _UNREAD = AddedWordSchema(), UnreadSchema()
+_ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 
 
 @door.get("/conversations")
 @door.asks(PageQuerySchema)
-@answers(200, ConversationsSchema, example={"items": [_CONVERSATION], "next_cursor": None})
+@answers(200, ConversationsSchema, example={"items": [CONVERSATION_EXAMPLE], "next_cursor": None})
 def list_conversations(query: dict[str, Any]) -> Answer:
     """List your conversations with us, the one with the newest word first."""
     found = conversations.list_conversations(
         reads(), borrower().borrower_id, before=requested_key(query), limit=query["limit"] + 1
     )
-    return page_answer(list(found), [Key(each.last_at, each.id) for each in found], query)
+    return page_answer(found, [Key(each["last_at"], each["id"]) for each in found], query)
 
 
 @door.get("/conversations/<id:conversation_id>/messages")
 @door.asks(PageQuerySchema)
-@answers(200, WordsSchema, example={"items": [_WORD], "next_cursor": None})
+@answers(200, WordsSchema, example={"items": [WORD_EXAMPLE], "next_cursor": None})
 def list_words(query: dict[str, Any], conversation_id: str) -> Answer:
     """List what was said in a conversation, newest first, whatever channel it came on."""
     found = conversations.list_words(
@@ -112,24 +58,60 @@ def list_words(query: dict[str, Any], conversation_id: str) -> Answer:
 
 
 @door.post("/conversations")
-@door.takes(NewWordSchema, example={"message_id": _ID, "text": "Can I pay on Friday?"})
-@answers(
-    201,
-    AddedWordSchema,
-    example=_ADDED,
-    also=(200,),
-    problems=("conflict", "idempotency-mismatch", "idempotency-in-flight"),
-)
+@door.takes(NewConversationSchema, example={"message_id": EXAMPLE_ID, "text": "Can I pay on Friday?"})
+@answers(201, AddedWordSchema, example=_ADDED, also=(200,), problems=(*_ONCE, "currency-mismatch", "forbidden"))
 def post_word(body: dict[str, Any]) -> Answer:
-    """Write to us. It joins the conversation that is open, or opens one; the same `message_id` again changes nothing (200).
+    """Write to us. Without a `kind` it joins the conversation that is open, or opens one; with one it begins one of it.
 
-    Card numbers are taken out before anything is kept.
+    A `dispute`, `hardship` or `promise` does what its own path does, at once: reminders stop as they would. The same
+    `message_id` again changes nothing (200). Card numbers are taken out before anything is kept.
     """
     at, borrower_id = now(), borrower().borrower_id
-    word = Word(f"app/{borrower_id}/{body['message_id']}", "in_app", body["text"], at=at)
+    word = _word(body, borrower_id, at)
+    joins = body["kind"] is None and body["loan_id"] is None and body["about_id"] is None
 
     def act(work: Work) -> Answer:
-        added = conversations.add_word(work, borrower_id, word, now=at)
-        return Answer(_DUMP.dump(added), 201 if added.created else 200, dumped=True)
+        if joins:
+            return _answer(conversations.add_word(work, borrower_id, word, now=at))
+        return _answer(open_conversation(work, borrower_id, opening_of(body), word, now=at))
 
     return answer_once(act)
+
+
+@door.post("/conversations/<id:conversation_id>/messages")
+@door.takes(ReplySchema, example={"message_id": EXAMPLE_ID, "text": "Thank you."})
+@answers(201, AddedWordSchema, example=_ADDED, also=(200,), problems=_ONCE)
+def post_reply(body: dict[str, Any], conversation_id: str) -> Answer:
+    """Write in a conversation; one that was resolved is open again. The same `message_id` again changes nothing (200)."""
+    at, borrower_id = now(), borrower().borrower_id
+    word = _word(body, borrower_id, at)
+
+    def act(work: Work) -> Answer:
+        return _answer(conversations.add_word(work, borrower_id, word, now=at, thread=Thread(conversation_id)))
+
+    return answer_once(act)
+
+
+@door.post("/conversations/<id:conversation_id>/read")
+@door.takes(ReadSchema, example={"word_id": EXAMPLE_ID})
+@answers(200, UnreadSchema, example={"unread_count": 0})
+def read_conversation(body: dict[str, Any], conversation_id: str) -> Answer:
+    """Say up to which word you have read. It never goes back, whichever device says it last."""
+    borrower_id = borrower().borrower_id
+
+    def act(work: Work) -> Answer:
+        left = conversations.mark_read(work, borrower_id, conversation_id, body["word_id"])
+        return Answer(_UNREAD.dump({"unread_count": left}), 200, dumped=True)
+
+    return answer_once(act)
+
+
+def _word(body: dict[str, Any], borrower_id: str, at: datetime) -> Word:
+    key = f"app/{borrower_id}/{body['message_id']}"
+    return Word(
+        key, "in_app", body["text"], at=at, quotes_id=body.get("quotes_id"), attachments=tuple(body["attachments"])
+    )  # fmt: skip
+
+
+def _answer(added: AddedWord) -> Answer:
+    return Answer(_DUMP.dump(added), 201 if added.created else 200, dumped=True)

@@ -56,7 +56,7 @@ class MismatchesSchema(Schema):
 
 
 _NO_DAYS = {"days": None, "days_to": None}
-_EXAMPLE = {
+EXAMPLE = {
     "loan_no": "CN-1001",
     "as_of": "2026-11-22",
     "kind": "principal_balance",
@@ -68,7 +68,7 @@ _EXAMPLE = {
 
 @door.get("/mismatches")
 @door.asks(MismatchQuerySchema)
-@answers(200, MismatchesSchema, example={"items": [_EXAMPLE], "next_cursor": None})
+@answers(200, MismatchesSchema, example={"items": [EXAMPLE], "next_cursor": None})
 def list_mismatches(query: dict[str, Any]) -> Answer:
     """List where your newest tape of a loan differs from our book.
 
@@ -85,10 +85,11 @@ def list_mismatches(query: dict[str, Any]) -> Answer:
     )
     keys = [Key(EPOCH, each.place) for each in page.items]
     resume = Key(EPOCH, page.resume) if page.resume else None
-    return page_answer([_view(each) for each in page.items], keys, query, resume=resume)
+    return page_answer([shown(each) for each in page.items], keys, query, resume=resume)
 
 
-def _view(each: LoanMismatch) -> dict[str, Any]:
+def shown(each: LoanMismatch) -> dict[str, Any]:
+    """Return a mismatch as the document has it."""
     found = each.mismatch
 
     def figure(value: int) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from app.persistence.db import Base
 
 
 class OtpChallengeRow(Base):
-    """A request to sign in by phone. The code is computed, never stored; `borrower_id` None: the number is not known."""
+    """A one-time code, to sign in by phone or to prove another address. It is computed, never stored.
+
+    `borrower_id` None: the number is not known, or nobody signs in with it.
+    """
 
     __tablename__ = "otp_challenges"
 
@@ -27,6 +30,10 @@ class OtpChallengeRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+    purpose: Mapped[str] = mapped_column(String(16), default="sign_in", server_default="sign_in")
+    """sign_in, contact_change: a code of one is none of the other."""
+    address_kind: Mapped[str] = mapped_column(String(8), default="phone", server_default="phone")
+    """What `phone_sealed` holds: phone, email."""
 
 
 class SessionRow(Base):

@@ -72,7 +72,7 @@ class SearchTermRow(Base):
     digest: Mapped[str] = mapped_column(String(40), primary_key=True)
     key_id: Mapped[str] = mapped_column(String(16))
 
-    __table_args__ = (Index("ix_search_terms_kind_digest", "kind", "digest"),)
+    __table_args__ = (Index("ix_search_terms_kind_digest", "kind", "digest", "borrower_id"),)
 
 
 class ConsentRow(Base):

@@ -49,6 +49,8 @@ class LoanRow(Base):
     """Day of the newest tape that has the loan; with `core_figures` a copy, so that a balance needs no statement more."""
     core_figures: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """What that tape says, as far as it can be held against ours (domain/tapes.py `CoreFigures`)."""
+    desk_untold_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What the desk took in and gave up, and the core has not told of: its figures lack it."""
     version: Mapped[int] = mapped_column(default=1)
     source_version: Mapped[int | None]
     content_hash: Mapped[str] = mapped_column(String(64), default="")
@@ -220,6 +222,9 @@ class PaymentReferenceRow(Base):
     content_hash: Mapped[str] = mapped_column(String(64))
 
 
+_IS_UNMATCHED = text("matched_at IS NULL")
+
+
 class UnmatchedPaymentRow(Base):
     """Money that could not be matched to a loan: kept and listed until it is, never dropped."""
 
@@ -235,7 +240,17 @@ class UnmatchedPaymentRow(Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
     matched_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    __table_args__ = (UniqueConstraint("lender_id", "reference"),)
+    __table_args__ = (
+        UniqueConstraint("lender_id", "reference"),
+        Index(
+            "ix_unmatched_payments_waiting",
+            "lender_id",
+            "received_at",
+            "id",
+            sqlite_where=_IS_UNMATCHED,
+            postgresql_where=_IS_UNMATCHED,
+        ),
+    )
 
 
 class AllocationRow(Base):

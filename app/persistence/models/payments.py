@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.persistence.column_types import Id, Instant, Sealed
 from app.persistence.db import Base
 
+_WAITS = text("state IN ('created', 'pending')")
+
 
 class PaymentIntentRow(Base):
     """One payment that a borrower means to make at a provider. Its id is the provider's idempotency key."""
@@ -72,6 +74,7 @@ class PaymentIntentRow(Base):
             sqlite_where=text("ask_at IS NOT NULL"),
             postgresql_where=text("ask_at IS NOT NULL"),
         ),
+        Index("ix_payment_intents_waiting", "lender_id", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
 
+_IS_OPEN = text("state = 'open'")
 _TO_RANK = text("state = 'open' AND kind IN ('call', 'call_back')")
 
 
@@ -53,4 +54,5 @@ class TaskRow(Base):
         Index("ix_tasks_to_rank", "rank_at", "id", sqlite_where=_TO_RANK, postgresql_where=_TO_RANK),
         Index("ix_tasks_borrower_id", "borrower_id", "state"),
         Index("ix_tasks_queue", "state", "queue", "due_on"),
+        Index("ix_tasks_open", "breach", "due_on", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )

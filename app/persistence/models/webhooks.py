@@ -10,6 +10,7 @@ from app.persistence.column_types import Id, Instant, Json, Sealed
 from app.persistence.db import Base
 
 _IS_PENDING = text("state = 'pending'")
+_IS_FAILED = text("state = 'failed'")
 
 
 class WebhookEventRow(Base):
@@ -96,6 +97,14 @@ class WebhookDeliveryRow(Base):
             postgresql_where=_IS_PENDING,
         ),
         Index("ix_webhook_deliveries_due", "next_attempt_at", sqlite_where=_IS_PENDING, postgresql_where=_IS_PENDING),
+        Index(
+            "ix_webhook_deliveries_failed",
+            "endpoint_id",
+            "created_at",
+            "id",
+            sqlite_where=_IS_FAILED,
+            postgresql_where=_IS_FAILED,
+        ),
         Index("ix_webhook_deliveries_endpoint_id", "endpoint_id", "created_at", "id"),
         Index("ix_webhook_deliveries_created_at", "created_at"),
     )

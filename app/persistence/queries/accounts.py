@@ -30,7 +30,7 @@ _DISPUTED = (
     .label("disputed_minor")
 )
 """Of open cases that question the debt; None: nothing is disputed. May be more than what is owed."""
-_POSITION_COLUMNS = (
+POSITION_COLUMNS = (
     LoanRow.id,
     LoanRow.borrower_id,
     LoanRow.currency,
@@ -55,7 +55,7 @@ _POSITION_COLUMNS = (
     _DISPUTED,
 )
 _ACCOUNT_COLUMNS = (
-    *_POSITION_COLUMNS,
+    *POSITION_COLUMNS,
     LoanRow.loan_no,
     LoanRow.product,
     LoanRow.status,
@@ -65,7 +65,7 @@ _ACCOUNT_COLUMNS = (
     LenderRow.name.label("lender_name"),
 )
 _PLAN_OPTION_COLUMNS = (
-    *_POSITION_COLUMNS,
+    *POSITION_COLUMNS,
     LoanRow.loan_no,
     LoanRow.status,
     LoanRow.product_kind,
@@ -74,18 +74,18 @@ _PLAN_OPTION_COLUMNS = (
     LenderRow.jurisdiction,
     BorrowerRow.country,
 )
-_WITH_SNAPSHOT = and_(PositionSnapshotRow.loan_id == LoanRow.id, PositionSnapshotRow.borrower_id == LoanRow.borrower_id)
+WITH_SNAPSHOT = and_(PositionSnapshotRow.loan_id == LoanRow.id, PositionSnapshotRow.borrower_id == LoanRow.borrower_id)
 
 _POSITION = PreparedSelect.of(
-    select(*_POSITION_COLUMNS)
-    .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+    select(*POSITION_COLUMNS)
+    .outerjoin(PositionSnapshotRow, WITH_SNAPSHOT)
     .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
 )
 _PLAN_OPTIONS = PreparedSelect.of(
     select(*_PLAN_OPTION_COLUMNS)
     .join(LenderRow, LenderRow.id == LoanRow.lender_id)
     .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
-    .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+    .outerjoin(PositionSnapshotRow, WITH_SNAPSHOT)
     .where(LoanRow.id == bindparam("loan_id"), LoanRow.borrower_id == bindparam("borrower_id"))
 )
 
@@ -94,7 +94,7 @@ def _accounts(borrower_id: str) -> Select[Any]:
     return (
         select(*_ACCOUNT_COLUMNS)
         .join(LenderRow, LenderRow.id == LoanRow.lender_id)
-        .outerjoin(PositionSnapshotRow, _WITH_SNAPSHOT)
+        .outerjoin(PositionSnapshotRow, WITH_SNAPSHOT)
         .where(LoanRow.borrower_id == borrower_id)
     )
 

@@ -170,7 +170,8 @@ def past_contact(
         waiting=is_waiting, tried=bool(waiting), origin=contact.origin,
         rungs_done=contact.rungs_done, messages=tuple(messages),
         loan_ids=frozenset(key.subject_id.partition("/")[0] for key in about)
-        | {message.debt for message in messages if message.debt is not None},
+        | {message.debt for message in messages if message.debt is not None}
+        | (frozenset() if about else _loans_named(messages)),
     )  # fmt: skip
 
 
@@ -202,10 +203,15 @@ def attempts_of(made: Mapping[str, Sequence[PastMessage]], by_contact: Mapping[s
     """Return the tries that the messages of one borrower's contacts are, oldest first."""
     tries: list[Attempt] = []
     for contact_id, messages in made.items():
-        loans = {key.subject_id.partition("/")[0] for key in by_contact.get(contact_id, ())}
+        loans = {key.subject_id.partition("/")[0] for key in by_contact.get(contact_id, ())} or _loans_named(messages)
         debt = next(iter(loans)) if len(loans) == 1 else None
         tries += [_attempt(message, debt) for message in messages if message.counts or message.call is not None]
     return sorted(tries, key=lambda each: (each.at, each.channel))
+
+
+def _loans_named(messages: Sequence[PastMessage]) -> frozenset[str]:
+    """Return the loans that messages name themselves: those of people, behind which there is no decision."""
+    return frozenset(subject.partition("/")[0] for message in messages for subject in message.about or ())
 
 
 def _attempt(message: PastMessage, debt: str | None) -> Attempt:

@@ -8,10 +8,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.persistence.models.access import AccessTokenRow, IdempotencyKeyRow, OtpChallengeRow, RateCounterRow
 from app.persistence.models.deliveries import DeliveryReceiptRow, EndpointLinkRow
+from app.persistence.models.operations import DeliveryHourRow
 from app.persistence.models.webhooks import WebhookDeliveryRow, WebhookEventRow
 
 EXPIRING: dict[str, InstrumentedAttribute[datetime]] = {
     "access_tokens": AccessTokenRow.expires_at,
+    "delivery_hours": DeliveryHourRow.hour_at,
     "endpoint_links": EndpointLinkRow.expires_at,
     "idempotency_keys": IdempotencyKeyRow.created_at,
     "otp_challenges": OtpChallengeRow.expires_at,

@@ -108,7 +108,8 @@ _COUNTS: Mapping[str, str] = {
         SELECT COUNT(*) FROM messages WHERE COALESCE(lane, '') <> CASE
           WHEN state IN ('queued', 'sending', 'stale')
             THEN CASE WHEN message_class IN ('security', 'withdrawal') THEN message_class ELSE channel END
-          WHEN state IN ('sent', 'uncertain') AND channel IN ('sms', 'voice', 'wechat', 'letter') THEN 'untold'
+          WHEN state = 'uncertain' THEN 'uncertain'
+          WHEN state = 'sent' AND channel IN ('sms', 'voice', 'wechat', 'letter') THEN 'untold'
           ELSE '' END""",
     "loans_with_two_arrangements": """
         SELECT COUNT(*) FROM (SELECT 1 FROM arrangements WHERE state = 'active' GROUP BY loan_id HAVING COUNT(*) > 1) z""",

@@ -29,6 +29,7 @@ class LoanHead(NamedTuple):
     ended_at: datetime | None
     resumed_at: datetime | None
     marks: list[str]
+    desk_untold_minor: int
 
 
 class PlanHead(NamedTuple):
@@ -58,6 +59,7 @@ _HEAD = select(
     LoanRow.ended_at,
     LoanRow.resumed_at,
     LoanRow.marks,
+    LoanRow.desk_untold_minor,
 )
 
 

@@ -29,9 +29,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.lanes import (
     ASKABLE_CHANNELS,
-    HANDED_OVER_STATES,
     LANES,
     SECURITY,
+    UNCERTAIN,
     UNTOLD,
     WAITING_STATES,
     WITHDRAWAL,
@@ -155,9 +155,10 @@ _CHANGE = update(cast(Table, MessageRow.__table__))
 _STATE = bindparam("b_state", type_=String())
 _LANE = case(
     (_STATE.in_([_word(each) for each in WAITING_STATES]), MessageRow.lane),
+    (_STATE == _word(UNCERTAIN), _word(UNCERTAIN)),
     (
         and_(
-            _STATE.in_([_word(each) for each in HANDED_OVER_STATES]),
+            _STATE == _word("sent"),
             MessageRow.channel.in_([_word(each) for each in ASKABLE_CHANNELS]),
         ),
         _word(UNTOLD),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.desk_payments import ORIGIN as OF_DESK
 from app.domain.errors import NotFoundError
 from app.domain.ledger import EntryKind
 from app.domain.statement_matching import State
@@ -269,7 +270,10 @@ _CORE_PAYMENT = (
     )
     .order_by(LedgerEntryRow.id)
 )
-_BY_CORE = or_(LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:"))
+_BY_CORE = or_(
+    LedgerEntryRow.origin == "ingest", LedgerEntryRow.origin.startswith("import:"), LedgerEntryRow.origin.startswith(OF_DESK)
+)
+"""With what the desk was told before the statement came."""
 _BY_PROVIDER = LedgerEntryRow.origin.startswith("provider:")
 
 

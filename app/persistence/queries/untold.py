@@ -4,15 +4,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.lanes import UNTOLD
+from app.domain.lanes import ASKABLE_CHANNELS, UNCERTAIN, UNTOLD
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.queries.chunks import chunks
 
-_IS_UNTOLD = MessageRow.lane == UNTOLD
+_IS_SENT = MessageRow.lane == UNTOLD
+_IS_UNCERTAIN = MessageRow.lane == UNCERTAIN
+_IS_UNTOLD = MessageRow.lane.in_((UNTOLD, UNCERTAIN))
 _IS_SENT_LETTER = (MessageRow.state == "sent") & (MessageRow.channel == "letter")
 _PAGE = (
     select(
@@ -22,8 +24,9 @@ _PAGE = (
         MessageRow.state,
         MessageRow.challenge_id,
         MessageRow.created_at,
+        MessageRow.next_attempt_at,
     )
-    .where(_IS_UNTOLD, MessageRow.withdraws_id.is_(None))
+    .where(MessageRow.withdraws_id.is_(None))
     .order_by(MessageRow.next_attempt_at, MessageRow.id)
 )
 
@@ -31,23 +34,26 @@ _PAGE = (
 def page_untold(
     session: Session, *, since: datetime, uncertain_before: datetime, sent_before: datetime, limit: int
 ) -> Sequence[Any]:
-    """Return (id, borrower_id, channel, state, challenge_id, created_at) of those to be asked about, longest due first.
+    """Return columns of the messages to be asked about (`_PAGE`), longest due first.
 
     Uncertain ones are due when their instant is before `uncertain_before`, sent ones before `sent_before`; what was due
     before `since` is given up. Not letters that were sent (`page_quiet_letters`), and not the taking back of one, for which
     no provider keeps a record under our id.
     """
-    due = or_(
-        (MessageRow.next_attempt_at <= sent_before) & (MessageRow.channel != "letter"),
-        (MessageRow.state == "uncertain") & (MessageRow.next_attempt_at <= uncertain_before),
+    sent = _PAGE.where(_IS_SENT, MessageRow.next_attempt_at.between(since, sent_before), MessageRow.channel != "letter")
+    uncertain = _PAGE.where(
+        _IS_UNCERTAIN,
+        MessageRow.next_attempt_at.between(since, uncertain_before),
+        MessageRow.channel.in_(ASKABLE_CHANNELS),
     )
-    return session.execute(_PAGE.where(MessageRow.next_attempt_at >= since, due).limit(limit)).all()
+    found = [row for page in (sent, uncertain) for row in session.execute(page.limit(limit))]
+    return sorted(found, key=lambda row: (row.next_attempt_at, row.id))[:limit]
 
 
 def page_quiet_letters(session: Session, *, since: datetime, until: datetime, limit: int) -> Sequence[Any]:
     """Return the same of letters that were sent and whose instant lies between the two, longest due first."""
     are_due = MessageRow.next_attempt_at.between(since, until)
-    return session.execute(_PAGE.where(_IS_SENT_LETTER, are_due).limit(limit)).all()
+    return session.execute(_PAGE.where(_IS_SENT, _IS_SENT_LETTER, are_due).limit(limit)).all()
 
 
 def find_letters_told(session: Session, message_ids: Collection[str]) -> dict[str, tuple[str, datetime]]:
@@ -76,7 +82,7 @@ def mark_never_told(session: Session, message_ids: Collection[str], *, longest_a
 def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
     """Return how many sent messages that are still asked about were to be told of by then; letters are not."""
     statement = select(func.count()).where(
-        _IS_UNTOLD, MessageRow.state == "sent", MessageRow.next_attempt_at >= since,
+        _IS_SENT, MessageRow.state == "sent", MessageRow.next_attempt_at >= since,
         MessageRow.next_attempt_at <= until, MessageRow.channel != "letter",
     )  # fmt: skip
     return session.scalar(statement.select_from(MessageRow)) or 0
@@ -85,7 +91,8 @@ def count_untold(session: Session, *, since: datetime, until: datetime) -> int:
 def oldest_uncertain(session: Session, *, since: datetime) -> datetime | None:
     """Return when the oldest message was made that is uncertain and still asked about."""
     statement = select(func.min(MessageRow.created_at)).where(
-        _IS_UNTOLD, MessageRow.state == "uncertain", MessageRow.next_attempt_at >= since,
+        _IS_UNCERTAIN, MessageRow.state == "uncertain", MessageRow.channel.in_(ASKABLE_CHANNELS),
+        MessageRow.next_attempt_at >= since,
         MessageRow.withdraws_id.is_(None),
     )  # fmt: skip
     return session.scalar(statement)

@@ -64,6 +64,12 @@ def list_endpoints(reads: Connection | Session, lender_id: str | None = None) ->
     return list(reads.execute(statement))
 
 
+def find_endpoint_states(reads: Connection | Session, lender_id: str) -> list[Any]:
+    """Return a lender's endpoints by name, without counting their deliveries."""
+    statement = select(*_COLUMNS).where(WebhookEndpointRow.lender_id == lender_id, _LIVES)
+    return list(reads.execute(statement.order_by(WebhookEndpointRow.name)))
+
+
 def count_endpoints(session: Session, lender_id: str) -> int:
     """Return how many endpoints a lender has."""
     statement = select(func.count()).where(WebhookEndpointRow.lender_id == lender_id, _LIVES)
