@@ -45,6 +45,7 @@ from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import borrowers as desk_borrowers
+from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import borrower_sessions as desk_borrower_sessions
@@ -81,6 +82,7 @@ from app.api.desk import tasks as desk_tasks
 from app.api.desk import timelines as desk_timelines
 from app.api.desk import waivers as desk_waivers
 from app.api.desk import uncertain_messages as desk_uncertain_messages
+from app.api.desk import visits as desk_visits
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import contact_changes as ingest_contact_changes
@@ -127,6 +129,8 @@ _SHARED = (
     desk_conversations,
     desk_canned_responses,
     desk_service_levels,
+    desk_call_tasks,
+    desk_visits,
     desk_messages,
     desk_explanations,
     desk_experiments,

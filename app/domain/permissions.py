@@ -54,7 +54,15 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
-    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
+    Permission("call_tasks.read", "see the worklist of calls, and what is known before one is made", EVERYONE),
+    Permission("call_tasks.make", "take a call task, give it back, dial, say how it went", EVERYONE),
+    Permission("call_tasks.take_over", "take a call task from somebody else, and tell the outcome of their call", SENIOR),
+    Permission("visits.read", "read visits to borrowers", EVERYONE),
+    Permission("visits.plan", "plan a visit to a borrower", SENIOR),
+    Permission("visits.make", "begin, end and cancel a visit", EVERYONE),
+    Permission(
+        "visits.rules", "say whether, where and by how many borrowers may be visited", frozenset({COMPLIANCE, ADMIN})
+    ),
     Permission("calls.record", "record how a phone call went", EVERYONE),
     Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
     Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
