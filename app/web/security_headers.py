@@ -12,7 +12,7 @@ _HEADERS = (
 
 
 def add_security_headers(response: Response) -> None:
-    """Add them. What is not said to be cacheable is `no-store`."""
+    """Add those that the answer does not say itself. What is not said to be cacheable is `no-store`."""
     headers = response.headers
     for name, value in _HEADERS:
         headers.add(name, value)

@@ -27,7 +27,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog()?.open) return;
     const at = document.activeElement;
-    if (/^(INPUT|TEXTAREA|SELECT)$/.test(at?.tagName ?? "") || at?.isContentEditable) {
+    if (at?.matches("input:not([type=checkbox], [type=radio]), textarea, select")) {
       if (event.key === "Escape") at.blur();
       return;
     }
