@@ -26,7 +26,8 @@ from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import agenda, rule_parts
 from app.services.borrowers import put_borrower
 from app.services.holds import Teller, put_hold
-from app.services.manual_messages import NewMessage, SentByHand, check_message, page_messages, send_message
+from app.services.manual_message_words import NewMessage
+from app.services.manual_messages import SentByHand, check_message, page_messages, send_message
 from app.services.policies import activate_document
 from tests.builders.book import Built, build_lender, build_loan, give_phone, pay
 from tests.builders.cases import default_document
