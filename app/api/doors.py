@@ -60,6 +60,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
 from app.api.desk import notes as desk_notes
@@ -125,6 +126,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letters,
     desk_conversations,
     desk_canned_responses,
     desk_service_levels,

@@ -56,7 +56,6 @@ _TABLE = (
     # -- cases of borrowers
     Permission("call_tasks.read", "see the worklist of calls, and what is known before one is made", EVERYONE),
     Permission("call_tasks.make", "take a call task, give it back, dial, say how it went", EVERYONE),
-    Permission("call_tasks.take_over", "take a call task from somebody else, and tell the outcome of their call", SENIOR),
     Permission("visits.read", "read visits to borrowers", EVERYONE),
     Permission("visits.plan", "plan a visit to a borrower", SENIOR),
     Permission("visits.make", "begin, end and cancel a visit", EVERYONE),
@@ -114,6 +113,7 @@ _TABLE = (
     # -- contacts by hand
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
+    Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),

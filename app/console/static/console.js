@@ -45,6 +45,11 @@
       opener.hidden = false;
       opener.addEventListener("click", () => document.getElementById(opener.dataset.opens)?.showModal());
     }
+    const token = document.querySelector("input[data-from-link]"); // what stands behind # is in no log; nor in the history
+    if (token && location.hash.length > 1) {
+      token.value ||= location.hash.slice(1);
+      history.replaceState(null, "", location.pathname);
+    }
     for (const choice of document.querySelectorAll("input[data-kept]")) {
       choice.checked = kept(choice.dataset.kept);
       choice.addEventListener("change", () => keep(choice.dataset.kept, choice.checked));
