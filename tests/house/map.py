@@ -96,6 +96,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| what stands in the way of a contact by hand | `contact_gates`, `contact_checks`, `asked_law` | `queries/contact_loans` | `contact_gates` | `wording/gate_words`, `docs/contact-gate.md` |
+| messages by hand, letters drafted at the desk | `manual_contacts` | `queries/manual_contacts`, `queries/letter_drafts` | `manual_messages`, `manual_message_words`, `manual_contacts`, `letter_drafts` | `api/desk/messages`, `api/desk/letters`, `console/messages`, `console/letters`, `docs/manual-messages.md` |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_documents`, `letter_batches`, `letter_approvals`, `engine/letter_documents`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `wechat_confirmations`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
