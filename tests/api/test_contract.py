@@ -42,6 +42,13 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "search_borrowers",
+    "unmask_borrower",
+    "get_loan_of_borrower",
+    "list_timeline",
+    "list_notes",
+    "add_note",
+    "correct_note",
     "ask_for_rehearsal",
     "list_audit",
     "get_balance",
