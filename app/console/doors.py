@@ -12,10 +12,12 @@ from app.console import (
     borrower_pages,
     borrower_search,
     borrower_why,
+    calls,
     channel_switches,
     operations,
     provider_templates,
     uncertain_messages,
+    visits,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
@@ -27,10 +29,12 @@ _PAGES = (
     borrower_pages,
     borrower_search,
     borrower_why,
+    calls,
     channel_switches,
     operations,
     provider_templates,
     uncertain_messages,
+    visits,
     webhooks,
 )
 """Modules that add their pages; imported so that they do."""
@@ -46,6 +50,8 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("calls.title", "/desk/calls", "call_tasks.read"),
+    NavItem("visits.title", "/desk/visits", "visits.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
