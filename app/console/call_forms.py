@@ -11,6 +11,7 @@ from app.domain.disputes import GROUNDS, DisputeValues
 from app.domain.errors import ValidationError, refused_at
 from app.domain.hardship import CHANGES, HardshipValues
 from app.domain.money import Money, minor_from_text
+from app.domain.times import local_instant
 from app.services.call_cards import CallCard
 from app.services.call_outcomes import ToldOutcome
 from app.services.calls import DIRECTIONS, LONGEST_NOTE
