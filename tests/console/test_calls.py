@@ -125,9 +125,9 @@ def test_a_visit_is_planned_begun_and_ended_in_the_browser(at_noon: Flask, set_c
     opened(seat, built.borrower_no)
     path = f"/borrowers/{built.borrower_no}/visits/new"
 
-    planned = seat.send(path, place="home", begins="2026-03-17T14:00", hours="1", name_1="Zhao Lei", identity_no_1="HF-1")
+    planned = seat.send(path, place="home", begins="2026-03-17T12:10", hours="1", name_1="Zhao Lei", identity_no_1="HF-1")
     where = planned.headers["Location"].removeprefix("/desk")
-    set_clock(datetime(2026, 3, 17, 6, 10, tzinfo=UTC))
+    set_clock(NOON + timedelta(minutes=11))
     seat.send(f"{where}/start", where)
     ended = seat.send(f"{where}/end", where, outcome="met", identity_shown="true", notes="Spoke at the door.")
 
