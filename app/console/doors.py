@@ -8,16 +8,34 @@ from typing import NamedTuple
 from flask import Flask, url_for
 
 from app.console import (
+    audit,
     borrower_loans,
+    borrower_notes,
     borrower_pages,
     borrower_search,
+    borrower_timeline,
+    borrower_unmasking,
     borrower_why,
+    calendars,
     calls,
     channel_switches,
+    conversations,
+    experiments,
+    invitations,
+    law,
+    mismatches,
     operations,
+    policies,
+    profile,
     provider_templates,
+    rehearsals,
+    sign_in,
+    staff,
+    statement_lines,
+    tasks,
     uncertain_messages,
     visits,
+    waiting_payments,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
@@ -25,16 +43,34 @@ from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
 _PAGES = (
+    audit,
     borrower_loans,
+    borrower_notes,
     borrower_pages,
     borrower_search,
+    borrower_timeline,
+    borrower_unmasking,
     borrower_why,
     calls,
+    calendars,
     channel_switches,
+    conversations,
+    experiments,
+    invitations,
+    law,
+    mismatches,
     operations,
+    policies,
+    profile,
     provider_templates,
+    rehearsals,
+    sign_in,
+    staff,
+    statement_lines,
+    tasks,
     uncertain_messages,
     visits,
+    waiting_payments,
     webhooks,
 )
 """Modules that add their pages; imported so that they do."""
@@ -52,7 +88,13 @@ NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
     NavItem("calls.title", "/desk/calls", "call_tasks.read"),
     NavItem("visits.title", "/desk/visits", "visits.read"),
+    NavItem("conversations.title", "/desk/conversations", "conversations.read"),
+    NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
+    NavItem("policies.title", "/desk/policies", "policies.read"),
+    NavItem("law.title", "/desk/law", "law.ask"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
 

@@ -107,7 +107,7 @@ def tell_outcome(
     loan_ids = _loans(work, borrower_id, told, task, teller.lender_id)
     if waiting is not None and waiting.task_id in (None, task_id):
         call_id, created = waiting.id, True
-        if waiting.by != teller.by and not may(teller.role, "call_tasks.take_over"):
+        if waiting.by != teller.by and not (teller.role and may(teller.role, "calls.record_others")):
             raise ConflictError(f"{waiting.by} dialled this call; only they can say how it went.")
         end_dial(work, waiting, outcome=told.outcome, seconds=told.seconds, note=told.note, by=teller.by, now=now)
     else:

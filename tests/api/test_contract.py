@@ -78,6 +78,10 @@ RULES_BEYOND_SCHEMAS = {
     "put_promise",
     "post_hold",
     "check_message",
+    "check_letter",
+    "post_letter",
+    "approve_letter",
+    "withdraw_letter",
     "post_message",
     "list_sent_messages",
     "change_hold_until",
@@ -152,6 +156,15 @@ RULES_BEYOND_SCHEMAS = {
     "list_desk_plan_requests",
     "list_lender_refunds",
     "list_plan_requests",
+    "begin_staff_sign_in",
+    "finish_staff_sign_in",
+    "open_staff_invitation",
+    "accept_staff_invitation",
+    "switch_lender",
+    "prove_second_factor",
+    "change_password",
+    "invite_staff",
+    "change_staff_membership",
 }
 EXAMPLES = int(os.environ.get("DUECOURSE_FUZZ_EXAMPLES", "8"))
 
