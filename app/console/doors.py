@@ -17,6 +17,7 @@ from app.console import (
     borrower_unmasking,
     borrower_why,
     calendars,
+    calls,
     channel_switches,
     letters,
     messages,
@@ -35,6 +36,7 @@ from app.console import (
     statement_lines,
     tasks,
     uncertain_messages,
+    visits,
     waiting_payments,
     webhooks,
 )
@@ -51,6 +53,7 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    calls,
     calendars,
     channel_switches,
     letters,
@@ -70,6 +73,7 @@ _PAGES = (
     statement_lines,
     tasks,
     uncertain_messages,
+    visits,
     waiting_payments,
     webhooks,
 )
@@ -86,6 +90,8 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("calls.title", "/desk/calls", "call_tasks.read"),
+    NavItem("visits.title", "/desk/visits", "visits.read"),
     NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("tasks.title", "/desk/tasks", "tasks.read"),
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
