@@ -45,9 +45,9 @@ from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import borrower_sessions as desk_borrower_sessions
 from app.api.desk import calls as desk_calls
+from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import desk_payments as desk_money
-from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -70,8 +70,8 @@ from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import staff as desk_staff
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
-from app.api.desk import waivers as desk_waivers
 from app.api.desk import uncertain_messages as desk_uncertain_messages
+from app.api.desk import waivers as desk_waivers
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import contact_changes as ingest_contact_changes

@@ -8,14 +8,23 @@ from typing import NamedTuple
 from flask import Flask, url_for
 
 from app.console import (
+    approvals,
+    borrower_cases,
     borrower_loans,
     borrower_pages,
     borrower_search,
+    borrower_sessions,
     borrower_why,
     channel_switches,
+    contact_changes,
+    desk_payments,
+    holds,
     operations,
+    plan_offers,
+    promises,
     provider_templates,
     uncertain_messages,
+    waivers,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
@@ -23,14 +32,23 @@ from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
 _PAGES = (
+    approvals,
+    borrower_cases,
     borrower_loans,
     borrower_pages,
     borrower_search,
+    borrower_sessions,
     borrower_why,
     channel_switches,
+    contact_changes,
+    desk_payments,
+    holds,
     operations,
+    plan_offers,
+    promises,
     provider_templates,
     uncertain_messages,
+    waivers,
     webhooks,
 )
 """Modules that add their pages; imported so that they do."""
@@ -46,6 +64,7 @@ class NavItem(NamedTuple):
 
 NAV = (
     NavItem("frame.search", "/desk", "borrowers.search"),
+    NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
 )
 _STATIC = Path(__file__).parent / "static"
