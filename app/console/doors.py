@@ -9,12 +9,15 @@ from flask import Flask, url_for
 
 from app.console import (
     audit,
+    approvals,
+    borrower_cases,
     borrower_loans,
     borrower_notes,
     borrower_pages,
     borrower_search,
     borrower_timeline,
     borrower_unmasking,
+    borrower_sessions,
     borrower_why,
     calendars,
     calls,
@@ -29,6 +32,12 @@ from app.console import (
     operations,
     policies,
     profile,
+    contact_changes,
+    desk_payments,
+    holds,
+    operations,
+    plan_offers,
+    promises,
     provider_templates,
     rehearsals,
     sign_in,
@@ -38,6 +47,7 @@ from app.console import (
     uncertain_messages,
     visits,
     waiting_payments,
+    waivers,
     webhooks,
 )
 from app.console.frame import ENTRY, NAME, entry, pages
@@ -46,12 +56,15 @@ from config import Settings
 
 _PAGES = (
     audit,
+    approvals,
+    borrower_cases,
     borrower_loans,
     borrower_notes,
     borrower_pages,
     borrower_search,
     borrower_timeline,
     borrower_unmasking,
+    borrower_sessions,
     borrower_why,
     calls,
     calendars,
@@ -66,6 +79,12 @@ _PAGES = (
     operations,
     policies,
     profile,
+    contact_changes,
+    desk_payments,
+    holds,
+    operations,
+    plan_offers,
+    promises,
     provider_templates,
     rehearsals,
     sign_in,
@@ -75,6 +94,7 @@ _PAGES = (
     uncertain_messages,
     visits,
     waiting_payments,
+    waivers,
     webhooks,
 )
 """Modules that add their pages; imported so that they do."""
@@ -97,6 +117,7 @@ NAV = (
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
+    NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
