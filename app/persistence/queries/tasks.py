@@ -147,7 +147,7 @@ def page_by_deadline(
         select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
         .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
         .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
-        .where(TaskRow.state == "open", _seen_by(lender_id))
+        .where(TaskRow.state == "open", seen_by(lender_id))
         .limit(limit)
     )
     if queue is not None:
@@ -184,7 +184,7 @@ def look_at_task(reads: Connection | Session, task_id: str, *, lender_id: str) -
         select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
         .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
         .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
-        .where(TaskRow.id == task_id, _seen_by(lender_id))
+        .where(TaskRow.id == task_id, seen_by(lender_id))
     )
     row = reads.execute(statement).first()
     if row is None:
