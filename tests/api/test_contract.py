@@ -42,6 +42,17 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "post_payment_at_desk",
+    "decline_payment_at_desk",
+    "reverse_payment_at_desk",
+    "post_waiver",
+    "decline_waiver",
+    "post_contact_change",
+    "confirm_contact_change",
+    "cancel_contact_change",
+    "prove_contact_change",
+    "end_borrower_sessions",
+    "post_plan_offer",
     "ask_for_rehearsal",
     "list_audit",
     "get_balance",
