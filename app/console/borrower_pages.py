@@ -26,6 +26,7 @@ ACTS = (
     ("borrowers.act_message", "/messages/new", "contacts.send"),
     ("borrowers.act_letter", "/letters/new", "letters.draft"),
     ("borrowers.act_call", "/calls/new", "calls.record"),
+    ("visits.plan", "/visits/new", "visits.plan"),
     ("borrowers.act_promise", "/promises/new", "promises.take"),
     ("borrowers.act_payment", "/payments/new", "payments.record"),
     ("borrowers.act_plan", "/plans/new", "plans.offer"),

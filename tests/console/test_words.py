@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
-from app.domain import attachments, disputes, hardship, holds, ledger, letters, payment_intents, promises
+from app.domain import attachments, disputes, hardship, holds, ledger, letters, payment_intents, promises, visits
 from app.domain.arrangements import ArrangementState
-from app.domain.calls import OUTCOMES
+from app.domain.calls import DIALLED, TELLABLE
 from app.domain.consents import CHANNELS, PURPOSES
 from app.domain.mandates import MandateState
 from app.domain.plan_options import OptionKind
@@ -33,7 +33,9 @@ CODES = {
         *RefundState, *ArrangementState, *OptionKind, *attachments.State, *attachments.PURPOSES, "deceased", "insolvent",
         "represented", "no_contact", "minor_or_unverified", "active", "closed", "written_off", "cancelled",
     ],
-    "call": OUTCOMES, "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
+    "call": [*TELLABLE, DIALLED],
+    "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
+    "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
 }  # fmt: skip
 """Vocabularies that pages show: what they are of -> their codes."""
 
