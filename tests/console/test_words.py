@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
-<<<<<<< HEAD
-from app.domain import attachments, disputes, hardship, holds, ledger, letters, payment_intents, promises, visits
-=======
-from app.domain import attachments, conversations, disputes, hardship, holds, ledger, letters, payment_intents, promises
->>>>>>> D
+from app.domain import (
+    attachments,
+    conversations,
+    disputes,
+    hardship,
+    holds,
+    ledger,
+    letters,
+    payment_intents,
+    promises,
+    visits,
+)
 from app.domain.arrangements import ArrangementState
 from app.domain.calls import DIALLED, TELLABLE
 from app.domain.consents import CHANNELS, PURPOSES
@@ -38,14 +45,10 @@ CODES = {
         *RefundState, *ArrangementState, *OptionKind, *attachments.State, *attachments.PURPOSES, "deceased", "insolvent",
         "represented", "no_contact", "minor_or_unverified", "active", "closed", "written_off", "cancelled",
     ],
-<<<<<<< HEAD
     "call": [*TELLABLE, DIALLED],
     "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
     "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
-=======
     "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
-    "call": OUTCOMES, "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
->>>>>>> D
 }  # fmt: skip
 """Vocabularies that pages show: what they are of -> their codes."""
 
