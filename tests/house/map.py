@@ -95,9 +95,13 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what providers tell of messages | `deliveries`, `delivery_progress`, `callback_words` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
-| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
+| phone calls | `calls` | `queries/calls` | `calls`, `told_contacts` | `api/desk/calls` |
+| calls that people make: their order, dialling, what follows | `call_worklists`, `calls` | `queries/call_tasks` | `call_tasks`, `call_ranking`, `call_cards`, `dials`, `call_outcomes` | `content/calls/*.yaml`, `wording/talking_points`, `api/desk/call_tasks`, `console/calls`, `docs/call-tasks.md` |
+| visits | `visits` | `queries/visits` | `visits`, `visit_views`, `visit_files` | `api/desk/visits`, `console/visits`, `docs/visits.md` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| what stands in the way of a contact by hand | `contact_gates`, `contact_checks`, `asked_law` | `queries/contact_loans` | `contact_gates` | `wording/gate_words`, `docs/contact-gate.md` |
+| messages by hand, letters drafted at the desk | `manual_contacts` | `queries/manual_contacts`, `queries/letter_drafts` | `manual_messages`, `manual_message_words`, `manual_contacts`, `letter_drafts` | `api/desk/messages`, `api/desk/letters`, `console/messages`, `console/letters`, `docs/manual-messages.md` |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_documents`, `letter_batches`, `letter_approvals`, `engine/letter_documents`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `wechat_confirmations`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |
