@@ -97,8 +97,8 @@ class AddressBook:
     def _of_challenge(self, challenge_id: str) -> Iterator[Addressed]:
         challenge = self.challenges.get(challenge_id)
         if challenge is not None and challenge.used_at is None:
-            phone = self._vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
-            yield Addressed(Target(challenge_id, "phone", phone))
+            address = self._vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
+            yield Addressed(Target(challenge_id, challenge.address_kind, address))
 
     def _opened(self, row: Any) -> str:
         return self._vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""

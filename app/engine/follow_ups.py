@@ -15,6 +15,7 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import (
     arrangement_endings,
     attachments,
+    contact_feed,
     conversation_states,
     dials,
     dispute_cases,
@@ -26,6 +27,7 @@ from app.services import (
     visits,
 )
 from app.services.arrangements import look_at_arrangement
+from app.services.contact_changes import look_at_change
 from app.services.payment_intents import expire_intent
 from app.services.plan_requests import look_at_request
 from app.services.refunds import take_up_overpayment
@@ -41,6 +43,7 @@ HANDLERS: Mapping[str, Handler] = {
     plan_offers.FOLLOW_UP: look_at_request,
     OVERPAID: take_up_overpayment,
     "payment_intent": expire_intent,
+    contact_feed.FOLLOW_UP: look_at_change,
     "dispute": dispute_cases.follow,
     "hardship": hardship.follow,
     promises.FOLLOW_UP: promises.settle_promise,

@@ -107,7 +107,7 @@ class DeskThreadSchema(DeskConversationSchema):
     items = fields.List(fields.Nested(ThreadEntrySchema), required=True, metadata={"description": "Newest first."})
 
 
-class NewNoteSchema(Schema):
+class NewConversationNoteSchema(Schema):
     """A note among staff."""
 
     message_id = IdField(required=True, metadata={"description": "Made by the client: the same again is kept once."})

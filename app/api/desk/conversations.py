@@ -18,7 +18,7 @@ from app.api.desk.conversation_forms import (
     DeskThreadSchema,
     MacroSchema,
     MoveConversationSchema,
-    NewNoteSchema,
+    NewConversationNoteSchema,
     NewReplySchema,
     NotedSchema,
     PageOfWordsQuerySchema,
@@ -130,7 +130,7 @@ def post_desk_macro(body: dict[str, Any], conversation_id: str) -> Answer:
 
 @door.post("/conversations/<id:conversation_id>/notes")
 @permits(_ACT)
-@door.takes(NewNoteSchema, example={"message_id": EXAMPLE_ID, "text": "Rang twice, no answer."})
+@door.takes(NewConversationNoteSchema, example={"message_id": EXAMPLE_ID, "text": "Rang twice, no answer."})
 @answers(201, NotedSchema, example={"note_id": EXAMPLE_ID}, also=(200,), problems=_ONCE)
 def post_desk_note(body: dict[str, Any], conversation_id: str) -> Answer:
     """Keep a note among staff; no borrower ever sees it. The same `message_id` again changes nothing (200)."""
