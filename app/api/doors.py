@@ -52,8 +52,6 @@ from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversations as desk_conversations
-from app.api.desk import channel_switches as desk_channel_switches
-from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -84,7 +82,6 @@ from app.api.desk import tasks as desk_tasks
 from app.api.desk import timelines as desk_timelines
 from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.desk import visits as desk_visits
-from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.desk import waivers as desk_waivers
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers

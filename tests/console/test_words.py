@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
-from app.domain import attachments, conversations, disputes, hardship, holds, ledger, letters, payment_intents, promises, visits
+from app.domain import (
+    attachments,
+    conversations,
+    disputes,
+    hardship,
+    holds,
+    ledger,
+    letters,
+    payment_intents,
+    promises,
+    visits,
+)
 from app.domain.arrangements import ArrangementState
 from app.domain.calls import DIALLED, TELLABLE
 from app.domain.consents import CHANNELS, PURPOSES
