@@ -94,6 +94,11 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
 | what providers tell of messages | `deliveries`, `delivery_progress`, `callback_words` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
+| what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `conversation_openings`, `subject_threads`, `opt_outs` | `api/borrower/conversations` |
+| what the desk answers, and who does | `conversations`, `assignments` | `queries/desk_conversations`, `queries/reply_copies` | `desk_conversations`, `desk_replies`, `reply_copies`, `assignments` | `api/desk/conversations`, `console/conversations`, `docs/conversations.md` |
+| by when the desk answers | `service_levels`, `conversation_clocks` | `models/desk_rules` | `service_levels`, `conversation_states` | `content/service_levels.yaml`, `api/desk/service_levels` |
+| canned replies | | `queries/canned_replies` | `canned_replies` | `api/desk/canned_responses` |
+| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls`, `told_contacts` | `api/desk/calls` |
 | calls that people make: their order, dialling, what follows | `call_worklists`, `calls` | `queries/call_tasks` | `call_tasks`, `call_ranking`, `call_cards`, `dials`, `call_outcomes` | `content/calls/*.yaml`, `wording/talking_points`, `api/desk/call_tasks`, `console/calls`, `docs/call-tasks.md` |
