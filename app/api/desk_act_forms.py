@@ -54,7 +54,7 @@ class DeskPaymentsSchema(Schema):
     items = fields.List(fields.Nested(DeskPaymentSchema), required=True)
 
 
-class PartsSchema(Schema):
+class WaivedPartsSchema(Schema):
     """An amount by component."""
 
     interest = MoneyField(required=True)
@@ -67,7 +67,7 @@ class WaiverSchema(_ActSchema):
 
     state = fields.String(required=True, metadata={"enum": [state.value for state in WaiverState]})
     amount = MoneyField(required=True)
-    parts = fields.Nested(PartsSchema, required=True)
+    parts = fields.Nested(WaivedPartsSchema, required=True)
     reason = fields.String(required=True, metadata={"enum": list(REASONS)})
     effective_on = DateField(required=True, allow_none=True)
     declined_reason = fields.String(required=True, allow_none=True)
