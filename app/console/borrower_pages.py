@@ -26,6 +26,7 @@ ACTS = (
     ("borrowers.act_message", "/messages/new", "contacts.send"),
     ("borrowers.act_letter", "/letters/new", "letters.draft"),
     ("borrowers.act_call", "/calls/new", "calls.record"),
+    ("visits.plan", "/visits/new", "visits.plan"),
     ("borrowers.act_promise", "/promises/new", "promises.take"),
     ("borrowers.act_payment", "/payments/new", "payments.record"),
     ("borrowers.act_plan", "/plans/new", "plans.offer"),
@@ -87,4 +88,4 @@ def _seen(borrower: Opened) -> dict[str, Any]:
     asked_for = ContactAsked("voice", "collection", tuple(loan.loan_id for loan in seen.loans if loan.status == "active"))
     with reading() as session:
         contact = ask_contact(session, borrower.id, asked_for, lender_id=who.lender_id, now=at, locale=request_locale())
-    return {"seen": seen, "contact": contact, "unmasked": None}
+    return {"seen": seen, "contact": contact}

@@ -54,8 +54,22 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
-    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
+    Permission("call_tasks.read", "see the worklist of calls, and what is known before one is made", EVERYONE),
+    Permission("call_tasks.make", "take a call task, give it back, dial, say how it went", EVERYONE),
+    Permission("visits.read", "read visits to borrowers", EVERYONE),
+    Permission("visits.plan", "plan a visit to a borrower", SENIOR),
+    Permission("visits.make", "begin, end and cancel a visit", EVERYONE),
+    Permission(
+        "visits.rules", "say whether, where and by how many borrowers may be visited", frozenset({COMPLIANCE, ADMIN})
+    ),
     Permission("calls.record", "record how a phone call went", EVERYONE),
+    Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
+    Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
+    Permission("conversations.act", "answer borrowers, keep notes, give threads to people, move them", EVERYONE),
+    Permission("canned_replies.write", "write canned replies, and take them out of use", EVERYONE),
+    Permission("canned_replies.approve", "approve a canned reply that somebody else wrote", SENIOR),
+    Permission("service_levels.read", "read by when the desk answers, and its opening hours", EVERYONE),
+    Permission("service_levels.set", "set by when the desk answers, and its opening hours", frozenset({SUPERVISOR, ADMIN})),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
     Permission("disputes.answer", "answer a dispute", EVERYONE),
@@ -99,6 +113,7 @@ _TABLE = (
     # -- contacts by hand
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
+    Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),

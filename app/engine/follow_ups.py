@@ -22,6 +22,7 @@ from app.services import (
     hardship,
     plan_offers,
     promises,
+    reply_copies,
     statement_waits,
     visits,
 )
@@ -51,6 +52,7 @@ HANDLERS: Mapping[str, Handler] = {
     dials.FOLLOW_UP: dials.forget_dial,
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
+    reply_copies.FOLLOW_UP: reply_copies.look,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

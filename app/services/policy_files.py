@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -123,3 +124,32 @@ def _scalar(node: yaml.ScalarNode, path: tuple[str | int, ...], problems: list[F
         detail = f"A policy has no values of the kind {node.tag}."
     problems.append(FieldError(pointer_to(*path), "yaml", detail))
     return None
+
+
+def lines_of(text: str, pointers: Iterable[str]) -> dict[str, int]:
+    """Return pointer -> the line (from 1) on which what it names begins, or on which the nearest thing around it does.
+
+    Nothing for a text that is no YAML; whatever its reader says names the line itself.
+    """
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    return {} if root is None else {pointer: _line(root, pointer) for pointer in pointers}
+
+
+def _line(node: yaml.Node, pointer: str) -> int:
+    line = node.start_mark.line + 1
+    for part in pointer.split("/")[1:]:
+        key, found = part.replace("~1", "/").replace("~0", "~"), None
+        if isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            found = node.value[int(key)]
+            line = found.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                if key_node.value == key:
+                    found, line = value_node, key_node.start_mark.line + 1
+        if found is None:
+            break
+        node = found
+    return line

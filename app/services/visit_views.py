@@ -16,6 +16,8 @@ from app.persistence.db import vault
 from app.persistence.queries import visits as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
+from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.promises import find_zone
 from app.persistence.unit_of_work import Work
 from app.services.visits import Actor, place_of
 
@@ -82,3 +84,15 @@ def put_rules(work: Work, rules: VisitRules, *, actor: Actor, now: datetime) -> 
         raise refused_at("/most_people", f"most_people is 1 to {domain.MOST_PEOPLE}.")
     queries.put_rules(work.session, actor.lender_id, rules, by=actor.by, now=now)
     add_audit(work.session, at=now, actor=actor.by, action="visits.rules", borrower_id=None, facts=asdict(rules))
+
+
+def get_visit(session: Session, visit_id: str, lender_id: str) -> ShownVisit:
+    """Return a visit without address and names, as lists show it. Raises NotFoundError."""
+    row = queries.get_shown(session, visit_id, lender_id)
+    numbers = queries.find_loan_numbers(session, row.loan_ids)
+    return ShownVisit(row, [numbers[loan_id] for loan_id in row.loan_ids if loan_id in numbers])
+
+
+def zone_of(session: Session, row: Any) -> str:
+    """Return where a visit's times are shown: where the borrower lives, else where the lender is."""
+    return find_zone(session, row.borrower_id) or get_lender(session, row.lender_id).zone

@@ -52,6 +52,9 @@ def upgrade() -> None:
     op.create_index("ix_delivery_attempts_started_at", "delivery_attempts", ["started_at"], postgresql_using="brin")
     open_ones, waiting = sa.text("state = 'open'"), sa.text("state IN ('created', 'pending')")
     op.create_index("ix_tasks_open", "tasks", ["breach", "due_on", "id"], sqlite_where=open_ones, postgresql_where=open_ones)
+    claimed = sa.text("claimed_by IS NOT NULL")
+    op.create_index("ix_tasks_claimed_by", "tasks", ["claimed_by"], sqlite_where=claimed, postgresql_where=claimed)
+    op.create_index("ix_tasks_deadline", "tasks", ["due_on", "id"], sqlite_where=open_ones, postgresql_where=open_ones)
     op.create_index(
         "ix_payment_intents_waiting", "payment_intents", ["lender_id", "id"], sqlite_where=waiting, postgresql_where=waiting
     )
@@ -81,6 +84,8 @@ def downgrade() -> None:
     op.drop_index("ix_webhook_deliveries_failed", "webhook_deliveries")
     op.drop_index("ix_unmatched_payments_waiting", "unmatched_payments")
     op.drop_index("ix_payment_intents_waiting", "payment_intents")
+    op.drop_index("ix_tasks_deadline", "tasks")
+    op.drop_index("ix_tasks_claimed_by", "tasks")
     op.drop_index("ix_tasks_open", "tasks")
     op.drop_index("ix_delivery_attempts_started_at", "delivery_attempts")
     op.drop_table("invariant_counts")

@@ -10,6 +10,7 @@ from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
 
 _IS_OPEN = text("state = 'open'")
+_IS_CLAIMED = text("claimed_by IS NOT NULL")
 _TO_RANK = text("state = 'open' AND kind IN ('call', 'call_back')")
 
 
@@ -54,5 +55,7 @@ class TaskRow(Base):
         Index("ix_tasks_to_rank", "rank_at", "id", sqlite_where=_TO_RANK, postgresql_where=_TO_RANK),
         Index("ix_tasks_borrower_id", "borrower_id", "state"),
         Index("ix_tasks_queue", "state", "queue", "due_on"),
+        Index("ix_tasks_claimed_by", "claimed_by", sqlite_where=_IS_CLAIMED, postgresql_where=_IS_CLAIMED),
+        Index("ix_tasks_deadline", "due_on", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
         Index("ix_tasks_open", "breach", "due_on", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )

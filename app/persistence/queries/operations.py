@@ -105,10 +105,12 @@ def count_due(reads: Connection, *, now: datetime, machine_now: datetime) -> lis
 def count_waiting(reads: Connection, lender_id: str) -> dict[str, int]:
     """Return how much of a lender waits for a person, by what; each at most `MOST_SHOWN` and one more."""
     of_lender = LoanRow.lender_id == lender_id
-    on_loan = select(1).where(LoanRow.id == TaskRow.loan_id, of_lender).correlate(TaskRow).exists()
-    owes = select(1).where(LoanRow.borrower_id == TaskRow.borrower_id, of_lender).correlate(TaskRow).exists()
-    seen = or_(on_loan, and_(TaskRow.loan_id.is_(None), owes))
-    has_loan = select(1).where(LoanRow.borrower_id == MessageRow.borrower_id, of_lender).correlate(MessageRow).exists()
+    # As a value and not by EXISTS: that is turned into a hash of all loans, however few rows are looked at.
+    on_loan = select(LoanRow.lender_id).where(LoanRow.id == TaskRow.loan_id).correlate(TaskRow).scalar_subquery()
+    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == TaskRow.borrower_id, of_lender).limit(1)
+    seen = func.coalesce(on_loan, owes.correlate(TaskRow).scalar_subquery()) == lender_id
+    owes_here = select(LoanRow.lender_id).where(LoanRow.borrower_id == MessageRow.borrower_id, of_lender).limit(1)
+    has_loan = owes_here.correlate(MessageRow).scalar_subquery() == lender_id
     line, event = StatementLineRow, PaymentEventRow
     wanted: Mapping[str, Any] = {
         "uncertain_messages": select(1).where(MessageRow.lane == UNCERTAIN, MessageRow.withdraws_id.is_(None), has_loan),

@@ -1,10 +1,10 @@
 """Tasks for people: by their natural key, by queue."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,8 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.prepared import PreparedChange, PreparedSelect
 from app.persistence.queries.chunks import chunks
+
+MOST_QUEUES = 30
 
 
 def add_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -44,13 +46,14 @@ _OPEN = PreparedSelect.of(
         among(TaskRow.borrower_id, ids_named("b_ids")),
         TaskRow.state == "open",
         or_(TaskRow.kind == "call", TaskRow.kind == "letter"),
+        TaskRow.decision_id.is_not(None),
     )
     .order_by(TaskRow.id)
 )
 
 
 def find_open_tasks(connection: Connection, borrower_ids: Collection[str]) -> dict[str, list[OpenTask]]:
-    """Return the calls and letters that wait for a person, by borrower."""
+    """Return the calls and letters of steps that wait for a person, by borrower; what people drafted themselves is none."""
     found: dict[str, list[OpenTask]] = {}
     for row in _OPEN.all(connection, {"b_ids": borrower_ids}) if borrower_ids else ():
         kind, *subject, anchor_no, step_key = row.natural_key.split("/")
@@ -132,6 +135,71 @@ def page_tasks(
     return reads.execute(statement).all()
 
 
+def page_by_deadline(
+    reads: Connection | Session,
+    *,
+    lender_id: str,
+    queue: str | None = None,
+    breach: bool = False,
+    claimed_by: str | None = None,
+    has_deadline: bool = True,
+    after: tuple[date, str] | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    """Return open tasks by their last day, the earliest first, following `after` (due_on, id).
+
+    `breach`: only those whose day has passed undone. `claimed_by`: only those somebody has taken. `has_deadline` False:
+    those without a last day, oldest first; then the day of `after` says nothing.
+    """
+    statement = (
+        select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
+        .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
+        .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
+        .where(TaskRow.state == "open", seen_by(lender_id))
+        .limit(limit)
+    )
+    if queue is not None:
+        statement = statement.where(TaskRow.queue == queue)
+    if claimed_by is not None:
+        statement = statement.where(TaskRow.claimed_by == claimed_by)
+    if breach:
+        statement = statement.where(TaskRow.breach == true())
+    if not has_deadline:
+        statement = statement.where(TaskRow.due_on.is_(None)).order_by(TaskRow.id)
+        return reads.execute(statement if after is None else statement.where(TaskRow.id > after[1])).all()
+    statement = statement.where(TaskRow.due_on.is_not(None)).order_by(TaskRow.due_on, TaskRow.id)
+    if after is not None:
+        on, task_id = after
+        statement = statement.where(or_(TaskRow.due_on > on, and_(TaskRow.due_on == on, TaskRow.id > task_id)))
+    return reads.execute(statement).all()
+
+
+def find_queues(reads: Connection | Session) -> list[str]:
+    """Return the names of the queues in which something is open, by name: each found by the index, none counted."""
+    found: list[str] = []
+    while len(found) < MOST_QUEUES:
+        statement = select(func.min(TaskRow.queue)).where(TaskRow.state == "open")
+        following = reads.scalar(statement if not found else statement.where(TaskRow.queue > found[-1]))
+        if following is None:
+            break
+        found.append(following)
+    return found
+
+
+def look_at_task(reads: Connection | Session, task_id: str, *, lender_id: str) -> Any:
+    """Return one task about a borrower or loan of a lender, with their numbers. Raises NotFoundError."""
+    statement = (
+        select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
+        .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
+        .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
+        .where(TaskRow.id == task_id, seen_by(lender_id))
+    )
+    row = reads.execute(statement).first()
+    if row is None:
+        raise NotFoundError("There is no such task.")
+    return row
+
+
 def find_tasks_of(session: Session, borrower_ids: Collection[str], *, queue: str) -> Sequence[TaskRow]:
     """Return the tasks of a queue about these borrowers, oldest first, whatever became of them."""
     found: list[TaskRow] = []
@@ -181,7 +249,10 @@ def page_duties(
 
 
 def seen_by(lender_id: str) -> ColumnElement[bool]:
-    """A task on a loan of this lender, or on no loan and a borrower who has one there."""
-    on_loan = exists().where(LoanRow.id == TaskRow.loan_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    owes = exists().where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    return or_(on_loan, and_(TaskRow.loan_id.is_(None), owes))
+    """A task on a loan of this lender, or on no loan and a borrower who has one there.
+
+    As values and not by EXISTS: that is turned into a hash of all loans, however few tasks are looked at.
+    """
+    on_loan = select(LoanRow.lender_id).where(LoanRow.id == TaskRow.loan_id).correlate(TaskRow).scalar_subquery()
+    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id)
+    return func.coalesce(on_loan, owes.limit(1).correlate(TaskRow).scalar_subquery()) == lender_id

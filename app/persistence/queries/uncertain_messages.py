@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -19,7 +19,9 @@ _M = MessageRow
 
 
 def _of_lender(lender_id: str) -> Any:
-    return exists().where(LoanRow.borrower_id == _M.borrower_id, LoanRow.lender_id == lender_id).correlate(_M)
+    """As a value and not by EXISTS: that is turned into a hash of all loans, however few messages are looked at."""
+    loan = select(LoanRow.lender_id).where(LoanRow.borrower_id == _M.borrower_id, LoanRow.lender_id == lender_id).limit(1)
+    return loan.correlate(_M).scalar_subquery() == lender_id
 
 
 _SHOWN = (
