@@ -69,6 +69,11 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | experiments, holdouts, their reports | `experiments`, `checks` | `queries/experiments` | `experiments`, `experiment_figures` | `api/desk/experiments`, `cli/experiment` |
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
 | refunds | `refunds` | `queries/refunds`, `queries/refundable_intents` | `refunds`, `refund_rules`, `refund_sending`, `refund_settling`, `refund_words` | `content/refunds/rules.yaml`, `api/borrower/refunds`, `api/desk/refunds`, `api/refund_forms`, `engine/refunds`, `docs/refunds.md` |
+| payments taken in at the desk | `desk_payments`, `desk_limits` | `queries/desk_payments`, `queries/desk_entries` | `desk_payments`, `desk_entries`, `desk_limits`, `told_by_desk` | `content/desk/limits.yaml`, `api/desk/desk_payments`, `console/desk_payments`, `docs/desk-acts.md` |
+| waivers | `waivers`, `desk_limits` | `queries/waivers` | `waivers`, `desk_limits` | `content/desk/limits.yaml`, `api/desk/waivers`, `console/waivers`, `docs/desk-acts.md` |
+| what waits for a second person | | | `approvals` | `console/approvals` |
+| changes of contact data | `contact_changes` | `queries/contact_changes` | `contact_changes`, `contact_change_codes`, `contact_change_steps`, `contact_feed`, `contact_data` | `content/desk/contact_changes.yaml`, `api/desk/contact_changes`, `api/borrower/contact_changes`, `console/contact_changes`, `docs/contact-changes.md` |
+| a borrower's sessions ended by staff | | `queries/sessions` | `borrower_sessions`, `sessions` | `api/desk/borrower_sessions`, `console/borrower_sessions` |
 | autopay mandates | `mandates` | `queries/mandates` | `mandates` | `api/ingest/mandates`, `api/borrower/mandates`, `docs/mandates.md` |
 | links for paying | `pay_proofs` | `queries/pay_links` | `pay_links` | `content/pay`, `wording/page_locales`, `api/pay`, `docs/pay-links.md` |
 | reconciliation | `payment_reconciliation` | `queries/payment_reconciliation` | `payment_reconciliation` | `cli/payments`, `api/desk/payment_reconciliation`, `docs/payment-reconciliation.md` |
