@@ -128,7 +128,7 @@ class AddedWordSchema(Schema):
     word_id = IdField(required=True)
 
 
-class ReadSchema(Schema):
+class ReadUpToSchema(Schema):
     """Up to where it was read."""
 
     word_id = IdField(required=True, metadata={"description": "The newest word that was shown. It never goes back."})

@@ -4,9 +4,11 @@ from flask import Flask
 
 from app.api import pay, unsubscribe
 from app.api.auth import sign_in
+from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
     attachments,
     balances,
+    contact_changes,
     contact_history,
     contact_requests,
     conversations,
@@ -42,8 +44,15 @@ from app.api.callbacks import receive as callbacks
 from app.api.callbacks import wechat_links
 from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
+from app.api.desk import borrower_sessions as desk_borrower_sessions
+from app.api.desk import borrowers as desk_borrowers
+from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
+from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import contact_changes as desk_contact_changes
+from app.api.desk import conversations as desk_conversations
+from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
 from app.api.desk import experiments as desk_experiments
@@ -51,23 +60,32 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
+from app.api.desk import notes as desk_notes
 from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
+from app.api.desk import plan_offers as desk_plan_offers
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
 from app.api.desk import rehearsals as desk_rehearsals
+from app.api.desk import service_levels as desk_service_levels
 from app.api.desk import staff as desk_staff
+from app.api.desk import staff_accounts as desk_staff_accounts
 from app.api.desk import statement_lines as desk_statement_lines
 from app.api.desk import tasks as desk_tasks
+from app.api.desk import timelines as desk_timelines
 from app.api.desk import uncertain_messages as desk_uncertain_messages
+from app.api.desk import visits as desk_visits
+from app.api.desk import waivers as desk_waivers
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
+from app.api.ingest import contact_changes as ingest_contact_changes
 from app.api.ingest import holds as ingest_holds
 from app.api.ingest import loans as ingest_loans
 from app.api.ingest import mandates as ingest_mandates
@@ -101,10 +119,19 @@ _SHARED = (
     desk_rehearsals,
     ingest_holds,
     desk_holds,
+    desk_borrowers,
+    desk_timelines,
+    desk_notes,
     desk_tasks,
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letters,
+    desk_conversations,
+    desk_canned_responses,
+    desk_service_levels,
+    desk_call_tasks,
+    desk_visits,
     desk_messages,
     desk_explanations,
     desk_experiments,
@@ -141,6 +168,14 @@ _SHARED = (
     promises,
     desk_promises,
     ingest_promises,
+    desk_staff_accounts,
+    contact_changes,
+    ingest_contact_changes,
+    desk_money,
+    desk_waivers,
+    desk_contact_changes,
+    desk_borrower_sessions,
+    desk_plan_offers,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -152,6 +187,7 @@ def open_doors(app: Flask, api: Api) -> None:
     for pages in (unsubscribe, pay):
         app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
+    api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences, wechat):

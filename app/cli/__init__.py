@@ -30,6 +30,7 @@ NOUNS = {
     "reasons": "app.cli.reasons:reason_commands",
     "rehearse": "app.cli.rehearse:rehearse_command",
     "sandbox": "app.cli.sandbox:sandbox_commands",
+    "staff": "app.cli.staff:staff_commands",
     "task": "app.cli.task:task_commands",
     "template": "app.cli.template:template_commands",
     "webhook": "app.cli.webhook:webhook_commands",

@@ -235,6 +235,7 @@ def mismatches_command(lender: str | None, kinds: tuple[str, ...], tolerance_min
                 "ours": each.mismatch.ours,
                 "difference": each.mismatch.difference,
                 "currency": each.currency,
+                "waits_for_core": each.waits_for_core,
             }
             for each in found
         ),

@@ -24,6 +24,7 @@ from app.web.request_context import now
 TABS = (
     ("", "borrowers.tab_overview"),
     ("/timeline", "borrowers.tab_timeline"),
+    ("/notes", "borrowers.tab_notes"),
     ("/why", "borrowers.tab_why"),
     ("/upcoming", "borrowers.tab_upcoming"),
     ("/openings", "borrowers.tab_openings"),
@@ -64,10 +65,13 @@ def opened(view: View) -> View:
     return wrapper
 
 
-def borrower_page(template: str, borrower: Opened, profile: Profile | None = None, **values: Any) -> BaseResponse:
+def borrower_page(
+    template: str, borrower: Opened, profile: Profile | None = None, *, status: int = 200, **values: Any
+) -> BaseResponse:
     """Return a page about an opened borrower, with their name and tabs."""
     return page(
         f"borrowers/{template}",
+        status=status,
         borrower=borrower,
         profile=profile or get_profile(reads(), borrower.id),
         tabs_of=TABS,

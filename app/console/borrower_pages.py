@@ -86,4 +86,4 @@ def _seen(borrower: Opened) -> dict[str, Any]:
     asked_for = ContactAsked("voice", "collection", tuple(loan.loan_id for loan in seen.loans if loan.status == "active"))
     with reading() as session:
         contact = ask_contact(session, borrower.id, asked_for, lender_id=who.lender_id, now=at, locale=request_locale())
-    return {"seen": seen, "contact": contact, "unmasked": None}
+    return {"seen": seen, "contact": contact}

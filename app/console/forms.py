@@ -28,8 +28,8 @@ from app.web.languages import request_locale
 from app.web.problems import PROBLEMS
 from app.wording.refusal_words import fields_in_words, refused_in_words
 
-_OURS = frozenset({"csrf", "once"})
-_NOT_OF_THE_FORM = (UnauthenticatedError, SessionRevokedError, TokenExpiredError, StepUpRequiredError, ForbiddenError)
+OURS = frozenset({"csrf", "once"})
+REFUSED_ELSEWHERE = (UnauthenticatedError, SessionRevokedError, TokenExpiredError, StepUpRequiredError, ForbiddenError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def submit(
     What is refused shows the form again by `again` (give `page(..., status=422, form=form)`), and nothing is lost. The
     address that `act` returns is kept as the answer to that form.
     """
-    sent = {name: text for name, text in request.form.items() if name not in _OURS and text.strip()}
+    sent = {name: text for name, text in request.form.items() if name not in OURS and text.strip()}
     once = request.form.get("once") or new_id()
     try:
         values = schema().load(sent)
@@ -61,11 +61,16 @@ def submit(
     except SchemaError as error:
         listed = fields_in_words(field_errors({"json": error.messages}), request_locale())
         return again(Form(request.form, {each.pointer.strip("/"): each.detail for each in listed}, once=once))
-    except _NOT_OF_THE_FORM:
+    except REFUSED_ELSEWHERE:
         raise
     except DomainError as error:
-        detail, listed = refused_in_words(error, request_locale())
-        by_field = {each.pointer.strip("/"): each.detail for each in listed}
-        words = PROBLEMS.get(error.code, PROBLEMS["internal"]).words(request_locale())
-        return again(Form(request.form, by_field, detail or words.detail))
+        return again(refused(error))
     return go(answer.value["location"])
+
+
+def refused(error: DomainError) -> Form:
+    """Return the form as it was sent, with what was refused in the reader's language."""
+    detail, listed = refused_in_words(error, request_locale())
+    by_field = {each.pointer.strip("/"): each.detail for each in listed}
+    words = PROBLEMS.get(error.code, PROBLEMS["internal"]).words(request_locale())
+    return Form(request.form, by_field, detail or words.detail)

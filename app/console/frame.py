@@ -170,6 +170,7 @@ def _speak_and_check() -> None:
 @entry.after_request
 def _headers(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Referrer-Policy"] = "same-origin"  # with none a browser sends the origin "null" with our own forms
     if request.endpoint == f"{ENTRY}.static":
         response.headers["Cache-Control"] = "public, max-age=31536000" if request.args.get("v") else "no-cache"
     return response

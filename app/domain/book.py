@@ -187,7 +187,8 @@ class PutResult:
     changed: bool = False
     conflicts: tuple[str, ...] = ()
     """What was kept apart, by name: `phone-in-use` (another borrower signs in with that phone), `opt-out-kept`
-    (the borrower refused to us what the source says is given)."""
+    (the borrower refused to us what the source says is given), `contact-change-kept` (contact data were
+    changed here with proof, and the source repeats what they were before)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,12 @@ class StepUpRequiredError(DomainError):
     code = "step-up-required"
 
 
+class CredentialsInvalidError(DomainError):
+    """E-mail and password do not fit. Says nothing about whether there is such an account, or what became of it."""
+
+    code = "credentials-invalid"
+
+
 class OtpInvalidError(DomainError):
     """The code does not fit this challenge on this device. Says nothing about whether the number is known."""
 

@@ -45,6 +45,7 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "payment_": "payments",
     "refund_": "payments",
     "mandate_": "payments",
+    "conversation_": "conversation",
 }
 """First letters of a template of class `servicing` -> its category: notices of what became of something."""
 NEEDS_ACTION = frozenset({"due_today", "overdue", "help", "options", "notice"})

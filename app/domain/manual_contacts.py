@@ -16,29 +16,32 @@ Stopped = tuple[str, str | None]
 
 
 def case_without(case: Case, contact_id: str) -> Case:
-    """Return the case as if a contact had not been made: it does not stand in its own way."""
+    """Return the case as it was before a contact was made: neither it nor what came after it stands in its way."""
     own = next((contact for contact in case.contacts if contact.contact_id == contact_id), None)
     if own is None:
         return case
-    gone = {(message.at, message.channel) for message in own.messages}
-    return replace(
-        case,
-        contacts=tuple(contact for contact in case.contacts if contact.contact_id != contact_id),
-        attempts=tuple(
-            each for each in case.attempts if each.direction != "outbound" or (each.at, each.channel) not in gone
-        ),
+    earlier = (each for each in case.contacts if each.created_at <= own.created_at and each.contact_id != contact_id)
+    tried = {(message.at, message.channel) for message in own.messages}
+    left = (
+        each
+        for each in case.attempts
+        if each.direction != "outbound" or (each.at <= own.created_at and (each.at, each.channel) not in tried)
     )
+    return replace(case, contacts=tuple(earlier), attempts=tuple(left))
 
 
-def still_stops(check: ContactCheck, overridden: Collection[Stopped]) -> Stop | None:
+def still_stops(check: ContactCheck, overridden: Collection[Stopped], *, passing: Collection[Reason] = ()) -> Stop | None:
     """Return the first thing that stands in the way, less what of the policy was set aside for this contact; or None.
+
+    `passing`: reasons that do not count any more.
 
     A hold or a flag is named as such, with the rule of law that it rests on, where it has one; so decisions name it too.
     """
     left = [
         found
         for found in check.run()
-        if found.layer != POLICY or (found.stop.reason.value, found.stop.rule) not in overridden
+        if found.stop.reason not in passing
+        and (found.layer != POLICY or (found.stop.reason.value, found.stop.rule) not in overridden)
     ]
     if not left:
         return None

@@ -71,6 +71,21 @@ def compare(core: CoreFigures, ours: Position, policy: MismatchPolicy = EXACT) -
     return found
 
 
+def waits_for_core(found: Sequence[Mismatch], untold_minor: int) -> bool:
+    """Return whether all that differs is what the desk took in or gave up and the core has not booked yet.
+
+    `untold_minor`: how much that is. The core then has exactly so much more outstanding, and of its other figures no less
+    than ours and no more than so much above them. Our figures are right then: the borrower was told.
+    """
+    if untold_minor <= 0 or not found:
+        return False
+    differs = {each.kind: each.difference for each in found}
+    if differs.get(OUTSTANDING, untold_minor) != untold_minor:
+        return False
+    parts = (differs.get(kind, 0) for kind in (PRINCIPAL_BALANCE, OVERDUE))
+    return all(0 <= each <= untold_minor for each in parts) and differs.get(DAYS_PAST_DUE, 0) >= 0
+
+
 def still_holds(
     core: CoreFigures, as_of: date, *, zone: str, last_effective_on: date | None, last_recorded_at: datetime | None
 ) -> bool:

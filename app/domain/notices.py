@@ -37,6 +37,7 @@ _PLACES: Mapping[str, str] = {
     "payment": "payment-intents",
     "refund": "refunds",
     "mandate": "mandates",
+    "conversation": "conversations",
 }
 """First word of a template -> the app's place of its subject."""
 

@@ -31,16 +31,18 @@ _TABLE = (
     Permission("borrowers.unmask", "see a whole phone number, e-mail or address instead of a masked one", SENIOR),
     Permission("borrowers.acts", "what agents do for borrowers every day: notes, holds, calls, promises, plans", EVERYONE),
     # -- acts about money and contact data
+    Permission("payments.read", "read payments that the desk took in", EVERYONE),
     Permission("payments.record", "record a payment at the desk, within the limits of content/desk/limits.yaml", EVERYONE),
     Permission("payments.approve", "approve or decline a payment above somebody's limit", SENIOR),
     Permission("payments.reverse", "take back a payment that the desk booked by mistake", frozenset({SUPERVISOR, ADMIN})),
+    Permission("waivers.read", "read what was given up, and what waits for approval", EVERYONE),
     Permission("waivers.grant", "give up fees, penalties and interest within the limits, or ask for it", EVERYONE),
     Permission("waivers.approve", "approve or decline a waiver that somebody else asked for", SENIOR),
-    Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
-    Permission("plans.decide", "approve or decline requests for another plan", SENIOR),
+    Permission("contacts.read_changes", "read changes of a borrower's contact data, masked", EVERYONE),
     Permission("contacts.change", "propose another phone, e-mail or address, have it proved by a code, cancel it", EVERYONE),
     Permission("contacts.confirm", "confirm a change of contact data on documents", frozenset({SUPERVISOR, COMPLIANCE})),
-    Permission("sessions.end", "see and end a borrower's sessions", EVERYONE),
+    Permission("sessions.read", "read where a borrower is signed in", EVERYONE),
+    Permission("sessions.end", "end a borrower's sessions", EVERYONE),
     Permission("approvals.read", "see what waits for a second person", SENIOR),
     Permission("attachments.read", "read the files that borrowers handed in", EVERYONE),
     Permission("decisions.explain", "read why a borrower was or was not reminded", EVERYONE),
@@ -52,8 +54,22 @@ _TABLE = (
     Permission("holds.release", "release a hold, or change until when it lasts", EVERYONE),
     Permission("holds.release_protecting", "the same for a hold that protects by law", SENIOR),
     # -- cases of borrowers
-    Permission("calls.take_over", "say how a call went that somebody else dialled", SENIOR),
+    Permission("call_tasks.read", "see the worklist of calls, and what is known before one is made", EVERYONE),
+    Permission("call_tasks.make", "take a call task, give it back, dial, say how it went", EVERYONE),
+    Permission("visits.read", "read visits to borrowers", EVERYONE),
+    Permission("visits.plan", "plan a visit to a borrower", SENIOR),
+    Permission("visits.make", "begin, end and cancel a visit", EVERYONE),
+    Permission(
+        "visits.rules", "say whether, where and by how many borrowers may be visited", frozenset({COMPLIANCE, ADMIN})
+    ),
     Permission("calls.record", "record how a phone call went", EVERYONE),
+    Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
+    Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
+    Permission("conversations.act", "answer borrowers, keep notes, give threads to people, move them", EVERYONE),
+    Permission("canned_replies.write", "write canned replies, and take them out of use", EVERYONE),
+    Permission("canned_replies.approve", "approve a canned reply that somebody else wrote", SENIOR),
+    Permission("service_levels.read", "read by when the desk answers, and its opening hours", EVERYONE),
+    Permission("service_levels.set", "set by when the desk answers, and its opening hours", frozenset({SUPERVISOR, ADMIN})),
     Permission("disputes.read", "read disputes, objections and complaints", EVERYONE),
     Permission("disputes.take", "take a dispute on", EVERYONE),
     Permission("disputes.answer", "answer a dispute", EVERYONE),
@@ -69,7 +85,7 @@ _TABLE = (
     Permission("duties.read", "read what the law demands by when", EVERYONE),
     # -- plans
     Permission("plans.read", "read requests for another plan, and what was offered", EVERYONE),
-    Permission("plans.offer", "offer another plan to a borrower", EVERYONE),
+    Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
     Permission("plans.decide", "approve or decline another plan that somebody else asked for", SENIOR),
     Permission("plans.cancel", "cancel an agreed plan", SENIOR),
     # -- money
@@ -97,6 +113,7 @@ _TABLE = (
     # -- contacts by hand
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
+    Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),

@@ -13,11 +13,13 @@ from app.domain.times import EPOCH
 from app.persistence.ids import new_id
 from app.persistence.queries import addresses, attempts
 from app.persistence.queries.addresses import DeadAddress
-from app.persistence.queries.outbox import SERVICING, Claimable
+from app.persistence.queries.outbox import SERVICING, SUPPORT, Claimable
 from app.persistence.queries.withdrawals import find_withdrawn
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.notices import notices_not_to_push
+from app.services.reply_copies import TEMPLATE as REPLY_COPY
+from app.services.reply_copies import copies_not_to_send
 
 _OWN = frozenset({"sms", "voice", "email", "letter"})
 """Channels whose address is a column of the borrower, not a row of `endpoints`."""
@@ -54,6 +56,7 @@ class AddressBook:
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
         self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))
         self._untold = notices_not_to_push(work, [m.id for m in messages if is_pushed_notice(m)], now=now)
+        self._untold |= copies_not_to_send(work, [m.id for m in messages if _is_reply_copy(m)], now=now)
         self.challenges = attempts.find_challenges(session, (m.challenge_id for m in messages if m.challenge_id))
 
     def targets_of(self, message: Claimable) -> Iterator[Addressed]:
@@ -94,8 +97,8 @@ class AddressBook:
     def _of_challenge(self, challenge_id: str) -> Iterator[Addressed]:
         challenge = self.challenges.get(challenge_id)
         if challenge is not None and challenge.used_at is None:
-            phone = self._vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
-            yield Addressed(Target(challenge_id, "phone", phone))
+            address = self._vault.open(challenge.phone_sealed, place=f"otp_challenges.phone:{challenge.id}") or ""
+            yield Addressed(Target(challenge_id, challenge.address_kind, address))
 
     def _opened(self, row: Any) -> str:
         return self._vault.open(row.address_sealed, place=f"endpoints.address:{row.id}") or ""
@@ -111,6 +114,11 @@ class AddressBook:
 def is_pushed_notice(message: Claimable) -> bool:
     """Whether a message is the push of a notice (`services/notices`)."""
     return message.channel == "push" and message.message_class == SERVICING and message.is_of_no_case
+
+
+def _is_reply_copy(message: Claimable) -> bool:
+    """Whether a message is an answer of the desk, on the channel of the borrower's word (`services/reply_copies`)."""
+    return message.template == REPLY_COPY and message.message_class == SUPPORT
 
 
 def retire(work: Work, message: Claimable, addressed: Addressed, result: DeliveryResult, *, now: datetime) -> None:

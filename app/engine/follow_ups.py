@@ -15,16 +15,19 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import (
     arrangement_endings,
     attachments,
+    contact_feed,
     conversation_states,
     dials,
     dispute_cases,
     hardship,
     plan_offers,
     promises,
+    reply_copies,
     statement_waits,
     visits,
 )
 from app.services.arrangements import look_at_arrangement
+from app.services.contact_changes import look_at_change
 from app.services.payment_intents import expire_intent
 from app.services.plan_requests import look_at_request
 from app.services.refunds import take_up_overpayment
@@ -40,6 +43,7 @@ HANDLERS: Mapping[str, Handler] = {
     plan_offers.FOLLOW_UP: look_at_request,
     OVERPAID: take_up_overpayment,
     "payment_intent": expire_intent,
+    contact_feed.FOLLOW_UP: look_at_change,
     "dispute": dispute_cases.follow,
     "hardship": hardship.follow,
     promises.FOLLOW_UP: promises.settle_promise,
@@ -48,6 +52,7 @@ HANDLERS: Mapping[str, Handler] = {
     dials.FOLLOW_UP: dials.forget_dial,
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
+    reply_copies.FOLLOW_UP: reply_copies.look,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

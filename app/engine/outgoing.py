@@ -82,7 +82,8 @@ class Composer:
     def text_of(self, message: Claimable) -> Text:
         """Return a message's text: as rendered, or with a one-time code computed now. Raises ValueError, KeyError."""
         if message.challenge_id is not None:
-            code = otp_code(self.work.vault, message.challenge_id, self.challenges[message.challenge_id].resend_no)
+            challenge = self.challenges[message.challenge_id]
+            code = otp_code(self.work.vault, message.challenge_id, challenge.resend_no, purpose=challenge.purpose)
             rendered = render(message.template, message.channel, message.locale, {"code": code})
             return {"title": rendered.title, "body": rendered.body, "variables": {"code": code}}
         if message.withdraws_id is not None and message.channel == "push":

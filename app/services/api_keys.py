@@ -4,7 +4,6 @@ A key of scope desk stands for one person in one role. It opens nothing else, so
 person, nor the other way round.
 """
 
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import datetime
 
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.permissions import ROLES
+from app.domain.staff import STAFF_NAME
 from app.persistence.ids import new_id
 from app.persistence.models.access import ApiKeyRow
 from app.persistence.unit_of_work import Work
@@ -20,8 +20,6 @@ from app.services.lenders import get_lender
 
 SCOPES = ("ingest", "desk")
 _KEY_BYTES = 32
-_STAFF_NAME = re.compile(r"[^\W_](?:[\w .,'’()@-]{0,62}[\w.)])?")
-"""1 to 64 letters, digits and the marks of names: it stands in the audit trail, where a line break would forge a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def _check_staff(scopes: set[str], staff: str | None, role: str | None) -> None:
         return
     if scopes != {"desk"}:
         raise ValidationError("A key of scope desk has no other scope; make a second key for the feed.")
-    if staff is None or not _STAFF_NAME.fullmatch(staff):
+    if staff is None or not STAFF_NAME.fullmatch(staff):
         raise ValidationError(
             "A key of scope desk needs the name of its one person in --staff: up to 64 letters, digits, blanks, .,'()@-"
         )

@@ -1,6 +1,6 @@
 """What a search for borrowers answers, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 KINDS: Final = (
@@ -26,7 +26,7 @@ class BorrowerHit:
     borrower_no: str
     matched_by: list[str]
     """Kinds that found them."""
-    name_shown: str | None
+    name_shown: str | None = field(repr=False)
     """Whole where what was typed names a person; masked where many share it (last four digits, two characters)."""
     phone_masked: str | None
     email_masked: str | None

@@ -17,7 +17,7 @@ MOST_LISTED = 20
 class Identity:
     """Who it is. Everything masked; None: not known."""
 
-    name: str | None
+    name: str | None = field(repr=False)
     """Whole: who opened the page has to call them by it."""
     phone_masked: str | None
     email_masked: str | None
@@ -39,6 +39,9 @@ class Place:
     source: str
     local_at: datetime
     """Now, with the zone's own offset."""
+    local_date: date
+    local_time: time
+    """As the wall shows it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +353,7 @@ class NoteOnPage:
     """A private note of staff, its newest version. `version_no` counts from 1."""
 
     id: str
-    text: str
+    text: str = field(repr=False)
     by: str
     pinned: bool
     version_no: int

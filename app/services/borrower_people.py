@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from app.domain.masks import masked_address, masked_email, masked_national_id, m
 from app.domain.times import zone_named
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower, get_borrower_of_lender
-from app.persistence.unit_of_work import Work
+from app.persistence.unit_of_work import unit_of_work
 from app.persistence.vault import Vault
 from app.services.borrower_page_parts import Identity, Place
 from app.services.limits import Limit, count
@@ -35,6 +36,15 @@ class Unmasking:
     borrower_no: str
     field: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmasked:
+    """One field, whole. `value` None: it is an address, in `lines`."""
+
+    field: str
+    value: str | None = dataclass_field(repr=False)
+    lines: list[str] = dataclass_field(repr=False)
 
 
 def mask_phone(phone: str) -> str:
@@ -77,13 +87,16 @@ def places_of(who: Any, device_zones: Sequence[str | None], lender_zone: str, no
     for zone, source in told:
         if zone:
             found.setdefault(zone, source)
-    return [
-        Place(zone, source, now.astimezone(zone_named(zone))) for zone, source in (found or {lender_zone: "lender"}).items()
-    ]
+    return [_place(zone, source, now) for zone, source in (found or {lender_zone: "lender"}).items()]
 
 
-def unmask(work: Work, asked: Unmasking, *, now: datetime) -> str | list[str]:
-    """Return one field whole, and write down who saw it and why. An address is a list of lines.
+def _place(zone: str, source: str, now: datetime) -> Place:
+    local = now.astimezone(zone_named(zone))
+    return Place(zone, source, local, local.date(), local.time().replace(microsecond=0))
+
+
+def unmask(asked: Unmasking, *, now: datetime) -> Unmasked:
+    """Return one field whole, and write down who saw it and why. The request holds no connection while this runs.
 
     Raises ValidationError, NotFoundError (also where nothing is known), RateLimitedError. The caller has the permission.
     """
@@ -92,15 +105,17 @@ def unmask(work: Work, asked: Unmasking, *, now: datetime) -> str | list[str]:
     check_text("reason", asked.why, LONGEST_WHY)
     if not asked.why.strip():
         raise refused_at("/reason", "reason is empty; say what the whole value is needed for.")
-    borrower_id = get_borrower_of_lender(work.session, asked.lender_id, asked.borrower_no)
-    text = _opened(work.vault, get_borrower(work.session, borrower_id), asked.field)
-    if text is None:
-        raise NotFoundError(f"No {asked.field.replace('_', ' ')} of this borrower is known.")
-    count(work, UNMASKS, f"{asked.lender_id} {asked.by}", now=now)
-    facts = {"field": asked.field, "reason": asked.why}
-    add_audit(work.session, at=now, actor=asked.by, action="borrower.unmasked", borrower_id=borrower_id, facts=facts)
-    lines: list[str] = json.loads(text) if asked.field == "address" else []
-    return lines if asked.field == "address" else text
+    with unit_of_work() as work:
+        borrower_id = get_borrower_of_lender(work.session, asked.lender_id, asked.borrower_no)
+        text = _opened(work.vault, get_borrower(work.session, borrower_id), asked.field)
+        if text is None:
+            raise NotFoundError(f"No {asked.field.replace('_', ' ')} of this borrower is known.")
+        count(work, UNMASKS, f"{asked.lender_id} {asked.by}", now=now)
+        facts = {"field": asked.field, "reason": asked.why}
+        add_audit(work.session, at=now, actor=asked.by, action="borrower.unmasked", borrower_id=borrower_id, facts=facts)
+    if asked.field == "address":
+        return Unmasked(asked.field, None, json.loads(text))
+    return Unmasked(asked.field, text, [])
 
 
 def _opened(ring: Vault, who: Any, name: str) -> str | None:

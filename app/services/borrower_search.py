@@ -18,13 +18,14 @@ from app.persistence.db import vault
 from app.persistence.queries import borrower_search as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrower_search import MOST_CANDIDATES, Match, Term
+from app.persistence.queries.lenders import get_jurisdiction
 from app.persistence.unit_of_work import peeking, unit_of_work
 from app.persistence.vault import Vault
 from app.services.borrower_hits import MOST_HITS, BorrowerHit, SearchAnswer
 from app.services.borrower_people import mask_phone
 from app.services.desk_positions import positions_today
 from app.services.limits import Limit, count
-from app.services.search_words import LONGEST_TEXT, Words, read_words
+from app.services.search_words import LONGEST_TEXT, Words, needs_region, read_words
 
 SEARCHES = Limit("desk_search", 240, timedelta(hours=1))
 """Of one member of staff: four a minute, all through an hour of calls."""
@@ -43,7 +44,7 @@ class Searcher:
     by: str
     lender_id: str
     region: str | None = None
-    """Where phone numbers without a country are dialled: ISO 3166; None: nowhere known."""
+    """Where phone numbers without a country are dialled: ISO 3166; None: in the lender's jurisdiction."""
 
 
 def search(text: str, *, kind: str | None = None, searcher: Searcher, now: datetime) -> SearchAnswer:
@@ -54,8 +55,11 @@ def search(text: str, *, kind: str | None = None, searcher: Searcher, now: datet
     if len(text) > LONGEST_TEXT:
         raise refused_at("/text", f"text is longer than {LONGEST_TEXT} characters.")
     ring = vault()
-    words = read_words(ring, text, kind, region=searcher.region)
     with peeking() as reads:
+        region = searcher.region
+        if region is None and needs_region(text, kind):
+            region = get_jurisdiction(reads, searcher.lender_id)
+        words = read_words(ring, text, kind, region=region)
         matches, cut = _matches(reads, words, searcher.lender_id)
         found: dict[str, set[str]] = defaultdict(set)
         for match in matches:

@@ -8,12 +8,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
-import phonenumbers
-from phonenumbers import timezone as phone_timezone
 
 from app.domain.book import BORROWER_FLAGS, BorrowerValues, PutResult, check_texts
 from app.domain.consents import CONSENT_CHANNELS, CONTACT, ConsentValues, check_consent
@@ -21,17 +18,20 @@ from app.domain.errors import ConflictError, DomainError, StaleVersionError, Val
 from app.domain.names import folded, han_names, name_tokens
 from app.domain.times import zone_named
 from app.persistence.ids import new_id
+from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.queries import borrowers as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.contact_changes import find_held
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import SearchHash, Vault
 from app.services import agenda, reminders
 from app.services.consents import take_from_feed
+from app.services.contact_feed import settle_feed
 from app.services.locales import check_locale, check_territory
+from app.services.phones import check_phone, phone_zones
 
 PHONE_LAST_DIGITS = 4
 _SEALED = ("name", "phone", "email", "national_id")
-_UNKNOWN_ZONE = "Etc/Unknown"
 
 
 def put_borrower(
@@ -70,6 +70,7 @@ def put_borrowers(
     known = queries.find_borrower_ids(work.session, [values.borrower_no for values in batch])
     lock_agenda(work.session, known.values())
     heads = queries.find_heads(work.session, list(known))
+    held, standing = find_held(work.session, list(known.values())), set[str]()
     results: list[PutResult | DomainError] = []
     changed: list[tuple[str, BorrowerValues, bool]] = []
     added: list[dict[str, Any]] = []
@@ -86,6 +87,9 @@ def put_borrowers(
             results.append(error)
             continue
         borrower_id = head.id if head else new_id()
+        if borrower_id in held:
+            values, stands = settle_feed(work, held[borrower_id], values, now=now, origin=origin)
+            standing |= {borrower_id} if stands else set()
         row = _row(work.vault, borrower_id, values) | {
             "content_hash": content_hash,
             "source_version": source_version if source_version is not None or head is None else head.source_version,
@@ -105,7 +109,7 @@ def put_borrowers(
     kept = take_from_feed(work, told, now=now, origin=origin)
     agenda.touch(work, [borrower_id for borrower_id, _, _ in changed], now=now)
     return [
-        PutResult(r.id, r.created, r.changed, _conflicts(r.id, in_use, kept)) if isinstance(r, PutResult) else r
+        PutResult(r.id, r.created, r.changed, _conflicts(r.id, in_use, kept, standing)) if isinstance(r, PutResult) else r
         for r in results
     ]
 
@@ -124,6 +128,20 @@ def ensure_borrowers(work: Work, borrower_nos: Collection[str], *, now: datetime
     )
     agenda.touch(work, made.values(), now=now)
     return ids | made
+
+
+def rewrite_contacts(work: Work, head: BorrowerRow, values: BorrowerValues, *, now: datetime) -> bool:
+    """Write another phone, e-mail or address of a borrower that their core did not say; what it sent last stays known.
+
+    Return whether the phone can be signed in with: it is not another's. The caller holds the agenda row.
+    """
+    check_borrower(values)
+    row = _row(work.vault, head.id, values) | {"version": head.version + 1, "updated_at": now}
+    queries.set_borrowers(work.session, [row])
+    in_use = _index(work, [(head.id, values, False)])
+    work.session.expire(head)
+    agenda.touch(work, [head.id], now=now)
+    return not in_use
 
 
 def check_borrower(values: BorrowerValues) -> None:
@@ -149,36 +167,6 @@ def check_borrower(values: BorrowerValues) -> None:
             raise ValidationError(f"consents: {channel!r} is not one of {', '.join(CONSENT_CHANNELS)}.")
     for index, consent in enumerate(values.purpose_consents):
         check_consent(consent, pointer=f"/purpose_consents/{index}")
-
-
-def check_phone(phone: str) -> None:
-    """Refuse a phone that is not written in E.164 or cannot exist. Raises ValidationError, without the number."""
-    try:
-        number = phonenumbers.parse(phone)
-        wanted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        raise ValidationError(
-            "phone is not an international number: write +, the country code and the number, digits only."
-        ) from None
-    if wanted != phone or not phonenumbers.is_possible_number(number):
-        raise ValidationError(
-            "phone is not a possible number: write +, the country code and the number, without a leading 0 or blanks."
-        )
-
-
-@lru_cache(maxsize=4096)
-def _zones_of_prefix(number: int, country_code: int) -> tuple[str, ...]:
-    parsed = phonenumbers.PhoneNumber(country_code=country_code, national_number=number)
-    zones = phone_timezone.time_zones_for_number(parsed)
-    return tuple(zone for zone in zones if zone != _UNKNOWN_ZONE)
-
-
-def phone_zones(phone: str | None) -> list[str]:
-    """Return the zones of the region a phone belongs to; none for a number that says nothing about its place."""
-    if phone is None:
-        return []
-    number = phonenumbers.parse(phone)
-    return list(_zones_of_prefix(number.national_number, number.country_code))
 
 
 def search_terms(vault: Vault, values: BorrowerValues) -> list[tuple[str, SearchHash]]:
@@ -282,6 +270,8 @@ def _consents(values: BorrowerValues) -> list[ConsentValues]:
     return [*of_channels, *values.purpose_consents]
 
 
-def _conflicts(borrower_id: str, in_use: Collection[str], kept: Collection[str]) -> tuple[str, ...]:
-    found = (("phone-in-use", in_use), ("opt-out-kept", kept))
+def _conflicts(
+    borrower_id: str, in_use: Collection[str], kept: Collection[str], standing: Collection[str]
+) -> tuple[str, ...]:
+    found = (("phone-in-use", in_use), ("opt-out-kept", kept), ("contact-change-kept", standing))
     return tuple(name for name, borrowers in found if borrower_id in borrowers)

@@ -59,6 +59,10 @@ class LoanOnCard:
     promises: Sequence[Any]
     """Promises that are open or were not kept: amount_minor, promised_on, state."""
 
+    def money(self, minor: int) -> Money:
+        """Return an amount in the loan's currency."""
+        return Money(minor, self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class CallCard:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from app.domain.call_worklists import WorklistTerms
 from app.domain.disputes import DisputeValues
-from app.domain.errors import ConflictError, refused_at
+from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.hardship import HardshipValues
 from app.domain.hold_terms import HoldValues
 from app.domain.money import Money
@@ -107,7 +107,7 @@ def tell_outcome(
     loan_ids = _loans(work, borrower_id, told, task, teller.lender_id)
     if waiting is not None and waiting.task_id in (None, task_id):
         call_id, created = waiting.id, True
-        if waiting.by != teller.by and not may(teller.role, "calls.take_over"):
+        if waiting.by != teller.by and not (teller.role and may(teller.role, "calls.record_others")):
             raise ConflictError(f"{waiting.by} dialled this call; only they can say how it went.")
         end_dial(work, waiting, outcome=told.outcome, seconds=told.seconds, note=told.note, by=teller.by, now=now)
     else:
@@ -146,9 +146,12 @@ def _check(told: ToldOutcome, now: datetime) -> None:
 
 
 def _own_task(work: Work, borrower_id: str, task_id: str, teller: CallTeller) -> TaskRow:
-    task = get_task(work.session, task_id, lender_id=teller.lender_id)
-    if task.borrower_id != borrower_id or task.kind not in queries.KINDS:
-        raise refused_at("/task_id", f"There is no call task {task_id} about this borrower.")
+    try:
+        task = get_task(work.session, task_id, lender_id=teller.lender_id)
+    except NotFoundError:
+        task = None
+    if task is None or task.borrower_id != borrower_id:
+        raise refused_at("/task_id", f"There is no task {task_id} about this borrower.")
     return task
 
 
@@ -248,7 +251,7 @@ def _end_task(
 
 def _again_at(task: TaskRow, told: ToldOutcome, terms: WorklistTerms, tries: int, now: datetime) -> datetime | None:
     minutes = terms.retry_minutes.get(told.outcome)
-    if minutes is None or tries >= terms.most_tries:
+    if minutes is None or tries >= terms.most_tries or task.kind not in queries.KINDS:
         return None
     at = now + timedelta(minutes=minutes)
     return None if task.not_after is not None and at >= task.not_after else at

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.call_worklists import Part, Rank, order
 from app.domain.errors import ConflictError, NotFoundError
+from app.domain.permissions import may
 from app.domain.times import rfc3339
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries import call_tasks as queries
@@ -132,10 +133,10 @@ def claim_next(work: Work, *, lender_id: str, by: str, now: datetime, queue: str
     return None
 
 
-def release(work: Work, task_id: str, *, lender_id: str, by: str, is_senior: bool, now: datetime) -> None:
-    """Give a task back; who is senior also takes it from somebody else. Raises NotFoundError, ConflictError."""
+def release(work: Work, task_id: str, *, lender_id: str, by: str, role: str, now: datetime) -> None:
+    """Give a task back; who has the permission also takes it from somebody else. Raises NotFoundError, ConflictError."""
     row = _locked(work, task_id, lender_id)
-    if row.claimed_by not in (None, by) and not is_senior:
+    if row.claimed_by not in (None, by) and not may(role, "call_tasks.take_over"):
         raise ConflictError(f"{row.claimed_by} has this call; a supervisor can take it from them.")
     if row.claimed_by is None:
         return

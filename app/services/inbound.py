@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.domain.calls import CONNECT_ME
+from app.domain.contact_changes import is_objection
 from app.domain.deliveries import InboundMessage
 from app.domain.names import folded
 from app.domain.opt_outs import START, STOP, UNCLEAR, meaning_of
@@ -23,6 +24,7 @@ from app.persistence.unit_of_work import Work
 from app.services import agenda
 from app.services.address_verdicts import address_of
 from app.services.calls import ask_to_be_called
+from app.services.contact_changes import hear_objection
 from app.services.conversations import ANSWER, QUEUE, Word, add_word
 from app.services.inbox_marks import mark_replied
 from app.services.opt_outs import receive_text
@@ -41,11 +43,15 @@ def apply_inbound(work: Work, row: DeliveryReceiptRow, inbound: InboundMessage, 
     text = inbound.text.strip() or inbound.subject.strip()
     meaning = meaning_of(text)
     if not row.is_signed:
+        if is_objection(text) and hear_objection(work, borrower_ids, inbound.channel, now=now):
+            return "applied"  # who sent it may be anybody; to stop a change harms nobody
         return _take_opt_out(work, borrower_ids, inbound.channel, text, meaning, now)
     if not inbound.is_sender_proven and _named(work, borrower_ids, inbound) is None:
         outcome = _take_opt_out(work, borrower_ids, inbound.channel, text, meaning, now)
         return outcome if outcome == "applied" else _leave_to_a_person(work, row, borrower_ids, inbound.channel, now)
     lock_agenda(work.session, borrower_ids)
+    if is_objection(text):
+        hear_objection(work, borrower_ids, inbound.channel, now=now)
     _hear(work, borrower_ids, row.provider, inbound, text, now)
     answered = _answered(work, borrower_ids, inbound, now)
     if answered is not None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.positions import Position, open_rows_at
 from app.domain.times import business_date
-from app.persistence.queries.letters import find_letter_loans, find_letter_messages
+from app.persistence.queries.letters import find_letter_loans, find_letter_messages, find_loans_of_letters_by_hand
 from app.persistence.unit_of_work import Work
 from app.services.law_packs import pack_for
 from app.services.policies import policy_version
@@ -60,6 +60,9 @@ def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
     messages = find_letter_messages(work.session, message_ids)
     of_contacts = find_letter_loans(work.session, [each.contact_id for each in messages if each.contact_id])
     about = {each.id: _spoken_of(each, of_contacts.get(each.contact_id or "", [])) for each in messages}
+    by_hand = {each.id: _loans_named(each) for each in messages if not of_contacts.get(each.contact_id or "")}
+    named = find_loans_of_letters_by_hand(work.session, sorted({loan for loans in by_hand.values() for loan in loans}))
+    about |= {key: [named[loan] for loan in loans if loan in named] for key, loans in by_hand.items()}
     by_day: dict[date, dict[str, Any]] = {}
     days: dict[str, date] = {}
     for message in messages:
@@ -76,6 +79,11 @@ def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
 def _spoken_of(message: Any, found: list[Any]) -> list[Any]:
     """What a letter speaks of, of all that its contact was about."""
     return [each for each in found if message.about is None or f"{each.id}/{each.row_no}" in message.about]
+
+
+def _loans_named(message: Any) -> list[str]:
+    """What a letter by hand names itself: there is no decision behind it."""
+    return list(dict.fromkeys(subject.partition("/")[0] for subject in message.about or ()))
 
 
 def _parts(work: Work, message: Any, loans: tuple[Any, ...], day: date, positions: tuple[Position, ...]) -> LetterParts:
@@ -104,7 +112,7 @@ def _parts(work: Work, message: Any, loans: tuple[Any, ...], day: date, position
 def _notice(session: Session, message: Any, loans: tuple[Any, ...]) -> str | None:
     purpose = purpose_of(message.template)
     of_template = None if purpose is None else purpose.notice("letter")
-    if of_template is not None or not loans:
+    if of_template is not None or not loans or loans[0].policy_id is None:
         return of_template
     lead = loans[0]
     steps = {step.key: step for step in policy_version(session, lead.policy_id).all_steps}

@@ -39,6 +39,12 @@ def count(work: Work, limit: Limit, subject: str, *, now: datetime, by: int = 1)
     return total
 
 
+def give_back(work: Work, limit: Limit, subject: str, *, now: datetime) -> None:
+    """Take one back that was counted at `now`: where only failures count, a try is counted before it is known for one."""
+    bucket = f"{limit.name}:{work.vault.mac('rate', f'{limit.name} {subject}')[:40]}"
+    count_up(work.session, bucket, limit.window(now), by=-1)
+
+
 def count_all(work: Work, limits: Iterable[tuple[Limit, str]], *, now: datetime) -> list[int]:
     """Count one for each; callers name limits in the same order, so that two of them cannot deadlock."""
     return [count(work, limit, subject, now=now) for limit, subject in limits]

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.errors import refused_at
+from app.domain.ledger import LedgerEntry
+from app.domain.position_views import learnt_since
 from app.domain.positions import Position, replay
 from app.domain.times import business_date, local_instant
 from app.persistence.queries.loans import get_own_loan_id
@@ -46,6 +48,8 @@ class PastDay:
     then: View
     now: View
     changed_rows: frozenset[int]
+    learnt: Sequence[LedgerEntry]
+    """What counts by that day and became known after it, in the order in which it did."""
 
     @property
     def rows(self) -> list[tuple[int, ScheduleRow | None, ScheduleRow | None]]:
@@ -121,7 +125,8 @@ def past_day(
         return View(position_by(snapshot, loan, on), plan_version, rows, known_at)
 
     then, known = view(_end_of(on, loan.zone)), view(None)
-    return PastDay(loan.currency, today, on, then, known, _changed(then.rows, known.rows))
+    learnt = learnt_since(entries, on, _end_of(on, loan.zone))
+    return PastDay(loan.currency, today, on, then, known, _changed(then.rows, known.rows), learnt)
 
 
 def _end_of(on: date, zone: str) -> datetime:

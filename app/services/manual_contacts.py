@@ -35,6 +35,9 @@ from app.wording.template_texts import purpose_of
 
 CAP_CLASS = "outreach"
 MANUAL = "manual"
+LETTERS_WAIT_DAYS = 7
+_OF_HOURS = frozenset({Reason.QUIET_HOURS, Reason.LEGAL_QUIET_HOURS})
+"""A letter that was approved in its hours waits for its printer over night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def ask_again(work: Work, cases: Mapping[str, LoadedCase], rules: Rules, *, now:
                 _take_back(work, row, Reason.PAID.value, "loan.position", contact.reached_out, now)
         elif contact.waiting:
             check = _check(row, case_without(loaded.case, row.contact_id), loans, rules, now)
-            stopped = still_stops(check, {(each["reason"], each["rule"]) for each in row.overridden})
+            set_aside = {(each["reason"], each["rule"]) for each in row.overridden}
+            stopped = still_stops(check, set_aside, passing=_OF_HOURS if row.channel == "letter" else ())
             if stopped is None:
                 _stand(work, row, check, loaded.case_version + 1, rules.rules_epoch)
             else:
@@ -143,7 +147,11 @@ def _check(row: ManualContactRow, case: Case, loans: Sequence[LoanNow], rules: R
 
 
 def _stand(work: Work, row: ManualContactRow, check: ContactCheck, version: int, rules_epoch: int) -> None:
-    end = check.closes_at(check.now + timedelta(days=1), is_overridden=bool(row.overridden))
+    end = check.now + timedelta(days=1)
+    if row.channel == "letter":
+        end += timedelta(days=LETTERS_WAIT_DAYS)  # its own end comes sooner
+    else:
+        end = check.closes_at(end, is_overridden=bool(row.overridden))
     stamp: dict[str, Any] = {
         "b_contact_id": row.contact_id, "b_version": version, "b_epoch": rules_epoch, "b_not_after": end
     }  # fmt: skip

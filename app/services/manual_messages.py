@@ -179,7 +179,7 @@ def _open(session: Session, borrower_id: str, new: NewMessage, lender_id: str, n
     )  # fmt: skip
     check = open_check(session, borrower_id, asked, lender_id=lender_id, now=now)
     if new.template is not None:
-        _check_true(check, new.template)
+        check_true(check, new.template)
     return check
 
 
@@ -209,7 +209,7 @@ def _check_form(new: NewMessage) -> None:
         raise refused_at("/text", "There is a card number in it; no message may carry one.")
 
 
-def _check_true(check: ContactCheck, template: str) -> None:
+def check_true(check: ContactCheck, template: str) -> None:
     """Refuse a template that says of a loan what is not so. What is paid the gate refuses itself."""
     purpose = purpose_of(template)
     for loan in check.loans:

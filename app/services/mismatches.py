@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from app.domain.mismatches import EXACT, KINDS, Mismatch, MismatchPolicy, compare, shown_position, still_holds
+from app.domain.mismatches import (
+    EXACT,
+    KINDS,
+    Mismatch,
+    MismatchPolicy,
+    compare,
+    shown_position,
+    still_holds,
+    waits_for_core,
+)
 from app.domain.positions import Position, Snapshot
 from app.domain.tapes import CoreFigures
 from app.persistence.models.loans import LoanRow
@@ -41,13 +50,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class LoanMismatch:
-    """A mismatch with its loan; `as_of` is the day of the loan's newest tape."""
+    """A mismatch with its loan; `as_of` is the day of the loan's newest tape.
+
+    `waits_for_core`: the loan differs by what the desk did alone, and agrees once the core has booked that.
+    """
 
     loan_id: str
     loan_no: str
     currency: str
     as_of: date
     mismatch: Mismatch
+    waits_for_core: bool = False
 
     @property
     def place(self) -> str:
@@ -69,6 +82,7 @@ def shown_to_borrower(
     """Return what is shown: the core's figures where they differ and still hold, else ours. Takes no statement.
 
     `row` has the columns of a balance (queries/accounts.py); `ours` is the position of the day asked for, of `snapshot`.
+    What the desk took in or gave up and the core has not booked yet is no difference: the borrower was told of it.
     As known at another instant only ours is shown: what a borrower was shown then is to be found again.
     """
     core = core_figures(row.core_as_of, row.core_figures)
@@ -78,6 +92,8 @@ def shown_to_borrower(
     if not still_holds(core, ours.as_of, zone=row.zone, last_effective_on=effective_on, last_recorded_at=recorded_at):
         return Shown(ours, None, core)
     then = ours if core.as_of == ours.as_of else position_by(snapshot, row, core.as_of)
+    if waits_for_core(compare(core, then, policy), row.desk_untold_minor):
+        return Shown(ours, None, core)
     found = shown_position(core, then, ours, kernel_terms(row).rule, policy)
     return Shown(ours, None, core) if found is None else Shown(found, ours, core)
 
@@ -132,9 +148,9 @@ def mismatches(
 
 
 def differing_loans(session: Session, loan_ids: Collection[str], *, policy: MismatchPolicy = EXACT) -> int:
-    """Return on how many of these loans the two books differ."""
+    """Return on how many of these loans the two books differ by more than what the core has still to book of the desk's."""
     loans = find_loans_on_tape(session, loan_ids)
-    return len({each.loan_id for each in _mismatches(session, loans, policy)})
+    return len({each.loan_id for each in _mismatches(session, loans, policy) if not each.waits_for_core})
 
 
 def _mismatches(session: Session, loans: Sequence[LoanRow], policy: MismatchPolicy) -> Iterator[LoanMismatch]:
@@ -144,5 +160,7 @@ def _mismatches(session: Session, loans: Sequence[LoanRow], policy: MismatchPoli
         positions |= positions_of(session, [loan for loan in loans if loan.core_as_of == day], day)
     for loan in loans:
         core = core_figures(loan.core_as_of, loan.core_figures)
-        for mismatch in compare(core, positions[loan.id], policy) if core else ():
-            yield LoanMismatch(loan.id, loan.loan_no, loan.currency, positions[loan.id].as_of, mismatch)
+        found = compare(core, positions[loan.id], policy) if core else []
+        waits = waits_for_core(found, loan.desk_untold_minor)
+        for mismatch in found:
+            yield LoanMismatch(loan.id, loan.loan_no, loan.currency, positions[loan.id].as_of, mismatch, waits)

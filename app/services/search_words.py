@@ -54,6 +54,12 @@ def read_words(vault: Vault, text: str, kind: str | None, *, region: str | None)
     return Words(any_of, terms.get("name", ()), kinds, typed)
 
 
+def needs_region(text: str, kind: str | None) -> bool:
+    """Return whether a text may be a phone that does not say its country."""
+    text = text.strip()
+    return kind in (None, "phone") and not text.startswith("+") and _may_be_phone(text)
+
+
 def _refusal(kind: str | None) -> ValidationError:
     if kind == "name":
         return refused_at("/text", "A name needs a word of letters, or two Chinese characters, and at most six words.")
@@ -132,8 +138,7 @@ _READERS: Mapping[str, Callable[[Vault, str, str | None], Iterator[Term]]] = {
 
 def _phones(text: str, region: str | None) -> list[str]:
     """Return what a number may be in E.164: as it stands, with a plus before it, and dialled in the region."""
-    digits = sum(char.isdigit() for char in text)
-    if not _PHONE.fullmatch(text) or not _FEWEST_PHONE_DIGITS <= digits <= _MOST_PHONE_DIGITS:
+    if not _may_be_phone(text):
         return []
     international = text.startswith("+")
     readings = [(text, None)] if international else [(text, region), (f"+{text.lstrip('0')}", None)]
@@ -146,6 +151,11 @@ def _phones(text: str, region: str | None) -> list[str]:
         if phonenumbers.is_possible_number(number):
             found[phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)] = None
     return list(found)
+
+
+def _may_be_phone(text: str) -> bool:
+    digits = sum(char.isdigit() for char in text)
+    return _PHONE.fullmatch(text) is not None and _FEWEST_PHONE_DIGITS <= digits <= _MOST_PHONE_DIGITS
 
 
 def _hashes(vault: Vault, kind: str, values: Iterable[str]) -> tuple[str, ...]:

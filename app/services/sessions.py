@@ -125,6 +125,20 @@ def end_all_sessions(borrower_id: str, *, now: datetime, reason: str = "signed_o
         _end(work, borrower_id, ids, now=now, reason=reason, actor=f"borrower:{borrower_id}")
 
 
+def end_sessions_of(
+    work: Work, borrower_id: str, session_ids: Sequence[str] | None = None, *, now: datetime, reason: str, actor: str
+) -> int:
+    """End these sessions of a borrower, None: all that nobody ended; return how many. The caller has a unit of work open.
+
+    Those of other borrowers, and those that are over, are left alone.
+    """
+    own = queries.find_session_ids(work.session, borrower_id)
+    ended = [each for each in own if session_ids is None or each in session_ids]
+    if ended:
+        _end(work, borrower_id, ended, now=now, reason=reason, actor=actor)
+    return len(ended)
+
+
 def _end(work: Work, borrower_id: str, session_ids: Sequence[str], *, now: datetime, reason: str, actor: str) -> None:
     queries.mark_sessions_revoked(work.session, session_ids, at=now, reason=reason)
     facts = {"session_ids": list(session_ids), "reason": reason}

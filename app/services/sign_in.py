@@ -26,12 +26,13 @@ from app.persistence.queries.challenges import (
 from app.persistence.queries.sessions import get_installation, mark_proved
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import Vault
-from app.services.borrowers import check_phone
 from app.services.limits import Limit, count, count_all
+from app.services.phones import check_phone
 from app.services.sessions import Tokens, open_session
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 CODE_DIGITS = 6
+SIGN_IN = "sign_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,10 @@ class Caller:
     locale: str = "en"
 
 
-def otp_code(vault: Vault, challenge_id: str, resend_no: int) -> str:
-    """Return the six digits of a challenge."""
-    number = int(vault.mac("otp", f"{challenge_id}:{resend_no}")[:15], 16) % 10**CODE_DIGITS
+def otp_code(vault: Vault, challenge_id: str, resend_no: int, *, purpose: str = SIGN_IN) -> str:
+    """Return the six digits of a challenge; those of one purpose are not those of another."""
+    key = "otp" if purpose == SIGN_IN else f"otp/{purpose}"
+    number = int(vault.mac(key, f"{challenge_id}:{resend_no}")[:15], 16) % 10**CODE_DIGITS
     return f"{number:0{CODE_DIGITS}d}"
 
 

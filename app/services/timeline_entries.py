@@ -63,8 +63,8 @@ class TimelineEntry:
     """A code; of a decision one of docs/reasons.md."""
     sentence: str | None = None
     """Of a decision: outcome and reason in words, in the reader's language."""
-    title: str | None = None
-    text: str | None = None
+    title: str | None = field(default=None, repr=False)
+    text: str | None = field(default=None, repr=False)
     """Opened for this reading: words of a conversation, a note, a message that is about this lender's loans alone."""
     splits: list[PaymentSplit] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)

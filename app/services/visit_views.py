@@ -82,3 +82,10 @@ def put_rules(work: Work, rules: VisitRules, *, actor: Actor, now: datetime) -> 
         raise refused_at("/most_people", f"most_people is 1 to {domain.MOST_PEOPLE}.")
     queries.put_rules(work.session, actor.lender_id, rules, by=actor.by, now=now)
     add_audit(work.session, at=now, actor=actor.by, action="visits.rules", borrower_id=None, facts=asdict(rules))
+
+
+def get_visit(session: Session, visit_id: str, lender_id: str) -> ShownVisit:
+    """Return a visit without address and names, as lists show it. Raises NotFoundError."""
+    row = queries.get_shown(session, visit_id, lender_id)
+    numbers = queries.find_loan_numbers(session, row.loan_ids)
+    return ShownVisit(row, [numbers[loan_id] for loan_id in row.loan_ids if loan_id in numbers])

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 
 from app.domain.errors import ForbiddenError, SessionRevokedError, TokenExpiredError, UnauthenticatedError
 from app.domain.permissions import in_words, roles_of
@@ -23,6 +23,7 @@ from app.services.staff_sessions import IDLE, MARKED_EVERY, PREFIX, mark_used
 from app.web.rate_limit import take_read
 from app.web.reads import end_reads, reads
 from app.web.request_context import machine_now, now
+from config import Settings
 
 _LONGEST_TOKEN = 200
 
@@ -122,6 +123,24 @@ def desk() -> DeskPrincipal:
     """Return the member of staff of this request."""
     principal: DeskPrincipal = g.principal
     return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of a member of staff who has a session."""
+
+    staff_id: str
+    session_id: str
+    name: str
+    """As the audit trail names them."""
+
+
+def account() -> Account:
+    """Return the account of this request's member of staff. Raises ForbiddenError for a key, which has none."""
+    who = desk()
+    if who.staff_id is None or who.session_id is None:
+        raise ForbiddenError("A key has no account; sign in at POST /v1/auth/staff.")
+    return Account(who.staff_id, who.session_id, who.name)
 
 
 def permits(permission: str) -> Callable[[View], View]:
@@ -232,7 +251,7 @@ def staff_of(token: str) -> DeskPrincipal:
         raise TokenExpiredError("The session has expired; sign in again.")
     take_read(found.session_id)
     acting_for.set(found.lender_id)
-    if at - found.last_used_at >= MARKED_EVERY:
+    if at - found.last_used_at >= MARKED_EVERY and POLL not in request.headers:
         end_reads()
         mark_used(found.session_id, now=at)
     return DeskPrincipal(
@@ -242,10 +261,17 @@ def staff_of(token: str) -> DeskPrincipal:
 
 
 COOKIE = "duecourse_desk"
+POLL = "X-Poll"
+"""Header of what a page asks by itself: it is no use of the session, or no open page would ever be idle."""
+
+
+def cookie_name(settings: Settings) -> str:
+    """Return the name of the cookie that holds a console's session; in production only this host can have set it."""
+    return COOKIE if settings.is_sandbox else f"__Host-{COOKIE}"
 
 
 def _console() -> DeskPrincipal:
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(cookie_name(current_app.config["SETTINGS"]), "")
     if not token or len(token) > _LONGEST_TOKEN:
         raise UnauthenticatedError("Sign in first.")
     return staff_of(token)

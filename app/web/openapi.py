@@ -151,8 +151,9 @@ class Api(SmorestApi):  # type: ignore[misc]
         codes = {"bad-request", "not-acceptable", "internal", "maintenance", "rate-limited", *about["problems"]}
         if auth.scheme:
             codes |= {"unauthenticated", "token-expired", "session-revoked"}
-        if auth.audience in ("ingest", "desk"):
+        if auth.audience == "ingest":
             codes -= {"token-expired", "session-revoked"}
+        if auth.audience in ("ingest", "desk"):
             codes.add("forbidden")
         if operation["has_path_id"]:
             codes.add("not-found")

@@ -42,6 +42,13 @@ PROBLEMS: dict[str, Problem] = {
         "验证码错误",
         "验证码不正确，请核对或重新获取。",
     ),
+    "credentials-invalid": _problem(
+        400,
+        "Not signed in",
+        "E-mail and password do not fit, or the account may not be used. Check both, or ask an admin.",
+        "无法登录",
+        "邮箱与密码不匹配，或账户不可用。请核对，或联系管理员。",
+    ),
     "otp-expired": _problem(
         400,
         "Code expired",

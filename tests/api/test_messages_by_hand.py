@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.policies import activate_document

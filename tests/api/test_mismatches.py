@@ -9,10 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import clock
+from app.domain.money import Money
 from app.domain.tapes import TapeValues
 from app.persistence.db import db
 from app.persistence.unit_of_work import unit_of_work
 from app.services import mismatches as service
+from app.services.desk_payments import DeskStaff, TakenPayment, take_payment
 from app.services.tapes import put_tapes
 from tests.builders.access import an_ingest_key, signed_in
 from tests.builders.book import Built, build_lender, build_loan, pay
@@ -69,6 +71,7 @@ def test_what_differs_is_listed_with_both_figures_and_their_difference(client: F
             "core": {"amount": money(15_000), **no_days},
             "ours": {"amount": money(20_000), **no_days},
             "difference": {"amount": money(-5_000), **no_days},
+            "waits_for_core": False,
         },
         {
             "loan_no": loan.loan_no,
@@ -77,6 +80,7 @@ def test_what_differs_is_listed_with_both_figures_and_their_difference(client: F
             "core": {**days, "days": 16, "days_to": 30},
             "ours": {**days, "days": 10, "days_to": 10},
             "difference": {**days, "days": 6, "days_to": 6},
+            "waits_for_core": False,
         },
     ]
     assert [each["kind"] for each in listed(client, key, "?kind=days_past_due")] == ["days_past_due"]
@@ -277,3 +281,21 @@ def test_the_zone_of_the_loan_says_which_day_it_is(client: FlaskClient) -> None:
     shown = client.get(f"/v1/me/loans/{loan.loan_id}/balance", headers=headers).json
 
     assert (shown["as_of"], shown["days_past_due"]) == ((TODAY + timedelta(days=1)).isoformat(), 5)
+
+
+def test_what_the_desk_did_and_the_core_has_not_booked_yet_is_shown_as_told_to_the_borrower(
+    client: FlaskClient, key: dict[str, str]
+) -> None:
+    loan = build_loan(now=START, due=DUE)
+    with unit_of_work() as work:
+        taken = TakenPayment(loan.loan_no, Money(4_000, "USD"), TODAY - timedelta(days=2), "cash", "R-1")
+        take_payment(work, loan.borrower_id, taken, staff=DeskStaff("staff:Ann", "agent", loan.lender_id), now=START)
+    tape(loan, principal_balance=20_000, amount_past_due=10_000)
+
+    assert {each["waits_for_core"] for each in listed(client, key)} == {True}
+    assert balance(client, loan)["overdue"] == money(6_000)
+
+    tape(loan, principal_balance=21_000, amount_past_due=10_000)
+
+    assert {each["waits_for_core"] for each in listed(client, key)} == {False}
+    assert balance(client, loan)["overdue"] == money(10_000)

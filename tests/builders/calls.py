@@ -23,7 +23,13 @@ def a_lender(country: str = "CN", *, now: datetime, role: str = "first_party", c
 def a_late_loan(lender_id: str, country: str = "CN", *, now: datetime, days: int = 8, **changes: Any) -> Built:
     """A loan with one row that is so many days late."""
     phone = f"{PHONES[country]}{next(_numbers):04d}"
-    given = {"phone": phone, "country": country, "zone": ZONES[country], "name": "Li Wei"}
+    given = {
+        "phone": phone,
+        "country": country,
+        "zone": ZONES[country],
+        "name": "Li Wei",
+        "address_lines": ("8 Long Street",),
+    }
     due = [changes.pop("due", now.date() - timedelta(days=days))]
     return build_loan(now=now - timedelta(days=30), due=due, lender_id=lender_id, **{**given, **changes})
 

@@ -14,7 +14,7 @@ from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffAccountRow, StaffMembershipRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.staff_sessions import open_session
-from app.web.auth import COOKIE
+from app.web.auth import cookie_name
 from tests.conftest import START
 
 _numbers = count(1)
@@ -60,5 +60,5 @@ def a_seat(
         work.session.add(StaffMembershipRow(staff_id=staff_id, lender_id=lender_id, role=role, teams=[], since_at=now))
         opened = open_session(work, staff_id, lender_id, label="test", now=now)
     browser = app.test_client()
-    browser.set_cookie(COOKIE, opened.token)
+    browser.set_cookie(cookie_name(app.config["SETTINGS"]), opened.token, secure=True)
     return Seat(staff_id, name, {"Authorization": f"Bearer {opened.token}"}, browser)

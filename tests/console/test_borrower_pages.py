@@ -71,8 +71,8 @@ def test_a_page_asks_for_a_reason_once_and_shows_every_part_afterwards_without_a
 
     opened(seat, loan)
 
-    for tab in ("", "/overview", "/why", "/upcoming", "/upcoming/part", "/openings", f"/loans/{loan.loan_no}",
-                f"/loans/{loan.loan_no}/past"):  # fmt: skip
+    tabs = ["", "/overview", "/timeline", "/timeline?kind=payment", "/notes", "/why", "/upcoming", "/upcoming/part"]
+    for tab in [*tabs, "/openings", f"/loans/{loan.loan_no}", f"/loans/{loan.loan_no}/past"]:
         assert seat.page(path + tab).status_code == 200, tab
     assert "Li Wei" in seat.page(path).text
     assert len(openings()) == 1
@@ -147,3 +147,54 @@ def test_why_tells_each_step_near_the_day(seat: Seat, loan: Built) -> None:
 
 def loan_due(loan: Built) -> str:
     return (START.date() - timedelta(days=10)).isoformat()
+
+
+def test_notes_are_written_once_corrected_and_put_on_top_of_the_page(seat: Seat, loan: Built) -> None:
+    path = opened(seat, loan)
+    page = seat.page(f"{path}/notes").text
+    hidden = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)"', page))
+    for _ in range(2):
+        answer = seat.browser.post(
+            f"/desk{path}/notes", data={**hidden, "text": "Calls back\r\non Friday", "pinned": "true"}
+        )
+        assert answer.status_code == 303
+    text = seat.page(f"{path}/notes").text
+    assert text.count("Calls back\non Friday</p>") == 1
+    assert "Calls back" in seat.page(path).text
+
+    note_id = re.findall(r'id="note-([^"]+)"', text)[0]
+    seat.send(f"{path}/notes/{note_id}", on=f"{path}/notes", text="Calls back on Monday")
+    seat.send(f"{path}/notes/{note_id}/pin", on=f"{path}/notes", pinned="false")
+
+    after = seat.page(f"{path}/notes").text
+    assert "version 2" in after
+    assert "on Monday" in after
+    assert seat.send(f"{path}/notes", on=f"{path}/notes", text=" ").status_code == 422
+
+
+def test_the_timeline_is_filtered_and_goes_on_page_by_page(seat: Seat, loan: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days in (4, 3):
+        pay(loan, 100, now=START - timedelta(days=days))
+    monkeypatch.setattr("app.services.timelines.MOST_ENTRIES", 2)
+    path = f"{opened(seat, loan)}/timeline?kind=payment"
+
+    first = seat.page(path).text
+    following = re.search(r'href="([^"]+cursor=[^"]+)" rel="next"', first)
+    assert following is not None
+    second = seat.browser.get(following[1].replace("&amp;", "&")).text
+
+    assert [text.count("<li>") - text.count("<li><a") for text in (first, second)] == [2, 1]
+    assert seat.page(f"{path}x").status_code == 422
+
+
+def test_what_is_masked_is_shown_whole_once_to_who_may(seat: Seat, loan: Built, sqlite_book: Flask) -> None:
+    senior = a_seat(sqlite_book, loan.lender_id, role="supervisor")
+    path = opened(senior, loan)
+
+    answer = senior.send(f"{path}/unmask", field="phone", reason="caller")
+
+    assert PHONE in answer.text
+    assert PHONE not in senior.page(path).text
+    assert [row.facts["field"] for row in openings("borrower.unmasked")] == ["phone"]
+    assert senior.send(f"{path}/unmask", field="phone", reason="").status_code == 422
+    assert seat.page(f"{opened(seat, loan)}/unmask").status_code == 403

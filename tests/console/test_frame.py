@@ -40,3 +40,9 @@ def test_a_form_without_the_session_s_word_is_refused(sqlite_book: Flask) -> Non
     seat = a_seat(sqlite_book, build_lender(now=START))
 
     assert seat.browser.post("/desk/sign-out").status_code in (403, 404, 405)
+
+
+def test_pages_let_the_browser_say_that_a_form_comes_from_here(sqlite_book: Flask) -> None:
+    seat = a_seat(sqlite_book, build_lender(now=START))
+
+    assert seat.page("").headers.getlist("Referrer-Policy") == ["same-origin"]

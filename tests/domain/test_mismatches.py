@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.mismatches import DAYS_PAST_DUE, KINDS, MismatchPolicy, compare, shown_position, still_holds
+from app.domain.mismatches import (
+    DAYS_PAST_DUE,
+    KINDS,
+    Mismatch,
+    MismatchPolicy,
+    compare,
+    shown_position,
+    still_holds,
+    waits_for_core,
+)
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import Position, Snapshot, position_at, replay
 from app.domain.splits import Split
@@ -140,3 +149,25 @@ def test_a_single_unit_of_days_within_the_tolerance_is_the_same() -> None:
 
     assert compare(_core(days_past_due=20), ours, MismatchPolicy(days=1)) == []
     assert [each.kind for each in compare(_core(days_past_due=20), ours)] == [DAYS_PAST_DUE]
+
+
+@pytest.mark.parametrize(
+    ("differs", "untold", "waits"),
+    [
+        ({"outstanding": 500}, 500, True),
+        ({"outstanding": 500, "overdue": 300, "principal_balance": 0, "days_past_due": 4}, 500, True),
+        ({"overdue": 300}, 500, True),
+        ({"outstanding": 499}, 500, False),
+        ({"outstanding": 500, "overdue": 501}, 500, False),
+        ({"outstanding": 500, "principal_balance": -1}, 500, False),
+        ({"outstanding": 500, "days_past_due": -1}, 500, False),
+        ({"outstanding": 500}, 0, False),
+        ({}, 500, False),
+    ],
+)
+def test_what_the_core_has_still_to_book_of_the_desk_explains_so_much_and_no_more(
+    differs: dict[str, int], untold: int, waits: bool
+) -> None:
+    found = [Mismatch(kind, difference, 0, difference) for kind, difference in differs.items()]
+
+    assert waits_for_core(found, untold) == waits

@@ -176,9 +176,9 @@ def test_a_claim_runs_out_and_can_be_given_back(app: Flask) -> None:
         take(task_id, lender, "staff:Bob", now=NOON + timedelta(minutes=14))
     assert take(task_id, lender, "staff:Bob", now=NOON + timedelta(minutes=16)) == "staff:Bob"
     with unit_of_work() as work, pytest.raises(ConflictError):
-        release(work, task_id, lender_id=lender, by="staff:Eve", is_senior=False, now=NOON)
+        release(work, task_id, lender_id=lender, by="staff:Eve", role="agent", now=NOON)
     with unit_of_work() as work:
-        release(work, task_id, lender_id=lender, by="staff:Sue", is_senior=True, now=NOON)
+        release(work, task_id, lender_id=lender, by="staff:Sue", role="supervisor", now=NOON)
     assert task(task_id).claimed_by is None
 
 

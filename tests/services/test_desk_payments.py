@@ -20,7 +20,7 @@ from app.domain.errors import (
 from app.domain.ledger import EntryKind
 from app.domain.money import Money
 from app.persistence.db import db, session, vault
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.desk_acts import DeskEntryRow, DeskPaymentRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow, UnmatchedPaymentRow
 from app.persistence.models.notices import NoticeRow

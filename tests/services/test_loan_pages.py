@@ -47,7 +47,8 @@ def test_a_payment_known_late_is_in_one_view_of_the_past_and_not_in_the_other(ap
     assert (day.changed_rows, day.differs) == ({1}, True)
     assert [row.state for row in day.then.rows] == ["overdue", "upcoming"]
     assert [row.state for row in day.now.rows] == ["paid", "upcoming"]
-    assert not later.differs
+    assert [entry.amount_minor for entry in day.learnt] == [10_000]
+    assert (later.differs, later.learnt) == (False, [])
 
 
 def test_today_is_not_a_day_of_the_past(sqlite_book: Flask) -> None:

@@ -180,6 +180,15 @@ def test_what_was_set_aside_stays_so_and_nothing_else(app: Flask, set_clock: Set
     assert again.outcome == "SENT"
 
 
+def test_a_later_one_does_not_take_an_earlier_one_back(app: Flask, set_clock: SetClock) -> None:
+    built = book()
+    send(built)
+    send(built, SOON, role="supervisor", override_reason=WHY)
+
+    assert [each.outcome for each in records()] == ["SENT", "SENT"]
+    assert len(drain(SOON + timedelta(seconds=5), set_clock)) == 2
+
+
 def test_what_has_not_left_by_the_end_of_its_hours_never_does(app: Flask, set_clock: SetClock) -> None:
     built = book()
     sent = send(built)

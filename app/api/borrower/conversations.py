@@ -11,7 +11,7 @@ from app.api.conversation_forms import (
     AddedWordSchema,
     ConversationsSchema,
     NewConversationSchema,
-    ReadSchema,
+    ReadUpToSchema,
     ReplySchema,
     UnreadSchema,
     WordsSchema,
@@ -93,7 +93,7 @@ def post_reply(body: dict[str, Any], conversation_id: str) -> Answer:
 
 
 @door.post("/conversations/<id:conversation_id>/read")
-@door.takes(ReadSchema, example={"word_id": EXAMPLE_ID})
+@door.takes(ReadUpToSchema, example={"word_id": EXAMPLE_ID})
 @answers(200, UnreadSchema, example={"unread_count": 0})
 def read_conversation(body: dict[str, Any], conversation_id: str) -> Answer:
     """Say up to which word you have read. It never goes back, whichever device says it last."""

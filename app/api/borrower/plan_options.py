@@ -10,6 +10,7 @@ from app.domain.money import Money
 from app.domain.option_rules import CREDIT_EFFECTS
 from app.domain.plan_options import CODES, NotOffered, OptionKind, PlanOption
 from app.services import plan_options
+from app.services.plan_options import LoanOptions
 from app.web.auth import borrower
 from app.web.doors import answers
 from app.web.fields import DateField, IdField, MoneyField
@@ -96,7 +97,7 @@ class PlanOptionsSchema(Schema):
     not_offered = fields.List(fields.Nested(NotOfferedSchema), required=True)
 
 
-_EXAMPLE = {
+OPTIONS_EXAMPLE = {
     "loan_id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
     "timezone": "Asia/Shanghai",
     "as_of": "2026-11-23",
@@ -136,13 +137,18 @@ _EXAMPLE = {
 
 
 @door.get("/loans/<id:loan_id>/plan-options")
-@answers(200, PlanOptionsSchema, example=_EXAMPLE, problems=("conflict",))
+@answers(200, PlanOptionsSchema, example=OPTIONS_EXAMPLE, problems=("conflict",))
 def get_plan_options(loan_id: str) -> dict[str, Any]:
     """Show what can be chosen now about a loan, with every consequence, and why the rest is not offered.
 
     The figures are what the ledger would make of the choice: what is shown is what happens. 409 for a loan without a plan.
     """
     found = plan_options.own_options(reads(), borrower().borrower_id, loan_id, now=now())
+    return options_view(found, loan_id)
+
+
+def options_view(found: LoanOptions, loan_id: str) -> dict[str, Any]:
+    """Return the values of `PlanOptionsSchema`."""
     locale, currency = request_locale(), found.loan.currency
     return {
         "loan_id": loan_id,

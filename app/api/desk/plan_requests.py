@@ -87,7 +87,7 @@ class CancelSchema(Schema):
     reason = TextField(LONGEST_REASON, required=True, metadata={"description": "For the audit trail."})
 
 
-_EXAMPLE: dict[str, Any] = {
+DESK_REQUEST_EXAMPLE: dict[str, Any] = {
     **REQUEST_EXAMPLE,
     "state": "requested",
     "approvals_needed": 2,
@@ -112,7 +112,7 @@ _DUMP, _DUMP_ARRANGEMENT = DeskPlanRequestSchema(), ArrangementSchema()
 @door.get("/plan-requests")
 @permits("plans.read")
 @door.asks(PlanRequestQuerySchema)
-@answers(200, DeskPlanRequestsSchema, example={"items": [_EXAMPLE], "next_cursor": None})
+@answers(200, DeskPlanRequestsSchema, example={"items": [DESK_REQUEST_EXAMPLE], "next_cursor": None})
 def list_desk_plan_requests(query: dict[str, Any]) -> Answer:
     """List requests for another plan of your lender's loans, newest first."""
     found = page_shown(
@@ -128,7 +128,7 @@ def list_desk_plan_requests(query: dict[str, Any]) -> Answer:
 
 @door.get("/plan-requests/<id:request_id>")
 @permits("plans.read")
-@answers(200, DeskPlanRequestSchema, example=_EXAMPLE)
+@answers(200, DeskPlanRequestSchema, example=DESK_REQUEST_EXAMPLE)
 def get_desk_plan_request(request_id: str) -> dict[str, Any]:
     """Show a request with what would be offered, and who has decided about it."""
     return _view(plan_requests.show(reads(), vault(), request_id, lender_id=desk().lender_id))
@@ -137,14 +137,14 @@ def get_desk_plan_request(request_id: str) -> dict[str, Any]:
 @door.post("/loans/<number:loan_no>/plan-requests")
 @permits("plans.offer")
 @door.takes(NewPlanRequestSchema, example=ASKED_EXAMPLE)
-@answers(201, DeskPlanRequestSchema, example=_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
+@answers(201, DeskPlanRequestSchema, example=DESK_REQUEST_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
 def post_desk_plan_request(body: dict[str, Any], loan_no: str) -> Answer:
     """Ask for another plan on a borrower's behalf. Whoever asks does not approve it; only the borrower accepts."""
-    at, teller = now(), _teller()
+    at, teller = now(), desk_teller()
 
     def act(work: Work) -> Answer:
         request_id = plan_requests.request_for(work, loan_no, Wanted(**body), teller=teller, now=at)
-        return _answer(work, request_id, 201)
+        return request_answer(work, request_id, 201)
 
     return answer_once(act)
 
@@ -152,14 +152,14 @@ def post_desk_plan_request(body: dict[str, Any], loan_no: str) -> Answer:
 @door.post("/plan-requests/<id:request_id>/approve")
 @permits("plans.decide")
 @door.takes(ApproveSchema, example={"reason": "Income checked by phone."})
-@answers(200, DeskPlanRequestSchema, example=_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
+@answers(200, DeskPlanRequestSchema, example=DESK_REQUEST_EXAMPLE, problems=(*_ONCE, "plan-not-eligible"))
 def approve_plan_request(body: dict[str, Any], request_id: str) -> Answer:
     """Approve a request. With enough of them (`approvals_needed`, by different people) it is offered, on today's figures."""
-    at, teller = now(), _teller()
+    at, teller = now(), desk_teller()
 
     def act(work: Work) -> Answer:
         plan_approvals.approve(work, request_id, reason=body["reason"], teller=teller, now=at)
-        return _answer(work, request_id, 200)
+        return request_answer(work, request_id, 200)
 
     return answer_once(act)
 
@@ -167,14 +167,14 @@ def approve_plan_request(body: dict[str, Any], request_id: str) -> Answer:
 @door.post("/plan-requests/<id:request_id>/decline")
 @permits("plans.decide")
 @door.takes(DeclineSchema, example={"reason": "A payment break was agreed on the phone instead."})
-@answers(200, DeskPlanRequestSchema, example=_EXAMPLE, problems=_ONCE)
+@answers(200, DeskPlanRequestSchema, example=DESK_REQUEST_EXAMPLE, problems=_ONCE)
 def decline_plan_request(body: dict[str, Any], request_id: str) -> Answer:
     """Decline a request, or take back an offer that nobody has accepted yet. The borrower is told."""
-    at, teller = now(), _teller()
+    at, teller = now(), desk_teller()
 
     def act(work: Work) -> Answer:
         plan_approvals.decline(work, request_id, reason=body["reason"], teller=teller, now=at)
-        return _answer(work, request_id, 200)
+        return request_answer(work, request_id, 200)
 
     return answer_once(act)
 
@@ -185,7 +185,7 @@ def decline_plan_request(body: dict[str, Any], request_id: str) -> Answer:
 @answers(200, ArrangementSchema, example=ARRANGEMENT_EXAMPLE, problems=_ONCE)
 def cancel_arrangement(body: dict[str, Any], arrangement_id: str) -> Answer:
     """End an active arrangement. The plan stays as it is until your core sends another; the borrower is told."""
-    at, teller = now(), _teller()
+    at, teller = now(), desk_teller()
 
     def act(work: Work) -> Answer:
         row = arrangements.cancel(work, arrangement_id, reason=body["reason"], teller=teller, now=at)
@@ -194,7 +194,8 @@ def cancel_arrangement(body: dict[str, Any], arrangement_id: str) -> Answer:
     return answer_once(act)
 
 
-def _teller() -> Teller:
+def desk_teller() -> Teller:
+    """Return who acts at the desk in this request."""
     who = desk()
     return Teller(who.name, who.lender_id, who.role)
 
@@ -203,6 +204,7 @@ def _view(shown: ShownRequest) -> dict[str, Any]:
     return {**request_view(shown), "approvals": shown.approvals}
 
 
-def _answer(work: Work, request_id: str, status: int) -> Answer:
+def request_answer(work: Work, request_id: str, status: int) -> Answer:
+    """Return the answer that shows a request as staff see it."""
     shown = plan_requests.show(work.session, work.vault, request_id, lender_id=desk().lender_id)
     return Answer(_DUMP.dump(_view(shown)), status, dumped=True)

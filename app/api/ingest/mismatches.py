@@ -46,6 +46,10 @@ class MismatchSchema(Schema):
     difference = fields.Nested(
         FigureSchema, required=True, metadata={"description": "The core's less ours; of a band, its nearest edge less ours."}
     )
+    waits_for_core = fields.Boolean(
+        required=True,
+        metadata={"description": "The loan differs by what our desk did alone: book those events, and it agrees."},
+    )
 
 
 class MismatchesSchema(Schema):
@@ -63,6 +67,7 @@ EXAMPLE = {
     "core": {"amount": {"amount_minor": 707845, "currency": "CNY"}, **_NO_DAYS},
     "ours": {"amount": {"amount_minor": 807845, "currency": "CNY"}, **_NO_DAYS},
     "difference": {"amount": {"amount_minor": -100000, "currency": "CNY"}, **_NO_DAYS},
+    "waits_for_core": False,
 }
 
 
@@ -105,6 +110,7 @@ def shown(each: LoanMismatch) -> dict[str, Any]:
         "core": core,
         "ours": figure(found.ours),
         "difference": figure(found.difference),
+        "waits_for_core": each.waits_for_core,
     }
 
 

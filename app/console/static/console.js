@@ -27,7 +27,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog()?.open) return;
     const at = document.activeElement;
-    if (/^(INPUT|TEXTAREA|SELECT)$/.test(at?.tagName ?? "") || at?.isContentEditable) {
+    if (at?.matches("input:not([type=checkbox], [type=radio]), textarea, select")) {
       if (event.key === "Escape") at.blur();
       return;
     }
@@ -44,6 +44,11 @@
     for (const opener of document.querySelectorAll("[data-opens]")) {
       opener.hidden = false;
       opener.addEventListener("click", () => document.getElementById(opener.dataset.opens)?.showModal());
+    }
+    const token = document.querySelector("input[data-from-link]"); // what stands behind # is in no log; nor in the history
+    if (token && location.hash.length > 1) {
+      token.value ||= location.hash.slice(1);
+      history.replaceState(null, "", location.pathname);
     }
     for (const choice of document.querySelectorAll("input[data-kept]")) {
       choice.checked = kept(choice.dataset.kept);

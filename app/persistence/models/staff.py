@@ -50,6 +50,8 @@ class StaffMembershipRow(Base):
     teams: Mapped[list[str]] = mapped_column(Json, default=list)
     """Queues whose conversations and tasks come to them; none: all."""
     since_at: Mapped[datetime] = mapped_column(Instant)
+    disabled_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when they may not work here, by an admin of the lender; None: they may."""
 
     __table_args__ = (Index("ix_staff_memberships_lender_id", "lender_id", "role"),)
 
@@ -104,3 +106,16 @@ class StaffSessionRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     revoke_reason: Mapped[str | None] = mapped_column(String(40))
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class StaffChallengeRow(Base):
+    """A sign-in whose password was right and whose second factor is awaited. Its token is stored hashed."""
+
+    __tablename__ = "staff_challenges"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(Id, ForeignKey("staff_accounts.id"), index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)

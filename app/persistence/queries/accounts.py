@@ -42,6 +42,7 @@ POSITION_COLUMNS = (
     LoanRow.version,
     LoanRow.core_as_of,
     LoanRow.core_figures,
+    LoanRow.desk_untold_minor,
     PositionSnapshotRow.version.label("snapshot_version"),
     PositionSnapshotRow.anchor_no,
     PositionSnapshotRow.principal_balance_minor,

@@ -75,7 +75,12 @@ def find_challenges(session: Session, challenge_ids: Iterable[str]) -> dict[str,
     if not wanted:
         return {}
     statement = select(
-        OtpChallengeRow.id, OtpChallengeRow.phone_sealed, OtpChallengeRow.resend_no, OtpChallengeRow.used_at
+        OtpChallengeRow.id,
+        OtpChallengeRow.phone_sealed,
+        OtpChallengeRow.resend_no,
+        OtpChallengeRow.used_at,
+        OtpChallengeRow.purpose,
+        OtpChallengeRow.address_kind,
     ).where(OtpChallengeRow.id.in_(wanted))
     return {row.id: row for row in session.execute(statement)}
 

@@ -40,6 +40,8 @@ class QueueFilter:
     """Exclusive."""
     due_until: datetime | None = None
     """Inclusive."""
+    is_due: bool | None = None
+    """False: only those without a target that runs."""
 
 
 def page_queue(
@@ -188,6 +190,8 @@ def _conditions(wanted: QueueFilter) -> list[ColumnElement[bool]]:
     for column, value in (*named, (BorrowerRow.borrower_no, wanted.borrower_no)):
         if value is not None:
             found.append(column == value)
+    if wanted.is_due is False:
+        found.append(ConversationRow.due_at.is_(None))
     if wanted.due_after is not None:
         found.append(ConversationRow.due_at > wanted.due_after)
     if wanted.due_until is not None:

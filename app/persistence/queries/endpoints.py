@@ -11,6 +11,7 @@ from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import REPLACED, EndpointRow
 
 _WEAKER = {
+    "unverified": ("active",),
     "active": ("suspect", "invalid"),
     "suspect": ("active", "unverified"),
     "invalid": ("active", "unverified", "suspect"),

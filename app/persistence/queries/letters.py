@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -42,6 +42,27 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
     return found
 
 
+_OF_LOAN = (
+    LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
+    LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
+    LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
+    LenderRow.complaints_contact, LenderRow.jurisdiction,
+)  # fmt: skip
+
+
+def find_loans_of_letters_by_hand(session: Session, loan_ids: Sequence[str]) -> dict[str, Any]:
+    """Return by loan what `find_letter_loans` does, for letters behind which there is no decision and so no step."""
+    found: dict[str, Any] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(*_OF_LOAN, null().label("step_key"), null().label("policy_id"))
+            .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+            .where(LoanRow.id.in_(part))
+        )
+        found |= {row.id: row for row in session.execute(statement)}
+    return found
+
+
 def find_letter_loans(session: Session, contact_ids: Sequence[str]) -> dict[str, list[Any]]:
     """Return by contact the loans that it is about, the one that leads first, with their lenders and the step."""
     found: dict[str, list[Any]] = {}
@@ -49,10 +70,7 @@ def find_letter_loans(session: Session, contact_ids: Sequence[str]) -> dict[str,
         statement = (
             select(
                 DecisionRow.contact_id, DecisionRow.outcome, DecisionRow.step_key, DecisionRow.policy_id, DecisionRow.row_no,
-                LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
-                LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
-                LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
-                LenderRow.complaints_contact, LenderRow.jurisdiction,
+                *_OF_LOAN,
             )
             .join(LoanRow, LoanRow.id == DecisionRow.loan_id)
             .join(LenderRow, LenderRow.id == LoanRow.lender_id)

@@ -70,7 +70,7 @@ _ADD_VERSIONS = insert(cast(Table, PlanVersionRow.__table__))
 _ADD_INSTALMENTS = insert(cast(Table, InstalmentRow.__table__))
 
 
-def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]) -> dict[str, tuple[str, str]]:
+def find_loan_owners(session: Connection | Session, lender_id: str, loan_nos: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return loan number -> (loan id, borrower id) of the loans that exist."""
     found: dict[str, tuple[str, str]] = {}
     for part in chunks(loan_nos):
@@ -81,7 +81,7 @@ def find_loan_owners(session: Session, lender_id: str, loan_nos: Collection[str]
     return found
 
 
-def get_own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
+def get_own_loan_id(session: Connection | Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
     """Return the id of a borrower's loan by its number at a lender. Raises NotFoundError, also for another borrower's."""
     owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
     if owner is None or owner[1] != borrower_id:

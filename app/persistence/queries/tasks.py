@@ -46,13 +46,14 @@ _OPEN = PreparedSelect.of(
         among(TaskRow.borrower_id, ids_named("b_ids")),
         TaskRow.state == "open",
         or_(TaskRow.kind == "call", TaskRow.kind == "letter"),
+        TaskRow.decision_id.is_not(None),
     )
     .order_by(TaskRow.id)
 )
 
 
 def find_open_tasks(connection: Connection, borrower_ids: Collection[str]) -> dict[str, list[OpenTask]]:
-    """Return the calls and letters that wait for a person, by borrower."""
+    """Return the calls and letters of steps that wait for a person, by borrower; what people drafted themselves is none."""
     found: dict[str, list[OpenTask]] = {}
     for row in _OPEN.all(connection, {"b_ids": borrower_ids}) if borrower_ids else ():
         kind, *subject, anchor_no, step_key = row.natural_key.split("/")

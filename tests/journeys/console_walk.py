@@ -1,0 +1,151 @@
+"""Every page of the console as a browser shows it: which there are, and what may not be wrong with any."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page
+from werkzeug.routing import Rule
+
+from app.wording.console_words import catalogue
+from tests.builders.desk import Seat
+
+NO_PAGE = frozenset({"console_entry.static"})
+PARTS = ("/part", "/now", "/overview", "/live", "/queue")
+"""How addresses of parts of pages end: they are looked at within their page."""
+AXE = Axe()
+RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SERIOUS = frozenset({"serious", "critical"})
+_NO_TEXT_OF_OURS = "code, kbd, [lang], .said, script, style"
+_NOUNS = "|".join(sorted({key.split(".")[0] for key in catalogue()}))
+
+
+def page_rules(app: Flask) -> list[Rule]:
+    """Return the routes that show a page or a part of one."""
+    return [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("console") and "GET" in (rule.methods or ()) and rule.endpoint not in NO_PAGE
+    ]
+
+
+def addresses(app: Flask, values: Mapping[str, str], special: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    """Return endpoint -> address of each page, and the endpoints that nobody said how to fill.
+
+    `values`: by the name of a variable part; `special`: by endpoint, a whole address, None: it shows no page by itself.
+    """
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for rule in page_rules(app):
+        name = rule.endpoint.partition(".")[2]
+        if name in special:
+            if (address := special[name]) is not None:
+                found[name] = address
+        elif rule.arguments - values.keys():
+            missing.append(f"{name} {rule.rule}")
+        else:
+            with app.test_request_context():
+                found[name] = app.url_map.bind("x").build(rule.endpoint, {key: values[key] for key in rule.arguments})
+    return found, missing
+
+
+@dataclass
+class Looked:
+    """A browser of somebody at the desk, and everything that went wrong in it."""
+
+    context: BrowserContext
+    page: Page
+    url: str
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, address: str) -> int:
+        """Open a page; return its status."""
+        answer = self.page.goto(self.url + address)
+        assert answer is not None
+        return answer.status
+
+
+def looked(browser: Browser, app: Flask, url: str, seat: Seat | None = None, **options: Any) -> Looked:
+    """Return a browser, signed in as this member of staff."""
+    given = {"viewport": {"width": 1240, "height": 900}, "locale": "en-GB", "reduced_motion": "reduce", **options}
+    context = browser.new_context(**given)
+    if seat is not None:
+        for each in seat.browser._cookies.values():  # type: ignore[union-attr]
+            kept = {"name": each.key, "value": each.value, "domain": "localhost", "path": each.path}
+            context.add_cookies([{**kept, "secure": each.key.startswith("__")}])  # type: ignore[typeddict-item]
+    found = Looked(context, context.new_page(), url)
+    found.page.set_default_timeout(20_000)
+    found.page.on("console", lambda message: _note(found, message))
+    found.page.on("pageerror", lambda error: found.problems.append(f"script: {error}"))
+    context.on("request", lambda request: _only_here(found, request.url))
+    return found
+
+
+def _note(found: Looked, message: Any) -> None:
+    if message.type == "error" and "status of 4" not in message.text:
+        found.problems.append(f"console at {urlsplit(found.page.url).path}: {message.text}")
+
+
+def _only_here(found: Looked, address: str) -> None:
+    if not address.startswith((found.url, "data:", "blob:")):
+        found.problems.append(f"asked elsewhere: {address}")
+
+
+# -- what may not be wrong ---------------------------------------------------------------------------------------------
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds serious or critical: rule, how many, the first of them."""
+    found = AXE.run(page, options={"runOnly": RULES, "resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{each['id']} ({each['impact']}, {len(each['nodes'])}): {each['nodes'][0]['html'][:160]}"
+        for each in found
+        if each["impact"] in SERIOUS
+    ]
+
+
+def too_wide(page: Page) -> list[str]:
+    """Return what makes the page scroll sideways, if it does."""
+    return page.evaluate(
+        """() => {
+          const wide = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= wide) return [];
+          return [...document.querySelectorAll("main *, header *")]
+            .filter((each) => each.getBoundingClientRect().right > wide + 1 && !each.closest(".scroll, .tabs"))
+            .slice(0, 3).map((each) => each.outerHTML.slice(0, 120)).concat("the page scrolls sideways");
+        }"""
+    )
+
+
+def raw_keys(page: Page) -> list[str]:
+    """Return keys of phrases that stand where their words should."""
+    return page.evaluate(f"""() => (document.body.innerText.match(/\\b(?:{_NOUNS})\\.[a-z]+_?[a-z_]*\\b/g) ?? [])""")
+
+
+def english(page: Page) -> list[str]:
+    """Return English sentences on a page that is in another language: four words in a row that are ours to say."""
+    return page.evaluate(
+        """(skip) => {
+          const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const node = walker.currentNode;
+            if (node.parentElement.closest(skip)) continue;
+            // Laws are cited as they are named, after the rule's own name.
+            const ours = node.textContent.replace(/[A-Z]{2,}-[A-Z0-9-]+,[^:：;；。]*/g, "");
+            const said = ours.match(/[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){3,}/);
+            if (said) found.push(said[0]);
+          }
+          return found;
+        }""",
+        _NO_TEXT_OF_OURS,
+    )
+
+
+def each_look(page: Page, scheme: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield how a page is looked at, wide and narrow, with what is wrong with it then."""
+    for width in (1240, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        yield f"{scheme}, {width} px", [*violations(page), *too_wide(page), *raw_keys(page)]

@@ -1,0 +1,89 @@
+"""A lender's desk with one of everything on it: what every page of the console is shown with."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from app.domain.webhook_urls import UrlRules
+from app.persistence.ids import new_id
+from app.persistence.models.conversations import ConversationRow
+from app.persistence.models.loans import LoanRow
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.delivery_figures import count_hours
+from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
+from tests.builders.book import Built, give_phone
+from tests.builders.desk import Seat, a_seat
+from tests.builders.journey import Journey
+from tests.builders.sent import a_sent
+
+BEGIN = datetime(2026, 3, 2, 1, tzinfo=UTC)
+TODAY = datetime(2026, 3, 12, 2, 30, tzinfo=UTC)
+"""A Thursday at half past ten in Shanghai: a week after the first instalment was missed."""
+PHONE, NAME, EMAIL = "+8613800001234", "王小明", "wang.xm@example.test"
+
+
+@dataclass
+class Furnished:
+    """`values`: what the variable parts of addresses are filled with, by their names (and, before that, by endpoint)."""
+
+    journey: Journey
+    values: dict[str, str]
+
+    @property
+    def lender_id(self) -> str:
+        """The lender whose desk it is."""
+        return self.journey.lender_id
+
+    @property
+    def path(self) -> str:
+        """Where the borrower's pages begin."""
+        return f"/desk/borrowers/{self.values['borrower_no']}"
+
+    def seat(self, app: Flask, **given: Any) -> Seat:
+        """Somebody who works there."""
+        return a_seat(app, self.lender_id, now=self.journey.now, **given)
+
+
+def furnished(app: Flask) -> Furnished:
+    """Make the desk, through the same doors as any core, borrower and member of staff."""
+    it = Journey(app, jurisdiction="CN", zone="Asia/Shanghai", currency="CNY", start=BEGIN, borrower_no="B-1001")
+    it.put_borrower(name=NAME, phone=PHONE, email=EMAIL, zone="Asia/Shanghai")
+    first, second = datetime(2026, 3, 5, tzinfo=UTC).date(), datetime(2026, 3, 18, tzinfo=UTC).date()
+    days = [first, first + timedelta(days=31), first + timedelta(days=61)]
+    loan_id = it.put_loan("CN-1001", days, amount_minor=100_000, interest_minor=4_500, product="消费贷")
+    other_id = it.put_loan("CN-1002", [second, second + timedelta(days=30)], amount_minor=50_000)
+    give_phone(Built(it.lender_id, it.borrower_id, it.borrower_no, loan_id, "CN-1001"), now=BEGIN, zone="Asia/Shanghai")
+    it.until(TODAY - timedelta(days=3))
+    it.pay("CN-1001", 20_000, reference="PAY-77")
+    it.desk("POST", "/borrowers/B-1001/promises", {
+        "loan_no": "CN-1001", "channel": "voice",
+        "parts": [{"amount": it.money(50_000), "promised_on": (TODAY + timedelta(days=4)).date().isoformat()}],
+    }, role="agent")  # fmt: skip
+    it.until(TODAY)
+    it.me("POST", "/conversations", {"message_id": new_id(), "text": "我上周已经还过一部分，为什么还收到提醒？"})
+    dispute = it.me("POST", f"/loans/{other_id}/disputes", {"ground": "amount_wrong", "words": "利息算多了。"})
+    it.work()
+    uncertain = a_sent(it.borrower_id, now=it.now - timedelta(hours=1), state="uncertain")
+    with unit_of_work() as work:
+        owner = Owner(it.lender_id, "ingest:acme", UrlRules())
+        put_endpoint(work, owner, "core", EndpointValues("https://core.example/hook", None, (), True), now=it.now)
+        send_test(work, owner, "core", now=it.now)
+    count_hours(now=it.now, turn=0)
+    return Furnished(it, {
+        "borrower_no": it.borrower_no, "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
+        "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core",
+    })  # fmt: skip
+
+
+def _newest(model: Any) -> str:
+    with reading() as session:
+        return str(session.scalars(select(model.id).order_by(model.id.desc())).first())
+
+
+def loan_ids() -> dict[str, str]:
+    """Return loan number -> id."""
+    with reading() as session:
+        return {row.loan_no: row.id for row in session.execute(select(LoanRow.loan_no, LoanRow.id))}
