@@ -73,6 +73,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | links for paying | `pay_proofs` | `queries/pay_links` | `pay_links` | `content/pay`, `wording/page_locales`, `api/pay`, `docs/pay-links.md` |
 | reconciliation | `payment_reconciliation` | `queries/payment_reconciliation` | `payment_reconciliation` | `cli/payments`, `api/desk/payment_reconciliation`, `docs/payment-reconciliation.md` |
 | promises to pay | `promises`, `promise_terms` | `queries/promises`, `queries/case_promises` | `promises`, `promise_views`, `promise_terms` | `content/promises/terms.yaml`, `api/borrower/promises`, `api/desk/promises`, `api/ingest/promises`, `docs/promises.md` |
+| finding borrowers at the desk | `masks`, `names` | `queries/borrower_search`, `bundles` | `borrower_search`, `search_words`, `borrower_hits` | `api/desk/borrowers`, `docs/desk-borrowers.md` |
+| a borrower's page, their timeline, notes | `position_views` | `queries/borrower_pages`, `queries/borrower_page_lists`, `queries/timelines`, `queries/timeline_details`, `queries/notes` | `borrower_pages`, `borrower_page_parts`, `borrower_people`, `desk_loans`, `timelines`, `timeline_telling`, `notes` | `api/desk/borrowers`, `api/desk/timelines`, `api/desk/notes`, `api/value_forms` |
 | what stops or limits contact | `holds`, `hold_terms` | `queries/holds` | `holds` | `api/desk/holds`, `api/ingest/holds`, `cli/hold` |
 | another plan: asked, approved, accepted, kept | `plan_requests`, `arrangements` | `queries/plan_requests`, `queries/arrangements` | `plan_requests`, `plan_offers`, `plan_approvals`, `arrangements`, `agreed_plans`, `forbearance` | `api/borrower/plan_requests`, `api/desk/plan_requests`, `content/arrangements.yaml` |
 | a fresh code for what binds | | `queries/sessions` | `step_up`, `sign_in` | `api/borrower/proofs` |
@@ -96,9 +98,13 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what providers tell of messages | `deliveries`, `delivery_progress`, `callback_words` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
-| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
+| phone calls | `calls` | `queries/calls` | `calls`, `told_contacts` | `api/desk/calls` |
+| calls that people make: their order, dialling, what follows | `call_worklists`, `calls` | `queries/call_tasks` | `call_tasks`, `call_ranking`, `call_cards`, `dials`, `call_outcomes` | `content/calls/*.yaml`, `wording/talking_points`, `api/desk/call_tasks`, `console/calls`, `docs/call-tasks.md` |
+| visits | `visits` | `queries/visits` | `visits`, `visit_views`, `visit_files` | `api/desk/visits`, `console/visits`, `docs/visits.md` |
 | texts and calls | `segments`, `deliveries` | | `channels/twilio`, `channels/aliyun`, `channels/sms`, `channels/numbers` | `docs/telephony.md` |
 | a provider | | `queries/outbox` | `engine/dispatch`, `channels/` | |
+| what stands in the way of a contact by hand | `contact_gates`, `contact_checks`, `asked_law` | `queries/contact_loans` | `contact_gates` | `wording/gate_words`, `docs/contact-gate.md` |
+| messages by hand, letters drafted at the desk | `manual_contacts` | `queries/manual_contacts`, `queries/letter_drafts` | `manual_messages`, `manual_message_words`, `manual_contacts`, `letter_drafts` | `api/desk/messages`, `api/desk/letters`, `console/messages`, `console/letters`, `docs/manual-messages.md` |
 | letters: how they look, what they must say, who prints them | `letters` | `queries/letters` | `letters`, `letter_setting`, `letter_documents`, `letter_batches`, `letter_approvals`, `engine/letter_documents`, `wording/letter_pdf` | `cli/letter`, `content/letters/*.yaml`, `channels/letters/` |
 | what a push says, how quickly it leaves | `pacing`, `breakers`, `devices` | `queries/attempts` | `channels/push*`, `channels/curl_*` | `docs/push.md`, `docs/api/push-payload.schema.json` |
 | WeChat: binding, consents, fields, posts | `wechat_links`, `wechat_fields` | `queries/wechat_accounts`, `queries/endpoint_links`, `queries/subscription_credits` | `wechat_accounts`, `wechat_confirmations`, `subscription_credits`, `engine/message_credits`, `engine/wechat_links` | `api/borrower/wechat`, `api/callbacks/wechat_links`, `channels/wechat/` |

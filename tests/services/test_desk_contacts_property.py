@@ -22,7 +22,8 @@ from app.domain.permissions import ROLES
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import agenda, rule_parts
 from app.services.contact_gates import ask_contact, require_contact
-from app.services.manual_messages import NewMessage, send_message
+from app.services.manual_message_words import NewMessage
+from app.services.manual_messages import send_message
 from app.services.policies import activate_document
 from app.wording.catalogue import template_infos
 from app.wording.free_text_lint import markers_of_free_text

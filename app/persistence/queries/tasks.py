@@ -106,6 +106,7 @@ def page_tasks(
     queue: str | None = None,
     state: str | None = None,
     borrower_no: str | None = None,
+    kind: str | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
@@ -119,7 +120,13 @@ def page_tasks(
     )
     if lender_id is not None:
         statement = statement.where(seen_by(lender_id))
-    for column, wanted in ((TaskRow.queue, queue), (TaskRow.state, state), (BorrowerRow.borrower_no, borrower_no)):
+    filters = (
+        (TaskRow.queue, queue),
+        (TaskRow.kind, kind),
+        (TaskRow.state, state),
+        (BorrowerRow.borrower_no, borrower_no),
+    )
+    for column, wanted in filters:
         if wanted is not None:
             statement = statement.where(column == wanted)
     if after is not None:
