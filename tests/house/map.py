@@ -88,7 +88,10 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
 | disputes, objections, complaints; marks on credit reports | `disputes` | `queries/disputes` | `disputes`, `dispute_cases`, `dispute_answers`, `dispute_terms` | `api/borrower/disputes`, `api/desk/disputes`, `content/disputes`, `docs/disputes.md` |
 | requests for help, free debt advice | `hardship` | `queries/hardship` | `hardship`, `dispute_terms` | `api/borrower/hardship`, `api/desk/hardship`, `content/hardship`, `docs/hardship.md` |
-| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
+| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches`, `api/desk/channel_switches`, `console/channel_switches` |
+| operations: queues, engines, providers, spend | `lanes` | `queries/operations`, `queries/delivery_figures`, `queries/engine_reports` | `operations`, `delivery_figures`, `engine_reports`, `engine/loop` | `api/desk/operations`, `console/operations`, `bench/operations.py`, `docs/operations.md` |
+| messages nobody knows left, settled by hand | `delivery_progress` | `queries/uncertain_messages` | `uncertain_messages` | `api/desk/uncertain_messages`, `console/uncertain_messages` |
+| policies, rehearsals, law in the console | | | `policy_desk`, `policy_files` | `console/policies`, `console/rehearsals`, `console/law`, `console/calendars` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
 | what a refusal says, in each language | `errors` | | `wording/refusal_words`, `wording/option_words` | `web/problems`, `web/errors`, `content/refusals/*.yaml` |
