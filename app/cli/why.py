@@ -109,6 +109,8 @@ def _print(found: "Explanation") -> None:
         click.echo(f"  Notice {notice.template}{about}: {notice.status}{why} at {notice.at:%H:%M}Z")
     for manual in found.manual:
         click.echo(f"  By a person: {manual.message_class} by {', '.join(manual.channels) or 'call'} at {manual.at:%H:%M}Z")
+        if manual.sentence:
+            click.echo(f"    {manual.sentence}.")
     for loan in found.loans:
         click.echo(f"\nLoan {loan.lender}/{loan.loan_no}" + (f": {loan.sentence}." if loan.sentence else ""))
         for subject in loan.subjects:

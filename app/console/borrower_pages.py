@@ -26,14 +26,16 @@ ACTS = (
     ("borrowers.act_message", "/messages/new", "contacts.send"),
     ("borrowers.act_letter", "/letters/new", "letters.draft"),
     ("borrowers.act_call", "/calls/new", "calls.record"),
+    ("visits.plan", "/visits/new", "visits.plan"),
     ("borrowers.act_promise", "/promises/new", "promises.take"),
-    ("borrowers.act_payment", "/payments/new", "borrowers.acts"),
+    ("borrowers.act_payment", "/payments/new", "payments.record"),
     ("borrowers.act_plan", "/plans/new", "plans.offer"),
     ("borrowers.act_hold", "/holds/new", "holds.put"),
-    ("borrowers.act_waiver", "/waivers/new", "borrowers.acts"),
-    ("borrowers.act_contact_change", "/contact-changes/new", "borrowers.acts"),
-    ("borrowers.act_sessions", "/sessions/new", "borrowers.acts"),
+    ("borrowers.act_waiver", "/waivers/new", "waivers.grant"),
+    ("borrowers.act_contact_change", "/contact-changes/new", "contacts.change"),
+    ("borrowers.act_sessions", "/sessions/new", "sessions.end"),
     ("borrowers.act_disputes", "/disputes", "disputes.read"),
+    ("acts.hardship", "/hardship", "hardship.read"),
 )
 """What can be done from the page: words, path behind the borrower's, permission."""
 

@@ -85,6 +85,8 @@ class CallCard:
     """A `Rank` with its parts."""
     dial: Any = None
     """The call that was dialled and waits for its outcome: id, called_at, by."""
+    number: str | None = field(default=None, repr=False)
+    """Whole, for who has dialled and not yet told how it went."""
 
 
 def open_task_card(work: Work, task_id: str, *, lender_id: str, by: str, now: datetime, locale: str = "en") -> CallCard:
@@ -116,12 +118,13 @@ def _card(
     loans = _loans(session, borrower_id, asked, lender_id, now)
     calls = queries.find_calls(session, [borrower_id], since=now - _CALLS_BACK).get(borrower_id, [])
     ranked = rank(session, queries.find_tasks(session, [task.id]), now=now, lender_id=lender_id) if task is not None else {}
+    dial = queries.find_dial(session, borrower_id)
     return CallCard(
         borrower_id, borrower.borrower_no, name, f"{_MASK} {number[-4:]}" if number else None, borrower.locale, answer,
         [LocalTime(zone, now.astimezone(ZoneInfo(zone))) for zone in answer.zones], [shown for shown, _ in loans],
         calls[:_MOST_CALLS], _points(session, borrower, loans, lender_id, by, name or borrower.borrower_no, now, locale),
         task, ranked[task.id][0].rank if task is not None and ranked.get(task.id) else None,
-        queries.find_dial(session, borrower_id),
+        dial, number if dial is not None and dial.by == by else None,
     )  # fmt: skip
 
 

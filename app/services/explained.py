@@ -116,11 +116,21 @@ class LoanShown:
 
 @dataclass(frozen=True, slots=True)
 class ManualShown:
-    """A contact that a person made on the date."""
+    """A contact that a person made on the date. `by` None: told of before such contacts had a record of their own."""
 
     at: datetime
     message_class: str
     channels: list[str]
+    kind: str | None = None
+    """message, reply, call, visit, letter."""
+    by: str | None = None
+    outcome: str = "SENT"
+    """SUPPRESSED: taken back before it left."""
+    reason: str | None = None
+    rule: str | None = None
+    overridden: list[str] = field(default_factory=list)
+    """Reasons of the policy that were set aside for it."""
+    sentence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from app.services.contact_gates import answer_of, open_check, require_contact
 from app.services.letter_approvals import LONGEST_WAIT, Approved
 from app.services.letters import make_letter
 from app.services.manual_contacts import Maker, add_contact, record
-from app.services.manual_messages import check_true, values_of
+from app.services.manual_message_words import check_true, values_of
 from app.services.rule_parts import outward_channels
 from app.services.tasks import NewTask, add_task, close_task
 from app.wording.catalogue import match_locale, render, template_infos

@@ -6,7 +6,7 @@ like the engine's: it takes its place of the day, caps count it, the history sho
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import orjson
@@ -16,55 +16,27 @@ from sqlalchemy.orm import Session
 from app.domain.contact_checks import ContactCheck
 from app.domain.contact_gates import ContactAnswer, ContactAsked
 from app.domain.errors import refused_at
-from app.domain.free_text import without_card_numbers
 from app.domain.lanes import lane_of
-from app.domain.times import business_date, local_instant
+from app.domain.times import local_instant
 from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow
 from app.persistence.queries import manual_contacts as queries
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.contact_loans import find_loans_now
 from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import agenda, reminders
-from app.services.contact_gates import answer_of, open_check, require_contact
+from app.services.contact_gates import answer_of, ask_contact, open_check, require_contact
 from app.services.inbox_marks import next_states
 from app.services.manual_contacts import Maker, add_contact, reason_place, record
-from app.services.message_texts import WrittenMessage, written_message
-from app.services.provider_templates import takes_free_text
-from app.services.rule_parts import providers_of
-from app.wording.catalogue import match_locale, template_infos
-from app.wording.template_texts import purpose_of, templates_by_hand
-from app.wording.variables import Value, write_variables
+from app.services.manual_message_words import CHANNELS, FREE_TEXT, NewMessage, check_form, check_true, said_in
 
-CHANNELS = ("in_app", "push", "sms", "email", "wechat")
-"""What a message can be sent on. People ring and visit themselves; letters are drafted and approved."""
-FREE_TEXT_CHANNELS = ("in_app", "email", "sms")
-FREE_CLASSES = ("servicing", "collection")
-FREE_TEXT = "by_hand"
-"""Named as the template of what no template says."""
-LONGEST_TEXT = 2000
-LONGEST_TITLE = 78
 WAITS_AT_MOST = timedelta(hours=12)
 """A message by hand that has not left by then is not what was meant."""
 KINDS = ("message",)
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """What is to be sent: a template, or text with a title where the channel has one."""
-
-    channel: str
-    template: str | None = None
-    title: str | None = field(default=None, repr=False)
-    text: str | None = field(default=None, repr=False)
-    message_class: str = "servicing"
-    """Of free text: servicing or collection. What a template is for, the catalogue says."""
-    locale: str | None = None
-    loan_no: str | None = None
-    override_reason: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +74,6 @@ class SentByHand:
     overridden: Sequence[dict[str, Any]]
 
 
-def choices(locale: str | None) -> list[tuple[str, str]]:
-    """Return (template, channel) of all that may be sent by hand and has approved, fit words in the locale."""
-    infos = template_infos()
-    wanted = match_locale(locale)
-    found = []
-    for template in templates_by_hand():
-        for channel in CHANNELS:
-            info = infos.get((template, channel), {}).get(wanted)
-            if info is not None and info.is_approved and info.unfit is None:
-                found.append((template, channel))
-    return found
-
-
 def check_message(
     session: Session, borrower_id: str, new: NewMessage, *, lender_id: str, now: datetime, locale: str = "en"
 ) -> Preview:
@@ -123,8 +82,27 @@ def check_message(
     Raises ValidationError for what could never be sent, NotFoundError.
     """
     check = _open(session, borrower_id, new, lender_id, now)
-    said, _ = _said(check, new)
+    said, _ = said_in(check, new)
     return Preview(answer_of(check, locale=locale), said.title, said.body, said.locale)
+
+
+def ask_channel(
+    session: Session, borrower_id: str, channel: str, template: str | None, loan_no: str | None, *, lender_id: str,
+    now: datetime, locale: str = "en",
+) -> ContactAnswer:  # fmt: skip
+    """Return what stands in the way on a channel whatever is said on it, or with a template. Raises as `check_message`."""
+    if template is not None:
+        new = NewMessage(channel, template, loan_no=loan_no)
+        return answer_of(_open(session, borrower_id, new, lender_id, now), locale=locale)
+    if channel not in CHANNELS:
+        raise refused_at("/channel", f"channel is not one of {', '.join(CHANNELS)}.")
+    asked = ContactAsked(channel, "servicing", _loan_ids(session, borrower_id, loan_no, lender_id))
+    return ask_contact(session, borrower_id, asked, lender_id=lender_id, now=now, locale=locale)
+
+
+def loan_numbers(session: Session, borrower_id: str, lender_id: str, *, now: datetime) -> list[str]:
+    """Return the numbers of the borrower's loans with this lender."""
+    return [loan.loan_no for loan in find_loans_now(session, borrower_id, lender_id, now, horizon=now.date())]
 
 
 def send_message(
@@ -165,13 +143,8 @@ def page_messages(
 
 
 def _open(session: Session, borrower_id: str, new: NewMessage, lender_id: str, now: datetime) -> ContactCheck:
-    _check_form(new)
-    loan_ids: tuple[str, ...] = ()
-    if new.loan_no is not None:
-        owner = find_loan_owners(session, lender_id, [new.loan_no]).get(new.loan_no)
-        if owner is None or owner[1] != borrower_id:
-            raise refused_at("/loan_no", f"This borrower has no loan {new.loan_no} with this lender.")
-        loan_ids = (owner[0],)
+    check_form(new)
+    loan_ids = _loan_ids(session, borrower_id, new.loan_no, lender_id)
     is_template = new.template is not None
     asked = ContactAsked(
         new.channel, "collection" if is_template else new.message_class, loan_ids, text=new.text, title=new.title or "",
@@ -183,75 +156,23 @@ def _open(session: Session, borrower_id: str, new: NewMessage, lender_id: str, n
     return check
 
 
-def _check_form(new: NewMessage) -> None:
-    if new.channel not in CHANNELS:
-        raise refused_at("/channel", f"channel is not one of {', '.join(CHANNELS)}.")
-    if (new.template is None) == (new.text is None):
-        raise refused_at("/text", "Say it by a template or in your own words: give one of template and text.")
-    if new.template is not None:
-        if new.template not in templates_by_hand() or (new.template, new.channel) not in template_infos():
-            raise refused_at("/template", f"There is no template {new.template} to send by hand on {new.channel}.")
-        if new.title is not None:
-            raise refused_at("/title", "A template has its own title; leave title out.")
-        return
-    if new.channel not in FREE_TEXT_CHANNELS:
-        raise refused_at("/text", f"On {new.channel} only templates are sent; free text goes on in_app, email and sms.")
-    if not takes_free_text(new.channel, providers_of(new.channel)):
-        raise refused_at("/text", f"The providers of {new.channel} send only wordings that they have registered.")
-    if new.message_class not in FREE_CLASSES:
-        raise refused_at("/message_class", f"message_class is not one of {', '.join(FREE_CLASSES)}.")
-    if new.channel == "sms" and new.title is not None:
-        raise refused_at("/title", "A text message has no title; leave title out.")
-    if new.channel == "email" and not (new.title or "").strip():
-        raise refused_at("/title", "An e-mail needs a title.")
-    text = f"{new.title or ''} {new.text}"
-    if without_card_numbers(text) != text:
-        raise refused_at("/text", "There is a card number in it; no message may carry one.")
-
-
-def check_true(check: ContactCheck, template: str) -> None:
-    """Refuse a template that says of a loan what is not so. What is paid the gate refuses itself."""
-    purpose = purpose_of(template)
-    for loan in check.loans:
-        stage = loan.stage(business_date(check.now, loan.lender_zone))
-        if loan.rows and purpose is not None and stage not in (*purpose.stages, "written_off"):
-            raise refused_at("/template", f"{template} is not for a loan that is {stage}.")
+def _loan_ids(session: Session, borrower_id: str, loan_no: str | None, lender_id: str) -> tuple[str, ...]:
+    if loan_no is None:
+        return ()
+    owner = find_loan_owners(session, lender_id, [loan_no]).get(loan_no)
+    if owner is None or owner[1] != borrower_id:
+        raise refused_at("/loan_no", f"This borrower has no loan {loan_no} with this lender.")
+    return (owner[0],)
 
 
 # -- what is written ---------------------------------------------------------------------------------------------------
-
-
-def _said(check: ContactCheck, new: NewMessage) -> tuple[WrittenMessage, dict[str, str | int]]:
-    """Return the words and what they were made from. No link for paying: such links say what a decision was about."""
-    wanted = new.locale or check.case.locale
-    if new.template is None:
-        return WrittenMessage((new.title or "").strip(), (new.text or "").strip(), match_locale(wanted), 0), {}
-    variables = write_variables(values_of(check), match_locale(wanted))
-    return written_message(new.template, new.channel, wanted, variables), variables
-
-
-def values_of(check: ContactCheck) -> dict[str, Value]:
-    """Return what a template may say of the loans of a check: what is past due, else what falls due next."""
-    totals: dict[str, int] = {}
-    due: list[date] = []
-    for loan in check.loans:
-        today = business_date(check.now, loan.lender_zone)
-        late = [row for row in loan.rows if row.due_on < today]
-        for row in late or loan.rows[:1]:
-            totals[loan.currency] = totals.get(loan.currency, 0) + row.open_minor
-            due.append(row.due_on)
-    first = check.loans[0]
-    return {
-        "count": len(due) or 1, "amount": totals or {first.currency: 0}, "due_on": min(due, default=check.now.date()),
-        "loan": first.loan_no, "lender": first.facts.lender_name,
-    }  # fmt: skip
 
 
 def _add_message(
     work: Work, contact: ContactRow, check: ContactCheck, new: NewMessage, *, is_overridden: bool, now: datetime
 ) -> str:
     message_id = new_id()
-    said, variables = _said(check, new)
+    said, variables = said_in(check, new)
     if said.fault is not None:
         raise refused_at("/template", f"The template cannot be written for this borrower: {said.fault}.")
     text: dict[str, Any] = {"title": said.title, "body": said.body, "variables": variables}

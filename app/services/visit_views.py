@@ -16,6 +16,8 @@ from app.persistence.db import vault
 from app.persistence.queries import visits as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
+from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.promises import find_zone
 from app.persistence.unit_of_work import Work
 from app.services.visits import Actor, place_of
 
@@ -89,3 +91,8 @@ def get_visit(session: Session, visit_id: str, lender_id: str) -> ShownVisit:
     row = queries.get_shown(session, visit_id, lender_id)
     numbers = queries.find_loan_numbers(session, row.loan_ids)
     return ShownVisit(row, [numbers[loan_id] for loan_id in row.loan_ids if loan_id in numbers])
+
+
+def zone_of(session: Session, row: Any) -> str:
+    """Return where a visit's times are shown: where the borrower lives, else where the lender is."""
+    return find_zone(session, row.borrower_id) or get_lender(session, row.lender_id).zone

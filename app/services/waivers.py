@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from app.domain.book import PaymentValues, check_text
 from app.domain.desk_limits import YEAR, DeskLimits
@@ -74,7 +75,7 @@ def ask_waiver(work: Work, borrower_id: str, wished: Wished, *, staff: DeskStaff
     check_text("note", wished.note or "", LONGEST_NOTE)
     if wished.currency != loan.currency:
         raise refused_at("/parts", f"The loan is in {loan.currency}.")
-    check_parts(wished.parts, open_parts(work, loan, now=now), loan.currency)
+    check_parts(wished.parts, open_parts_of(work.session, loan, now=now), loan.currency)
     if queries.find_waiting(work.session, loan_id) is not None:
         raise ConflictError("A waiver of this loan waits for approval already; have it decided first.")
     waiver_id = new_id()
@@ -113,7 +114,7 @@ def approve_waiver(work: Work, waiver_id: str, *, staff: DeskStaff, now: datetim
     _limits(work, staff).check_may_approve_waiver(
         staff.role, parts, row.currency, waived_minor=_waived(work, loan, now), requested_by=row.requested_by, by=staff.by
     )
-    check_parts(parts, open_parts(work, loan, now=now), row.currency)
+    check_parts(parts, open_parts_of(work.session, loan, now=now), row.currency)
     _grant(work, row, loan, staff=staff, now=now)
     finish_task(work, _task(row.id), reason="granted", by=staff.by, now=now)
 
@@ -135,9 +136,9 @@ def decline_waiver(work: Work, waiver_id: str, *, staff: DeskStaff, now: datetim
     finish_task(work, _task(row.id), reason="declined", by=staff.by, now=now)
 
 
-def open_parts(work: Work, loan: LoanRow, *, now: datetime) -> Split:
+def open_parts_of(session: Session, loan: LoanRow, *, now: datetime) -> Split:
     """Return what of a loan is due today and unpaid, by component: the most that can be given up of each."""
-    return position_of(work.session, loan, business_date(now, loan.zone)).due_to_date
+    return position_of(session, loan, business_date(now, loan.zone)).due_to_date
 
 
 def list_waivers(reads: Connection, borrower_id: str, *, lender_id: str) -> Sequence[Any]:

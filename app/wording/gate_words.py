@@ -49,3 +49,14 @@ def _cap_label(rule: str, locale: str) -> str:
     _, per, *channel, days = rule.split(".")
     values = {"days": days.strip("PD"), "channel": f" ({channel[0]})" if channel else ""}
     return console_words(f"contact_gate.cap_{per}", locale, values)
+
+
+def manual_sentence(by: str, outcome: str, reason: str, rule: str | None, set_aside: Iterable[str], locale: str) -> str:
+    """Return why a contact by hand was made, or why it was taken back."""
+    who = by.partition(":")[2] or by
+    if outcome != "SENT":
+        why = reason_words(reason, {"rule": rule}, locale)
+        return console_words("contact_gate.taken_back", locale, {"who": who, "why": why})
+    beyond = "; ".join(reason_words(each, {}, locale) for each in set_aside)
+    key = "contact_gate.made_beyond" if beyond else "contact_gate.made"
+    return console_words(key, locale, {"who": who, "why": beyond})

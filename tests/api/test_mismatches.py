@@ -293,9 +293,9 @@ def test_what_the_desk_did_and_the_core_has_not_booked_yet_is_shown_as_told_to_t
     tape(loan, principal_balance=20_000, amount_past_due=10_000)
 
     assert {each["waits_for_core"] for each in listed(client, key)} == {True}
-    assert balance(client, loan)["overdue"] == money(6_000)
+    assert balance(client, loan)["overdue"]["total"] == money(6_000)
 
     tape(loan, principal_balance=21_000, amount_past_due=10_000)
 
     assert {each["waits_for_core"] for each in listed(client, key)} == {False}
-    assert balance(client, loan)["overdue"] == money(10_000)
+    assert balance(client, loan)["overdue"]["total"] == money(10_000)

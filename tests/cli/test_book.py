@@ -167,6 +167,7 @@ def test_mismatches_are_one_figure_a_line(sqlite_book: Flask) -> None:
             "ours": 30000,
             "difference": -1,
             "currency": "USD",
+            "waits_for_core": False,
         }
     ]
     assert (wrong, "is not one of principal_balance" in said) == (1, True)

@@ -15,7 +15,7 @@ from app.persistence.models.conversations import ConversationMessageRow, Convers
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.canned_replies import CannedValues, add_reply, approve_reply
 from app.services.conversations import Word, add_word
-from tests.builders.book import Built, build_loan
+from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.desk import Seat, a_seat
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -159,8 +159,6 @@ def test_a_canned_reply_is_put_into_the_box_filled_in(built: Built, seat: Seat) 
 
 
 def test_another_lenders_thread_is_not_there(built: Built, sqlite_book: Flask) -> None:
-    from tests.builders.book import build_lender
-
     conversation_id = say(built)
     stranger = a_seat(sqlite_book, build_lender(now=MONDAY, code="other"), now=MONDAY)
 

@@ -6,9 +6,20 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
-from app.domain import attachments, disputes, hardship, holds, ledger, letters, payment_intents, promises
+from app.domain import (
+    attachments,
+    conversations,
+    disputes,
+    hardship,
+    holds,
+    ledger,
+    letters,
+    payment_intents,
+    promises,
+    visits,
+)
 from app.domain.arrangements import ArrangementState
-from app.domain.calls import OUTCOMES
+from app.domain.calls import DIALLED, TELLABLE
 from app.domain.consents import CHANNELS, PURPOSES
 from app.domain.mandates import MandateState
 from app.domain.plan_options import OptionKind
@@ -17,6 +28,7 @@ from app.domain.reasons import Outcome
 from app.domain.refunds import RefundState
 from app.services.borrower_hits import KINDS as SEARCHED
 from app.services.borrower_pages import REASONS
+from app.services.desk_conversations import SLA_STATES
 from app.services.timeline_entries import KINDS as TIMELINE
 from app.wording.console_words import catalogue, code_words
 
@@ -33,7 +45,10 @@ CODES = {
         *RefundState, *ArrangementState, *OptionKind, *attachments.State, *attachments.PURPOSES, "deceased", "insolvent",
         "represented", "no_contact", "minor_or_unverified", "active", "closed", "written_off", "cancelled",
     ],
-    "call": OUTCOMES, "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
+    "call": [*TELLABLE, DIALLED],
+    "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
+    "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
+    "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
 }  # fmt: skip
 """Vocabularies that pages show: what they are of -> their codes."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 from werkzeug.routing import Rule
@@ -16,8 +16,9 @@ from tests.builders.desk import Seat
 NO_PAGE = frozenset({"console_entry.static"})
 PARTS = ("/part", "/now", "/overview", "/live", "/queue")
 """How addresses of parts of pages end: they are looked at within their page."""
-AXE = Axe()
-RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+EVERY_RULE = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+OF_COLOURS = {"type": "rule", "values": ["color-contrast"]}
+"""All of them that another theme can break."""
 SERIOUS = frozenset({"serious", "critical"})
 _NO_TEXT_OF_OURS = "code, kbd, [lang], .said, script, style"
 _NOUNS = "|".join(sorted({key.split(".")[0] for key in catalogue()}))
@@ -48,7 +49,8 @@ def addresses(app: Flask, values: Mapping[str, str], special: Mapping[str, str |
             missing.append(f"{name} {rule.rule}")
         else:
             with app.test_request_context():
-                found[name] = app.url_map.bind("x").build(rule.endpoint, {key: values[key] for key in rule.arguments})
+                given = {key: int(values[key]) if values[key].isdigit() else values[key] for key in rule.arguments}
+                found[name] = app.url_map.bind("x").build(rule.endpoint, given)
     return found, missing
 
 
@@ -76,6 +78,7 @@ def looked(browser: Browser, app: Flask, url: str, seat: Seat | None = None, **o
         for each in seat.browser._cookies.values():  # type: ignore[union-attr]
             kept = {"name": each.key, "value": each.value, "domain": "localhost", "path": each.path}
             context.add_cookies([{**kept, "secure": each.key.startswith("__")}])  # type: ignore[typeddict-item]
+    context.add_init_script(AXE_SCRIPT)
     found = Looked(context, context.new_page(), url)
     found.page.set_default_timeout(20_000)
     found.page.on("console", lambda message: _note(found, message))
@@ -97,9 +100,11 @@ def _only_here(found: Looked, address: str) -> None:
 # -- what may not be wrong ---------------------------------------------------------------------------------------------
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, rules: Mapping[str, Any]) -> list[str]:
     """Return what axe finds serious or critical: rule, how many, the first of them."""
-    found = AXE.run(page, options={"runOnly": RULES, "resultTypes": ["violations"]}).response["violations"]
+    found = page.evaluate(
+        "(rules) => axe.run(document, {runOnly: rules, resultTypes: ['violations'], elementRef: false})", rules
+    )["violations"]
     return [
         f"{each['id']} ({each['impact']}, {len(each['nodes'])}): {each['nodes'][0]['html'][:160]}"
         for each in found
@@ -144,8 +149,10 @@ def english(page: Page) -> list[str]:
     )
 
 
-def each_look(page: Page, scheme: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield how a page is looked at, wide and narrow, with what is wrong with it then."""
-    for width in (1240, 360):
-        page.set_viewport_size({"width": width, "height": 900})
-        yield f"{scheme}, {width} px", [*violations(page), *too_wide(page), *raw_keys(page)]
+def each_look(page: Page) -> Iterator[tuple[str, list[str]]]:
+    """Yield how a page is looked at, light and dark, wide and narrow, with what is wrong with it then."""
+    for scheme, rules in (("light", EVERY_RULE), ("dark", OF_COLOURS)):
+        for width in (1240, 360):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.set_viewport_size({"width": width, "height": 900})
+            yield f"{scheme}, {width} px", [*violations(page, rules), *too_wide(page)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import yaml
 from flask import Flask
 from sqlalchemy import select
 
@@ -11,17 +12,25 @@ from app.domain.webhook_urls import UrlRules
 from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationRow
 from app.persistence.models.loans import LoanRow
+from app.persistence.models.statement_lines import StatementLineRow
+from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.delivery_figures import count_hours
+from app.services.rehearsals.channel_figures import load_figures
+from app.services.rehearsals.runs import rehearse
+from app.services.rehearsals.settings import RehearsalSettings
+from app.services.rehearsals.stored import store_result
 from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
 from tests.builders.desk import Seat, a_seat
 from tests.builders.journey import Journey
+from tests.builders.policies import a_document
 from tests.builders.sent import a_sent
+from tests.builders.statement_lines import a_line, send_lines
 
 BEGIN = datetime(2026, 3, 2, 1, tzinfo=UTC)
-TODAY = datetime(2026, 3, 12, 2, 30, tzinfo=UTC)
-"""A Thursday at half past ten in Shanghai: a week after the first instalment was missed."""
+TODAY = datetime(2026, 3, 13, 2, 30, tzinfo=UTC)
+"""A Friday at half past ten in Shanghai: the day before, a reminder of the missed instalment did not go."""
 PHONE, NAME, EMAIL = "+8613800001234", "王小明", "wang.xm@example.test"
 
 
@@ -60,7 +69,7 @@ def furnished(app: Flask) -> Furnished:
     it.pay("CN-1001", 20_000, reference="PAY-77")
     it.desk("POST", "/borrowers/B-1001/promises", {
         "loan_no": "CN-1001", "channel": "voice",
-        "parts": [{"amount": it.money(50_000), "promised_on": (TODAY + timedelta(days=4)).date().isoformat()}],
+        "parts": [{"amount": it.money(50_000), "promised_on": (TODAY + timedelta(days=3)).date().isoformat()}],
     }, role="agent")  # fmt: skip
     it.until(TODAY)
     it.me("POST", "/conversations", {"message_id": new_id(), "text": "我上周已经还过一部分，为什么还收到提醒？"})
@@ -72,10 +81,24 @@ def furnished(app: Flask) -> Furnished:
         put_endpoint(work, owner, "core", EndpointValues("https://core.example/hook", None, (), True), now=it.now)
         send_test(work, owner, "core", now=it.now)
     count_hours(now=it.now, turn=0)
+    send_lines(it, a_line(it, 3_300))
     return Furnished(it, {
-        "borrower_no": it.borrower_no, "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
+        **_policies(app, it),
+        "borrower_no": it.borrower_no, "jurisdiction": "CN", "rule_id": "CN-QUIET", "task_id": _newest(TaskRow),
+        "line_id": _newest(StatementLineRow), "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
         "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core",
     })  # fmt: skip
+
+
+def _policies(app: Flask, it: Journey) -> dict[str, str]:
+    """Have one member of staff hand in a version, and rehearse it over the book."""
+    author = a_seat(app, it.lender_id, name="Sun Yi", role="supervisor", now=it.now)
+    text = yaml.safe_dump(a_document(), sort_keys=False)
+    assert author.send("/policies/new", text=text, do="submit").status_code == 303
+    settings = RehearsalSettings("active", it.now.date(), 20, lender="acme", against="active")
+    result = rehearse(app.config["SETTINGS"].database_url, settings, now=it.now, workers=1)
+    rehearsal_id = store_result(result, settings, load_figures(), by="staff:Sun Yi", now=it.now)
+    return {"key": "acme", "version_no": "1", "rehearsal_id": rehearsal_id}
 
 
 def _newest(model: Any) -> str:

@@ -1,11 +1,12 @@
 """The worklist of calls: its order, who takes a task, dialling, and what a dial counts for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.domain.errors import (
     ConflictError,
@@ -16,6 +17,7 @@ from app.domain.errors import (
     QuietHoursError,
 )
 from app.engine.follow_ups import follow_up_due
+from app.persistence.db import db
 from app.persistence.models.calls import CallRankRow, CallRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.tasks import TaskRow
@@ -324,3 +326,32 @@ def test_the_card_shows_hours_room_and_facts_but_not_the_number(app: Flask) -> N
     assert [(loan.loan_no, loan.overdue_minor, loan.days_past_due) for loan in card.loans] == [(built.loan_no, 12_345, 8)]
     assert {"us_identity", "us_mini_miranda", "amount"} <= {point.key for point in card.points}
     assert "123.45" in next(point.words for point in card.points if point.key == "amount")
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect the statements that are sent meanwhile."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        found.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_a_page_costs_as_many_statements_for_thirty_tasks_as_for_three(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    costs = []
+    for more in (3, 27):
+        for _ in range(more):
+            a_call_task(a_late_loan(lender, now=NOON), now=NOON)
+        rank_due(now=NOON)
+        with counted() as found:
+            worklist(lender, now=NOON, limit=50)
+        costs.append(len(found))
+
+    assert costs[0] == costs[1] <= 10

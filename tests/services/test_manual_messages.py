@@ -25,8 +25,10 @@ from app.persistence.models.reminders import ContactRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import agenda, rule_parts
 from app.services.borrowers import put_borrower
+from app.services.explanations import explain
 from app.services.holds import Teller, put_hold
-from app.services.manual_messages import NewMessage, SentByHand, check_message, page_messages, send_message
+from app.services.manual_message_words import NewMessage
+from app.services.manual_messages import SentByHand, check_message, page_messages, send_message
 from app.services.policies import activate_document
 from tests.builders.book import Built, build_lender, build_loan, give_phone, pay
 from tests.builders.cases import default_document
@@ -266,3 +268,22 @@ def test_it_speaks_the_borrower_s_language(app: Flask) -> None:
                      now=START, origin="test")  # fmt: skip
 
     assert "未还" in send(built, channel="in_app").body
+
+
+def test_why_tells_of_it_and_of_what_was_taken_back(app: Flask) -> None:
+    built = book()
+    send(built)
+    with reading() as session:
+        before = explain(session, built.borrower_id, NOON.date(), now=SOON, lender_id=built.lender_id)
+    pay(built, 10_000, now=SOON)
+
+    with reading() as session:
+        after = explain(session, built.borrower_id, NOON.date(), now=SOON, lender_id=built.lender_id)
+        others = explain(session, built.borrower_id, NOON.date(), now=SOON, lender_id=None)
+
+    assert (before.was_contacted, [each.sentence for each in before.manual]) == (True, ["By hand, by Eve"])
+    [gone] = after.manual
+    assert (after.was_contacted, gone.outcome, gone.reason, gone.by) == (False, "SUPPRESSED", "PAID", "staff:Eve")
+    assert gone.sentence is not None
+    assert "taken back" in gone.sentence
+    assert others.manual == after.manual

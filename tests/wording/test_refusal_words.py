@@ -15,7 +15,8 @@ _ASKED = (
     "domain/promise_terms", "domain/payment_intents", "domain/disputes", "domain/hardship", "domain/contact_requests",
     "domain/option_limits", "services/plan_requests", "services/arrangements", "services/disputes", "services/hardship",
     "services/contact_requests", "services/payment_pages", "services/payment_intents", "services/attachments",
-    "services/promises", "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
+    "services/promises", "services/conversations", "services/conversation_openings",
+    "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
     "domain/passwords", "domain/staff", "services/staff", "services/staff_sign_in", "services/staff_invitations",
     "services/staff_profiles", "services/staff_sessions", "services/staff_proofs",
 )  # fmt: skip

@@ -141,6 +141,23 @@ class ExplainedNoticeSchema(Schema):
     )
 
 
+class ManualContactSchema(Schema):
+    """A contact that a person of this lender made that day."""
+
+    at = InstantField(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["message", "reply", "call", "visit", "letter"]})
+    message_class = fields.String(required=True)
+    channels = fields.List(fields.String(), required=True)
+    by = fields.String(required=True)
+    outcome = fields.String(required=True, metadata={"enum": ["SENT", "SUPPRESSED"]})
+    reason = fields.String(required=True)
+    rule = fields.String(required=True, allow_none=True)
+    overridden = fields.List(
+        fields.String(), required=True, metadata={"description": "Reasons of the policy that were set aside for it."}
+    )
+    sentence = fields.String(required=True)
+
+
 class ExplanationSchema(Schema):
     """Every step near a date: what happened, will happen, or why there was nothing."""
 
@@ -149,6 +166,7 @@ class ExplanationSchema(Schema):
     as_of = InstantField(required=True)
     was_contacted = fields.Boolean(required=True, metadata={"description": "That day, about loans of this lender."})
     loans = fields.List(fields.Nested(ExplainedLoanSchema), required=True)
+    manual = fields.List(fields.Nested(ManualContactSchema), required=True)
     notices = fields.List(
         fields.Nested(ExplainedNoticeSchema),
         required=True,
@@ -232,6 +250,7 @@ _EXAMPLE = {
             "sentence": None,
         }
     ],
+    "manual": [],
     "notices": [],
     "code": None,
     "sentence": None,

@@ -10,13 +10,7 @@ from app.persistence.queries.borrowers import get_borrower_of_lender
 from app.persistence.unit_of_work import Work, reading
 from app.services import manual_messages
 from app.services.contact_gates import LONGEST_REASON
-from app.services.manual_messages import (
-    CHANNELS,
-    FREE_CLASSES,
-    LONGEST_TEXT,
-    LONGEST_TITLE,
-    NewMessage,
-)
+from app.services.manual_message_words import CHANNELS, FREE_CLASSES, LONGEST_TEXT, LONGEST_TITLE, NewMessage, choices
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
@@ -144,7 +138,7 @@ _DUMP = SentMessageSchema()
 @answers(200, TemplatesByHandSchema, example={"items": [{"template": "overdue_help", "channel": "push"}]})
 def list_templates_by_hand() -> dict[str, Any]:
     """List the templates that a person may send, with their channels, that have approved words in the asked language."""
-    found = manual_messages.choices(request_locale())
+    found = choices(request_locale())
     return {"items": [{"template": template, "channel": channel} for template, channel in found]}
 
 

@@ -27,7 +27,7 @@ from app.api.desk.visit_forms import (
 from app.domain.attachments import MEDIA_TYPES, RULES
 from app.domain.errors import refused_at
 from app.domain.visits import Recording, Visitor, VisitPlan, VisitRules
-from app.persistence.queries.borrowers import get_borrower_of_lender
+from app.persistence.queries.borrowers import find_borrowers_of_lender
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import visit_files, visit_views, visits
 from app.services.attachments import NewAttachment
@@ -81,7 +81,7 @@ def plan_visit(body: dict[str, Any]) -> Answer:
     )
 
     def act(work: Work) -> Answer:
-        borrower_id = get_borrower_of_lender(work.session, who.lender_id, body["borrower_no"])
+        borrower_id = _borrower_id(work, who.lender_id, body["borrower_no"])
         row = visits.plan_visit(
             work, borrower_id, plan, body["loan_nos"], actor=_actor(), now=at, override_reason=body["override_reason"],
             locale=locale,
@@ -226,6 +226,13 @@ def _body(size_bytes: int) -> bytes:
     while len(content) <= size_bytes and (part := request.stream.read(min(_CHUNK, size_bytes + 1 - len(content)))):
         content += part
     return bytes(content)
+
+
+def _borrower_id(work: Work, lender_id: str, borrower_no: str) -> str:
+    found = find_borrowers_of_lender(work.session, lender_id, [borrower_no]).get(borrower_no)
+    if found is None:
+        raise refused_at("/borrower_no", f"There is no borrower {borrower_no} with a loan of this lender.")
+    return found
 
 
 def _actor() -> Actor:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 from sqlalchemy.orm import Session
 
-from app.domain.contact_changes import OPEN
+from app.domain.contact_changes import OPEN, ChangeState
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.contact_changes import ContactChangeRow
@@ -90,3 +90,15 @@ def find_kept(reads: Connection | Session, borrower_id: str) -> Sequence[Any]:
 def get_borrower_row(session: Session, borrower_id: str) -> BorrowerRow:
     """Return the borrower as they stand now."""
     return session.get_one(BorrowerRow, borrower_id, populate_existing=True)
+
+
+def page_proposed(reads: Connection | Session, lender_id: str, *, limit: int) -> Sequence[Any]:
+    """Return the changes proposed at this lender's desk that nobody has proved, with borrower numbers, oldest first."""
+    statement = (
+        select(*ContactChangeRow.__table__.columns, BorrowerRow.borrower_no)
+        .join(BorrowerRow, BorrowerRow.id == ContactChangeRow.borrower_id)
+        .where(ContactChangeRow.lender_id == lender_id, ContactChangeRow.state == ChangeState.PROPOSED.value)
+        .order_by(ContactChangeRow.proposed_at, ContactChangeRow.id)
+        .limit(limit)
+    )
+    return reads.execute(statement).all()

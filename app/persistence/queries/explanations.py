@@ -13,7 +13,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import AllocationRow, InstalmentRow, LoanRow, PlanVersionRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.promises import PromiseRow
-from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow, PolicyRow
+from app.persistence.models.reminders import AgendaRow, DecisionEventRow, DecisionRow, PolicyRow
 from app.persistence.models.tasks import TaskRow
 
 MOST_LOANS = 200
@@ -153,14 +153,6 @@ def find_tasks(session: Session, decision_ids: Collection[str]) -> dict[str, lis
     for task in session.scalars(select(TaskRow).where(TaskRow.decision_id.in_(decision_ids)).order_by(TaskRow.id)):
         found[task.decision_id or ""].append(task)
     return found
-
-
-def find_manual_contacts(session: Session, borrower_id: str, on: date) -> list[ContactRow]:
-    """Return what people sent or said to a borrower on a local date."""
-    statement = select(ContactRow).where(
-        ContactRow.borrower_id == borrower_id, ContactRow.local_date == on, ContactRow.origin == "manual"
-    )
-    return list(session.scalars(statement.order_by(ContactRow.created_at)))
 
 
 def find_policy_names(session: Session, policy_ids: Collection[str]) -> dict[str, tuple[str, int]]:

@@ -90,6 +90,13 @@ def page_own(
     return reads.execute(statement).all()
 
 
+def find_of_borrower(reads: Connection | Session, lender_id: str, borrower_id: str, *, limit: int) -> Sequence[Any]:
+    """Return what a lender may see of a borrower's requests, newest first, at most `limit`."""
+    statement = _SHOWN.where(HardshipRequestRow.borrower_id == borrower_id, _seen_by(lender_id))
+    newest_first = (HardshipRequestRow.opened_at.desc(), HardshipRequestRow.id.desc())
+    return reads.execute(statement.order_by(*newest_first).limit(limit)).all()
+
+
 def page_of_lender(
     reads: Connection | Session,
     lender_id: str,

@@ -112,6 +112,13 @@ def find_own_loan(reads: Connection | Session, borrower_id: str, loan_id: str) -
     return reads.execute(statement.where(LoanRow.id == loan_id, LoanRow.borrower_id == borrower_id)).one_or_none()
 
 
+def find_loans_with(reads: Connection | Session, borrower_id: str, lender_id: str) -> Sequence[Any]:
+    """Return (id, loan_no, currency, zone, status) of a borrower's loans with one lender, those that run first."""
+    statement = select(LoanRow.id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.status)
+    of_both = statement.where(LoanRow.borrower_id == borrower_id, LoanRow.lender_id == lender_id)
+    return reads.execute(of_both.order_by(LoanRow.status != "active", LoanRow.loan_no)).all()
+
+
 def get_loan(session: Session, loan_id: str) -> LoanRow:
     """Return the loan. Raises NotFoundError."""
     row = session.get(LoanRow, loan_id)

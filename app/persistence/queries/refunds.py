@@ -82,6 +82,20 @@ def page_refunds(
     return reads.execute(statement).all()
 
 
+def get_shown(reads: Connection | Session, refund_id: str, lender_id: str) -> Any:
+    """Return a lender's refund with the numbers of borrower and loan. Raises NotFoundError."""
+    statement = (
+        select(*RefundRow.__table__.columns, LoanRow.loan_no, BorrowerRow.borrower_no)
+        .join(LoanRow, LoanRow.id == RefundRow.loan_id)
+        .join(BorrowerRow, BorrowerRow.id == RefundRow.borrower_id)
+        .where(RefundRow.id == refund_id, RefundRow.lender_id == lender_id)
+    )
+    row = reads.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such refund.")
+    return row
+
+
 def find_referenced(session: Session, lender_id: str, references: Collection[str]) -> dict[str, RefundRow]:
     """Return the refunds of a lender that are booked under these references, as they stand now."""
     found: dict[str, RefundRow] = {}

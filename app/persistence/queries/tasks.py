@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -106,6 +106,7 @@ def page_tasks(
     queue: str | None = None,
     state: str | None = None,
     borrower_no: str | None = None,
+    kind: str | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
@@ -119,7 +120,13 @@ def page_tasks(
     )
     if lender_id is not None:
         statement = statement.where(seen_by(lender_id))
-    for column, wanted in ((TaskRow.queue, queue), (TaskRow.state, state), (BorrowerRow.borrower_no, borrower_no)):
+    filters = (
+        (TaskRow.queue, queue),
+        (TaskRow.kind, kind),
+        (TaskRow.state, state),
+        (BorrowerRow.borrower_no, borrower_no),
+    )
+    for column, wanted in filters:
         if wanted is not None:
             statement = statement.where(column == wanted)
     if after is not None:
@@ -242,7 +249,10 @@ def page_duties(
 
 
 def seen_by(lender_id: str) -> ColumnElement[bool]:
-    """A task on a loan of this lender, or on no loan and a borrower who has one there."""
-    on_loan = exists().where(LoanRow.id == TaskRow.loan_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    owes = exists().where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    return or_(on_loan, and_(TaskRow.loan_id.is_(None), owes))
+    """A task on a loan of this lender, or on no loan and a borrower who has one there.
+
+    As values and not by EXISTS: that is turned into a hash of all loans, however few tasks are looked at.
+    """
+    on_loan = select(LoanRow.lender_id).where(LoanRow.id == TaskRow.loan_id).correlate(TaskRow).scalar_subquery()
+    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id)
+    return func.coalesce(on_loan, owes.limit(1).correlate(TaskRow).scalar_subquery()) == lender_id

@@ -93,3 +93,10 @@ def put_rules(session: Session, lender_id: str, rules: VisitRules, *, by: str, n
         for name, value in values.items():
             setattr(row, name, value)
     session.flush()
+
+
+def find_visit_loans(reads: Connection | Session, visit_id: str, lender_id: str) -> dict[str, str]:
+    """Return loan number -> currency of what a visit is about. Raises NotFoundError."""
+    loan_ids = get_shown(reads, visit_id, lender_id).loan_ids
+    rows = reads.execute(select(LoanRow.loan_no, LoanRow.currency).where(LoanRow.id.in_(loan_ids)).order_by(LoanRow.loan_no))
+    return {row.loan_no: row.currency for row in rows}

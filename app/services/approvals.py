@@ -1,0 +1,93 @@
+"""What waits for a second person at a lender's desk: one list over all that needs one, the longest waiting first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.domain.money import Money
+from app.domain.plan_requests import RequestState
+from app.domain.refunds import RefundState
+from app.persistence.queries import desk_payments, waivers
+from app.persistence.queries.contact_changes import page_proposed
+from app.persistence.queries.plan_requests import page_shown
+from app.persistence.queries.provider_templates import list_provider_templates
+from app.persistence.queries.refunds import page_refunds
+from app.persistence.queries.tasks import page_tasks
+from app.services.waivers import parts_of
+
+KINDS = ("payment", "waiver", "plan", "refund", "contact_change", "letter", "provider_template")
+MOST_OF_A_KIND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One act that waits. `borrower_no` None: of no borrower."""
+
+    kind: str
+    id: str
+    since: datetime
+    asked_by: str | None
+    borrower_no: str | None = None
+    loan_no: str | None = None
+    amount: Money | None = None
+    about: str | None = None
+    """What it is, by a code: a reason, a kind of plan, a template."""
+
+
+def list_waiting(reads: Connection, lender_id: str, *, kind: str | None = None) -> list[Waiting]:
+    """Return what waits, at most 100 of each kind. `kind`: only of this one of KINDS."""
+    found = [each for name, gather in _GATHER.items() if kind in (None, name) for each in gather(reads, lender_id)]
+    return sorted(found, key=lambda each: (each.since, each.id))
+
+
+def _payments(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in desk_payments.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(row.amount_minor, row.currency)
+        yield Waiting(
+            "payment", row.id, row.requested_at, row.requested_by, row.borrower_no, row.loan_no, amount, row.method
+        )
+
+
+def _waivers(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in waivers.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(parts_of(row).total, row.currency)
+        yield Waiting("waiver", row.id, row.requested_at, row.requested_by, row.borrower_no, row.loan_no, amount, row.reason)
+
+
+def _plans(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    state = RequestState.REQUESTED.value
+    for row in page_shown(reads, lender_id=lender_id, state=state, before=None, limit=MOST_OF_A_KIND):
+        by = None if row.asked_by.startswith("borrower:") else row.asked_by
+        yield Waiting("plan", row.id, row.requested_at, by, row.borrower_no, row.loan_no, about=row.kind)
+
+
+def _refunds(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    state = RefundState.REQUESTED.value
+    for row in page_refunds(reads, lender_id, state=state, after=None, limit=MOST_OF_A_KIND):
+        amount = Money(row.amount_minor, row.currency)
+        yield Waiting("refund", row.id, row.requested_at, row.requested_by, row.borrower_no, row.loan_no, amount)
+
+
+def _contact_changes(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in page_proposed(reads, lender_id, limit=MOST_OF_A_KIND):
+        yield Waiting("contact_change", row.id, row.proposed_at, row.proposed_by, row.borrower_no, about=row.kind)
+
+
+def _letters(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in page_tasks(reads, lender_id=lender_id, kind="letter", state="open", limit=MOST_OF_A_KIND):
+        yield Waiting("letter", row.id, row.created_at, None, row.borrower_no, row.loan_no, about=row.rule)
+
+
+def _provider_templates(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in list_provider_templates(reads):
+        if row.state == "submitted":
+            about = f"{row.template} · {row.channel} · {row.locale}"
+            yield Waiting("provider_template", row.id, row.changed_at, None, about=about)
+
+
+_GATHER: dict[str, Any] = dict(
+    zip(KINDS, (_payments, _waivers, _plans, _refunds, _contact_changes, _letters, _provider_templates), strict=True)
+)
