@@ -46,7 +46,7 @@ SMALL = 10_000
 MOST_STATEMENTS = 10
 MOST_GROWTH = 1.5
 """CPU in the large book over CPU in the small one."""
-LEAST_RATIO = {"sqlite": 0.02, "postgresql": 0.035}
+LEAST_RATIO = {"sqlite": 0.015, "postgresql": 0.025}
 """One Core select over search and page, in the large book."""
 PER_ROUND = 40
 

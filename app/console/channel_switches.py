@@ -8,12 +8,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
-from app.domain.policies import OUTWARD_CHANNELS
 from app.persistence.queries.operations import count_lenders
 from app.persistence.unit_of_work import Work, reading
 from app.services import channel_switches as switches
 from app.services.channel_switches import LARGEST_LIMIT
-from app.services.delivery_figures import channel_states
+from app.services.delivery_figures import channel_states, get_channel_state
 from app.services.staff_proofs import require_fresh_proof
 from app.web.auth import desk, permits
 from app.web.fields import TextField
@@ -21,7 +20,7 @@ from app.web.reads import end_reads, reads
 from app.web.request_context import now
 
 _PATH = "/operations/switches"
-_CHANNEL = f"{_PATH}/<any({', '.join(OUTWARD_CHANNELS)}):channel>"
+_CHANNEL = f"{_PATH}/<number:channel>"
 
 
 class SwitchSchema(Schema):
@@ -89,7 +88,7 @@ def _shown(channel: str, switch_form: Form, limit_form: Form, *, status: int = 2
     lenders = count_lenders(reads())
     end_reads()
     with reading() as session:
-        state = next(each for each in channel_states(session, now=now()) if each.channel == channel)
+        state = get_channel_state(session, channel, now=now())
     return page(
         "operations/switch.html", status=status, state=state, switch_form=switch_form, limit_form=limit_form, lenders=lenders
     )

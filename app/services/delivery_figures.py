@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from app.domain.errors import NotFoundError
 from app.domain.policies import OUTWARD_CHANNELS
 from app.domain.times import EPOCH
 from app.persistence.queries import delivery_figures as queries
@@ -156,6 +157,14 @@ def _line(key: tuple[date, str, str, str | None], of: Mapping[str, int], figures
     price = figures[channel].costs.get(currency) if channel in figures and currency is not None else None
     cost = None if price is None else price * of["units"]
     return SpendLine(day, channel, provider, currency=currency, price=price, cost=cost, **of)
+
+
+def get_channel_state(session: Session, channel: str, *, now: datetime) -> ChannelState:
+    """Return one of them. Raises NotFoundError for what is no outward channel."""
+    found = next((each for each in channel_states(session, now=now) if each.channel == channel), None)
+    if found is None:
+        raise NotFoundError(f"There is no channel {channel}; known: {', '.join(OUTWARD_CHANNELS)}.")
+    return found
 
 
 def channel_states(session: Session, *, now: datetime) -> Sequence[ChannelState]:

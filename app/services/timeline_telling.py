@@ -73,8 +73,8 @@ class Telling:
             "seen_at": row.seen_at or row.read_at,
         }  # fmt: skip
         return {
-            "code": row.state, "by": "engine", "channel": row.channel, "reason": row.state_reason, "title": title,
-            "text": text, "facts": _known(facts), "link": row.contact_id,
+            "code": row.state, "by": row.sent_by or "engine", "channel": row.channel, "reason": row.state_reason,
+            "title": title, "text": text, "facts": _known(facts), "link": row.contact_id,
         }  # fmt: skip
 
     def _attempt(self, row: Any, _what: str) -> _Parts:

@@ -9,7 +9,7 @@ from app.domain.policies import OUTWARD_CHANNELS
 from app.persistence.unit_of_work import Work, reading
 from app.services import channel_switches
 from app.services.channel_switches import LARGEST_LIMIT
-from app.services.delivery_figures import channel_states
+from app.services.delivery_figures import channel_states, get_channel_state
 from app.services.staff_proofs import require_fresh_proof
 from app.web.answers import Answer
 from app.web.auth import desk, permits
@@ -18,7 +18,7 @@ from app.web.fields import InstantField, TextField
 from app.web.idempotency import answer_once
 from app.web.request_context import now
 
-_CHANNEL = f"/operations/channels/<any({', '.join(OUTWARD_CHANNELS)}):channel>"
+_CHANNEL = "/operations/channels/<number:channel>"
 _PROBLEMS = ("step-up-required", "idempotency-mismatch", "idempotency-in-flight")
 
 
@@ -113,8 +113,8 @@ def _changed(act: str, channel: str, body: dict[str, Any]) -> Answer:
     at, who = now(), desk()
 
     def change(work: Work) -> Answer:
+        get_channel_state(work.session, channel, now=at)
         getattr(channel_switches, act)(work, channel, **body, by=who.name, now=at)
-        state = next(each for each in channel_states(work.session, now=at) if each.channel == channel)
-        return Answer(_DUMP.dump(state), 200, dumped=True)
+        return Answer(_DUMP.dump(get_channel_state(work.session, channel, now=at)), 200, dumped=True)
 
     return answer_once(change)

@@ -24,6 +24,7 @@ from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import AllocationRow, LedgerEntryRow, LoanRow
 from app.persistence.models.mandates import PaymentMandateRow
+from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.notes import NoteRow
 from app.persistence.models.notices import NoticeRow
@@ -58,8 +59,18 @@ def seen_by_lender(loan_id: Any) -> ColumnElement[bool]:
     return or_(loan_id.is_(None), of_lender(loan_id))
 
 
+def conversation_of_lender() -> ColumnElement[bool]:
+    """Whether a thread is at this lender's desk, or at nobody's yet."""
+    return or_(ConversationRow.lender_id.is_(None), ConversationRow.lender_id == LENDER)
+
+
+def by_staff(contact_id: Any) -> ColumnElement[bool]:
+    """Whether staff of this lender made a contact by hand."""
+    return exists().where(ManualContactRow.contact_id == contact_id, ManualContactRow.lender_id == LENDER)
+
+
 def message_of_lender() -> ColumnElement[bool]:
-    """Whether a message tells of a loan of this lender: by its contact's decisions, or as a notice."""
+    """Whether a message is this lender's: by its contact's decisions, as sent by its staff, or as a notice of its loan."""
     of_contact = exists().where(
         DecisionRow.contact_id == MessageRow.contact_id, DecisionRow.loan_id == LoanRow.id, LoanRow.lender_id == LENDER
     )
@@ -68,7 +79,7 @@ def message_of_lender() -> ColumnElement[bool]:
         or_(NoticeRow.message_id == MessageRow.id, NoticeRow.push_id == MessageRow.id),
         seen_by_lender(NoticeRow.loan_id),
     )
-    return or_(of_contact, of_notice)
+    return or_(of_contact, by_staff(MessageRow.contact_id), of_notice)
 
 
 def _on_loans(table: Any, *columns: Any, newest: tuple[Any, ...], most: int = MOST) -> Select[Any]:
@@ -192,7 +203,7 @@ _CONVERSATIONS = (
         ConversationRow.id, ConversationRow.status, ConversationRow.channel, ConversationRow.opened_at,
         ConversationRow.waiting_since, ConversationRow.last_at,
     )
-    .where(ConversationRow.borrower_id == BORROWER, ConversationRow.status != "resolved")
+    .where(ConversationRow.borrower_id == BORROWER, ConversationRow.status != "resolved", conversation_of_lender())
     .order_by(ConversationRow.last_at.desc(), ConversationRow.id.desc())
     .limit(MOST)
 )  # fmt: skip

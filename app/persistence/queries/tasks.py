@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -249,7 +249,10 @@ def page_duties(
 
 
 def seen_by(lender_id: str) -> ColumnElement[bool]:
-    """A task on a loan of this lender, or on no loan and a borrower who has one there."""
-    on_loan = exists().where(LoanRow.id == TaskRow.loan_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    owes = exists().where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id).correlate(TaskRow)
-    return or_(on_loan, and_(TaskRow.loan_id.is_(None), owes))
+    """A task on a loan of this lender, or on no loan and a borrower who has one there.
+
+    As values and not by EXISTS: that is turned into a hash of all loans, however few tasks are looked at.
+    """
+    on_loan = select(LoanRow.lender_id).where(LoanRow.id == TaskRow.loan_id).correlate(TaskRow).scalar_subquery()
+    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == TaskRow.borrower_id, LoanRow.lender_id == lender_id)
+    return func.coalesce(on_loan, owes.limit(1).correlate(TaskRow).scalar_subquery()) == lender_id

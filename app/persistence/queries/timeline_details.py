@@ -25,6 +25,7 @@ from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import AllocationRow, LedgerEntryRow, LoanRow
+from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.notes import NoteVersionRow
 from app.persistence.models.notices import NoticeRow
@@ -104,7 +105,8 @@ _DETAILS = Bundle(
             "message", MessageRow, MessageRow.channel, MessageRow.message_class, MessageRow.template, MessageRow.state,
             MessageRow.state_reason, MessageRow.sent_at, MessageRow.delivered_at, MessageRow.seen_at, MessageRow.read_at,
             MessageRow.text_sealed, MessageRow.contact_id, _SPEAKS_OF_OTHERS.label("speaks_of_others"),
-        ),
+            ManualContactRow.by.label("sent_by"),
+        ).outerjoin(ManualContactRow, ManualContactRow.contact_id == MessageRow.contact_id),
         "attempt": _of(
             "attempt", DeliveryAttemptRow, DeliveryAttemptRow.message_id, DeliveryAttemptRow.provider,
             DeliveryAttemptRow.outcome, DeliveryAttemptRow.error_code, MessageRow.channel,

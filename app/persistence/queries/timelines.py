@@ -30,6 +30,7 @@ from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
+from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.notes import NoteRow, NoteVersionRow
 from app.persistence.models.notices import NoticeRow
@@ -43,6 +44,7 @@ from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import (
     BORROWER,
     LENDER,
+    conversation_of_lender,
     message_of_lender,
     of_lender,
     seen_by_lender,
@@ -61,7 +63,7 @@ _TOLD_BY_OTHERS = (
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read")
-_other = aliased(LoanRow)
+_other, _of_call = aliased(LoanRow), aliased(MessageRow)
 
 
 class KeyFound(NamedTuple):
@@ -114,6 +116,11 @@ _OWN: tuple[tuple[str, Any, Mapping[str, Any]], ...] = (
     ("session", SessionRow, {"signed_in": SessionRow.created_at, "ended": SessionRow.revoked_at}),
 )
 """The borrower's own, whoever lends."""
+_MADE_HERE = exists().where(
+    _of_call.id == CallRow.message_id,
+    ManualContactRow.contact_id == _of_call.contact_id,
+    ManualContactRow.lender_id == LENDER,
+)
 _IS_READING = or_(*(AuditRow.action == each for each in _READ))
 _IS_ACT = and_(*(not_(AuditRow.action.startswith(each)) for each in _TOLD_BY_OTHERS), not_(_IS_READING))
 _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
@@ -123,13 +130,16 @@ _STREAMS: list[Stream] = [
     Stream("decision", "decision", DecisionRow, DecisionRow.decided_at, (of_lender(DecisionRow.loan_id),)),
     Stream(
         "message", "message", MessageRow, MessageRow.created_at,
-        (MessageRow.withdraws_id.is_(None), MessageRow.template != "call", message_of_lender()),
+        (
+            MessageRow.withdraws_id.is_(None), MessageRow.template != "call", MessageRow.template != "visit",
+            message_of_lender(),
+        ),
     ),
     Stream("attempt", "delivery", DeliveryAttemptRow, DeliveryAttemptRow.started_at, ()),
     Stream("receipt", "delivery", DeliveryReceiptRow, DeliveryReceiptRow.received_at, ()),
     Stream(
         "call", "call", CallRow, CallRow.called_at,
-        (or_(of_lender(CallRow.loan_id), and_(CallRow.loan_id.is_(None), is_sole_lender())),),
+        (or_(of_lender(CallRow.loan_id), and_(CallRow.loan_id.is_(None), or_(is_sole_lender(), _MADE_HERE))),),
     ),
     Stream("word", "word", ConversationMessageRow, ConversationMessageRow.created_at, ()),
     Stream("note", "note", NoteVersionRow, NoteVersionRow.at, ()),
@@ -201,7 +211,7 @@ def _select(stream: Stream) -> Any:
         statement = statement.join(MessageRow, MessageRow.id == table.message_id).where(*_OF_MESSAGE)
     elif table is ConversationMessageRow:
         statement = statement.join(ConversationRow, ConversationRow.id == table.conversation_id).where(
-            ConversationRow.borrower_id == BORROWER
+            ConversationRow.borrower_id == BORROWER, conversation_of_lender()
         )
     elif table is NoteVersionRow:
         statement = statement.join(NoteRow, NoteRow.id == NoteVersionRow.note_id).where(

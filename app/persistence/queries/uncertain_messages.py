@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -19,7 +19,9 @@ _M = MessageRow
 
 
 def _of_lender(lender_id: str) -> Any:
-    return exists().where(LoanRow.borrower_id == _M.borrower_id, LoanRow.lender_id == lender_id).correlate(_M)
+    """As a value and not by EXISTS: that is turned into a hash of all loans, however few messages are looked at."""
+    loan = select(LoanRow.lender_id).where(LoanRow.borrower_id == _M.borrower_id, LoanRow.lender_id == lender_id).limit(1)
+    return loan.correlate(_M).scalar_subquery() == lender_id
 
 
 _SHOWN = (
@@ -35,13 +37,16 @@ def page_uncertain(reads: Connection, lender_id: str, *, after: tuple[datetime, 
 
     First those that no provider is asked about any more, then whose turn to be asked is next.
     """
-    statement = (
-        _SHOWN.where(_M.lane == UNCERTAIN, _M.withdraws_id.is_(None), _of_lender(lender_id))
+    first = (
+        select(_M.id)
+        .where(_M.lane == UNCERTAIN, _M.withdraws_id.is_(None), _of_lender(lender_id))
         .order_by(_M.next_attempt_at, _M.id)
         .limit(limit)
     )
     if after is not None:
-        statement = statement.where(tuple_(_M.next_attempt_at, _M.id) > after)
+        first = first.where(tuple_(_M.next_attempt_at, _M.id) > after)
+    # The page is chosen in the order of the index before anything else is looked up.
+    statement = _SHOWN.where(_M.id.in_(select(first.subquery().c.id))).order_by(_M.next_attempt_at, _M.id)
     return reads.execute(statement).all()
 
 
