@@ -15,7 +15,8 @@ _OF_BORROWERS = (
     "domain/promise_terms", "domain/payment_intents", "domain/disputes", "domain/hardship", "domain/contact_requests",
     "domain/option_limits", "services/plan_requests", "services/arrangements", "services/disputes", "services/hardship",
     "services/contact_requests", "services/payment_pages", "services/payment_intents", "services/attachments",
-    "services/promises", "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
+    "services/promises", "services/conversations", "services/conversation_openings",
+    "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
 )  # fmt: skip
 _OF_STAFF = re.compile(
     r"outcome is|partly upheld|^upheld is|answer it|supervisor|looked at already|declined has no|No scanner|scanner is"
