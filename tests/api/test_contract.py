@@ -62,6 +62,8 @@ RULES_BEYOND_SCHEMAS = {
     "post_plan_offer",
     "ask_for_rehearsal",
     "list_audit",
+    "list_desk_conversations",
+    "get_loan_of_borrower",
     "get_balance",
     "get_payoff_quote",
     "get_prepayment_quote",

@@ -15,8 +15,10 @@ from app.domain.money import Money
 from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.unit_of_work import unit_of_work
+from app.services.contact_changes import propose_change
 from app.services.contact_requests import record
 from app.services.conversations import Word, add_word
+from app.services.desk_payments import DeskStaff
 from app.services.disputes import open_dispute
 from app.services.hardship import open_request
 from app.services.links import link_token
@@ -58,6 +60,9 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
     with unit_of_work() as work:
         values = MandateValues(MandateState.ACTIVE, "M1")
         put_mandate(work, loan.lender_id, loan.loan_no, values, by="test", now=START)
+    with unit_of_work() as work:
+        staff = DeskStaff("staff:Ann", "agent", loan.lender_id)
+        change_id = propose_change(work, loan.borrower_id, "email", f"{name}@example.test", staff=staff, now=START)
     ids = {
         "loan_id": loan.loan_id,
         "entry_id": pay(loan, 100, now=START).entry_id or "",
@@ -74,6 +79,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "attachment_id": client.post("/v1/me/attachments", json=announced(PDF), headers=headers).json["id"],
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
+        "contact_change_id": change_id,
     }
     return headers, ids
 

@@ -222,6 +222,8 @@ class Asked:
     is_reply: bool = False
     markers: frozenset[str] | None = None
     place: str | None = None
+    is_kept: bool = False
+    """Made, it is a try that caps count from then on."""
 
     def true_class(self, *, late: bool) -> str:
         """The class by the law packs' word, whatever the desk calls it."""

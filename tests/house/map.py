@@ -69,6 +69,11 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | experiments, holdouts, their reports | `experiments`, `checks` | `queries/experiments` | `experiments`, `experiment_figures` | `api/desk/experiments`, `cli/experiment` |
 | what borrowers see of contacts | | `queries/contact_history` | `contact_history`, `upcoming` | `api/borrower/contact_history`, `api/borrower/upcoming` |
 | refunds | `refunds` | `queries/refunds`, `queries/refundable_intents` | `refunds`, `refund_rules`, `refund_sending`, `refund_settling`, `refund_words` | `content/refunds/rules.yaml`, `api/borrower/refunds`, `api/desk/refunds`, `api/refund_forms`, `engine/refunds`, `docs/refunds.md` |
+| payments taken in at the desk | `desk_payments`, `desk_limits` | `queries/desk_payments`, `queries/desk_entries` | `desk_payments`, `desk_entries`, `desk_limits`, `told_by_desk` | `content/desk/limits.yaml`, `api/desk/desk_payments`, `console/desk_payments`, `docs/desk-acts.md` |
+| waivers | `waivers`, `desk_limits` | `queries/waivers` | `waivers`, `desk_limits` | `content/desk/limits.yaml`, `api/desk/waivers`, `console/waivers`, `docs/desk-acts.md` |
+| what waits for a second person | | | `approvals` | `console/approvals` |
+| changes of contact data | `contact_changes` | `queries/contact_changes` | `contact_changes`, `contact_change_codes`, `contact_change_steps`, `contact_feed`, `contact_data` | `content/desk/contact_changes.yaml`, `api/desk/contact_changes`, `api/borrower/contact_changes`, `console/contact_changes`, `docs/contact-changes.md` |
+| a borrower's sessions ended by staff | | `queries/sessions` | `borrower_sessions`, `sessions` | `api/desk/borrower_sessions`, `console/borrower_sessions` |
 | autopay mandates | `mandates` | `queries/mandates` | `mandates` | `api/ingest/mandates`, `api/borrower/mandates`, `docs/mandates.md` |
 | links for paying | `pay_proofs` | `queries/pay_links` | `pay_links` | `content/pay`, `wording/page_locales`, `api/pay`, `docs/pay-links.md` |
 | reconciliation | `payment_reconciliation` | `queries/payment_reconciliation` | `payment_reconciliation` | `cli/payments`, `api/desk/payment_reconciliation`, `docs/payment-reconciliation.md` |
@@ -83,7 +88,10 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
 | disputes, objections, complaints; marks on credit reports | `disputes` | `queries/disputes` | `disputes`, `dispute_cases`, `dispute_answers`, `dispute_terms` | `api/borrower/disputes`, `api/desk/disputes`, `content/disputes`, `docs/disputes.md` |
 | requests for help, free debt advice | `hardship` | `queries/hardship` | `hardship`, `dispute_terms` | `api/borrower/hardship`, `api/desk/hardship`, `content/hardship`, `docs/hardship.md` |
-| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
+| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches`, `api/desk/channel_switches`, `console/channel_switches` |
+| operations: queues, engines, providers, spend | `lanes` | `queries/operations`, `queries/delivery_figures`, `queries/engine_reports` | `operations`, `delivery_figures`, `engine_reports`, `engine/loop` | `api/desk/operations`, `console/operations`, `bench/operations.py`, `docs/operations.md` |
+| messages nobody knows left, settled by hand | `delivery_progress` | `queries/uncertain_messages` | `uncertain_messages` | `api/desk/uncertain_messages`, `console/uncertain_messages` |
+| policies, rehearsals, law in the console | | | `policy_desk`, `policy_files` | `console/policies`, `console/rehearsals`, `console/law`, `console/calendars` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
 | what a refusal says, in each language | `errors` | | `wording/refusal_words`, `wording/option_words` | `web/problems`, `web/errors`, `content/refusals/*.yaml` |
