@@ -28,7 +28,6 @@ from app.services.positions import position_by
 from app.services.schedules import ScheduleRow, schedule_of
 from app.services.terms import kernel_terms
 
-
 _FIRST_YEAR = 1900
 """Of business dates, as the API writes them."""
 
