@@ -139,7 +139,8 @@ def _files(work: Work, row: ConversationRow, new: NewReply, now: datetime) -> li
         raise refused_at("/attachments", f"attachments are more than {MOST_ATTACHMENTS}.")
     if files:
         attachments.claim(
-            work, row.borrower_id, files, "conversation", row.id, lender_id=row.lender_id, now=now
+            work, row.borrower_id, files, "conversation", row.id, lender_id=row.lender_id, now=now,
+            of_staff=True,
         )  # fmt: skip
     return files
 

@@ -143,6 +143,8 @@ RULES_BEYOND_SCHEMAS = {
     "post_reply",
     "post_desk_reply",
     "post_desk_note",
+    "post_desk_attachment",
+    "put_desk_attachment_content",
     "assign_conversation",
     "move_conversation",
     "change_conversation",

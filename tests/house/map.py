@@ -146,7 +146,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | notices of what became of something | `notices`, `inbox` | `queries/notices` | `notices` | `engine/addresses`, `content/messages` |
 | telling the lender's own systems | `webhooks`, `webhook_urls`, `webhook_catalogue` | `queries/webhooks`, `queries/webhook_deliveries` | `webhook_events`, `webhooks`, `webhook_deliveries` | `api/ingest/webhooks`, `engine/webhooks`, `channels/webhooks`, `cli/webhook` |
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
-| staff: accounts, sessions, what each role may do | `permissions` | `queries/staff` | `staff_sessions` | `web/auth`, `docs/permissions.md` |
+| staff: accounts, invitations, roles | `staff`, `permissions` | `queries/staff_accounts` | `staff`, `staff_invitations`, `staff_profiles` | `api/desk/staff_accounts`, `cli/staff`, `console/staff`, `docs/permissions.md` |
+| how staff sign in, their sessions, a fresh code | `passwords` | `queries/staff` | `staff_sign_in`, `staff_sessions`, `staff_factors`, `staff_proofs`, `passwords` | `web/auth`, `api/auth/staff`, `api/desk/staff`, `console/sign_in`, `docs/staff.md` |
 | the console: its frame, forms, words | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `content/console/*.yaml`, `console/templates` |
 | the audit trail and its chain | | `queries/audit` | `audit_trail` | `api/desk/audit`, `cli/audit`, `docs/audit.md` |
 | may a person make this contact | `contact_gates` | | `contact_gates` | |
