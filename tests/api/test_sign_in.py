@@ -16,7 +16,8 @@ from app import clock
 from app.domain.errors import RateLimitedError
 from app.factory import create_app
 from app.persistence.db import db, vault
-from app.persistence.models.access import AuditRow, OtpChallengeRow, RateCounterRow, SessionRow
+from app.persistence.models.access import OtpChallengeRow, RateCounterRow, SessionRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.messages import MessageRow
 from app.services.limits import Limit
 from app.services.sign_in import POLICY, Caller, otp_code, request_code
