@@ -51,6 +51,7 @@ from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import contact_changes as desk_contact_changes
+from app.api.desk import conversation_files as desk_conversation_files
 from app.api.desk import conversations as desk_conversations
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
@@ -128,6 +129,7 @@ _SHARED = (
     desk_calls,
     desk_letters,
     desk_conversations,
+    desk_conversation_files,
     desk_canned_responses,
     desk_service_levels,
     desk_call_tasks,

@@ -7,6 +7,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app import clock
+from app.cli.refusals import says_why
 from app.domain.errors import DomainError
 from app.persistence.db import db
 from config import Settings
@@ -51,6 +52,19 @@ def stand_in(port: int, store: Path | None) -> None:
 
     _sandbox_settings()
     serve(StandIn(Received(store)), port=port)
+
+
+@sandbox_commands.command("desk-code")
+@click.argument("role")
+@says_why
+def desk_code(role: str) -> None:
+    """Print the code that the authenticator app of the desk's ROLE (agent, supervisor, ...) shows now."""
+    from app.sandbox.desk_staff import shown_code
+
+    _sandbox_settings()
+    shown = shown_code(role, now=clock.machine_now())
+    click.echo(f"For another {shown.seconds} s; each code is taken once:", err=True)
+    click.echo(shown.code)
 
 
 def _sandbox_settings() -> Settings:

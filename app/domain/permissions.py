@@ -63,7 +63,7 @@ _TABLE = (
         "visits.rules", "say whether, where and by how many borrowers may be visited", frozenset({COMPLIANCE, ADMIN})
     ),
     Permission("calls.record", "record how a phone call went", EVERYONE),
-    Permission("calls.record_others", "record how a call went that somebody else dialled", SENIOR),
+    Permission("calls.record_others", "take a call task from somebody else, record how their call went", SENIOR),
     Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),
     Permission("conversations.act", "answer borrowers, keep notes, give threads to people, move them", EVERYONE),
     Permission("canned_replies.write", "write canned replies, and take them out of use", EVERYONE),

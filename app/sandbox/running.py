@@ -18,12 +18,14 @@ from sqlalchemy import Engine
 
 from app import clock
 from app.domain.errors import RefusedError
+from app.domain.permissions import ROLES
 from app.persistence import schema
 from app.persistence.db import session
 from app.persistence.queries.lenders import find_lenders
 from app.persistence.unit_of_work import close_session
 from app.sandbox import sample_book
 from app.sandbox.credentials import write_service_account
+from app.sandbox.desk_staff import email_of, open_desk
 from app.sandbox.ports import HOST, free_ports
 from app.sandbox.provider_accounts import SandboxAccounts, write_providers
 from app.sandbox.sample_addresses import open_wechat
@@ -44,6 +46,8 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
     check_port(settings.port)
     with _alone(settings.var_dir):
         prepare_book(engine, say)
+        desk_password = open_desk(settings.var_dir, now=clock.machine_now())
+        close_session()
         engine.dispose()
         stand_in_port, smtp_port = free_ports(2)
         accounts = SandboxAccounts(f"http://{HOST}:{stand_in_port}", smtp_port, f"http://{HOST}:{settings.port}")
@@ -61,7 +65,7 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
         try:
             say("Starting web, engine and provider stand-in ...")
             if supervisor.start(lambda: _is_ready(settings, stand_in_port), ready_seconds=READY_SECONDS):
-                say(greeting(settings, stand_in_port))
+                say(greeting(settings, stand_in_port, desk_password))
                 supervisor.watch()
             say("Stopping ...")
         finally:
@@ -136,17 +140,20 @@ def commands(settings: Settings, accounts: SandboxAccounts) -> Mapping[str, list
     }
 
 
-def greeting(settings: Settings, stand_in_port: int) -> str:
+def greeting(settings: Settings, stand_in_port: int, desk_password: str) -> str:
     """Return what to open and how to sign in."""
     url = f"http://{HOST}:{settings.port}"
     people = "\n".join(f"    {demo_phone(demo):15} {demo.name}" for demo in DEMO_BORROWERS)
     return (
         f"\nDuecourse is running.\n\n"
         f"  Sandbox   {url}/sandbox   a phone and a clock: watch a loan come due, pass, and be paid\n"
+        f"  Desk      {url}/desk   what the lender's staff sees\n"
         f"  API       {url}/docs\n"
         f"  Provider  http://{HOST}:{stand_in_port}/received   the stand-in for every provider\n"
         f"  Logs      {settings.var_dir / 'logs'}\n\n"
         f"  Sign in with one of these phones; the code arrives on the phone of the sandbox page:\n{people}\n\n"
+        f"  At the desk: {', '.join(email_of(role) for role in ROLES)}\n"
+        f"    password {desk_password}   code: flask --app wsgi sandbox desk-code agent (or another role)\n\n"
         f"  Ctrl-C ends everything.\n"
     )
 

@@ -24,6 +24,7 @@ from app.persistence.vault import Vault
 from app.services.attachment_stores import attachment_store, scanner
 from app.services.follow_ups import follow_up_at
 
+BY_BORROWER = "borrower"
 FOLLOW_UP = "attachments"
 """The kind of the follow-up that scans a file again whose scanner did not answer."""
 _SCAN_AGAIN = timedelta(minutes=1)
@@ -56,19 +57,25 @@ class Download:
     is_scanned: bool
 
 
-def register_attachment(work: Work, borrower_id: str, new: NewAttachment, *, now: datetime) -> AttachmentRow:
-    """Announce a file. Raises ConflictError when too many of the borrower's files belong to nothing, or came in a day."""
+def register_attachment(
+    work: Work, borrower_id: str, new: NewAttachment, *, now: datetime, by: str = BY_BORROWER
+) -> AttachmentRow:
+    """Announce a file. Raises ConflictError when too many of the borrower's files belong to nothing, or came in a day.
+
+    `by`: the borrower, or staff:NAME who hands it to them.
+    """
     lock_agenda(work.session, [borrower_id])
-    if queries.count_unclaimed(work.session, borrower_id) >= RULES.most_unclaimed:
+    if queries.count_unclaimed(work.session, borrower_id, by=by) >= RULES.most_unclaimed:
         raise ConflictError(
             f"{RULES.most_unclaimed} files wait to be used already; use them, or wait until they are forgotten."
         )
-    if queries.count_announced(work.session, borrower_id, since=now - timedelta(days=1)) >= RULES.most_in_a_day:
+    if queries.count_announced(work.session, borrower_id, by=by, since=now - timedelta(days=1)) >= RULES.most_in_a_day:
         raise ConflictError(f"{RULES.most_in_a_day} files came within a day; hand the rest in tomorrow, or write to us.")
     attachment_id = new_id()
     row = AttachmentRow(
         id=attachment_id,
         borrower_id=borrower_id,
+        by=by,
         purpose=new.purpose,
         media_type=new.media_type,
         size_bytes=new.size_bytes,
@@ -84,23 +91,25 @@ def register_attachment(work: Work, borrower_id: str, new: NewAttachment, *, now
     return row
 
 
-def find_upload(borrower_id: str, attachment_id: str, *, now: datetime) -> AttachmentRow:
+def find_upload(borrower_id: str, attachment_id: str, *, now: datetime, by: str = BY_BORROWER) -> AttachmentRow:
     """Return what is to be uploaded. Raises NotFoundError, ConflictError (it is there already, or its time is over)."""
     with reading() as session:
-        row = queries.get_own_attachment(session, borrower_id, attachment_id)
+        row = queries.get_own_attachment(session, borrower_id, attachment_id, by=by)
         session.expunge(row)
     if shown_state(row, now) is State.EXPIRED:
         raise ConflictError("The time to upload this file is over; announce it anew.")
     return row
 
 
-def take_content(borrower_id: str, attachment_id: str, content: bytes, *, now: datetime) -> AttachmentRow:
+def take_content(
+    borrower_id: str, attachment_id: str, content: bytes, *, now: datetime, by: str = BY_BORROWER
+) -> AttachmentRow:
     """Take the bytes of an announced file; the same bytes again change nothing.
 
     They are kept before the row says so, outside any transaction: what a crash leaves behind is overwritten by the next
     try, or forgotten with the row. Raises NotFoundError, ConflictError, ValidationError (other bytes than announced).
     """
-    row = find_upload(borrower_id, attachment_id, now=now)
+    row = find_upload(borrower_id, attachment_id, now=now, by=by)
     if hashlib.sha256(content).hexdigest() != row.sha256 or len(content) != row.size_bytes:
         raise refused_at("/content", "The bytes are not those that were announced: size or SHA-256 differ.")
     if row.state != State.REGISTERED.value:
@@ -110,12 +119,12 @@ def take_content(borrower_id: str, attachment_id: str, content: bytes, *, now: d
         raise refused_at("/content", _PROBLEMS[problem])
     attachment_store().put(row.stored_as, vault().seal_bytes(content, place=_place("content", attachment_id)))
     with unit_of_work() as work:
-        row = queries.get_own_attachment(work.session, borrower_id, attachment_id, lock=True)
+        row = queries.get_own_attachment(work.session, borrower_id, attachment_id, lock=True, by=by)
         if row.state == State.REGISTERED.value:
             _move(row, State.SCANNING if scanner() else State.UNSCANNED)
             row.uploaded_at = now
             work.session.flush()
-    return _scan(borrower_id, attachment_id, content, now=now) if scanner() else row
+    return _scan(borrower_id, attachment_id, content, now=now, by=by) if scanner() else row
 
 
 def scan_again(work: Work, attachment_id: str, *, now: datetime) -> None:
@@ -137,18 +146,19 @@ def claim(
     *,
     now: datetime,
     lender_id: str | None = None,
+    of_staff: bool = False,
 ) -> list[AttachmentRow]:
     """Bind files to what they belong to, each once: a dispute, a hardship request, a conversation.
 
-    `lender_id`: whose staff may see them; None: of every lender the borrower has a loan with. Binding to the same again
-    changes nothing. Raises NotFoundError (also for another borrower's), ConflictError (used elsewhere), ValidationError
-    (not uploaded, or refused).
+    `lender_id`: whose staff may see them; None: of every lender the borrower has a loan with. `of_staff`: files that staff
+    hand to the borrower, else those of the borrower. Binding to the same again changes nothing. Raises NotFoundError (also
+    for another borrower's), ConflictError (used elsewhere), ValidationError (not uploaded, or refused).
     """
     found = queries.find_own_attachments(work.session, borrower_id, attachment_ids)
     rows = []
     for index, attachment_id in enumerate(dict.fromkeys(attachment_ids)):
         row = found.get(attachment_id)
-        if row is None:
+        if row is None or (row.by != BY_BORROWER) != of_staff:
             raise NotFoundError("There is no such attachment.")
         if row.claimed_at is not None and (row.subject_kind, row.subject_id) != (subject_kind, subject_id):
             raise ConflictError("The attachment was used before; hand the file in again.")
@@ -179,6 +189,19 @@ def download(lender_id: str, attachment_id: str, *, by: str, even_unscanned: boo
     return Download(vault().open_bytes(attachment_store().get(word), place=place), name, state is State.CLEAN)
 
 
+def download_handed(borrower_id: str, attachment_id: str) -> Download:
+    """Return a file that staff handed to the borrower. Raises NotFoundError, ConflictError (their own, or not there yet)."""
+    with reading() as session:
+        row = queries.get_own_attachment(session, borrower_id, attachment_id)
+        if row.by == BY_BORROWER:
+            raise ConflictError("A file that you handed in yourself is not given out again.")
+        state = State(row.state)
+        if state not in (State.CLEAN, State.UNSCANNED):
+            raise ConflictError("The file is not there yet, or was refused.")
+        place, word, name = _place("content", row.id), row.stored_as, name_of(vault(), row)
+    return Download(vault().open_bytes(attachment_store().get(word), place=place), name, state is State.CLEAN)
+
+
 def forget_unclaimed(*, now: datetime, limit: int = 200) -> int:
     """Forget files that belong to nothing for a day, bytes first; return how many."""
     before, gone = now - timedelta(hours=RULES.hours_unclaimed), 0
@@ -205,7 +228,7 @@ def name_of(ring: Vault, row: AttachmentRow) -> str:
     return ring.open(row.name_sealed, place=_place("name", row.id)) or ""
 
 
-def _scan(borrower_id: str, attachment_id: str, content: bytes, *, now: datetime) -> AttachmentRow:
+def _scan(borrower_id: str, attachment_id: str, content: bytes, *, now: datetime, by: str) -> AttachmentRow:
     """Scan what has just come. A scanner that does not answer is asked again later; the file is not given out before."""
     look = scanner()
     assert look is not None
@@ -216,7 +239,7 @@ def _scan(borrower_id: str, attachment_id: str, content: bytes, *, now: datetime
         found, is_known = None, False
     with unit_of_work() as work:
         lock_agenda(work.session, [borrower_id])
-        row = queries.get_own_attachment(work.session, borrower_id, attachment_id, lock=True)
+        row = queries.get_own_attachment(work.session, borrower_id, attachment_id, lock=True, by=by)
         if row.state == State.SCANNING.value and is_known:
             _told(work, row, found, now)
         elif row.state == State.SCANNING.value:

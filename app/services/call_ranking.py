@@ -15,22 +15,25 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app.domain.call_worklists import ASKED_FOR, BY_GAIN, LAW_DAY, CallFacts, Rank, score_of
-from app.domain.contact_gates import ContactAnswer, ContactAsked
+from app.domain.contact_gates import PERSON, Block, ContactAnswer, ContactAsked
+from app.domain.errors import NotFoundError
 from app.domain.promises import FAILED, PromiseState
+from app.domain.reasons import Reason
 from app.domain.times import business_date
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries import call_tasks as queries
 from app.persistence.queries.positions import RowAsStored, find_rows
 from app.persistence.queries.promises import find_of_loans
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.call_terms import worklist_terms
 from app.services.calls import CALL_BACK
 from app.services.contact_gates import ask_contact
 from app.services.positions import positions_of
 
 BATCH = 50
-"""Tasks ranked in one unit of work: with the gate's statements some seconds at most."""
+"""Tasks ranked together: with the gate's statements some seconds at most."""
+_LEASE = timedelta(minutes=5)
 LONGEST_RANK = timedelta(hours=4)
 """A place is worked out anew at least so often: days pass, and the hour of the day matters."""
 _CALLS_BACK = timedelta(days=90)
@@ -47,18 +50,27 @@ class Ranked(NamedTuple):
 
 
 def rank_due(*, now: datetime) -> int:
-    """Work out the places that are due, a batch to a unit of work; return how many tasks were looked at."""
+    """Work out the places that are due; return how many tasks were looked at.
+
+    Asking the gate takes time, so nothing is locked meanwhile: a batch is put off for some minutes first, so that no other
+    engine does the same, ranked, and written. What changes meanwhile is due anew, or shows by the version of its case.
+    """
     total = 0
     while True:
         with unit_of_work() as work:
-            tasks = queries.claim_to_rank(work.session, now=now, limit=BATCH)
-            ranked = rank(work.session, tasks, now=now)
-            rows = [_row(task, each, now) for task in tasks for each in ranked.get(task.id, ())]
-            queries.put_ranks(work.session, rows)
-            queries.set_rank_at(work.session, {task.id: _next_look(ranked.get(task.id, ()), now) for task in tasks})
+            ids = [task.id for task in queries.claim_to_rank(work.session, now=now, limit=BATCH)]
+            queries.set_rank_at(work.session, {task_id: now + _LEASE for task_id in ids})
             gone = queries.remove_closed_ranks(work.session)
-        total += len(tasks)
-        if len(tasks) < BATCH and not gone:
+        with reading() as session:
+            tasks = queries.find_tasks(session, ids)
+            ranked = rank(session, tasks, now=now)
+            rows = [_row(task, each, now) for task in tasks for each in ranked.get(task.id, ())]
+        with unit_of_work() as work:
+            queries.put_ranks(work.session, rows)
+            looks = {task_id: _next_look(ranked.get(task_id, ()), now) for task_id in ids}
+            queries.set_rank_at(work.session, looks, was=now + _LEASE)
+        total += len(ids)
+        if len(ids) < BATCH and not gone:
             return total
 
 
@@ -125,6 +137,12 @@ class _Known:
                 self.session, task.borrower_id, asked_by(task), lender_id=lender_id, now=self.now
             )
         return self.answers[key]
+
+    def _ask(self, task: TaskRow, lender_id: str) -> ContactAnswer:
+        try:
+            return ask_contact(self.session, task.borrower_id, asked_by(task), lender_id=lender_id, now=self.now)
+        except NotFoundError:  # nothing is left that a call could be about; one such task must not stop the others
+            return ContactAnswer((Block(PERSON, Reason.LOAN_CLOSED.value, None, ""),))
 
     def rank(self, task: TaskRow, lender_id: str, loans: Sequence[LoanRow]) -> Rank:
         """Return the place of a task."""

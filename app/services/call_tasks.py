@@ -136,7 +136,7 @@ def claim_next(work: Work, *, lender_id: str, by: str, now: datetime, queue: str
 def release(work: Work, task_id: str, *, lender_id: str, by: str, role: str, now: datetime) -> None:
     """Give a task back; who has the permission also takes it from somebody else. Raises NotFoundError, ConflictError."""
     row = _locked(work, task_id, lender_id)
-    if row.claimed_by not in (None, by) and not may(role, "call_tasks.take_over"):
+    if row.claimed_by not in (None, by) and not may(role, "calls.record_others"):
         raise ConflictError(f"{row.claimed_by} has this call; a supervisor can take it from them.")
     if row.claimed_by is None:
         return

@@ -28,6 +28,9 @@ from app.services.positions import position_by
 from app.services.schedules import ScheduleRow, schedule_of
 from app.services.terms import kernel_terms
 
+_FIRST_YEAR = 1900
+"""Of business dates, as the API writes them."""
+
 
 @dataclass(frozen=True, slots=True)
 class PositionThen:
@@ -151,6 +154,8 @@ def _asked(
         return None, None
     if known_at is not None and known_at > now:
         raise refused_at("/query/known_at", "known_at is in the future; nothing is known then yet.")
+    if known_at is not None and known_at.year < _FIRST_YEAR:
+        raise refused_at("/query/known_at", "known_at is before any loan was known.")
     day = as_of or business_date(known_at or now, loan.zone)
     if day > today:
         raise refused_at("/query/as_of", "as_of is in the future; the schedule says what falls due.")

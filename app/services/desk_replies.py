@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.errors import ConflictError, refused_at
+from app.domain.contact_gates import LAW, POLICY, ContactAnswer, ContactAsked
+from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
+from app.domain.reasons import Reason
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow, ReplyCopyRow
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.conversations import exists_word, find_word
@@ -12,6 +14,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services import attachments, conversation_states
 from app.services.canned_replies import written_reply
+from app.services.contact_gates import ask_contact, require_contact
 from app.services.conversations import MOST_ATTACHMENTS, put_word, text_of
 from app.services.desk_conversations import Actor, load_for_desk, source_key, take
 from app.services.notices import tell_borrower
@@ -53,7 +56,7 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
 
     The copy on another channel is free of caps on how often, for the borrower keeps the thread open; never of the law.
     Raises NotFoundError, StaleVersionError, ConflictError (another text under that message id), ValidationError for words
-    that nobody may say.
+    that nobody may say, and what `require_contact` raises where a law speaks against the answer itself.
     """
     row = load_for_desk(work, who, conversation_id)
     key, text = source_key(who, "reply", new.message_id), without_card_numbers(new.text.strip())
@@ -66,6 +69,7 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
     if new.quotes_id is not None and not exists_word(work.session, row.id, new.quotes_id):
         raise refused_at("/quotes_id", "There is no such message in this conversation.")
     take(work, row, who, now=now)
+    _require_lawful(work, row, text, who, now)
     files = _files(work, row, new, now)
     word = put_word(
         work, row, key, text, direction="outbound", channel="in_app", author=who.name, now=now, quotes_id=new.quotes_id,
@@ -85,6 +89,20 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
     }  # fmt: skip
     add_audit(work.session, at=now, actor=who.name, action="conversation.replied", borrower_id=row.borrower_id, facts=facts)
     return Replied(row, word.id, True, copy)
+
+
+def _require_lawful(work: Work, row: ConversationRow, text: str, who: Actor, now: datetime) -> None:
+    """Refuse an answer that the law or the person's own state stands against; the policy speaks of no answer in the app."""
+    assert row.lender_id is not None
+    loan_ids = () if row.loan_id is None else (row.loan_id,)
+    asked = ContactAsked("in_app", "support", loan_ids, is_reply=True, text=text, locale=row.language)
+    try:
+        answer = ask_contact(work.session, row.borrower_id, asked, lender_id=row.lender_id, now=now)
+    except NotFoundError:  # no loan here any more: they may ask, and be answered
+        return
+    blocks = tuple(block for block in answer.blocks if block.layer != POLICY and block.reason != Reason.CONTENT_LINT)
+    lawful = tuple(block for block in answer.blocks if block.layer == LAW)
+    require_contact(ContactAnswer(lawful or blocks), role=who.role)
 
 
 def run_macro(
@@ -121,7 +139,8 @@ def _files(work: Work, row: ConversationRow, new: NewReply, now: datetime) -> li
         raise refused_at("/attachments", f"attachments are more than {MOST_ATTACHMENTS}.")
     if files:
         attachments.claim(
-            work, row.borrower_id, files, "conversation", row.id, lender_id=row.lender_id, now=now
+            work, row.borrower_id, files, "conversation", row.id, lender_id=row.lender_id, now=now,
+            of_staff=True,
         )  # fmt: skip
     return files
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from app.domain.errors import ForbiddenError, NotFoundError
+from app.domain.errors import NotFoundError, refused_at
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffSessionRow
 from app.persistence.queries.staff import (
@@ -93,7 +93,7 @@ def end_sessions(
 def switch_lender(work: Work, session_id: str, lender_code: str, *, by: str, now: datetime) -> StaffSession:
     """Go on at another lender where the account works: this session ends and one with a new token takes its place.
 
-    It lasts no longer than this one would have, and its second factor is as old. Raises ForbiddenError.
+    It lasts no longer than this one would have, and its second factor is as old. Raises ValidationError.
     """
     row = find_session_row(work.session, session_id)
     assert row is not None  # it was just authenticated
@@ -101,7 +101,7 @@ def switch_lender(work: Work, session_id: str, lender_code: str, *, by: str, now
         (each.lender_id for each in find_memberships(work.session, row.staff_id) if each.code == lender_code), None
     )
     if lender_id is None:
-        raise ForbiddenError("You do not work at that lender.")
+        raise refused_at("/lender", "You do not work at that lender.")
     made = open_session(work, row.staff_id, lender_id, label=row.label, now=now)
     work.session.flush()
     fresh = find_session_row(work.session, made.id)

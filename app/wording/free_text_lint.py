@@ -2,7 +2,7 @@
 
 from app.wording.lint import lint_message, read_markers
 from app.wording.lint_findings import Problem
-from app.wording.lint_words import DEMAND, LATENESS, SIGNS
+from app.wording.lint_words import DEBT, DEMAND, LATENESS, SIGNS
 from app.wording.template_texts import ANY_STAGE, Purpose
 
 
@@ -10,6 +10,8 @@ def markers_of_free_text(channel: str, title: str, body: str) -> frozenset[str]:
     """Return the content markers, by the law packs' words, that a reader finds in a text nobody has stated any for."""
     text = f"{title}\n{body}"
     found = {marker for marker, words in SIGNS.items() if words.search(text)}
+    if DEBT.search(text):
+        found.add("debt_details")  # whoever reads it over the borrower's shoulder learns of the debt
     return read_markers(channel, title, body) | found
 
 

@@ -35,6 +35,8 @@ def upgrade() -> None:
     op.create_index("ix_conversations_subject_id", "conversations", ["subject_id"])
     op.add_column("conversation_messages", sa.Column("quotes_id", ident, nullable=True))
     op.add_column("conversation_messages", sa.Column("attachments", sa.Text(), nullable=False, server_default="[]"))
+    by = sa.Column("by", sa.String(length=80), nullable=False, server_default="borrower")
+    op.add_column("attachments", by)
     op.create_table(
         "conversation_notes",
         sa.Column("id", ident, nullable=False),
@@ -118,6 +120,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("staff_absences", "canned_replies", "service_levels", "reply_copies", "conversation_notes"):
         op.drop_table(name)
+    op.drop_column("attachments", "by")
     for name in ("quotes_id", "attachments"):
         op.drop_column("conversation_messages", name)
     for name in ("queue", "assignee", "subject_id"):

@@ -15,8 +15,8 @@ from app.domain.errors import ConflictError, NotFoundError, ValidationError
 from app.persistence.attachment_files import FolderStore
 from app.persistence.db import session
 from app.persistence.ids import new_id
-from app.persistence.models.access import AuditRow
 from app.persistence.models.attachments import AttachmentRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.attachment_stores import use_parts

@@ -27,6 +27,7 @@ from tests.builders.access import fresh_client, signed_in
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.cases import default_document
 from tests.builders.desk import Seat, a_seat
+from tests.builders.files import PDF, announced
 
 pytestmark = pytest.mark.both
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -206,6 +207,46 @@ def test_the_same_answer_is_given_once_and_another_under_its_id_is_refused(app: 
 
     assert [each.status_code for each in (first, again, other)] == [201, 200, 409]
     assert first.json["word_id"] == again.json["word_id"]
+
+
+def test_a_file_of_the_desk_goes_with_an_answer_and_to_its_borrower_alone(app: Flask) -> None:
+    built, other = book(), book()
+    seat = a_seat(app, built.lender_id, now=MONDAY)
+    conversation_id = say(built, channel="in_app")
+    said = {name: value for name, value in announced(PDF).items() if name != "purpose"}
+
+    made = act(app, seat, f"{conversation_id}/attachments", **said).json
+    early = answer(app, seat, conversation_id, attachments=[made["id"]])
+    put = fresh_client(app).put(made["path"], data=PDF, content_type="application/pdf", headers=seat.headers)
+    path, headers = f"/v1/me/attachments/{made['id']}", signed_in(built.borrower_id, now=MONDAY)
+    hidden = fresh_client(app).get(path, headers=headers)
+    done = answer(app, seat, conversation_id, "Here it is.", attachments=[made["id"]])
+    taken = fresh_client(app).get(f"{path}/content", headers=headers)
+    stolen = fresh_client(app).get(f"{path}/content", headers=signed_in(other.borrower_id, now=MONDAY))
+
+    assert [each.status_code for each in (early, put, hidden, done, taken, stolen)] == [422, 200, 404, 201, 200, 404]
+    assert taken.data == PDF
+    assert taken.headers["Content-Disposition"].startswith("attachment")
+    words = fresh_client(app).get(f"/v1/me/conversations/{conversation_id}/messages", headers=headers).json["items"]
+    assert words[0]["attachments"] == [made["id"]]
+
+
+def test_files_of_the_borrower_come_with_their_words_and_are_not_the_desks_to_send(app: Flask) -> None:
+    built = book()
+    seat = a_seat(app, built.lender_id, now=MONDAY)
+    headers, client = signed_in(built.borrower_id, now=MONDAY), fresh_client(app)
+    made = client.post("/v1/me/attachments", json=announced(PDF, purpose="conversation"), headers=headers).json
+    client.put(made["upload"]["path"], data=PDF, content_type="application/pdf", headers=headers)
+    conversation_id = say(built, channel="in_app")
+
+    refused = answer(app, seat, conversation_id, attachments=[made["id"]])
+    body = {"message_id": new_id(), "text": "My receipt.", "attachments": [made["id"]]}
+    sent = client.post("/v1/me/conversations", json=body, headers=headers)
+    shown = get(app, seat, f"/conversations/{conversation_id}").json["items"][0]
+
+    assert (refused.status_code, sent.status_code, shown["attachments"]) == (404, 201, [made["id"]])
+    assert get(app, seat, f"/attachments/{made['id']}/content?unscanned=true").data == PDF
+    assert client.get(f"/v1/me/attachments/{made['id']}/content", headers=headers).status_code == 409
 
 
 def test_notes_are_in_no_answer_to_a_borrower(app: Flask) -> None:

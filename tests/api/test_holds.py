@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.reminders import AgendaRow
 from app.services.policies import ensure_default_policy

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow

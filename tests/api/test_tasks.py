@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.domain.errors import ValidationError
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.tasks import NewTask, add_task, add_tasks, close_task
 from tests.api.test_inbox import DUE

@@ -12,7 +12,8 @@ from app import clock
 from app.channels.webhooks import WebhookWire
 from app.domain.webhook_urls import UrlRules
 from app.engine.webhooks import WebhookDispatch
-from app.persistence.models.access import AuditRow, IdempotencyKeyRow
+from app.persistence.models.access import IdempotencyKeyRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.webhooks import WebhookEndpointRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.webhook_events import announce

@@ -20,6 +20,7 @@ from app.persistence.models.holds import HoldRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.reminders import ContactRow
+from app.persistence.queries.calls import next_slot
 from app.persistence.unit_of_work import unit_of_work
 from app.services import agenda
 from app.services.calls import ToldCall, log_call
@@ -140,9 +141,10 @@ class World:
             return
         with unit_of_work() as work:
             agenda.touch(work, [self.built.borrower_id], now=self.now)
+            place = next_slot(work.session, self.built.borrower_id, at.date(), "outreach")
             contact = ContactRow(
                 id=new_id(), borrower_id=self.built.borrower_id, message_class="collection", local_date=at.date(),
-                zones=[self.zone], slot_no=next(_numbers) + 100, stage="early", step_key="drawn", origin="manual",
+                zones=[self.zone], slot_no=place, stage="early", step_key="drawn", origin="manual",
                 created_at=at,
             )  # fmt: skip
             work.session.add(contact)
@@ -222,6 +224,8 @@ class Asked:
     is_reply: bool = False
     markers: frozenset[str] | None = None
     place: str | None = None
+    is_kept: bool = False
+    """Made, it is a try that caps count from then on."""
 
     def true_class(self, *, late: bool) -> str:
         """The class by the law packs' word, whatever the desk calls it."""

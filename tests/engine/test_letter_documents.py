@@ -15,7 +15,7 @@ from app.domain.book import BorrowerValues
 from app.engine.dispatch import Dispatcher
 from app.engine.outgoing import Surroundings
 from app.persistence.db import session
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow

@@ -88,7 +88,10 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | being left alone, representatives, places | `contact_requests` | `queries/contact_requests` | `contact_requests` | `api/borrower/contact_requests`, `api/desk/hardship` |
 | disputes, objections, complaints; marks on credit reports | `disputes` | `queries/disputes` | `disputes`, `dispute_cases`, `dispute_answers`, `dispute_terms` | `api/borrower/disputes`, `api/desk/disputes`, `content/disputes`, `docs/disputes.md` |
 | requests for help, free debt advice | `hardship` | `queries/hardship` | `hardship`, `dispute_terms` | `api/borrower/hardship`, `api/desk/hardship`, `content/hardship`, `docs/hardship.md` |
-| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches` |
+| channels stopped by the operator | | `queries/channel_switches` | `channel_switches` | `cli/channel_switches`, `api/desk/channel_switches`, `console/channel_switches` |
+| operations: queues, engines, providers, spend | `lanes` | `queries/operations`, `queries/delivery_figures`, `queries/engine_reports` | `operations`, `delivery_figures`, `engine_reports`, `engine/loop` | `api/desk/operations`, `console/operations`, `bench/operations.py`, `docs/operations.md` |
+| messages nobody knows left, settled by hand | `delivery_progress` | `queries/uncertain_messages` | `uncertain_messages` | `api/desk/uncertain_messages`, `console/uncertain_messages` |
+| policies, rehearsals, law in the console | | | `policy_desk`, `policy_files` | `console/policies`, `console/rehearsals`, `console/law`, `console/calendars` |
 | tasks for people | | `queries/tasks` | `tasks` | `api/desk/tasks`, `cli/task` |
 | what a message says, and may say; how it looks | | | `message_texts`, `wording/lint`, `wording/variables`, `wording/preview` | `content/messages/*.yaml`, `content/templates.yaml`, `cli/template` |
 | what a refusal says, in each language | `errors` | | `wording/refusal_words`, `wording/option_words` | `web/problems`, `web/errors`, `content/refusals/*.yaml` |
@@ -99,6 +102,11 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what an e-mail is, what comes back, unsubscribe | | | `unsubscribe`, `channels/email/` | `api/unsubscribe`, `content/email/*.yaml` |
 | what providers tell of messages | `deliveries`, `delivery_progress`, `callback_words` | `queries/delivery_receipts`, `queries/endpoints` | `callback_posts`, `delivery_receipts`, `address_verdicts`, `endpoint_events` | `api/callbacks/receive` |
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
+| what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `conversation_openings`, `subject_threads`, `opt_outs` | `api/borrower/conversations` |
+| what the desk answers, and who does | `conversations`, `assignments` | `queries/desk_conversations`, `queries/reply_copies` | `desk_conversations`, `desk_replies`, `reply_copies`, `assignments` | `api/desk/conversations`, `console/conversations`, `docs/conversations.md` |
+| by when the desk answers | `service_levels`, `conversation_clocks` | `models/desk_rules` | `service_levels`, `conversation_states` | `content/service_levels.yaml`, `api/desk/service_levels` |
+| canned replies | | `queries/canned_replies` | `canned_replies` | `api/desk/canned_responses` |
+| phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls`, `told_contacts` | `api/desk/calls` |
 | calls that people make: their order, dialling, what follows | `call_worklists`, `calls` | `queries/call_tasks` | `call_tasks`, `call_ranking`, `call_cards`, `dials`, `call_outcomes` | `content/calls/*.yaml`, `wording/talking_points`, `api/desk/call_tasks`, `console/calls`, `docs/call-tasks.md` |
@@ -138,7 +146,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | notices of what became of something | `notices`, `inbox` | `queries/notices` | `notices` | `engine/addresses`, `content/messages` |
 | telling the lender's own systems | `webhooks`, `webhook_urls`, `webhook_catalogue` | `queries/webhooks`, `queries/webhook_deliveries` | `webhook_events`, `webhooks`, `webhook_deliveries` | `api/ingest/webhooks`, `engine/webhooks`, `channels/webhooks`, `cli/webhook` |
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
-| staff: accounts, sessions, what each role may do | `permissions` | `queries/staff` | `staff_sessions` | `web/auth`, `docs/permissions.md` |
+| staff: accounts, invitations, roles | `staff`, `permissions` | `queries/staff_accounts` | `staff`, `staff_invitations`, `staff_profiles` | `api/desk/staff_accounts`, `cli/staff`, `console/staff`, `docs/permissions.md` |
+| how staff sign in, their sessions, a fresh code | `passwords` | `queries/staff` | `staff_sign_in`, `staff_sessions`, `staff_factors`, `staff_proofs`, `passwords` | `web/auth`, `api/auth/staff`, `api/desk/staff`, `console/sign_in`, `docs/staff.md` |
 | the console: its frame, forms, words | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `content/console/*.yaml`, `console/templates` |
 | the audit trail and its chain | | `queries/audit` | `audit_trail` | `api/desk/audit`, `cli/audit`, `docs/audit.md` |
 | may a person make this contact | `contact_gates` | | `contact_gates` | |

@@ -29,8 +29,8 @@ from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
 
 BEGIN = datetime(2026, 3, 2, 1, tzinfo=UTC)
-TODAY = datetime(2026, 3, 12, 2, 30, tzinfo=UTC)
-"""A Thursday at half past ten in Shanghai: a week after the first instalment was missed."""
+TODAY = datetime(2026, 3, 13, 2, 30, tzinfo=UTC)
+"""A Friday at half past ten in Shanghai: the day before, a reminder of the missed instalment did not go."""
 PHONE, NAME, EMAIL = "+8613800001234", "王小明", "wang.xm@example.test"
 
 
@@ -69,7 +69,7 @@ def furnished(app: Flask) -> Furnished:
     it.pay("CN-1001", 20_000, reference="PAY-77")
     it.desk("POST", "/borrowers/B-1001/promises", {
         "loan_no": "CN-1001", "channel": "voice",
-        "parts": [{"amount": it.money(50_000), "promised_on": (TODAY + timedelta(days=4)).date().isoformat()}],
+        "parts": [{"amount": it.money(50_000), "promised_on": (TODAY + timedelta(days=3)).date().isoformat()}],
     }, role="agent")  # fmt: skip
     it.until(TODAY)
     it.me("POST", "/conversations", {"message_id": new_id(), "text": "我上周已经还过一部分，为什么还收到提醒？"})

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.unit_of_work import reading

@@ -127,13 +127,13 @@ def test_more_than_a_list_holds_asks_for_another_word(lender: str) -> None:
 
 def test_a_common_word_is_followed_no_further_than_agreed(lender: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(12):
-        build(lender, number, name="Li Wei" if number < 11 else "Li Fang")
+        build(lender, number, name="Li Wei" if number < 11 else "Li Zoe")
     for module in (queries, borrower_search):
         monkeypatch.setattr(module, "MOST_CANDIDATES", 5)
     queries._counting.cache_clear()
     queries._finding.cache_clear()
     try:
-        rare = asked(lender, "li fang")
+        rare = asked(lender, "li zoe")
         common = asked(lender, "li wei")
     finally:
         queries._counting.cache_clear()

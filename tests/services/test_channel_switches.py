@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.domain.errors import ValidationError
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.channel_switches import Switch, Switches, limit_channel, read_switches, start_channel, stop_channel
 from tests.conftest import START

@@ -19,9 +19,15 @@ from hypothesis import strategies as st
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import DomainError, LawRefusedError
 from app.domain.permissions import ROLES
+from app.domain.visits import Visitor, VisitPlan
+from app.persistence.ids import new_id
 from app.persistence.unit_of_work import Work, unit_of_work
-from app.services import agenda, rule_parts
+from app.services import agenda, conversations, desk_replies, dials, rule_parts, visits
 from app.services.contact_gates import ask_contact, require_contact
+from app.services.conversations import Word
+from app.services.desk_conversations import Actor
+from app.services.desk_replies import NewReply
+from app.services.dials import Caller
 from app.services.manual_message_words import NewMessage
 from app.services.manual_messages import send_message
 from app.services.policies import activate_document
@@ -34,6 +40,9 @@ EVERYTHING = ("sms", "push", "email", "wechat", "letter", "voice")
 PLAIN = "We have your papers now, thank you. Reply here if you have questions."
 DEMAND = "Please pay what is open. Free independent debt advice is there for you; reply here, or write stop."
 ANSWER = "You asked what is open: it is in the app. Reply here if that is not right."
+
+
+ANSWER_WITH_STOP = f"{ANSWER} Write stop to end these messages."
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def _by_template(channel: str, template: str, who: Who) -> tuple[Act, Asked]:
     stated = template_infos()[template, channel]["en"].markers or frozenset()
     shown = template_infos()[template, "in_app"]["en"].markers or frozenset() if channel == "push" else frozenset()
     new = NewMessage(channel, template, override_reason=who.reason)
-    return partial(_send, new=new), Asked(channel, is_demand=True, markers=stated | shown)
+    return partial(_send, new=new), Asked(channel, is_demand=True, markers=stated | shown, is_kept=channel != "in_app")
 
 
 def _by_text(channel: str, text: str, message_class: str, who: Who) -> tuple[Act, Asked]:
@@ -70,25 +79,47 @@ def _by_text(channel: str, text: str, message_class: str, who: Who) -> tuple[Act
     new = NewMessage(channel, title=title, text=text, message_class=message_class, override_reason=who.reason)
     markers = markers_of_free_text(channel, title or "", text)
     return partial(_send, new=new), Asked(
-        channel, is_demand=text == DEMAND or message_class == "collection", markers=markers
+        channel, is_demand=text == DEMAND or message_class == "collection", markers=markers, is_kept=channel != "in_app"
     )
 
 
-def _reply(channel: str, _who: Who) -> tuple[Act, Asked]:
+def _answer(work: Work, world: World, who: Who, at: datetime, *, text: str) -> None:
+    """The borrower wrote in the app, and is answered there."""
+    said = Word(f"in/{new_id()}", "in_app", "What is open?", at - timedelta(minutes=5))
+    asked = conversations.add_word(work, world.built.borrower_id, said, now=at - timedelta(minutes=5))
+    staff = Actor("staff:Eve", world.built.lender_id, who.role)
+    desk_replies.reply(work, staff, asked.conversation_id, NewReply(new_id(), text), now=at)
+
+
+def _reply(text: str, _who: Who) -> tuple[Act, Asked]:
+    markers = markers_of_free_text("in_app", "", text)
+    return partial(_answer, text=text), Asked("in_app", is_demand=False, is_reply=True, markers=markers)
+
+
+def _reply_elsewhere(channel: str, _who: Who) -> tuple[Act, Asked]:
     asked = ContactAsked(channel, "support", is_reply=True, text=ANSWER)
     markers = markers_of_free_text(channel, "", ANSWER)
     return partial(_gated, asked=asked), Asked(channel, is_demand=False, is_reply=True, markers=markers)
 
 
 def _dial(message_class: str, _who: Who) -> tuple[Act, Asked]:
-    return partial(_gated, asked=ContactAsked("voice", message_class)), Asked(
-        "voice", is_demand=message_class != "servicing"
-    )
+    def act(work: Work, world: World, who: Who, at: datetime) -> None:
+        caller, asked = Caller("staff:Eve", who.role), ContactAsked("voice", message_class, (world.built.loan_id,))
+        dials.dial(work, world.built.borrower_id, asked, lender_id=world.built.lender_id, caller=caller, now=at,
+                   override_reason=who.reason)  # fmt: skip
+
+    return act, Asked("voice", is_demand=message_class != "servicing", is_kept=True)
 
 
 def _visit(place: str, _who: Who) -> tuple[Act, Asked]:
-    asked = ContactAsked("visit", "collection", place=place)
-    return partial(_gated, asked=asked), Asked("visit", is_demand=True, place=place)
+    def act(work: Work, world: World, who: Who, at: datetime) -> None:
+        actor = visits.Actor("staff:Eve", who.role, world.built.lender_id)
+        plan = VisitPlan(place, at, at + timedelta(minutes=1), [Visitor("Eve", "E-1")], None if place == "home" else "Works")
+        planned = visits.plan_visit(work, world.built.borrower_id, plan, [world.built.loan_no], actor=actor, now=at,
+                                    override_reason=who.reason)  # fmt: skip
+        visits.start_visit(work, planned.id, actor=actor, now=at)
+
+    return act, Asked("visit", is_demand=True, place=place, is_kept=True)
 
 
 def _letter(template: str, _who: Who) -> tuple[Act, Asked]:
@@ -104,7 +135,8 @@ ACTS: st.SearchStrategy[Callable[[Who], tuple[Act, Asked]]] = st.one_of(
     st.builds(lambda channel, text, given: partial(_by_text, channel, text, given),
               st.sampled_from(("in_app", "sms", "email")), st.sampled_from((PLAIN, DEMAND)),
               st.sampled_from(("servicing", "collection"))),
-    st.builds(lambda channel: partial(_reply, channel), st.sampled_from(("in_app", "sms", "email"))),
+    st.builds(lambda text: partial(_reply, text), st.sampled_from((ANSWER, ANSWER_WITH_STOP))),
+    st.builds(lambda channel: partial(_reply_elsewhere, channel), st.sampled_from(("sms", "email"))),
     st.builds(lambda given: partial(_dial, given), st.sampled_from(("collection", "reminder", "servicing"))),
     st.builds(lambda place: partial(_visit, place), st.sampled_from(("home", "workplace"))),
     st.builds(lambda template: partial(_letter, template), st.sampled_from(("letter_arrears",))),
@@ -125,8 +157,9 @@ def _hold_to_the_law(world: World, acts: list[Any], seen: dict[str, int]) -> Non
             assert stops, f"refused by law, {refused}, and no rule forbids {asked} for {world}"
         if outcome == "made":
             assert not stops, f"made against {stops}: {asked} by {who} for {world}"
-            if act.func is _send and asked.channel != "in_app":  # type: ignore[attr-defined]
-                world.told_try(at, asked.channel, "sent", debt=world.built.loan_id)
+            if asked.is_kept:
+                outcome = "no_answer" if asked.channel == "voice" else "sent"
+                world.told_try(at, asked.channel, outcome, debt=world.built.loan_id)
             at += timedelta(minutes=1)
 
 

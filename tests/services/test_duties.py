@@ -12,7 +12,7 @@ from app.domain.errors import ConflictError, ValidationError
 from app.domain.ledger import EntryKind
 from app.metrics import DUTY_BREACHES
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.case_records import load_case_records

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from app.domain.policies import Rules
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.reminders import PolicyRow
 from app.persistence.queries.policies import find_rules_since
 from app.persistence.unit_of_work import reading, unit_of_work

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app.domain.errors import ConflictError, NotFoundError, ValidationError
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.deliveries import ProviderTemplateRow
 from app.persistence.models.reminders import DecisionRow, RulesStateRow
 from app.persistence.unit_of_work import reading, unit_of_work

@@ -231,7 +231,7 @@ def test_a_switched_session_is_a_new_one_that_lasts_no_longer(app: Flask) -> Non
     (row,) = live_sessions(db.session(), who.staff_id, now=later)
     assert (row.id, row.lender, row.expires_at) == (made.id, "harbour", opened.session.expires_at)
     assert made.token != opened.session.token
-    with pytest.raises(ForbiddenError), unit_of_work() as work:
+    with pytest.raises(ValidationError), unit_of_work() as work:
         switch_lender(work, made.id, "elsewhere", by="staff:Wang Fang", now=later)
 
 

@@ -14,7 +14,7 @@ from app.domain.deliveries import EndpointEvent
 from app.domain.wechat_links import authorize_url, check_code, scene_of, token_of_scene
 from app.engine.wechat_links import CODE_LIFE, exchange_links
 from app.persistence.db import db, vault
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.deliveries import EndpointLinkRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.models.reminders import AgendaRow

@@ -13,7 +13,7 @@ from app.domain.errors import ConflictError
 from app.domain.wechat_links import check_code, token_of_scene
 from app.engine.wechat_links import exchange_links
 from app.persistence.db import db
-from app.persistence.models.access import AuditRow
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.deliveries import EndpointLinkRow
 from app.persistence.models.devices import EndpointRow
 from app.persistence.queries.endpoint_links import lock_opened

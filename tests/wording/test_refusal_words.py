@@ -1,4 +1,4 @@
-"""What is refused at the borrower's doors is said in Chinese too, and says what to do."""
+"""What is refused to borrowers, and to staff about their accounts, is said in Chinese too, and says what to do."""
 
 import ast
 import re
@@ -11,16 +11,19 @@ from app.domain.errors import FieldError, PlanNotEligibleError, refused_at
 from app.wording.refusal_words import refusal_words, refused_in_words
 
 _APP = Path(__file__).resolve().parents[2] / "app"
-_OF_BORROWERS = (
+_ASKED = (
     "domain/promise_terms", "domain/payment_intents", "domain/disputes", "domain/hardship", "domain/contact_requests",
     "domain/option_limits", "services/plan_requests", "services/arrangements", "services/disputes", "services/hardship",
     "services/contact_requests", "services/payment_pages", "services/payment_intents", "services/attachments",
-    "services/promises", "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
+    "services/promises", "services/conversations", "services/conversation_openings",
+    "api/borrower/payment_intents", "api/borrower/attachments", "web/idempotency",
+    "domain/passwords", "domain/staff", "services/staff", "services/staff_sign_in", "services/staff_invitations",
+    "services/staff_profiles", "services/staff_sessions", "services/staff_proofs",
 )  # fmt: skip
 _OF_STAFF = re.compile(
     r"outcome is|partly upheld|^upheld is|answer it|supervisor|looked at already|declined has no|No scanner|scanner is"
     r"|where the borrower lives|This reference is recorded|reason is empty|^channel is not|idempotency key was used"
-    r"|There is no|No such"
+    r"|There is no|No such|flask staff invite"
 )
 """Said at the desk and to the core alone, or what the general words of the problem say as well."""
 _IN_PIECES = {
@@ -37,7 +40,7 @@ _LISTED = re.compile(r"^(kind|ground|change|lasts|place|to) is not one of|^attac
 
 
 def _refusals() -> Iterator[str]:
-    for name in _OF_BORROWERS:
+    for name in _ASKED:
         for node in ast.walk(ast.parse((_APP / f"{name}.py").read_text(encoding="utf-8"))):
             called = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
             if called.endswith("Error") or called in ("refused_at", "_wrong"):

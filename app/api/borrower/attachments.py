@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from flask import abort, request
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 
 from app.api.borrower.inbox import door
+from app.api.file_bodies import file_body, kept_file
 from app.domain.attachments import MEDIA_TYPES, PURPOSES, RULES, State
 from app.domain.errors import refused_at
 from app.persistence.db import vault
@@ -13,7 +14,7 @@ from app.persistence.models.attachments import AttachmentRow
 from app.persistence.queries.attachments import get_own_attachment
 from app.persistence.unit_of_work import Work, reading
 from app.services import attachments
-from app.services.attachments import NewAttachment
+from app.services.attachments import DOWNLOAD_TYPE, NewAttachment
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -23,7 +24,6 @@ from app.web.reads import end_reads
 from app.web.request_context import now
 
 _LONGEST_NAME = 200
-_CHUNK = 64 * 1024
 _SIZE = validate.Range(1, RULES.most_bytes, error=f"From 1 byte to {RULES.most_bytes >> 20} MiB.")
 
 
@@ -149,21 +149,16 @@ def put_attachment_content(attachment_id: str) -> dict[str, Any]:
     row = attachments.find_upload(borrower_id, attachment_id, now=at)
     if request.mimetype != row.media_type:
         raise refused_at("/headers/Content-Type", f"This file was announced as {row.media_type}.")
-    content = _body(row.size_bytes)
+    content = file_body(row.size_bytes)
     return _view(attachments.take_content(borrower_id, attachment_id, content, now=at))
 
 
-def _body(size_bytes: int) -> bytes:
-    """Read a body of exactly so many bytes, and not one more than is needed to see that it is another."""
-    request.max_content_length = RULES.most_bytes
-    if (request.content_length or 0) > RULES.most_bytes:
-        abort(413)
-    if request.content_length not in (None, size_bytes):
-        raise refused_at("/headers/Content-Length", f"This file was announced with {size_bytes} bytes.")
-    content = bytearray()
-    while len(content) <= size_bytes and (part := request.stream.read(min(_CHUNK, size_bytes + 1 - len(content)))):
-        content += part
-    return bytes(content)
+@door.get("/attachments/<id:attachment_id>/content")
+@answers(200, files=(DOWNLOAD_TYPE,), problems=("conflict",))
+def get_attachment_content(attachment_id: str) -> Response:
+    """Take a file that the lender handed to you in a conversation, to be kept. Your own are not given out again (409)."""
+    end_reads()
+    return kept_file(attachments.download_handed(borrower().borrower_id, attachment_id))
 
 
 def _view(row: AttachmentRow) -> dict[str, Any]:

@@ -1,26 +1,23 @@
 """Staff take files that borrowers handed in: as files to be kept, never as pages to be shown."""
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import Response
 from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
+from app.api.file_bodies import kept_file
 from app.domain.attachments import MEDIA_TYPES, PURPOSES, State
 from app.persistence.db import vault
 from app.persistence.queries.attachments import get_attachment_of_lender
 from app.persistence.unit_of_work import reading
 from app.services import attachments
 from app.services.attachments import DOWNLOAD_TYPE
-from app.web.answers import repr_digest
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField
 from app.web.reads import end_reads
 from app.web.request_context import now
-
-_SANDBOX = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 class DeskAttachmentSchema(Schema):
@@ -93,14 +90,4 @@ def get_desk_attachment_content(query: dict[str, Any], attachment_id: str) -> Re
     end_reads()
     who = desk()
     found = attachments.download(who.lender_id, attachment_id, by=who.name, even_unscanned=query["unscanned"], now=now())
-    plain = "".join(char if char.isascii() and (char.isalnum() or char in "._- ") else "_" for char in found.name)
-    response = Response(found.content, 200, content_type=DOWNLOAD_TYPE)
-    response.headers["Content-Disposition"] = (
-        f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(found.name, safe='')}"
-    )
-    response.headers["Content-Security-Policy"] = _SANDBOX
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Repr-Digest"] = repr_digest(found.content)
-    if not found.is_scanned:
-        response.headers["Warning"] = '199 - "No scanner has looked at this file"'
-    return response
+    return kept_file(found)

@@ -18,6 +18,8 @@ class AttachmentRow(Base):
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
     lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
     """Whose staff may see it; None: any lender the borrower has a loan with."""
+    by: Mapped[str] = mapped_column(String(80), default="borrower", server_default="borrower")
+    """Who handed it in: borrower, or staff:NAME for the borrower to read."""
     purpose: Mapped[str] = mapped_column(String(16))
     media_type: Mapped[str] = mapped_column(String(40))
     size_bytes: Mapped[int]

@@ -20,9 +20,18 @@ class Unclaimed(NamedTuple):
     stored_as: str
 
 
-def get_own_attachment(session: Session, borrower_id: str, attachment_id: str, *, lock: bool = False) -> AttachmentRow:
-    """Return a borrower's own file, locked where asked for. Raises NotFoundError."""
-    statement = select(AttachmentRow).where(AttachmentRow.id == attachment_id, AttachmentRow.borrower_id == borrower_id)
+def get_own_attachment(
+    session: Session, borrower_id: str, attachment_id: str, *, lock: bool = False, by: str = "borrower"
+) -> AttachmentRow:
+    """Return a borrower's file, locked where asked for: what `by` handed in, and what belongs to something of theirs.
+
+    Raises NotFoundError.
+    """
+    statement = select(AttachmentRow).where(
+        AttachmentRow.id == attachment_id,
+        AttachmentRow.borrower_id == borrower_id,
+        or_(AttachmentRow.by == by, AttachmentRow.claimed_at.is_not(None)),
+    )
     return _one(session, statement, lock)
 
 
@@ -72,16 +81,16 @@ def find_attachments_of(session: Session, subject_ids: Collection[str]) -> dict[
     return found
 
 
-def count_unclaimed(session: Session, borrower_id: str) -> int:
-    """Return how many files of a borrower belong to nothing."""
+def count_unclaimed(session: Session, borrower_id: str, *, by: str) -> int:
+    """Return how many files that somebody handed in, of or to a borrower, belong to nothing."""
     statement = select(func.count()).where(AttachmentRow.borrower_id == borrower_id, AttachmentRow.claimed_at.is_(None))
-    return session.scalar(statement) or 0
+    return session.scalar(statement.where(AttachmentRow.by == by)) or 0
 
 
-def count_announced(session: Session, borrower_id: str, *, since: datetime) -> int:
-    """Return how many files a borrower has announced since then, of those that are not forgotten."""
+def count_announced(session: Session, borrower_id: str, *, by: str, since: datetime) -> int:
+    """Return how many files somebody has announced since then, of or to a borrower, of those that are not forgotten."""
     statement = select(func.count()).where(AttachmentRow.borrower_id == borrower_id, AttachmentRow.created_at > since)
-    return session.scalar(statement) or 0
+    return session.scalar(statement.where(AttachmentRow.by == by)) or 0
 
 
 def find_unclaimed(session: Session, *, before: datetime, limit: int) -> Sequence[Unclaimed]:

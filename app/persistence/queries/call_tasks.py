@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -59,10 +59,15 @@ def put_ranks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     session.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
 
 
-def set_rank_at(session: Session, looks: Mapping[str, datetime]) -> None:
-    """Say when the places of these tasks are to be worked out next."""
-    if looks:
-        session.execute(update(TaskRow), [{"id": task_id, "rank_at": at} for task_id, at in sorted(looks.items())])
+def set_rank_at(session: Session, looks: Mapping[str, datetime], *, was: datetime | None = None) -> None:
+    """Say when the places of these tasks are to be worked out next; with `was` only where it was to be then."""
+    if not looks:
+        return
+    table = cast(Table, TaskRow.__table__)
+    statement = update(table).where(table.c.id == bindparam("b_id")).values(rank_at=bindparam("b_at"))
+    if was is not None:
+        statement = statement.where(table.c.rank_at == was)
+    session.connection().execute(statement, [{"b_id": task_id, "b_at": at} for task_id, at in sorted(looks.items())])
 
 
 def remove_closed_ranks(session: Session, *, limit: int = 1000) -> int:

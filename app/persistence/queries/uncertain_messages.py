@@ -37,13 +37,16 @@ def page_uncertain(reads: Connection, lender_id: str, *, after: tuple[datetime, 
 
     First those that no provider is asked about any more, then whose turn to be asked is next.
     """
-    statement = (
-        _SHOWN.where(_M.lane == UNCERTAIN, _M.withdraws_id.is_(None), _of_lender(lender_id))
+    first = (
+        select(_M.id)
+        .where(_M.lane == UNCERTAIN, _M.withdraws_id.is_(None), _of_lender(lender_id))
         .order_by(_M.next_attempt_at, _M.id)
         .limit(limit)
     )
     if after is not None:
-        statement = statement.where(tuple_(_M.next_attempt_at, _M.id) > after)
+        first = first.where(tuple_(_M.next_attempt_at, _M.id) > after)
+    # The page is chosen in the order of the index before anything else is looked up.
+    statement = _SHOWN.where(_M.id.in_(select(first.subquery().c.id))).order_by(_M.next_attempt_at, _M.id)
     return reads.execute(statement).all()
 
 
