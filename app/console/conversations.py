@@ -9,9 +9,15 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
 from flask import Response, request
-from marshmallow import EXCLUDE, Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.console.conversation_forms import (
+    AssignFormSchema,
+    ChangeFormSchema,
+    NoteFormSchema,
+    ReplyFormSchema,
+    StatusFormSchema,
+)
 from app.console.forms import REFUSED_ELSEWHERE, Form, refused, submit
 from app.console.frame import PREFIX, fragment, page, pages
 from app.console.lists import SIZE, after, listed, one_of
@@ -25,10 +31,10 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, in_unit_of_work, reading
 from app.services import assignments, borrower_openings, canned_replies, conversation_files, desk_conversations, desk_replies
 from app.services.canned_replies import WrittenReply
-from app.services.desk_conversations import LONGEST_NOTE, SLA_STATES, Actor, Entry, ThreadShown
+from app.services.desk_conversations import SLA_STATES, Actor, Entry, ThreadShown
 from app.services.desk_replies import LONGEST_REPLY, NewReply
 from app.web.auth import desk, permits
-from app.web.fields import ID_PATTERN, PatternField, TextField
+from app.web.fields import ID_PATTERN
 from app.web.file_bodies import takes_files, uploads
 from app.web.languages import request_locale
 from app.web.pagination import Key
@@ -42,52 +48,7 @@ _READ, _ACT = "conversations.read", "conversations.act"
 VIEWS = ("mine", "unassigned", "open", "breached")
 """Ready-made lists, with how many are in each."""
 _OPENING = "reply"
-_IDS = f"({ID_PATTERN})(,{ID_PATTERN}){{0,9}}"
 _KEPT = ("", "pending", "resolved")
-
-
-class _FormSchema(Schema):
-    class Meta:
-        unknown = EXCLUDE
-
-    version = fields.Integer(required=True, validate=validate.Range(1, 10**9))
-
-
-class ReplyFormSchema(_FormSchema):
-    """An answer."""
-
-    text = TextField(LONGEST_REPLY, required=True)
-    status = fields.String(load_default=None, validate=validate.OneOf(("pending", "resolved")))
-    attached = PatternField(_IDS, load_default="", metadata={"description": "Files that were sent with an earlier try."})
-
-
-class NoteFormSchema(Schema):
-    """A note among staff."""
-
-    class Meta:  # noqa: D106 - as above
-        unknown = EXCLUDE
-
-    note = TextField(LONGEST_NOTE, required=True)
-
-
-class AssignFormSchema(_FormSchema):
-    """Who is to have it."""
-
-    assignee = TextField(80, load_default=None)
-
-
-class StatusFormSchema(_FormSchema):
-    """Where it goes. `until`: wall time where the lender is."""
-
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
-    until = fields.NaiveDateTime(load_default=None)
-
-
-class ChangeFormSchema(_FormSchema):
-    """What it is."""
-
-    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    priority = fields.String(required=True, validate=validate.OneOf(PRIORITIES))
 
 
 # -- the queue ---------------------------------------------------------------------------------------------------------
@@ -154,7 +115,7 @@ def conversation_now(conversation_id: str) -> Response:
     with reading() as session:
         soon = desk_conversations.soon_of(session, desk().lender_id)
         found, entries = desk_conversations.read_thread(session, desk().lender_id, conversation_id, soon=soon, now=now())
-        files = conversation_files.files_of(session, desk().lender_id, found.row.borrower_id, entries)
+        files = conversation_files.files_of(session, _actor(), found.row.borrower_id, entries)
     return fragment(
         "conversations/_words.html", thread=found, entries=_told(found, entries), zone=_zone(found), ago=_ago, files=files
     )
@@ -166,15 +127,15 @@ def conversation_now(conversation_id: str) -> Response:
 def reply_to_conversation(conversation_id: str) -> BaseResponse:
     """Answer the borrower, perhaps with files; those that came are kept with the form if it is refused."""
     at, who, files = now(), _actor(), uploads("content")
-    attached = [each for each in request.form.get("attached", "").split(",") if _is_id(each)]
+    before = [each for each in request.form.get("attached", "").split(",") if _is_id(each)]
     end_reads()
     try:
         named = [(each.name, each.content) for each in files]
-        attached += conversation_files.hand_in(who, conversation_id, named, beside=len(attached), now=at) if named else []
+        attached = conversation_files.hand_in(who, conversation_id, named, beside=before, now=at)
     except REFUSED_ELSEWHERE:
         raise
     except DomainError as error:
-        return _shown(conversation_id, status=422, attached=attached, reply=refused(error))
+        return _shown(conversation_id, status=422, attached=before, reply=refused(error))
 
     def act(work: Work, values: dict[str, Any]) -> str:
         new = NewReply(
@@ -266,9 +227,7 @@ def _shown(conversation_id: str, *, status: int = 200, attached: Sequence[str] =
         return {
             "thread": found,
             "entries": _told(found, entries),
-            "files": conversation_files.files_of(
-                work.session, who.lender_id, found.row.borrower_id, entries, beside=attached
-            ),
+            "files": conversation_files.files_of(work.session, who, found.row.borrower_id, entries, beside=attached),
             "borrower": get_borrower(work.session, found.row.borrower_id),
             "canned": canned_replies.list_replies(work.session, who.lender_id, state="approved", kind=found.row.kind),
             "written": _written(work, canned_id, found, at),

@@ -70,7 +70,7 @@ class ShownFile:
     media_type: str
     size_bytes: int
     state: str
-    sha256: str
+    by: str
 
 
 def register_attachment(
@@ -245,7 +245,7 @@ def shown_files(
     """Return those of these files of a borrower that staff of the lender may see, by id."""
     rows = queries.find_attachments(reads, borrower_id, attachment_ids)
     return {
-        row.id: ShownFile(row.id, name_of(vault(), row), row.media_type, row.size_bytes, row.state, row.sha256)
+        row.id: ShownFile(row.id, name_of(vault(), row), row.media_type, row.size_bytes, row.state, row.by)
         for row in rows
         if row.lender_id in (None, lender_id)
     }

@@ -112,6 +112,18 @@ def test_a_file_that_came_stays_with_an_answer_that_is_refused(built: Built, sea
     assert row.claimed_at == NOON
 
 
+def test_a_file_that_somebody_else_handed_in_goes_with_no_answer_of_mine(built: Built, seat: Seat) -> None:
+    path = f"/conversations/{say(built)}"
+    theirs = attachments.hand_in(built.borrower_id, "conversation", "other.pdf", PDF, now=NOON, by="staff:Ben")
+
+    refused = seat.send(f"{path}/reply", path, text="Pay today or we tell your family.", attached=theirs.id)
+    sent = seat.send(f"{path}/reply", path, text="Here it is.", attached=theirs.id)
+
+    assert (refused.status_code, sent.status_code) == (422, 303)
+    assert "other.pdf" not in refused.text
+    assert [each.claimed_at for each in all_files()] == [None]
+
+
 @pytest.mark.parametrize(
     ("content", "name", "why"),
     [
