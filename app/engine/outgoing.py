@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from app.channels.base import Outgoing, ProviderTemplate, Target
-from app.engine.addresses import is_pushed_notice
+from app.engine.addresses import is_pushed_notice, is_reply_copy
 from app.engine.letter_documents import LetterDocuments, SetLetters
 from app.persistence.queries.inbox_marks import find_beside_inbox
 from app.persistence.queries.notices import find_pushed
@@ -110,6 +110,7 @@ class Composer:
             "locale": message.locale,
             "data": {"message_id": message.id, "kind": message.template, "deep_link": self.link_of(message)},
             "status_url": self.surroundings.status_url(provider),
+            "is_answer": is_reply_copy(message),
         }
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
