@@ -62,6 +62,7 @@ RULES_BEYOND_SCHEMAS = {
     "post_plan_offer",
     "ask_for_rehearsal",
     "list_audit",
+    "put_visit_rules",
     "list_desk_conversations",
     "get_balance",
     "get_payoff_quote",

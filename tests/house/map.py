@@ -148,7 +148,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | links in messages outside the app | `inbox` | `queries/inbox_marks` | `links` | `api/borrower/links` |
 | staff: accounts, invitations, roles | `staff`, `permissions` | `queries/staff_accounts` | `staff`, `staff_invitations`, `staff_profiles` | `api/desk/staff_accounts`, `cli/staff`, `console/staff`, `docs/permissions.md` |
 | how staff sign in, their sessions, a fresh code | `passwords` | `queries/staff` | `staff_sign_in`, `staff_sessions`, `staff_factors`, `staff_proofs`, `passwords` | `web/auth`, `api/auth/staff`, `api/desk/staff`, `console/sign_in`, `docs/staff.md` |
-| the console: its frame, forms, words | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `content/console/*.yaml`, `console/templates` |
+| the console: its frame, forms, words, charts | | | `wording/console_words` | `console/frame`, `console/forms`, `console/doors`, `console/charts`, `content/console/*.yaml`, `console/templates`, `docs/console.md` |
+| a borrower's pages in the console | | `queries/borrower_openings` | `borrower_openings`, `loan_pages` | `console/borrower_frame`, `console/borrower_*`, `docs/console.md` |
 | the audit trail and its chain | | `queries/audit` | `audit_trail` | `api/desk/audit`, `cli/audit`, `docs/audit.md` |
 | may a person make this contact | `contact_gates` | | `contact_gates` | |
 | what must never be | | `queries/invariants` | `invariants` | `cli/engine` |

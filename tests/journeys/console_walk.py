@@ -1,5 +1,6 @@
 """Every page of the console as a browser shows it: which there are, and what may not be wrong with any."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +15,20 @@ from app.wording.console_words import catalogue
 from tests.builders.desk import Seat
 
 NO_PAGE = frozenset({"console_entry.static"})
-PARTS = ("/part", "/now", "/overview", "/live", "/queue")
+PARTS = ("/part", "/now", "/contact-now", "/overview", "/live", "/queue")
 """How addresses of parts of pages end: they are looked at within their page."""
 EVERY_RULE = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 OF_COLOURS = {"type": "rule", "values": ["color-contrast"]}
 """All of them that another theme can break."""
 SERIOUS = frozenset({"serious", "critical"})
 _NO_TEXT_OF_OURS = "code, kbd, [lang], .said, script, style"
-_NOUNS = "|".join(sorted({key.split(".")[0] for key in catalogue()}))
+_TEXTS = """(skip) => {
+  const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode())
+    if (!walker.currentNode.parentElement.closest(skip)) found.push(walker.currentNode.textContent);
+  return found;
+}"""
+"""What stands on the page, but for what is in elements that are left out."""
 
 
 def page_rules(app: Flask) -> list[Rule]:
@@ -126,27 +133,18 @@ def too_wide(page: Page) -> list[str]:
 
 
 def raw_keys(page: Page) -> list[str]:
-    """Return keys of phrases that stand where their words should."""
-    return page.evaluate(f"""() => (document.body.innerText.match(/\\b(?:{_NOUNS})\\.[a-z]+_?[a-z_]*\\b/g) ?? [])""")
+    """Return keys of phrases that stand where their words should; acts and permissions are told as code."""
+    said = page.evaluate(_TEXTS, "code, kbd")
+    return sorted({key for text in said for key in re.findall(r"\b[a-z_]+\.[a-z0-9_]+\b", text) if key in catalogue()})
 
 
 def english(page: Page) -> list[str]:
-    """Return English sentences on a page that is in another language: four words in a row that are ours to say."""
-    return page.evaluate(
-        """(skip) => {
-          const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-          while (walker.nextNode()) {
-            const node = walker.currentNode;
-            if (node.parentElement.closest(skip)) continue;
-            // Laws are cited as they are named, after the rule's own name.
-            const ours = node.textContent.replace(/[A-Z]{2,}-[A-Z0-9-]+,[^:：;；。]*/g, "");
-            const said = ours.match(/[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){3,}/);
-            if (said) found.push(said[0]);
-          }
-          return found;
-        }""",
-        _NO_TEXT_OF_OURS,
-    )
+    """Return English sentences on a page that is in another language: four words in a row that are ours to say.
+
+    Laws are cited as they are named, after the rule's own name.
+    """
+    said = (re.sub(r"[A-Z]{2,}-[A-Z0-9-]+,[^:：;；。]*", "", text) for text in page.evaluate(_TEXTS, _NO_TEXT_OF_OURS))
+    return [found[0] for text in said if (found := re.search(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){3,}", text))]
 
 
 def each_look(page: Page) -> Iterator[tuple[str, list[str]]]:

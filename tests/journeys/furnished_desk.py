@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.domain.webhook_urls import UrlRules
 from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationRow
-from app.persistence.models.loans import LoanRow
+from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
@@ -22,6 +22,7 @@ from app.services.rehearsals.settings import RehearsalSettings
 from app.services.rehearsals.stored import store_result
 from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
+from tests.builders.calls import a_call_task
 from tests.builders.desk import Seat, a_seat
 from tests.builders.journey import Journey
 from tests.builders.policies import a_document
@@ -90,6 +91,58 @@ def furnished(app: Flask) -> Furnished:
     })  # fmt: skip
 
 
+def with_acts(app: Flask, desk: Furnished) -> Furnished:
+    """Have staff and the borrower do one of each thing that waits for somebody, for pages that are about one of them."""
+    it = desk.journey
+    who, senior = desk.seat(app, name="He Ping", role="agent"), desk.seat(app, name="Wu Jie", role="compliance")
+    lead = desk.seat(app, name="Ma Li", role="supervisor")
+    path = desk.path.removeprefix("/desk")
+    for seat in (who, lead):
+        assert seat.send(f"{path}/opening", on=path, reason="task").status_code == 303
+    today = it.now.date()
+
+    def done(seat: Seat, where: str, on: str | None = None, **values: str) -> str:
+        answer = seat.send(where, on, **values)
+        assert answer.status_code == 303, (where, answer.status_code, answer.text.partition('role="alert"')[2][:900])
+        return answer.headers["Location"].removeprefix("/desk")
+
+    it.core("POST", "/payments", {
+        "reference": "FEE-1", "loan_no": "CN-1001", "kind": "charge", "amount": it.money(30_000), "split": {
+            "principal": it.money(0), "interest": it.money(0), "fees": it.money(30_000), "penalties": it.money(0)},
+        "effective_on": (today - timedelta(days=1)).isoformat()})  # fmt: skip
+    done(who, f"{path}/payments/new", loan_no="CN-1001", amount="20000.00", effective_on=today.isoformat(), method="cash",
+         receipt="R-1")  # fmt: skip
+    done(who, f"{path}/waivers/new", loan_no="CN-1001", fees="90", reason="hardship")
+    change = done(who, f"{path}/contact-changes/new", kind="phone", value="+8613900005678")
+    done(senior, "/visits/rules", "/visits", allowed="true", most_people="2")
+    visit = done(
+        lead, f"{_a_late_neighbour(it, lead)}/visits/new", place="home", begins=f"{today + timedelta(days=1)}T14:00",
+        hours="1", name_1="He Ping", identity_no_1="HF-1", override_reason="Agreed on the phone.",
+    )  # fmt: skip
+    spare = it.put_loan("CN-1003", [today + timedelta(days=9)], amount_minor=10_000)
+    it.pay("CN-1003", 12_000)
+    refund = it.me("POST", f"/loans/{spare}/refunds", {})
+    plan = it.desk("POST", "/loans/CN-1001/plan-requests", {"kind": "catch_up", "terms": {"rows": 2}}, role="agent")
+    help_asked = it.me("POST", "/hardship-requests", {"change": "income_lost"})
+    desk.values |= {
+        "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
+        "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
+        "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),
+    }  # fmt: skip
+    return desk
+
+
+def _a_late_neighbour(it: Journey, seat: Seat) -> str:
+    """Another borrower, late and with nothing that stands in the way of a visit, opened by this seat; return their path."""
+    first, it.borrower_no = it.borrower_no, "B-2001"
+    it.put_borrower(name="李建国", phone="+8613800005678", zone="Asia/Shanghai", address_lines=["长宁路 8 号", "上海"])
+    loan_id = it.put_loan("CN-2001", [it.now.date() - timedelta(days=40)], amount_minor=80_000)
+    a_call_task(Built(it.lender_id, it.borrower_id, it.borrower_no, loan_id, "CN-2001"), now=it.now)
+    path, it.borrower_no = f"/borrowers/{it.borrower_no}", first
+    assert seat.send(f"{path}/opening", on=path, reason="task").status_code == 303
+    return path
+
+
 def _policies(app: Flask, it: Journey) -> dict[str, str]:
     """Have one member of staff hand in a version, and rehearse it over the book."""
     author = a_seat(app, it.lender_id, name="Sun Yi", role="supervisor", now=it.now)
@@ -101,12 +154,6 @@ def _policies(app: Flask, it: Journey) -> dict[str, str]:
     return {"key": "acme", "version_no": "1", "rehearsal_id": rehearsal_id}
 
 
-def _newest(model: Any) -> str:
+def _newest(model: Any, *where: Any) -> str:
     with reading() as session:
-        return str(session.scalars(select(model.id).order_by(model.id.desc())).first())
-
-
-def loan_ids() -> dict[str, str]:
-    """Return loan number -> id."""
-    with reading() as session:
-        return {row.loan_no: row.id for row in session.execute(select(LoanRow.loan_no, LoanRow.id))}
+        return str(session.scalars(select(model.id).where(*where).order_by(model.id.desc())).first())

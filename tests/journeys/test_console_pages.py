@@ -5,7 +5,7 @@ from flask import Flask
 
 from tests.builders.desk import Seat
 from tests.journeys.console_walk import addresses, each_look, english, looked, raw_keys
-from tests.journeys.furnished_desk import Furnished, furnished
+from tests.journeys.furnished_desk import Furnished, furnished, with_acts
 from tests.journeys.running_sandbox import CHROMIUM
 from tests.journeys.served import served
 
@@ -15,13 +15,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), rea
 @pytest.fixture
 def desk(sqlite_book: Flask) -> Furnished:
     """A desk with one of everything, and its borrower opened."""
-    return furnished(sqlite_book)
+    return with_acts(sqlite_book, furnished(sqlite_book))
 
 
 def special(desk: Furnished) -> dict[str, str | None]:
     """Addresses that are not filled by the names of their parts; None: no page."""
     return {
         "search_again": None,
+        "invitation_again": None,
+        "code_again": None,
+        "preview_letter": None,  # a document, not a page
+        "plan_approval": f"/desk/approvals/plans/{desk.values['plan_id']}",
+        "borrower_hardship_request": f"{desk.path}/hardship/{desk.values['help_id']}",
+        "call_task": f"/desk/calls/{desk.values['call_id']}",
         "experiment": None,  # there is none whose report can be made without the extra that makes reports
         "borrower_loan_past": f"{desk.path}/loans/CN-1001/past?on=2026-03-08",
         "borrower_why": f"{desk.path}/why?on=2026-03-11",

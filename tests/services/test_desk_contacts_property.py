@@ -209,6 +209,6 @@ def test_nothing_done_at_the_desk_is_against_the_law_and_the_law_refuses_nothing
 
 @pytest.mark.nightly
 def test_nothing_done_at_the_desk_is_against_the_law_in_many_more_worlds(app: Flask) -> None:
-    seen = _run(3_000)
+    seen = _run(1_000)
 
-    assert min(seen.values()) >= 300, seen
+    assert min(seen.values()) >= 120, seen

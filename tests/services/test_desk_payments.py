@@ -274,6 +274,15 @@ def test_the_second_of_two_alike_is_another(sqlite_book: Flask) -> None:
     assert paid(loan) == 100_000
 
 
+def test_one_that_is_told_is_used_up_also_while_another_waits_to_be_told(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    take(loan)
+    take(loan, 70_000, receipt="R-2")
+
+    assert [core(loan, 50_000, f"CORE-{n}") for n in (1, 2)] == ["duplicate", "recorded"]
+    assert untold(loan) == 70_000
+
+
 def test_money_of_another_way_or_another_bank_reference_is_another(sqlite_book: Flask) -> None:
     loan = a_loan()
     take(loan)
