@@ -114,7 +114,8 @@ class Composer:
         }
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
-        if message.channel in _WITH_TEMPLATES:
+        is_free = message.channel == "wechat" and common["is_answer"]  # a wording would use up a consent there
+        if message.channel in _WITH_TEMPLATES and not is_free:
             words = {"title": common["title"], "body": common["body"]}
             common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":
