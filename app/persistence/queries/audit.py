@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -127,7 +127,9 @@ def page_audit(
 
     `action` is whole (`hold.put`) or a noun (`hold`).
     """
-    theirs = exists().where(LoanRow.borrower_id == AuditRow.borrower_id, LoanRow.lender_id == lender_id)
+    # As a value and not by EXISTS: that is turned into a hash of all loans, however few rows are looked at.
+    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == AuditRow.borrower_id, LoanRow.lender_id == lender_id)
+    theirs = owes.limit(1).correlate(AuditRow).scalar_subquery() == lender_id
     statement = (
         select(*_COLUMNS)
         .where(or_(AuditRow.lender_id == lender_id, and_(AuditRow.lender_id.is_(None), theirs)))
