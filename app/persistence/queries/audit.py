@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.times import to_micros
 from app.persistence.db import vault
@@ -25,6 +25,7 @@ _COLUMNS = (
     AuditRow.key_id, AuditRow.mac, AuditRow.seq, AuditRow.chain,
 )  # fmt: skip
 _HEAD = 1
+_elsewhere = aliased(LoanRow)
 
 
 def add_audit(
@@ -123,11 +124,14 @@ def page_audit(
     before: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
-    """Return what was done for a lender, and what borrowers of theirs and the engine did, newest first by (at, id).
+    """Return what was done for a lender, and what borrowers of theirs alone and the engine did, newest first by (at, id).
 
-    `action` is whole (`hold.put`) or a noun (`hold`).
+    `action` is whole (`hold.put`) or a noun (`hold`). What a borrower of two lenders does names neither, and may be about
+    the other one's loan: it is in the trail of neither (`flask audit verify` covers it all the same).
     """
-    theirs = exists().where(LoanRow.borrower_id == AuditRow.borrower_id, LoanRow.lender_id == lender_id)
+    owes = exists().where(LoanRow.borrower_id == AuditRow.borrower_id, LoanRow.lender_id == lender_id)
+    owes_others = exists().where(_elsewhere.borrower_id == AuditRow.borrower_id, _elsewhere.lender_id != lender_id)
+    theirs = and_(owes, ~owes_others)
     statement = (
         select(*_COLUMNS)
         .where(or_(AuditRow.lender_id == lender_id, and_(AuditRow.lender_id.is_(None), theirs)))
