@@ -17,6 +17,7 @@ from app.domain.permissions import ADMIN
 from app.domain.staff import check_email, check_languages, check_name, check_role, check_teams
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffAccountRow, StaffMembershipRow
+from app.persistence.queries.api_keys import find_desk_name
 from app.persistence.queries.staff_accounts import (
     count_lenders_of,
     delete_recovery_codes,
@@ -98,6 +99,8 @@ def invite(work: Work, lender_id: str, new: NewMember, *, manager: Manager, now:
     if named is not None and named is not account:
         raise ConflictError("That name is taken: the audit trail must tell two people apart. Add an initial, for example.")
     if account is None:
+        if (find_desk_name(work.session, name) or name) != name:
+            raise ConflictError("A key has that name in another spelling: spell it the same, or take the key back.")
         account = _add_account(work, name, email, languages, manager.by, now)
     elif lock_membership(work.session, account.id, lender_id) is not None:
         raise ConflictError("That address works here already; change the role, enable the account, or reset it.")
