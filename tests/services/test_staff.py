@@ -177,13 +177,14 @@ def test_an_account_that_would_not_name_one_person_is_not_made(sqlite_book: Flas
         staff.invite(work, lender_id, new, manager=OPERATOR, now=START)
 
 
-def test_making_an_admin_asks_for_a_fresh_proof(sqlite_book: Flask) -> None:
+@pytest.mark.parametrize("role", ["supervisor", "compliance", "admin"])
+def test_making_somebody_senior_asks_for_a_fresh_proof(sqlite_book: Flask, role: str) -> None:
     lender_id = build_lender(now=START)
     boss = a_colleague(lender_id, name="Boss", role="admin")
     stale = manager(boss, proof_age=timedelta(minutes=11))
 
     with pytest.raises(StepUpRequiredError), unit_of_work() as work:
-        staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", "admin"), manager=stale, now=START)
+        staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", role), manager=stale, now=START)
     with unit_of_work() as work:
         staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", "agent"), manager=stale, now=START)
 
