@@ -123,13 +123,16 @@ def page_audit(
     before: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
-    """Return what was done for a lender, and what borrowers of theirs and the engine did, newest first by (at, id).
+    """Return what was done for a lender, and what borrowers of theirs alone and the engine did, newest first by (at, id).
 
-    `action` is whole (`hold.put`) or a noun (`hold`).
+    `action` is whole (`hold.put`) or a noun (`hold`). What a borrower of two lenders does names neither, and may be about
+    the other one's loan: it is in the trail of neither (`flask audit verify` covers it all the same).
     """
-    # As a value and not by EXISTS: that is turned into a hash of all loans, however few rows are looked at.
-    owes = select(LoanRow.lender_id).where(LoanRow.borrower_id == AuditRow.borrower_id, LoanRow.lender_id == lender_id)
-    theirs = owes.limit(1).correlate(AuditRow).scalar_subquery() == lender_id
+    # As values and not by EXISTS: that is turned into a hash of all loans, however few rows are looked at.
+    of_borrower = select(LoanRow.lender_id).where(LoanRow.borrower_id == AuditRow.borrower_id).limit(1).correlate(AuditRow)
+    owes = of_borrower.where(LoanRow.lender_id == lender_id).scalar_subquery()
+    owes_others = of_borrower.where(LoanRow.lender_id != lender_id).scalar_subquery()
+    theirs = and_(owes == lender_id, owes_others.is_(None))
     statement = (
         select(*_COLUMNS)
         .where(or_(AuditRow.lender_id == lender_id, and_(AuditRow.lender_id.is_(None), theirs)))
