@@ -22,7 +22,7 @@ MOVES: Mapping[str, frozenset[str]] = {
 """Status -> where the desk may move it. A word of the borrower opens any of them."""
 LONGEST_SNOOZE = timedelta(days=90)
 ANSWERED_WITHIN = timedelta(days=60)
-"""How long after the borrower's last word a text of the desk still answers it: a complaint may take eight weeks (DISP 1.6.2R)."""
+"""How long a text of the desk answers the borrower's last word: a complaint may take eight weeks (DISP 1.6.2R)."""
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z\u00c0-\u024f]")
 

@@ -41,7 +41,8 @@ def send_copy(
 ) -> ReplyCopyRow | None:
     """Have an answer go out where the borrower wrote from; None where that is the app.
 
-    `answers` False: the thread is long over, so that it would be a message by hand free of every cap. The caller holds the borrower's agenda row.
+    `answers` False: the thread is long over, so that it would be a message by hand free of every cap. The caller
+    holds the borrower's agenda row.
     """
     assert row.lender_id is not None
     if row.channel == "in_app":
