@@ -31,14 +31,19 @@ TEMPLATE = "conversation_answered"
 CHANNELS = frozenset({"sms", "email", "wechat"})
 """On which an answer can be said; by phone nobody reads it. WeChat takes it for a while only (domain/reply_windows)."""
 _HOURS = frozenset({Reason.QUIET_HOURS, Reason.LEGAL_QUIET_HOURS, Reason.TIMEZONE_UNKNOWN_NARROWED, Reason.NON_WORKING_DAY})
+OVER = "conversation.answered_within"
+"""The rule of what is no answer any more: `domain.conversations.is_answer`."""
 _LIVES = timedelta(days=1)
 """Later an answer is read in the app, or asked for again."""
 
 
-def send_copy(work: Work, row: ConversationRow, word: ConversationMessageRow, *, now: datetime) -> ReplyCopyRow | None:
+def send_copy(
+    work: Work, row: ConversationRow, word: ConversationMessageRow, *, answers: bool, now: datetime
+) -> ReplyCopyRow | None:
     """Have an answer go out where the borrower wrote from; None where that is the app.
 
-    The caller holds the borrower's agenda row.
+    `answers` False: the thread is long over, so that it would be a message by hand free of every cap. The caller
+    holds the borrower's agenda row.
     """
     assert row.lender_id is not None
     if row.channel == "in_app":
@@ -49,7 +54,9 @@ def send_copy(work: Work, row: ConversationRow, word: ConversationMessageRow, *,
     )  # fmt: skip
     work.session.add(copy)
     work.session.flush()
-    if row.channel in CHANNELS:
+    if not answers:
+        copy.reason, copy.rule = Reason.EXPIRED_WINDOW.value, OVER
+    elif row.channel in CHANNELS:
         _try(work, row, word, copy, now)
     return copy
 
