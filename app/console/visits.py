@@ -20,7 +20,7 @@ from app.domain.visits import Recording, Visitor, VisitPlan, VisitRules
 from app.persistence.queries.visits import find_visit_loans
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import visit_files, visit_views, visits
-from app.services.contact_gates import LONGEST_REASON, ask_contact
+from app.services.contact_gates import ask_contact
 from app.services.visits import Actor, VisitEnd
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
@@ -63,7 +63,7 @@ class PlanVisitFormSchema(Schema):
     identity_no_3 = TextField(40, load_default=None)
     agency_3 = TextField(80, load_default=None)
     authorisation_3 = TextField(80, load_default=None)
-    override_reason = TextField(LONGEST_REASON, load_default=None)
+    override_reason = TextField(visits.LONGEST_OVERRIDE, load_default=None)
 
 
 class EndVisitFormSchema(Schema):

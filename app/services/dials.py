@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from app.domain.calls import DIALLED
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import ConflictError, QuietHoursError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.models.calls import CallRow
@@ -98,7 +99,8 @@ def dial(
     follow_up_at(work, FOLLOW_UP, row.id, borrower_id, at=now + FORGOTTEN_AFTER)
     facts = {
         "call_id": row.id, "task_id": task_id, "loan_ids": list(asked.loan_ids), "overridden": overridden,
-        "override_reason": override_reason if overridden else None, "blocks": [each.reason for each in answer.blocks],
+        "override_reason": without_card_numbers(override_reason or "") if overridden else None,
+        "blocks": [each.reason for each in answer.blocks],
     }  # fmt: skip
     add_audit(work.session, at=now, actor=caller.by, action="call.dialled", borrower_id=borrower_id, facts=facts)
     _announce(work, row, lender_id=lender_id, caller=caller, now=now)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import visits as domain
 from app.domain.attachments import KEPT
+from app.domain.book import check_text
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import ConflictError, QuietHoursError, refused_at
 from app.domain.free_text import without_card_numbers
@@ -47,6 +48,8 @@ FOLLOW_UP = "visit"
 SUBJECT = "visit"
 """What files handed in with a visit belong to."""
 MOST_SHOWN = 100
+LONGEST_OVERRIDE = 200
+"""Of why the policy is set aside for a visit, as it is stored."""
 _CLASS = "collection"
 _TOLD_WITHIN = timedelta(hours=12)
 """After its start a visit is ended within so long, or a supervisor is asked to see to it."""
@@ -93,6 +96,7 @@ def plan_visit(
     rules = queries.find_rules(work.session, actor.lender_id)
     _require_rule(work.session, borrower_id, actor.lender_id, rules)
     domain.check_plan(plan, rules, now=now)
+    check_text("override_reason", override_reason or "", LONGEST_OVERRIDE)
     loan_ids = _loan_ids(work, borrower_id, loan_nos, actor.lender_id)
     asked = _asked(plan.place, loan_ids)
     overridden = False
@@ -105,8 +109,8 @@ def plan_visit(
         id=visit_id, lender_id=actor.lender_id, borrower_id=borrower_id, loan_ids=loan_ids, place=plan.place,
         address_sealed=work.vault.seal(plan.address, place=place_of("address", visit_id)), from_at=plan.from_at,
         until_at=plan.until_at, people_sealed=work.vault.seal(people, place=place_of("people", visit_id)),
-        state="planned", override_reason=override_reason if overridden else None, evidence=[], planned_at=now,
-        planned_by=actor.by, version=1,
+        state="planned", override_reason=without_card_numbers(override_reason or "") if overridden else None, evidence=[],
+        planned_at=now, planned_by=actor.by, version=1,
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
