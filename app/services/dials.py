@@ -97,9 +97,10 @@ def dial(
     work.session.flush()
     agenda.touch(work, [borrower_id], now=now)
     follow_up_at(work, FOLLOW_UP, row.id, borrower_id, at=now + FORGOTTEN_AFTER)
+    why = without_card_numbers(override_reason or "") if overridden else None
     facts = {
         "call_id": row.id, "task_id": task_id, "loan_ids": list(asked.loan_ids), "overridden": overridden,
-        "override_reason": without_card_numbers(override_reason or "") if overridden else None, "blocks": [each.reason for each in answer.blocks],
+        "override_reason": why, "blocks": [each.reason for each in answer.blocks],
     }  # fmt: skip
     add_audit(work.session, at=now, actor=caller.by, action="call.dialled", borrower_id=borrower_id, facts=facts)
     _announce(work, row, lender_id=lender_id, caller=caller, now=now)

@@ -236,6 +236,22 @@ def test_a_policy_s_cap_may_be_set_aside_with_a_reason_and_the_law_s_may_not(app
     assert len(calls()) == 2
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_call_back_that_nobody_proved_to_be_asked_for_is_a_call_as_any_other(app: Flask, proven: bool) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    dial(a_call_task(built, now=NOON), lender, now=NOON)
+    tell(built, "no_answer", now=NOON)
+    asked = a_call_task(built, now=NOON, kind="call_back", facts={"proven": proven})
+    at = NOON + timedelta(minutes=30)
+
+    if proven:
+        assert dial(asked, lender, now=at).call_id
+    else:
+        with pytest.raises(ContactCapReachedError):
+            dial(asked, lender, now=at)
+
+
 def test_of_many_dials_at_once_the_cap_lets_one_through(app: Flask) -> None:
     lender = a_lender(now=NOON)
     built = a_late_loan(lender, now=NOON)
