@@ -196,6 +196,20 @@ def test_one_borrower_is_called_by_one_person_at_a_time(app: Flask) -> None:
     assert take(second, lender, "staff:Eve") == "staff:Eve"
 
 
+def test_the_next_call_is_none_of_a_borrower_whom_somebody_else_is_about_to_ring(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built, other = a_late_loan(lender, now=NOON, amount_minor=90_000), a_late_loan(lender, now=NOON, amount_minor=100)
+    first, _ = a_call_task(built, now=NOON), a_call_task(built, now=NOON, kind="call_back")
+    last = a_call_task(other, now=NOON)
+    take(first, lender, "staff:Eve")
+
+    with unit_of_work() as work:
+        row = claim_next(work, lender_id=lender, by="staff:Bob", now=NOON)
+
+    assert row is not None
+    assert row.id == last
+
+
 # -- dialling --------------------------------------------------------------------------------------------------------------
 
 
