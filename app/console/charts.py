@@ -180,6 +180,8 @@ class _Scale:
         rough = (high - low) / 4
         power = 10.0 ** floor(log10(rough))
         step = next(power * each for each in (1, 2, 2.5, 5, 10) if power * each >= rough)
+        if all(float(value).is_integer() for value in values):
+            step = max(step, 1)  # what is counted has no halves
         first, last = floor(low / step), ceil(high / step)
         return cls([each * step for each in range(first, last + 1)])
 

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from app.domain import visits as domain
+from app.domain.attachments import KEPT
 from app.domain.book import check_text
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import ConflictError, QuietHoursError, refused_at
@@ -26,6 +27,7 @@ from app.persistence.ids import new_id
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries import visits as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.attachments import find_attachments_of
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.lenders import get_lender
@@ -192,10 +194,12 @@ def end_visit(work: Work, visit_id: str, end: VisitEnd, *, actor: Actor, now: da
     """Say what came of a visit; a promise is made by the same act. Raises NotFoundError, ConflictError, ValidationError."""
     row = _locked(work, visit_id, actor.lender_id)
     domain.check_move(row.state, "ended")
-    domain.check_end(end.outcome, end.recording, len(end.attachments) + (end.recording is not None))
+    bound = [each.id for each in find_attachments_of(work.session, [row.id]).get(row.id, ()) if each.state in KEPT]
+    files = list(dict.fromkeys([*bound, *end.attachments]))
+    domain.check_end(end.outcome, end.recording, len(files) + (end.recording is not None))
     if (end.promise is None) == (end.outcome == "promise"):
         raise refused_at("/promise", "Say promise with outcome promise, and with no other.")
-    claimed = attachments.claim(work, row.borrower_id, end.attachments, SUBJECT, row.id, now=now, lender_id=row.lender_id)
+    claimed = attachments.claim(work, row.borrower_id, files, SUBJECT, row.id, now=now, lender_id=row.lender_id)
     row.evidence = [{"kind": "file", "id": each.id} for each in claimed] + _recorded(end.recording)
     row.outcome, row.identity_shown = end.outcome, end.identity_shown
     notes = None if end.notes is None else without_card_numbers(end.notes)

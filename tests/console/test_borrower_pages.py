@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app import clock
+from app.persistence.db import db
 from app.persistence.models.audit import AuditRow
 from app.persistence.unit_of_work import reading
 from tests.builders.book import Built, build_lender, build_loan, pay
@@ -198,3 +200,23 @@ def test_what_is_masked_is_shown_whole_once_to_who_may(seat: Seat, loan: Built, 
     assert [row.facts["field"] for row in openings("borrower.unmasked")] == ["phone"]
     assert senior.send(f"{path}/unmask", field="phone", reason="").status_code == 422
     assert seat.page(f"{opened(seat, loan)}/unmask").status_code == 403
+
+
+def test_a_borrowers_page_takes_few_statements_and_the_gate_is_asked_apart(seat: Seat, loan: Built) -> None:
+    path = opened(seat, loan)
+    seat.page(path)
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        answer = seat.page(path)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    assert answer.status_code == 200
+    assert len(statements) <= 10, statements
+    assert f"/desk{path}/contact-now" in answer.text
+    assert seat.page(f"{path}/contact-now").status_code == 200

@@ -52,6 +52,12 @@ def test_a_chart_is_an_image_with_a_title_and_a_description_and_no_inline_style(
     assert not re.search(r"\bstyle=|\bon\w+=|<script|fill=\"#", svg)
 
 
+def test_what_is_counted_is_measured_in_whole_numbers() -> None:
+    svg = bars(Chart("x", ["a"], [Series("s", [1])]))
+
+    assert [each.text for each in drawn_in(svg, "text")] == ["0", "1", "a"]
+
+
 def test_a_figure_lists_the_same_numbers_in_the_reader_s_way() -> None:
     chart = Chart("发送", ["周一"], [Series("短信", [12345.5])], locale="zh-CN")
 

@@ -1,9 +1,11 @@
 """Pictures of the main pages for the documentation: `python -m tests.journeys.console_screenshots`."""
 
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from flask import Flask
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from app import clock
@@ -59,7 +61,8 @@ def take(app: Flask, desk: Furnished) -> None:
 
 def _picture(look: Looked, name: str) -> None:
     path = FOLDER / f"desk-{name}.png"
-    look.page.screenshot(path=path)
+    with Image.open(BytesIO(look.page.screenshot())) as shot:
+        shot.convert("RGB").quantize(64).save(path, optimize=True)
     assert path.stat().st_size < MOST_BYTES, f"{path.name} is {path.stat().st_size} bytes"
 
 

@@ -15,7 +15,7 @@ from app.wording.console_words import catalogue
 from tests.builders.desk import Seat
 
 NO_PAGE = frozenset({"console_entry.static"})
-PARTS = ("/part", "/now", "/overview", "/live", "/queue")
+PARTS = ("/part", "/now", "/contact-now", "/overview", "/live", "/queue")
 """How addresses of parts of pages end: they are looked at within their page."""
 EVERY_RULE = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 OF_COLOURS = {"type": "rule", "values": ["color-contrast"]}
