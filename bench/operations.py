@@ -1,7 +1,8 @@
-"""What looking at operations costs on a small and on a large book: statements, and milliseconds of each part.
+"""What looking at operations and at the queues of the desk costs on a small and on a large book: milliseconds of each part.
 
 The book is made in SQL on PostgreSQL: borrowers with a loan each, an agenda row, delivered messages with their attempts over
-thirty days, never told texts, a backlog, uncertain messages, open tasks. Flat means: bounded and read by an index.
+thirty days, never told texts, a backlog, uncertain messages, open tasks, threads and requests of no one
+lender, audit rows. Flat means: bounded and read by an index.
 
     python bench/operations.py [--borrowers N] [--rounds N]
 """
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from app.domain.times import to_micros
 from app.factory import create_app
 from app.persistence import schema
 from app.persistence.db import db
+from app.persistence.queries.audit import page_audit
+from app.persistence.queries.desk_conversations import QueueFilter, page_queue
+from app.persistence.queries.hardship import page_of_lender
 from app.persistence.queries.tasks import find_queues, page_by_deadline
 from app.persistence.queries.uncertain_messages import page_uncertain
 from app.persistence.unit_of_work import unit_of_work
@@ -63,7 +67,23 @@ _FILL = (
     """INSERT INTO tasks (id, natural_key, borrower_id, kind, queue, state, due_on, breach, facts, created_at, version)
        SELECT gen_random_uuid(), 'k' || borrower_no, id, 'duty', 'duties', 'open', DATE '2026-03-01', false, '{{}}', :now, 1
        FROM borrowers LIMIT :count / 10""",
+    """INSERT INTO conversations (id, borrower_id, channel, status, opened_at, last_at, urgent_at, {conversations_names})
+       SELECT gen_random_uuid(), id, 'sms', 'open', :now, :now, :now, {conversations_values}
+       FROM borrowers LIMIT 1000""",
+    """INSERT INTO hardship_requests (id, borrower_id, state, opened_at, {hardship_requests_names})
+       SELECT gen_random_uuid(), id, 'open', :now, {hardship_requests_values} FROM borrowers LIMIT 1000""",
+    """INSERT INTO audit (id, at, borrower_id, {audit_names})
+       SELECT gen_random_uuid(), :now - row_number() OVER (), id, {audit_values} FROM borrowers""",
 )
+
+
+_PLAIN = (
+    ("loan", "loans", ("id", "borrower_id", "lender_id", "loan_no")),
+    ("conversations", "conversations", ("id", "borrower_id", "channel", "status", "opened_at", "last_at", "urgent_at")),
+    ("hardship_requests", "hardship_requests", ("id", "borrower_id", "state", "opened_at")),
+    ("audit", "audit", ("id", "at", "borrower_id")),
+)
+"""Name in the statements, table, columns that they fill."""
 
 
 def main() -> int:
@@ -107,6 +127,9 @@ def _measured(url: str, count: int, rounds: int, *, explain: bool = False) -> di
             "providers": lambda: recent_providers(reads(), now=now),
             "uncertain": lambda: page_uncertain(reads(), lender_id, after=None, limit=51),
             "tasks": lambda: (find_queues(reads()), page_by_deadline(reads(), lender_id=lender_id, limit=51)),
+            "conversations": lambda: page_queue(reads(), lender_id, QueueFilter(statuses=["open"]), after=None, limit=51),
+            "hardship": lambda: page_of_lender(reads(), lender_id, states=["open"], limit=51),
+            "audit": lambda: page_audit(reads(), lender_id=lender_id, limit=51),
             "counting an hour": lambda: count_hours(now=now, turn=0),
         }
         found = {name: _median(app, act, rounds) for name, act in parts.items()}
@@ -147,23 +170,32 @@ def _fill(count: int) -> str:
     given = {"count": count, "now": to_micros(now), "lender": lender_id}
     with db.engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        names, filled = _loan_columns(connection)
+        filled = {}
+        for key, table, named in _PLAIN:
+            filled[f"{key}_names"], filled[f"{key}_values"] = _plain_columns(connection, table, named)
         for statement in _FILL:
-            written = statement.format(loan_names=names, loan_values=filled)
+            written = statement.format(**filled)
             connection.execute(text(written), {key: value for key, value in given.items() if f":{key}" in written})
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
     return lender_id
 
 
-def _loan_columns(connection: Any) -> tuple[str, str]:
-    """Return what else a loan cannot be without, each with a plain value of its type."""
-    rows = connection.execute(text(
-        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'loans' AND is_nullable = 'NO'"
-        " AND column_default IS NULL AND column_name NOT IN ('id', 'borrower_id', 'lender_id', 'loan_no')"
-    )).all()  # fmt: skip
-    plain = {"character varying": "'x'", "text": "'{}'", "boolean": "false", "date": "DATE '2026-01-01'"}
-    return ", ".join(row[0] for row in rows), ", ".join(plain.get(row[1], "0") for row in rows)
+def _plain_columns(connection: Any, table: str, named: Collection[str]) -> tuple[str, str]:
+    """Return what else a row cannot be without, besides what is named, each with a plain value of its type."""
+    rows = connection.execute(
+        text(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :table"
+            " AND is_nullable = 'NO' AND column_default IS NULL"
+        ),
+        {"table": table},
+    ).all()
+    plain = {
+        "character varying": "'x'", "text": "'{}'", "boolean": "false", "date": "DATE '2026-01-01'", "json": "'{}'",
+        "jsonb": "'{}'", "bytea": "''",
+    }  # fmt: skip
+    needed = [row for row in rows if row[0] not in named]
+    return ", ".join(row[0] for row in needed), ", ".join(plain.get(row[1], "0") for row in needed)
 
 
 def _median(app: Any, act: Callable[[], Any], rounds: int) -> float:

@@ -135,7 +135,11 @@ def change_view(shown: ShownChange) -> dict[str, Any]:
     columns = (
         row._mapping if hasattr(row, "_mapping") else {column.key: getattr(row, column.key) for column in row.__table__.c}
     )
-    return {**columns, "value": shown.value, "grounds": shown.grounds}
+    told = {**columns, "value": shown.value, "grounds": shown.grounds}
+    return told if shown.is_ours else {**told, "proposed_by": "another lender", **dict.fromkeys(_OF_A_DESK)}
+
+
+_OF_A_DESK = ("proved_by", "ended_by", "ended_reason")
 
 
 _ACT = {

@@ -95,6 +95,8 @@ class Outgoing:
     """The message id that a withdrawal is about."""
     provider_templates: Mapping[str, ProviderTemplate] = field(default_factory=dict, repr=False)
     """By provider: the registered wording to be sent instead of the free text, where the provider wants one."""
+    is_answer: bool = False
+    """It answers what the borrower wrote on this channel: where the platform allows that, its own words go out."""
     unsubscribe_url: str | None = field(default=None, repr=False)
     """One-click, for e-mail."""
     sender_name: str | None = field(default=None, repr=False)

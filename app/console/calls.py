@@ -14,13 +14,13 @@ from app.domain.calls import OUTCOMES, RESULTS
 from app.domain.disputes import GROUNDS
 from app.domain.hardship import CHANGES
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import call_cards, call_outcomes, call_tasks
+from app.services import call_cards, call_outcomes, call_tasks, dials
 from app.services.call_cards import CallCard
 from app.services.call_outcomes import CallTeller
 from app.services.contact_gates import LONGEST_REASON
 from app.services.dials import TOLD_WITHIN, Caller
 from app.web.auth import desk, permits
-from app.web.fields import TextField
+from app.web.fields import NUMBER_PATTERN, PatternField, TextField
 from app.web.languages import request_locale
 from app.web.reads import end_reads
 from app.web.request_context import now
@@ -36,6 +36,12 @@ class DialFormSchema(Schema):
     """A call that is about to be made."""
 
     override_reason = TextField(LONGEST_REASON, load_default=None)
+
+
+class NewDialFormSchema(DialFormSchema):
+    """The same for no task, about one loan or all of them."""
+
+    loan_no = PatternField(NUMBER_PATTERN, load_default=None)
 
 
 # -- the list --------------------------------------------------------------------------------------------------------------
@@ -178,7 +184,25 @@ def log_new_call(borrower: Opened) -> BaseResponse:
     return submit(CallOutcomeFormSchema, act, lambda form: _borrower_page(borrower.id, form, status=422))
 
 
-def _borrower_page(borrower_id: str, form: Form, *, status: int = 200) -> Response:
+@pages.post("/borrowers/<number:borrower_no>/calls/dial")
+@permits("calls.dial")
+@opened
+def dial_new_call(borrower: Opened) -> BaseResponse:
+    """Dial for no task: it counts from now on, and the page shows the number until it is said how the call went."""
+
+    def act(work: Work, values: dict[str, Any]) -> str:
+        who = desk()
+        dials.dial_borrower(
+            work, borrower.id, values["loan_no"], lender_id=who.lender_id,
+            caller=Caller(who.name, who.role, who.staff_id), now=now(), override_reason=values["override_reason"],
+            locale=request_locale(),
+        )  # fmt: skip
+        return f"{borrower.path}/calls/new"
+
+    return submit(NewDialFormSchema, act, lambda form: _borrower_page(borrower.id, Form(), dial_form=form, status=422))
+
+
+def _borrower_page(borrower_id: str, form: Form, *, dial_form: Form | None = None, status: int = 200) -> Response:
     who = desk()
     end_reads()
     with unit_of_work() as work:
@@ -186,7 +210,8 @@ def _borrower_page(borrower_id: str, form: Form, *, status: int = 200) -> Respon
             work, borrower_id, lender_id=who.lender_id, by=who.name, now=now(), locale=request_locale()
         )
     return page(
-        "calls/new.html", status=status, card=card, outcome_form=form, action=f"/borrowers/{card.borrower_no}/calls/new",
+        "calls/new.html", status=status, card=card, outcome_form=form, dial_form=dial_form or Form(),
+        action=f"/borrowers/{card.borrower_no}/calls/new",
         **_choices(card),
     )  # fmt: skip
 

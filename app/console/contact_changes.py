@@ -150,7 +150,7 @@ def _where(borrower: Opened, change_id: str) -> str:
 
 
 def _list(borrower: Opened, form: Form, *, status: int = 200) -> BaseResponse:
-    found = contact_changes.list_changes(reads(), vault(), borrower.id)
+    found = contact_changes.list_changes(reads(), vault(), borrower.id, lender_id=desk().lender_id)
     hours = {kind: int(each.total_seconds()) // 3600 for kind, each in change_rules().cool_off.items()}
     return borrower_page(
         "contact_changes_new.html", borrower, status=status, form=form, found=found, kinds=KINDS, hours=hours
@@ -164,7 +164,7 @@ def _one(
     end_reads()
     with reading() as session:
         row = get_change(session, borrower.id, change_id)
-        shown = contact_changes.shown(vault(), row)
+        shown = contact_changes.shown(vault(), row, lender_id=desk().lender_id)
         return borrower_page(
             "contact_change.html", borrower, status=status, shown=shown, row=row, wrong=wrong,
             proofs=PROOFS_OF[row.kind], code_form=code_form or Form(), grounds_form=grounds_form or Form(),

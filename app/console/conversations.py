@@ -1,32 +1,41 @@
 """Conversations in the browser: the queue with what is due, and one thread with all that can be done to it."""
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
 from flask import Response, request
-from marshmallow import EXCLUDE, Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.console.forms import Form, submit
+from app.console.conversation_forms import (
+    AssignFormSchema,
+    ChangeFormSchema,
+    NoteFormSchema,
+    ReplyFormSchema,
+    StatusFormSchema,
+)
+from app.console.forms import REFUSED_ELSEWHERE, Form, refused, submit
 from app.console.frame import PREFIX, fragment, page, pages
 from app.console.lists import SIZE, after, listed, one_of
 from app.domain.conversations import KINDS, PRIORITIES, STATUSES
+from app.domain.errors import DomainError
 from app.domain.times import local_instant
 from app.persistence.ids import new_id
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.desk_conversations import QueueFilter
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, in_unit_of_work, reading
-from app.services import borrower_openings, canned_replies, desk_conversations, desk_replies
+from app.services import assignments, borrower_openings, canned_replies, conversation_files, desk_conversations, desk_replies
 from app.services.canned_replies import WrittenReply
-from app.services.desk_conversations import LONGEST_NOTE, SLA_STATES, Actor, Entry, ThreadShown
+from app.services.desk_conversations import SLA_STATES, Actor, Entry, ThreadShown
 from app.services.desk_replies import LONGEST_REPLY, NewReply
 from app.web.auth import desk, permits
-from app.web.fields import ID_PATTERN, TextField
+from app.web.fields import ID_PATTERN
+from app.web.file_bodies import takes_files, uploads
 from app.web.languages import request_locale
 from app.web.pagination import Key
 from app.web.reads import end_reads, reads
@@ -42,49 +51,6 @@ _OPENING = "reply"
 _KEPT = ("", "pending", "resolved")
 
 
-class _FormSchema(Schema):
-    class Meta:
-        unknown = EXCLUDE
-
-    version = fields.Integer(required=True, validate=validate.Range(1, 10**9))
-
-
-class ReplyFormSchema(_FormSchema):
-    """An answer."""
-
-    text = TextField(LONGEST_REPLY, required=True)
-    status = fields.String(load_default=None, validate=validate.OneOf(("pending", "resolved")))
-
-
-class NoteFormSchema(Schema):
-    """A note among staff."""
-
-    class Meta:  # noqa: D106 - as above
-        unknown = EXCLUDE
-
-    note = TextField(LONGEST_NOTE, required=True)
-
-
-class AssignFormSchema(_FormSchema):
-    """Who is to have it."""
-
-    assignee = TextField(80, load_default=None)
-
-
-class StatusFormSchema(_FormSchema):
-    """Where it goes. `until`: wall time where the lender is."""
-
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
-    until = fields.NaiveDateTime(load_default=None)
-
-
-class ChangeFormSchema(_FormSchema):
-    """What it is."""
-
-    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    priority = fields.String(required=True, validate=validate.OneOf(PRIORITIES))
-
-
 # -- the queue ---------------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +58,11 @@ class ChangeFormSchema(_FormSchema):
 @permits(_READ)
 def conversations() -> Response:
     """Show the queue."""
-    return page("conversations/index.html", **_queue())
+    values, who = _queue(), desk()
+    end_reads()
+    with reading() as session:
+        away = assignments.is_away(session, who.lender_id, who.staff_id)
+    return page("conversations/index.html", away=away, **values)
 
 
 @pages.get(f"{_PATH}/now")
@@ -145,21 +115,39 @@ def conversation_now(conversation_id: str) -> Response:
     with reading() as session:
         soon = desk_conversations.soon_of(session, desk().lender_id)
         found, entries = desk_conversations.read_thread(session, desk().lender_id, conversation_id, soon=soon, now=now())
-    return fragment("conversations/_words.html", thread=found, entries=_told(found, entries), zone=_zone(found), ago=_ago)
+        files = conversation_files.files_of(session, _actor(), found.row.borrower_id, entries)
+    return fragment(
+        "conversations/_words.html", thread=found, entries=_told(found, entries), zone=_zone(found), ago=_ago, files=files
+    )
 
 
 @pages.post(f"{_ONE}/reply")
 @permits(_ACT)
+@takes_files
 def reply_to_conversation(conversation_id: str) -> BaseResponse:
-    """Answer the borrower."""
-    at, who = now(), _actor()
+    """Answer the borrower, perhaps with files; those that came are kept with the form if it is refused."""
+    at, who, files = now(), _actor(), uploads("content")
+    before = [each for each in request.form.get("attached", "").split(",") if _is_id(each)]
+    end_reads()
+    try:
+        named = [(each.name, each.content) for each in files]
+        attached = conversation_files.hand_in(who, conversation_id, named, beside=before, now=at)
+    except REFUSED_ELSEWHERE:
+        raise
+    except DomainError as error:
+        return _shown(conversation_id, status=422, attached=before, reply=refused(error))
 
     def act(work: Work, values: dict[str, Any]) -> str:
-        new = NewReply(_once(), values["text"], version=values["version"], status=values["status"])
+        new = NewReply(
+            _once(), values["text"], attachments=tuple(attached), version=values["version"], status=values["status"]
+        )
         desk_replies.reply(work, who, conversation_id, new, now=at)
         return _address(conversation_id)
 
-    return submit(ReplyFormSchema, act, lambda form: _shown(conversation_id, status=422, reply=form))
+    return submit(
+        ReplyFormSchema, act, lambda form: _shown(conversation_id, status=422, attached=attached, reply=form),
+        files=[hashlib.sha256(each.content).hexdigest() for each in files],
+    )  # fmt: skip
 
 
 @pages.post(f"{_ONE}/note")
@@ -223,7 +211,7 @@ def change_conversation(conversation_id: str) -> BaseResponse:
     return submit(ChangeFormSchema, act, lambda form: _shown(conversation_id, status=422, change=form))
 
 
-def _shown(conversation_id: str, *, status: int = 200, **forms: Form) -> Response:
+def _shown(conversation_id: str, *, status: int = 200, attached: Sequence[str] = (), **forms: Form) -> Response:
     at, who = now(), _actor()
     canned_id = request.args.get("canned", "")
     end_reads()
@@ -239,6 +227,7 @@ def _shown(conversation_id: str, *, status: int = 200, **forms: Form) -> Respons
         return {
             "thread": found,
             "entries": _told(found, entries),
+            "files": conversation_files.files_of(work.session, who, found.row.borrower_id, entries, beside=attached),
             "borrower": get_borrower(work.session, found.row.borrower_id),
             "canned": canned_replies.list_replies(work.session, who.lender_id, state="approved", kind=found.row.kind),
             "written": _written(work, canned_id, found, at),
@@ -254,7 +243,7 @@ def _shown(conversation_id: str, *, status: int = 200, **forms: Form) -> Respons
     return page(
         "conversations/thread.html", status=status, **values, forms=kept, zone=_zone(found), ago=_ago, canned_id=canned_id,
         written_text="" if written is None else written.text, missing=() if written is None else written.missing,
-        kinds=KINDS, priorities=PRIORITIES, longest=LONGEST_REPLY, kept_statuses=_KEPT,
+        kinds=KINDS, priorities=PRIORITIES, longest=LONGEST_REPLY, kept_statuses=_KEPT, attached=attached,
         tomorrow=_tomorrow(found, at), me=who.name,
     )  # fmt: skip
 

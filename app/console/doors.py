@@ -9,6 +9,7 @@ from flask import Flask, url_for
 
 from app.console import (
     approvals,
+    attachments,
     audit,
     borrower_cases,
     borrower_loans,
@@ -21,6 +22,7 @@ from app.console import (
     borrower_why,
     calendars,
     calls,
+    canned_replies,
     channel_switches,
     contact_changes,
     conversations,
@@ -39,6 +41,7 @@ from app.console import (
     promises,
     provider_templates,
     rehearsals,
+    service_levels,
     sign_in,
     staff,
     statement_lines,
@@ -55,6 +58,7 @@ from config import Settings
 
 _PAGES = (
     approvals,
+    attachments,
     audit,
     borrower_cases,
     borrower_loans,
@@ -67,6 +71,7 @@ _PAGES = (
     borrower_why,
     calendars,
     calls,
+    canned_replies,
     channel_switches,
     contact_changes,
     conversations,
@@ -85,6 +90,7 @@ _PAGES = (
     promises,
     provider_templates,
     rehearsals,
+    service_levels,
     sign_in,
     staff,
     statement_lines,

@@ -31,6 +31,7 @@ from app.web.answers import cacheable
 from app.web.auth import desk
 from app.web.errors import http_error
 from app.web.etag import body_etag
+from app.web.file_bodies import make_room
 from app.web.languages import negotiate, request_locale, spoken
 from app.web.problems import CODE_OF_STATUS, PROBLEMS
 from app.web.request_context import now
@@ -164,6 +165,7 @@ def _speak_and_check() -> None:
     g.locale = spoken(chosen) if chosen else negotiate(request.headers.get("Accept-Language", "")[:200]) or "en"
     if request.method in ("GET", "HEAD"):
         return
+    make_room()
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site not in (None, "same-origin") or (origin is not None and origin.partition("://")[2] != request.host):
@@ -177,7 +179,7 @@ def _speak_and_check() -> None:
 @pages.after_request
 @entry.after_request
 def _headers(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.setdefault("Content-Security-Policy", _POLICY)  # a file that is handed out has a stricter one
     response.headers["Referrer-Policy"] = "same-origin"  # with none a browser sends the origin "null" with our own forms
     if request.endpoint == f"{ENTRY}.static":
         response.headers["Cache-Control"] = "public, max-age=31536000" if request.args.get("v") else "no-cache"

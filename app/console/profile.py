@@ -11,14 +11,14 @@ from app.console.frame import PREFIX, go, page, pages
 from app.console.secret_forms import take
 from app.console.sessions import go_with
 from app.persistence.queries.staff_accounts import count_recovery_codes, find_memberships
-from app.persistence.unit_of_work import Work, unit_of_work
-from app.services import staff_profiles, staff_sessions
+from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services import assignments, staff_profiles, staff_sessions
 from app.services.staff_profiles import LOCALES
 from app.web.auth import account, desk, permits
 from app.web.fields import TextField
 from app.web.languages import request_locale
 from app.web.reads import reads
-from app.web.request_context import machine_now
+from app.web.request_context import machine_now, now
 from app.wording.console_words import console_words
 
 _PATH = "/profile"
@@ -28,6 +28,12 @@ class LanguageFormSchema(Schema):
     """The language of the console."""
 
     locale = fields.String(required=True, validate=validate.OneOf(LOCALES))
+
+
+class DutyFormSchema(Schema):
+    """Whether one is away."""
+
+    is_away = fields.Boolean(required=True, truthy={"true"}, falsy={"false"})
 
 
 class LenderFormSchema(Schema):
@@ -62,6 +68,19 @@ def choose_language() -> BaseResponse:
         return f"{PREFIX}{_PATH}"
 
     return submit(LanguageFormSchema, act, lambda form: _shown(form, status=422))
+
+
+@pages.post(f"{_PATH}/duty")
+@permits("conversations.act")
+def change_duty() -> BaseResponse:
+    """Say that one is away, and is given no conversations, or is at the desk again."""
+    who, staff = desk(), account()
+
+    def act(work: Work, values: dict[str, Any]) -> str:
+        assignments.put_absence(work, who.lender_id, staff.staff_id, is_away=values["is_away"], by=who.name, now=now())
+        return f"{PREFIX}{_PATH}"
+
+    return submit(DutyFormSchema, act, lambda form: _shown(form, status=422))
 
 
 @pages.post(f"{_PATH}/password")
@@ -118,6 +137,8 @@ def renew_recovery_codes() -> BaseResponse:
 
 def _shown(form: Form, *, status: int = 200) -> BaseResponse:
     who, desk_who = account(), desk()
+    with reading() as session:
+        away = assignments.is_away(session, desk_who.lender_id, who.staff_id)
     return page(
         "profile.html",
         status=status,
@@ -128,5 +149,6 @@ def _shown(form: Form, *, status: int = 200) -> BaseResponse:
         places=find_memberships(reads(), who.staff_id),
         lender_id=desk_who.lender_id,
         locales=LOCALES,
+        away=away,
         codes_left=count_recovery_codes(reads(), who.staff_id),
     )

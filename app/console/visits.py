@@ -9,27 +9,28 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.borrower_frame import Opened, opened
 from app.console.call_forms import LOCAL, instant_of, money_in
-from app.console.forms import Form, submit
-from app.console.frame import PREFIX, page, pages
+from app.console.forms import REFUSED_ELSEWHERE, Form, refused, submit
+from app.console.frame import PREFIX, go, page, pages
 from app.console.lists import SIZE, after, listed, one_of
 from app.domain import visits as domain
 from app.domain.contact_gates import ContactAsked
-from app.domain.errors import refused_at
+from app.domain.errors import DomainError, refused_at
 from app.domain.permissions import may
 from app.domain.visits import Recording, Visitor, VisitPlan, VisitRules
 from app.persistence.queries.visits import find_visit_loans
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import visit_views, visits
-from app.services.contact_gates import LONGEST_REASON, ask_contact
+from app.services import visit_files, visit_views, visits
+from app.services.contact_gates import ask_contact
 from app.services.visits import Actor, VisitEnd
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
+from app.web.file_bodies import takes_files, uploads
 from app.web.languages import request_locale
 from app.web.pagination import Key
 from app.web.reads import end_reads
 from app.web.request_context import now
 
-_ASKED = 2
+_ASKED = domain.MOST_PEOPLE
 """Forms ask for that many people; who goes alone leaves the others empty."""
 
 
@@ -58,7 +59,11 @@ class PlanVisitFormSchema(Schema):
     identity_no_2 = TextField(40, load_default=None)
     agency_2 = TextField(80, load_default=None)
     authorisation_2 = TextField(80, load_default=None)
-    override_reason = TextField(LONGEST_REASON, load_default=None)
+    name_3 = TextField(80, load_default=None)
+    identity_no_3 = TextField(40, load_default=None)
+    agency_3 = TextField(80, load_default=None)
+    authorisation_3 = TextField(80, load_default=None)
+    override_reason = TextField(visits.LONGEST_OVERRIDE, load_default=None)
 
 
 class EndVisitFormSchema(Schema):
@@ -213,6 +218,25 @@ def call_visit_off(visit_id: str) -> BaseResponse:
     return submit(CancelVisitFormSchema, act, lambda form: _visit_page(visit_id, form, status=422))
 
 
+@pages.post("/visits/<id:visit_id>/evidence")
+@permits("visits.make")
+@takes_files
+def hand_in_evidence(visit_id: str) -> BaseResponse:
+    """Hand in files while it goes on. The same again changes nothing."""
+    files = uploads("content")
+    end_reads()
+    try:
+        if not files:
+            raise refused_at("/content", "Choose a file.")
+        for each in files:
+            visit_files.hand_in(visit_id, each.name, each.content, actor=_actor(), now=now())
+    except REFUSED_ELSEWHERE:
+        raise
+    except DomainError as error:
+        return _visit_page(visit_id, Form(), files_form=refused(error), status=422)
+    return go(f"{PREFIX}/visits/{visit_id}")
+
+
 @pages.post("/visits/<id:visit_id>/end")
 @permits("visits.make")
 def tell_end_of_visit(visit_id: str) -> BaseResponse:
@@ -243,14 +267,15 @@ def _end(work: Work, visit_id: str, values: dict[str, Any]) -> VisitEnd:
     return VisitEnd(values["outcome"], values["identity_shown"], values["notes"], promise, (), recording)
 
 
-def _visit_page(visit_id: str, form: Form, *, status: int = 200) -> Response:
+def _visit_page(visit_id: str, form: Form, *, files_form: Form | None = None, status: int = 200) -> Response:
     end_reads()
     with unit_of_work() as work:
         found = visit_views.open_visit(work, visit_id, actor=_actor(), now=now())
         zone = visit_views.zone_of(work.session, found.row)
+        files = visit_files.files_of(work.session, visit_id, lender_id=desk().lender_id, borrower_id=found.row.borrower_id)
     return page(
         "visits/visit.html", status=status, visit=found, form=form, outcomes=domain.OUTCOMES, reasons=domain.WITHDRAWN,
-        zone=zone,
+        zone=zone, files=files, files_form=files_form or Form(), most_files=domain.MOST_EVIDENCE,
     )  # fmt: skip
 
 

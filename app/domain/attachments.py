@@ -125,6 +125,11 @@ def content_problem(media_type: str, content: bytes) -> str | None:
     return "is_archive_too" if _ends_as_archive(content) else None
 
 
+def media_type_of(content: bytes) -> str | None:
+    """Return which of the types that are taken these bytes look like; None: none of them."""
+    return next((media_type for media_type, kind in KINDS.items() if kind.looks_right(content)), None)
+
+
 def _ends_as_archive(content: bytes) -> bool:
     """Whether a ZIP ends where the file ends, wherever it begins: what unpackers, Java and Office open.
 

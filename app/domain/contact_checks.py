@@ -189,6 +189,9 @@ class ContactCheck:
         reason = self.case.block_of("letter" if channel == "visit" else channel)
         if reason is not None and not (channel == "visit" and reason is not Reason.NO_ENDPOINT):
             yield Found(PERSON, Stop(reason, f"endpoints.{channel}"))
+        closed = None if self.asked.window is None else self.asked.window.stop(self.now)
+        if closed is not None:
+            yield Found(PERSON, closed)
         wish = self.ladders.wish_stop(self.candidates[0], channel)
         if wish is not None:
             yield Found(PERSON, wish)
@@ -233,6 +236,8 @@ class ContactCheck:
     def closes_at(self, until: datetime, *, is_overridden: bool = False) -> datetime:
         """Return until when hours allow what they allow now, at the latest `until`. `is_overridden`: the policy's aside."""
         ends = [until]
+        if self.asked.window is not None and self.asked.window.closes_at is not None:
+            ends.append(max(self.now, self.asked.window.closes_at))
         if self.asked.channel not in NOT_READ_AT_ONCE:
             for policy in self._policies():
                 quiets = self.times.wished if is_overridden else (policy.quiet_hours, *self.times.wished)

@@ -12,6 +12,7 @@ from app.domain.cases import LoanFacts, Subject
 from app.domain.holds import ALWAYS_STOP
 from app.domain.notices import NOTHING_TOLD, ONLY_ANSWERED
 from app.domain.reasons import Reason
+from app.domain.reply_windows import ReplyWindow
 
 LAW, PERSON, POLICY = "law", "person", "policy"
 CHANNELS = ("push", "in_app", "sms", "email", "wechat", "voice", "letter", "visit")
@@ -48,6 +49,8 @@ class ContactAsked:
     """In which words; None: the borrower's own."""
     replies_sent: int = 0
     """Of a reply: answers that were given already to the borrower's last word on that channel."""
+    window: ReplyWindow | None = None
+    """Of a reply: what the channel's platform leaves for answers; None: it sets no window."""
     place: str | None = None
     """Of a visit: home, workplace, hospital, school, elsewhere."""
 

@@ -21,6 +21,8 @@ MOVES: Mapping[str, frozenset[str]] = {
 }
 """Status -> where the desk may move it. A word of the borrower opens any of them."""
 LONGEST_SNOOZE = timedelta(days=90)
+ANSWERED_WITHIN = timedelta(days=60)
+"""How long a text of the desk answers the borrower's last word: a complaint may take eight weeks (DISP 1.6.2R)."""
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -46,6 +48,20 @@ def check_snooze(until: datetime | None, now: datetime) -> datetime:
 def takes_word(status: str, resolved_at: datetime | None, now: datetime, *, reopen_days: int) -> bool:
     """Return whether a word that names no thread joins this one: it is not resolved, or was so shortly before."""
     return status != "resolved" or (resolved_at is not None and now - resolved_at <= timedelta(days=reopen_days))
+
+
+def is_answer(
+    status: str, *, heard_at: datetime | None, waiting_since: datetime | None, resolved_at: datetime | None, now: datetime,
+    reopen_days: int,
+) -> bool:  # fmt: skip
+    """Return whether a text of the desk answers the borrower: they wait for it, or keep the thread open by a word of late.
+
+    What is written into a thread that is long over begins anew from the desk, and is held to what every such contact is.
+    """
+    if waiting_since is not None:
+        return True
+    is_fresh = heard_at is not None and now - heard_at <= ANSWERED_WITHIN
+    return is_fresh and takes_word(status, resolved_at, now, reopen_days=reopen_days)
 
 
 def shown_status(status: str) -> str:

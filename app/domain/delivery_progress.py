@@ -11,6 +11,8 @@ REASONS = {
     "bad_address": "ENDPOINT_INVALID",
     "landline": "ENDPOINT_INVALID",
     "content_refused": "CONTENT_LINT",
+    "reply_window_closed": "REPLY_WINDOW_CLOSED",
+    "quota_of_user": "REPLY_WINDOW_CLOSED",
     "quota": "PROVIDER_RATE_LIMITED",
     "expired": "EXPIRED_WINDOW",
 }

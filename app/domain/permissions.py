@@ -62,6 +62,7 @@ _TABLE = (
     Permission(
         "visits.rules", "say whether, where and by how many borrowers may be visited", frozenset({COMPLIANCE, ADMIN})
     ),
+    Permission("calls.dial", "dial a borrower whom no task says to call; the law is asked as always", EVERYONE),
     Permission("calls.record", "record how a phone call went", EVERYONE),
     Permission("calls.record_others", "take a call task from somebody else, record how their call went", SENIOR),
     Permission("conversations.read", "read conversations and their queue; each opening is written down", EVERYONE),

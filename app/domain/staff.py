@@ -21,9 +21,14 @@ def folded_email(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 
+def written_name(name: str) -> str:
+    """Return a name as it is kept: in NFKC, with single blanks; what looks alike is not two people."""
+    return re.sub(" +", " ", unicodedata.normalize("NFKC", name)).strip()
+
+
 def check_name(name: str) -> str:
-    """Return the name, in NFC. Raises ValidationError."""
-    name = unicodedata.normalize("NFC", name).strip()
+    """Return the name as it is kept. Raises ValidationError."""
+    name = written_name(name)
     if not STAFF_NAME.fullmatch(name):
         raise refused_at("/name", "name: up to 64 letters, digits, blanks and . , ' ( ) @ -.")
     return name

@@ -56,7 +56,7 @@ class AddressBook:
         self._own = addresses.find_own_addresses(session, _borrowers(messages, *_OWN))
         self._withdrawn = find_withdrawn(session, (m.withdraws_id for m in messages if m.withdraws_id))
         self._untold = notices_not_to_push(work, [m.id for m in messages if is_pushed_notice(m)], now=now)
-        self._untold |= copies_not_to_send(work, [m.id for m in messages if _is_reply_copy(m)], now=now)
+        self._untold |= copies_not_to_send(work, [m.id for m in messages if is_reply_copy(m)], now=now)
         self.challenges = attempts.find_challenges(session, (m.challenge_id for m in messages if m.challenge_id))
 
     def targets_of(self, message: Claimable) -> Iterator[Addressed]:
@@ -116,7 +116,7 @@ def is_pushed_notice(message: Claimable) -> bool:
     return message.channel == "push" and message.message_class == SERVICING and message.is_of_no_case
 
 
-def _is_reply_copy(message: Claimable) -> bool:
+def is_reply_copy(message: Claimable) -> bool:
     """Whether a message is an answer of the desk, on the channel of the borrower's word (`services/reply_copies`)."""
     return message.template == REPLY_COPY and message.message_class == SUPPORT
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from app.channels.base import Outgoing, ProviderTemplate, Target
-from app.engine.addresses import is_pushed_notice
+from app.engine.addresses import is_pushed_notice, is_reply_copy
 from app.engine.letter_documents import LetterDocuments, SetLetters
 from app.persistence.queries.inbox_marks import find_beside_inbox
 from app.persistence.queries.notices import find_pushed
@@ -110,10 +110,12 @@ class Composer:
             "locale": message.locale,
             "data": {"message_id": message.id, "kind": message.template, "deep_link": self.link_of(message)},
             "status_url": self.surroundings.status_url(provider),
+            "is_answer": is_reply_copy(message),
         }
         if is_withdrawal:
             common |= {"purpose": "withdraw", "withdraws": message.withdraws_id}
-        if message.channel in _WITH_TEMPLATES:
+        is_free = message.channel == "wechat" and common["is_answer"]  # a wording would use up a consent there
+        if message.channel in _WITH_TEMPLATES and not is_free:
             words = {"title": common["title"], "body": common["body"]}
             common["provider_templates"] = self.templates_of(message, {**variables, **words})
         if message.channel == "email":

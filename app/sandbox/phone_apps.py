@@ -83,6 +83,8 @@ def _call(_session: Session, content: Mapping[str, Any], _row: MessageRow | None
 
 
 def _card(session: Session, content: Mapping[str, Any], row: MessageRow | None) -> Item:
+    if "text" in content:  # an answer
+        return {"title": "", "body": content["text"]["content"], "fields": []}
     fields: Mapping[str, str] = next(
         (each.fields for each in find_approved(session, ["wechat"]) if each.code == content.get("template_id")), {}
     )

@@ -11,9 +11,11 @@ from datetime import datetime
 
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.permissions import ROLES
-from app.domain.staff import STAFF_NAME
+from app.domain.staff import STAFF_NAME, written_name
 from app.persistence.ids import new_id
 from app.persistence.models.access import ApiKeyRow
+from app.persistence.queries.api_keys import find_desk_name
+from app.persistence.queries.staff_accounts import find_account_by_name
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import token_hash
 from app.services.lenders import get_lender
@@ -40,11 +42,18 @@ def create_key(
     staff: str | None = None,
     role: str | None = None,
 ) -> NewKey:
-    """Make a key for one lender; scope desk needs `staff`, a name, and `role`. Raises NotFoundError, ValidationError."""
+    """Make a key for one lender; scope desk needs `staff`, a name, and `role`. Raises NotFoundError, ValidationError.
+
+    A name that an account or another key has is spelt as they spell it: it is one person, who approves nothing of their own.
+    """
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
         raise ValidationError(f"A key needs scopes out of: {', '.join(SCOPES)}.")
+    staff = None if staff is None else written_name(staff)
     _check_staff(set(scopes), staff, role)
+    if staff is not None:
+        account = find_account_by_name(work.session, staff)
+        staff = account.name if account is not None else find_desk_name(work.session, staff) or staff
     lender = get_lender(work, lender_code)
     made = NewKey(new_id(), f"dck_{secrets.token_urlsafe(_KEY_BYTES)}")
     work.session.add(

@@ -59,6 +59,11 @@ def candidates_of(session: Session, lender_id: str, *, besides: str | None = Non
     ]  # fmt: skip
 
 
+def is_away(session: Session, lender_id: str, staff_id: str | None) -> bool:
+    """Return whether somebody said that they are given no threads for now; a key never did."""
+    return staff_id is not None and session.get(StaffAbsenceRow, (staff_id, lender_id)) is not None
+
+
 def put_absence(work: Work, lender_id: str, staff_id: str, *, is_away: bool, by: str, now: datetime) -> None:
     """Say that somebody is given no threads for now, or is again. What they have stays theirs."""
     row = work.session.get(StaffAbsenceRow, (staff_id, lender_id), with_for_update=True)

@@ -6,11 +6,15 @@ staff as it is, to be kept, never shown.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from app.domain.attachments import KEPT, MOVES, RULES, ScannerError, State, content_problem, shown_name
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from app.domain.attachments import KEPT, MIB, MOVES, RULES, ScannerError, State, content_problem, media_type_of, shown_name
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.logs import logger
 from app.persistence.db import vault
@@ -55,6 +59,18 @@ class Download:
     content: bytes
     name: str
     is_scanned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file as staff see it beside what it belongs to."""
+
+    id: str
+    name: str = field(repr=False)
+    media_type: str
+    size_bytes: int
+    state: str
+    by: str
 
 
 def register_attachment(
@@ -125,6 +141,27 @@ def take_content(
             row.uploaded_at = now
             work.session.flush()
     return _scan(borrower_id, attachment_id, content, now=now, by=by) if scanner() else row
+
+
+def hand_in(
+    borrower_id: str, purpose: str, name: str, content: bytes, *, now: datetime, by: str = BY_BORROWER
+) -> AttachmentRow:
+    """Take a file whose bytes are there already: announced and taken in one; what it is, its bytes say.
+
+    Raises ConflictError (too many files wait), ValidationError (too large, empty, or no file that is taken).
+    """
+    if not 0 < len(content) <= RULES.most_bytes:
+        raise refused_at("/content", f"A file has 1 byte to {RULES.most_bytes // MIB} MiB.")
+    media_type = media_type_of(content)
+    if media_type is None:
+        raise refused_at("/content", "Files are PDF, JPEG, PNG or HEIC; this one is none of them.")
+    problem = content_problem(media_type, content)
+    if problem is not None:
+        raise refused_at("/content", _PROBLEMS[problem])
+    new = NewAttachment(purpose, media_type, len(content), hashlib.sha256(content).hexdigest(), name)
+    with unit_of_work() as work:
+        attachment_id = register_attachment(work, borrower_id, new, now=now, by=by).id
+    return take_content(borrower_id, attachment_id, content, now=now, by=by)
 
 
 def scan_again(work: Work, attachment_id: str, *, now: datetime) -> None:
@@ -202,6 +239,18 @@ def download_handed(borrower_id: str, attachment_id: str) -> Download:
     return Download(vault().open_bytes(attachment_store().get(word), place=place), name, state is State.CLEAN)
 
 
+def shown_files(
+    reads: Connection | Session, borrower_id: str, lender_id: str, attachment_ids: Collection[str]
+) -> dict[str, ShownFile]:
+    """Return those of these files of a borrower that staff of the lender may see, by id."""
+    rows = queries.find_attachments(reads, borrower_id, attachment_ids)
+    return {
+        row.id: ShownFile(row.id, name_of(vault(), row), row.media_type, row.size_bytes, row.state, row.by)
+        for row in rows
+        if row.lender_id in (None, lender_id)
+    }
+
+
 def forget_unclaimed(*, now: datetime, limit: int = 200) -> int:
     """Forget files that belong to nothing for a day, bytes first; return how many."""
     before, gone = now - timedelta(hours=RULES.hours_unclaimed), 0
@@ -223,7 +272,7 @@ def shown_state(row: AttachmentRow, now: datetime) -> State:
     return State.EXPIRED if state is State.REGISTERED and row.expires_at <= now else state
 
 
-def name_of(ring: Vault, row: AttachmentRow) -> str:
+def name_of(ring: Vault, row: Any) -> str:
     """Return the name under which a file is kept by whoever downloads it."""
     return ring.open(row.name_sealed, place=_place("name", row.id)) or ""
 

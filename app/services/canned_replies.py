@@ -63,6 +63,19 @@ def list_replies(reads: Any, lender_id: str, *, state: str | None = None, kind: 
     return queries.list_replies(reads, lender_id, state=state, kind=kind)
 
 
+def get_reply(session: Session, lender_id: str, reply_id: str) -> CannedReplyRow:
+    """Return a lender's canned reply. Raises NotFoundError."""
+    row = queries.find_reply(session, lender_id, reply_id)
+    if row is None:
+        raise NotFoundError("There is no such canned reply.")
+    return row
+
+
+def sampled(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts as a borrower would read them, by locale, with sample values."""
+    return {locale: written(text, samples(locale)[0]) for locale, text in texts.items()}
+
+
 def add_reply(work: Work, lender_id: str, values: CannedValues, *, by: str, now: datetime) -> CannedReplyRow:
     """Write a canned reply; it waits for approval. Raises ValidationError, ConflictError (the key is taken)."""
     _check(values)
@@ -125,9 +138,7 @@ def retire_reply(work: Work, lender_id: str, reply_id: str, *, version: int, by:
 
 def written_reply(session: Session, lender_id: str, reply_id: str, thread: Any, *, now: datetime) -> WrittenReply:
     """Return a canned reply filled in for a thread, in its language. Raises NotFoundError, ConflictError (not approved)."""
-    row = queries.find_reply(session, lender_id, reply_id)
-    if row is None:
-        raise NotFoundError("There is no such canned reply.")
+    row = get_reply(session, lender_id, reply_id)
     if row.state != "approved":
         raise ConflictError("The canned reply waits for approval, or is used no more.")
     locale = match_locale(thread.language)
@@ -157,9 +168,14 @@ def _check(values: CannedValues) -> None:
         raise refused_at("/kind", f"kind is not one of {', '.join(KINDS)}.")
     if values.sets_status is not None and values.sets_status not in _SETS:
         raise refused_at("/sets_status", f"sets_status is not one of {', '.join(_SETS)}.")
-    if set(values.texts) != set(locales()):
+    check_texts(values.texts)
+
+
+def check_texts(texts: Mapping[str, str]) -> None:
+    """Refuse texts that cannot be filled in, or say what nobody may. Raises ValidationError that names the first."""
+    if set(texts) != set(locales()):
         raise refused_at("/texts", f"Write it in each of {', '.join(locales())}.")
-    for locale, text in values.texts.items():
+    for locale, text in texts.items():
         _check_text(locale, text)
 
 

@@ -46,6 +46,8 @@ class ShownChange:
     """Columns of contact_changes."""
     value: str
     grounds: str | None = None
+    is_ours: bool = True
+    """False: the desk of another lender of the borrower does it; who does it there and why stays there."""
 
 
 def propose_change(work: Work, borrower_id: str, kind: str, text: str, *, staff: DeskStaff, now: datetime) -> str:
@@ -164,16 +166,22 @@ def look_at_change(work: Work, change_id: str, *, now: datetime) -> None:
         steps.take_effect(work, row, now=now)
 
 
-def list_changes(reads: Connection | Session, ring: Vault, borrower_id: str, *, whole: bool = False) -> list[ShownChange]:
-    """Return a borrower's changes, newest first. `whole`: their values unmasked; who asks is allowed to."""
-    return [shown(ring, row, whole=whole) for row in queries.find_of_borrower(reads, borrower_id)]
+def list_changes(
+    reads: Connection | Session, ring: Vault, borrower_id: str, *, lender_id: str | None = None, whole: bool = False
+) -> list[ShownChange]:
+    """Return a borrower's changes, newest first; see `shown`."""
+    return [shown(ring, row, lender_id=lender_id, whole=whole) for row in queries.find_of_borrower(reads, borrower_id)]
 
 
-def shown(ring: Vault, row: Any, *, whole: bool = False) -> ShownChange:
-    """Return one as it is shown."""
+def shown(ring: Vault, row: Any, *, lender_id: str | None = None, whole: bool = False) -> ShownChange:
+    """Return one as it is shown to staff of a lender, or (None) to the borrower and where it is the desk's own.
+
+    `whole`: its value unmasked, if it is of that lender; who asks is allowed to.
+    """
+    is_ours = lender_id in (None, row.lender_id)
     value = ring.open(row.new_sealed, place=PLACE + row.id) or ""
-    grounds = ring.open(row.grounds_sealed, place=_GROUNDS + row.id)
-    return ShownChange(row, value if whole else masked(row.kind, value) or "", grounds)
+    grounds = ring.open(row.grounds_sealed, place=_GROUNDS + row.id) if is_ours else None
+    return ShownChange(row, value if whole and is_ours else masked(row.kind, value) or "", grounds, is_ours)
 
 
 def lock_of_lender(work: Work, change_id: str, staff: DeskStaff) -> ContactChangeRow:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from app.domain import conversation_clocks as clockwork
+from app.domain import conversations as domain
 from app.domain.calendars import Calendar
 from app.domain.conversation_clocks import Clocks
 from app.domain.conversations import check_move, check_snooze
@@ -67,6 +68,14 @@ def answer(work: Work, row: ConversationRow, *, by: str, now: datetime) -> None:
     """Stop the clock of answers: the borrower waits no more."""
     keep(work, row, clockwork.answered(clocks_of(row), now), now=now)
     _close_tasks(work, row, [ANSWER], by=by, reason="answered", now=now)
+
+
+def is_answer(work: Work, row: ConversationRow, *, now: datetime) -> bool:
+    """Return whether what the desk writes now answers the borrower, who keeps the thread open."""
+    return domain.is_answer(
+        row.status, heard_at=row.heard_at, waiting_since=row.waiting_since, resolved_at=row.resolved_at, now=now,
+        reopen_days=levels(work, row).reopen_days,
+    )  # fmt: skip
 
 
 def move(work: Work, row: ConversationRow, to: str, *, until: datetime | None = None, by: str, now: datetime) -> bool:

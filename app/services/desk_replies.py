@@ -54,7 +54,8 @@ class Replied:
 def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: datetime) -> Replied:
     """Answer a borrower. It stands in the app at once; who has no thread of theirs takes this one.
 
-    The copy on another channel is free of caps on how often, for the borrower keeps the thread open; never of the law.
+    The copy on another channel is free of caps on how often, for the borrower keeps the thread open; never of the law. Of
+    one that is long over no copy goes out.
     Raises NotFoundError, StaleVersionError, ConflictError (another text under that message id), ValidationError for words
     that nobody may say, and what `require_contact` raises where a law speaks against the answer itself.
     """
@@ -69,7 +70,8 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
     if new.quotes_id is not None and not exists_word(work.session, row.id, new.quotes_id):
         raise refused_at("/quotes_id", "There is no such message in this conversation.")
     take(work, row, who, now=now)
-    _require_lawful(work, row, text, who, now)
+    answers = conversation_states.is_answer(work, row, now=now)
+    _require_lawful(work, row, text, who, now, answers=answers)
     files = _files(work, row, new, now)
     word = put_word(
         work, row, key, text, direction="outbound", channel="in_app", author=who.name, now=now, quotes_id=new.quotes_id,
@@ -81,7 +83,7 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
     conversation_states.answer(work, row, by=who.name, now=now)
     if new.status is not None:
         conversation_states.move(work, row, new.status, until=new.until, by=who.name, now=now)
-    copy = send_copy(work, row, word, now=now)
+    copy = send_copy(work, row, word, answers=answers, now=now)
     _tell(work, row, has_copy=copy is not None and copy.state != "refused", now=now)
     facts = {
         "conversation_id": row.id, "word_id": word.id, "status": row.status,
@@ -91,11 +93,14 @@ def reply(work: Work, who: Actor, conversation_id: str, new: NewReply, *, now: d
     return Replied(row, word.id, True, copy)
 
 
-def _require_lawful(work: Work, row: ConversationRow, text: str, who: Actor, now: datetime) -> None:
-    """Refuse an answer that the law or the person's own state stands against; the policy speaks of no answer in the app."""
+def _require_lawful(work: Work, row: ConversationRow, text: str, who: Actor, now: datetime, *, answers: bool) -> None:
+    """Refuse an answer that the law or the person's own state stands against; the policy speaks of no answer in the app.
+
+    `answers` False: the thread is long over, and what is written now begins from us, of whatever class its words make it.
+    """
     assert row.lender_id is not None
     loan_ids = () if row.loan_id is None else (row.loan_id,)
-    asked = ContactAsked("in_app", "support", loan_ids, is_reply=True, text=text, locale=row.language)
+    asked = ContactAsked("in_app", "support", loan_ids, is_reply=answers, text=text, locale=row.language)
     try:
         answer = ask_contact(work.session, row.borrower_id, asked, lender_id=row.lender_id, now=now)
     except NotFoundError:  # no loan here any more: they may ask, and be answered

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from app.domain.calls import DIALLED
 from app.domain.contact_gates import ContactAsked
-from app.domain.errors import ConflictError, QuietHoursError
+from app.domain.errors import ConflictError, QuietHoursError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.models.calls import CallRow
@@ -17,7 +18,7 @@ from app.persistence.queries import call_tasks as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
-from app.persistence.queries.loans import get_loan
+from app.persistence.queries.loans import find_loans_with, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.calls import tell_dial
@@ -98,12 +99,42 @@ def dial(
     follow_up_at(work, FOLLOW_UP, row.id, borrower_id, at=now + FORGOTTEN_AFTER)
     facts = {
         "call_id": row.id, "task_id": task_id, "loan_ids": list(asked.loan_ids), "overridden": overridden,
-        "override_reason": override_reason if overridden else None, "blocks": [each.reason for each in answer.blocks],
+        "override_reason": without_card_numbers(override_reason or "") if overridden else None,
+        "blocks": [each.reason for each in answer.blocks],
     }  # fmt: skip
     add_audit(work.session, at=now, actor=caller.by, action="call.dialled", borrower_id=borrower_id, facts=facts)
     _announce(work, row, lender_id=lender_id, caller=caller, now=now)
     reminders.review(work, [borrower_id], now=now)
     return Dialled(row.id, f"tel:{number}", number, now, now + TOLD_WITHIN, overridden)
+
+
+def dial_borrower(
+    work: Work,
+    borrower_id: str,
+    loan_no: str | None,
+    *,
+    lender_id: str,
+    caller: Caller,
+    now: datetime,
+    override_reason: str | None = None,
+    locale: str = "en",
+) -> Dialled:
+    """Dial a borrower for no task, about one loan or all of them with the lender.
+
+    Raises as `dial` does, and ValidationError where the borrower has no such loan here.
+    """
+    loan_ids: tuple[str, ...] = ()
+    if loan_no is not None:
+        loan_ids = tuple(
+            each.id for each in find_loans_with(work.session, borrower_id, lender_id) if each.loan_no == loan_no
+        )
+        if not loan_ids:
+            raise refused_at("/loan_no", f"This borrower has no loan {loan_no} with this lender.")
+    asked = ContactAsked("voice", loan_ids=loan_ids)
+    return dial(
+        work, borrower_id, asked, lender_id=lender_id, caller=caller, now=now, override_reason=override_reason,
+        locale=locale,
+    )  # fmt: skip
 
 
 def number_of(work: Work, borrower_id: str) -> str | None:

@@ -13,12 +13,13 @@ import orjson
 from app.domain.contact_gates import ContactAnswer, ContactAsked
 from app.domain.errors import NotFoundError
 from app.domain.reasons import Reason
+from app.domain.reply_windows import LIMITS, ReplyWindow, reply_window
 from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow, ReplyCopyRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.queries.conversations import load_conversation
 from app.persistence.queries.lenders import get_lender
-from app.persistence.queries.reply_copies import count_sent, find_by_message
+from app.persistence.queries.reply_copies import count_sent, count_sent_to, find_by_message, find_last_heard
 from app.persistence.unit_of_work import Work
 from app.services.contact_gates import ask_contact
 from app.services.conversations import text_of
@@ -27,17 +28,22 @@ from app.services.message_texts import WrittenMessage, written_message
 
 FOLLOW_UP = "reply_copy"
 TEMPLATE = "conversation_answered"
-CHANNELS = frozenset({"sms", "email"})
-"""On which an answer can be said. By phone nobody reads it, and WeChat takes registered wordings alone here."""
+CHANNELS = frozenset({"sms", "email", "wechat"})
+"""On which an answer can be said; by phone nobody reads it. WeChat takes it for a while only (domain/reply_windows)."""
 _HOURS = frozenset({Reason.QUIET_HOURS, Reason.LEGAL_QUIET_HOURS, Reason.TIMEZONE_UNKNOWN_NARROWED, Reason.NON_WORKING_DAY})
+OVER = "conversation.answered_within"
+"""The rule of what is no answer any more: `domain.conversations.is_answer`."""
 _LIVES = timedelta(days=1)
 """Later an answer is read in the app, or asked for again."""
 
 
-def send_copy(work: Work, row: ConversationRow, word: ConversationMessageRow, *, now: datetime) -> ReplyCopyRow | None:
+def send_copy(
+    work: Work, row: ConversationRow, word: ConversationMessageRow, *, answers: bool, now: datetime
+) -> ReplyCopyRow | None:
     """Have an answer go out where the borrower wrote from; None where that is the app.
 
-    The caller holds the borrower's agenda row.
+    `answers` False: the thread is long over, so that it would be a message by hand free of every cap. The caller
+    holds the borrower's agenda row.
     """
     assert row.lender_id is not None
     if row.channel == "in_app":
@@ -48,7 +54,9 @@ def send_copy(work: Work, row: ConversationRow, word: ConversationMessageRow, *,
     )  # fmt: skip
     work.session.add(copy)
     work.session.flush()
-    if row.channel in CHANNELS:
+    if not answers:
+        copy.reason, copy.rule = Reason.EXPIRED_WINDOW.value, OVER
+    elif row.channel in CHANNELS:
         _try(work, row, word, copy, now)
     return copy
 
@@ -100,6 +108,11 @@ def _try(work: Work, row: ConversationRow, word: ConversationMessageRow, copy: R
         copy.state = "queued"
         copy.message_id = _queue(work, copy, pointer, said, lender, found.closes_at, now, is_pointer=is_pointer)
     elif isinstance(found, ContactAnswer) and found.opens_at is not None and _only(found, _HOURS):
+        closed = None if (window := _window(work, copy)) is None else window.stop(found.opens_at)
+        if closed is not None:  # nobody may answer there any more by the time the hours open
+            copy.state, copy.reason, copy.rule = "refused", closed.reason.value, closed.rule
+            work.session.flush()
+            return
         copy.state, copy.until = "waiting", found.opens_at
         copy.reason, copy.rule = _why(found)
         follow_up_at(work, FOLLOW_UP, word.id, row.borrower_id, at=found.opens_at)
@@ -117,11 +130,23 @@ def _ask(
         copy.channel, "support", () if row.loan_id is None else (row.loan_id,), is_reply=True, text=text, title=title,
         locale=row.language,
         replies_sent=count_sent(work.session, row.id, copy.channel, since=row.heard_at or row.opened_at, but=copy.word_id),
+        window=_window(work, copy),
     )  # fmt: skip
     try:
         return ask_contact(work.session, row.borrower_id, asked, lender_id=copy.lender_id, now=now)
     except NotFoundError:
         return Reason.LOAN_CLOSED
+
+
+def _window(work: Work, copy: ReplyCopyRow) -> ReplyWindow | None:
+    """Return what the platform leaves for answers: it counts them for the borrower, whichever thread they are in."""
+    if copy.channel not in LIMITS:
+        return None
+    heard_at = find_last_heard(work.session, copy.borrower_id, copy.channel)
+    answers = 0
+    if heard_at is not None:
+        answers = count_sent_to(work.session, copy.borrower_id, copy.channel, since=heard_at, but=copy.word_id)
+    return reply_window(copy.channel, heard_at, answers)
 
 
 def _queue(

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, refused_at
-from app.domain.permissions import ADMIN
+from app.domain.permissions import ADMIN, SENIOR
 from app.domain.staff import check_email, check_languages, check_name, check_role, check_teams
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffAccountRow, StaffMembershipRow
+from app.persistence.queries.api_keys import find_desk_name
 from app.persistence.queries.staff_accounts import (
     count_lenders_of,
     delete_recovery_codes,
@@ -87,17 +88,18 @@ def invite(work: Work, lender_id: str, new: NewMember, *, manager: Manager, now:
     """Let somebody in at a lender; return the account and the invitation to hand to them.
 
     An operator may let an account of another lender in here too, which needs no invitation (None). Raises ValidationError,
-    ConflictError for a name or an address that is taken, StepUpRequiredError where an admin is made.
+    ConflictError for a name or an address that is taken, StepUpRequiredError for a role above agent: a second pair of eyes.
     """
     name, email, role = check_name(new.name), check_email(new.email), check_role(new.role)
-    if role == ADMIN and manager.asks is not None:
-        require_fresh_proof(manager.asks)
+    _prove_for(role, manager)
     teams, languages = check_teams(new.teams), check_languages(new.languages)
     account = find_account_by_email(work.session, work.vault.search_hashes("staff_email", email))
     named = find_account_by_name(work.session, name)
     if named is not None and named is not account:
         raise ConflictError("That name is taken: the audit trail must tell two people apart. Add an initial, for example.")
     if account is None:
+        if (find_desk_name(work.session, name) or name) != name:
+            raise ConflictError("A key has that name in another spelling: spell it the same, or take the key back.")
         account = _add_account(work, name, email, languages, manager.by, now)
     elif lock_membership(work.session, account.id, lender_id) is not None:
         raise ConflictError("That address works here already; change the role, enable the account, or reset it.")
@@ -118,8 +120,7 @@ def invite_again(work: Work, lender_id: str, staff_id: str, *, manager: Manager,
     account, membership = _get(work, lender_id, staff_id)
     if account.state != "invited" or membership.disabled_at is not None:
         raise ConflictError("Only who has not set up their account is invited again; reset it instead.")
-    if membership.role == ADMIN and manager.asks is not None:
-        require_fresh_proof(manager.asks)
+    _prove_for(membership.role, manager)
     _only_here(work, account, manager)
     tell(work, manager.by, "staff.invited", now, staff_id=staff_id, lender_id=lender_id, role=membership.role)
     return make_invitation(work, staff_id, purpose="invitation", by=manager.by, now=now)
@@ -158,12 +159,11 @@ def disable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now:
 def enable(work: Work, lender_id: str, staff_id: str, *, manager: Manager, now: datetime) -> None:
     """Let somebody in again who was disabled here.
 
-    Raises NotFoundError, ForbiddenError for oneself, StepUpRequiredError for an admin.
+    Raises NotFoundError, ForbiddenError for oneself, StepUpRequiredError for a role above agent.
     """
     _, membership = _get(work, lender_id, staff_id, manager=manager)
     if membership.disabled_at is not None:
-        if membership.role == ADMIN and manager.asks is not None:
-            require_fresh_proof(manager.asks)
+        _prove_for(membership.role, manager)
         membership.disabled_at = None
         tell(work, manager.by, "staff.enabled", now, staff_id=staff_id, lender_id=lender_id)
 
@@ -244,6 +244,12 @@ def _get(
     if loses_admin and manager is not None and manager.asks is not None and list(admins) == [staff_id]:
         raise ConflictError("This is the lender's last admin who can act; make another one first.")
     return account, membership
+
+
+def _prove_for(role: str, manager: Manager) -> None:
+    """Ask for a fresh second factor before somebody may approve what others do. Raises StepUpRequiredError."""
+    if role in SENIOR and manager.asks is not None:
+        require_fresh_proof(manager.asks)
 
 
 def _is_named(account: StaffAccountRow, manager: Manager) -> bool:

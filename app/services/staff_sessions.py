@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from app.domain.errors import NotFoundError, refused_at
+from app.domain.errors import NotFoundError, SessionRevokedError, refused_at
 from app.persistence.ids import new_id
 from app.persistence.models.staff import StaffSessionRow
 from app.persistence.queries.staff import (
@@ -93,10 +93,13 @@ def end_sessions(
 def switch_lender(work: Work, session_id: str, lender_code: str, *, by: str, now: datetime) -> StaffSession:
     """Go on at another lender where the account works: this session ends and one with a new token takes its place.
 
-    It lasts no longer than this one would have, and its second factor is as old. Raises ValidationError.
+    It lasts no longer than this one would have, and its second factor is as old. Raises ValidationError, and
+    SessionRevokedError where it was ended since it was authenticated: what is taken away must not go on elsewhere.
     """
     row = find_session_row(work.session, session_id)
     assert row is not None  # it was just authenticated
+    if row.revoked_at is not None:
+        raise SessionRevokedError("This session was ended; sign in again.")
     lender_id = next(
         (each.lender_id for each in find_memberships(work.session, row.staff_id) if each.code == lender_code), None
     )

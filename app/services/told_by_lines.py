@@ -34,7 +34,18 @@ def may_be_a_line(channel: str | None, origin: str) -> bool:
     """Return whether a payment under this channel and origin may be money that a statement line tells of as well."""
     if origin.startswith(OF_DESK):
         return channel in _AT_DESK
-    return channel in _BY_BANK and (origin == "ingest" or origin.startswith("import:"))
+    return channel in _BY_BANK and is_of_core(origin)
+
+
+def is_of_core(origin: str) -> bool:
+    """Return whether the lender's core tells of it: by a call, or in a file."""
+    return origin == "ingest" or origin.startswith("import:")
+
+
+def _is_asked(values: PaymentValues, origin: str) -> bool:
+    """Whether a line may have brought it. What a core names by the bank's own reference is that, however it says it came."""
+    is_named = values.bank_reference is not None and is_of_core(origin)
+    return is_named or may_be_a_line(values.channel, origin)
 
 
 @dataclass(slots=True)
@@ -48,7 +59,7 @@ class ToldByLines:
 
     def has(self, values: PaymentValues, loan_id: str, origin: str) -> bool:
         """Return whether a line brought this payment; what it brought is used up by it."""
-        if values.kind not in _PAID or not may_be_a_line(values.channel, origin):
+        if values.kind not in _PAID or not _is_asked(values, origin):
             return False
         if values.bank_reference is not None:
             return values.bank_reference in self.references
@@ -70,7 +81,7 @@ def find_told_by_lines(
     session: Session, lender_id: str, batch: Sequence[PaymentValues], loans: Mapping[str, LoanHead], origin: str
 ) -> ToldByLines:
     """Return what lines brought of the loans and days of these payments."""
-    asked = [v for v in batch if v.kind in _PAID and v.loan_no in loans and may_be_a_line(v.channel, origin)]
+    asked = [v for v in batch if v.kind in _PAID and v.loan_no in loans and _is_asked(v, origin)]
     named = {v.bank_reference for v in asked if v.bank_reference is not None}
     references = frozenset(find_known_lines(session, lender_id, named)) if named else frozenset()
     unnamed = [v for v in asked if v.bank_reference is None]

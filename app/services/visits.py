@@ -13,6 +13,8 @@ import orjson
 from sqlalchemy.orm import Session
 
 from app.domain import visits as domain
+from app.domain.attachments import KEPT
+from app.domain.book import check_text
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import ConflictError, QuietHoursError, refused_at
 from app.domain.free_text import without_card_numbers
@@ -25,6 +27,7 @@ from app.persistence.ids import new_id
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries import visits as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.attachments import find_attachments_of
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.lenders import get_lender
@@ -45,6 +48,8 @@ FOLLOW_UP = "visit"
 SUBJECT = "visit"
 """What files handed in with a visit belong to."""
 MOST_SHOWN = 100
+LONGEST_OVERRIDE = 200
+"""Of why the policy is set aside for a visit, as it is stored."""
 _CLASS = "collection"
 _TOLD_WITHIN = timedelta(hours=12)
 """After its start a visit is ended within so long, or a supervisor is asked to see to it."""
@@ -91,6 +96,7 @@ def plan_visit(
     rules = queries.find_rules(work.session, actor.lender_id)
     _require_rule(work.session, borrower_id, actor.lender_id, rules)
     domain.check_plan(plan, rules, now=now)
+    check_text("override_reason", override_reason or "", LONGEST_OVERRIDE)
     loan_ids = _loan_ids(work, borrower_id, loan_nos, actor.lender_id)
     asked = _asked(plan.place, loan_ids)
     overridden = False
@@ -103,8 +109,8 @@ def plan_visit(
         id=visit_id, lender_id=actor.lender_id, borrower_id=borrower_id, loan_ids=loan_ids, place=plan.place,
         address_sealed=work.vault.seal(plan.address, place=place_of("address", visit_id)), from_at=plan.from_at,
         until_at=plan.until_at, people_sealed=work.vault.seal(people, place=place_of("people", visit_id)),
-        state="planned", override_reason=override_reason if overridden else None, evidence=[], planned_at=now,
-        planned_by=actor.by, version=1,
+        state="planned", override_reason=without_card_numbers(override_reason or "") if overridden else None, evidence=[],
+        planned_at=now, planned_by=actor.by, version=1,
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
@@ -188,10 +194,12 @@ def end_visit(work: Work, visit_id: str, end: VisitEnd, *, actor: Actor, now: da
     """Say what came of a visit; a promise is made by the same act. Raises NotFoundError, ConflictError, ValidationError."""
     row = _locked(work, visit_id, actor.lender_id)
     domain.check_move(row.state, "ended")
-    domain.check_end(end.outcome, end.recording, len(end.attachments) + (end.recording is not None))
+    bound = [each.id for each in find_attachments_of(work.session, [row.id]).get(row.id, ()) if each.state in KEPT]
+    files = list(dict.fromkeys([*bound, *end.attachments]))
+    domain.check_end(end.outcome, end.recording, len(files) + (end.recording is not None))
     if (end.promise is None) == (end.outcome == "promise"):
         raise refused_at("/promise", "Say promise with outcome promise, and with no other.")
-    claimed = attachments.claim(work, row.borrower_id, end.attachments, SUBJECT, row.id, now=now, lender_id=row.lender_id)
+    claimed = attachments.claim(work, row.borrower_id, files, SUBJECT, row.id, now=now, lender_id=row.lender_id)
     row.evidence = [{"kind": "file", "id": each.id} for each in claimed] + _recorded(end.recording)
     row.outcome, row.identity_shown = end.outcome, end.identity_shown
     notes = None if end.notes is None else without_card_numbers(end.notes)

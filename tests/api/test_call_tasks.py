@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from tests.builders.access import a_desk_key, fresh_client
+from tests.builders.book import build_lender
 from tests.builders.calls import a_call_task, a_late_loan, a_lender
 from tests.builders.desk import a_seat
 
@@ -95,3 +96,40 @@ def test_a_call_made_outside_is_told_with_what_it_came_to(at_noon: Flask) -> Non
 
     assert (first.status_code, second.status_code) == (201, 200)
     assert (first.json["id"], bool(first.json["task_id"])) == (second.json["id"], True)
+
+
+def test_a_borrower_is_dialled_without_a_task_once_however_often_it_is_sent(at_noon: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    client, headers = fresh_client(at_noon), a_seat(at_noon, lender, name="Eve", now=NOON).headers
+    path = f"/v1/desk/borrowers/{built.borrower_no}/dials"
+
+    wrong = client.post(path, headers=headers, json={"loan_no": "NONE-1"})
+    dialled, again = (
+        client.post(path, headers=headers | {"Idempotency-Key": "d"}, json={"loan_no": built.loan_no}) for _ in range(2)
+    )
+    another = client.post(path, headers=headers, json={})
+    told = client.post("/v1/desk/calls", headers=headers, json={"borrower_no": built.borrower_no, "outcome": "busy"})
+
+    assert (wrong.status_code, wrong.json["errors"][0]["pointer"]) == (422, "/loan_no")
+    assert dialled.status_code == 201
+    assert dialled.json["tel"].startswith("tel:+86139")
+    assert again.json == dialled.json
+    assert (another.status_code, another.json["code"]) == (409, "conflict")
+    assert told.json["id"] == dialled.json["id"]
+
+
+def test_a_dial_without_a_task_is_asked_of_the_law_and_of_no_other_lenders_borrower(
+    at_noon: Flask, set_clock: Callable[[datetime], None]
+) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    path = f"/v1/desk/borrowers/{built.borrower_no}/dials"
+    client, other = fresh_client(at_noon), a_desk_key(build_lender(now=NOON, code="other"))
+    set_clock(datetime(2026, 3, 17, 15, 0, tzinfo=UTC))  # 23:00 in Shanghai
+
+    refused = client.post(path, headers=a_desk_key(lender), json={})
+
+    assert (refused.status_code, refused.json["code"]) == (409, "law-refused")
+    assert "+86" not in refused.text
+    assert client.post(path, headers=other, json={}).status_code == 404

@@ -129,6 +129,7 @@ RULES_BEYOND_SCHEMAS = {
     "list_call_tasks",
     "claim_next_call_task",
     "dial_call_task",
+    "dial_borrower",
     "tell_call_outcome",
     "list_visits",
     "plan_visit",

@@ -5,15 +5,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from app.domain.errors import ForbiddenError, ValidationError
+from app.domain.errors import ConflictError, ForbiddenError, ValidationError
 from app.persistence.db import db
 from app.persistence.models.access import ApiKeyRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.api_keys import create_key, revoke_key
+from app.services.staff import Manager, NewMember, invite
 from app.web import auth
 from app.web.auth import DeskPrincipal, permits
 from tests.builders.access import a_borrower, a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_lender
+from tests.builders.desk import a_seat
 from tests.conftest import START
 
 
@@ -127,3 +129,20 @@ def test_keys_hold_the_role_beside_the_person(sqlite_book: Flask) -> None:
     row = db.session().get(ApiKeyRow, made.id)
     assert row is not None
     assert (row.scopes, row.staff, row.role) == (["desk"], "Ann", "admin")
+
+
+def test_a_key_and_an_account_of_one_person_are_one_name(sqlite_book: Flask) -> None:
+    lender_id = build_lender(now=START)
+    a_seat(sqlite_book, lender_id, name="Wang Fang")
+
+    for spelt in ("wang fang", " Wang  Fang", "ＷANG FANG"):
+        with unit_of_work() as work:
+            made = create_key(work, "acme", ["desk"], label=None, now=START, staff=spelt, role="supervisor")
+        headers = {"Authorization": f"Bearer {made.secret}"}
+        assert sqlite_book.test_client().get("/v1/desk/me", headers=headers).json["staff"] == "Wang Fang"
+
+    with unit_of_work() as work:
+        create_key(work, "acme", ["desk"], label=None, now=START, staff="Li Na", role="supervisor")
+    new = NewMember("LI NA", "li.na@example.test", "agent")
+    with pytest.raises(ConflictError, match="spelling"), unit_of_work() as work:
+        invite(work, lender_id, new, manager=Manager("operator:test"), now=START)

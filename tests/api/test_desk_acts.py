@@ -215,6 +215,32 @@ def test_whole_values_are_for_seniors_and_for_the_core_once_in_force(app: Flask,
     assert client.get(f"/v1/ingest{path}", headers=an_ingest_key(loan.lender_id)).json == {"items": []}
 
 
+def test_another_lender_of_the_borrower_sees_a_change_and_not_who_does_it_or_why(app: Flask, client: FlaskClient) -> None:
+    loan = a_loan()
+    other = build_lender(now=START, code="other")
+    a_loan(borrower_no=loan.borrower_no, loan_no="THEIRS", lender_id=other)
+    path = f"/borrowers/{loan.borrower_no}/contact-changes"
+    change_id = Desk(client, loan).post(path, {"kind": "email", "value": "new@example.test"}).json["id"]
+    boss = a_seat(app, loan.lender_id, name="Cid", role="supervisor")
+    body = {"grounds": "Her passport, X123"}
+    assert client.post(f"/v1/desk/contact-changes/{change_id}/confirm", json=body, headers=boss.headers).status_code == 200
+
+    def told(headers: dict[str, str]) -> Any:
+        return client.get(f"/v1/desk{path}", headers=headers).json["items"][0]
+
+    theirs = told(a_desk_key(other, role="compliance", staff="Eve"))
+    stranger = a_seat(app, other, name="Mallory", role="compliance")
+    stranger.send(f"/borrowers/{loan.borrower_no}/opening", path, reason="review")
+    pages = [stranger.page(each).get_data(as_text=True) for each in (path, f"{path}/{change_id}")]
+
+    ours = told(boss.headers)
+    assert (ours["grounds"], ours["proposed_by"], ours["proved_by"]) == (body["grounds"], "staff:Ann", "staff:Cid")
+    assert (theirs["state"], theirs["grounds"], theirs["proved_by"]) == ("cooling_off", None, None)
+    for text in (str(theirs), *pages):
+        assert "n••••@example.test" in text
+        assert not any(word in text for word in ("new@example.test", "staff:Ann", "Cid", "passport"))
+
+
 def test_sessions_are_seen_and_ended(app: Flask, client: FlaskClient) -> None:
     loan = a_loan()
     ann = Desk(client, loan)

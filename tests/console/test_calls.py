@@ -146,3 +146,51 @@ def test_only_who_may_says_what_is_allowed_of_visits(at_noon: Flask) -> None:
     assert agent.send("/visits/rules", "/visits", most_people="2").status_code == 403
     assert officer.send("/visits/rules", "/visits", allowed="true", most_people="2").status_code == 303
     assert "checked" in officer.page("/visits").text
+
+
+def test_a_borrower_is_dialled_without_a_task_and_its_outcome_is_told_on_the_same_page(at_noon: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    seat, other = a_seat(at_noon, lender, name="Eve", now=NOON), a_seat(at_noon, lender, now=NOON)
+    opened(seat, built.borrower_no)
+    opened(other, built.borrower_no)
+    path = f"/borrowers/{built.borrower_no}/calls"
+
+    before = seat.page(f"{path}/new").text
+    dialled = seat.send(f"{path}/dial", f"{path}/new")
+    after, of_other = seat.page(f"{path}/new").text, other.page(f"{path}/new").text
+    twice = other.send(f"{path}/dial", f"{path}/new")
+    told = seat.send(f"{path}/new", outcome="no_answer")
+
+    assert "+86" not in before
+    assert dialled.headers["Location"] == f"/desk{path}/new"
+    assert 'href="tel:+86139' in after
+    assert "tel:+86" not in of_other
+    assert twice.status_code == 422
+    assert told.status_code == 303
+    with reading() as session:
+        (call,) = session.scalars(select(CallRow))
+        assert (call.outcome, call.called_at, call.task_id) == ("no_answer", NOON, None)
+
+
+def test_at_night_there_is_no_dialling_and_the_page_says_why_and_from_when(
+    at_noon: Flask, set_clock: Callable[[datetime], None]
+) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    night = datetime(2026, 3, 17, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
+    set_clock(night)
+    seat = a_seat(at_noon, lender, now=night)
+    opened(seat, built.borrower_no)
+    path = f"/borrowers/{built.borrower_no}/calls"
+
+    shown = seat.page(f"{path}/new").text
+    refused = seat.send(f"{path}/dial", f"{path}/new")
+
+    assert f'action="/desk{path}/dial"' not in shown
+    assert "There is no dialling now" in shown
+    assert "It may be dialled from" in shown
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    with reading() as session:
+        assert session.scalars(select(CallRow)).all() == []

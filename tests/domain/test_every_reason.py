@@ -209,6 +209,7 @@ def test_the_reason_is_reached(reason: Reason) -> None:
 
 ELSEWHERE = {
     Reason.NOT_DUE_YET: "said by an explanation of what will happen: tests/services/test_explanations.py",
+    Reason.REPLY_WINDOW_CLOSED: "said of answers by hand: tests/domain/test_reply_windows.py",
 }
 
 

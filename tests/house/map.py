@@ -104,8 +104,8 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | messages nobody tells of | | `queries/untold` | `untold`, `engine/untold` | |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `conversation_openings`, `subject_threads`, `opt_outs` | `api/borrower/conversations` |
 | what the desk answers, and who does | `conversations`, `assignments` | `queries/desk_conversations`, `queries/reply_copies` | `desk_conversations`, `desk_replies`, `reply_copies`, `assignments` | `api/desk/conversations`, `console/conversations`, `docs/conversations.md` |
-| by when the desk answers | `service_levels`, `conversation_clocks` | `models/desk_rules` | `service_levels`, `conversation_states` | `content/service_levels.yaml`, `api/desk/service_levels` |
-| canned replies | | `queries/canned_replies` | `canned_replies` | `api/desk/canned_responses` |
+| by when the desk answers | `service_levels`, `conversation_clocks` | `models/desk_rules` | `service_levels`, `conversation_states` | `content/service_levels.yaml`, `api/desk/service_levels`, `console/service_levels` |
+| canned replies | | `queries/canned_replies` | `canned_replies` | `api/desk/canned_responses`, `console/canned_replies` |
 | phone calls | `calls` | `queries/calls` | `calls` | `api/desk/calls` |
 | what borrowers write to us | `opt_outs`, `free_text` | `queries/conversations` | `inbound`, `conversations`, `opt_outs` | `api/borrower/conversations` |
 | phone calls | `calls` | `queries/calls` | `calls`, `told_contacts` | `api/desk/calls` |
@@ -136,7 +136,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `api/borrower/due`, `cli/book` |
 | which payments wait, and why | | `queries/ledger` | `payments`, `uncovered`, `told_twice`, `told_by_lines` | `api/ingest/payments`, `cli/book` |
 | bank transfers: references, how statement lines find their loans | `creditor_references`, `statement_matching`, `transfer_codes` | `queries/statement_lines`, `queries/transfer_references` | `statement_lines`, `statement_evidence`, `statement_booking`, `statement_returns`, `statement_tellings`, `statement_waits`, `statement_desk`, `transfer_references`, `transfer_settings` | `api/ingest/statement_lines`, `api/desk/statement_lines`, `api/borrower/transfer_details`, `cli/transfer` |
-| files that borrowers hand in, where they are kept, who scans them | `attachments` | `queries/attachments`, `attachment_files` | `attachments`, `attachment_stores` | `api/borrower/attachments`, `api/desk/attachments`, `channels/object_storage`, `channels/virus_scanner` |
+| files that borrowers hand in, where they are kept, who scans them | `attachments` | `queries/attachments`, `attachment_files` | `attachments`, `attachment_stores`, `conversation_files`, `visit_files` | `web/file_bodies`, `api/borrower/attachments`, `api/desk/attachments`, `console/attachments`, `channels/object_storage`, `channels/virus_scanner` |
 | many things from the core at once | | | `batches` | `api/ingest/batches` |
 | what a policy would do | `decisions`, `digest` | `queries/rehearsed_books`, `queries/rehearsals` | `services/rehearsals/`, `hindsight` | `cli/rehearse`, `api/desk/rehearsals`, `engine/rehearsals`, `content/rehearsals/`, `content/channels/` |
 | a file of another core | | `queries/imports` | `services/imports/` | `content/import_maps/*.yaml`, `cli/book` |

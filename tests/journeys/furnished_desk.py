@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import yaml
@@ -24,6 +25,7 @@ from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
 from tests.builders.calls import a_call_task
 from tests.builders.desk import Seat, a_seat
+from tests.builders.files import PDF
 from tests.builders.journey import Journey
 from tests.builders.policies import a_document
 from tests.builders.sent import a_sent
@@ -101,7 +103,7 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
         assert seat.send(f"{path}/opening", on=path, reason="task").status_code == 303
     today = it.now.date()
 
-    def done(seat: Seat, where: str, on: str | None = None, **values: str) -> str:
+    def done(seat: Seat, where: str, on: str | None = None, **values: Any) -> str:
         answer = seat.send(where, on, **values)
         assert answer.status_code == 303, (where, answer.status_code, answer.text.partition('role="alert"')[2][:900])
         return answer.headers["Location"].removeprefix("/desk")
@@ -124,7 +126,13 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     refund = it.me("POST", f"/loans/{spare}/refunds", {})
     plan = it.desk("POST", "/loans/CN-1001/plan-requests", {"kind": "catch_up", "terms": {"rows": 2}}, role="agent")
     help_asked = it.me("POST", "/hardship-requests", {"change": "income_lost"})
+    canned = done(who, "/canned-replies/new", **{
+        "key": "friday", "title": "周五可以", "texts/en": "{{ lender }}: Friday is fine.",
+        "texts/zh-CN": "{{ lender }}：周五还款可以。"})  # fmt: skip
+    done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
+         text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     desk.values |= {
+        "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
         "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),

@@ -17,6 +17,7 @@ from app.persistence.models.audit import AuditRow
 from app.persistence.queries.audit import acting_for, add_audit
 from app.persistence.unit_of_work import reading_one_state, unit_of_work
 from app.services import audit_trail
+from tests.builders.book import build_lender, build_loan
 from tests.builders.parallel import meet
 from tests.conftest import START, make_settings
 
@@ -219,3 +220,22 @@ def test_a_row_says_for_which_lender_it_was_done(sqlite_book: Flask) -> None:
         acting_for.reset(token)
 
     assert db.session.query(AuditRow).one().lender_id == lender_id
+
+
+def test_what_a_borrower_of_two_lenders_did_is_in_neither_s_pages(sqlite_book: Flask) -> None:
+    due = [START.date() + timedelta(days=5)]
+    ours = build_loan(now=START, due=due, borrower_no="B1", loan_no="L1")
+
+    def shown() -> list[str]:
+        return [each.action for each in audit_trail.page_audit(db.session(), lender_id=ours.lender_id)]
+
+    with unit_of_work() as work:
+        add_audit(
+            work.session, at=START, actor=f"borrower:{ours.borrower_id}", action="dispute.opened",
+            borrower_id=ours.borrower_id, facts={"loan_id": new_id()},
+        )  # fmt: skip
+    assert "dispute.opened" in shown()
+
+    build_loan(now=START, due=due, borrower_no="B1", loan_no="L2", lender_id=build_lender(now=START, code="other"))
+
+    assert "dispute.opened" not in shown()

@@ -304,3 +304,15 @@ def test_our_own_reference_told_back_is_the_payment_that_it_names(sqlite_book: F
 
     assert record(loan, told(loan, entry.reference)).status == "duplicate"
     assert paid(loan) == 10_000
+
+
+@pytest.mark.parametrize("channel", ["cheque", "cash", "branch"])
+def test_money_under_the_banks_own_reference_is_the_lines_however_the_core_says_it_came(
+    sqlite_book: Flask, channel: str
+) -> None:
+    loan = a_loan()
+    assert a_line(loan, f"B-{loan.loan_no}") == "matched"
+
+    result = record(loan, told(loan, "C-1", bank_reference=f"B-{loan.loan_no}", channel=channel))
+
+    assert (result.status, paid(loan)) == ("unmatched", 10_000)

@@ -7,13 +7,21 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from app.domain.errors import ConflictError, DomainError, ForbiddenError, NotFoundError, StepUpRequiredError, ValidationError
+from app.domain.errors import (
+    ConflictError,
+    DomainError,
+    ForbiddenError,
+    NotFoundError,
+    SessionRevokedError,
+    StepUpRequiredError,
+    ValidationError,
+)
 from app.persistence.db import db, vault
 from app.persistence.models.staff import StaffAccountRow, StaffMembershipRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services import staff
 from app.services.staff_profiles import change_password
-from app.services.staff_sessions import live_sessions, switch_lender
+from app.services.staff_sessions import end_sessions, live_sessions, switch_lender
 from app.services.staff_sign_in import begin
 from tests.builders.book import build_lender
 from tests.builders.parallel import meet
@@ -169,13 +177,14 @@ def test_an_account_that_would_not_name_one_person_is_not_made(sqlite_book: Flas
         staff.invite(work, lender_id, new, manager=OPERATOR, now=START)
 
 
-def test_making_an_admin_asks_for_a_fresh_proof(sqlite_book: Flask) -> None:
+@pytest.mark.parametrize("role", ["supervisor", "compliance", "admin"])
+def test_making_somebody_senior_asks_for_a_fresh_proof(sqlite_book: Flask, role: str) -> None:
     lender_id = build_lender(now=START)
     boss = a_colleague(lender_id, name="Boss", role="admin")
     stale = manager(boss, proof_age=timedelta(minutes=11))
 
     with pytest.raises(StepUpRequiredError), unit_of_work() as work:
-        staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", "admin"), manager=stale, now=START)
+        staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", role), manager=stale, now=START)
     with unit_of_work() as work:
         staff.invite(work, lender_id, staff.NewMember("Eve", "eve@example.test", "agent"), manager=stale, now=START)
 
@@ -233,6 +242,21 @@ def test_a_switched_session_is_a_new_one_that_lasts_no_longer(app: Flask) -> Non
     assert made.token != opened.session.token
     with pytest.raises(ValidationError), unit_of_work() as work:
         switch_lender(work, made.id, "elsewhere", by="staff:Wang Fang", now=later)
+
+
+def test_a_session_that_was_ended_meanwhile_does_not_go_on_elsewhere(app: Flask) -> None:
+    lender_id, other = build_lender(now=START), build_lender(code="harbour", now=START)
+    who = a_colleague(lender_id)
+    with unit_of_work() as work:
+        staff.invite(work, other, staff.NewMember(who.name, who.email, "agent"), manager=OPERATOR, now=START)
+    opened = sign_in(who)
+    with unit_of_work() as work:
+        end_sessions(work, who.staff_id, by="staff:Wang Fang", reason="password", now=START)
+
+    with pytest.raises(SessionRevokedError), unit_of_work() as work:
+        switch_lender(work, opened.session.id, "harbour", by="staff:Wang Fang", now=START)
+
+    assert live_sessions(db.session(), who.staff_id, now=START) == []
 
 
 def test_who_was_invited_and_cannot_act_does_not_count_as_an_admin(sqlite_book: Flask) -> None:

@@ -18,6 +18,7 @@ from app.persistence.models.promises import PromiseRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.calls import ToldCall, log_call
 from app.services.contact_history import page_contact_history
 from app.services.holds import Teller, put_hold
 from app.services.law_packs import get_pack
@@ -243,3 +244,21 @@ def test_one_lender_sees_nothing_of_another_s_visits(app: Flask) -> None:
     assert (mine.people, mine.address) == (None, None)
     with unit_of_work() as work, pytest.raises(Exception, match="no such visit"):
         cancel_visit(work, visit_id, reason="asked", actor=other, now=NOON)
+
+
+def test_why_the_policy_is_set_aside_for_a_visit_is_kept_whole_or_refused(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    with unit_of_work() as work:
+        log_call(work, built.borrower_id, ToldCall("no_answer", NOON), by="staff:Sue", lender_id=lender, now=NOON)
+    soon = {"now": NOON, "from_at": NOON + timedelta(minutes=20), "hours": 0.5}
+
+    with pytest.raises(ValidationError):
+        plan(built, override_reason="They asked for it. " * 20, **soon)
+    visit_id = plan(built, override_reason="They asked for it, card 4111 1111 1111 1111", **soon)
+
+    with reading() as session:
+        why = session.get_one(VisitRow, visit_id).override_reason
+    assert why is not None
+    assert why.startswith("They asked for it")
+    assert "4111" not in why

@@ -6,7 +6,6 @@ from flask import Response, request
 from marshmallow import Schema, fields, validate
 
 from app.api.borrower.inbox import door
-from app.api.file_bodies import file_body, kept_file
 from app.domain.attachments import MEDIA_TYPES, PURPOSES, RULES, State
 from app.domain.errors import refused_at
 from app.persistence.db import vault
@@ -19,6 +18,7 @@ from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField, PatternField, TextField
+from app.web.file_bodies import file_body, kept_file
 from app.web.idempotency import answer_once
 from app.web.reads import end_reads
 from app.web.request_context import now

@@ -6,7 +6,6 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
-from app.api.file_bodies import kept_file
 from app.domain.attachments import MEDIA_TYPES, PURPOSES, State
 from app.persistence.db import vault
 from app.persistence.queries.attachments import get_attachment_of_lender
@@ -16,6 +15,7 @@ from app.services.attachments import DOWNLOAD_TYPE
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField
+from app.web.file_bodies import kept_file
 from app.web.reads import end_reads
 from app.web.request_context import now
 

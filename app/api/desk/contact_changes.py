@@ -79,7 +79,7 @@ def list_desk_contact_changes(borrower_no: str) -> dict[str, Any]:
     end_reads()
     with unit_of_work() as work:
         borrower_id = get_borrower_of_lender(work.session, who.lender_id, borrower_no)
-        found = contact_changes.list_changes(work.session, work.vault, borrower_id, whole=whole)
+        found = contact_changes.list_changes(work.session, work.vault, borrower_id, lender_id=who.lender_id, whole=whole)
         facts = {"count": len(found), "whole": whole}
         add_audit(
             work.session, at=now(), actor=who.name, action="contact_changes.read", borrower_id=borrower_id, facts=facts
@@ -168,5 +168,6 @@ def cancel_contact_change(body: dict[str, Any], contact_change_id: str) -> Answe
 
 
 def _answer(work: Work, borrower_id: str, change_id: str, status: int) -> Answer:
-    shown = contact_changes.shown(vault(), get_change(work.session, borrower_id, change_id))
+    row = get_change(work.session, borrower_id, change_id)
+    shown = contact_changes.shown(vault(), row, lender_id=desk().lender_id)
     return Answer(_DUMP.dump(change_view(shown)), status, dumped=True)

@@ -6,7 +6,6 @@ from flask import request
 from marshmallow import Schema, fields, validate
 
 from app.api.desk.staff import door
-from app.api.file_bodies import file_body
 from app.domain.attachments import MEDIA_TYPES, RULES, State
 from app.domain.errors import refused_at
 from app.persistence.models.attachments import AttachmentRow
@@ -18,6 +17,7 @@ from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField, PatternField, TextField
+from app.web.file_bodies import file_body
 from app.web.idempotency import answer_once
 from app.web.reads import end_reads, reads
 from app.web.request_context import now

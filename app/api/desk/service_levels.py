@@ -8,7 +8,6 @@ from app.api.desk.staff import door
 from app.domain.conversations import KINDS, PRIORITIES
 from app.domain.errors import ForbiddenError
 from app.domain.service_levels import DAYS, MOST_MINUTES
-from app.persistence.models.desk_rules import StaffAbsenceRow
 from app.persistence.unit_of_work import Work, reading
 from app.services import assignments, service_levels
 from app.web.answers import Answer
@@ -128,8 +127,7 @@ def get_duty() -> dict[str, Any]:
     """Show whether conversations are given to you."""
     end_reads()
     with reading() as session:
-        row = session.get(StaffAbsenceRow, (desk().staff_id or "", desk().lender_id)) if desk().staff_id else None
-        return {"is_away": row is not None}
+        return {"is_away": assignments.is_away(session, desk().lender_id, desk().staff_id)}
 
 
 @door.put("/me/duty")

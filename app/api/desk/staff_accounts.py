@@ -107,7 +107,7 @@ def get_staff_member(staff_id: str) -> staff.Member:
     problems=("conflict", "step-up-required", "idempotency-mismatch", "idempotency-in-flight"),
 )  # fmt: skip
 def invite_staff(body: dict[str, Any]) -> Answer:
-    """Invite somebody; hand them the token. Inviting an admin asks for a fresh second factor."""
+    """Invite somebody; hand them the token. A role above agent asks for a fresh second factor."""
 
     def act(work: Work) -> tuple[str, Invitation]:
         new = staff.NewMember(**body)
@@ -167,7 +167,7 @@ def disable_staff(staff_id: str) -> Answer:
 @permits("staff.manage")
 @answers(200, MemberSchema, example=_MEMBER, problems=("step-up-required", "idempotency-mismatch", "idempotency-in-flight"))
 def enable_staff(staff_id: str) -> Answer:
-    """Let somebody in again. An admin asks for a fresh second factor."""
+    """Let somebody in again. A role above agent asks for a fresh second factor."""
 
     def act(work: Work) -> Answer:
         staff.enable(work, desk().lender_id, staff_id, manager=_manager(), now=machine_now())

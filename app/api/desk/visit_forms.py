@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from app.domain import visits as domain
 from app.domain.attachments import MEDIA_TYPES, RULES
-from app.services.contact_gates import LONGEST_REASON
+from app.services.visits import LONGEST_OVERRIDE
 from app.web.fields import (
     NUMBER_PATTERN,
     DateField,
@@ -43,7 +43,7 @@ class NewVisitSchema(Schema):
     from_at = InstantField(required=True, data_key="from")
     until_at = InstantField(required=True, data_key="until", metadata={"description": "Exclusive; four hours at most."})
     people = fields.List(fields.Nested(VisitorSchema), required=True, validate=validate.Length(1, domain.MOST_PEOPLE))
-    override_reason = TextField(LONGEST_REASON, load_default=None, allow_none=True)
+    override_reason = TextField(LONGEST_OVERRIDE, load_default=None, allow_none=True)
 
 
 class VisitSchema(Schema):

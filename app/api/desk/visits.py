@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, request
+from flask import request
 
 from app.api.desk.staff import door
 from app.api.desk.visit_forms import (
@@ -24,7 +24,7 @@ from app.api.desk.visit_forms import (
     VisitsSchema,
     WholeVisitSchema,
 )
-from app.domain.attachments import MEDIA_TYPES, RULES
+from app.domain.attachments import MEDIA_TYPES
 from app.domain.errors import refused_at
 from app.domain.visits import Recording, Visitor, VisitPlan, VisitRules
 from app.persistence.queries.borrowers import find_borrowers_of_lender
@@ -36,6 +36,7 @@ from app.services.visits import Actor, VisitEnd
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
+from app.web.file_bodies import file_body
 from app.web.idempotency import answer_once
 from app.web.languages import request_locale
 from app.web.pagination import Key, page_answer, requested_key
@@ -44,7 +45,6 @@ from app.web.request_context import now
 
 _ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
 _GATE = ("law-refused", "quiet-hours", "contact-cap-reached", "consent-missing", "contact-refused")
-_CHUNK = 64 * 1024
 
 
 _DUMP, _DUMP_WHOLE, _DUMP_RULES, _DUMP_FILE = VisitSchema(), WholeVisitSchema(), VisitRulesSchema(), VisitFileSchema()
@@ -211,21 +211,8 @@ def put_visit_attachment_content(visit_id: str, attachment_id: str) -> dict[str,
     announced = visit_files.find_upload(visit_id, attachment_id, actor=actor, now=at)
     if request.mimetype != announced.media_type:
         raise refused_at("/headers/Content-Type", f"This file was announced as {announced.media_type}.")
-    row = visit_files.take_content(announced, _body(announced.size_bytes), now=at)
+    row = visit_files.take_content(announced, file_body(announced.size_bytes), now=at)
     return {"id": row.id, "state": row.state}
-
-
-def _body(size_bytes: int) -> bytes:
-    """Read a body of exactly so many bytes, and not one more than is needed to see that it is another."""
-    request.max_content_length = RULES.most_bytes
-    if (request.content_length or 0) > RULES.most_bytes:
-        abort(413)
-    if request.content_length not in (None, size_bytes):
-        raise refused_at("/headers/Content-Length", f"This file was announced with {size_bytes} bytes.")
-    content = bytearray()
-    while len(content) <= size_bytes and (part := request.stream.read(min(_CHUNK, size_bytes + 1 - len(content)))):
-        content += part
-    return bytes(content)
 
 
 def _borrower_id(work: Work, lender_id: str, borrower_no: str) -> str:

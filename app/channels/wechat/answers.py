@@ -1,9 +1,11 @@
 """What WeChat's API answers mean for a message. Whatever carries an errcode was surely not sent, but for -1.
 
 -1 ("system error, try again later") may come after the platform has sent. A template message may be sent again all the
-same: its client_msg_id lets one through. A one-time subscription message has none, and a second copy would be a second one.
+same: its client_msg_id lets one through. A one-time subscription message and an answer have none, and a second copy would be
+a second one.
 
-Source: platform documentation, "Global error codes", "Send a template message", "Send a subscription notification".
+Source: platform documentation, "Global error codes", "Send a template message", "Send a subscription notification", "Send
+customer service messages".
 """
 
 from collections.abc import Mapping
@@ -43,7 +45,8 @@ _MEANINGS: Mapping[int, _Meaning] = {
     50002: _Meaning(_FOR_GOOD, "account_limited", EndpointVerdict.SUSPECT),  # frozen or closed
     43101: _Meaning(_FOR_GOOD, "not_subscribed"),
     43108: _Meaning(Outcome.RETRY, "busy_address"),  # two at once to one openid
-    45047: _Meaning(_FOR_GOOD, "quota_of_user"),
+    45015: _Meaning(_FOR_GOOD, "reply_window_closed"),  # also said of who left the account: 43004 tells that of a card
+    45047: _Meaning(_FOR_GOOD, "quota_of_user"),  # of answers: too many to one word
     43116: _Meaning(_FOR_GOOD, "template_restricted"),
     40036: _Meaning(_FOR_GOOD, "bad_template"),
     40037: _Meaning(_FOR_GOOD, "bad_template"),
@@ -52,7 +55,9 @@ _MEANINGS: Mapping[int, _Meaning] = {
     40048: _Meaning(_FOR_GOOD, "bad_link"),
     40165: _Meaning(_FOR_GOOD, "bad_link"),
     41030: _Meaning(_FOR_GOOD, "bad_link"),
+    40008: _Meaning(_FOR_GOOD, "bad_message"),
     44002: _Meaning(_FOR_GOOD, "bad_message"),
+    44004: _Meaning(_FOR_GOOD, "bad_message"),
     45002: _Meaning(_FOR_GOOD, "bad_message"),
     47001: _Meaning(_FOR_GOOD, "bad_message"),
     47003: _Meaning(_FOR_GOOD, "bad_field"),
@@ -73,10 +78,10 @@ def errcode_of(answer: HttpAnswer) -> int | None:
     return code if is_code and answer.failure is None and answer.status == 200 else None
 
 
-def result_of(answer: HttpAnswer, *, now: datetime, is_one_time: bool = False) -> DeliveryResult:
+def result_of(answer: HttpAnswer, *, now: datetime, is_repeatable: bool = True) -> DeliveryResult:
     """Return what the answer to a message means. A refused token is not settled here: who can, renews it first.
 
-    `is_one_time`: it was a subscription message, of which the platform drops no second copy.
+    `is_repeatable`: the platform drops a second copy; of subscription messages and of answers it drops none.
     """
     if answer.failure is not None:
         return no_answer(answer)
@@ -94,7 +99,7 @@ def result_of(answer: HttpAnswer, *, now: datetime, is_one_time: bool = False) -
         return DeliveryResult(
             Outcome.RETRY, error_code="quota", raw_code=raw, retry_after_seconds=pause, pause_provider_seconds=pause
         )
-    if errcode == _SYSTEM_ERROR and is_one_time:
+    if errcode == _SYSTEM_ERROR and not is_repeatable:
         return DeliveryResult(Outcome.UNCERTAIN, error_code="unavailable", raw_code=raw)
     meaning = _MEANINGS.get(errcode, _Meaning(Outcome.RETRY, "unknown"))
     return DeliveryResult(

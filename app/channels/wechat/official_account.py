@@ -1,9 +1,11 @@
-"""WeChat messages of a service account: registered templates to followers, subscription messages to who consented.
+"""WeChat messages of a service account: registered templates to followers, subscription messages to who consented, answers.
 
-The text is not ours to write freely: each message names a registered template and fills its fields, fitted to what the
-platform shows (domain/wechat_fields.py). A message cannot be taken back and a second copy does not replace the first, so
-whatever is not surely refused or surely not sent is `UNCERTAIN`; template messages also carry our message id as
-`client_msg_id`, by which the platform drops a second copy within ten minutes.
+An answer to what the user wrote is a customer-service message: free text, taken within 48 hours of that word and five times
+at most (domain/reply_windows.py); the platform tells nothing more of it. No other text is ours to write freely: each message
+names a registered template and fills its fields, fitted to what the platform shows (domain/wechat_fields.py). A message
+cannot be taken back and a second copy does not replace the first, so whatever is not surely refused or surely not sent is
+`UNCERTAIN`; template messages also carry our message id as `client_msg_id`, by which the platform drops a second copy within
+ten minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,9 +103,7 @@ class OfficialAccount:
             return dict.fromkeys((place for place, _ in waiting), _without_token(error))
         was_untried, self._untried = token == self._untried, ""
         answers = self._post(waiting, token)
-        results = {
-            place: result_of(answers[place], now=now, is_one_time=_template_of(each).is_one_time) for place, each in waiting
-        }
+        results = {place: result_of(answers[place], now=now, is_repeatable=_is_repeatable(each)) for place, each in waiting}
         refused = [place for place, answer in answers.items() if errcode_of(answer) in TOKEN_REFUSED]
         if refused and not was_untried:  # a new one that is refused as well is no matter of tokens: the account rests
             results |= dict.fromkeys(refused, self._renewed(token))
@@ -122,6 +122,8 @@ class OfficialAccount:
         return {place: answer for (place, _), answer in zip(messages, answers, strict=True)}
 
     def _request(self, outgoing: Outgoing, token: str) -> HttpRequest:
+        if outgoing.is_answer:
+            return _answer_request(outgoing, token)
         template = _template_of(outgoing)
         content: dict[str, Any] = {
             "touser": outgoing.target.address,
@@ -138,8 +140,7 @@ class OfficialAccount:
         if not template.is_one_time:
             content["client_msg_id"] = outgoing.message_id
         where = "subscribe/bizsend" if template.is_one_time else "template/send"
-        path = f"/cgi-bin/message/{where}?access_token={quote(token, safe='')}"
-        return HttpRequest(path, JSON_HEADERS, orjson.dumps(content))
+        return _request_to(where, token, content)
 
     def _link(self, outgoing: Outgoing) -> str | None:
         link = outgoing.data.get("deep_link", "")
@@ -150,6 +151,8 @@ def _refused_here(outgoing: Outgoing, now: datetime) -> DeliveryResult | None:
     """Return why a message is not handed over at all: a consent or a call of the quota would be lost on it."""
     if outgoing.expires_at <= now:
         return DeliveryResult(Outcome.REFUSED, error_code="expired")
+    if outgoing.is_answer:
+        return None
     template: ProviderTemplate | None = outgoing.provider_templates.get(PROVIDER)
     if template is None:
         return DeliveryResult(Outcome.REFUSED, error_code="no_provider_template")
@@ -158,6 +161,23 @@ def _refused_here(outgoing: Outgoing, now: datetime) -> DeliveryResult | None:
         raw = ",".join(f"{name}:{reason}" for name, reason in sorted(wrong.items()))
         return DeliveryResult(Outcome.REFUSED, error_code="bad_field", raw_code=raw[:60])
     return None
+
+
+def _answer_request(outgoing: Outgoing, token: str) -> HttpRequest:
+    said = f"{outgoing.title}\n{outgoing.body}" if outgoing.title else outgoing.body
+    return _request_to(
+        "custom/send", token, {"touser": outgoing.target.address, "msgtype": "text", "text": {"content": said}}
+    )
+
+
+def _request_to(where: str, token: str, content: Mapping[str, Any]) -> HttpRequest:
+    """Return a call of the API. The body is UTF-8 as it is: escaped characters would be shown as they were escaped."""
+    path = f"/cgi-bin/message/{where}?access_token={quote(token, safe='')}"
+    return HttpRequest(path, JSON_HEADERS, orjson.dumps(content))
+
+
+def _is_repeatable(outgoing: Outgoing) -> bool:
+    return not outgoing.is_answer and not _template_of(outgoing).is_one_time
 
 
 def _template_of(outgoing: Outgoing) -> ProviderTemplate:

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -68,6 +68,17 @@ def find_own_attachments(session: Session, borrower_id: str, attachment_ids: Col
             .execution_options(populate_existing=True)
         )
         found |= {row.id: row for row in session.scalars(statement)}
+    return found
+
+
+def find_attachments(reads: Connection | Session, borrower_id: str, attachment_ids: Collection[str]) -> list[Any]:
+    """Return those of these files that are of or to the borrower, oldest first."""
+    found: list[Any] = []
+    for part in chunks(sorted(set(attachment_ids))):
+        statement = select(AttachmentRow.__table__).where(
+            AttachmentRow.id.in_(part), AttachmentRow.borrower_id == borrower_id
+        )
+        found += reads.execute(statement.order_by(AttachmentRow.id))
     return found
 
 

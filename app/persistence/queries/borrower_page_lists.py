@@ -50,8 +50,10 @@ _undone = aliased(LedgerEntryRow)
 
 
 def of_lender(loan_id: Any) -> ColumnElement[bool]:
-    """Whether a loan is this lender's."""
-    return exists().where(LoanRow.id == loan_id, LoanRow.lender_id == LENDER)
+    """Whether a loan is this lender's: as a value, for EXISTS beside an OR may be turned into a hash of all loans."""
+    owner = select(LoanRow.lender_id).where(LoanRow.id == loan_id).correlate_except(LoanRow).scalar_subquery()
+    is_theirs: ColumnElement[bool] = owner == LENDER
+    return is_theirs
 
 
 def seen_by_lender(loan_id: Any) -> ColumnElement[bool]:

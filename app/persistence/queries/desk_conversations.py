@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -200,9 +200,12 @@ def _conditions(wanted: QueueFilter) -> list[ColumnElement[bool]]:
 
 
 def _seen_by(lender_id: str) -> ColumnElement[bool]:
-    owes = (
-        exists()
-        .where(LoanRow.borrower_id == ConversationRow.borrower_id, LoanRow.lender_id == lender_id)
-        .correlate(ConversationRow)
+    """A thread at this lender's desk, or at nobody's yet and of somebody who has a loan there.
+
+    As a value and not by EXISTS: that is turned into a hash of all loans, however few threads are looked at.
+    """
+    owes = select(LoanRow.lender_id).where(
+        LoanRow.borrower_id == ConversationRow.borrower_id, LoanRow.lender_id == lender_id
     )
-    return or_(ConversationRow.lender_id == lender_id, and_(ConversationRow.lender_id.is_(None), owes))
+    owed = owes.limit(1).correlate(ConversationRow).scalar_subquery() == lender_id
+    return or_(ConversationRow.lender_id == lender_id, and_(ConversationRow.lender_id.is_(None), owed))

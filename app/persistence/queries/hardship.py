@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -135,10 +135,12 @@ def find_lenders_of(session: Session, borrower_id: str) -> Sequence[tuple[str, s
 
 
 def _seen_by(lender_id: str) -> ColumnElement[bool]:
-    """A request to this lender, or to no one lender from somebody who has a loan there."""
-    owes = (
-        exists()
-        .where(LoanRow.borrower_id == HardshipRequestRow.borrower_id, LoanRow.lender_id == lender_id)
-        .correlate(HardshipRequestRow)
+    """A request to this lender, or to no one lender from somebody who has a loan there.
+
+    As a value and not by EXISTS: that is turned into a hash of all loans, however few requests are looked at.
+    """
+    owes = select(LoanRow.lender_id).where(
+        LoanRow.borrower_id == HardshipRequestRow.borrower_id, LoanRow.lender_id == lender_id
     )
-    return or_(HardshipRequestRow.lender_id == lender_id, and_(HardshipRequestRow.lender_id.is_(None), owes))
+    owed = owes.limit(1).correlate(HardshipRequestRow).scalar_subquery() == lender_id
+    return or_(HardshipRequestRow.lender_id == lender_id, and_(HardshipRequestRow.lender_id.is_(None), owed))

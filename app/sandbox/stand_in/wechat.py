@@ -1,12 +1,15 @@
-"""WeChat's API for service accounts, as far as we use it: token, template and subscription messages, whose a code is.
+"""WeChat's API for service accounts, as far as we use it: token, messages of three kinds, whose a code is.
 
 Every account and secret of the right form is known. What a message meets is chosen by its openid (magic.py); results, texts
-and events are posted back encrypted, as the platform does in its safe mode. Source: platform documentation.
+and events are posted back encrypted, as the platform does in its safe mode. An answer is taken within 48 hours of what the
+user wrote, and five times at most. Source: platform documentation.
 """
 
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +31,7 @@ _PATHS = {
     ("POST", "/cgi-bin/stable_token"): "wechat_token",
     ("POST", "/cgi-bin/message/template/send"): "wechat_template",
     ("POST", "/cgi-bin/message/subscribe/bizsend"): "wechat_bizsend",
+    ("POST", "/cgi-bin/message/custom/send"): "wechat_custom",
     ("GET", "/sns/oauth2/access_token"): "wechat_oauth",
     ("GET", "/connect/oauth2/authorize"): "wechat_authorize",
 }
@@ -35,18 +39,26 @@ _ERRORS = {
     -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest",
     40003: "invalid openid",
+    40008: "invalid message type",
     40013: "invalid appid",
     40029: "invalid code",
     40037: "invalid template_id",
     40125: "invalid appsecret",
     40163: "code been used",
     43004: "require subscribe",
+    44004: "empty content",
+    45002: "content size out of limit",
     45011: "api minute-quota reach limit, must slower, retry next minute",
+    45015: "response out of time limit or subscription is canceled",
+    45047: "out of response count limit",
     45168: "contains risk content",
     47001: "data format error",
     47003: "argument invalid!",
 }
 _AT_ONCE = {"invalid": 40003, "uninstalled": 43004, "refused_content": 45168}
+_ANSWERS_LAST = timedelta(hours=48)
+_MOST_ANSWERS = 5
+_MOST_BYTES = 2048
 _FIRST_TRY = {"rate_limited": 45011, "unavailable": -1}
 
 
@@ -64,13 +76,15 @@ class WechatStandIn:
     """The API of all accounts."""
 
     endpoints = tuple(_PATHS.values())
-    labels = ("template", "bizsend")
+    labels = ("template", "bizsend", "custom")
 
     def __init__(self, config: StandInConfig) -> None:
         self._url = config.callback_url("wechat")
         self._tokens: dict[str, str] = {}
         self._used_codes: set[str] = set()
         self._tried: set[str] = set()
+        self._heard: dict[str, tuple[datetime, int]] = {}
+        """Openid -> when its user wrote last, and how many answers that was given."""
 
     def endpoint(self, method: str, path: str) -> str | None:
         """Return which of its endpoints an address is."""
@@ -87,7 +101,8 @@ class WechatStandIn:
         app_id = next((key for key, token in self._tokens.items() if token == request.query.get("access_token")), None)
         if app_id is None:
             return error(40001)
-        return self._send(endpoint, app_id, _json(request.body))
+        message = _json(request.body)
+        return self._answer(message) if endpoint == "wechat_custom" else self._send(endpoint, app_id, message)
 
     def touched(self, gesture: Gesture) -> tuple[CallbackPost, ...]:
         """Return what the platform posts when somebody writes to the account, leaves it or follows it."""
@@ -95,6 +110,7 @@ class WechatStandIn:
         if app_id is None:
             raise GestureError("No account has asked for its token yet.")
         if gesture.act == "text":
+            self._heard[openid] = clock.system_now(), 0
             text = f"<Content>{_cdata(gesture.text)}</Content><MsgId>{secrets.randbelow(10**18)}</MsgId>"
             return (self._post(app_id, openid, "text", text, 200),)
         event = {"block": "unsubscribe", "unblock": "subscribe"}.get(gesture.act)
@@ -126,6 +142,33 @@ class WechatStandIn:
         return json_answer(
             {"access_token": secrets.token_urlsafe(60), "expires_in": 7200, "refresh_token": secrets.token_urlsafe(60),
              "openid": parts[1], "scope": "snsapi_base"}
+        )  # fmt: skip
+
+    def _answer(self, message: Mapping[str, Any]) -> Answer | Taken:
+        """Take an answer: no receipt follows, and nothing by which a second copy could be known."""
+        openid, said = str(message.get("touser", "")), message.get("text")
+        content = said.get("content") if isinstance(said, dict) else None
+        if message.get("msgtype") != "text":
+            return error(40008)
+        if not isinstance(content, str) or not content:
+            return error(44004)
+        if not _is_openid(openid):
+            return error(40003)
+        if len(content.encode()) > _MOST_BYTES:
+            return error(45002)
+        outcome = outcome_of(openid)
+        if outcome in _AT_ONCE:
+            return error(_AT_ONCE[outcome])
+        heard_at, answers = self._heard.get(openid, (None, 0))
+        if heard_at is None or heard_at + _ANSWERS_LAST <= clock.system_now():
+            return error(45015)
+        if answers >= _MOST_ANSWERS:
+            return error(45047)
+        return Taken(
+            channel="wechat", message_id=secrets.token_hex(12), target=openid, label="custom",
+            content=orjson.dumps(message), answer=json_answer({"errcode": 0, "errmsg": "ok"}),
+            then=partial(self._heard.__setitem__, openid, (heard_at, answers + 1)),
+            act="accept_then_drop" if outcome == "timeout" else "",
         )  # fmt: skip
 
     def _send(self, endpoint: str, app_id: str, message: Mapping[str, Any]) -> Answer | Taken:
@@ -181,6 +224,7 @@ class WechatStandIn:
             posts.append(self._post(app_id, openid, "event", event, delay))
         says = {"stop": "退订", "reply": "请问我还欠多少?"}.get(outcome)
         if says is not None:
+            self._heard[openid] = clock.system_now(), 0
             text = f"<Content>{_cdata(says)}</Content><MsgId>{secrets.randbelow(10**18)}</MsgId>"
             posts.append(self._post(app_id, openid, "text", text, delay + 200))
         return tuple(posts)

@@ -118,7 +118,9 @@ export class Apps {
   }
 
   cards(items) {
-    const cards = items.map((item) => ({
+    const said = items.filter((item) => !item.fields.length && item.body); // an answer is no card: it is shown as it was written
+    const answers = said.map((item) => ({ at: item.at, element: h("div.bubble-line.them", null, h("p", null, item.body)) }));
+    const cards = items.filter((item) => !said.includes(item)).map((item) => ({
       at: item.at,
       element: h(
         "article.wechat-card",
@@ -132,7 +134,7 @@ export class Apps {
     const words = this.written
       .filter((each) => each.channel === "wechat")
       .map((each) => ({ at: each.at, element: h("div.bubble-line.us", null, h("p", null, each.body)) }));
-    const all = [...cards, ...words].sort((one, other) => new Date(one.at) - new Date(other.at));
+    const all = [...cards, ...answers, ...words].sort((one, other) => new Date(one.at) - new Date(other.at));
     return all.map((each) => each.element);
   }
 
