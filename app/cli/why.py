@@ -111,6 +111,8 @@ def _print(found: "Explanation") -> None:
         click.echo(f"  By a person: {manual.message_class} by {', '.join(manual.channels) or 'call'} at {manual.at:%H:%M}Z")
         if manual.sentence:
             click.echo(f"    {manual.sentence}.")
+        if manual.override_reason:
+            click.echo(f"    Reason given: {manual.override_reason}")
     for loan in found.loans:
         click.echo(f"\nLoan {loan.lender}/{loan.loan_no}" + (f": {loan.sentence}." if loan.sentence else ""))
         for subject in loan.subjects:

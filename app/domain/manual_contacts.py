@@ -10,6 +10,8 @@ from app.domain.decided import Stop
 from app.domain.reasons import Reason
 
 KINDS = ("message", "reply", "call", "visit", "letter")
+WAIT_TO_LEAVE = ("message", "reply", "letter")
+"""What can still be taken back: a call or a visit has happened when it is written down."""
 _STANDING = frozenset({Reason.HOLD_LEGAL, Reason.HOLD_BREATHING_SPACE})
 Stopped = tuple[str, str | None]
 """Reason and rule of a stop."""

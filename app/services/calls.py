@@ -134,7 +134,7 @@ def log_call(
         "voice", "call", _CLASSES[told.direction], told.at, is_ours=told.direction == "outbound",
         reached=outcome in REACHED, note=told.note,
     )  # fmt: skip
-    message_id = add_contact(work, borrower_id, contact, lender_id=lender_id, now=now)
+    _, message_id = add_contact(work, borrower_id, contact, lender_id=lender_id, now=now)
     row = CallRow(
         id=call_id, borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=told.task_id,
         direction=told.direction, origin="staff", outcome=outcome, result=result_of(told.outcome), seconds=told.seconds,

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from app.domain.calls import DIALLED
 from app.domain.contact_gates import ContactAsked
 from app.domain.errors import ConflictError, QuietHoursError, refused_at
-from app.domain.free_text import without_card_numbers
 from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.models.calls import CallRow
@@ -22,8 +21,9 @@ from app.persistence.queries.loans import find_loans_with, get_loan
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
 from app.services.calls import tell_dial
-from app.services.contact_gates import ask_contact, require_contact
+from app.services.contact_gates import answer_of, open_check, require_contact
 from app.services.follow_ups import follow_up_at, forget_follow_up
+from app.services.manual_contacts import Maker, record
 from app.services.told_contacts import ToldContact, add_contact
 from app.services.webhook_events import announce
 
@@ -79,17 +79,20 @@ def dial(
     lock_agenda(work.session, [borrower_id])
     _require_told(work, borrower_id)
     _require_times(not_before, not_after, now)
-    answer = ask_contact(work.session, borrower_id, asked, lender_id=lender_id, now=now, locale=locale)
+    check = open_check(work.session, borrower_id, asked, lender_id=lender_id, now=now)
+    answer = answer_of(check, locale=locale)
     overridden = require_contact(answer, role=caller.role, override_reason=override_reason)
     number = number_of(work, borrower_id)
     if number is None:
         raise ConflictError("No phone number is known of this borrower; ask for one by another channel.")
-    contact = ToldContact("voice", "call", answer.message_class, now)
+    told = ToldContact("voice", "call", answer.message_class, now)
+    contact, message_id = add_contact(work, borrower_id, told, lender_id=lender_id, now=now)
+    maker = Maker(caller.by, caller.role, lender_id, override_reason if overridden else None)
+    record(work, contact, "call", check, answer, maker=maker, now=now)
     call_id = new_id()
     loan_id = asked.loan_ids[0] if len(asked.loan_ids) == 1 else None
     row = CallRow(
-        id=call_id, borrower_id=borrower_id, loan_id=loan_id,
-        message_id=add_contact(work, borrower_id, contact, lender_id=lender_id, now=now), task_id=task_id,
+        id=call_id, borrower_id=borrower_id, loan_id=loan_id, message_id=message_id, task_id=task_id,
         direction="outbound", origin="staff", outcome=DIALLED, seconds=0, called_at=now, recorded_at=now, by=caller.by,
         note_key=f"dial/{call_id}",
     )  # fmt: skip
@@ -99,7 +102,6 @@ def dial(
     follow_up_at(work, FOLLOW_UP, row.id, borrower_id, at=now + FORGOTTEN_AFTER)
     facts = {
         "call_id": row.id, "task_id": task_id, "loan_ids": list(asked.loan_ids), "overridden": overridden,
-        "override_reason": without_card_numbers(override_reason or "") if overridden else None,
         "blocks": [each.reason for each in answer.blocks],
     }  # fmt: skip
     add_audit(work.session, at=now, actor=caller.by, action="call.dialled", borrower_id=borrower_id, facts=facts)

@@ -131,6 +131,11 @@ class ManualShown:
     overridden: list[str] = field(default_factory=list)
     """Reasons of the policy that were set aside for it."""
     sentence: str | None = None
+    came_to: str | None = None
+    """How a call or a visit went; dialled or started until somebody tells."""
+    overridden_by: str | None = None
+    override_reason: str | None = field(default=None, repr=False)
+    """As it was written; opened for the lender's own desk alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,24 +21,22 @@ from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries import explanations as queries
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.explanations import LoanWithLender
-from app.persistence.queries.manual_contacts import find_on
 from app.persistence.queries.notices import find_notices_between
 from app.persistence.queries.positions import load_ledgers
 from app.services.explained import (
     Explanation,
     LoanShown,
-    ManualShown,
     NoticeShown,
     StepShown,
     SubjectShown,
     Touched,
 )
+from app.services.explained_by_hand import tell_by_hand
 from app.services.explained_decisions import Telling
 from app.services.outlooks import load_case, outlook
 from app.services.policies import load_rules
 from app.services.terms import kernel_terms
 from app.wording.explanation_words import absence_words
-from app.wording.gate_words import manual_sentence
 
 _AROUND = timedelta(days=32)
 """How far beyond a policy's steps rows are looked at, so that a date between two instalments finds both."""
@@ -62,7 +60,7 @@ def explain(
     borrower = get_borrower(session, borrower_id)
     rules = load_rules(session)
     loans = queries.find_loans(session, borrower_id, lender_id)
-    manual = _manual(session, borrower_id, on, lender_id, locale)
+    manual = tell_by_hand(session, borrower_id, on, lender_id=lender_id, locale=locale)
     shown: list[LoanShown] = []
     code = None if loans and rules else Absence.NO_POLICY if loans else Absence.NO_LOAN
     contacted = any(each.outcome == Outcome.SENT for each in manual)
@@ -81,24 +79,6 @@ def explain(
         code=code,
         sentence=None if code is None else absence_words(code, {}, locale),
     )
-
-
-def _manual(session: Session, borrower_id: str, on: date, lender_id: str | None, locale: str) -> list[ManualShown]:
-    found = find_on(session, borrower_id, on, lender_id)
-    by_hand = queries.find_messages(session, [contact.id for contact, _ in found])
-    shown = []
-    for contact, record in found:
-        channels = [message.channel for message in by_hand[contact.id]]
-        if record is None:
-            shown.append(ManualShown(contact.created_at, contact.message_class, channels))
-            continue
-        set_aside = [each["reason"] for each in record.overridden]
-        said = manual_sentence(record.by, record.outcome, record.reason, record.rule, set_aside, locale)
-        shown.append(
-            ManualShown(contact.created_at, record.message_class, channels or [record.channel], record.kind, record.by,
-                        record.outcome, record.reason, record.rule, set_aside, said)
-        )  # fmt: skip
-    return shown
 
 
 def _notices(session: Session, borrower_id: str, on: date, zone: str, lender_id: str | None) -> list[NoticeShown]:

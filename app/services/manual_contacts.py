@@ -48,6 +48,8 @@ class Maker:
     role: str
     lender_id: str
     override_reason: str | None = None
+    set_aside_by: str | None = None
+    """Who set the policy aside, where that was somebody else: who planned a visit."""
 
 
 def add_contact(work: Work, borrower_id: str, check: ContactCheck, *, now: datetime) -> ContactRow:
@@ -72,7 +74,7 @@ def record(
 ) -> ManualContactRow:
     """Write the decision record of a contact by hand, and an audit row where a policy was set aside for it."""
     set_aside = [] if answer.may_happen else [b for b in answer.blocks if b.layer == POLICY]
-    record_id, why = new_id(), None
+    record_id, why, set_aside_by = new_id(), None, maker.set_aside_by or maker.name
     if set_aside and maker.override_reason:
         text = without_card_numbers(maker.override_reason.strip())
         why = work.vault.seal(text, place=reason_place(record_id))
@@ -82,14 +84,20 @@ def record(
         loan_ids=[loan.loan_id for loan in check.loans] if check.asked.loan_ids else [], template=check.asked.template,
         markers=None if check.asked.text is None or check.info is None else sorted(check.info.markers or ()),
         made_at=now, by=maker.name, role=maker.role,
-        overridden=[{"reason": block.reason, "rule": block.rule} for block in set_aside], override_reason_sealed=why,
+        overridden=[{"reason": block.reason, "rule": block.rule, "by": set_aside_by} for block in set_aside],
+        override_reason_sealed=why,
         outcome=Outcome.SENT.value, reason=Reason.ON_SCHEDULE.value, rule=None, changed_at=now,
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
     if set_aside:
-        facts = {"contact_id": contact.id, "reasons": [block.reason for block in set_aside], "role": maker.role}
-        add_audit(work.session, at=now, actor=maker.name, action="contact.policy_overridden",
+        facts = {
+            "contact_id": contact.id,
+            "reasons": [block.reason for block in set_aside],
+            "made_by": maker.name,
+            "role": maker.role,
+        }
+        add_audit(work.session, at=now, actor=set_aside_by, action="contact.policy_overridden",
                   borrower_id=contact.borrower_id, facts=facts)  # fmt: skip
     return row
 

@@ -36,8 +36,8 @@ class ToldContact:
     note: str | None = None
 
 
-def add_contact(work: Work, borrower_id: str, told: ToldContact, *, lender_id: str, now: datetime) -> str:
-    """Write the contact and its one message; return the message's id. The caller holds the borrower's agenda row."""
+def add_contact(work: Work, borrower_id: str, told: ToldContact, *, lender_id: str, now: datetime) -> tuple[ContactRow, str]:
+    """Write the contact and its one message; return it and the message's id. The caller holds the borrower's agenda row."""
     zones = _zones(work, borrower_id, lender_id, now)
     local_date = business_date(told.at, zones[0])
     slot_no = queries.next_slot(work.session, borrower_id, local_date, _CAP_CLASS) if told.is_ours else None
@@ -58,7 +58,7 @@ def add_contact(work: Work, borrower_id: str, told: ToldContact, *, lender_id: s
     )  # fmt: skip
     work.session.add(message)
     work.session.flush()
-    return message_id
+    return contact, message_id
 
 
 def end_contact(work: Work, message_id: str, *, reached: bool, note: str | None) -> None:

@@ -19,12 +19,12 @@ from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.promises import find_zone
 from app.persistence.unit_of_work import Work
-from app.services.visits import Actor, place_of
+from app.services.visits import Actor, override_reason_of, place_of
 
 
 @dataclass(frozen=True, slots=True)
 class ShownVisit:
-    """A visit as staff see it. `address`, `people`, `notes`: None in lists."""
+    """A visit as staff see it. `address`, `people`, `notes`, `override_reason`: None in lists."""
 
     row: Any
     """Its columns, with `borrower_no`."""
@@ -32,6 +32,7 @@ class ShownVisit:
     people: Sequence[Visitor] | None = field(default=None, repr=False)
     address: str | None = field(default=None, repr=False)
     notes: str | None = field(default=None, repr=False)
+    override_reason: str | None = field(default=None, repr=False)
 
 
 def list_visits(
@@ -64,6 +65,7 @@ def shown(session: Session, row: Any) -> ShownVisit:
         [Visitor(**each) for each in people],
         address,
         ring.open(row.notes_sealed, place=place_of("notes", row.id)),
+        override_reason_of(ring, row),
     )
 
 

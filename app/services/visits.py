@@ -33,10 +33,12 @@ from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_ids, find_loan_owners, find_loans
 from app.persistence.unit_of_work import Work
+from app.persistence.vault import Vault
 from app.services import agenda, attachments, reminders
-from app.services.contact_gates import ask_contact, require_contact
+from app.services.contact_gates import answer_of, ask_contact, open_check, require_contact
 from app.services.follow_ups import follow_up_at, forget_follow_up
 from app.services.law_packs import pack_for
+from app.services.manual_contacts import Maker, record
 from app.services.positions import positions_of
 from app.services.promises import Giver, make_promises
 from app.services.tasks import NewTask, add_task
@@ -104,12 +106,14 @@ def plan_visit(
         answer = ask_contact(work.session, borrower_id, asked, lender_id=actor.lender_id, now=at, locale=locale)
         overridden = require_contact(answer, role=actor.role, override_reason=override_reason) or overridden
     visit_id = new_id()
+    why = without_card_numbers(override_reason or "") if overridden else None
+    why_sealed = work.vault.seal(why, place=place_of("override_reason", visit_id))
     people = orjson.dumps([asdict(person) for person in plan.people]).decode()
     row = VisitRow(
         id=visit_id, lender_id=actor.lender_id, borrower_id=borrower_id, loan_ids=loan_ids, place=plan.place,
         address_sealed=work.vault.seal(plan.address, place=place_of("address", visit_id)), from_at=plan.from_at,
         until_at=plan.until_at, people_sealed=work.vault.seal(people, place=place_of("people", visit_id)),
-        state="planned", override_reason=without_card_numbers(override_reason or "") if overridden else None, evidence=[],
+        state="planned", override_reason_sealed=why_sealed, evidence=[],
         planned_at=now, planned_by=actor.by, version=1,
     )  # fmt: skip
     work.session.add(row)
@@ -173,14 +177,17 @@ def start_visit(work: Work, visit_id: str, *, actor: Actor, now: datetime, local
         raise ConflictError(f"The time for this visit was over at {rfc3339(row.until_at)}; plan another.")
     if not _owes(work, row, now):
         raise ConflictError("Nothing is overdue any more; the visit is not needed. Cancel it.")
-    answer = ask_contact(
-        work.session, row.borrower_id, _asked(row.place, row.loan_ids), lender_id=row.lender_id, now=now, locale=locale
-    )
+    asked = _asked(row.place, row.loan_ids)
+    check = open_check(work.session, row.borrower_id, asked, lender_id=row.lender_id, now=now)
+    answer = answer_of(check, locale=locale)
     # Whoever set a policy aside when it was planned had the permission; who stands at the door need not have it too.
-    role = actor.role if row.override_reason is None else SUPERVISOR
-    require_contact(answer, role=role, override_reason=row.override_reason)
-    contact = ToldContact("visit", "visit", answer.message_class, now)
-    row.message_id = add_contact(work, row.borrower_id, contact, lender_id=row.lender_id, now=now)
+    why = override_reason_of(work.vault, row)
+    role = actor.role if why is None else SUPERVISOR
+    overridden = require_contact(answer, role=role, override_reason=why)
+    told = ToldContact("visit", "visit", answer.message_class, now)
+    contact, row.message_id = add_contact(work, row.borrower_id, told, lender_id=row.lender_id, now=now)
+    maker = Maker(actor.by, actor.role, row.lender_id, why if overridden else None, row.planned_by if overridden else None)
+    record(work, contact, "visit", check, answer, maker=maker, now=now)
     row.state, row.started_at, row.started_by = "started", now, actor.by
     row.version += 1
     work.session.flush()
@@ -320,6 +327,11 @@ def _note(work: Work, row: VisitRow, verb: str, by: str, now: datetime, **facts:
         "reason": row.state_reason,
     }
     announce(work, row.lender_id, f"visit.{verb}.v1", data, now=now, borrower_id=row.borrower_id)
+
+
+def override_reason_of(ring: Vault, row: Any) -> str | None:
+    """Return why the policy was set aside for a visit, opened; None: it was not."""
+    return ring.open(row.override_reason_sealed, place=place_of("override_reason", row.id))
 
 
 def place_of(what: str, visit_id: str) -> str:

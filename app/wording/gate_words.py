@@ -6,7 +6,7 @@ from datetime import datetime
 from app.domain.contact_checks import CapRoom
 from app.domain.decided import Stop
 from app.domain.law.rules import Rule
-from app.wording.console_words import console_words
+from app.wording.console_words import code_words, console_words
 from app.wording.reason_words import reason_words, written_instant
 
 _UNVERIFIED = "recalled"
@@ -51,12 +51,25 @@ def _cap_label(rule: str, locale: str) -> str:
     return console_words(f"contact_gate.cap_{per}", locale, values)
 
 
-def manual_sentence(by: str, outcome: str, reason: str, rule: str | None, set_aside: Iterable[str], locale: str) -> str:
-    """Return why a contact by hand was made, or why it was taken back."""
-    who = by.partition(":")[2] or by
+def manual_sentence(
+    by: str, outcome: str, reason: str, rule: str | None, set_aside: Iterable[str], locale: str, *, kind: str = "message",
+    result: str | None = None, set_aside_by: str | None = None,
+) -> str:  # fmt: skip
+    """Return why a contact by hand was made, or why it was taken back; of a call or a visit, how it went."""
+    who = _name(by)
     if outcome != "SENT":
         why = reason_words(reason, {"rule": rule}, locale)
         return console_words("contact_gate.taken_back", locale, {"who": who, "why": why})
     beyond = "; ".join(reason_words(each, {}, locale) for each in set_aside)
-    key = "contact_gate.made_beyond" if beyond else "contact_gate.made"
-    return console_words(key, locale, {"who": who, "why": beyond})
+    if kind in ("call", "visit") and result is not None:
+        made = console_words(f"contact_gate.made_{kind}", locale, {"who": who, "result": code_words(kind, result, locale)})
+    else:
+        made = console_words("contact_gate.made", locale, {"who": who})
+    if not beyond:
+        return made
+    values = {"made": made, "who": _name(set_aside_by or by), "why": beyond}
+    return console_words("contact_gate.made_beyond", locale, values)
+
+
+def _name(by: str) -> str:
+    return by.partition(":")[2] or by

@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("state_reason", sa.String(length=40), nullable=True),
         sa.Column("outcome", sa.String(length=20), nullable=True),
-        sa.Column("override_reason", sa.String(length=200), nullable=True),
+        sa.Column("override_reason_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("identity_shown", sa.Boolean(), nullable=True),
         sa.Column("message_id", ident, nullable=True),
         sa.Column("notes_sealed", sa.LargeBinary(), nullable=True),

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
+from app.domain.contact_gates import ContactAsked
 from app.domain.errors import (
     ConflictError,
     ContactCapReachedError,
@@ -18,14 +19,20 @@ from app.domain.errors import (
 )
 from app.engine.follow_ups import follow_up_due
 from app.persistence.db import db
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.calls import CallRankRow, CallRow
+from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.reminders import ContactRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.call_cards import open_task_card
 from app.services.call_ranking import rank_due
 from app.services.call_tasks import claim, claim_next, release
+from app.services.contact_gates import ask_contact
+from app.services.explained import ManualShown
+from app.services.explanations import explain
 from app.services.reminders import sweep
 from tests.builders.book import pay
 from tests.builders.calls import a_call_task, a_late_loan, a_lender, dial, listed, tell, worklist
@@ -248,6 +255,67 @@ def test_a_policy_s_cap_may_be_set_aside_with_a_reason_and_the_law_s_may_not(app
     assert refused.value.facts["reason"] == "LEGAL_DAILY_CAP"
     assert refused.value.facts["until"]
     assert len(calls()) == 2
+
+
+def test_a_dial_takes_one_place_of_its_day_and_why_tells_how_it_went(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+
+    def told() -> list[ManualShown]:
+        with reading() as session:
+            return explain(session, built.borrower_id, NOON.date(), now=NOON, lender_id=lender).manual
+
+    dial(a_call_task(built, now=NOON), lender, now=NOON)
+    [dialled] = told()
+    tell(built, "answered", now=NOON)
+    [answered] = told()
+
+    assert (dialled.kind, dialled.channels, dialled.came_to) == ("call", ["voice"], "dialled")
+    assert dialled.sentence == "Called by hand by Eve: Dialled"
+    assert answered.sentence == "Called by hand by Eve: Answered"
+    with reading() as session:
+        assert [row.slot_no for row in session.scalars(select(ContactRow))] == [1]
+        assert len(session.scalars(select(ManualContactRow)).all()) == len(session.scalars(select(MessageRow)).all()) == 1
+        asked = ContactAsked("voice", loan_ids=(built.loan_id,))
+        answer = ask_contact(session, built.borrower_id, asked, lender_id=lender, now=NOON + timedelta(hours=1))
+    left = {room.cap: (room.left, room.most) for room in answer.room}
+    assert left["caps.borrower.P1D"] == (0, 1)
+    assert all(most - have == 1 for have, most in left.values() if have is not None)
+
+
+def test_a_dial_beyond_the_policy_names_who_set_what_aside_and_its_reason_is_sealed(app: Flask) -> None:
+    lender, why = a_lender(now=NOON), "asked for by the borrower"
+    built = a_late_loan(lender, now=NOON)
+    dial(a_call_task(built, now=NOON), lender, now=NOON)
+    tell(built, "no_answer", now=NOON)
+    again = NOON + timedelta(minutes=10)
+    dial(a_call_task(built, now=NOON), lender, now=again, by="staff:Sue", role="supervisor", override_reason=why)
+
+    with reading() as session:
+        desk = explain(session, built.borrower_id, NOON.date(), now=again, lender_id=lender).manual[-1]
+        operator = explain(session, built.borrower_id, NOON.date(), now=again).manual[-1]
+        acts = [(act.action, act.facts) for act in session.scalars(select(AuditRow))]
+        sealed = session.scalars(select(ManualContactRow.override_reason_sealed).order_by(ManualContactRow.made_at)).all()
+
+    assert (desk.overridden, desk.overridden_by, desk.override_reason) == (["CAP_PERSON"], "staff:Sue", why)
+    assert (desk.sentence or "").startswith("Called by hand by Sue: Dialled; Sue set the policy aside: ")
+    assert (operator.sentence, operator.override_reason) == (desk.sentence, None)
+    assert sealed[0] is None
+    assert why.encode() not in (sealed[1] or why.encode())
+    assert why not in str(acts)
+    assert [facts["reasons"] for action, facts in acts if action == "contact.policy_overridden"] == [["CAP_PERSON"]]
+
+
+def test_a_call_that_was_made_stands_when_the_money_comes(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    dial(a_call_task(built, now=NOON), lender, now=NOON)
+    pay(built, 100_000, now=NOON + timedelta(minutes=5))
+    sweep(now=NOON + timedelta(minutes=6))
+
+    with reading() as session:
+        assert session.scalars(select(ContactRow)).one().state == "open"
+        assert session.scalars(select(ManualContactRow)).one().outcome == "SENT"
 
 
 @pytest.mark.parametrize("proven", [True, False])

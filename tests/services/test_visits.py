@@ -13,6 +13,8 @@ from app.domain.law.packs import LawPack
 from app.domain.money import Money
 from app.domain.visits import Recording, Visitor, VisitPlan, VisitRules
 from app.engine.follow_ups import follow_up_due
+from app.persistence.db import vault
+from app.persistence.models.audit import AuditRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.tasks import TaskRow
@@ -20,10 +22,21 @@ from app.persistence.models.visits import VisitRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.calls import ToldCall, log_call
 from app.services.contact_history import page_contact_history
+from app.services.explained import ManualShown
+from app.services.explanations import explain
 from app.services.holds import Teller, put_hold
 from app.services.law_packs import get_pack
 from app.services.visit_views import list_visits, open_visit, put_rules
-from app.services.visits import Actor, VisitEnd, cancel_visit, end_visit, plan_visit, speaks_of_visits, start_visit
+from app.services.visits import (
+    Actor,
+    VisitEnd,
+    cancel_visit,
+    end_visit,
+    override_reason_of,
+    plan_visit,
+    speaks_of_visits,
+    start_visit,
+)
 from tests.builders.book import Built, pay
 from tests.builders.calls import a_late_loan, a_lender
 
@@ -258,7 +271,37 @@ def test_why_the_policy_is_set_aside_for_a_visit_is_kept_whole_or_refused(app: F
     visit_id = plan(built, override_reason="They asked for it, card 4111 1111 1111 1111", **soon)
 
     with reading() as session:
-        why = session.get_one(VisitRow, visit_id).override_reason
+        row = session.get_one(VisitRow, visit_id)
+        why = override_reason_of(vault(), row)
+        assert b"They asked" not in (row.override_reason_sealed or b"")
     assert why is not None
     assert why.startswith("They asked for it")
     assert "4111" not in why
+
+
+def test_why_tells_of_a_visit_how_it_went_and_who_set_the_policy_aside_for_it(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    with unit_of_work() as work:
+        log_call(work, built.borrower_id, ToldCall("no_answer", NOON), by="staff:Eve", lender_id=lender, now=NOON)
+    at = NOON + timedelta(minutes=20)
+    visit_id = plan(built, now=NOON, from_at=at, hours=0.5, override_reason="Agreed on the phone.")
+    with unit_of_work() as work:
+        start_visit(work, visit_id, actor=Actor("staff:Ann", "agent", lender), now=at)
+
+    def told() -> ManualShown:
+        with reading() as session:
+            found = explain(session, built.borrower_id, NOON.date(), now=at, lender_id=lender)
+        return next(each for each in found.manual if each.kind == "visit")
+
+    under_way = told()
+    end(built, visit_id, "not_met", now=at)
+
+    assert (under_way.by, under_way.came_to, under_way.overridden) == ("staff:Ann", "started", ["CAP_PERSON"])
+    assert (under_way.overridden_by, under_way.override_reason) == ("staff:Sue", "Agreed on the phone.")
+    assert (under_way.sentence or "").startswith("Visited by Ann: Under way; Sue set the policy aside: ")
+    assert (told().sentence or "").startswith("Visited by Ann: Nobody met")
+    with reading() as session:
+        acts = session.scalars(select(AuditRow).where(AuditRow.action == "contact.policy_overridden")).all()
+        assert [(act.actor, act.facts["made_by"]) for act in acts] == [("staff:Sue", "staff:Ann")]
+        assert "Agreed" not in str([act.facts for act in session.scalars(select(AuditRow))])

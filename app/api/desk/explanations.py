@@ -155,6 +155,13 @@ class ManualContactSchema(Schema):
     overridden = fields.List(
         fields.String(), required=True, metadata={"description": "Reasons of the policy that were set aside for it."}
     )
+    overridden_by = fields.String(required=True, allow_none=True, metadata={"description": "Who set the policy aside."})
+    override_reason = fields.String(required=True, allow_none=True, metadata={"description": "Why, as it was written."})
+    came_to = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "How a call or a visit went; `dialled` or `started` until somebody tells."},
+    )
     sentence = fields.String(required=True)
 
 

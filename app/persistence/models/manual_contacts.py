@@ -34,7 +34,7 @@ class ManualContactRow(Base):
     by: Mapped[str] = mapped_column(String(80))
     role: Mapped[str] = mapped_column(String(16))
     overridden: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
-    """Stops of the policy that were set aside: reason and rule of each."""
+    """Stops of the policy that were set aside: reason and rule of each, and who set it aside."""
     override_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     outcome: Mapped[str] = mapped_column(String(16))
     """SENT; SUPPRESSED where it was taken back before it left."""

@@ -34,7 +34,7 @@ class VisitRow(Base):
     state_reason: Mapped[str | None] = mapped_column(String(40))
     """Why it was cancelled."""
     outcome: Mapped[str | None] = mapped_column(String(20))
-    override_reason: Mapped[str | None] = mapped_column(String(200))
+    override_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """Why a policy was set aside for it."""
     identity_shown: Mapped[bool | None]
     """Whether those who went say that they showed who they are, and their authorisation."""

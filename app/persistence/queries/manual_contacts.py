@@ -4,21 +4,28 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.manual_contacts import WAIT_TO_LEAVE
 from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.calls import CallRow
 from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import ContactRow
+from app.persistence.models.visits import VisitRow
 
 
 def find_open(session: Session, contact_ids: Collection[str]) -> list[ManualContactRow]:
-    """Return the records of those of these contacts that are not settled, locked, oldest first."""
+    """Return the records of what may still wait to leave of these contacts and is not settled, locked, oldest first."""
     statement = (
         select(ManualContactRow)
         .join(ContactRow, ContactRow.id == ManualContactRow.contact_id)
-        .where(ManualContactRow.contact_id.in_(contact_ids), ContactRow.state == "open")
+        .where(
+            ManualContactRow.contact_id.in_(contact_ids),
+            ContactRow.state == "open",
+            ManualContactRow.kind.in_(WAIT_TO_LEAVE),
+        )
         .order_by(ManualContactRow.made_at, ManualContactRow.id)
         .with_for_update(of=ManualContactRow)
     )
@@ -78,6 +85,17 @@ def page_sent(
 def find_sent(session: Session, record_id: str) -> Any:
     """Return one as `page_sent` does, or None."""
     return session.execute(_SENT.where(ManualContactRow.id == record_id)).first()
+
+
+def find_outcomes(session: Session, borrower_id: str, contact_ids: Collection[str]) -> dict[str, str]:
+    """Return contact id -> how a call or a visit of this borrower went; a visit under way: its state."""
+    statement = (
+        select(MessageRow.contact_id, func.coalesce(CallRow.outcome, VisitRow.outcome, VisitRow.state))
+        .outerjoin(CallRow, CallRow.message_id == MessageRow.id)
+        .outerjoin(VisitRow, and_(VisitRow.message_id == MessageRow.id, VisitRow.borrower_id == borrower_id))
+        .where(MessageRow.contact_id.in_(contact_ids), MessageRow.borrower_id == borrower_id)
+    )
+    return {contact_id: outcome for contact_id, outcome in session.execute(statement) if contact_id and outcome}
 
 
 def find_on(session: Session, borrower_id: str, on: date, lender_id: str | None) -> Sequence[Any]:
