@@ -306,18 +306,6 @@ def test_a_dial_beyond_the_policy_names_who_set_what_aside_and_its_reason_is_sea
     assert [facts["reasons"] for action, facts in acts if action == "contact.policy_overridden"] == [["CAP_PERSON"]]
 
 
-def test_a_call_that_was_made_stands_when_the_money_comes(app: Flask) -> None:
-    lender = a_lender(now=NOON)
-    built = a_late_loan(lender, now=NOON)
-    dial(a_call_task(built, now=NOON), lender, now=NOON)
-    pay(built, 100_000, now=NOON + timedelta(minutes=5))
-    sweep(now=NOON + timedelta(minutes=6))
-
-    with reading() as session:
-        assert session.scalars(select(ContactRow)).one().state == "open"
-        assert session.scalars(select(ManualContactRow)).one().outcome == "SENT"
-
-
 @pytest.mark.parametrize("proven", [True, False])
 def test_a_call_back_that_nobody_proved_to_be_asked_for_is_a_call_as_any_other(app: Flask, proven: bool) -> None:
     lender = a_lender(now=NOON)

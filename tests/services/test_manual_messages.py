@@ -25,6 +25,7 @@ from app.persistence.models.reminders import ContactRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import agenda, rule_parts
 from app.services.borrowers import put_borrower
+from app.services.dials import Caller, dial_borrower
 from app.services.explanations import explain
 from app.services.holds import Teller, put_hold
 from app.services.manual_message_words import NewMessage
@@ -287,3 +288,15 @@ def test_why_tells_of_it_and_of_what_was_taken_back(app: Flask) -> None:
     assert gone.sentence is not None
     assert "taken back" in gone.sentence
     assert others.manual == after.manual
+
+
+def test_a_call_has_been_made_and_is_neither_settled_nor_taken_back_when_the_money_comes(app: Flask) -> None:
+    built = book()
+    with unit_of_work() as work:
+        caller = Caller("staff:Eve", "agent")
+        dial_borrower(work, built.borrower_id, None, lender_id=built.lender_id, caller=caller, now=NOON)
+    pay(built, 10_000, now=SOON)
+
+    assert [(each.kind, each.outcome, each.changed_at) for each in records()] == [("call", "SENT", NOON)]
+    with reading() as session:
+        assert list(session.scalars(select(ContactRow.state))) == ["open"]
