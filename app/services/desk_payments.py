@@ -1,4 +1,4 @@
-"""Payments taken in at the desk: booked within a role's limit, above it by a second person; a mistake is taken back.
+"""Payments taken in at the desk: booked within a role's daily limit, above it by a second person; a mistake is taken back.
 
 The ledger is written by `payments.record_payment` alone, under a reference of ours that the lender's core is told and may
 name. Each act takes the borrower's agenda row first, so that of any number at once one counts.
@@ -6,7 +6,7 @@ name. Each act takes the borrower's agenda row first, so that of any number at o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,7 +18,7 @@ from app.domain.free_text import without_card_numbers
 from app.domain.ledger import EntryKind
 from app.domain.money import Money
 from app.domain.permissions import check_may
-from app.domain.times import business_date
+from app.domain.times import business_date, local_instant
 from app.persistence.ids import new_id
 from app.persistence.models.desk_acts import DeskPaymentRow
 from app.persistence.models.loans import LoanRow
@@ -33,6 +33,7 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_entries import keep_entry
 from app.services.desk_limits import desk_limits
+from app.services.limits import take_turn
 from app.services.notices import tell_borrower
 from app.services.payments import record_payment
 from app.services.tasks import NewTask, add_task, finish_task
@@ -93,8 +94,7 @@ def take_payment(work: Work, borrower_id: str, taken: TakenPayment, *, staff: De
     _check_is_new(work, row)
     queries.add_desk_payment(work.session, row)
     _audit(work, row, "requested", by=staff.by, now=now)
-    limits = desk_limits(get_lender(work.session, staff.lender_id).code)
-    if limits.payments.may_alone(staff.role, taken.amount):
+    if _may_alone(work, taken.amount, staff, now):
         _book(work, row, loan, staff=staff, now=now)
     else:
         facts = {"payment_id": row.id, "amount_minor": row.amount_minor, "currency": row.currency}
@@ -172,6 +172,21 @@ def list_payments(reads: Connection, borrower_id: str, *, lender_id: str) -> Seq
 def note_of(ring: Vault, row: Any) -> str | None:
     """Return the note of a payment, opened."""
     return ring.open(row.note_sealed, place=_place(row.id))
+
+
+def _may_alone(work: Work, amount: Money, staff: DeskStaff, now: datetime) -> bool:
+    """Return whether the limit covers it with what this person has booked alone in the lender's day: none is split up."""
+    lender = get_lender(work.session, staff.lender_id)
+    limits = desk_limits(lender.code).payments
+    if not limits.may_alone(staff.role, amount):
+        return False
+    take_turn(work, "desk_payments", f"{lender.id} {staff.by}", now=now)
+    today = business_date(now, lender.zone)
+    since, until = (local_instant(day, time(0), lender.zone) for day in (today, today + timedelta(days=1)))
+    booked = queries.sum_booked_alone(
+        work.session, lender.id, staff.by, amount.currency, since=since, until=until
+    )  # fmt: skip
+    return limits.may_alone(staff.role, Money(booked + amount.minor, amount.currency))
 
 
 def _check(work: Work, loan: LoanRow, taken: TakenPayment, now: datetime) -> None:

@@ -39,6 +39,15 @@ def count(work: Work, limit: Limit, subject: str, *, now: datetime, by: int = 1)
     return total
 
 
+def take_turn(work: Work, name: str, subject: str, *, now: datetime) -> None:
+    """Wait for whoever took this turn before, and keep it until the end of the transaction: for sums that must be exact.
+
+    The caller holds what it locks of borrowers already, so that two of them cannot deadlock.
+    """
+    bucket = f"{name}:{work.vault.mac('rate', f'{name} {subject}')[:40]}"
+    count_up(work.session, bucket, Limit(name, 0, timedelta(days=1)).window(now))
+
+
 def give_back(work: Work, limit: Limit, subject: str, *, now: datetime) -> None:
     """Take one back that was counted at `now`: where only failures count, a try is counted before it is known for one."""
     bucket = f"{limit.name}:{work.vault.mac('rate', f'{limit.name} {subject}')[:40]}"

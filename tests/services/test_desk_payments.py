@@ -1,6 +1,6 @@
 """Payments taken in at the desk: limits, four eyes, mistakes taken back, and never the same money twice."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from app.domain.errors import (
 )
 from app.domain.ledger import EntryKind
 from app.domain.money import Money
+from app.domain.times import local_instant
 from app.persistence.db import db, session, vault
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.desk_acts import DeskEntryRow, DeskPaymentRow
@@ -39,7 +40,7 @@ from app.services.desk_payments import (
 )
 from app.services.payments import record_payment
 from app.services.positions import position_of
-from tests.builders.book import Built, build_loan
+from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.parallel import meet
 from tests.conftest import START
 
@@ -58,11 +59,19 @@ def a_loan() -> Built:
     return build_loan(now=START, due=[TODAY - timedelta(days=3), TODAY + timedelta(days=27)], amount_minor=500_000)
 
 
-def take(loan: Built, minor: int = 50_000, *, staff: DeskStaff | None = None, receipt: str = "R-1", **changes: Any) -> str:
+def take(
+    loan: Built,
+    minor: int = 50_000,
+    *,
+    staff: DeskStaff | None = None,
+    receipt: str = "R-1",
+    now: datetime = START,
+    **changes: Any,
+) -> str:
     given: dict[str, Any] = {"effective_on": TODAY, "method": "cash", "receipt": receipt, **changes}
     with unit_of_work() as work:
         taken = TakenPayment(loan.loan_no, Money(minor, "USD"), **given)
-        return take_payment(work, loan.borrower_id, taken, staff=staff or ann(loan), now=START)
+        return take_payment(work, loan.borrower_id, taken, staff=staff or ann(loan), now=now)
 
 
 def core(loan: Built, minor: int, reference: str, **changes: Any) -> str:
@@ -202,6 +211,45 @@ def test_above_the_limit_a_second_person_books_it(app: Flask) -> None:
     assert count(TaskRow, TaskRow.borrower_id == loan.borrower_id, TaskRow.state == "open") == 0
 
 
+def test_payments_of_one_day_count_together_whoever_paid_them(app: Flask) -> None:
+    loan = a_loan()
+    other = build_loan(now=START, due=[TODAY], amount_minor=500_000, lender_id=loan.lender_id)
+
+    first, second = take(loan, 60_000), take(other, 40_001, receipt="R-2")
+    third = take(other, 40_000, receipt="R-3")
+
+    assert [row_of(each).state for each in (first, second, third)] == ["booked", "waiting", "booked"]
+    bobs = take(loan, 60_000, receipt="R-4", staff=bob(loan, "agent"), is_another=True)
+    assert row_of(bobs).state == "booked", "the limit is each person's own"
+    with unit_of_work() as work:
+        approve_payment(work, second, staff=bob(loan), now=START)
+        reverse_payment(work, first, staff=bob(loan), now=START, reason="the wrong loan")
+    assert row_of(take(loan, 60_000, receipt="R-5", is_another=True)).state == "booked", "what was taken back is free again"
+    assert row_of(take(loan, 1, receipt="R-6")).state == "waiting"
+
+
+def test_the_day_of_the_limit_is_the_lender_s(sqlite_book: Flask) -> None:
+    lender = build_lender(now=START, zone="Asia/Shanghai")
+    loan = build_loan(now=START, due=[TODAY], amount_minor=500_000, lender_id=lender)
+    midnight = local_instant(TODAY + timedelta(days=1), time(0), "Asia/Shanghai")
+
+    before = take(loan, 60_000, now=midnight - timedelta(minutes=2))
+    same_day = take(loan, 60_001, now=midnight - timedelta(minutes=1), receipt="R-2")
+    next_day = take(loan, 60_002, now=midnight, receipt="R-3")
+
+    assert [row_of(each).state for each in (before, same_day, next_day)] == ["booked", "waiting", "booked"]
+
+
+def test_of_many_at_once_no_more_is_booked_alone_than_the_limit(app: Flask) -> None:
+    lender = build_lender(now=START)
+    loans = [build_loan(now=START, due=[TODAY], amount_minor=500_000, lender_id=lender) for _ in range(12)]
+
+    meet(app, 12, lambda number: take(loans[number], 30_000, receipt=f"R-{number}"))
+
+    assert sum(paid(each) for each in loans) == 90_000
+    assert count(DeskPaymentRow, DeskPaymentRow.state == "waiting") == 9
+
+
 def test_above_the_limit_of_a_supervisor_an_admin_approves(sqlite_book: Flask) -> None:
     loan = build_loan(now=START, due=[TODAY], amount_minor=9_000_000)
     payment_id = take(loan, 6_000_000)
@@ -292,7 +340,7 @@ def test_the_second_of_two_alike_is_another(sqlite_book: Flask) -> None:
 def test_one_that_is_told_is_used_up_also_while_another_waits_to_be_told(sqlite_book: Flask) -> None:
     loan = a_loan()
     take(loan)
-    take(loan, 70_000, receipt="R-2")
+    take(loan, 70_000, receipt="R-2", staff=bob(loan))
 
     assert [core(loan, 50_000, f"CORE-{n}") for n in (1, 2)] == ["duplicate", "recorded"]
     assert untold(loan) == 70_000

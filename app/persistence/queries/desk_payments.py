@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.desk_payments import DeskPaymentState
@@ -57,6 +57,20 @@ def find_waiting_alike(session: Session, loan_id: str, *, on: date, amount_minor
         DeskPaymentRow.amount_minor == amount_minor,
     )
     return sorted(session.scalars(statement))
+
+
+def sum_booked_alone(session: Session, lender_id: str, by: str, currency: str, *, since: datetime, until: datetime) -> int:
+    """Return what somebody booked without anybody else in a span, `until` exclusive, and was not taken back; minor units."""
+    statement = select(func.coalesce(func.sum(DeskPaymentRow.amount_minor), 0)).where(
+        DeskPaymentRow.lender_id == lender_id,
+        DeskPaymentRow.state == DeskPaymentState.BOOKED.value,
+        DeskPaymentRow.requested_at >= since,
+        DeskPaymentRow.requested_at < until,
+        DeskPaymentRow.requested_by == by,
+        DeskPaymentRow.decided_by == by,
+        DeskPaymentRow.currency == currency,
+    )
+    return int(session.execute(statement).scalar_one())
 
 
 def get_shown(reads: Connection | Session, payment_id: str, *, lender_id: str) -> Any:
