@@ -40,7 +40,7 @@ def borrower_timeline(borrower: Opened) -> BaseResponse:
     resume = None if found.resume is None else (found.resume[0], f"{found.resume[1]}~{found.resume[2]}")
     profile = get_profile(reads(), borrower.id)
     return borrower_page(
-        "timeline.html", borrower, profile, found=found, kinds=KINDS, kind=query["kind"], zone=profile.timezone or "UTC",
+        "timeline.html", borrower, profile, found=found, kinds=KINDS, kind=query["kind"], zone=profile.zone,
         older=older(resume, query), newest=with_query(cursor=None), is_first="cursor" not in query,
     )  # fmt: skip
 

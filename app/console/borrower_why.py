@@ -33,7 +33,7 @@ class DaySchema(Schema):
 def borrower_why(borrower: Opened) -> BaseResponse:
     """Tell every step of the policy near a day: what was decided by which rule, or why there was nothing to decide."""
     profile, at = get_profile(reads(), borrower.id), now()
-    today = business_date(at, profile.timezone or "UTC")
+    today = business_date(at, profile.zone)
     on = asked(DaySchema)["on"] or today
     end_reads()
     with reading_one_state() as session:

@@ -52,7 +52,7 @@ from app.console import (
     waivers,
     webhooks,
 )
-from app.console.frame import ENTRY, NAME, entry, pages
+from app.console.frame import ENTRY, NAME, entry, nowhere, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
 from config import Settings
 
@@ -136,6 +136,8 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["asset"] = asset
     for blueprint in (pages, entry):
         app.register_blueprint(blueprint)
+    for status in (404, 405):  # no blueprint answers for an address that nobody has
+        app.register_error_handler(status, nowhere)
 
 
 def asset(name: str) -> str:

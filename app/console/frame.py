@@ -29,6 +29,7 @@ from app.domain.permissions import may
 from app.persistence.db import vault
 from app.web.answers import cacheable
 from app.web.auth import desk
+from app.web.errors import http_error
 from app.web.etag import body_etag
 from app.web.file_bodies import make_room
 from app.web.languages import negotiate, request_locale, spoken
@@ -99,6 +100,7 @@ def _shared() -> dict[str, Any]:
     return {
         "t": lambda key, **values: console_words(key, locale, values),
         "say": lambda code, what="": code_words(what, code, locale),
+        "person": lambda by: person(by, locale),
         "options": lambda codes, what="": [(code, code_words(what, code, locale)) for code in codes],
         "locale": locale,
         "who": who,
@@ -113,6 +115,12 @@ def _shared() -> dict[str, Any]:
         "keys": KEYS,
         "nav": current_app.extensions["duecourse.console_nav"],
     }
+
+
+def person(by: str | None, locale: str) -> str:
+    """Return who a row says did it: the name of a member of staff, or in words what was no person."""
+    kind, _, name = (by or "").partition(":")
+    return name if kind == "staff" else code_words("by", by, locale) if by and not name else by or ""
 
 
 def moment(at: datetime | date | None, zone: str, locale: str) -> str:
@@ -216,6 +224,13 @@ def _http_error(error: HTTPException) -> BaseResponse:
     if error.code is None or error.code < 400:
         return error.get_response()
     return _problem(CODE_OF_STATUS.get(error.code, "bad-request" if error.code < 500 else "internal"), None, [])
+
+
+def nowhere(error: HTTPException) -> BaseResponse:
+    """Answer an address below the desk that has no page, or none that is looked at, with a page and not for a machine."""
+    if request.path.startswith(f"{PREFIX}/"):
+        return _headers(_problem("not-found", None, []))
+    return http_error(error)
 
 
 for _blueprint in (pages, entry):

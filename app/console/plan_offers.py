@@ -13,6 +13,7 @@ from app.console.borrower_frame import Opened, borrower_page, opened
 from app.console.forms import Form, submit
 from app.console.frame import pages
 from app.domain.errors import ConflictError, refused_at
+from app.domain.plan_options import NotOffered, PlanOption
 from app.domain.plan_requests import PLAN_KINDS
 from app.persistence.db import vault
 from app.persistence.queries.plan_requests import page_shown
@@ -25,10 +26,13 @@ from app.web.fields import NUMBER_PATTERN, PatternField, TextField
 from app.web.languages import request_locale
 from app.web.reads import reads
 from app.web.request_context import now
+from app.wording.console_words import console_words
 from app.wording.option_words import credit_effect_words, kind_words, not_offered_words
 
 _PATH = "/borrowers/<number:borrower_no>/plans"
 _MOST_TERMS = 200
+_TOLD = ("day", "rows")
+"""Terms that tell options of one kind apart."""
 
 
 class OfferFormSchema(Schema):
@@ -97,8 +101,15 @@ def _shown(borrower: Opened, form: Form, *, status: int = 200) -> BaseResponse:
         "plans_new.html", borrower, status=status, form=form, loans=loans, loan=loan, offered=offered,
         loan_tabs=_tabs(borrower, loans, asked),
         not_offered=[each for each in found.not_offered if each.kind in PLAN_KINDS] if found else [], why_none=why_none,
-        rows=rows, fresh=Form(), title_of=lambda each: kind_words(each.kind, locale),
+        rows=rows, fresh=Form(), title_of=lambda each: _title(each, locale),
         effect_of=lambda each: credit_effect_words(each.credit_effect, locale),
         reason_of=lambda each: not_offered_words(each, locale),
         terms_of=lambda each: orjson.dumps(dict(each.terms)).decode(),
     )  # fmt: skip
+
+
+def _title(option: PlanOption | NotOffered, locale: str) -> str:
+    """Name an option so that those of one kind can be told apart: which day, how many instalments."""
+    terms = option.terms if isinstance(option, PlanOption) else {}
+    told = [console_words(f"acts.term_{name}", locale, {"value": value}) for name, value in terms.items() if name in _TOLD]
+    return f"{kind_words(option.kind, locale)} ({', '.join(told)})" if told else kind_words(option.kind, locale)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, begin, listed, one_of
-from app.persistence.queries.tasks import find_queues, look_at_task, page_by_deadline
+from app.persistence.queries.tasks import NO_DAY, find_queues, look_at_task, page_by_deadline
 from app.persistence.unit_of_work import Work
 from app.services.duties import QUEUE as DUTIES
 from app.services.law_packs import find_rule
@@ -45,12 +45,12 @@ def tasks() -> Response:
         queue=queue,
         breach=view == "breach",
         claimed_by=desk().name if view == "mine" else None,
-        has_deadline=view != "open_end",
+        has_deadline={"deadline": True, "open_end": False}.get(view),
         after=None if key is None else (key.at.date(), key.row_id),
         limit=SIZE + 1,
     )
     shown = [(row, find_rule(row.rule) if row.rule and row.queue == DUTIES else None) for row in rows]
-    found = listed(shown, [Key(_place(row), row.id) for row in rows], size=SIZE, view=view, queue=queue)
+    found = listed(shown, [Key(_place(row, view), row.id) for row in rows], size=SIZE, view=view, queue=queue)
     return page("tasks/list.html", found=found, view=view, views=VIEWS, queue=queue, queues=queues)
 
 
@@ -80,5 +80,7 @@ def _shown(task_id: str, form: Form, *, status: int = 200) -> Response:
     return page("tasks/task.html", status=status, row=row, rule=rule, form=form, is_duty=row.queue == DUTIES)
 
 
-def _place(row: Any) -> datetime:
-    return row.created_at if row.due_on is None else datetime.combine(row.due_on, time(0), tzinfo=UTC)
+def _place(row: Any, view: str) -> datetime:
+    if view == "open_end":
+        return row.created_at  # type: ignore[no-any-return]
+    return datetime.combine(row.due_on or NO_DAY, time(0), tzinfo=UTC)

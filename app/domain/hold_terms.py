@@ -86,7 +86,7 @@ def until(kind: str, from_at: datetime, until_at: datetime | None, *, zone: str)
             "/until", f"A hold of kind {kind} ends with no day: leave until out, and release it when it is over."
         )
     if until_at <= from_at:
-        raise refused_at("/until", "until is not after from; to end a hold that stands, release it.")
+        raise refused_at("/until", "A hold ends after it begins; to end one that stands, release it.")
     if until_at > from_at + LONGEST:
         raise refused_at("/until", "until is more than ten years after from; leave it out for a hold that is open.")
     return until_at

@@ -44,6 +44,10 @@ _NEEDS = {
     "language_needed": "language",
 }  # fmt: skip
 """Outcome -> what has to be said beside it, and with no other."""
+_ALSO = {
+    "promise": "Say how much was promised, and by when.", "call_back_at": "Say when to call back.",
+    "dispute": "Say what is disputed.", "hardship": "Say what has changed.", "language": "Say which language is needed.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def _check(told: ToldOutcome, now: datetime) -> None:
     for outcome, name in _NEEDS.items():
         given = getattr(told, name) is not None
         if outcome == told.outcome and not given:
-            raise refused_at(f"/{name}", f"With outcome {outcome} say {name} too.")
+            raise refused_at(f"/{name}", _ALSO[name])
         if outcome != told.outcome and given:
             raise refused_at(f"/{name}", f"{name} belongs to outcome {outcome}; this one is {told.outcome}.")
     if told.call_back_at is not None and not now < told.call_back_at <= now + FARTHEST_CALL_BACK:

@@ -170,13 +170,13 @@ def _check(told: ToldCall, now: datetime) -> None:
     if told.direction not in DIRECTIONS:
         raise refused_at("/direction", f"direction is not one of {', '.join(DIRECTIONS)}.")
     if told.at > now:
-        raise refused_at("/at", "at is in the future; say when the call began.")
+        raise refused_at("/at", "This call would begin in the future; say when it began.")
     if told.at < now - _OLDEST:
         raise refused_at("/at", "at is more than a year ago; no cap counts such a call any more.")
     if not 0 <= told.seconds <= LONGEST_CALL_SECONDS:
         raise refused_at("/seconds", "seconds of talk are 0 to 86400.")
     if told.seconds and told.outcome in _SILENT:
-        raise refused_at("/seconds", f"nobody talks in a call that is {told.outcome}; leave seconds out.")
+        raise refused_at("/seconds", "Nobody talks in a call with this outcome; leave out how long it took.")
 
 
 def _loan_id(work: Work, borrower_id: str, loan_no: str | None, lender_id: str) -> str | None:

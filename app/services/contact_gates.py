@@ -166,7 +166,7 @@ def _kind(first: Block, *, may_be_overridden: bool) -> tuple[Callable[..., Domai
     reason = Reason(first.reason)
     if first.layer == LAW:
         return LawRefusedError, "The law does not allow this contact now."
-    also = " Who may set the policy aside says why in override_reason." if may_be_overridden else ""
+    also = " Who may set the policy aside gives a reason." if may_be_overridden else ""
     if reason in _HOURS:
         return QuietHoursError, f"It is not an hour at which this borrower may be contacted so.{also}"
     if reason in _CAPS:

@@ -23,6 +23,13 @@ class Profile:
     locale: str | None
     timezone: str | None
     officer: str | None
+    loan_timezone: str | None = None
+    """Of their newest loan: where they are thought to be when they named no zone themselves."""
+
+    @property
+    def zone(self) -> str:
+        """The zone in which staff are shown what happened to them."""
+        return self.timezone or self.loan_timezone or "UTC"
 
 
 def get_profile(reads: Connection, borrower_id: str) -> Profile:
@@ -41,4 +48,5 @@ def get_profile(reads: Connection, borrower_id: str) -> Profile:
         locale=row.locale,
         timezone=row.zone,
         officer=row.officer,
+        loan_timezone=row.loan_zone,
     )

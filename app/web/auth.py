@@ -86,6 +86,8 @@ class DeskPrincipal:
     """When a second factor was last proved in the session, by the machine's clock."""
     proof_age: timedelta | None = None
     """How long ago that was when this request came in; None: never, as with a key."""
+    lender_name: str | None = None
+    """What the lender of the session is called; None with a key."""
 
     @property
     def name(self) -> str:
@@ -256,7 +258,7 @@ def staff_of(token: str) -> DeskPrincipal:
         mark_used(found.session_id, now=at)
     return DeskPrincipal(
         found.session_id, found.lender_id, found.name, found.role, found.locale, found.staff_id, found.session_id,
-        found.proved_at, at - found.proved_at,
+        found.proved_at, at - found.proved_at, found.lender_name,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from jinja2 import TemplateError
 from app.domain.segments import segments_of
 from app.wording.law_lint import law_problems
 from app.wording.lint_findings import LOCK_SCREEN, OVERHEARD, Problem, Said
-from app.wording.lint_words import AMOUNT, DEBT, HARMFUL, LATENESS, LEGAL, PRESSURE, SIGNS
+from app.wording.lint_words import AMOUNT, DEBT, HARM_IN_WORDS, HARMFUL, LATENESS, LEGAL, PRESSURE, SIGNS
 from app.wording.sources import may_vary, variables_in, written
 from app.wording.template_texts import Purpose, TemplateText, purpose_of
 from app.wording.variables import declared, samples
@@ -163,7 +163,7 @@ def _length_problems(said: Said) -> Iterator[Problem]:
 def _word_problems(said: Said, purpose: Purpose) -> Iterator[Problem]:
     for marker, words in HARMFUL.items():
         if hit := _hit(words, said.text):
-            yield Problem("forbidden", f"{marker}: {hit.strip()!r}")
+            yield Problem("forbidden", f"{hit.strip()!r} reads as {HARM_IN_WORDS[marker]}; say it otherwise.")
         elif marker in said.markers:
             yield Problem("forbidden", f"{marker}, as its author says")
     if "legal" not in purpose.stages and (hit := _hit(LEGAL, said.text)):

@@ -59,6 +59,13 @@ HARMFUL: Mapping[str, Pattern[str]] = {
     ),
 }  # fmt: skip
 """Marker -> words that are never said, on any channel, at any stage."""
+HARM_IN_WORDS: Mapping[str, str] = {
+    "threat_of_violence": "a threat of violence", "threat_of_arrest": "a threat of arrest",
+    "threat_to_workplace": "a threat to tell the workplace", "exposure_to_contacts": "a threat to tell others",
+    "insult": "an insult", "false_authority": "an authority that we are not", "final_notice": "a last notice",
+    "misleading_reason": "a reason that is not true", "premium_number": "a number that costs extra",
+}  # fmt: skip
+"""Marker of HARMFUL -> what it is, for who wrote it."""
 
 LEGAL = _any(
     r"\b(sue|suing|lawsuit|legal (action|proceedings|steps)|litigat\w+|court|solicitors?|attorneys?|lawyers?)\b",

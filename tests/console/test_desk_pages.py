@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
+from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.tasks import NewTask, add_task
 from tests.builders.book import Built, build_lender, build_loan
@@ -68,6 +70,24 @@ def test_what_must_be_done_first_stands_first_and_pages_follow(app: Flask, monke
     assert seen == [ids[4], ids[1], ids[2], ids[0], ids[3]]
     assert "call" in seat.page("/tasks?view=open_end").text.lower()
     assert ids[0] not in seat.page("/tasks?queue=early").text
+
+
+def test_what_the_law_wanted_at_once_is_among_what_is_past_its_day(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.console.tasks.SIZE", 1)
+    built = build_loan(now=START, due=[START.date()])
+    late, at_once = a_task(built, "late"), a_task(built, "at-once", due_on=None)
+    a_task(built, "in-time")
+    with unit_of_work() as work:
+        work.session.execute(update(TaskRow).where(TaskRow.id.in_([late, at_once])).values(breach=True))
+    seat = a_seat(app, built.lender_id)
+
+    first = seat.page("/tasks?view=breach").text
+    more = re.search(r'href="/desk(/tasks\?[^"]+)" rel="next"', first)
+    assert more is not None
+    second = seat.page(more.group(1).replace("&amp;", "&")).text
+
+    assert re.findall(r'/desk/tasks/([0-9a-f-]{36})"', first + second) == [at_once, late]
+    assert 'rel="next"' not in second
 
 
 def test_a_task_is_closed_with_a_reason_and_not_by_another_lender(sqlite_book: Flask) -> None:

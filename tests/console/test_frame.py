@@ -4,6 +4,7 @@ import re
 
 from flask import Flask
 
+from app.console.frame import person
 from tests.builders.book import build_lender
 from tests.builders.desk import a_seat
 from tests.conftest import START
@@ -46,3 +47,36 @@ def test_pages_let_the_browser_say_that_a_form_comes_from_here(sqlite_book: Flas
     seat = a_seat(sqlite_book, build_lender(now=START))
 
     assert seat.page("").headers.getlist("Referrer-Policy") == ["same-origin"]
+
+
+def test_an_address_without_a_page_is_answered_by_a_page(sqlite_book: Flask) -> None:
+    seat = a_seat(sqlite_book, build_lender(now=START))
+
+    gone, only_posted = seat.page("/nothing-here"), seat.page("/sign-out")
+    api = sqlite_book.test_client().get("/v1/desk/nothing-here")
+
+    assert [each.status_code for each in (gone, only_posted)] == [404, 404]
+    assert all("<h1>Not found</h1>" in each.text and 'href="/desk"' in each.text for each in (gone, only_posted))
+    assert "default-src 'none'" in gone.headers["Content-Security-Policy"]
+    assert api.content_type == "application/problem+json"
+
+
+def test_a_refusal_is_said_once(sqlite_book: Flask) -> None:
+    seat = a_seat(sqlite_book, build_lender(now=START))
+
+    answer = seat.send("/search", on="", q="%")
+
+    assert answer.status_code == 422
+    assert answer.text.count("write it as it stands on a letter or a card") == 1
+
+
+def test_the_frame_names_whose_borrowers_one_sees(sqlite_book: Flask) -> None:
+    seat = a_seat(sqlite_book, build_lender(now=START, name="Harbour Credit"))
+
+    assert "Harbour Credit" in seat.page("").text
+
+
+def test_who_did_something_is_named_as_people_name_them() -> None:
+    assert person("staff:Ann Lee", "en") == "Ann Lee"
+    assert (person("borrower", "en"), person("borrower", "zh-CN")) == ("the borrower", "借款人")
+    assert (person("core:acme", "en"), person(None, "en")) == ("core:acme", "")

@@ -24,8 +24,10 @@ _SESSION = PreparedSelect.of(
         StaffAccountRow.state,
         StaffAccountRow.locale,
         StaffMembershipRow.role,
+        LenderRow.name.label("lender_name"),
     )
     .join(StaffAccountRow, StaffAccountRow.id == StaffSessionRow.staff_id)
+    .join(LenderRow, LenderRow.id == StaffSessionRow.lender_id)
     .outerjoin(
         StaffMembershipRow,
         (StaffMembershipRow.staff_id == StaffSessionRow.staff_id)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Date, and_, bindparam, func, literal, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,8 @@ from app.persistence.prepared import PreparedChange, PreparedSelect
 from app.persistence.queries.chunks import chunks
 
 MOST_QUEUES = 30
+NO_DAY = date(1970, 1, 1)
+"""Where a task without a last day stands among those by their last day: before all of them."""
 
 
 def add_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -142,14 +144,15 @@ def page_by_deadline(
     queue: str | None = None,
     breach: bool = False,
     claimed_by: str | None = None,
-    has_deadline: bool = True,
+    has_deadline: bool | None = True,
     after: tuple[date, str] | None = None,
     limit: int,
 ) -> Sequence[Any]:
     """Return open tasks by their last day, the earliest first, following `after` (due_on, id).
 
-    `breach`: only those whose day has passed undone. `claimed_by`: only those somebody has taken. `has_deadline` False:
-    those without a last day, oldest first; then the day of `after` says nothing.
+    `breach`: only those whose day has passed undone, or that the law wanted done at once. `claimed_by`: only those somebody
+    has taken. `has_deadline` False: those without a last day, oldest first; then the day of `after` says nothing. None:
+    both, and those without one stand first, on NO_DAY.
     """
     statement = (
         select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
@@ -164,13 +167,18 @@ def page_by_deadline(
         statement = statement.where(TaskRow.claimed_by == claimed_by)
     if breach:
         statement = statement.where(TaskRow.breach == true())
-    if not has_deadline:
+    if has_deadline is False:
         statement = statement.where(TaskRow.due_on.is_(None)).order_by(TaskRow.id)
         return reads.execute(statement if after is None else statement.where(TaskRow.id > after[1])).all()
-    statement = statement.where(TaskRow.due_on.is_not(None)).order_by(TaskRow.due_on, TaskRow.id)
+    last_day: Any = TaskRow.due_on
+    if has_deadline is None:
+        last_day = func.coalesce(TaskRow.due_on, literal(NO_DAY, Date()))
+    else:
+        statement = statement.where(TaskRow.due_on.is_not(None))
+    statement = statement.order_by(last_day, TaskRow.id)
     if after is not None:
         on, task_id = after
-        statement = statement.where(or_(TaskRow.due_on > on, and_(TaskRow.due_on == on, TaskRow.id > task_id)))
+        statement = statement.where(or_(last_day > on, and_(last_day == on, TaskRow.id > task_id)))
     return reads.execute(statement).all()
 
 

@@ -62,7 +62,7 @@ _TOLD_BY_OTHERS = (
     "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
-_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read")
+_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read")
 _other, _of_call = aliased(LoanRow), aliased(MessageRow)
 
 
