@@ -179,9 +179,10 @@ class _Known:
 
 
 def asked_by(task: Any) -> ContactAsked:
-    """Return the contact that a call for this task would be. One that the borrower asked for answers them."""
+    """Return the contact that a call for this task would be. One that the borrower asked for answers them; where nobody
+    knows that it was they who asked, it is a call as any other."""
     loan_ids = () if task.loan_id is None else (task.loan_id,)
-    if task.kind == CALL_BACK:
+    if task.kind == CALL_BACK and task.facts.get("proven") is not False:
         return ContactAsked("voice", message_class="support", loan_ids=loan_ids, is_reply=True)
     return ContactAsked("voice", loan_ids=loan_ids)
 

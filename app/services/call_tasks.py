@@ -126,8 +126,14 @@ def claim_next(work: Work, *, lender_id: str, by: str, now: datetime, queue: str
     listed = read_worklist(work.session, lender_id, by=by, now=now, queue=queue, limit=MOST_SHOWN)
     free = [item for item in listed.items if item.is_open and item.claimed_by in (None, by)]
     for item in free[:_NEXT_LOOKS]:
+        if queries.find_other_claim(work.session, item.task.borrower_id, by=by, now=now) is not None:
+            continue  # somebody is about to ring them for another task
         row = _locked(work, item.task.id, lender_id)
-        if _take(work, row, by=by, now=now):
+        try:
+            is_taken = _take(work, row, by=by, now=now)
+        except ConflictError:  # they began just now
+            continue
+        if is_taken:
             work.session.refresh(row)
             return row
     return None

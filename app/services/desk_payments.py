@@ -6,7 +6,7 @@ name. Each act takes the borrower's agenda row first, so that of any number at o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -40,6 +40,8 @@ from app.services.webhook_events import announce
 
 QUEUE, TASK = "approvals", "desk_payment"
 LONGEST_NOTE, LONGEST_REASON = 300, 200
+OLDEST = timedelta(days=366)
+"""How far back money may have come in: what is older is a slip of the pen, or the core's to book."""
 _S = DeskPaymentState
 
 
@@ -185,6 +187,8 @@ def _check(work: Work, loan: LoanRow, taken: TakenPayment, now: datetime) -> Non
         raise refused_at("/receipt", "That is the number of a card; give the number of the receipt.")
     if taken.effective_on > business_date(now, loan.zone):
         raise refused_at("/effective_on", "The day is in the future; record the money when it has come.")
+    if taken.effective_on < max(business_date(now, loan.zone) - OLDEST, loan.disbursed_on or date.min):
+        raise refused_at("/effective_on", "The day is before the loan, or more than a year ago; look at the date again.")
 
 
 def _check_is_new(work: Work, row: DeskPaymentRow) -> None:

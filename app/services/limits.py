@@ -45,6 +45,12 @@ def give_back(work: Work, limit: Limit, subject: str, *, now: datetime) -> None:
     count_up(work.session, bucket, limit.window(now), by=-1)
 
 
+def clear(work: Work, limit: Limit, subject: str, *, now: datetime) -> None:
+    """Begin the window of `now` anew: whoever the limit guards has shown in another way who they are."""
+    bucket = f"{limit.name}:{work.vault.mac('rate', f'{limit.name} {subject}')[:40]}"
+    count_up(work.session, bucket, limit.window(now), by=-count_up(work.session, bucket, limit.window(now), by=0))
+
+
 def count_all(work: Work, limits: Iterable[tuple[Limit, str]], *, now: datetime) -> list[int]:
     """Count one for each; callers name limits in the same order, so that two of them cannot deadlock."""
     return [count(work, limit, subject, now=now) for limit, subject in limits]

@@ -22,7 +22,7 @@ from app.persistence.vault import token_hash
 from app.services import passwords, staff_factors
 from app.services.limits import Limit, count_all, give_back
 from app.services.staff_audit import tell
-from app.services.staff_sign_in import count_code, give_code_back
+from app.services.staff_sign_in import count_code, forget_failures, give_code_back
 
 LIVES = {"invitation": timedelta(hours=72), "reset": timedelta(hours=24)}
 PREFIX = "dci_"
@@ -148,6 +148,8 @@ def _accepted(work: Work, token: str, hashed: str, secret: str, step: int, local
     row.totp_sealed = None
     mark_invitations_void(work.session, account.id, now=now)
     mark_sessions_ended(work.session, account.id, now=now, reason="reset")
+    email = work.vault.open(account.email_sealed, place=f"staff_accounts.email:{account.id}") or ""
+    forget_failures(work, email, account.id, now=now)
     codes = staff_factors.replace_recovery_codes(work, account.id)
     places = find_memberships(work.session, account.id)
     tell(

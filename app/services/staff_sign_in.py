@@ -30,7 +30,7 @@ from app.persistence.queries.staff_accounts import (
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.persistence.vault import token_hash
 from app.services import passwords, staff_factors
-from app.services.limits import Limit, count_all, give_back
+from app.services.limits import Limit, clear, count_all, give_back
 from app.services.staff_audit import tell
 from app.services.staff_sessions import StaffSession, open_session, renew_token
 
@@ -164,6 +164,14 @@ def count_code(work: Work, staff_id: str, network: str, *, now: datetime) -> Cou
 def give_code_back(work: Work, counted: Counted, *, now: datetime) -> None:
     """Take back what `count_code` counted."""
     _give_all_back(work, counted, now)
+
+
+def forget_failures(work: Work, email: str, staff_id: str, *, now: datetime) -> None:
+    """Give an account all its tries back, which somebody else may have used up: its owner has just set it up anew."""
+    for limit in (LIMITS.passwords, LIMITS.passwords_day):
+        clear(work, limit, folded_email(email), now=now)
+    for limit in (LIMITS.codes, LIMITS.codes_day):
+        clear(work, limit, staff_id, now=now)
 
 
 # Errors are values below, so that the try and the counters are committed.

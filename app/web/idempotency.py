@@ -1,7 +1,9 @@
 """Idempotency-Key (IETF httpapi draft): the same key gets the same answer, and what it did happens once.
 
-What is kept is sealed: an answer repeats what a borrower wrote. The row and the effect commit in one transaction. A twin
-that runs at the same time gets 409 on PostgreSQL; on SQLite it waits for the one write lock and then gets the stored answer.
+What is kept is sealed: an answer repeats what a borrower wrote. What was asked, and at which address, is kept as a keyed
+hash: one that takes no key tells a phone number or a code to whoever tries them all. The row and the effect commit in one
+transaction. A twin that runs at the same time gets 409 on PostgreSQL; on SQLite it waits for the one write lock and then
+gets the stored answer.
 """
 
 import hashlib
@@ -35,21 +37,27 @@ def answer_once(act: Callable[[Work], Answer], *, key: str | None = None, said: 
         return in_unit_of_work(act)
     _check(key)
     principal, route = g.principal.keyspace, f"{request.method} {request.url_rule}"
-    fingerprint = hashlib.sha256(request.get_data(cache=True) if said is None else said).hexdigest()
+    plain = request.get_data(cache=True) if said is None else said
+    asked = hashlib.sha256(plain if said is not None else request.path.encode() + b"\n" + plain).hexdigest()
 
     def once(work: Work) -> Answer:
         if is_held_by_twin(work.session, principal, route, key):
             raise IdempotencyInFlightError("The same request is being worked on.", {"retry_after_seconds": 1})
         kept = find_answer(work.session, principal, route, key)
         if kept is not None:
-            return _replayed(work, kept, fingerprint, _place(principal, route, key))
+            if kept.fingerprint not in {
+                hashlib.sha256(plain).hexdigest(),  # as it was kept before it had a key; rows live a day
+                *(_fingerprint(work, asked, each) for each in work.vault.key_ids),
+            }:
+                raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
+            return _replayed(work, kept, _place(principal, route, key))
         answer = act(work)
         add_answer(
             work.session,
             principal=principal,
             route=route,
             key=key,
-            fingerprint=fingerprint,
+            fingerprint=_fingerprint(work, asked, work.vault.current_key_id),
             status=answer.status or 200,
             body=_sealed(work, answer.value, _place(principal, route, key)),
             created_at=now(),
@@ -75,9 +83,11 @@ def _check(key: str) -> None:
         raise ValidationError("The Idempotency-Key is not valid.", errors=(wrong,))
 
 
-def _replayed(work: Work, kept: Any, fingerprint: str, place: str) -> Answer:
-    if kept.fingerprint != fingerprint:
-        raise IdempotencyMismatchError("The idempotency key was used before with another body; use a new key.")
+def _fingerprint(work: Work, asked: str, key_id: str) -> str:
+    return work.vault.mac("idempotency", asked, key_id=key_id)
+
+
+def _replayed(work: Work, kept: Any, place: str) -> Answer:
     return Answer(_opened(work, kept.body, place), kept.status, {"Idempotency-Replayed": "true"}, dumped=True)
 
 

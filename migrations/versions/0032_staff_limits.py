@@ -31,5 +31,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("staff_challenges")
-    with op.batch_alter_table("staff_memberships") as table:
-        table.drop_column("disabled_at")
+    op.drop_column("staff_memberships", "disabled_at")

@@ -1,5 +1,6 @@
 """Answers that are kept under an idempotency key: what a borrower wrote is in none of them."""
 
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -48,3 +49,27 @@ def test_an_answer_that_was_kept_before_they_were_sealed_is_given_again_too(app:
         work.session.execute(update(IdempotencyKeyRow).where(IdempotencyKeyRow.key == "once").values(body={"id": "x"}))
 
     assert journey.me("POST", f"/loans/{loan_id}/disputes", body, key="once") == {"id": "x"}
+
+
+def test_what_was_asked_is_kept_as_a_hash_that_takes_a_key(app: Flask) -> None:
+    journey, loan_id = begun(app)
+    journey.me("POST", f"/loans/{loan_id}/disputes", {"ground": "already_paid", "words": "paid"}, key="once")
+
+    with reading() as session:
+        kept = session.scalar(select(IdempotencyKeyRow.fingerprint).where(IdempotencyKeyRow.key == "once"))
+    bodies = (b'{"ground": "already_paid", "words": "paid"}', b'{"ground":"already_paid","words":"paid"}')
+    assert kept not in {hashlib.sha256(each).hexdigest() for each in bodies}
+
+
+def test_a_key_that_was_used_for_one_person_is_none_for_another(app: Flask) -> None:
+    journey, _ = begun(app)
+    told: dict[str, Any] = {"body": {"text": "Calls after six"}, "role": "agent", "headers": {"Idempotency-Key": "once"}}
+    first, journey.borrower_no = journey.borrower_no, "B-other"
+    journey.put_borrower()
+    journey.put_loan("L2", [date(2026, 3, 5)])
+
+    made = journey.desk("POST", f"/borrowers/{first}/notes", **told)
+    other = journey.desk("POST", "/borrowers/B-other/notes", **told, good=False)
+
+    assert other["code"] == "idempotency-mismatch"
+    assert journey.desk("POST", f"/borrowers/{first}/notes", **told) == made

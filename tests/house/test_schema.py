@@ -10,8 +10,17 @@ from flask import Flask
 from sqlalchemy import create_engine, inspect
 
 from app.domain.lanes import lane_of
+from app.domain.money import Money
+from app.factory import create_app
 from app.persistence import schema
 from app.persistence.db import Base, db
+from app.persistence.unit_of_work import unit_of_work
+from app.services.contact_change_codes import send_code
+from app.services.contact_changes import propose_change
+from app.services.conversations import Word, add_word
+from app.services.desk_payments import DeskStaff, TakenPayment, take_payment
+from tests.builders.book import build_loan
+from tests.conftest import START, make_settings
 
 
 def test_migrations_and_models_agree(app: Flask) -> None:
@@ -42,6 +51,37 @@ def test_every_migration_goes_up_down_and_up_again(kind: str, request: pytest.Fi
     assert left == set()
     assert schema.is_at_head(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_the_desk_wrote_does_not_keep_its_migrations_from_going_down(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    if kind == "postgresql":
+        make = request.getfixturevalue("new_postgresql_database")
+        url = make(f"desk_down_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    app = create_app(make_settings(url, tmp_path))
+    with app.app_context():
+        schema.upgrade(db.engine)
+        loan = build_loan(now=START, due=[START.date()], amount_minor=50_000, phone="+447700900123")
+        staff, money = DeskStaff("staff:Ann", "agent", loan.lender_id), Money(50_000, "USD")
+        with unit_of_work() as work:
+            taken = TakenPayment(loan.loan_no, money, START.date(), "cash", "R-1")
+            take_payment(work, loan.borrower_id, taken, staff=staff, now=START)
+            change_id = propose_change(work, loan.borrower_id, "phone", "+447700900456", staff=staff, now=START)
+            send_code(work, change_id, staff=staff, now=START)
+            add_word(work, loan.borrower_id, Word("in/1", "sms", "Hello", at=START), now=START)
+        db.session.remove()
+
+        schema.downgrade(db.engine, "0024")
+        with db.engine.connect() as connection:
+            left = connection.exec_driver_sql("SELECT count(*) FROM loans").scalar()
+        schema.upgrade(db.engine)
+
+        assert left == 1
+        assert schema.is_at_head(db.engine)
+        db.engine.dispose()
 
 
 def test_what_waited_before_messages_had_lanes_waits_on_in_its_lane(tmp_path: Path) -> None:

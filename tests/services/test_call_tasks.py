@@ -196,6 +196,20 @@ def test_one_borrower_is_called_by_one_person_at_a_time(app: Flask) -> None:
     assert take(second, lender, "staff:Eve") == "staff:Eve"
 
 
+def test_the_next_call_is_none_of_a_borrower_whom_somebody_else_is_about_to_ring(app: Flask) -> None:
+    lender = a_lender(now=NOON)
+    built, other = a_late_loan(lender, now=NOON, amount_minor=90_000), a_late_loan(lender, now=NOON, amount_minor=100)
+    first, _ = a_call_task(built, now=NOON), a_call_task(built, now=NOON, kind="call_back")
+    last = a_call_task(other, now=NOON)
+    take(first, lender, "staff:Eve")
+
+    with unit_of_work() as work:
+        row = claim_next(work, lender_id=lender, by="staff:Bob", now=NOON)
+
+    assert row is not None
+    assert row.id == last
+
+
 # -- dialling --------------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +248,22 @@ def test_a_policy_s_cap_may_be_set_aside_with_a_reason_and_the_law_s_may_not(app
     assert refused.value.facts["reason"] == "LEGAL_DAILY_CAP"
     assert refused.value.facts["until"]
     assert len(calls()) == 2
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_call_back_that_nobody_proved_to_be_asked_for_is_a_call_as_any_other(app: Flask, proven: bool) -> None:
+    lender = a_lender(now=NOON)
+    built = a_late_loan(lender, now=NOON)
+    dial(a_call_task(built, now=NOON), lender, now=NOON)
+    tell(built, "no_answer", now=NOON)
+    asked = a_call_task(built, now=NOON, kind="call_back", facts={"proven": proven})
+    at = NOON + timedelta(minutes=30)
+
+    if proven:
+        assert dial(asked, lender, now=at).call_id
+    else:
+        with pytest.raises(ContactCapReachedError):
+            dial(asked, lender, now=at)
 
 
 def test_of_many_dials_at_once_the_cap_lets_one_through(app: Flask) -> None:

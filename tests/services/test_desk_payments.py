@@ -157,6 +157,21 @@ def test_what_cannot_be_is_refused(sqlite_book: Flask, changes: dict[str, Any], 
     assert paid(loan) == 0
 
 
+def test_money_of_before_the_loan_or_of_years_ago_is_a_slip_of_the_pen(sqlite_book: Flask) -> None:
+    loan = a_loan()
+    for on in (TODAY.replace(year=TODAY.year - 10), TODAY - timedelta(days=367)):
+        with pytest.raises(ValidationError):
+            take(loan, effective_on=on)
+    with unit_of_work() as work:
+        work.session.get_one(LoanRow, loan.loan_id).disbursed_on = TODAY - timedelta(days=9)
+    with pytest.raises(ValidationError):
+        take(loan, effective_on=TODAY - timedelta(days=10))
+
+    take(loan, effective_on=TODAY - timedelta(days=9))
+
+    assert paid(loan) == 50_000
+
+
 def test_another_currency_and_another_s_loan_are_refused(sqlite_book: Flask) -> None:
     loan, other = a_loan(), a_loan()
     taken = TakenPayment(loan.loan_no, Money(5, "CNY"), TODAY, "cash", "R-1")

@@ -6,7 +6,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.domain.errors import CredentialsInvalidError, DomainError, LinkExpiredError, OtpInvalidError, ValidationError
+from app.domain.errors import (
+    CredentialsInvalidError,
+    DomainError,
+    LinkExpiredError,
+    OtpInvalidError,
+    RateLimitedError,
+    ValidationError,
+)
 from app.persistence.db import db
 from app.persistence.models.staff import StaffAccountRow, StaffInvitationRow, StaffRecoveryCodeRow
 from app.persistence.unit_of_work import unit_of_work
@@ -14,7 +21,7 @@ from app.services import staff
 from app.services.staff_factors import code_at
 from app.services.staff_invitations import Invitation, accept_invitation, open_invitation
 from app.services.staff_sessions import live_sessions
-from app.services.staff_sign_in import begin
+from app.services.staff_sign_in import LIMITS, begin
 from tests.builders.book import build_lender
 from tests.builders.parallel import meet
 from tests.builders.staff import NETWORK, PASSWORD, a_colleague, sign_in
@@ -135,6 +142,23 @@ def test_a_reset_takes_everything_away_at_once_and_lives_a_day(app: Flask) -> No
     assert not set(codes) & set(who.recovery_codes)
     with pytest.raises(CredentialsInvalidError):
         begin(who.email, who.password, NETWORK, now=START)
+
+
+def test_who_was_locked_out_by_others_is_let_in_by_a_reset(sqlite_book: Flask) -> None:
+    lender_id = build_lender(now=START)
+    who = a_colleague(lender_id)
+    for _ in range(LIMITS.passwords.most):
+        with pytest.raises(CredentialsInvalidError):
+            begin(who.email, "wrong one", "203.0.113.0/24", now=START)
+    with pytest.raises(RateLimitedError):
+        begin(who.email, who.password, NETWORK, now=START)
+
+    with unit_of_work() as work:
+        made = staff.reset(work, lender_id, who.staff_id, manager=OPERATOR, now=START)
+    secret = open_invitation(made.token, NETWORK, now=START).secret
+    accept_invitation(made.token, "eight loud magpies", code_at(secret, START), NETWORK, now=START)
+
+    assert begin(who.email, "eight loud magpies", NETWORK, now=START)
 
 
 def test_an_unknown_token_is_told_like_a_spent_one_and_guessing_is_held_back(sqlite_book: Flask) -> None:
