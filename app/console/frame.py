@@ -119,7 +119,8 @@ def _shared() -> dict[str, Any]:
     }
 
 
-_NO_PERSON = ("borrower", "engine", "duecourse", "sandbox")
+_NO_PERSON = ("borrower", "engine", "duecourse", "sandbox", "system")
+"""What a row may name that is no person of staff: `by__` codes; what stands behind a colon is an id."""
 
 
 def person(by: str | None, locale: str) -> str:
