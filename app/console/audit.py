@@ -53,6 +53,7 @@ def audit() -> Response:
 
 def _day(text: str) -> datetime | None:
     try:
-        return datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC) if text else None
-    except ValueError:
+        day = datetime.combine(date.fromisoformat(text), time(0), tzinfo=UTC) if text else None
+        return None if day is None else day + timedelta(days=1) - timedelta(days=1)
+    except (ValueError, OverflowError):  # the last day of all has no next
         return None

@@ -14,6 +14,7 @@ from app.web.auth import desk, permits
 from app.web.request_context import now
 
 
+@pages.get("/")
 @pages.get("")
 @permits("borrowers.search")
 def home() -> BaseResponse:

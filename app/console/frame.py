@@ -37,6 +37,7 @@ from app.web.problems import CODE_OF_STATUS, PROBLEMS
 from app.web.request_context import now
 from app.wording.amounts import written_date, written_money
 from app.wording.console_words import code_words, console_words
+from app.wording.reason_words import reason_words
 from app.wording.refusal_words import refused_in_words
 
 KEYS = {
@@ -100,6 +101,7 @@ def _shared() -> dict[str, Any]:
     return {
         "t": lambda key, **values: console_words(key, locale, values),
         "say": lambda code, what="": code_words(what, code, locale),
+        "because": lambda reason: reason_words(reason, {}, locale),
         "person": lambda by: person(by, locale),
         "options": lambda codes, what="": [(code, code_words(what, code, locale)) for code in codes],
         "locale": locale,
@@ -117,10 +119,16 @@ def _shared() -> dict[str, Any]:
     }
 
 
+_NO_PERSON = ("borrower", "engine", "duecourse", "sandbox", "system")
+"""What a row may name that is no person of staff: `by__` codes; what stands behind a colon is an id."""
+
+
 def person(by: str | None, locale: str) -> str:
     """Return who a row says did it: the name of a member of staff, or in words what was no person."""
     kind, _, name = (by or "").partition(":")
-    return name if kind == "staff" else code_words("by", by, locale) if by and not name else by or ""
+    if kind == "staff":
+        return name
+    return code_words("by", kind, locale) if kind in _NO_PERSON else by or ""
 
 
 def moment(at: datetime | date | None, zone: str, locale: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from marshmallow import Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,6 +19,7 @@ from app.web.auth import desk, permits
 from app.web.fields import TextField
 from app.web.reads import reads
 from app.web.request_context import machine_now
+from config import Settings
 
 _PATH = "/staff"
 _MEMBER = f"{_PATH}/<id:staff_id>"
@@ -148,7 +149,8 @@ def _handed_over(staff_id: str, make: Callable[..., Invitation]) -> BaseResponse
 
 
 def _invited(name: str, made: Invitation) -> BaseResponse:
-    link = f"{request.host_url}desk/invitations#{made.token}"
+    settings: Settings = current_app.config["SETTINGS"]
+    link = f"{settings.public_url or request.host_url.rstrip('/')}{PREFIX}/invitations#{made.token}"
     return page("staff/invited.html", name=name, link=link, expires_at=made.expires_at)
 
 

@@ -11,6 +11,7 @@ import phonenumbers
 
 from app.domain.book import check_text
 from app.domain.errors import NotFoundError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.domain.masks import masked_address, masked_email, masked_national_id, masked_phone
 from app.domain.times import zone_named
 from app.persistence.queries.audit import add_audit
@@ -111,7 +112,7 @@ def unmask(asked: Unmasking, *, now: datetime) -> Unmasked:
         if text is None:
             raise NotFoundError(f"No {asked.field.replace('_', ' ')} of this borrower is known.")
         count(work, UNMASKS, f"{asked.lender_id} {asked.by}", now=now)
-        facts = {"field": asked.field, "reason": asked.why}
+        facts = {"field": asked.field, "reason": without_card_numbers(asked.why)}
         add_audit(work.session, at=now, actor=asked.by, action="borrower.unmasked", borrower_id=borrower_id, facts=facts)
     if asked.field == "address":
         return Unmasked(asked.field, None, json.loads(text))

@@ -64,6 +64,12 @@ def check_form(new: NewMessage) -> None:
         if new.title is not None:
             raise refused_at("/title", "A template has its own title; leave title out.")
         return
+    _check_own_words(new)
+
+
+def _check_own_words(new: NewMessage) -> None:
+    if not (new.text or "").strip():
+        raise refused_at("/text", "Write what is to be said.")
     if new.channel not in FREE_TEXT_CHANNELS:
         raise refused_at("/text", f"On {new.channel} only templates are sent; free text goes on in_app, email and sms.")
     if not takes_free_text(new.channel, providers_of(new.channel)):

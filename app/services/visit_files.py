@@ -21,14 +21,14 @@ def register(work: Work, visit_id: str, new: NewAttachment, *, actor: Actor, now
     """Announce a file. Raises NotFoundError, ConflictError (the visit has not begun or is over, too many files wait)."""
     visit = queries.get_shown(work.session, visit_id, actor.lender_id)
     _require_going_on(visit.state)
-    return attachments.register_attachment(work, visit.borrower_id, new, now=now)
+    return attachments.register_attachment(work, visit.borrower_id, new, now=now, by=actor.by)
 
 
 def find_upload(visit_id: str, attachment_id: str, *, actor: Actor, now: datetime) -> AttachmentRow:
     """Return what is to be uploaded. Raises NotFoundError (also for a file the borrower handed in), ConflictError."""
     with reading() as session:
         borrower_id = queries.get_shown(session, visit_id, actor.lender_id).borrower_id
-    row = attachments.find_upload(borrower_id, attachment_id, now=now)
+    row = attachments.find_upload(borrower_id, attachment_id, now=now, by=actor.by)
     if row.purpose != SUBJECT:
         raise NotFoundError("There is no such attachment.")
     return row
@@ -36,7 +36,7 @@ def find_upload(visit_id: str, attachment_id: str, *, actor: Actor, now: datetim
 
 def take_content(announced: AttachmentRow, content: bytes, *, now: datetime) -> AttachmentRow:
     """Take the bytes. Raises what `attachments.take_content` raises."""
-    return attachments.take_content(announced.borrower_id, announced.id, content, now=now)
+    return attachments.take_content(announced.borrower_id, announced.id, content, now=now, by=announced.by)
 
 
 def hand_in(visit_id: str, name: str, content: bytes, *, actor: Actor, now: datetime) -> None:
@@ -53,11 +53,11 @@ def hand_in(visit_id: str, name: str, content: bytes, *, actor: Actor, now: date
         if len(held) >= MOST_EVIDENCE:
             raise ConflictError(f"A visit has at most {MOST_EVIDENCE} files of evidence.")
         borrower_id: str = visit.borrower_id
-    row = attachments.hand_in(borrower_id, SUBJECT, name, content, now=now)
+    row = attachments.hand_in(borrower_id, SUBJECT, name, content, now=now, by=actor.by)
     with unit_of_work() as work:
         lock_agenda(work.session, [borrower_id])
         _require_going_on(queries.get_shown(work.session, visit_id, actor.lender_id).state)
-        attachments.claim(work, borrower_id, [row.id], SUBJECT, visit_id, now=now, lender_id=actor.lender_id)
+        attachments.claim(work, borrower_id, [row.id], SUBJECT, visit_id, now=now, lender_id=actor.lender_id, of_staff=True)
         facts = {"visit_id": visit_id, "attachment_id": row.id}
         add_audit(work.session, at=now, actor=actor.by, action="visit.evidence", borrower_id=borrower_id, facts=facts)
 

@@ -206,7 +206,9 @@ def end_visit(work: Work, visit_id: str, end: VisitEnd, *, actor: Actor, now: da
     domain.check_end(end.outcome, end.recording, len(files) + (end.recording is not None))
     if (end.promise is None) == (end.outcome == "promise"):
         raise refused_at("/promise", "Say promise with outcome promise, and with no other.")
-    claimed = attachments.claim(work, row.borrower_id, files, SUBJECT, row.id, now=now, lender_id=row.lender_id)
+    claimed = attachments.claim(
+        work, row.borrower_id, files, SUBJECT, row.id, now=now, lender_id=row.lender_id, of_staff=True
+    )
     row.evidence = [{"kind": "file", "id": each.id} for each in claimed] + _recorded(end.recording)
     row.outcome, row.identity_shown = end.outcome, end.identity_shown
     notes = None if end.notes is None else without_card_numbers(end.notes)

@@ -179,6 +179,14 @@ def test_one_field_is_unmasked_by_who_may_and_written_down(client: FlaskClient, 
     assert audited("borrower.unmasked")[0] == {"field": "phone", "reason": "Ticket 8123"}
 
 
+def test_no_card_number_stands_in_the_trail_as_a_reason(client: FlaskClient, loan: Built, staff: dict[str, str]) -> None:
+    asked = {"field": "phone", "reason": "Paid by 4111 1111 1111 1111"}
+
+    assert client.post("/v1/desk/borrowers/B1/unmask", json=asked, headers=staff).status_code == 200
+
+    assert "4111 1111 1111 1111" not in audited("borrower.unmasked")[0]["reason"]
+
+
 def test_unmasking_has_an_exact_limit(client: FlaskClient, loan: Built, staff: dict[str, str]) -> None:
     asked = {"field": "email", "reason": "Ticket 8123"}
     for _ in range(UNMASKS.most):

@@ -185,3 +185,4 @@ def test_the_trail_shows_who_did_what_by_what_is_asked_for(sqlite_book: Flask) -
     assert "task.closed" in seat.page(f"/audit?actor=staff:Ann&action=task&borrower_no={built.borrower_no}").text
     assert "task.closed" not in seat.page("/audit?actor=staff:Ben").text
     assert "no borrower of that number" in seat.page("/audit?borrower_no=nobody").text
+    assert seat.page("/audit?on=9999-12-31").status_code == 200

@@ -17,6 +17,7 @@ from app.persistence.models.visits import VisitRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import attachments
 from app.services.conversations import Word, add_word
+from tests.builders.access import signed_in
 from tests.builders.book import Built, build_lender
 from tests.builders.calls import a_late_loan, a_lender
 from tests.builders.desk import Seat, a_seat
@@ -222,6 +223,11 @@ def test_three_go_and_what_they_hand_in_is_evidence_of_the_visit(started: str, s
         visit = session.scalars(select(VisitRow)).one()
         assert visit.evidence == [{"kind": "file", "id": each.id} for each in rows]
         assert [each.action for each in session.scalars(select(AuditRow))].count("visit.evidence") == 2
+        borrower_id = rows[0].borrower_id
+    assert {each.by for each in rows} == {f"staff:{seat.name}"}
+    own = seat.browser.application.test_client(use_cookies=False)
+    for path in (f"/v1/me/attachments/{rows[0].id}", f"/v1/me/attachments/{rows[0].id}/content"):
+        assert own.get(path, headers=signed_in(borrower_id, now=NOON + timedelta(minutes=11))).status_code == 404
 
 
 def test_evidence_is_taken_while_the_visit_goes_on_and_only_files(started: str, seat: Seat) -> None:

@@ -79,4 +79,5 @@ def test_the_frame_names_whose_borrowers_one_sees(sqlite_book: Flask) -> None:
 def test_who_did_something_is_named_as_people_name_them() -> None:
     assert person("staff:Ann Lee", "en") == "Ann Lee"
     assert (person("borrower", "en"), person("borrower", "zh-CN")) == ("the borrower", "借款人")
+    assert person("borrower:01a21823", "en") == "the borrower"
     assert (person("core:acme", "en"), person(None, "en")) == ("core:acme", "")

@@ -132,3 +132,16 @@ def test_pages_of_another_lender_s_borrower_are_not_there(sqlite_book: Flask, lo
 
     for behind in ("/messages/new", "/messages", "/messages/gate", "/letters/new"):
         assert stranger.page(f"/borrowers/{loan.borrower_no}{behind}").status_code == 404
+
+
+def test_a_message_without_words_says_so_and_not_that_it_may_not_be_sent(sqlite_book: Flask) -> None:
+    loan = build_loan(now=START, due=[START.date()])
+    seat = a_seat(sqlite_book, loan.lender_id)
+    path = f"/borrowers/{loan.borrower_no}"
+    seat.send(f"{path}/opening", on=path, reason="caller")
+
+    answer = seat.send(f"{path}/messages/new", what="sms:text", text=" ", message_class="servicing", do="send")
+
+    assert answer.status_code == 422
+    assert "Write what is to be said." in answer.text
+    assert "may not be made" not in answer.text

@@ -1,6 +1,7 @@
 """The staff pages of the console: an admin invites, changes, disables and resets; nobody else gets there."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -38,6 +39,17 @@ def test_an_admin_invites_and_gets_the_link_once(boss: Seat, lender_id: str) -> 
     assert (member(lender_id, "Li Na").state, member(lender_id, "Li Na").teams) == ("invited", ["disputes", "calls"])
     twice = boss.send("/staff", **fields)
     assert (twice.status_code, "dci_" in twice.text) == (422, False)
+
+
+def test_the_link_leads_to_the_address_of_the_installation_and_not_to_where_the_request_says_it_went(
+    sqlite_book: Flask, boss: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(sqlite_book.config["SETTINGS"], public_url="https://desk.lender.example")
+    monkeypatch.setitem(sqlite_book.config, "SETTINGS", settings)
+
+    made = boss.send("/staff", name="Li Na", email="li.na@example.test", role="agent")
+
+    assert 'value="https://desk.lender.example/desk/invitations#dci_' in made.text
 
 
 def test_an_admin_changes_disables_enables_and_resets(sqlite_book: Flask, boss: Seat, lender_id: str) -> None:

@@ -20,8 +20,13 @@ class Unclaimed(NamedTuple):
     stored_as: str
 
 
+BORROWER = "borrower"
+EVIDENCE = "visit"
+"""What staff keep of a visit: theirs alone, though it is kept with the borrower it is about."""
+
+
 def get_own_attachment(
-    session: Session, borrower_id: str, attachment_id: str, *, lock: bool = False, by: str = "borrower"
+    session: Session, borrower_id: str, attachment_id: str, *, lock: bool = False, by: str = BORROWER
 ) -> AttachmentRow:
     """Return a borrower's file, locked where asked for: what `by` handed in, and what belongs to something of theirs.
 
@@ -32,6 +37,8 @@ def get_own_attachment(
         AttachmentRow.borrower_id == borrower_id,
         or_(AttachmentRow.by == by, AttachmentRow.claimed_at.is_not(None)),
     )
+    if by == BORROWER:
+        statement = statement.where(AttachmentRow.purpose != EVIDENCE)
     return _one(session, statement, lock)
 
 
