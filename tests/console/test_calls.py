@@ -12,7 +12,7 @@ from app.persistence.models.calls import CallRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.unit_of_work import reading
-from tests.builders.calls import a_call_task, a_late_loan, a_lender
+from tests.builders.calls import a_call_task, a_late_loan, a_lender, dial, tell
 from tests.builders.desk import Seat, a_seat
 
 NOON = datetime(2026, 3, 17, 4, 0, tzinfo=UTC)
@@ -194,3 +194,29 @@ def test_at_night_there_is_no_dialling_and_the_page_says_why_and_from_when(
     assert 'role="alert"' in refused.text
     with reading() as session:
         assert session.scalars(select(CallRow)).all() == []
+
+
+def test_why_tells_of_a_dial_on_the_page_in_the_api_and_on_the_command_line(at_noon: Flask) -> None:
+    lender, why = a_lender(now=NOON), "asked for by the borrower"
+    built = a_late_loan(lender, now=NOON)
+    first, again = a_call_task(built, now=NOON), a_call_task(built, now=NOON)
+    dial(first, lender, now=NOON - timedelta(minutes=30))
+    tell(built, "no_answer", now=NOON - timedelta(minutes=30))
+    seat = a_seat(at_noon, lender, name="Sue", role="supervisor", now=NOON)
+    seat.send(f"/calls/{again}/dial", f"/calls/{again}", override_reason=why)
+
+    opened(seat, built.borrower_no)
+    page = seat.page(f"/borrowers/{built.borrower_no}/why?on=2026-03-17").text
+    api = at_noon.test_client().get(
+        f"/v1/desk/borrowers/{built.borrower_no}/explain?date=2026-03-17", headers=seat.headers
+    ).get_json()  # fmt: skip
+    said = at_noon.test_cli_runner().invoke(
+        args=["why", built.borrower_no, "--on", "2026-03-17", "--lender", "acme"]
+    ).output  # fmt: skip
+
+    [_, manual] = api["manual"]
+    assert (manual["came_to"], manual["overridden_by"], manual["override_reason"]) == ("dialled", "staff:Sue", why)
+    for told in (page, said):
+        assert "Called by hand by Eve: No answer" in told
+        assert "Called by hand by Sue: Dialled; Sue set the policy aside: " in told
+        assert why in told
