@@ -45,6 +45,9 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "payment_": "payments",
     "refund_": "payments",
     "mandate_": "payments",
+    "waiver_": "payments",
+    "contact_change_": "account",
+    "sessions_": "account",
     "conversation_": "conversation",
 }
 """First letters of a template of class `servicing` -> its category: notices of what became of something."""

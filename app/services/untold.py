@@ -61,6 +61,8 @@ class Untold:
     withdraws_id: str | None = None
     is_taken: bool = False
     """Of letters: its provider has said that it has it. That it never took it is not believed then."""
+    template: str = ""
+    """Of none: what has left is kept back by nothing, whatever it says."""
 
 
 class Answer(NamedTuple):
