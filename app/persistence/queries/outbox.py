@@ -153,19 +153,13 @@ _OUTDATED = PreparedSelect.of(
 )
 _CHANGE = update(cast(Table, MessageRow.__table__))
 _STATE = bindparam("b_state", type_=String())
-_LANE = case(
-    (_STATE.in_([_word(each) for each in WAITING_STATES]), MessageRow.lane),
-    (_STATE == _word(UNCERTAIN), _word(UNCERTAIN)),
-    (
-        and_(
-            _STATE == _word("sent"),
-            MessageRow.channel.in_([_word(each) for each in ASKABLE_CHANNELS]),
-        ),
-        _word(UNTOLD),
-    ),
-    else_=None,
-)
-"""The lane of what waited and is now `b_state`, as `lane_of` says."""
+_TOLD_LATER = case((MessageRow.channel.in_([_word(each) for each in ASKABLE_CHANNELS]), _word(UNTOLD)), else_=None)
+_LANES: Mapping[str, Any] = {
+    **dict.fromkeys(WAITING_STATES, MessageRow.lane),
+    "sent": _TOLD_LATER,
+    UNCERTAIN: _word(UNCERTAIN),
+}
+"""State that a message comes to -> its lane then, as `lane_of` says; of any other state none."""
 _SEND = PreparedChange(
     _CHANGE.where(_AMONG).values(
         state="sending",
@@ -174,28 +168,40 @@ _SEND = PreparedChange(
         attempts=MessageRow.attempts + 1,
     )
 )
-_END = PreparedChange(
-    _CHANGE.where(_AMONG).values(
-        state=_STATE,
-        lane=_LANE,
-        state_reason=bindparam("b_reason"),
-        leased_by=None,
-        leased_until=None,
-        version=MessageRow.version + 1,
+
+
+def _end(lane: Any) -> PreparedChange:
+    return PreparedChange(
+        _CHANGE.where(_AMONG).values(
+            state=_STATE,
+            lane=lane,
+            state_reason=bindparam("b_reason"),
+            leased_by=None,
+            leased_until=None,
+            version=MessageRow.version + 1,
+        )
     )
-)
-_SETTLE = PreparedChange(
-    _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
-        state=_STATE,
-        lane=_LANE,
-        state_reason=bindparam("b_reason"),
-        next_attempt_at=bindparam("b_next"),
-        sent_at=bindparam("b_sent"),
-        leased_by=None,
-        leased_until=None,
-        version=MessageRow.version + 1,
+
+
+def _settle(lane: Any) -> PreparedChange:
+    return PreparedChange(
+        _CHANGE.where(_AMONG, MessageRow.state == "sending", MessageRow.attempts == bindparam("b_claim")).values(
+            state=_STATE,
+            lane=lane,
+            state_reason=bindparam("b_reason"),
+            next_attempt_at=bindparam("b_next"),
+            sent_at=bindparam("b_sent"),
+            leased_by=None,
+            leased_until=None,
+            version=MessageRow.version + 1,
+        )
     )
-)
+
+
+_END = {state: _end(lane) for state, lane in _LANES.items()}
+_END_ELSE = _end(None)
+_SETTLE = {state: _settle(lane) for state, lane in _LANES.items()}
+_SETTLE_ELSE = _settle(None)
 _PUT_BACK = PreparedChange(
     _CHANGE.where(
         MessageRow.id == bindparam("b_id"),
@@ -261,7 +267,7 @@ def mark_ended(session: Session, ended: Mapping[str, tuple[str, str]]) -> None:
     """End locked messages without sending. `ended`: message id -> (state, reason)."""
     for state, reason in set(ended.values()):
         ids = [message_id for message_id, end in ended.items() if end == (state, reason)]
-        _END.run(session.connection(), {"b_ids": ids, "b_state": state, "b_reason": reason or None})
+        _END.get(state, _END_ELSE).run(session.connection(), {"b_ids": ids, "b_state": state, "b_reason": reason or None})
 
 
 def mark_waiting(session: Session, message_ids: Sequence[str], *, until: datetime) -> None:
@@ -309,7 +315,8 @@ def mark_outcomes(session: Session, settlements: Sequence[Settlement]) -> None:
         alike[tuple(values)].append(message_id)
     names = ("b_claim", "b_state", "b_reason", "b_next", "b_sent")
     for outcome, ids in alike.items():
-        _SETTLE.run(session.connection(), dict(zip(names, outcome, strict=True)) | {"b_ids": ids})
+        given: dict[str, Any] = dict(zip(names, outcome, strict=True)) | {"b_ids": ids}
+        _SETTLE.get(given["b_state"], _SETTLE_ELSE).run(session.connection(), given)
 
 
 def renew_leases(session: Session, claims: Mapping[str, int], *, owner: str, leased_until: datetime) -> set[str]:
