@@ -153,7 +153,7 @@ def greeting(settings: Settings, stand_in_port: int, desk_password: str) -> str:
         f"  Logs      {settings.var_dir / 'logs'}\n\n"
         f"  Sign in with one of these phones; the code arrives on the phone of the sandbox page:\n{people}\n\n"
         f"  At the desk: {', '.join(email_of(role) for role in ROLES)}\n"
-        f"    password {desk_password}   code: flask --app wsgi sandbox desk-code agent (or another role)\n\n"
+        f"    password {desk_password}   code: .venv/bin/flask --app wsgi sandbox desk-code agent (or another role)\n\n"
         f"  Ctrl-C ends everything.\n"
     )
 
