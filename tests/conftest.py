@@ -125,9 +125,8 @@ def postgresql_app(tmp_path_factory: pytest.TempPathFactory, new_postgresql_data
 def _migrated(app: Flask) -> Flask:
     with app.app_context():
         schema.upgrade(db.engine)
-        if (
-            db.engine.dialect.name == "sqlite"
-        ):  # tests start from empty tables; tests/services/test_audit_trail.py has its own
+        if db.engine.dialect.name == "sqlite":
+            # Tests start from empty tables; those of the trail itself have databases of their own with every trigger.
             with db.engine.connect() as connection, connection.begin():
                 connection.execute(text("DROP TRIGGER audit_is_never_deleted"))
     return app

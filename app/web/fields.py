@@ -90,7 +90,7 @@ class TextField(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if _CONTROL.search(text) or not text.strip():
-            raise ValidationError("Not valid text.")
+            raise ValidationError("Write a text: not only blanks, and no control characters.")
         return text
 
 
