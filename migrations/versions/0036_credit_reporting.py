@@ -1,0 +1,14 @@
+"""Credit reporting: what was furnished of whom, frozen month by month."""
+
+revision = "0036"
+down_revision = "0035"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,14 @@
+"""Reports to authorities and associations under a named legal basis."""
+
+revision = "0037"
+down_revision = "0036"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

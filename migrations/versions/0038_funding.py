@@ -1,0 +1,14 @@
+"""Who funded which part of a loan, and what was passed on to them."""
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

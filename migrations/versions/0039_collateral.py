@@ -1,0 +1,14 @@
+"""Things pledged to loans, and what happened to them."""
+
+revision = "0039"
+down_revision = "0038"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
