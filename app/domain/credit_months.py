@@ -233,7 +233,7 @@ def _past(
         state = _closed_by_money(loan, state_on(events, day), day)
         days = _days([step for step in steps if step.from_on <= day] or list(steps[:1]), day, state)
         history += history_byte(state.standing, state.was, days)
-        codes += month_code(state.standing, days, is_due=bool(_due_in_month(loan.ledger, day)))
+        codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
     codes += month_code(account.standing, account.days_past_due, is_due=account.due_minor > 0)
     return {"history": pushed("", history), "month_codes": pushed("", codes, 60, "")}
 

@@ -31,7 +31,7 @@ DETAILS: Mapping[str, str] = {
     "CHARGE_OFF_PAST_DUE": "Of a charged-off account all that is owed is past due; set it.",
     "DOFD_MISSING": "This status needs the date of first delinquency; give it.",
     "DOFD_TOO_YOUNG": "It is younger than the lateness reported; never move it.",
-    "DOFD_PETITION": "A current account in bankruptcy tells the petition's day.",
+    "DOFD_PETITION": "A current account in bankruptcy tells the petition's day; give it.",
     "DOFD_CURRENT": "This status is not delinquent: there must be no date of first delinquency.",
     "HISTORY_VALUES": "The history is 24 of 0-6, B, D, E, G, H, J, K, L, newest first; rebuild it.",
     "HISTORY_B_INSIDE": "B fills the end only; a month that was not reported is D.",
