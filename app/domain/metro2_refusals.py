@@ -37,7 +37,7 @@ DETAILS: Mapping[str, str] = {
     "HISTORY_B_INSIDE": "B fills the end only; a month that was not reported is D.",
     "HISTORY_BEFORE_OPENING": "It tells months before the account was opened; fill those with B.",
     "HISTORY_JUMP": "From one month to the next it grows later by more than a month; correct the months before.",
-    "RATING": "A payment rating must stand with status 05, 13, 65, 88, 89, 94 or 95, and with no other.",
+    "RATING": "A payment rating stands with status 05, 13, 65, 88, 89, 94 and 95 alone; give or remove it.",
     "FREQUENCY": "How often it falls due is not one of Metro 2's letters; map it.",
     "CONDITION": "The compliance condition code is none of XA to XH, XJ and XR; correct it.",
     "CONDITION_NOTHING": "XR removes a code, and none stands; leave the field blank.",
