@@ -84,6 +84,15 @@ def find_kinds(session: Session, contact_ids: Collection[str]) -> dict[str, str]
     return found
 
 
+def find_kinds_of(session: Session, message_ids: Collection[str]) -> dict[str, str]:
+    """Return message -> kind of the notice that it is; one that was not served as a notice is absent."""
+    found: dict[str, str] = {}
+    for part in chunks(message_ids):
+        statement = select(ServedNoticeRow.message_id, ServedNoticeRow.kind).where(ServedNoticeRow.message_id.in_(part))
+        found |= {row.message_id: row.kind for row in session.execute(statement)}
+    return found
+
+
 def find_proofs(session: Session, message_ids: Collection[str]) -> Mapping[str, list[DeliveryProofRow]]:
     """Return message -> what proves that it arrived, beside the receipts of its channel; in the order it was recorded."""
     found: dict[str, list[DeliveryProofRow]] = defaultdict(list)
