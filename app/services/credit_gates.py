@@ -93,7 +93,8 @@ def _ask_page(
     enabled = queries.find_rules(session, {loan.lender_id for loan in loans}) if rules is None else {}
     agreed = find_agreed(session, ids, now)
     marks = dispute_marks(session, ids)
-    over_at = queries.find_over_at(session, ids)
+    late_since = queries.find_late_since(session, ids)
+    reported = queries.find_reported_late(session, ids)
     waiting = queries.find_waiting_for_help(session, cases)
     notices = _notices(session, ids, now)
     packs = {loan.id: pack_for(cases[loan.borrower_id].country or loan.jurisdiction) for loan in loans}
@@ -121,7 +122,8 @@ def _ask_page(
             help_open=not waiting.isdisjoint({(loan.borrower_id, loan.id), (loan.borrower_id, None)}),
             forbearance_missing=_lacks_forbearance(pack.pack, record.kind, facts),
             cap_unknown=bool(loan.cap and loan.cap.get("may_bind")),
-            notice_after=over_at.get(loan.id),
+            late_since=late_since.get(loan.id),
+            is_reported=loan.id in reported,
         )
         gates[loan.id] = decide_gate(asked, now)
     return gates

@@ -12,7 +12,7 @@ depends_on = None
 _REFUSED = "what was frozen of a credit report never changes"
 _KEPT = (
     "snapshot_id", "loan_id", "borrower_id", "kind", "reason", "rule", "notice_message_id", "mark", "status",
-    "first_delinquency_on", "history", "account", "sha256",
+    "first_delinquency_on", "history", "last_snapshot_id", "account", "sha256",
 )  # fmt: skip
 _SQLITE = (
     f"CREATE TRIGGER credit_reports_are_never_deleted BEFORE DELETE ON credit_reports "
@@ -227,6 +227,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=4), nullable=False),
         sa.Column("first_delinquency_on", sa.Date(), nullable=True),
         sa.Column("history", sa.String(length=64), nullable=False),
+        sa.Column("last_snapshot_id", ident, nullable=True),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("people_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=False),

@@ -151,6 +151,8 @@ class CreditReportRow(Base):
     first_delinquency_on: Mapped[date | None]
     history: Mapped[str] = mapped_column(String(64))
     """Month by month, newest first, this month in front."""
+    last_snapshot_id: Mapped[str | None] = mapped_column(Id)
+    """In which the loan was furnished last before this one; None: never."""
     account: Mapped[dict[str, Any]] = mapped_column(Json)
     """The account facts (domain/credit_accounts), without the person's name and numbers: those are the file's."""
     people_sealed: Mapped[bytes | None] = mapped_column(Sealed)
