@@ -27,7 +27,7 @@ def find_gated_loans(session: Session, loan_ids: Collection[str]) -> Sequence[An
     for part in chunks(loan_ids):
         statement = (
             select(
-                LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.cap, LoanRow.status,
+                LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.status,
                 LoanRow.product_kind, LoanRow.currency, LoanRow.disbursed_on, LenderRow.role, LenderRow.licence_kind,
                 LenderRow.jurisdiction, LenderRow.zone.label("lender_zone"),
             )
