@@ -123,7 +123,7 @@ def _history(account: CreditAccount, status: str) -> Iterator[Refusal]:
     if "B" in told:
         yield refusal("history", "HISTORY_B_INSIDE")
     months = (account.as_of_on.year - account.opened_on.year) * 12 + account.as_of_on.month - account.opened_on.month
-    if len(told) > months:
+    if len(told) > max(months, 0):
         yield refusal("history", "HISTORY_BEFORE_OPENING")
     now = str(BY_LATENESS.index(status)) if status in BY_LATENESS else ""
     chain = now + told

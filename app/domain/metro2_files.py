@@ -4,7 +4,7 @@ Memory does not grow with the accounts. Each record is a line of its own (the ne
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -38,6 +38,11 @@ Refuse = Callable[[CreditAccount, list[Refusal]], None]
 """Told of each account that may not be written; it is left out."""
 
 
+def check_metro2(account: CreditAccount) -> list[Refusal]:
+    """Return why an account may not be reported in this format; nothing: it may."""
+    return check_account(account, *status_of(account))
+
+
 def write_metro2(
     out: ByteSink,
     furnisher: Furnisher,
@@ -51,13 +56,32 @@ def write_metro2(
 
     Raises ValidationError: an account that may not be written, a furnisher's number that is none, nothing to report.
     """
+    parts = metro2_lines(furnisher, accounts, activity_on=activity_on, at=at, refuse=refuse)
+    while True:
+        try:
+            out.write(next(parts))
+        except StopIteration as end:
+            written: Metro2File = end.value
+            return written
+
+
+def metro2_lines(
+    furnisher: Furnisher,
+    accounts: Iterable[CreditAccount],
+    *,
+    activity_on: date,
+    at: datetime,
+    refuse: Refuse | None = None,
+) -> Generator[bytes, None, Metro2File]:
+    """Yield the same file in parts of whole lines, as the accounts come; the totals are the generator's value."""
     _check_furnisher(furnisher)
-    stamp, counted, digest, refused = stamp_of(at), _Totals(), sha256(), 0
+    begins, digest, refused = activity_on.replace(day=1), sha256(), 0
+    stamp, counted = stamp_of(at), _Totals()
     lines = [header_record(furnisher, activity_on, at.date())]
     for account in accounts:
         status, rating = status_of(account)
         wrong = check_account(account, status, rating)
-        if account.as_of_on > activity_on or account.as_of_on < activity_on.replace(day=1):
+        if not begins <= account.as_of_on <= activity_on:
             wrong.append(refusal("as_of_on", "OTHER_MONTH"))
         if wrong:
             if refuse is None:
@@ -68,21 +92,22 @@ def write_metro2(
         lines.append(base_record(account, furnisher, stamp, status, rating))
         counted.add(account, status)
         if len(lines) >= _FLUSH_RECORDS:
-            _flush(out, lines, digest.update)
+            yield _taken(lines, digest.update)
     totals = counted.told()
     if not totals["bases"]:
         raise refused_at("/accounts", "There is no account to report: a file of none is not taken; leave the month out.")
     lines.append(trailer_record(totals))
-    _flush(out, lines, digest.update)
+    yield _taken(lines, digest.update)
     return Metro2File(totals, refused, digest.hexdigest())
 
 
-def _flush(out: ByteSink, lines: list[str], hashed: Callable[[bytes], None]) -> None:
+def _taken(lines: list[str], hashed: Callable[[bytes], None]) -> bytes:
+    """Return the lines as bytes, counted into the hash, and forget them."""
     lines.append("")
     data = "\n".join(lines).encode("ascii")
-    out.write(data)
     hashed(data)
     lines.clear()
+    return data
 
 
 class _Totals:
