@@ -63,10 +63,10 @@ class Before:
 
 
 def begin_snapshot(work: Work, lender_id: str, bureau: str, as_of: date, *, by: str, now: datetime) -> str:
-    """Begin to freeze a lender's reports to a bureau as of a month's last day; return its id, also of one that is there.
+    """Begin to freeze a lender's reports to a bureau as of a month's last day, or find it; return its id.
 
-    Raises ConflictError where the lender is not enabled there or an earlier one is still open, ValidationError for a day that
-    is not over or is no month's last.
+    Raises ConflictError where the lender is not enabled there or an earlier one is still open, ValidationError for a day
+    that is not over or is no month's last.
     """
     lender = get_lender(work.session, lender_id)
     check_as_of(as_of, business_date(now, lender.zone), month_end=month_end(as_of))
