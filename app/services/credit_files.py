@@ -31,6 +31,7 @@ from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import get_bureau
+from app.persistence.queries.credit_enrolments import mark_ended
 from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_events import note_furnished
@@ -122,7 +123,10 @@ def submit_snapshot(
         with unit_of_work() as work:
             rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
             left = queries.find_rows(work.session, snapshot_id, [each.loan_id for each in rows])
-            note_furnished(work, [each for each in rows if not left[each.loan_id].is_out], now=now)
+            told = [each for each in rows if not left[each.loan_id].is_out]
+            note_furnished(work, told, now=now)
+            ended = [each.loan_id for each in told if each.account.get("closed_on")]
+            mark_ended(work.session, ended, by="system", reason="settled", at=now)
         if len(rows) < page:
             break
         after = rows[-1].loan_id
