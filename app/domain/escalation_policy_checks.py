@@ -1,4 +1,4 @@
-"""What an escalation policy must mean, beyond its form: no step before what has to come first, nothing that can never happen."""
+"""What an escalation policy must mean, beyond its form: no step before what has to come first."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
