@@ -117,6 +117,14 @@ _TABLE = (
     Permission("experiments.read", "read experiments and their reports", EVERYONE),
     Permission("law.ask", "ask what the law says to an act", EVERYONE),
     Permission("provider_templates.read", "read wordings that providers approve", EVERYONE),
+    # -- arrears that go further than reminders
+    Permission("escalations.read", "see how far arrears have escalated, and why a step did not happen", EVERYONE),
+    Permission("escalations.approve", "approve or decline a step of an escalation", SENIOR),
+    Permission("escalations.stop", "stop a loan's escalation, and let it go on", SENIOR),
+    Permission("escalations.assess", "record that forbearance was considered", SENIOR),
+    Permission("escalation_policies.read", "read and check escalation policies and their rehearsals", EVERYONE),
+    Permission("escalation_policies.draft", "write a version of an escalation policy, and rehearse it", SENIOR),
+    Permission("escalation_policies.approve", "approve a version that somebody else wrote, activate, retire", _APPROVERS),
     # -- contacts by hand
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
