@@ -60,6 +60,8 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "collateral_": "agreements",
     "contact_change_": "account",
     "sessions_": "account",
+    "platform_": "account",
+    "register_": "requests",
     "conversation_": "conversation",
 }
 """First letters of a template of class `servicing` -> its category: notices of what became of something."""
