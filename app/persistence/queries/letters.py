@@ -44,7 +44,7 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
 
 _OF_LOAN = (
     LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
-    LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
+    LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap, LoanRow.stops,
     LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
     LenderRow.complaints_contact, LenderRow.jurisdiction,
 )  # fmt: skip
