@@ -58,6 +58,7 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "mandate_": "payments",
     "waiver_": "payments",
     "collateral_": "agreements",
+    "charges_": "payments",
     "contact_change_": "account",
     "sessions_": "account",
     "platform_": "account",
