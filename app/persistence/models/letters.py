@@ -29,6 +29,11 @@ class LetterRow(Base):
     """made, handed_over, printed, in_transit, delivered, returned, failed, cancelled."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    printed_at: Mapped[datetime | None] = mapped_column(Instant)
+    posted_at: Mapped[datetime | None] = mapped_column(Instant)
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the post says that it was, until it says that it came back."""
+    returned_at: Mapped[datetime | None] = mapped_column(Instant)
 
     __table_args__ = (
         Index("ix_letters_borrower_id", "borrower_id"),
