@@ -46,6 +46,7 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "refund_": "payments",
     "mandate_": "payments",
     "waiver_": "payments",
+    "collateral_": "agreements",
     "contact_change_": "account",
     "sessions_": "account",
     "conversation_": "conversation",
