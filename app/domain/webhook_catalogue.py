@@ -90,15 +90,6 @@ NOUNS: Mapping[str, Noun] = {
             "withdrawn": "the borrower took it back",
         },
     ),
-    "escalation": Noun(
-        "loan_no, borrower_no, policy, policy_version, step, kind, outcome, message_id, reason, stage",
-        {
-            "begun": "a loan's arrears began to escalate by the policy and version named",
-            "approval_needed": "a step waits for a person",
-            "step_happened": "a notice was handed over or is proved to have arrived, a report was started, a case referred",
-            "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
-        },
-    ),
     "contact_request": Noun(
         "contact_request_id, borrower_no, kind, place, channel",
         {"recorded": "a borrower said how to be contacted, or not to be", "withdrawn": "they took it back"},

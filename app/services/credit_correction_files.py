@@ -9,9 +9,9 @@ from typing import Any
 from app.domain.credit_accounts import CreditAccount, Standing, account_from
 from app.domain.credit_corrections import DELETION, FILED, check_move
 from app.domain.credit_gates import BureauRules
+from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import kind_of, status_told
 from app.domain.errors import ConflictError
-from app.domain.metro2_files import ByteSink
 from app.persistence.queries import credit_corrections as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled

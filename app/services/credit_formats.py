@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from app.domain.credit_accounts import CreditAccount
 from app.domain.credit_bureaus import METRO2
+from app.domain.credit_refusals import ByteSink, Refusal
 from app.domain.errors import ConflictError
-from app.domain.metro2_files import ByteSink, check_metro2, write_metro2
+from app.domain.metro2_files import check_metro2, write_metro2
 from app.domain.metro2_records import Furnisher
-from app.domain.metro2_refusals import Refusal
 
 
 class Header(NamedTuple):
