@@ -41,6 +41,10 @@ class LoanRow(Base):
     """The loan's own terms: method, day_count, rate, delinquency_edges, ... ; nothing about a loan is a constant in code."""
     cap: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """The cap of law on what the loan may cost, as of when the loan was put (domain/caps.py); None: never looked at."""
+    stops: Mapped[list[list[Any]] | None] = mapped_column(Json)
+    """A copy of the loan's `interest_stops` as `domain/stops.py` packs them, so that a balance needs no statement more."""
+    over_cap_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What the plan and its charges ask for above the cap, which is not collected; written with the snapshot."""
     marks: Mapped[list[str]] = mapped_column(Json, default=list)
     """What a reader must know: first_instalment_only, estimated_plan, absent_from_tape, ..."""
     anchor_no: Mapped[int] = mapped_column(default=0)
@@ -65,6 +69,13 @@ class LoanRow(Base):
             "id",
             sqlite_where=text("core_as_of IS NOT NULL"),
             postgresql_where=text("core_as_of IS NOT NULL"),
+        ),
+        Index(
+            "ix_loans_over_cap",
+            "lender_id",
+            "id",
+            sqlite_where=text("over_cap_minor > 0"),
+            postgresql_where=text("over_cap_minor > 0"),
         ),
     )
 
@@ -207,6 +218,7 @@ class LedgerEntryRow(Base):
             sqlite_where=text("bank_reference IS NOT NULL"),
             postgresql_where=text("bank_reference IS NOT NULL"),
         ),
+        Index("ix_ledger_entries_effective_on", "effective_on", postgresql_using="brin"),
     )
 
 
