@@ -91,10 +91,12 @@ def full_name(who: CreditConsumer) -> str:
 
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_SHIFT = 48 * sum(_WEIGHTS)
 
 
 def is_citizen_number(number: str) -> bool:
     """Return whether it is a citizen's number of 18 characters with a right check character. Source: GB 11643-1999."""
     if len(number) != 18 or not (number[:17].isdigit() and number.isascii()):
         return False
-    return "10X98765432"[sum(map(mul, _WEIGHTS, map(int, number[:17]))) % 11] == number[17]
+    # The bytes of digits are 48 more than the digits: one subtraction is less than 17 conversions.
+    return "10X98765432"[(sum(map(mul, _WEIGHTS, number.encode())) - _SHIFT) % 11] == number[17]
