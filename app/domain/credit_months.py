@@ -91,7 +91,7 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
         if previous.consumer.indicator in BANKRUPT and not previous.is_derogatory:
             first = first._replace(first_on=None)
     until = min(as_of, state.closed_on - timedelta(days=1)) if state.closed_on else as_of
-    first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_on)
+    first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_since)
     days = _days(steps, as_of, state)
     told = _facts(loan, as_of, state, days)
     if state.lost_on is not None:
@@ -247,7 +247,7 @@ def _first_delinquency(who: CreditConsumer, state: CreditState, first: Delinquen
     on = first.first_on
     if state.standing in LOSSES or state.was in LOSSES:
         # Lost without ever 30 days late: the day it was lost is all there is (ours).
-        on = on or state.lost_on
+        on = on or state.lost_since
     elif on is None and who.indicator in BANKRUPT:
         on = who.indicator_on
     return {
