@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.domain.credit_accounts import CreditAccount, account_from
 from app.domain.credit_gates import BureauRules
+from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import (
     ACKNOWLEDGED,
     APPROVED,
@@ -24,7 +25,6 @@ from app.domain.credit_snapshots import (
     check_move,
 )
 from app.domain.errors import ConflictError, refused_at
-from app.domain.metro2_files import ByteSink
 from app.persistence.ids import new_id
 from app.persistence.models.credit_reports import CreditSnapshotRow
 from app.persistence.queries import credit_corrections as corrections
