@@ -34,7 +34,8 @@ def a_lender(**changes: Any) -> str:
 
 def a_loan(lender: str, due: list[date], **changes: Any) -> Built:
     person = {
-        "name": "张伟", "national_id": "11010519491231002X", "country": "CN", "currency": "CNY", "address_lines": ("1 号", "上海"),
+        "name": "张伟", "national_id": "11010519491231002X", "country": "CN", "currency": "CNY",
+        "address_lines": ("1 号", "上海"),
     }  # fmt: skip
     loan = build_loan(now=START - 200 * DAY, due=due, lender_id=lender, product_kind="instalment", **{**person, **changes})
     consent(loan, now=START - 100 * DAY)
