@@ -195,7 +195,9 @@ def _file(world: World) -> None:
 
 
 LIVES = ("notice", "deliver", "consent", "report", "freeze", "approve", "file", "submit")
+HARM = ("return", "dispute", "hold", "no_consent")
 TROUBLES = (
+    *HARM,
     "return", "dispute", "uphold", "reject", "withdraw", "hold", "release", "pay", "no_consent", "cure", "days", "days",
 )  # fmt: skip
 ACTS = st.lists(st.tuples(st.sampled_from((*LIVES, *LIVES, *TROUBLES)), st.integers(0, 1)), min_size=4, max_size=24)
@@ -233,11 +235,29 @@ NEAR = st.lists(st.tuples(st.integers(0, 29), st.tuples(st.sampled_from(TROUBLES
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True, phases=(Phase.generate,),
+    max_examples=40, deadline=None, derandomize=True, phases=(Phase.generate,),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(acts=st.one_of(NEAR, NEAR, ACTS))
 def test_nothing_is_told_against_anybody_while_a_gate_is_shut(sqlite_book: Flask, acts: list[tuple[str, int]]) -> None:
+    live(acts)
+
+
+@pytest.mark.parametrize("again", [(), (("cure", 0),)])
+def test_arrears_that_were_paid_and_came_again_want_a_notice_of_their_own(
+    sqlite_book: Flask, again: tuple[tuple[str, int], ...]
+) -> None:
+    paid = [*[("pay", 0)] * 3, ("days", 0), *again, *[("days", 1)] * 4]
+    world = live([*USUAL, *paid, *USUAL[-4:]])
+
+    assert (world.files, world.told_against) == (2, 3)
+
+
+@pytest.mark.parametrize("at", range(len(USUAL)))
+@pytest.mark.parametrize("harm", HARM)
+def test_whatever_goes_wrong_on_the_way_keeps_the_report_back(sqlite_book: Flask, harm: str, at: int) -> None:
+    acts = list(USUAL)
+    acts.insert(at, (harm, 0))
     live(acts)
 
 
