@@ -31,6 +31,7 @@ class LoanHead(NamedTuple):
     resumed_at: datetime | None
     marks: list[str]
     desk_untold_minor: int
+    cap: dict[str, Any] | None
 
 
 class PlanHead(NamedTuple):
@@ -61,6 +62,7 @@ _HEAD = select(
     LoanRow.resumed_at,
     LoanRow.marks,
     LoanRow.desk_untold_minor,
+    LoanRow.cap,
 )
 
 
