@@ -29,7 +29,7 @@ def find_gated_loans(session: Session, loan_ids: Collection[str]) -> Sequence[An
             select(
                 LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.status,
                 LoanRow.product_kind, LoanRow.currency, LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract,
-                LoanRow.cap, LenderRow.role, LenderRow.licence_kind,
+                LoanRow.cap, LoanRow.stops, LenderRow.role, LenderRow.licence_kind,
                 LenderRow.jurisdiction, LenderRow.zone.label("lender_zone"),
             )
             .join(LenderRow, LenderRow.id == LoanRow.lender_id)
