@@ -12,6 +12,7 @@ from app.api.borrower import (
     contact_history,
     contact_requests,
     conversations,
+    credit_reports,
     devices,
     disclosures,
     disputes,
@@ -53,6 +54,9 @@ from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversation_files as desk_conversation_files
 from app.api.desk import conversations as desk_conversations
+from app.api.desk import credit_bureaus as desk_credit_bureaus
+from app.api.desk import credit_corrections as desk_credit_corrections
+from app.api.desk import credit_reports as desk_credit_reports
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
@@ -166,6 +170,10 @@ _SHARED = (
     hardship,
     contact_requests,
     desk_disputes,
+    credit_reports,
+    desk_credit_bureaus,
+    desk_credit_reports,
+    desk_credit_corrections,
     desk_hardship,
     promises,
     desk_promises,

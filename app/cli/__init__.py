@@ -14,6 +14,7 @@ NOUNS = {
     "book": "app.cli.book:book_commands",
     "calendar": "app.cli.calendar:calendar_commands",
     "consent": "app.cli.consent:consent_commands",
+    "credit": "app.cli.credit:credit_commands",
     "db": "app.cli.database:database_commands",
     "duty": "app.cli.duty:duty_commands",
     "engine": "app.cli.engine:engine_commands",
