@@ -57,8 +57,12 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "refund_": "payments",
     "mandate_": "payments",
     "waiver_": "payments",
+    "collateral_": "agreements",
+    "charges_": "payments",
     "contact_change_": "account",
     "sessions_": "account",
+    "platform_": "account",
+    "register_": "requests",
     "conversation_": "conversation",
 }
 """First letters of a template of class `servicing` -> its category: notices of what became of something."""

@@ -39,6 +39,8 @@ class _LoanFacts(NamedTuple):
     disbursed_on: date | None
     contract: dict[str, Any]
     cap: dict[str, Any] | None
+    stops: list[list[Any]] | None
+    over_cap_minor: int
     status: str
     version: int
     ended_at: datetime | None
@@ -138,8 +140,9 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         _follow_overpayment(work, loan, old, snapshot)
         was_paid = loan.ended_at is None and old is not None and old.settled
         status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
-        if status != loan.status:
-            statuses.append({"id": loan.id, "status": status, "version": loan.version + 1})
+        if (status, snapshot.over_cap_minor) != (loan.status, loan.over_cap_minor):
+            over = {"over_cap_minor": snapshot.over_cap_minor}
+            statuses.append({"id": loan.id, "status": status, "version": loan.version + 1, **over})
     change_allocations(session, added=added, replaced=replaced, removed=removed)
     set_snapshots(session, snapshots)
     set_loans(session, statuses)
@@ -174,8 +177,11 @@ def find_differences(session: Session, loan_ids: Collection[str]) -> list[Differ
             if any(_compare(allocation_history(versions, entries, terms), stored[loan.id])):
                 found.append(Difference(loan.id, "allocations"))
             kept = snapshots.get(loan.id)
-            if kept is None or kept[0] != replay(loan.principal_minor, versions, entries, terms=terms):
+            played = replay(loan.principal_minor, versions, entries, terms=terms)
+            if kept is None or kept[0] != played:
                 found.append(Difference(loan.id, "snapshot"))
+            if kept is not None and played.over_cap_minor != loan.over_cap_minor:
+                found.append(Difference(loan.id, "over_cap"))
     return found
 
 
@@ -187,6 +193,8 @@ def _find_loans(session: Session, loan_ids: Sequence[str]) -> list[_LoanFacts]:
         LoanRow.disbursed_on,
         LoanRow.contract,
         LoanRow.cap,
+        LoanRow.stops,
+        LoanRow.over_cap_minor,
         LoanRow.status,
         LoanRow.version,
         LoanRow.ended_at,

@@ -52,7 +52,8 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
 
 _OF_LOAN = (
     LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone,
-    LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap, LoanRow.over_cap_minor,
+    LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap, LoanRow.stops,
+    LoanRow.over_cap_minor,
     LenderRow.name.label("lender_name"),
     LenderRow.legal_name, LenderRow.role, LenderRow.code.label("lender_code"),
     LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
