@@ -20,6 +20,7 @@ from app.api.borrower import (
     hardship,
     inbox,
     inbox_marks,
+    letters,
     links,
     loans,
     mandates,
@@ -65,6 +66,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letter_lists as desk_letter_lists
 from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
@@ -131,6 +133,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letter_lists,
     desk_letters,
     desk_conversations,
     desk_conversation_files,
@@ -154,6 +157,7 @@ _SHARED = (
     conversations,
     upcoming,
     inbox_marks,
+    letters,
     links,
     plan_requests,
     proofs,
