@@ -41,6 +41,8 @@ CLOSED = frozenset({Standing.PAID, Standing.SETTLED, Standing.TRANSFERRED})
 """Nothing is owed here any more."""
 LOSSES = frozenset({Standing.IN_COLLECTION, Standing.CHARGED_OFF, Standing.REPOSSESSED, Standing.SURRENDERED})
 """Derogatory whatever the days past due."""
+BANKRUPT = frozenset("ABCDEFGHZ") | {"1A", "V", "W", "X", "Y"}
+"""Indicators that give a current account a date of first delinquency, the petition's. Source: base_segment.go, field 25."""
 DELETED = frozenset({Standing.DELETED, Standing.DELETED_FRAUD})
 
 
@@ -107,6 +109,8 @@ class CreditConsumer:
     """ECOA code: 1 alone, 2 joint, 5 co-signer by convention (the library lists no meanings), X deceased, Z delete."""
     indicator: str = ""
     """Consumer information indicator: a bankruptcy's chapter and stage (letters recalled, see docs/credit-files.md)."""
+    indicator_on: date | None = None
+    """Day of the petition or the notice that the indicator stands for."""
     has_own_address: bool = False
     """Of an associated consumer: lives elsewhere than the first, so that the address must be told (J2)."""
 
@@ -174,13 +178,17 @@ class CreditAccount:
     past_due_minor: int = 0
     """What is overdue by 30 days and more, charges with it: Metro 2's amount past due."""
     days_past_due: int = 0
-    """Since the oldest due date unpaid; of a loan closed or lost, on the day before it became so."""
+    """Since the oldest due date unpaid; of a closed loan, on the day it closed, as it stood before it was paid."""
     terms_overdue: int = 0
     """Instalments overdue in part or whole."""
     terms_left: int = 0
     overdue_principal: OverduePrincipal = NOTHING_OVERDUE
     first_delinquent_on: date | None = None
     """Day of the first 30-day lateness that led to the present state, never moved by a sale or a plan; None: no such."""
+    set_aside_on: date | None = None
+    """First delinquency of a stretch that a new plan ended without the money: it counts again if the loan is late before
+    `to_make_good_minor` has come in, so that no plan makes a delinquency younger."""
+    to_make_good_minor: int = 0
     history: str = "B" * HISTORY_MONTHS
     month_codes: str = ""
     five_grade: FiveGrade = FiveGrade.NORMAL
@@ -188,6 +196,8 @@ class CreditAccount:
     """Day it was paid, settled or transferred."""
     lost_on: date | None = None
     """Day it was charged off, repossessed, surrendered or given to collection."""
+    days_when_lost: int = 0
+    """Days past due on the day it was lost."""
     was: Standing = Standing.OPEN
     """Of a closed loan: what it stood as before (paid *after* charge-off, repossession ...)."""
     charge_off_minor: int = 0
@@ -223,9 +233,7 @@ class CreditAccount:
 
 
 _PEOPLE = ("consumer", "associated")
-_DATES = frozenset(
-    {"as_of_on", "opened_on", "ends_on", "due_on", "last_paid_on", "first_delinquent_on", "closed_on", "lost_on"}
-)
+_DATES = frozenset(part.name for part in fields(CreditAccount) if part.name.endswith("_on"))
 _FACTS = tuple(part.name for part in fields(CreditAccount) if part.name not in _PEOPLE)
 _OF_PERSON = tuple(part.name for part in fields(CreditConsumer))
 
@@ -248,6 +256,7 @@ def consumers_of(account: CreditAccount) -> list[dict[str, Any]]:
     for person in (account.consumer, *account.associated):
         told = {name: getattr(person, name) for name in _OF_PERSON}
         told["born_on"] = person.born_on.isoformat() if person.born_on else None
+        told["indicator_on"] = person.indicator_on.isoformat() if person.indicator_on else None
         told["address"] = list(person.address) if person.address else None
         people.append(told)
     return people
@@ -273,7 +282,7 @@ def account_from(facts: Mapping[str, Any], people: list[Mapping[str, Any]]) -> C
 
 def _person(told: Mapping[str, Any]) -> CreditConsumer:
     values = {name: told[name] for name in _OF_PERSON if name in told}
-    values["born_on"] = _day(told.get("born_on"))
+    values["born_on"], values["indicator_on"] = _day(told.get("born_on")), _day(told.get("indicator_on"))
     values["address"] = CreditAddress(*told["address"]) if told.get("address") else None
     return CreditConsumer(**values)
 

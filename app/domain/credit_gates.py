@@ -102,8 +102,10 @@ class GateQuestion:
     forbearance_missing: bool = False
     """The law of the loan looks for it, and it was not considered."""
     cap_unknown: bool = False
-    notice_after: datetime | None = None
-    """When the run of arrears reported last was over: an earlier notice was of that one."""
+    late_since: date | None = None
+    """The oldest due date with something unpaid; None: nothing is, and no notice is of a run of arrears that goes on."""
+    is_reported: bool = False
+    """The run of arrears that goes on is reported already: its notice was given when that began."""
 
 
 def strictest(rules: Sequence[BureauRules]) -> BureauRules | None:
@@ -157,14 +159,17 @@ def reportable_on(notice: DeliveredNotice, asked: GateQuestion) -> date:
 def _notice(asked: GateQuestion) -> DeliveredNotice | None:
     """Return the first notice of this run of arrears, of the kind that fits best."""
     for kind in NOTICES[asked.kind]:
-        found = [
-            each
-            for each in asked.notices
-            if each.kind == kind and (asked.notice_after is None or each.delivered_at > asked.notice_after)
-        ]
+        found = [each for each in asked.notices if each.kind == kind and _is_of_this_run(each, asked)]
         if found:
             return min(found, key=lambda each: each.delivered_at)
     return None
+
+
+def _is_of_this_run(notice: DeliveredNotice, asked: GateQuestion) -> bool:
+    """Return whether it came once the loan was late as it is now: one about arrears that were paid does not count again."""
+    if asked.is_reported:
+        return True
+    return asked.late_since is not None and business_date(notice.delivered_at, asked.zone) > asked.late_since
 
 
 def _stop_of_law(judgement: Judgement) -> tuple[str | None, str | None]:

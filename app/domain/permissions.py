@@ -140,6 +140,17 @@ _TABLE = (
     Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
     Permission("webhooks.read", "see deliveries to the lender's own systems", SENIOR),
     Permission("webhooks.replay", "have an event told again", frozenset({COMPLIANCE, ADMIN})),
+    # -- registers of authorities and associations
+    Permission("register_reports.read", "see who is reported to a register, and what stands in the way of it", SENIOR),
+    Permission("register_reports.ask", "ask for a report to a register, correct one, take one off", SENIOR),
+    Permission("register_reports.approve", "decide reports that somebody else asked for", _APPROVERS),
+    Permission("register_reports.export", "make a file for a register, and download it", _APPROVERS),
+    # -- funders' money
+    Permission("funding.read", "see funders, shares, statements, payouts; reading a name is written down", SENIOR),
+    Permission("funding.write", "add funders, and record shares and their transfers", frozenset({SUPERVISOR, ADMIN})),
+    Permission("payouts.make", "make a batch of payouts to funders", frozenset({SUPERVISOR, ADMIN})),
+    Permission("payouts.approve", "approve a batch of payouts that somebody else made, and download it", _APPROVERS),
+    Permission("wind_down.set", "wind a lender down, and end it; somebody else approves it", frozenset({ADMIN})),
     Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}

@@ -49,6 +49,15 @@ NOUNS: Mapping[str, Noun] = {
             "cancelled": "it ended otherwise",
         },
     ),
+    "escalation": Noun(
+        "loan_no, borrower_no, policy, policy_version, step, kind, outcome, message_id, reason, stage",
+        {
+            "begun": "a loan's arrears began to escalate by the policy and version named",
+            "approval_needed": "a step waits for a person",
+            "step_happened": "a notice was handed over or is proved to have arrived, a report was started, a case referred",
+            "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
+        },
+    ),
     "collateral": Noun(
         "event_id, thing, kind, state, borrower_no, loan_nos, effective_on, reference, amount, by",
         {"recorded": "something happened to a pledged thing, or was taken back; kind says what"},
@@ -79,15 +88,6 @@ NOUNS: Mapping[str, Noun] = {
             "declined": "staff declined it",
             "review_missed": "the day by which it was to be looked at is over",
             "withdrawn": "the borrower took it back",
-        },
-    ),
-    "escalation": Noun(
-        "loan_no, borrower_no, policy, policy_version, step, kind, outcome, message_id, reason, stage",
-        {
-            "begun": "a loan's arrears began to escalate by the policy and version named",
-            "approval_needed": "a step waits for a person",
-            "step_happened": "a notice was handed over or is proved to have arrived, a report was started, a case referred",
-            "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
         },
     ),
     "contact_request": Noun(

@@ -4,8 +4,7 @@ Asked when a loan is enrolled, when a month is frozen and again when its file is
 dispute is opened, a consent is withdrawn. Whole pages of loans are asked with a fixed number of statements.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,15 +28,18 @@ from app.domain.holds import Hold
 from app.domain.law.grounds import facts_read
 from app.domain.law.packs import LawPack
 from app.domain.law_facts import licence_word, person_facts
+from app.domain.served_notices import LAW_WORD
 from app.persistence.queries import credit_gates as queries
 from app.persistence.queries.arrangements import find_agreed
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.disputes import dispute_marks
 from app.persistence.queries.law_cases import gather_people
+from app.services.caps import cap_states
 from app.services.forbearance import ASSESSED, BROKEN, DECLINED, looks_for
-from app.services.law_facts import load_loan_laws
+from app.services.law_facts import load_loan_laws, notices_of
 from app.services.law_gates import ask_pack
 from app.services.law_packs import pack_for, vocabulary
+from app.services.served_notices import find_served
 
 __all__ = ["CreditRecord", "ReportGate", "ask_reports"]
 
@@ -93,9 +95,12 @@ def _ask_page(
     enabled = queries.find_rules(session, {loan.lender_id for loan in loans}) if rules is None else {}
     agreed = find_agreed(session, ids, now)
     marks = dispute_marks(session, ids)
-    over_at = queries.find_over_at(session, ids)
+    late_since = queries.find_late_since(session, ids)
+    reported = queries.find_reported_late(session, ids)
     waiting = queries.find_waiting_for_help(session, cases)
-    notices = _notices(session, ids, now)
+    notices = notices_of(session, cases)
+    messages = _messages(session, ids)
+    caps = cap_states(session, ids)
     packs = {loan.id: pack_for(cases[loan.borrower_id].country or loan.jurisdiction) for loan in loans}
     whole = _whole_facts(session, [loan for loan in loans if _reads_more(packs[loan.id].pack)], now)
     gates: dict[str, ReportGate] = {}
@@ -103,7 +108,7 @@ def _ask_page(
         case, pack = cases[loan.borrower_id], packs[loan.id]
         record = records.get(loan.id, usual)
         facts = whole.get(loan.id) or _facts(loan, case, pack.law_pack, now)
-        facts["notices"] = _joined(facts.get("notices", ()), (told for _, told in notices[loan.id]))
+        facts["notices"] = _joined(facts.get("notices", ()), notices.get((loan.borrower_id, loan.id), ()))
         if agreed.get(loan.id) and loan.id not in whole:
             facts = merged(facts, {"holds": [_agreed_hold(at) for at in agreed[loan.id]]})
         holds = frozenset(hold.kind for hold in case.holds if _is_on(hold, loan.id, now))
@@ -115,13 +120,14 @@ def _ask_page(
             zone=loan.zone,
             rules=rules if rules is not None else strictest(enabled.get(loan.lender_id, ())),
             judgement=ask_pack(pack.pack, ACT, facts, now, stated={"credit_record": facts["credit_record"]}).judgement,
-            notices=_delivered(facts["notices"], notices[loan.id]),
+            notices=_delivered(loan.id, facts["notices"], messages),
             holds=holds,
             mark=mark,
             help_open=not waiting.isdisjoint({(loan.borrower_id, loan.id), (loan.borrower_id, None)}),
             forbearance_missing=_lacks_forbearance(pack.pack, record.kind, facts),
-            cap_unknown=bool(loan.cap and loan.cap.get("may_bind")),
-            notice_after=over_at.get(loan.id),
+            cap_unknown=caps[loan.id].is_unknown,
+            late_since=late_since.get(loan.id),
+            is_reported=loan.id in reported,
         )
         gates[loan.id] = decide_gate(asked, now)
     return gates
@@ -158,13 +164,14 @@ def _facts(loan: Any, case: Case, law_pack: str | None, now: datetime) -> dict[s
     return merged(facts, typed_records(case.records, vocabulary(), loan.id))
 
 
-Told = tuple[str | None, dict[str, Any]]
-"""A notice as the law packs know it, with its message."""
-
-
-def _notices(session: Session, loan_ids: Collection[str], now: datetime) -> Mapping[str, Sequence[Told]]:
-    """Return loan -> the notices that were served about it, as known at `now`."""
-    return defaultdict(list)
+def _messages(session: Session, loan_ids: Collection[str]) -> dict[tuple[str, str, datetime], str]:
+    """Return (loan, kind by the law packs' word, instant of delivery) -> the message by which a notice was served."""
+    return {
+        (notice.loan_id, LAW_WORD.get(notice.kind, notice.kind), notice.delivered_at): notice.message_id
+        for served in find_served(session, loan_ids).values()
+        for notice in served
+        if notice.delivered_at is not None
+    }
 
 
 def _joined(known: Iterable[Mapping[str, Any]], more: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -172,11 +179,12 @@ def _joined(known: Iterable[Mapping[str, Any]], more: Iterable[Mapping[str, Any]
     return [*found, *(each for each in more if each not in found)]
 
 
-def _delivered(notices: Iterable[Mapping[str, Any]], served: Iterable[Told]) -> list[DeliveredNotice]:
+def _delivered(
+    loan_id: str, notices: Iterable[Mapping[str, Any]], messages: Mapping[tuple[str, str, datetime], str]
+) -> list[DeliveredNotice]:
     """Return those that are proved to have come; one that came back is none."""
-    messages = {(told["kind"], told["delivered_at"]): message_id for message_id, told in served}
     return [
-        DeliveredNotice(each["kind"], at, messages.get((each["kind"], at)))
+        DeliveredNotice(each["kind"], at, messages.get((loan_id, each["kind"], at)))
         for each in notices
         if (at := each.get("delivered_at")) is not None and each.get("returned_at") is None
     ]

@@ -74,7 +74,7 @@ def load_loan_laws(
         return []
     ledgers = load_ledgers(session, [loan.id for loan, _ in loans])
     outstanding = _outstanding(session, [loan for loan, _ in loans], now)
-    notices = _notices(session, people)
+    notices = notices_of(session, people)
     first_contacts = find_first_contacts(session, people)
     agreed = find_agreed(session, [loan.id for loan, _ in loans], now)
     holidays = {lender.id: calendar_for(session, lender).days_off for _, lender in loans}
@@ -173,7 +173,7 @@ def _day(text: Any) -> date | None:
     return date.fromisoformat(text) if isinstance(text, str) else None
 
 
-def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def notices_of(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Return (borrower, loan) -> notices of law that left, oldest first: a policy's steps', and those that were served.
 
     `delivered_at` is only what a proof says; one that came back has none but by its addressee's own hand.

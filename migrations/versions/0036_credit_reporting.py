@@ -12,7 +12,7 @@ depends_on = None
 _REFUSED = "what was frozen of a credit report never changes"
 _KEPT = (
     "snapshot_id", "loan_id", "borrower_id", "kind", "reason", "rule", "notice_message_id", "mark", "status",
-    "first_delinquency_on", "history", "account", "sha256",
+    "first_delinquency_on", "history", "last_snapshot_id", "account", "sha256",
 )  # fmt: skip
 _SQLITE = (
     f"CREATE TRIGGER credit_reports_are_never_deleted BEFORE DELETE ON credit_reports "
@@ -45,6 +45,8 @@ def upgrade() -> None:
         sa.Column("bureau", sa.String(length=24), nullable=False),
         sa.Column("format", sa.String(length=12), nullable=False),
         sa.Column("furnisher_code", sa.String(length=40), nullable=False),
+        sa.Column("furnisher_name", sa.String(length=60), nullable=False),
+        sa.Column("furnisher_address", sa.String(length=96), nullable=False),
         sa.Column("reports", sa.String(length=12), nullable=False),
         sa.Column("while_disputed", sa.String(length=12), nullable=False),
         sa.Column("lead_days", sa.Integer(), nullable=False),
@@ -135,8 +137,8 @@ def upgrade() -> None:
         "credit_snapshots",
         ["lender_id", "bureau", "as_of"],
         unique=True,
-        sqlite_where=sa.text("state <> 'declined'"),
-        postgresql_where=sa.text("state <> 'declined'"),
+        sqlite_where=sa.text("state NOT IN ('declined', 'rejected')"),
+        postgresql_where=sa.text("state NOT IN ('declined', 'rejected')"),
     )
     op.create_table(
         "credit_statements",
@@ -227,6 +229,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=4), nullable=False),
         sa.Column("first_delinquency_on", sa.Date(), nullable=True),
         sa.Column("history", sa.String(length=64), nullable=False),
+        sa.Column("last_snapshot_id", ident, nullable=True),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("people_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=False),

@@ -46,29 +46,29 @@ def upgrade() -> None:
     )
     op.create_index("ix_funded_loans_lender_id", "funded_loans", ["lender_id", "loan_id"])
     op.create_table(
-        "share_movements",
+        "share_transfers",
         sa.Column("id", ident, nullable=False),
         sa.Column("lender_id", ident, nullable=False),
         sa.Column("loan_id", ident, nullable=False),
-        sa.Column("funder_id", ident, nullable=False),
+        sa.Column("giver_id", ident, nullable=True),
+        sa.Column("taker_id", ident, nullable=True),
         sa.Column("units_minor", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.String(length=12), nullable=False),
-        sa.Column("counterpart_id", ident, nullable=True),
         sa.Column("effective_on", sa.Date(), nullable=False),
         sa.Column("reference", sa.String(length=120), nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("recorded_on", sa.Date(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.String(length=90), nullable=False),
-        sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_share_movements_lender_id_lenders")),
-        sa.ForeignKeyConstraint(["loan_id"], ["funded_loans.loan_id"], name=op.f("fk_share_movements_loan_id_funded_loans")),
-        sa.ForeignKeyConstraint(["funder_id"], ["funders.id"], name=op.f("fk_share_movements_funder_id_funders")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_movements")),
-        sa.UniqueConstraint(
-            "lender_id", "reference", "funder_id", name=op.f("uq_share_movements_lender_id_reference_funder_id")
-        ),
+        sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_share_transfers_lender_id_lenders")),
+        sa.ForeignKeyConstraint(["loan_id"], ["funded_loans.loan_id"], name=op.f("fk_share_transfers_loan_id_funded_loans")),
+        sa.ForeignKeyConstraint(["giver_id"], ["funders.id"], name=op.f("fk_share_transfers_giver_id_funders")),
+        sa.ForeignKeyConstraint(["taker_id"], ["funders.id"], name=op.f("fk_share_transfers_taker_id_funders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_transfers")),
+        sa.UniqueConstraint("lender_id", "reference", name=op.f("uq_share_transfers_lender_id_reference")),
     )
-    op.create_index("ix_share_movements_funder_id", "share_movements", ["funder_id", "loan_id"])
-    op.create_index("ix_share_movements_loan_id", "share_movements", ["loan_id", "effective_on"])
+    op.create_index("ix_share_transfers_giver_id", "share_transfers", ["giver_id", "loan_id"])
+    op.create_index("ix_share_transfers_loan_id", "share_transfers", ["loan_id", "effective_on"])
+    op.create_index("ix_share_transfers_taker_id", "share_transfers", ["taker_id", "loan_id"])
     op.create_table(
         "pass_through_marks",
         sa.Column("entry_id", ident, nullable=False),
@@ -192,6 +192,6 @@ def downgrade() -> None:
     op.drop_table("payout_batches")
     op.drop_table("pass_through_entries")
     op.drop_table("pass_through_marks")
-    op.drop_table("share_movements")
+    op.drop_table("share_transfers")
     op.drop_table("funded_loans")
     op.drop_table("funders")

@@ -17,7 +17,7 @@ from app.services.credit_gates import CreditRecord, ReportGate, ask_reports
 from app.services.credit_reporting import start_reporting
 from app.services.disputes import open_dispute
 from app.services.holds import Teller, put_hold
-from tests.builders.book import Built, build_lender, build_loan
+from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.credit import consent, delivered, enable, notice
 from tests.conftest import START
 
@@ -85,14 +85,12 @@ def test_a_notice_that_was_sent_and_is_not_known_to_have_come_is_none(app: Flask
 
 
 def test_a_notice_that_came_back_after_all_is_none(app: Flask) -> None:
-    loan = a_reportable()
-    notice(loan, now=START - 20 * DAY, delivered_at=START - 18 * DAY, reference="n")
-    notice(loan, now=START - 20 * DAY, delivered_at=START - 18 * DAY, returned_at=START - 2 * DAY, reference="n")
-    assert gate(loan).is_open_to_report
+    loan = a_loan_with(START - 18 * DAY, reference="n")
+    came = gate(loan)
+    notice(loan, now=START - 19 * DAY, delivered_at=START - 18 * DAY, returned_at=START - 2 * DAY, reference="n")
 
-    other = a_loan_with(START - 18 * DAY, returned_at=START - 2 * DAY)
-
-    assert gate(other).reason == "NO_NOTICE_DELIVERED"
+    assert came.is_open_to_report
+    assert gate(loan).reason == "NO_NOTICE_DELIVERED"
 
 
 def a_loan_with(delivered_at: datetime, **more: Any) -> Built:
@@ -116,6 +114,17 @@ def test_a_lender_may_wait_longer_than_the_house(app: Flask) -> None:
 
     assert gate(loan).reason == "NOTICE_TOO_RECENT"
     assert gate(loan, START + DAY).is_open_to_report
+
+
+def test_a_notice_of_arrears_that_were_paid_does_not_count_for_later_ones(app: Flask) -> None:
+    loan = a_reportable()
+    pay(loan, 10_000, now=START - 10 * DAY)
+    later = datetime.combine(LATE[1], START.timetz()) + 20 * DAY
+    before = gate(loan, later)
+    delivered(loan, later - 5 * DAY)
+
+    assert before.reason == "NO_NOTICE_DELIVERED"
+    assert gate(loan, later).is_open_to_report
 
 
 def test_a_clause_of_the_contract_is_no_notice(app: Flask) -> None:

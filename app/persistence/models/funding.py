@@ -56,31 +56,33 @@ class FundedLoanRow(Base):
     __table_args__ = (Index("ix_funded_loans_lender_id", "lender_id", "loan_id"),)
 
 
-class ShareMovementRow(Base):
-    """What a share of a loan grew or shrank by, from a day on (inclusive). Appended, never changed."""
+class ShareTransferRow(Base):
+    """A share of a loan that went from one to another, from the beginning of a day on. Appended, never changed."""
 
-    __tablename__ = "share_movements"
+    __tablename__ = "share_transfers"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"))
     loan_id: Mapped[str] = mapped_column(Id, ForeignKey("funded_loans.loan_id"))
-    funder_id: Mapped[str] = mapped_column(Id, ForeignKey("funders.id"))
+    giver_id: Mapped[str | None] = mapped_column(Id, ForeignKey("funders.id"))
+    """None: the lender; that is, the share was funded."""
+    taker_id: Mapped[str | None] = mapped_column(Id, ForeignKey("funders.id"))
+    """None: the lender, which took the share back."""
     units_minor: Mapped[int] = mapped_column(BigInteger)
-    """Principal funded, in the loan's currency; negative: given to somebody else."""
-    kind: Mapped[str] = mapped_column(String(12))
-    """funded, transferred, taken_back."""
-    counterpart_id: Mapped[str | None] = mapped_column(Id)
-    """Of a transfer: from whom, or to whom."""
+    """Principal funded, in the loan's currency."""
     effective_on: Mapped[date]
     reference: Mapped[str] = mapped_column(String(120))
     content_hash: Mapped[str] = mapped_column(String(64))
+    recorded_on: Mapped[date]
+    """The day of recording where the lender is: periods of statements count by it."""
     recorded_at: Mapped[datetime] = mapped_column(Instant)
     by: Mapped[str] = mapped_column(String(90))
 
     __table_args__ = (
-        UniqueConstraint("lender_id", "reference", "funder_id"),
-        Index("ix_share_movements_loan_id", "loan_id", "effective_on"),
-        Index("ix_share_movements_funder_id", "funder_id", "loan_id"),
+        UniqueConstraint("lender_id", "reference"),
+        Index("ix_share_transfers_loan_id", "loan_id", "effective_on"),
+        Index("ix_share_transfers_taker_id", "taker_id", "loan_id"),
+        Index("ix_share_transfers_giver_id", "giver_id", "loan_id"),
     )
 
 

@@ -2,19 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain.credit_gates import BureauRules
+from app.domain.credit_gates import POSITIVE, BureauRules
 from app.domain.hardship import OPEN as HARDSHIP_OPEN
 from app.domain.plan_requests import WAITING
 from app.persistence.models.credit_reports import CreditBureauRow, CreditEnrolmentRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.lenders import LenderRow
-from app.persistence.models.loans import LoanRow
+from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.models.plan_requests import PlanRequestRow
 from app.persistence.queries.chunks import chunks
 
@@ -27,7 +27,7 @@ def find_gated_loans(session: Session, loan_ids: Collection[str]) -> Sequence[An
     for part in chunks(loan_ids):
         statement = (
             select(
-                LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.cap, LoanRow.status,
+                LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.status,
                 LoanRow.product_kind, LoanRow.currency, LoanRow.disbursed_on, LenderRow.role, LenderRow.licence_kind,
                 LenderRow.jurisdiction, LenderRow.zone.label("lender_zone"),
             )
@@ -51,16 +51,29 @@ def find_rules(session: Session, lender_ids: Collection[str]) -> dict[str, list[
     return found
 
 
-def find_over_at(session: Session, loan_ids: Collection[str]) -> dict[str, datetime]:
-    """Return loan -> when the newest run of arrears that was reported of it was over."""
-    found: dict[str, datetime] = {}
+def find_late_since(session: Session, loan_ids: Collection[str]) -> dict[str, date]:
+    """Return loan -> the oldest due date with something unpaid, by the position that is kept; absent: nothing is."""
+    found: dict[str, date] = {}
     for part in chunks(loan_ids):
-        statement = (
-            select(CreditEnrolmentRow.loan_id, func.max(CreditEnrolmentRow.ended_at).label("over"))
-            .where(CreditEnrolmentRow.loan_id.in_(part), CreditEnrolmentRow.end_reason.in_(("cured", "settled")))
-            .group_by(CreditEnrolmentRow.loan_id)
+        statement = select(PositionSnapshotRow.loan_id, PositionSnapshotRow.open_rows).where(
+            PositionSnapshotRow.loan_id.in_(part)
         )
-        found |= {row.loan_id: row.over for row in session.execute(statement)}
+        found |= {
+            row.loan_id: date.fromisoformat(row.open_rows[0][1]) for row in session.execute(statement) if row.open_rows
+        }
+    return found
+
+
+def find_reported_late(session: Session, loan_ids: Collection[str]) -> set[str]:
+    """Return the loans of which a run of arrears that goes on is reported already."""
+    found: set[str] = set()
+    for part in chunks(loan_ids):
+        statement = select(CreditEnrolmentRow.loan_id).where(
+            CreditEnrolmentRow.loan_id.in_(part),
+            CreditEnrolmentRow.ended_at.is_(None),
+            CreditEnrolmentRow.kind != POSITIVE,
+        )
+        found |= set(session.scalars(statement))
     return found
 
 
