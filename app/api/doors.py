@@ -61,6 +61,8 @@ from app.api.desk import credit_reports as desk_credit_reports
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
+from app.api.desk import escalation_policies as desk_escalation_policies
+from app.api.desk import escalations as desk_escalations
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import hardship as desk_hardship
@@ -145,6 +147,8 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_escalations,
+    desk_escalation_policies,
     desk_law,
     desk_provider_templates,
     desk_operations,

@@ -17,6 +17,7 @@ NOUNS = {
     "credit": "app.cli.credit:credit_commands",
     "db": "app.cli.database:database_commands",
     "duty": "app.cli.duty:duty_commands",
+    "escalation": "app.cli.escalation:escalation_commands",
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
     "hold": "app.cli.hold:hold_commands",
