@@ -50,7 +50,9 @@ def row_of(reference: str) -> CollateralThingRow:
     return session().scalars(select(CollateralThingRow).where(CollateralThingRow.reference == reference)).one()
 
 
-def give_back(lender: str, thing: str, minor: int, *, now: Any = START, role: str = "supervisor", currency: str = "USD") -> str:
+def give_back(
+    lender: str, thing: str, minor: int, *, now: Any = START, role: str = "supervisor", currency: str = "USD"
+) -> str:
     staff = DeskStaff("staff:Ann", role, lender)
     with unit_of_work() as work:
         return redeem(
