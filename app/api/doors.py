@@ -8,6 +8,7 @@ from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
     attachments,
     balances,
+    collateral,
     contact_changes,
     contact_history,
     contact_requests,
@@ -52,6 +53,8 @@ from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import collateral as desk_collateral
+from app.api.desk import collateral_sales as desk_collateral_sales
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversation_files as desk_conversation_files
 from app.api.desk import conversations as desk_conversations
@@ -194,6 +197,9 @@ _SHARED = (
     desk_contact_changes,
     desk_borrower_sessions,
     desk_plan_offers,
+    collateral,
+    desk_collateral,
+    desk_collateral_sales,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 

@@ -16,6 +16,7 @@ from app.services import (
     arrangement_endings,
     attachments,
     collateral_telling,
+    collateral_values,
     contact_feed,
     conversation_states,
     dials,
@@ -54,6 +55,7 @@ HANDLERS: Mapping[str, Handler] = {
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
     collateral_telling.FOLLOW_UP: collateral_telling.follow,
+    collateral_values.FOLLOW_UP: collateral_values.look_at_policy,
     reply_copies.FOLLOW_UP: reply_copies.look,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
