@@ -31,8 +31,8 @@ _WORDS = {
         "Funder's statement", "Funder", "Period", "{first} to {last}", "Issued on",
         ("Loan", "Opening", "Moved", "Principal", "Interest", "Fees", "Penalties", "Service fee", "Given up", "Closing"),
         "Total {currency}", "Paid out in the period", "Payable at its end",
-        "Closing = opening + moved - principal - given up. Moved: funded, bought or sold. Given up: principal that nobody pays"
-        " any more. Amounts count by the day of booking; what was reversed is taken back in the period in which it was known.",
+        "Closing = opening + moved - principal - given up. Moved: funded, bought or sold. Given up: principal nobody pays"
+        " any more. Amounts count by the day of booking; what was reversed is taken back in the period when it was known.",
         "Nothing was outstanding and nothing was passed on in this period.",
     ),
     "zh-CN": _Words(

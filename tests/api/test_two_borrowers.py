@@ -31,6 +31,7 @@ from tests.builders.arrangements import a_late_loan, asked
 from tests.builders.book import build_loan, pay
 from tests.builders.files import PDF, announced
 from tests.builders.payments import an_intent
+from tests.builders.registers import a_standing_report
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
 
@@ -80,6 +81,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
         "contact_change_id": change_id,
+        "report_id": a_standing_report(loan, now=START),
     }
     return headers, ids
 
