@@ -196,6 +196,8 @@ class CreditAccount:
     """Day it was paid, settled or transferred."""
     lost_on: date | None = None
     """Day it was charged off, repossessed, surrendered or given to collection."""
+    days_when_lost: int = 0
+    """Days past due on the day it was lost."""
     was: Standing = Standing.OPEN
     """Of a closed loan: what it stood as before (paid *after* charge-off, repossession ...)."""
     charge_off_minor: int = 0

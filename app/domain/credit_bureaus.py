@@ -22,6 +22,9 @@ class BureauValues:
     bureau: str
     format: str
     furnisher_code: str
+    furnisher_name: str
+    furnisher_address: str
+    """As the header of the file names the lender, on one line."""
     reports: str = ALL
     while_disputed: str = WITHHELD
     lead_days: int = 1
@@ -31,6 +34,8 @@ def check_bureau(values: BureauValues) -> None:
     """Refuse what cannot be set. Raises ValidationError that points at each field."""
     check_text("bureau", values.bureau, 24)
     check_text("furnisher_code", values.furnisher_code, 40)
+    check_text("furnisher_name", values.furnisher_name, 60)
+    check_text("furnisher_address", values.furnisher_address, 96)
     allowed: Mapping[str, tuple[Any, tuple[str, ...]]] = {
         "format": (values.format, FORMATS),
         "reports": (values.reports, (ALL, NEGATIVE_ONLY)),

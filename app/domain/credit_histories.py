@@ -7,7 +7,7 @@ units only). Sources: contact-law study §7; moov-io/metro2 base_segment.go (fie
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -36,6 +36,10 @@ class LoanLedger:
     def at(self, as_of: date) -> Snapshot:
         """Return the snapshot as of the end of that day, by what is known now."""
         return replay(self.principal_minor, self.versions, self.entries, as_of, terms=self.terms)
+
+    def known_on(self, as_of: date) -> "LoanLedger":
+        """Return the ledger as a report of that day knows it: what was reversed by then never was, in earlier months too."""
+        return replace(self, entries=counting([entry for entry in self.entries if entry.effective_on <= as_of]))
 
     def late_rows(self, snapshot: Snapshot) -> list[OpenRow]:
         """Return the open rows that can be late, the earliest first."""
@@ -69,15 +73,17 @@ def days_at(first_open_on: date | None, as_of: date) -> int:
 
 
 def steps_of(ledger: LoanLedger, after: date, until: date) -> list[Step]:
-    """Return the steps from the end of `after` to the end of `until`; the first stands on `after`."""
-    counted = counting(ledger.entries)
-    days = {entry.effective_on for entry in counted if after < entry.effective_on <= until}
+    """Return the steps from the end of `after` to the end of `until`; the first stands on `after`.
+
+    The ledger is one that `known_on` gave: without reversals.
+    """
+    days = {entry.effective_on for entry in ledger.entries if after < entry.effective_on <= until}
     plans = {v.effective_on for v in ledger.versions if v.effective_on and after < v.effective_on <= until}
     steps: list[Step] = []
     for day in sorted({after} | days | plans):
         late = ledger.late_rows(ledger.at(day))
         first = late[0].due_on if late else None
-        paid = sum(entry.amount_minor for entry in counted if entry.effective_on == day and entry.kind in _MONEY)
+        paid = sum(entry.amount_minor for entry in ledger.entries if entry.effective_on == day and entry.kind in _MONEY)
         by_plan = day in plans and bool(steps)
         before = _overdue_minor(ledger, day) if by_plan else 0
         steps.append(Step(day, first, by_plan, before, paid if day > after else 0))
@@ -155,12 +161,15 @@ _ENDS = {Standing.PAID: "C", Standing.SETTLED: "G", Standing.TRANSFERRED: "G", S
 
 
 def five_grade(standing: Standing, days: int, was: Standing = Standing.OPEN) -> FiveGrade:
-    """Return the class by risk, by days alone: 1-90 special mention, 91-270 substandard, 271-360 doubtful, beyond loss.
+    """Return the class by risk, by days alone: normal when current or paid, then special mention, from 91 days substandard,
+    from 271 doubtful, from 361 loss.
 
     By the edges of the measures on risk classes of financial assets of commercial banks (2023), articles 10-13, as recalled:
     overdue at all, 90, 270 and 360 days. A lender's own judgement may be stricter; what is charged off is a loss, and so is
     the thing taken at least substandard.
     """
+    if standing is Standing.PAID:
+        return FiveGrade.NORMAL
     if standing is Standing.CHARGED_OFF or was is Standing.CHARGED_OFF or days > 360:
         return FiveGrade.LOSS
     if days > 270:

@@ -1,13 +1,13 @@
 """From a loan's ledger and events to what a credit report says of it on a day: `account_on`, whole or from the month before.
 
 Whole, everything is worked out again from the ledger as it is known now. From the month before, its frozen values are the
-history, and only what came since is worked out: the two agree as long as nothing back-dated was booked in between, and where
-they do not, what was reported needs a correction (`services/credit_reporting`).
+history, and only what came since is worked out: the two agree as long as nothing was back-dated (`is_back_dated`). Where
+something was, take it whole and report it as a correction: the history sent replaces the one reported before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.domain.credit_accounts import (
@@ -30,7 +30,6 @@ from app.domain.credit_histories import (
     follow,
     history_byte,
     month_code,
-    month_end,
     month_ends,
     pushed,
     rolled,
@@ -79,7 +78,8 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
 
     `as_of` is on or after the day it was opened, and after `previous.as_of_on`.
     """
-    ledger, events = loan.ledger, loan.all_events
+    ledger, events = loan.ledger.known_on(as_of), loan.all_events
+    loan = replace(loan, ledger=ledger)
     begins = previous.as_of_on if previous else loan.opened_on
     steps = steps_of(ledger, begins, as_of)
     state = _closed_by_money(loan, state_on(events, as_of), as_of)
@@ -91,12 +91,25 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
     until = min(as_of, state.closed_on - timedelta(days=1)) if state.closed_on else as_of
     first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_on)
     account = _amounts(loan, as_of, state, _days(steps, as_of, state))
+    if state.lost_on is not None:
+        is_told = previous is not None and previous.lost_on == state.lost_on
+        days = previous.days_when_lost if previous and is_told else _days_on(steps, state.lost_on)
+        account = replace(account, days_when_lost=days)
     if previous:
         code = month_code(state.standing, account.days_past_due, is_due=account.due_minor > 0)
         past: dict[str, Any] = {"history": rolled(previous, as_of), "month_codes": rolled_codes(previous, as_of, code)}
     else:
         past = _past(loan, steps, events, as_of, account)
     return replace(account, **past, **_first_delinquency(account, first), **_marks(loan, events, state, as_of))
+
+
+def is_back_dated(entries: Iterable[LedgerEntry], previous_on: date, known_at: datetime) -> bool:
+    """Return whether something learned after `known_at` changes a month that was reported as of `previous_on` or before."""
+    listed = list(entries)
+    by_id = {entry.entry_id: entry for entry in listed}
+    new = [entry for entry in listed if entry.recorded_at > known_at]
+    undone = [by_id[entry.reverses] for entry in new if entry.reverses in by_id]
+    return any(entry.effective_on <= previous_on for entry in (*new, *undone))
 
 
 def _known(who: CreditConsumer, as_of: date) -> CreditConsumer:
@@ -122,11 +135,15 @@ def _days(steps: Sequence[Step], as_of: date, state: CreditState) -> int:
     return days_at(before[-1].first_open_on, state.closed_on) if before else 0
 
 
+def _days_on(steps: Sequence[Step], day: date) -> int:
+    return days_at([step for step in steps if step.from_on <= day][-1].first_open_on, day)
+
+
 def _amounts(loan: CreditLoan, as_of: date, state: CreditState, days: int) -> CreditAccount:
     ledger = loan.ledger
     version = version_for(ledger.versions, as_of, None)
     rows: Sequence[PlanRow] = version.rows if version else ()
-    in_month = [row for row in rows if as_of.replace(day=1) <= row.due_on <= as_of]
+    in_month = _due_in_month(ledger, as_of)
     money = _money(ledger.entries, as_of)
     account = CreditAccount(
         lender_code=loan.lender_code,
@@ -149,7 +166,7 @@ def _amounts(loan: CreditLoan, as_of: date, state: CreditState, days: int) -> Cr
         paid_minor=sum(e.amount_minor for e in money if e.effective_on >= as_of.replace(day=1)),
         last_paid_on=max((e.effective_on for e in money), default=None),
         days_past_due=days,
-        five_grade=five_grade(state.standing, 0 if state.standing in CLOSED else days, state.was),
+        five_grade=five_grade(state.standing, days, state.was),
         closed_on=state.closed_on,
         lost_on=state.lost_on,
         was=state.was,
@@ -161,6 +178,11 @@ def _amounts(loan: CreditLoan, as_of: date, state: CreditState, days: int) -> Cr
         original_creditor=loan.original_creditor,
     )
     return account if state.standing in CLOSED else _owed(loan, account, rows)
+
+
+def _due_in_month(ledger: LoanLedger, as_of: date) -> list[PlanRow]:
+    version = version_for(ledger.versions, as_of, None)
+    return [row for row in version.rows if as_of.replace(day=1) <= row.due_on <= as_of] if version else []
 
 
 def _owed(loan: CreditLoan, account: CreditAccount, rows: Sequence[PlanRow]) -> CreditAccount:
@@ -199,20 +221,19 @@ def _by_age(late: Sequence[OpenRow], as_of: date) -> OverduePrincipal:
 
 def _money(entries: Sequence[LedgerEntry], as_of: date) -> list[LedgerEntry]:
     kinds = (EntryKind.REPAYMENT, EntryKind.PREPAYMENT)
-    return [entry for entry in counting(entries) if entry.kind in kinds and entry.effective_on <= as_of]
+    return [entry for entry in entries if entry.kind in kinds and entry.effective_on <= as_of]
 
 
 def _past(
     loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent], as_of: date, account: CreditAccount
 ) -> dict[str, Any]:
     """Return the history and the month codes, worked out from the steps."""
-    due = {month_end(row.due_on) for version in loan.ledger.versions for row in version.rows}
     history, codes = "", ""
     for day in month_ends(loan.opened_on, as_of):
         state = _closed_by_money(loan, state_on(events, day), day)
         days = _days([step for step in steps if step.from_on <= day] or list(steps[:1]), day, state)
         history += history_byte(state.standing, state.was, days)
-        codes += month_code(state.standing, days, is_due=day in due)
+        codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
     codes += month_code(account.standing, account.days_past_due, is_due=account.due_minor > 0)
     return {"history": pushed("", history), "month_codes": pushed("", codes, 60, "")}
 

@@ -68,7 +68,7 @@ def status_of(account: CreditAccount) -> tuple[str, str]:
         return _DELETED[standing], ""
     if standing in _LOST:
         status = _LOST[standing]
-        return status, rating_of(account.days_past_due) if status in RATED else ""
+        return status, rating_of(account.days_when_lost) if status in RATED else ""
     if standing is Standing.TRANSFERRED:
         return "05", _rating_before(account)
     status = _PAID_AFTER.get(account.was, "13")

@@ -4,26 +4,20 @@ Memory does not grow with the accounts. Each record is a line of its own (the ne
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import date, datetime
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from app.domain.credit_accounts import CreditAccount, CreditConsumer
-from app.domain.errors import FieldError, ValidationError, refused_at
+from app.domain.credit_refusals import ByteSink, Refusal, Refuse, refused_account
+from app.domain.errors import refused_at
 from app.domain.metro2_checks import check_account
 from app.domain.metro2_codes import status_of
 from app.domain.metro2_records import Furnisher, base_record, header_record, stamp_of, trailer_record
-from app.domain.metro2_refusals import Refusal, refusal
+from app.domain.metro2_refusals import refusal
 
 _FLUSH_RECORDS = 1000
-
-
-class ByteSink(Protocol):
-    """Where the file goes, e.g. an open binary file."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take some bytes."""
 
 
 class Metro2File(NamedTuple):
@@ -34,8 +28,9 @@ class Metro2File(NamedTuple):
     sha256: str
 
 
-Refuse = Callable[[CreditAccount, list[Refusal]], None]
-"""Told of each account that may not be written; it is left out."""
+def check_metro2(account: CreditAccount) -> list[Refusal]:
+    """Return why an account may not be reported in this format; nothing: it may."""
+    return check_account(account, *status_of(account))
 
 
 def write_metro2(
@@ -51,38 +46,58 @@ def write_metro2(
 
     Raises ValidationError: an account that may not be written, a furnisher's number that is none, nothing to report.
     """
+    parts = metro2_lines(furnisher, accounts, activity_on=activity_on, at=at, refuse=refuse)
+    while True:
+        try:
+            out.write(next(parts))
+        except StopIteration as end:
+            written: Metro2File = end.value
+            return written
+
+
+def metro2_lines(
+    furnisher: Furnisher,
+    accounts: Iterable[CreditAccount],
+    *,
+    activity_on: date,
+    at: datetime,
+    refuse: Refuse | None = None,
+) -> Generator[bytes, None, Metro2File]:
+    """Yield the same file in parts of whole lines, as the accounts come; the totals are the generator's value."""
     _check_furnisher(furnisher)
-    stamp, counted, digest, refused = stamp_of(at), _Totals(), sha256(), 0
+    begins, digest, refused = activity_on.replace(day=1), sha256(), 0
+    stamp, counted = stamp_of(at), _Totals()
     lines = [header_record(furnisher, activity_on, at.date())]
     for account in accounts:
         status, rating = status_of(account)
         wrong = check_account(account, status, rating)
-        if account.as_of_on > activity_on or account.as_of_on < activity_on.replace(day=1):
+        if not begins <= account.as_of_on <= activity_on:
             wrong.append(refusal("as_of_on", "OTHER_MONTH"))
         if wrong:
             if refuse is None:
-                raise _refusal(account, wrong)
+                raise refused_account(account, wrong)
             refuse(account, wrong)
             refused += 1
             continue
         lines.append(base_record(account, furnisher, stamp, status, rating))
         counted.add(account, status)
         if len(lines) >= _FLUSH_RECORDS:
-            _flush(out, lines, digest.update)
+            yield _taken(lines, digest.update)
     totals = counted.told()
     if not totals["bases"]:
         raise refused_at("/accounts", "There is no account to report: a file of none is not taken; leave the month out.")
     lines.append(trailer_record(totals))
-    _flush(out, lines, digest.update)
+    yield _taken(lines, digest.update)
     return Metro2File(totals, refused, digest.hexdigest())
 
 
-def _flush(out: ByteSink, lines: list[str], hashed: Callable[[bytes], None]) -> None:
+def _taken(lines: list[str], hashed: Callable[[bytes], None]) -> bytes:
+    """Return the lines as bytes, counted into the hash, and forget them."""
     lines.append("")
     data = "\n".join(lines).encode("ascii")
-    out.write(data)
     hashed(data)
     lines.clear()
+    return data
 
 
 class _Totals:
@@ -145,8 +160,3 @@ def _check_furnisher(furnisher: Furnisher) -> None:
         raise refused_at("/furnisher/identification_no", "The furnisher's number is 5 to 20 letters and digits; give it.")
     if not (furnisher.name.isascii() and furnisher.name and furnisher.address.isascii() and furnisher.address):
         raise refused_at("/furnisher/name", "The furnisher's name and address are needed, in Latin letters; give them.")
-
-
-def _refusal(account: CreditAccount, wrong: list[Refusal]) -> ValidationError:
-    errors = [FieldError(f"/accounts/{account.loan_id}/{each.field}", each.code, each.detail) for each in wrong]
-    return ValidationError(f"Loan {account.loan_id} may not be reported: {wrong[0].detail}", errors=errors)

@@ -1,16 +1,8 @@
 """Why an account may not stand in a Metro 2 file: every code with what is wrong and what to do about it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-
-class Refusal(NamedTuple):
-    """One reason: the field of `CreditAccount`, a stable code, and what is wrong and what to do, without personal data."""
-
-    field: str
-    code: str
-    detail: str
-
+from app.domain.credit_refusals import Refusal
 
 DETAILS: Mapping[str, str] = {
     "ACCOUNT_NUMBER": "The account number has up to 30 capital letters and digits, nothing else; map it.",
@@ -31,13 +23,13 @@ DETAILS: Mapping[str, str] = {
     "CHARGE_OFF_PAST_DUE": "Of a charged-off account all that is owed is past due; set it.",
     "DOFD_MISSING": "This status needs the date of first delinquency; give it.",
     "DOFD_TOO_YOUNG": "It is younger than the lateness reported; never move it.",
-    "DOFD_PETITION": "A current account in bankruptcy tells the petition's day.",
+    "DOFD_PETITION": "A current account in bankruptcy tells the petition's day; give it.",
     "DOFD_CURRENT": "This status is not delinquent: there must be no date of first delinquency.",
     "HISTORY_VALUES": "The history is 24 of 0-6, B, D, E, G, H, J, K, L, newest first; rebuild it.",
     "HISTORY_B_INSIDE": "B fills the end only; a month that was not reported is D.",
     "HISTORY_BEFORE_OPENING": "It tells months before the account was opened; fill those with B.",
     "HISTORY_JUMP": "From one month to the next it grows later by more than a month; correct the months before.",
-    "RATING": "A payment rating must stand with status 05, 13, 65, 88, 89, 94 or 95, and with no other.",
+    "RATING": "A payment rating stands with status 05, 13, 65, 88, 89, 94 and 95 alone; give or remove it.",
     "FREQUENCY": "How often it falls due is not one of Metro 2's letters; map it.",
     "CONDITION": "The compliance condition code is none of XA to XH, XJ and XR; correct it.",
     "CONDITION_NOTHING": "XR removes a code, and none stands; leave the field blank.",
@@ -53,7 +45,7 @@ DETAILS: Mapping[str, str] = {
     "ECOA": "The ECOA code is none that may be reported; correct it.",
     "INDICATOR": "The consumer information indicator is unknown; correct it.",
     "ADDRESS_LETTERS": "Street and city need Latin letters and must not be empty; give them so.",
-    "ADDRESS_US": "A US address has a state of two letters and a ZIP code of 5 or 9 digits.",
+    "ADDRESS_US": "A US address has a state of two letters and a ZIP code of 5 or 9 digits; correct it.",
     "OPENED_CHANGED": "The opening date never changes; report the first one.",
     "HISTORY_BROKEN": "It does not continue the month before; roll it on, or send a correction.",
     "DOFD_MOVED": "It was moved, and the account was not cured; keep the first date.",

@@ -22,6 +22,7 @@ from app.services.pass_through import pass_on_due
 from app.services.register_removals import look_at_reports
 from app.services.register_tellings import tell_due
 from app.services.wind_downs import tell_borrowers
+from app.services.escalations import look_at_due
 from config import Settings
 
 Chore = tuple[str, Callable[[], object], float]
@@ -40,6 +41,10 @@ PASS_SECONDS = 10.0
 REGISTER_SECONDS = 900.0
 """How long a report stands at most that must not stand any more; whoever makes a file looks at once."""
 TELL_SECONDS = 10.0
+ESCALATION_SECONDS = 5.0
+"""How long a payment, a yes or a proof of delivery waits at most until escalations follow it."""
+ESCALATION_BATCHES = 20
+"""In one tick: after a policy comes into force everybody is to be looked at, and others want the database too."""
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
@@ -50,6 +55,7 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
         ("receipts", lambda: apply_waiting(now=clock.now()), RECEIPTS_SECONDS),
         ("untold", lambda: _ask(channels), UNTOLD_SECONDS),
         ("call ranks", lambda: rank_due(now=clock.now()), RANK_SECONDS),
+        ("escalations", _escalate, ESCALATION_SECONDS),
         ("audit trail", lambda: seal(now=clock.now()), SEAL_SECONDS),
         ("pass-through", lambda: pass_on_due(now=clock.now()), PASS_SECONDS),
         ("register reports", lambda: look_at_reports(now=clock.now()), REGISTER_SECONDS),
@@ -62,6 +68,16 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
     if settings.payments:
         chores.append(("payments", partial(_ask_payments, build_payments(settings.payments)), PAYMENT_SECONDS))
     return chores
+
+
+def _escalate() -> int:
+    """Look at the escalations of those whose turn has come."""
+    done = 0
+    for _ in range(ESCALATION_BATCHES):
+        if not (count := look_at_due(now=clock.now())):
+            break
+        done += count
+    return done
 
 
 def _ask(channels: Mapping[str, Channel]) -> None:

@@ -19,7 +19,8 @@ def ask_bureau(work: Work, lender_id: str, values: BureauValues, *, by: str, now
     check_bureau(values)
     row = CreditBureauRow(
         id=new_id(), lender_id=lender_id, bureau=values.bureau, format=values.format, furnisher_code=values.furnisher_code,
-        reports=values.reports, while_disputed=values.while_disputed, lead_days=values.lead_days, state="waiting",
+        furnisher_name=values.furnisher_name, furnisher_address=values.furnisher_address, reports=values.reports,
+        while_disputed=values.while_disputed, lead_days=values.lead_days, state="waiting",
         requested_by=by, requested_at=now, version=1,
     )  # fmt: skip
     queries.add_bureau(work.session, row)

@@ -45,6 +45,8 @@ def upgrade() -> None:
         sa.Column("bureau", sa.String(length=24), nullable=False),
         sa.Column("format", sa.String(length=12), nullable=False),
         sa.Column("furnisher_code", sa.String(length=40), nullable=False),
+        sa.Column("furnisher_name", sa.String(length=60), nullable=False),
+        sa.Column("furnisher_address", sa.String(length=96), nullable=False),
         sa.Column("reports", sa.String(length=12), nullable=False),
         sa.Column("while_disputed", sa.String(length=12), nullable=False),
         sa.Column("lead_days", sa.Integer(), nullable=False),
@@ -135,8 +137,8 @@ def upgrade() -> None:
         "credit_snapshots",
         ["lender_id", "bureau", "as_of"],
         unique=True,
-        sqlite_where=sa.text("state <> 'declined'"),
-        postgresql_where=sa.text("state <> 'declined'"),
+        sqlite_where=sa.text("state NOT IN ('declined', 'rejected')"),
+        postgresql_where=sa.text("state NOT IN ('declined', 'rejected')"),
     )
     op.create_table(
         "credit_statements",

@@ -10,7 +10,7 @@ from app.persistence.column_types import Id, Instant, Json, Sealed
 from app.persistence.db import Base
 
 _STANDS = text("ended_at IS NULL")
-_COUNTS = text("state <> 'declined'")
+_COUNTS = text("state NOT IN ('declined', 'rejected')")
 _OPEN = text("state IN ('proposed', 'approved')")
 
 
@@ -27,6 +27,9 @@ class CreditBureauRow(Base):
     """metro2 or pboc."""
     furnisher_code: Mapped[str] = mapped_column(String(40))
     """By which the bureau knows the lender."""
+    furnisher_name: Mapped[str] = mapped_column(String(60))
+    furnisher_address: Mapped[str] = mapped_column(String(96))
+    """As the file's header names the lender; Latin letters in Metro 2."""
     reports: Mapped[str] = mapped_column(String(12))
     """all: every enrolled loan; negative: only those that are late."""
     while_disputed: Mapped[str] = mapped_column(String(12))
