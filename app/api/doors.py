@@ -35,6 +35,7 @@ from app.api.borrower import (
     proofs,
     quotes,
     refunds,
+    register_reports,
     schedules,
     sessions,
     statements,
@@ -68,6 +69,7 @@ from app.api.desk import escalation_policies as desk_escalation_policies
 from app.api.desk import escalations as desk_escalations
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
+from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
@@ -79,12 +81,14 @@ from app.api.desk import notes as desk_notes
 from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
+from app.api.desk import payouts as desk_payouts
 from app.api.desk import plan_offers as desk_plan_offers
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
+from app.api.desk import register_reports as desk_register_reports
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import service_levels as desk_service_levels
 from app.api.desk import staff as desk_staff
@@ -95,6 +99,7 @@ from app.api.desk import timelines as desk_timelines
 from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.desk import visits as desk_visits
 from app.api.desk import waivers as desk_waivers
+from app.api.desk import wind_downs as desk_wind_downs
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import contact_changes as ingest_contact_changes
@@ -111,6 +116,11 @@ from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
+    register_reports,
+    desk_register_reports,
+    desk_funding,
+    desk_payouts,
+    desk_wind_downs,
     attachments,
     desk_attachments,
     balances,

@@ -20,6 +20,7 @@ NOUNS = {
     "escalation": "app.cli.escalation:escalation_commands",
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
+    "funding": "app.cli.funding:funding_commands",
     "hold": "app.cli.hold:hold_commands",
     "inbox": "app.cli.inbox:inbox_commands",
     "keys": "app.cli.keys:key_commands",

@@ -43,6 +43,21 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "list_funders",
+    "put_funder",
+    "post_share",
+    "get_funder_statement",
+    "list_payout_batches",
+    "post_payout_batch",
+    "decline_payout_batch",
+    "post_wind_down",
+    "decline_wind_down",
+    "list_my_register_reports",
+    "list_register_reports",
+    "post_register_reports",
+    "decide_register_reports",
+    "list_register_files",
+    "post_register_file",
     "search_borrowers",
     "search_collateral",
     "list_collateral",

@@ -34,6 +34,7 @@ from tests.builders.collateral import tell as tell_of
 from tests.builders.files import PDF, announced
 from tests.builders.letters import a_posted_letter
 from tests.builders.payments import an_intent
+from tests.builders.registers import a_standing_report
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
 
@@ -91,6 +92,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "promise_id": promise_id,
         "contact_change_id": change_id,
         "letter_id": a_posted_letter(loan, now=START),
+        "report_id": a_standing_report(loan, now=START),
     }
     return headers, ids
 
