@@ -7,6 +7,7 @@ once. One whose look fails is tried again later and holds up no other.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from app.domain.caps import OVER_CAP
 from app.domain.refunds import OVERPAID
 from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
@@ -20,6 +21,7 @@ from app.services import (
     dials,
     dispute_cases,
     hardship,
+    over_cap,
     plan_offers,
     promises,
     reply_copies,
@@ -53,6 +55,7 @@ HANDLERS: Mapping[str, Handler] = {
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
     reply_copies.FOLLOW_UP: reply_copies.look,
+    OVER_CAP: over_cap.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 
