@@ -38,6 +38,7 @@ _PLACES: Mapping[str, str] = {
     "refund": "refunds",
     "mandate": "mandates",
     "conversation": "conversations",
+    "collateral": "collateral",
 }
 """First word of a template -> the app's place of its subject."""
 

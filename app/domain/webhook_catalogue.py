@@ -49,6 +49,26 @@ NOUNS: Mapping[str, Noun] = {
             "cancelled": "it ended otherwise",
         },
     ),
+    "escalation": Noun(
+        "loan_no, borrower_no, policy, policy_version, step, kind, outcome, message_id, reason, stage",
+        {
+            "begun": "a loan's arrears began to escalate by the policy and version named",
+            "approval_needed": "a step waits for a person",
+            "step_happened": "a notice was handed over or is proved to have arrived, a report was started, a case referred",
+            "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
+        },
+    ),
+    "collateral": Noun(
+        "event_id, thing, kind, state, borrower_no, loan_nos, effective_on, reference, amount, by",
+        {"recorded": "something happened to a pledged thing, or was taken back; kind says what"},
+    ),
+    "collateral_sale": Noun(
+        "sale_id, thing, borrower_no, state, sold_on, proceeds, costs, claims, surplus, shortfall, entries, rule",
+        {
+            "booked": "a sale was approved; entries are the repayments of it, which your core books too",
+            "reversed": "it was taken back, and so were its repayments",
+        },
+    ),
     "dispute": Noun(
         "dispute_id, reference, borrower_no, loan_no, kind, ground, amount, state, answer_due_on, credit_mark, "
         "correction_reference, breach, escalated_to",

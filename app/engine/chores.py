@@ -18,6 +18,7 @@ from app.engine.wechat_links import exchange_links
 from app.services.audit_trail import seal
 from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
+from app.services.escalations import look_at_due
 from config import Settings
 
 Chore = tuple[str, Callable[[], object], float]
@@ -31,6 +32,10 @@ RANK_SECONDS = 15.0
 """How long a new call task waits at most until it has its place in the worklist, if nobody has opened that before."""
 SEAL_SECONDS = 10.0
 """How long a row of the audit trail waits at most until it is part of the chain."""
+ESCALATION_SECONDS = 5.0
+"""How long a payment, a yes or a proof of delivery waits at most until escalations follow it."""
+ESCALATION_BATCHES = 20
+"""In one tick: after a policy comes into force everybody is to be looked at, and others want the database too."""
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
@@ -41,6 +46,7 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
         ("receipts", lambda: apply_waiting(now=clock.now()), RECEIPTS_SECONDS),
         ("untold", lambda: _ask(channels), UNTOLD_SECONDS),
         ("call ranks", lambda: rank_due(now=clock.now()), RANK_SECONDS),
+        ("escalations", _escalate, ESCALATION_SECONDS),
         ("audit trail", lambda: seal(now=clock.now()), SEAL_SECONDS),
     ]
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)
@@ -49,6 +55,16 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
     if settings.payments:
         chores.append(("payments", partial(_ask_payments, build_payments(settings.payments)), PAYMENT_SECONDS))
     return chores
+
+
+def _escalate() -> int:
+    """Look at the escalations of those whose turn has come."""
+    done = 0
+    for _ in range(ESCALATION_BATCHES):
+        if not (count := look_at_due(now=clock.now())):
+            break
+        done += count
+    return done
 
 
 def _ask(channels: Mapping[str, Channel]) -> None:

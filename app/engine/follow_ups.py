@@ -16,6 +16,7 @@ from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import (
     arrangement_endings,
     attachments,
+    collateral_telling,
     contact_feed,
     conversation_states,
     dials,
@@ -54,6 +55,7 @@ HANDLERS: Mapping[str, Handler] = {
     dials.FOLLOW_UP: dials.forget_dial,
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
+    collateral_telling.FOLLOW_UP: collateral_telling.follow,
     reply_copies.FOLLOW_UP: reply_copies.look,
     OVER_CAP: over_cap.follow,
 }

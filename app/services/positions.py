@@ -84,6 +84,14 @@ def positions_of(
     session: Session, loans: Sequence[Loan], as_of: date, known_at: datetime | None = None
 ) -> dict[str, Position]:
     """Return the positions of many loans by id, with a handful of statements."""
+    ready = snapshots_of(session, loans, as_of, known_at)
+    return {loan.id: position_by(ready[loan.id], loan, as_of) for loan in loans}
+
+
+def snapshots_of(
+    session: Session, loans: Sequence[Loan], as_of: date, known_at: datetime | None = None
+) -> dict[str, Snapshot]:
+    """Return what the positions of many loans at the end of a day are made of, as `snapshot_on` does for one."""
     by_id = {loan.id: loan for loan in loans}
     snapshots = {} if known_at else find_snapshots(session, by_id)
     ready = {key: snapshot for key, (snapshot, _) in snapshots.items() if answers(snapshot, as_of)}
@@ -91,7 +99,7 @@ def positions_of(
     for key, (versions, entries) in ledgers.items():
         loan = by_id[key]
         ready[key] = replay(loan.principal_minor, versions, entries, as_of, known_at, kernel_terms(loan).terms)
-    return {key: position_by(ready[key], loan, as_of) for key, loan in by_id.items()}
+    return ready
 
 
 def answers(snapshot: Any, as_of: date) -> bool:

@@ -227,6 +227,7 @@ class LedgerEntryRow(Base):
             sqlite_where=text("bank_reference IS NOT NULL"),
             postgresql_where=text("bank_reference IS NOT NULL"),
         ),
+        Index("ix_ledger_entries_effective_on", "effective_on", postgresql_using="brin"),
     )
 
 

@@ -1,0 +1,312 @@
+"""What happens to pledged things, written down many at a time.
+
+What is told has happened: it is recorded where the table of moves allows it, and what the law says against it becomes a task
+for compliance. Nothing here, and nothing behind it, recovers a thing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from app.domain.book import check_text
+from app.domain.collateral_events import (
+    COST_KINDS,
+    MOVES,
+    OPENING,
+    EventKind,
+    ThingEvent,
+    ThingState,
+    moved,
+    reversible,
+    state_after,
+)
+from app.domain.errors import ConflictError, DomainError, NotFoundError, refused_at
+from app.domain.free_text import without_card_numbers
+from app.domain.times import business_date
+from app.persistence.ids import new_id
+from app.persistence.models.collateral import CollateralThingRow
+from app.persistence.queries import collateral as queries
+from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work
+from app.persistence.vault import Vault
+from app.services import agenda
+from app.services.collateral_telling import tell_of_events
+
+LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
+_AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE, EventKind.COSTS_PAID})
+
+
+@dataclass(frozen=True, slots=True)
+class EventValues:
+    """One event as it is told. `thing`: the lender's own number of it; `reference`: the teller's own of the event.
+
+    `amount_minor`: of a cost, what it was; of `taken` and `storage_rate`, what each day costs; of
+    `costs_paid`, what was paid of them.
+    """
+
+    thing: str
+    kind: str
+    effective_on: date
+    reference: str
+    cost_kind: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    is_charged: bool = False
+    reason: str | None = None
+    """A code of the teller's: voluntary, court_order ..."""
+    reverses: str | None = None
+    """Reference of the event that a reversal takes back."""
+    place: str | None = field(default=None, repr=False)
+    note: str | None = field(default=None, repr=False)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Ids of a served notice, a sale, a quote; nothing personal."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """What became of one event. `created` False: it was recorded before."""
+
+    event_id: str
+    thing_id: str
+    created: bool
+
+
+def record_event(work: Work, lender_id: str, values: EventValues, *, by: str, origin: str, now: datetime) -> EventResult:
+    """Record one event, as `record_events` does. Raises what it refuses."""
+    (result,) = record_events(work, lender_id, [values], by=by, origin=origin, now=now)
+    if isinstance(result, DomainError):
+        raise result
+    return result
+
+
+def record_events(
+    work: Work, lender_id: str, batch: Sequence[EventValues], *, by: str, origin: str, now: datetime
+) -> list[EventResult | DomainError]:
+    """Record events in the order given; each refused one stands in its place, and the others are recorded.
+
+    `by`: who is answerable; `origin`: who told. Takes the borrowers' agenda rows.
+    """
+    session = work.session
+    known = queries.find_things(session, lender_id, {values.thing for values in batch})
+    agenda.touch(work, {thing.borrower_id for thing in known.values()}, now=now)
+    things = queries.find_things(session, lender_id, {values.thing for values in batch})
+    told = _Told(
+        work, lender_id, by, origin, now,
+        today=business_date(now, get_lender(session, lender_id).zone),
+        things=things,
+        known=queries.find_references(
+            session, lender_id, {v.reference for v in batch} | {v.reverses for v in batch if v.reverses}
+        ),
+        events=_events_of(session, things.values()),
+    )  # fmt: skip
+    results: list[EventResult | DomainError] = []
+    for values in batch:
+        try:
+            results.append(told.take(values))
+        except DomainError as error:
+            results.append(error)
+    told.write()
+    return results
+
+
+def events_of(rows: Sequence[Any]) -> list[ThingEvent]:
+    """Return stored events as the rules see them."""
+    return [
+        ThingEvent(
+            row.id, row.no, row.kind, row.effective_on, row.reverses_id, row.cost_kind, row.amount_minor, row.is_charged
+        )
+        for row in rows
+    ]
+
+
+def text_of(ring: Vault, row: Any) -> Mapping[str, str]:
+    """Return what of an event may be personal, opened: `place`, `note`."""
+    text = ring.open(row.text_sealed, place=f"collateral_events.text:{row.id}")
+    return orjson.loads(text) if text else {}
+
+
+def place_of(ring: Vault, thing: Any) -> str | None:
+    """Return where a thing in custody is kept, opened."""
+    return ring.open(thing.place_sealed, place=f"collateral_things.place:{thing.id}")
+
+
+def _events_of(session: Any, things: Any) -> dict[str, list[ThingEvent]]:
+    found: dict[str, list[ThingEvent]] = defaultdict(list)
+    for thing_id, rows in queries.find_events(session, [thing.id for thing in things]).items():
+        found[thing_id] = events_of(rows)
+    return found
+
+
+@dataclass
+class _Told:
+    """A batch that is being taken in: what is known of its things, and what is to be written."""
+
+    work: Work
+    lender_id: str
+    by: str
+    origin: str
+    now: datetime
+    today: date
+    things: dict[str, CollateralThingRow]
+    known: dict[str, Any]
+    events: dict[str, list[ThingEvent]]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    _standing: dict[str, "_Standing"] = field(default_factory=dict)
+
+    def take(self, values: EventValues) -> EventResult:
+        """Check one event against what came before it, and keep it to be written. Raises what is wrong with it."""
+        _check(values)
+        thing = self.things.get(values.thing)
+        if thing is None:
+            raise NotFoundError(f"There is no pledged thing {values.thing}; put it with what it secures first.")
+        if values.currency is not None and values.currency != thing.currency:
+            raise refused_at("/currency", f"{values.thing} is kept in {thing.currency}, not in {values.currency}.")
+        before = self.known.get(values.reference)
+        if before is not None:
+            return _same(before, values, thing)
+        state = self._standing.get(thing.id) or _Standing.of(thing)
+        reverses_id = self._reversed(values, thing) if values.kind == EventKind.REVERSAL else None
+        after: ThingState | None
+        if reverses_id is not None:
+            after = self._undone(thing, reverses_id, state)
+        else:
+            after = moved(state.state, state.on, values.kind, values.effective_on, today=self.today)
+        event = ThingEvent(
+            new_id(), state.last_no + 1, values.kind, values.effective_on, reverses_id, values.cost_kind,
+            values.amount_minor, values.is_charged,
+        )  # fmt: skip
+        row = self._row(thing, values, event, state.state, after)
+        self.events.setdefault(thing.id, []).append(event)
+        if after is None:
+            self._standing[thing.id] = state.numbered(event.no)
+        elif reverses_id is not None:
+            self._standing[thing.id] = self._replayed(thing, event.no)
+        else:
+            self._standing[thing.id] = state.after(after, values, event.no)
+        self.rows.append(row)
+        self.known[values.reference] = _Known(**row)
+        return EventResult(event.id, thing.id, created=True)
+
+    def write(self) -> None:
+        """Append what was taken, move the things, tell of it."""
+        if not self.rows:
+            return
+        queries.add_events(self.work.session, self.rows)
+        by_id = {thing.id: thing for thing in self.things.values()}
+        ring = self.work.vault
+        moves = [
+            {
+                "b_id": thing_id, "b_state": state.state, "b_state_on": state.on, "b_last_no": state.last_no,
+                "b_in_custody_on": state.in_custody_on,
+                "b_place": ring.seal(state.place, place=f"collateral_things.place:{thing_id}")
+                if state.is_place_new else by_id[thing_id].place_sealed,
+            }
+            for thing_id, state in self._standing.items()
+        ]  # fmt: skip
+        queries.move_things(self.work.session, moves)
+        tell_of_events(self.work, self.rows, now=self.now)
+
+    def _row(
+        self, thing: CollateralThingRow, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
+    ) -> dict[str, Any]:
+        said = {name: without_card_numbers(text) for name, text in (("place", values.place), ("note", values.note)) if text}
+        facts = dict(values.facts) | ({"reason": values.reason} if values.reason else {})
+        text = orjson.dumps(said).decode() if said else None
+        return {
+            "id": event.id, "thing_id": thing.id, "borrower_id": thing.borrower_id, "lender_id": thing.lender_id,
+            "no": event.no, "kind": event.kind, "effective_on": event.effective_on, "recorded_at": self.now, "by": self.by,
+            "origin": self.origin[:40], "reference": values.reference, "from_state": before if after else None,
+            "to_state": after.value if after else None, "reverses_id": event.reverses_id, "cost_kind": event.cost_kind,
+            "amount_minor": event.amount_minor, "is_charged": event.is_charged, "facts": facts,
+            "text_sealed": self.work.vault.seal(text, place=f"collateral_events.text:{event.id}"),
+        }  # fmt: skip
+
+    def _reversed(self, values: EventValues, thing: CollateralThingRow) -> str:
+        if not values.reverses:
+            raise refused_at("/reverses", "A reversal names the event that it takes back.")
+        original = self.known.get(values.reverses)
+        if original is None or original.thing_id != thing.id:
+            raise NotFoundError(f"There is no event {values.reverses} of {values.thing}.")
+        return str(reversible(self.events.get(thing.id, []), original.id).id)
+
+    def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "_Standing") -> ThingState | None:
+        event = next(each for each in self.events[thing.id] if each.id == reverses_id)
+        if EventKind(event.kind) not in MOVES:
+            return None
+        left = [each for each in self.events[thing.id] if each.id != reverses_id]
+        return state_after(left)[0]
+
+    def _replayed(self, thing: CollateralThingRow, no: int) -> "_Standing":
+        """Return where a thing stands after a reversal; where it is kept is not known again until it is told."""
+        stands = self.events[thing.id]
+        state, on = state_after(stands)
+        undone = {each.reverses_id for each in stands}
+        taken = [
+            each.effective_on for each in stands if each.kind == EventKind.TAKEN and each.id not in undone
+        ]  # fmt: skip
+        since = max(taken, default=None) if state is ThingState.IN_CUSTODY else None
+        return _Standing(state.value, on, no, since, None, is_place_new=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where a thing stands while a batch is taken in."""
+
+    state: str
+    on: date
+    last_no: int
+    in_custody_on: date | None
+    place: str | None = None
+    is_place_new: bool = False
+
+    @classmethod
+    def of(cls, thing: CollateralThingRow) -> "_Standing":
+        return cls(thing.state, thing.state_on, thing.last_no, thing.in_custody_on)
+
+    def numbered(self, no: int) -> "_Standing":
+        return _Standing(self.state, self.on, no, self.in_custody_on, self.place, self.is_place_new)
+
+    def after(self, state: ThingState, values: EventValues, no: int) -> "_Standing":
+        if state is not ThingState.IN_CUSTODY:
+            return _Standing(state.value, values.effective_on, no, None, None, is_place_new=True)
+        since = values.effective_on if values.kind == EventKind.TAKEN else self.in_custody_on
+        return _Standing(state.value, values.effective_on, no, since, values.place, is_place_new=True)
+
+
+class _Known:
+    """An event of this very batch, read as a stored one."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+
+def _same(before: Any, values: EventValues, thing: CollateralThingRow) -> EventResult:
+    was = (before.thing_id, before.kind, before.effective_on, before.amount_minor, before.cost_kind)
+    told = (thing.id, values.kind, values.effective_on, values.amount_minor, values.cost_kind)
+    if was != told:
+        raise ConflictError(f"Reference {values.reference} stands for another event; give each its own.")
+    return EventResult(before.id, before.thing_id, created=False)
+
+
+def _check(values: EventValues) -> None:
+    check_text("reference", values.reference, LONGEST_REFERENCE)
+    check_text("place", values.place or "", LONGEST_TEXT)
+    check_text("note", values.note or "", LONGEST_TEXT)
+    check_text("reason", values.reason or "", LONGEST_REASON)
+    if values.kind not in tuple(EventKind):
+        raise refused_at("/kind", f"kind is not one of {', '.join(EventKind)}.")
+    kind = EventKind(values.kind)
+    if (kind is EventKind.COST) != (values.cost_kind is not None):
+        raise refused_at("/cost_kind", "A cost, and nothing else, says of which kind it is.")
+    if values.cost_kind is not None and values.cost_kind not in COST_KINDS:
+        raise refused_at("/cost_kind", f"cost_kind is not one of {', '.join(COST_KINDS)}.")
+    if kind in _AMOUNT_NEEDED and values.amount_minor is None:
+        raise refused_at("/amount", f"A {kind.value} says how much.")
+    if values.amount_minor is not None and kind not in OPENING | {EventKind.COST, EventKind.COSTS_PAID}:
+        raise refused_at("/amount", f"{kind.value} has no amount.")
+    if values.amount_minor is not None and values.amount_minor < 0:
+        raise refused_at("/amount", "The amount is negative; a cost taken back is a reversal of it.")
