@@ -16,6 +16,7 @@ NOUNS = {
     "consent": "app.cli.consent:consent_commands",
     "db": "app.cli.database:database_commands",
     "duty": "app.cli.duty:duty_commands",
+    "duties": "app.cli.duty:duty_commands",
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
     "hold": "app.cli.hold:hold_commands",
