@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.api import pay, unsubscribe
+from app.api import licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
@@ -224,6 +224,7 @@ def open_doors(app: Flask, api: Api) -> None:
     api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
+    api.register_blueprint(licences.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences, wechat):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)

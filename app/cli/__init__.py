@@ -18,6 +18,7 @@ NOUNS = {
     "db": "app.cli.database:database_commands",
     "duty": "app.cli.duty:duty_commands",
     "escalation": "app.cli.escalation:escalation_commands",
+    "duties": "app.cli.duty:duty_commands",
     "engine": "app.cli.engine:engine_commands",
     "experiment": "app.cli.experiment:experiment_commands",
     "funding": "app.cli.funding:funding_commands",
