@@ -6,7 +6,7 @@ learns something about fewer people than allowed exactly where some combination 
 it does not matter what the numbers are published in: totals, cross tables, other periods, one lender and all of them are all
 equations of one system, those published before included.
 
-Source: complementary (secondary) cell suppression: Willenborg and de Waal, Elements of Statistical Disclosure Control, ch. 3;
+Source: secondary cell suppression: Willenborg and de Waal, Elements of Statistical Disclosure Control, ch. 3;
 Fellegi, On the question of statistical confidentiality (1972) for the differences of overlapping tables. Recalled; the rule
 itself is checked against all tables that would give the same numbers in tests/domain/test_small_cells.py.
 """
@@ -84,9 +84,7 @@ def _behind(atoms: Iterable[Atom], smallest: int) -> People:
     return frozenset(people)
 
 
-def _given_away(
-    atoms: Sequence[Atom], shown: Sequence[str], known: frozenset[str], smallest: int
-) -> list[str] | None:
+def _given_away(atoms: Sequence[Atom], shown: Sequence[str], known: frozenset[str], smallest: int) -> list[str] | None:
     """Return the cells of a combination that is about too few people; None: there is none that needs a new cell."""
     columns = _columns(atoms, frozenset(shown), smallest)
     heavy = [number for number, (_, people) in enumerate(columns) if people is None]
@@ -172,9 +170,7 @@ def _without(equations: Sequence[_Equation], columns: Iterable[int]) -> list[_Eq
     for column in columns:
         pivot = next((row for row in rows if column in row.atoms), None)
         if pivot is not None:
-            rows = [
-                row if column not in row.atoms else _cleared(row, pivot, column) for row in rows if row is not pivot
-            ]
+            rows = [row if column not in row.atoms else _cleared(row, pivot, column) for row in rows if row is not pivot]
     return rows
 
 

@@ -16,9 +16,7 @@ def _people(name: str, count: int, smallest: int = SMALLEST) -> frozenset[str] |
 
 
 def _atoms(counts: Mapping[str, int], cells_of: Mapping[str, Sequence[str]], smallest: int = SMALLEST) -> list[Atom]:
-    return [
-        Atom(frozenset(cells_of[name]), _people(name, count, smallest)) for name, count in counts.items() if count
-    ]
+    return [Atom(frozenset(cells_of[name]), _people(name, count, smallest)) for name, count in counts.items() if count]
 
 
 def _tables(names: Sequence[str], published: Sequence[tuple[frozenset[str], int]]) -> Iterator[dict[str, int]]:
@@ -48,7 +46,9 @@ def _check_that_nothing_can_be_undone(counts: Mapping[str, int], cells_of: Mappi
     within = {cell: frozenset(name for name in names if cell in cells_of[name]) for cell in cells}
     size = {cell: sum(counts[name] for name in within[cell]) for cell in cells}
 
-    hidden = hidden_cells(_atoms(counts, cells_of), sorted(cells, key=lambda c: (-c.count("*"), -size[c])), smallest=SMALLEST)
+    hidden = hidden_cells(
+        _atoms(counts, cells_of), sorted(cells, key=lambda c: (-c.count("*"), -size[c])), smallest=SMALLEST
+    )
 
     published = [(within[cell], size[cell]) for cell in cells if size[cell] and cell not in hidden]
     assert all(size[cell] >= SMALLEST for cell in cells if size[cell] and cell not in hidden)
@@ -69,7 +69,9 @@ def test_a_hidden_number_cannot_be_had_from_the_total(numbers: list[int]) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 3), st.integers(2, 2), st.data())
-def test_a_hidden_number_cannot_be_had_from_the_margins_of_a_cross_table(rows: int, columns: int, data: st.DataObject) -> None:
+def test_a_hidden_number_cannot_be_had_from_the_margins_of_a_cross_table(
+    rows: int, columns: int, data: st.DataObject
+) -> None:
     places = list(product(range(rows), range(columns)))
     counts = {f"{r}|{c}": data.draw(st.integers(0, 4), label=f"{r}|{c}") for r, c in places}
 
