@@ -47,6 +47,8 @@ class EventKind(StrEnum):
     COST = "cost"
     STORAGE_RATE = "storage_rate"
     """What each day of custody costs from a day on."""
+    COSTS_PAID = "costs_paid"
+    """By whoever got it back, or out of the proceeds."""
     REVERSAL = "reversal"
 
 
@@ -73,8 +75,6 @@ COST_KINDS = ("recovery", "transport", "storage", "repair", "appraisal", "insura
 STORAGE = "storage"
 OPENING = frozenset({_K.TAKEN, _K.STORAGE_RATE})
 """Events whose amount is what each day costs."""
-PAYING = frozenset({_K.REDEEMED, _K.SOLD})
-"""Events whose amount is what was paid of the costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,8 @@ def costs_on(events: Iterable[ThingEvent], on: date) -> CostSheet:
             else:
                 name = event.cost_kind or "other"
                 by_kind[name] = by_kind.get(name, 0) + amount
+        elif kind is _K.COSTS_PAID:
+            paid += amount
         elif kind is _K.TAKEN:
             since, rate_from, daily = event.effective_on, event.effective_on, amount
         elif kind is _K.STORAGE_RATE and since is not None:
@@ -195,8 +197,6 @@ def costs_on(events: Iterable[ThingEvent], on: date) -> CostSheet:
         elif kind in MOVES and kind not in (_K.MOVED, _K.PLEDGED) and since is not None:
             storage += daily * ((event.effective_on - rate_from).days + 1)
             since, daily = None, 0
-        if kind in PAYING:
-            paid += amount
     if since is not None:
         days = (on - since).days + 1
         storage += daily * ((on - rate_from).days + 1)

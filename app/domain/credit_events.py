@@ -102,8 +102,10 @@ _MARK = {
 
 
 def after(state: CreditState, event: CreditEvent) -> CreditState:
-    """Return the state after one more event."""
+    """Return the state after one more event. What has ended is not lost, redeemed or given to collection any more."""
     kind = event.kind
+    if state.closed_on is not None and (kind in _LOSS or kind in (CreditEventKind.RECALLED, CreditEventKind.REDEEMED)):
+        return state
     if kind in _LOSS:
         # What was charged to loss stays told, whatever comes later.
         charged = event.amount_minor if kind is CreditEventKind.CHARGED_OFF else state.charge_off_minor

@@ -50,6 +50,7 @@ _ALIKE: Mapping[str | None, frozenset[str | None]] = {
         {None, "bank", "bank_account", "bank_transfer", "credit_transfer", "transfer", "standing_order"}
     ),
     "other": frozenset({None, "other", "desk"}),
+    "collateral_sale": frozenset({None, "collateral_sale", "sale", "auction"}),
 }
 
 

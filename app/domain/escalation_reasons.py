@@ -58,7 +58,10 @@ class Why(StrEnum):
     NEEDS_APPROVAL = "NEEDS_APPROVAL"
     NEEDS_SECOND_APPROVAL = "NEEDS_SECOND_APPROVAL"
     APPROVAL_LAPSED = "APPROVAL_LAPSED"
+    APPROVED = "APPROVED"
     DECLINED = "DECLINED"
+    RESUMED = "RESUMED"
+    BEGUN = "BEGUN"
     AWAITS_DELIVERY = "AWAITS_DELIVERY"
     NO_POLICY = "NO_POLICY"
 
@@ -72,6 +75,9 @@ class Ends(StrEnum):
     ARRANGED = "ARRANGED"
     STOPPED_BY_PERSON = "STOPPED_BY_PERSON"
 
+
+STOP_REASONS = ("agreed_with_borrower", "vulnerable_person", "amount_in_doubt", "wrong_person", "business_decision")
+"""Why a person stops an escalation, or declines a step."""
 
 HOLD_WHY = {kind: reason.value for kind, reason in HOLD_REASONS.items()}
 """Kind of hold -> the code it gives a step: the same as a reminder's."""

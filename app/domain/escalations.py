@@ -127,9 +127,10 @@ def decide(case: EscalationCase, policy: EscalationPolicy | None, now: datetime,
             return Decided(next_look_at=_begins_at(case, policy, now))
         spell, begins = Spell(case.anchor_no, _late_since(case)), True
     elif ends is not None:
-        return Decided(
-            ends=ends, next_look_at=None if policy is None else _begins_at(replace(case, spell=None), policy, now)
-        )
+        if policy is None:
+            return Decided(ends=ends)
+        again_at = _next_day(case, policy, now) if ends is Ends.REPLANNED else _begins_at(case, policy, now)
+        return Decided(ends=ends, next_look_at=again_at)
     elif policy is None or case.spell.is_stopped:
         return Decided()
     else:
@@ -188,6 +189,10 @@ def _begins_at(case: EscalationCase, policy: EscalationPolicy, now: datetime) ->
     if case.oldest_due_on is not None and case.next_due_on is not None:
         moments.append(local_instant(case.next_due_on + _DAY, policy.at, case.zone))
     return min((at for at in moments if at > now), default=None)
+
+
+def _next_day(case: EscalationCase, policy: EscalationPolicy, now: datetime) -> datetime:
+    return local_instant(business_date(now, case.zone) + _DAY, policy.at, case.zone)
 
 
 @dataclass(slots=True)
@@ -353,4 +358,4 @@ class _Looking:
         return StepDecision(step, outcome, why, due_on=until, look_at=look_at)
 
     def _tomorrow(self) -> datetime:
-        return local_instant(self.today + _DAY, self.policy.at, self.case.zone)
+        return _next_day(self.case, self.policy, self.now)

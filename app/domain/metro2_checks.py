@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from app.domain.credit_accounts import BANKRUPT, DELETED, CreditAccount, CreditConsumer, Standing
 from app.domain.credit_histories import history_byte, month_ends
+from app.domain.credit_refusals import Refusal
 from app.domain.metro2_codes import (
     BY_LATENESS,
     CHARGED,
@@ -25,7 +26,7 @@ from app.domain.metro2_codes import (
     ZERO_BALANCE,
 )
 from app.domain.metro2_records import name, text
-from app.domain.metro2_refusals import Refusal, refusal
+from app.domain.metro2_refusals import refusal
 
 _MOST_MINOR = 999_999_999_99
 _NAME = re.compile(r"[A-Z0-9][A-Z0-9 -]*")

@@ -7,23 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from datetime import date, datetime
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from app.domain.credit_accounts import CreditAccount, CreditConsumer
-from app.domain.errors import FieldError, ValidationError, refused_at
+from app.domain.credit_refusals import ByteSink, Refusal, Refuse, refused_account
+from app.domain.errors import refused_at
 from app.domain.metro2_checks import check_account
 from app.domain.metro2_codes import status_of
 from app.domain.metro2_records import Furnisher, base_record, header_record, stamp_of, trailer_record
-from app.domain.metro2_refusals import Refusal, refusal
+from app.domain.metro2_refusals import refusal
 
 _FLUSH_RECORDS = 1000
-
-
-class ByteSink(Protocol):
-    """Where the file goes, e.g. an open binary file."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take some bytes."""
 
 
 class Metro2File(NamedTuple):
@@ -32,10 +26,6 @@ class Metro2File(NamedTuple):
     totals: dict[str, int]
     refused: int
     sha256: str
-
-
-Refuse = Callable[[CreditAccount, list[Refusal]], None]
-"""Told of each account that may not be written; it is left out."""
 
 
 def check_metro2(account: CreditAccount) -> list[Refusal]:
@@ -85,7 +75,7 @@ def metro2_lines(
             wrong.append(refusal("as_of_on", "OTHER_MONTH"))
         if wrong:
             if refuse is None:
-                raise _refusal(account, wrong)
+                raise refused_account(account, wrong)
             refuse(account, wrong)
             refused += 1
             continue
@@ -170,8 +160,3 @@ def _check_furnisher(furnisher: Furnisher) -> None:
         raise refused_at("/furnisher/identification_no", "The furnisher's number is 5 to 20 letters and digits; give it.")
     if not (furnisher.name.isascii() and furnisher.name and furnisher.address.isascii() and furnisher.address):
         raise refused_at("/furnisher/name", "The furnisher's name and address are needed, in Latin letters; give them.")
-
-
-def _refusal(account: CreditAccount, wrong: list[Refusal]) -> ValidationError:
-    errors = [FieldError(f"/accounts/{account.loan_id}/{each.field}", each.code, each.detail) for each in wrong]
-    return ValidationError(f"Loan {account.loan_id} may not be reported: {wrong[0].detail}", errors=errors)

@@ -1,16 +1,8 @@
 """Why an account may not stand in a Metro 2 file: every code with what is wrong and what to do about it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-
-class Refusal(NamedTuple):
-    """One reason: the field of `CreditAccount`, a stable code, and what is wrong and what to do, without personal data."""
-
-    field: str
-    code: str
-    detail: str
-
+from app.domain.credit_refusals import Refusal
 
 DETAILS: Mapping[str, str] = {
     "ACCOUNT_NUMBER": "The account number has up to 30 capital letters and digits, nothing else; map it.",

@@ -13,10 +13,10 @@ from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.times import business_date
 
 FIELDS = (
-    "name", "national_id", "birth_date", "loan_no", "signed_on", "currency", "principal", "outstanding", "overdue",
+    "name", "national_id", "loan_no", "signed_on", "currency", "principal", "outstanding", "overdue",
     "days_past_due", "overdue_since",
 )  # fmt: skip
-"""What there is to hand over of a report. `name`, `national_id` and `birth_date` are personal data of the borrower."""
+"""What there is to hand over of a report. `name` and `national_id` are the borrower's."""
 
 
 class ReportState(StrEnum):
@@ -48,6 +48,7 @@ class Gate(StrEnum):
     NO_NOTICE_DELIVERED = "NO_NOTICE_DELIVERED"
     NOTICE_TOO_RECENT = "NOTICE_TOO_RECENT"
     NOTICE_TOO_OLD = "NOTICE_TOO_OLD"
+    """It counts no more, or was about arrears before those of now."""
     FORBEARANCE_NOT_CONSIDERED = "FORBEARANCE_NOT_CONSIDERED"
     CAP_UNKNOWN = "CAP_UNKNOWN"
     OVER_CAP = "OVER_CAP"
@@ -64,6 +65,8 @@ class RemovalReason(StrEnum):
     DISPUTE_UPHELD = "dispute_upheld"
     RETENTION_ENDED = "retention_ended"
     HOLD = "hold"
+    NOTICE_RETURNED = "notice_returned"
+    """The notice it rests on turned out not to have come."""
     OUR_ERROR = "our_error"
     LAW = "law"
 
@@ -133,10 +136,10 @@ class Register:
 class Notice:
     """A notice about a loan, with what a receipt proves of it."""
 
-    message_id: str
     kind: str
     delivered_at: datetime | None
-    returned_at: datetime | None
+    returned_at: datetime | None = None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +150,14 @@ class ReportCase:
     days_past_due: int
     overdue_minor: int
     notices: Sequence[Notice]
+    late_since: date | None = None
+    """The oldest due date with something unpaid: a notice of before was about something else."""
     is_reported: bool = False
     has_open_dispute: bool = False
     hold: str | None = None
     """The kind of a hold that stands."""
+    help_open: bool = False
+    """A request for another plan, or for help, waits for its answer."""
     forbearance_on: date | None = None
     """When another plan was considered last."""
     cap_status: str = "outside"
@@ -171,9 +178,11 @@ def gate_of(register: Register, case: ReportCase, now: datetime) -> tuple[Gate |
         return Gate.OPEN_DISPUTE, None
     if case.hold is not None:
         return Gate.HOLD, None
-    gate, notice = notice_gate(register, case.notices, case.zone, today)
+    gate, notice = notice_gate(register, case.notices, case.zone, today, since=case.late_since)
     if gate is not None:
         return gate, None
+    if case.help_open:
+        return Gate.FORBEARANCE_NOT_CONSIDERED, None
     within = register.forbearance_within_days
     if within is not None and (case.forbearance_on is None or today - case.forbearance_on > timedelta(days=within)):
         return Gate.FORBEARANCE_NOT_CONSIDERED, None
@@ -184,19 +193,26 @@ def gate_of(register: Register, case: ReportCase, now: datetime) -> tuple[Gate |
     return case.law_gate, notice if case.law_gate is None else None
 
 
-def notice_gate(register: Register, notices: Sequence[Notice], zone: str, today: date) -> tuple[Gate | None, Notice | None]:
-    """Return the newest delivered notice that has waited long enough and still counts, or why there is none."""
+def notice_gate(
+    register: Register, notices: Sequence[Notice], zone: str, today: date, *, since: date | None = None
+) -> tuple[Gate | None, Notice | None]:
+    """Return the newest delivered notice that has waited long enough and still counts, or why there is none.
+
+    `since`: a notice delivered before is of an earlier run of arrears, and none of this one.
+    """
     delivered = [
-        (business_date(each.delivered_at, zone), each.message_id, each)
+        (business_date(each.delivered_at, zone), each.delivered_at, each)
         for each in notices
-        if each.kind in register.notice_kinds and each.delivered_at is not None and each.returned_at is None
+        if each.kind in register.notice_kinds and each.delivered_at is not None
     ]
     if not delivered:
         return Gate.NO_NOTICE_DELIVERED, None
     ripe = [each for each in delivered if (today - each[0]).days > register.wait_days]
     if not ripe:
         return Gate.NOTICE_TOO_RECENT, None
-    valid = [each for each in ripe if (today - each[0]).days <= register.notice_valid_days]
+    valid = [
+        each for each in ripe if (today - each[0]).days <= register.notice_valid_days and (since is None or each[0] >= since)
+    ]
     return (None, max(valid, key=lambda each: each[:2])[2]) if valid else (Gate.NOTICE_TOO_OLD, None)
 
 

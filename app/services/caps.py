@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.caps import UNKNOWN
+from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.queries.caps import find_caps
 from app.persistence.queries.loans import page_loans, set_loans
 from app.persistence.unit_of_work import Work
@@ -74,13 +76,20 @@ def look_up_caps(work: Work, lender: LenderRow, *, now: datetime, page: int = 30
     after = ""
     while loans := page_loans(work.session, lender_id=lender.id, after=after, limit=page):
         after = loans[-1].id
-        loans = [loan for loan in loans if loan.cap and loan.cap["may_bind"]]
-        unknown += len(loans)
-        changed = [
-            (loan, cap) for loan in loans if (cap := cap_at_signing(loan.contract, loan.disbursed_on, lender)) != loan.cap
-        ]
-        found += sum(not cap["may_bind"] for _, cap in changed)
+        loans = [loan for loan in loans if not _is_settled(loan.cap)]
+        unknown += sum(loan.cap is None or loan.cap["may_bind"] for loan in loans)
+        changed = [(loan, cap) for loan in loans if (cap := _looked_up(loan, lender, now)) != loan.cap]
+        found += sum((loan.cap is None or loan.cap["may_bind"]) and not cap["may_bind"] for loan, cap in changed)
         agenda.touch(work, {loan.borrower_id for loan, _ in changed}, now=now)
         set_loans(work.session, [{"id": loan.id, "cap": cap, "version": loan.version + 1} for loan, cap in changed])
         rebuild_positions(work, [loan.id for loan, _ in changed])
     return CapsLookedUp(unknown, found)
+
+
+def _is_settled(cap: Mapping[str, Any] | None) -> bool:
+    """Whether nothing is to be found out: it is known, and so is from which day on it is kept."""
+    return cap is not None and not cap["may_bind"] and (cap["annual_rate"] is None or bool(cap.get("kept_from")))
+
+
+def _looked_up(loan: LoanRow, lender: LenderRow, now: datetime) -> dict[str, Any]:
+    return cap_at_signing(loan.contract, loan.disbursed_on, lender, today=business_date(now, loan.zone), before=loan.cap)

@@ -17,7 +17,6 @@ from app.domain.collateral_events import (
     COST_KINDS,
     MOVES,
     OPENING,
-    PAYING,
     EventKind,
     ThingEvent,
     ThingState,
@@ -38,15 +37,15 @@ from app.services import agenda
 from app.services.collateral_telling import tell_of_events
 
 LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
-_AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE})
+_AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE, EventKind.COSTS_PAID})
 
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
     """One event as it is told. `thing`: the lender's own number of it; `reference`: the teller's own of the event.
 
-    `amount_minor`: of a cost, what it was; of `taken` and `storage_rate`, what each day costs; of `redeemed` and `sold`,
-    what was paid of the costs.
+    `amount_minor`: of a cost, what it was; of `taken` and `storage_rate`, what each day costs; of
+    `costs_paid`, what was paid of them.
     """
 
     thing: str
@@ -307,7 +306,7 @@ def _check(values: EventValues) -> None:
         raise refused_at("/cost_kind", f"cost_kind is not one of {', '.join(COST_KINDS)}.")
     if kind in _AMOUNT_NEEDED and values.amount_minor is None:
         raise refused_at("/amount", f"A {kind.value} says how much.")
-    if values.amount_minor is not None and kind not in OPENING | PAYING | {EventKind.COST}:
+    if values.amount_minor is not None and kind not in OPENING | {EventKind.COST, EventKind.COSTS_PAID}:
         raise refused_at("/amount", f"{kind.value} has no amount.")
     if values.amount_minor is not None and values.amount_minor < 0:
         raise refused_at("/amount", "The amount is negative; a cost taken back is a reversal of it.")

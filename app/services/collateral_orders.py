@@ -2,11 +2,15 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from app.domain.collateral_sales import Basis, ProceedsOrder, Step
 from app.domain.splits import Split
+from app.persistence.queries.collateral import find_country
 
 _FILE = Path(__file__).resolve().parents[1] / "content" / "collateral" / "orders.yaml"
 _HOUSE = ""
@@ -17,6 +21,11 @@ def order_for(jurisdiction: str | None) -> ProceedsOrder:
     """Return the order of a jurisdiction or country; the house's where none is written down."""
     code = (jurisdiction or _HOUSE).upper()
     return orders().get(_ALIASES.get(code, code)) or orders()[_HOUSE]
+
+
+def order_of_thing(reads: Connection | Session, thing: Any) -> ProceedsOrder:
+    """Return the order that governs a thing: of its borrower's country, else the lender's, as law packs do."""
+    return order_for(find_country(reads, thing.borrower_id, thing.lender_id))
 
 
 @lru_cache(maxsize=1)

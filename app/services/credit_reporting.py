@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from app.domain.credit_enrolments import outranks
 from app.domain.credit_gates import KINDS, NEGATIVE
 from app.domain.errors import refused_at
+from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.queries import credit_enrolments as queries
 from app.persistence.queries.agenda import lock_agenda
@@ -53,3 +54,31 @@ def start_reporting(
     facts = {"kind": kind, "enrolled": len(rows), "asked": len(answers), "by_answer": dict(told)}
     add_audit(work.session, at=now, actor=by, action="credit.reporting_started", borrower_id=None, facts=facts)
     return answers
+
+
+def end_cured(work: Work, *, now: datetime, after: str | None = None, page: int = 500) -> str | None:
+    """End the enrolments, of a page of loans, whose arrears are over; return where to go on, None at the end.
+
+    A loan that is paid off stays enrolled until its end was told. What is late again needs a notice of its own.
+    """
+    rows = queries.page_standing(work.session, after=after, limit=page)
+    over = [
+        row.loan_id
+        for row in rows
+        if row.open_rows and date.fromisoformat(row.open_rows[0][1]) >= business_date(now, row.zone)
+    ]
+    queries.mark_ended(work.session, over, by="system", reason="cured", at=now)
+    for loan_id in over:
+        facts = {"loan_id": loan_id, "reason": "cured"}
+        add_audit(work.session, at=now, actor="system", action="credit.reporting_ended", borrower_id=None, facts=facts)
+    return rows[-1].loan_id if len(rows) == page else None
+
+
+def stop_reporting(work: Work, lender_id: str, loan_ids: Collection[str], *, by: str, now: datetime) -> int:
+    """Stop reporting loans of a lender, by hand; what was furnished stays until it is corrected. Return how many stopped."""
+    own = [loan.id for loan in find_gated_loans(work.session, loan_ids) if loan.lender_id == lender_id]
+    stands = queries.find_enrolments(work.session, own)
+    queries.mark_ended(work.session, list(stands), by=by, reason="withdrawn", at=now)
+    facts = {"loan_ids": sorted(stands), "reason": "withdrawn"}
+    add_audit(work.session, at=now, actor=by, action="credit.reporting_ended", borrower_id=None, facts=facts)
+    return len(stands)

@@ -63,10 +63,10 @@ class Before:
 
 
 def begin_snapshot(work: Work, lender_id: str, bureau: str, as_of: date, *, by: str, now: datetime) -> str:
-    """Begin to freeze a lender's reports to a bureau as of a month's last day; return its id, also of one that is there.
+    """Begin to freeze a lender's reports to a bureau as of a month's last day, or find it; return its id.
 
-    Raises ConflictError where the lender is not enabled there or an earlier one is still open, ValidationError for a day that
-    is not over or is no month's last.
+    Raises ConflictError where the lender is not enabled there or an earlier one is still open, ValidationError for a day
+    that is not over or is no month's last.
     """
     lender = get_lender(work.session, lender_id)
     check_as_of(as_of, business_date(now, lender.zone), month_end=month_end(as_of))
@@ -212,7 +212,7 @@ def _row(
     before: Before | None,
 ) -> dict[str, Any]:
     form = snapshot.format
-    reason, rule = _reason(setting, loan, account, kind, gate)
+    reason, rule = _reason(setting, loan, account, kind, gate, before)
     return {
         "snapshot_id": snapshot.id,
         "loan_id": loan.id,
@@ -233,7 +233,12 @@ def _row(
 
 
 def _reason(
-    setting: CreditBureauRow, loan: Any, account: CreditAccount | None, kind: str | None, gate: ReportGate | None
+    setting: CreditBureauRow,
+    loan: Any,
+    account: CreditAccount | None,
+    kind: str | None,
+    gate: ReportGate | None,
+    before: Before | None,
 ) -> tuple[str | None, str | None]:
     """Return why the loan is not furnished, with the rule of law that says so; (None, None): it is."""
     if loan.enrolled_as is None and (kind is None or kind != POSITIVE):
@@ -242,7 +247,8 @@ def _reason(
         return INCOMPLETE, None
     if kind != POSITIVE and loan.enrolled_as == POSITIVE:
         return NOT_ENROLLED, None
-    if kind == POSITIVE and setting.reports != ALL and loan.enrolled_as in (None, POSITIVE):
+    was_against = before is not None and kind_of(before.account, setting.format, None) != POSITIVE
+    if kind == POSITIVE and setting.reports != ALL and not was_against:
         return NOT_REPORTED_HERE, None
     if loan.status == _CLOSED and account.closed_on is None:
         return ENDED_UNCLEAR, None

@@ -21,6 +21,7 @@ from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.tasks import find_tasks_of, mark_breaches
 from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.services import interest_stops
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_packs import find_rule, references, vocabulary
 from app.services.tasks import NewTask, add_tasks
@@ -41,11 +42,13 @@ _RECORDED_FACTS = ("requests", "incident", "review", "journey", "agency")
 
 @dataclass(slots=True)
 class Looked:
-    """What a look did: tasks made, tasks newly in breach, tasks closed."""
+    """What a look did: tasks made, tasks newly in breach, tasks closed, loans whose stops of interest changed."""
 
     made: int = 0
     missed: int = 0
     closed: int = 0
+    stopped: int = 0
+    """Loans whose interest was stopped, or runs again."""
 
 
 def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
@@ -88,15 +91,19 @@ def look(work: Work, borrower_ids: Collection[str], *, now: datetime) -> Looked:
     if not borrower_ids:
         return looked
     by_borrower: dict[str, list[LoanLaw]] = defaultdict(list)
-    for loan in load_loan_laws(work.session, borrower_ids, now):
+    loans = load_loan_laws(work.session, borrower_ids, now)
+    for loan in loans:
         by_borrower[loan.borrower_id].append(loan)
     tasks: dict[str, list[TaskRow]] = defaultdict(list)
     for row in find_tasks_of(work.session, borrower_ids, queue=QUEUE):
         tasks[row.borrower_id].append(row)
     new: list[NewTask] = []
     looks: dict[str, datetime | None] = {}
+    asked: dict[str, list[Duty]] = defaultdict(list)
     for borrower_id in borrower_ids:
         standing = _standing(by_borrower[borrower_id], now)
+        for each in standing:
+            asked[each.loan.loan.id].append(each.duty)
         near = [each for each in standing if not _is_far(each.duty, each.loan, now)]
         new += _Bringing(work, tasks[borrower_id], now, looked).bring(near)
         looks[borrower_id] = _next_look(by_borrower[borrower_id], standing, now)
@@ -105,6 +112,7 @@ def look(work: Work, borrower_ids: Collection[str], *, now: datetime) -> Looked:
         if result.created and task.facts["breach"]:
             _alarm(work, task.borrower_id, task.loan_id, task.rule, task.due_on, looked, now)
     mark_breaches(work.session, [task.natural_key for task in new if task.facts["breach"]])
+    looked.stopped = interest_stops.bring(work, loans, asked, now=now)
     clocks.set_duties_at(work.session, looks)
     return looked
 

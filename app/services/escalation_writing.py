@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.escalation_policies import EscalationStep
-from app.domain.escalation_reasons import HAPPENED, Outcome, Why
+from app.domain.escalation_reasons import HAPPENED, Ends, Outcome, Why
 from app.domain.escalations import Decided, StepDecision
 from app.persistence.ids import new_id
 from app.persistence.queries.escalations import write_escalations
 from app.persistence.unit_of_work import Work
 from app.services.escalation_acts import Acted, Due
-from app.services.escalation_cases import LoadedEscalation
+from app.services.escalation_cases import STOPPED, LoadedEscalation
 from app.services.escalation_tellings import Told
 
 BY = "engine:escalations"
@@ -66,7 +66,34 @@ class EscalationWriting:
         self._touched(row)
         self.told.append(Told(each.loan, "escalation.ended.v1", {"reason": why, "stage": row["stage"]}))
 
-    def drop_steps(self, each: LoadedEscalation, why: str, *, by: str | None = None) -> None:
+    def stop(self, each: LoadedEscalation, *, by: str, facts: Mapping[str, Any]) -> None:
+        """Have an escalation stand still until its arrears are over, or somebody lets it go on."""
+        row = each.escalation
+        assert row is not None
+        row["state"], row["next_look_at"] = STOPPED, None
+        self.drop_steps(each, Ends.STOPPED_BY_PERSON, by=by, outcome=Outcome.STOPPED)
+        self._event(each, None, Outcome.STOPPED, Ends.STOPPED_BY_PERSON, by=by, facts=facts)
+        self.told.append(Told(each.loan, "escalation.ended.v1", {"reason": Ends.STOPPED_BY_PERSON, "stage": row["stage"]}))
+
+    def resume(self, each: LoadedEscalation, *, by: str) -> None:
+        """Let a stopped escalation go on from where it stood."""
+        row = each.escalation
+        assert row is not None
+        row["state"] = "open"
+        self._event(each, None, Outcome.WAITING, Why.RESUMED, by=by)
+
+    def answered(self, each: LoadedEscalation, step: dict[str, Any], why: Why, *, by: str, facts: Mapping[str, Any]) -> None:
+        """Write that a person said yes or no to a step; `step` has their answer in it."""
+        if why is Why.DECLINED:
+            self._change(each, step, Outcome.DECLINED, why, by=by, facts=facts)
+            return
+        step["version"] += 1
+        self.changed_steps[step["id"]] = step
+        self._event(each, step, Outcome.NEEDS_APPROVAL, why, by=by, facts=facts)
+
+    def drop_steps(
+        self, each: LoadedEscalation, why: str, *, by: str | None = None, outcome: Outcome = Outcome.ENDED
+    ) -> None:
         """Have no step happen that has not, and no notice leave that has not."""
         for step in each.steps.values():
             fared = each.notices.get(step["step_key"])
@@ -75,7 +102,7 @@ class EscalationWriting:
                 self.back.setdefault(why, []).append(step["message_id"])
                 is_out = False
             if not is_out and step["outcome"] != Outcome.ENDED:
-                self._change(each, step, Outcome.ENDED, why, by=by)
+                self._change(each, step, outcome, why, by=by)
 
     def acted(self, due: Due, acted: Acted) -> None:
         """Write what came of a step that was made to happen."""
@@ -118,7 +145,7 @@ class EscalationWriting:
         }  # fmt: skip
         self.new.append(each.escalation)
         facts = {"policy": policy.key, "version": policy.version_no, "late_since": str(each.case.oldest_due_on)}
-        self._event(each, None, Outcome.DONE, "BEGUN", facts=facts)
+        self._event(each, None, Outcome.DONE, Why.BEGUN, facts=facts)
         self.told.append(Told(loan, "escalation.begun.v1", {"policy": policy.key, "policy_version": policy.version_no}))
 
     def _step(self, each: LoadedEscalation, decision: StepDecision) -> None:
@@ -159,7 +186,7 @@ class EscalationWriting:
 
     def _change(
         self, each: LoadedEscalation, row: dict[str, Any], outcome: Outcome, reason: str, *, by: str | None = None,
-        decision: StepDecision | None = None,
+        decision: StepDecision | None = None, facts: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         rule = None if decision is None else decision.rule
         due_on = None if decision is None else decision.due_on
@@ -168,10 +195,10 @@ class EscalationWriting:
         if same and row["due_on"] == due_on:
             return
         if not same:
-            facts = {} if decision is None else dict(decision.facts)
+            told = dict(facts or ({} if decision is None else decision.facts))
             if due_on is not None:
-                facts["due_on"] = due_on.isoformat()
-            self._event(each, row, outcome, reason, rule=rule, by=by, facts=facts)
+                told["due_on"] = due_on.isoformat()
+            self._event(each, row, outcome, reason, rule=rule, by=by, facts=told)
             if outcome is Outcome.NEEDS_APPROVAL and row["wanted_at"] is None:
                 self.told.append(Told(each.loan, "escalation.approval_needed.v1",
                                       {"step": row["step_key"], "kind": row["kind"]}))  # fmt: skip

@@ -77,6 +77,8 @@ def letter_row(
         "id": letter_id,
         "borrower_id": parts.borrower_id,
         "message_id": parts.message_id,
+        "lender_id": parts.loans[0].lender_id if parts.loans else None,
+        "loan_id": parts.loans[0].id if parts.loans else None,
         "batch_id": batch_id,
         "jurisdiction": parts.jurisdiction,
         "template": parts.template,

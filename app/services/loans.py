@@ -21,7 +21,7 @@ from app.domain.errors import (
     refused_at,
 )
 from app.domain.money import currency_exponent
-from app.domain.times import zone_named
+from app.domain.times import business_date, zone_named
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT
@@ -129,7 +129,7 @@ def put_loans(
                 )
                 continue
         loan_id = head.id if head else new_id()
-        row = _loan_row(values, lender) | {
+        row = _loan_row(values, lender, head, now) | {
             "id": loan_id,
             "content_hash": digest,
             "source_version": source_version if source_version is not None or head is None else head.source_version,
@@ -308,7 +308,8 @@ def plan_problem(values: PlanValues) -> DomainError | None:
     return None
 
 
-def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
+def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | None, now: datetime) -> dict[str, Any]:
+    today, cap = business_date(now, values.zone or lender.zone), None if head is None else head.cap
     return {
         "product": values.product,
         "product_kind": values.product_kind,
@@ -320,7 +321,7 @@ def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
         "contract": terms_at_signing(values.contract, lender),
-        "cap": cap_at_signing(values.contract, values.disbursed_on, lender),
+        "cap": cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=cap),
         "marks": sorted(set(values.marks)),
     }
 

@@ -25,16 +25,19 @@ from app.persistence.ids import new_id
 from app.persistence.queries import served_notices as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import find_locales
+from app.persistence.queries.chunks import chunks
 from app.persistence.queries.contact_loans import find_loans_of
+from app.persistence.queries.decisions import mark_cancelled
 from app.persistence.unit_of_work import Work
 from app.services import agenda
+from app.services.letter_withdrawals import withdraw_unposted
 from app.services.manual_contacts import CAP_CLASS, MANUAL
 from app.services.message_texts import WrittenMessage, written_message
 from app.wording.catalogue import match_locale
 from app.wording.template_texts import purpose_of
 from app.wording.variables import Value, write_variables
 
-__all__ = ["NoticeWanted", "ServedNotice", "find_served", "serve_notices", "served_of"]
+__all__ = ["NoticeWanted", "ServedNotice", "find_served", "serve_notices", "served_of", "take_back_notices"]
 
 ROLE = "engine"
 _LIVES = {LETTER: timedelta(days=7)}
@@ -98,6 +101,26 @@ def told_of(row: Any) -> list[Proof]:
     return proofs_told(
         row.channel, post_at=row.post_delivered_at, receipt_at=row.delivered_at, opened_at=row.read_at or row.clicked_at
     )
+
+
+def take_back_notices(work: Work, message_ids: Collection[str], *, reason: str, now: datetime) -> int:
+    """Take back those of these notices that have not left; return of how many anything was left to take back.
+
+    One that its printer has and has not posted is asked back. `reason`: a code of docs/reasons.md, which the message and the
+    record of its contact then carry. Takes the borrowers' agenda rows.
+    """
+    waiting = queries.find_waiting(work.session, message_ids)
+    if not waiting:
+        return 0
+    agenda.touch(work, {row.borrower_id for row in waiting}, now=now)
+    for part in chunks([row.contact_id for row in waiting]):
+        mark_cancelled(work.session, part, reason=reason)
+        queries.mark_records_ended(work.session, part, reason=reason, now=now)
+        withdraw_unposted(work, part, now=now)
+    for row in waiting:
+        facts = {"message_id": row.message_id, "reason": reason}
+        add_audit(work.session, at=now, actor="engine", action="notice.taken_back", borrower_id=row.borrower_id, facts=facts)
+    return len(waiting)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

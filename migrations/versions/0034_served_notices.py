@@ -9,6 +9,13 @@ down_revision = "0033"
 branch_labels = None
 depends_on = None
 
+_LEADING_LOAN = """
+    UPDATE letters SET loan_id = (
+        SELECT d.loan_id FROM decisions d JOIN messages m ON m.contact_id = d.contact_id
+        WHERE m.id = letters.message_id
+        ORDER BY CASE WHEN d.outcome = 'SENT' THEN 0 ELSE 1 END, d.id LIMIT 1
+    )
+"""
 _TIMES = ("printed_at", "posted_at", "delivered_at", "returned_at")
 
 
@@ -55,11 +62,25 @@ def upgrade() -> None:
     op.create_index("ix_delivery_proofs_borrower_id", "delivery_proofs", ["borrower_id"])
     for name in _TIMES:
         op.add_column("letters", sa.Column(name, sa.BigInteger(), nullable=True))
+    with op.batch_alter_table("letters") as letters:
+        letters.add_column(sa.Column("lender_id", ident, nullable=True))
+        letters.add_column(sa.Column("loan_id", ident, nullable=True))
+        letters.create_foreign_key("fk_letters_lender_id", "lenders", ["lender_id"], ["id"])
+        letters.create_foreign_key("fk_letters_loan_id", "loans", ["loan_id"], ["id"])
+    op.create_index("ix_letters_lender_id", "letters", ["lender_id", "created_at", "id"])
+    op.execute(_LEADING_LOAN)
+    op.execute("UPDATE letters SET lender_id = (SELECT l.lender_id FROM loans l WHERE l.id = letters.loan_id)")
     for name, state in (("delivered_at", "delivered"), ("returned_at", "returned"), ("posted_at", "in_transit")):
         op.execute(f"UPDATE letters SET {name} = changed_at WHERE state = '{state}'")  # noqa: S608
 
 
 def downgrade() -> None:
+    op.drop_index("ix_letters_lender_id", "letters")
+    with op.batch_alter_table("letters") as letters:
+        letters.drop_constraint("fk_letters_loan_id", type_="foreignkey")
+        letters.drop_constraint("fk_letters_lender_id", type_="foreignkey")
+        letters.drop_column("loan_id")
+        letters.drop_column("lender_id")
     for name in reversed(_TIMES):
         op.drop_column("letters", name)
     op.drop_table("delivery_proofs")

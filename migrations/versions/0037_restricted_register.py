@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("fields", sa.Text(), nullable=False),
         sa.Column("content_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("content_sha256", sa.String(length=64), nullable=True),
-        sa.Column("notice_message_id", ident, nullable=False),
+        sa.Column("notice_message_id", ident, nullable=True),
         sa.Column("notice_kind", sa.String(length=40), nullable=False),
         sa.Column("notice_delivered_at", sa.BigInteger(), nullable=False),
         sa.Column("asked_by", sa.String(length=90), nullable=False),
@@ -83,6 +83,8 @@ def upgrade() -> None:
         sa.Column("content_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("file_id", ident, nullable=True),
+        sa.Column("left_out", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["report_id"], ["register_reports.id"], name=op.f("fk_register_report_events_report_id_register_reports")
         ),
@@ -100,6 +102,13 @@ def upgrade() -> None:
         ["lender_id", "register", "id"],
         sqlite_where=sa.text("file_id IS NULL"),
         postgresql_where=sa.text("file_id IS NULL"),
+    )
+    op.create_index(
+        "ix_register_report_events_untold",
+        "register_report_events",
+        ["id"],
+        sqlite_where=sa.text("told_at IS NULL"),
+        postgresql_where=sa.text("told_at IS NULL"),
     )
 
 

@@ -96,9 +96,7 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.Column("people", sa.Integer(), nullable=False),
         sa.Column("hidden", sa.String(length=12), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["bulletin_id"], ["bulletins.id"], name=op.f("fk_bulletin_figures_bulletin_id_bulletins")
-        ),
+        sa.ForeignKeyConstraint(["bulletin_id"], ["bulletins.id"], name=op.f("fk_bulletin_figures_bulletin_id_bulletins")),
         sa.PrimaryKeyConstraint("bulletin_id", "key", "cell", "currency", name=op.f("pk_bulletin_figures")),
     )
     # Appended in the order of their instants: a summary of page ranges costs a write next to nothing.

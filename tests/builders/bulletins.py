@@ -119,7 +119,13 @@ def _dispute(built: Built, at: datetime, known: datetime, random: Random) -> tup
 def _hold(built: Built, at: datetime, known: datetime, random: Random) -> tuple[list[Any], list[Event]]:
     kind = random.choice(("hardship", "legal"))
     row = HoldRow(
-        id=new_id(), borrower_id=built.borrower_id, loan_id=built.loan_id, kind=kind, from_at=at, by="staff:x", recorded_at=at
+        id=new_id(),
+        borrower_id=built.borrower_id,
+        loan_id=built.loan_id,
+        kind=kind,
+        from_at=at,
+        by="staff:x",
+        recorded_at=at,
     )
     return [row], [Event("holds_put", built, (kind,), at, at)]
 

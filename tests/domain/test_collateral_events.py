@@ -77,7 +77,12 @@ def test_each_day_of_custody_costs_from_the_first_to_the_last() -> None:
     assert costs_on(told, DAY + timedelta(days=9)).total_minor == 12_000 + 10 * 500
     assert costs_on(told, DAY + timedelta(days=10)).by_kind == {"recovery": 12_000, "storage": 10 * 500 + 700}
     assert costs_on(told, DAY + timedelta(days=10)).days == 11
-    out = [*told, ThingEvent("e5", 5, "redeemed", DAY + timedelta(days=11), amount_minor=18_400)]
+    paid_on = DAY + timedelta(days=11)
+    out = [
+        *told,
+        ThingEvent("e5", 5, "costs_paid", paid_on, amount_minor=18_400),
+        ThingEvent("e6", 6, "redeemed", paid_on),
+    ]
     sheet = costs_on(out, TODAY)
     assert (sheet.total_minor, sheet.paid_minor, sheet.open_minor) == (12_000 + 5_000 + 1_400, 18_400, 0)
     assert (sheet.daily_minor, sheet.days) == (0, 0)

@@ -9,11 +9,11 @@ import pytest
 
 from app.domain.credit_accounts import CreditAccount, CreditAddress, CreditConsumer, HolderChange, NumberChange, Standing
 from app.domain.credit_months import account_on
+from app.domain.credit_refusals import Refusal
 from app.domain.errors import ValidationError
 from app.domain.metro2_codes import account_number
 from app.domain.metro2_files import write_metro2
 from app.domain.metro2_records import Furnisher
-from app.domain.metro2_refusals import Refusal
 from tests.builders.credit_stories import BORROWER, FURNISHER, file_of, loan, months, paid, paid_months
 from tests.builders.metro2_reader import read_metro2
 

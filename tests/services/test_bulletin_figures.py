@@ -73,8 +73,8 @@ def test_figures_are_what_a_second_count_finds(app: Flask, seed: int) -> None:
 @pytest.mark.both
 def test_a_number_is_the_count_or_the_sum_of_the_rows_that_one_drills_down_to(app: Flask) -> None:
     loans = _loans(8)
-    make_events(loans, 700, around=START, random=Random(7))
-    known = AsKnown(PERIOD, PERIOD.end_at + timedelta(days=30))
+    make_events(loans, 1000, around=START, random=Random(11))
+    known = AsKnown(PERIOD, PERIOD.end_at + timedelta(days=200))
 
     with reading() as session:
         reads = session.connection()

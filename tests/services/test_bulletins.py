@@ -230,5 +230,3 @@ def _pay(built: Built, *, known_late: bool) -> None:
                 origin="test",
             )
         )  # fmt: skip
-
-

@@ -22,6 +22,7 @@ from app.services.letters import apply_event, make_letter
 from app.services.policies import activate_document
 from app.services.reminders import sweep
 from app.services.rule_parts import use_channels
+from app.services.served_notices import take_back_notices
 from app.wording.letter_texts import use_letterheads
 from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.cases import default_document
@@ -196,3 +197,19 @@ def statements(act: Any) -> int:
     finally:
         event.remove(db.engine, "before_cursor_execute", counted)
     return count
+
+
+def test_what_has_not_left_can_be_taken_back_and_what_is_posted_cannot(app: Flask) -> None:
+    one, other = book(2)
+    (waits,), (posted,) = serve(a_notice(one), now=NOON), serve(a_notice(other), now=NOON)
+    decide()
+    made(posted)
+    with unit_of_work() as work:
+        work.session.get_one(MessageRow, posted).state = "sent"
+    told(posted, "posted", NOON + DAY)
+
+    with unit_of_work() as work:
+        taken = take_back_notices(work, [waits, posted], reason="PLAN_AGREED", now=NOON + DAY)
+
+    assert taken == 1
+    assert states() == [("cancelled", "PLAN_AGREED"), ("sent", None)]

@@ -104,7 +104,7 @@ class CollateralEventRow(Base):
     reverses_id: Mapped[str | None] = mapped_column(Id)
     cost_kind: Mapped[str | None] = mapped_column(String(16))
     amount_minor: Mapped[int | None] = mapped_column(BigInteger)
-    """Of a cost; of a storage rate, what each day costs."""
+    """Of a cost; of custody and of a storage rate, what each day costs; of `costs_paid`, how much."""
     is_charged: Mapped[bool] = mapped_column(default=False)
     """Of a cost: it is in the loan's own ledger already."""
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -17,6 +17,10 @@ class LetterRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
     message_id: Mapped[str | None] = mapped_column(Id, ForeignKey("messages.id"))
+    lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
+    """Who writes; None of a letter made before it was kept."""
+    loan_id: Mapped[str | None] = mapped_column(Id, ForeignKey("loans.id"))
+    """The loan that leads in it."""
     batch_id: Mapped[str | None] = mapped_column(Id, ForeignKey("letter_batches.id"))
     jurisdiction: Mapped[str] = mapped_column(String(8))
     template: Mapped[str] = mapped_column(String(60))
@@ -39,6 +43,7 @@ class LetterRow(Base):
         Index("ix_letters_borrower_id", "borrower_id"),
         Index("ix_letters_message_id", "message_id", unique=True),
         Index("ix_letters_batch_id", "batch_id"),
+        Index("ix_letters_lender_id", "lender_id", "created_at", "id"),
     )
 
 

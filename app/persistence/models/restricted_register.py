@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json, Sealed
@@ -11,6 +11,7 @@ from app.persistence.db import Base
 
 _LIVE = text("state IN ('waiting', 'standing')")
 _UNFILED = text("file_id IS NULL")
+_UNTOLD = text("told_at IS NULL")
 
 
 class RegisterReportRow(Base):
@@ -33,7 +34,8 @@ class RegisterReportRow(Base):
     content_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """What was handed over, as JSON; None while it waits."""
     content_sha256: Mapped[str | None] = mapped_column(String(64))
-    notice_message_id: Mapped[str] = mapped_column(Id)
+    notice_message_id: Mapped[str | None] = mapped_column(Id)
+    """The message that served the notice; None: the core told that it came."""
     notice_kind: Mapped[str] = mapped_column(String(40))
     notice_delivered_at: Mapped[datetime] = mapped_column(Instant)
     asked_by: Mapped[str] = mapped_column(String(90))
@@ -47,7 +49,7 @@ class RegisterReportRow(Base):
     mark: Mapped[str | None] = mapped_column(String(2))
     """Metro 2 compliance condition code of an objection while it stands; None: none."""
     removal_reason: Mapped[str | None] = mapped_column(String(24))
-    """paid, dispute_upheld, retention_ended, hold, our_error, law."""
+    """One of domain/registers.py `RemovalReason`."""
     removal_due_on: Mapped[date | None]
     """By when it has to be off the register, once there is a reason to remove it."""
     removed_by: Mapped[str | None] = mapped_column(String(90))
@@ -75,11 +77,17 @@ class RegisterReportEventRow(Base):
     """reported, corrected, removed."""
     reason: Mapped[str | None] = mapped_column(String(24))
     at: Mapped[datetime] = mapped_column(Instant)
+    """When it happened; it is recorded in the same instant."""
     by: Mapped[str] = mapped_column(String(90))
     content_sealed: Mapped[bytes] = mapped_column(Sealed)
     """The line as it is handed over, as JSON."""
     content_sha256: Mapped[str] = mapped_column(String(64))
     file_id: Mapped[str | None] = mapped_column(Id, ForeignKey("register_files.id"))
+    """None: not handed over yet."""
+    left_out: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Never handed over: reported and removed before there was a file."""
+    told_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the borrower was told."""
 
     __table_args__ = (
         Index("ix_register_report_events_report_id", "report_id", "at"),
@@ -88,6 +96,7 @@ class RegisterReportEventRow(Base):
             sqlite_where=_UNFILED, postgresql_where=_UNFILED,
         ),
         Index("ix_register_report_events_file_id", "file_id", "id"),
+        Index("ix_register_report_events_untold", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from app.persistence.models.collateral import (
     CollateralPledgeRow,
     CollateralThingRow,
 )
+from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
@@ -158,6 +159,13 @@ def move_things(session: Session, moves: Sequence[Mapping[str, Any]]) -> None:
     if moves:
         session.connection().execute(_MOVE, list(moves))
         session.expire_all()
+
+
+def find_country(reads: Connection | Session, borrower_id: str, lender_id: str) -> str | None:
+    """Return the country whose law governs a pledge: the borrower's, else the lender's jurisdiction."""
+    country = reads.scalar(select(BorrowerRow.country).where(BorrowerRow.id == borrower_id))
+    jurisdiction = reads.scalar(select(LenderRow.jurisdiction).where(LenderRow.id == lender_id))
+    return country or jurisdiction
 
 
 def key_text(found: SearchHash) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.credit_gates import POSITIVE
 from app.persistence.models.credit_reports import CreditEnrolmentRow
+from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.queries.chunks import chunks
 
 
@@ -37,3 +39,18 @@ def mark_ended(session: Session, loan_ids: Collection[str], *, by: str, reason: 
             .where(CreditEnrolmentRow.loan_id.in_(part), CreditEnrolmentRow.ended_at.is_(None))
             .values(ended_by=by, ended_at=at, end_reason=reason)
         )
+
+
+def page_standing(session: Session, *, after: str | None, limit: int) -> Sequence[Any]:
+    """Return loans that are reported as late, with what of them is open: (loan_id, zone, open_rows), following `after`."""
+    statement = (
+        select(CreditEnrolmentRow.loan_id, LoanRow.zone, PositionSnapshotRow.open_rows)
+        .join(LoanRow, LoanRow.id == CreditEnrolmentRow.loan_id)
+        .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == CreditEnrolmentRow.loan_id)
+        .where(CreditEnrolmentRow.ended_at.is_(None), CreditEnrolmentRow.kind != POSITIVE)
+        .order_by(CreditEnrolmentRow.loan_id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(CreditEnrolmentRow.loan_id > after)
+    return session.execute(statement).all()

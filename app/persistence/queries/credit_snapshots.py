@@ -181,12 +181,21 @@ def page_chain(session: Session, snapshot_id: str, *, after: str | None, limit: 
     return session.scalars(statement).all()
 
 
-def set_omissions(session: Session, snapshot_id: str, rows: Sequence[dict[str, Any]], *, after: str | None) -> None:
-    """Say which frozen reports are left out of the file; `after` None: of a file that is made anew, the first page."""
-    if after is None:
-        session.execute(delete(CreditOmissionRow).where(CreditOmissionRow.snapshot_id == snapshot_id))
+def clear_omissions(session: Session, snapshot_id: str) -> None:
+    """Forget what a file left out that is made anew."""
+    session.execute(delete(CreditOmissionRow).where(CreditOmissionRow.snapshot_id == snapshot_id))
+
+
+def add_omissions(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Say which frozen reports are left out of the file."""
     if rows:
         session.execute(insert(CreditOmissionRow), rows)
+
+
+def add_rejections(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep the lines that the bureau did not take."""
+    if rows:
+        session.execute(insert(CreditRejectionRow), rows)
 
 
 def count_omissions(reads: Connection | Session, snapshot_id: str) -> dict[str, int]:

@@ -40,7 +40,7 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
             select(
                 MessageRow.id, MessageRow.borrower_id, MessageRow.contact_id, MessageRow.template, MessageRow.locale,
                 MessageRow.text_sealed, MessageRow.created_at, MessageRow.state, MessageRow.about,
-                BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country,
+                BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country, BorrowerRow.zone,
             )
             .join(BorrowerRow, BorrowerRow.id == MessageRow.borrower_id)
             .where(MessageRow.id.in_(part), MessageRow.channel == "letter")
@@ -51,9 +51,12 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
 
 
 _OF_LOAN = (
-    LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
-    LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
-    LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
+    LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone,
+    LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap, LoanRow.stops,
+    LoanRow.over_cap_minor,
+    LenderRow.name.label("lender_name"),
+    LenderRow.legal_name, LenderRow.role, LenderRow.code.label("lender_code"),
+    LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
     LenderRow.complaints_contact, LenderRow.jurisdiction,
 )  # fmt: skip
 

@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, or_, select
+from sqlalchemy import Connection, Table, and_, exists, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.persistence.bulk import Rows, add_rows
@@ -16,6 +18,10 @@ from app.persistence.models.served_notices import DeliveryProofRow, ServedNotice
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.letters import returned_at
 
+_PROOF = (
+    DeliveryProofRow.id, DeliveryProofRow.message_id, DeliveryProofRow.kind, DeliveryProofRow.delivered_at,
+    DeliveryProofRow.reference_sealed, DeliveryProofRow.attachment_id, DeliveryProofRow.by, DeliveryProofRow.recorded_at,
+)  # fmt: skip
 _NEVER_LEFT = ("failed", "cancelled", "expired")
 _SERVED = (
     select(
@@ -84,11 +90,57 @@ def find_kinds(session: Session, contact_ids: Collection[str]) -> dict[str, str]
     return found
 
 
-def find_proofs(session: Session, message_ids: Collection[str]) -> Mapping[str, list[DeliveryProofRow]]:
-    """Return message -> what proves that it arrived, beside the receipts of its channel; in the order it was recorded."""
-    found: dict[str, list[DeliveryProofRow]] = defaultdict(list)
+def find_kinds_of(session: Session, message_ids: Collection[str]) -> dict[str, str]:
+    """Return message -> kind of the notice that it is; one that was not served as a notice is absent."""
+    found: dict[str, str] = {}
     for part in chunks(message_ids):
-        statement = select(DeliveryProofRow).where(DeliveryProofRow.message_id.in_(part))
-        for row in session.scalars(statement.order_by(DeliveryProofRow.recorded_at, DeliveryProofRow.id)):
+        statement = select(ServedNoticeRow.message_id, ServedNoticeRow.kind).where(ServedNoticeRow.message_id.in_(part))
+        found |= {row.message_id: row.kind for row in session.execute(statement)}
+    return found
+
+
+def find_waiting(session: Session, message_ids: Collection[str]) -> Sequence[Any]:
+    """Return (message, borrower, contact) of those of these notices that have not left, or that a printer may still hold."""
+    found: list[Any] = []
+    for part in chunks(sorted(set(message_ids))):
+        statement = (
+            select(ServedNoticeRow.message_id, ServedNoticeRow.borrower_id, MessageRow.contact_id)
+            .join(MessageRow, MessageRow.id == ServedNoticeRow.message_id)
+            .outerjoin(LetterRow, LetterRow.message_id == ServedNoticeRow.message_id)
+            .where(
+                ServedNoticeRow.message_id.in_(part),
+                or_(
+                    MessageRow.state.in_(("queued", "stale", "sending")),
+                    and_(MessageRow.state.in_(("sent", "uncertain")), LetterRow.state.in_(("made", "handed_over"))),
+                ),
+            )
+            .order_by(ServedNoticeRow.borrower_id, ServedNoticeRow.message_id)
+        )
+        found += session.execute(statement).all()
+    return found
+
+
+def mark_records_ended(session: Session, contact_ids: Collection[str], *, reason: str, now: datetime) -> None:
+    """Write on the records of contacts that they were taken back, where their message was."""
+    cancelled = exists().where(MessageRow.contact_id == ManualContactRow.contact_id, MessageRow.state == "cancelled")
+    statement = update(ManualContactRow).where(ManualContactRow.contact_id.in_(contact_ids), cancelled)
+    session.execute(
+        statement.values(outcome="SUPPRESSED", reason=reason, changed_at=now).execution_options(synchronize_session=False)
+    )
+
+
+def find_proofs(reads: Connection | Session, message_ids: Collection[str]) -> Mapping[str, list[Any]]:
+    """Return message -> what proves that it arrived, beside the receipts of its channel; in the order it was recorded."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for part in chunks(message_ids):
+        statement = select(*_PROOF).where(DeliveryProofRow.message_id.in_(part))
+        for row in reads.execute(statement.order_by(DeliveryProofRow.recorded_at, DeliveryProofRow.id)):
             found[row.message_id].append(row)
     return found
+
+
+def add_proof(session: Session, row: Mapping[str, Any]) -> bool:
+    """Add what proves that a message arrived, unless there is one of its kind; return whether it was added."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DeliveryProofRow).on_conflict_do_nothing(index_elements=["message_id", "kind"])
+    return session.execute(statement.values(**row).returning(DeliveryProofRow.id)).first() is not None

@@ -1,0 +1,61 @@
+"""Sales of pledged things, and what was quoted for getting one back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.domain.collateral_sales import SaleState
+from app.domain.errors import NotFoundError
+from app.persistence.models.borrowers import BorrowerRow
+from app.persistence.models.collateral import CollateralSaleRow, CollateralThingRow, RedemptionQuoteRow
+
+_Sale, _Quote = CollateralSaleRow, RedemptionQuoteRow
+_OPEN = (SaleState.WAITING.value, SaleState.BOOKED.value)
+
+
+def get_sale(session: Session, sale_id: str, *, lender_id: str) -> CollateralSaleRow:
+    """Return a lender's sale as it stands now. Raises NotFoundError."""
+    statement = select(_Sale).where(_Sale.id == sale_id, _Sale.lender_id == lender_id)
+    row = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such sale.")
+    return row
+
+
+def find_open_sale(session: Session, thing_id: str) -> CollateralSaleRow | None:
+    """Return the sale of a thing that waits or is booked."""
+    statement = select(_Sale).where(_Sale.thing_id == thing_id, _Sale.state.in_(_OPEN)).order_by(_Sale.id.desc())
+    return session.scalars(statement.limit(1)).one_or_none()
+
+
+def find_sales(reads: Connection | Session, thing_id: str) -> Sequence[Any]:
+    """Return all sales of a thing, newest first."""
+    statement = _shown().where(_Sale.thing_id == thing_id)
+    return reads.execute(statement.order_by(_Sale.requested_at.desc(), _Sale.id.desc())).all()
+
+
+def page_waiting(
+    reads: Connection | Session, lender_id: str, *, after: tuple[datetime, str] | None = None, limit: int
+) -> Sequence[Any]:
+    """Return a lender's sales that wait for a second person, oldest first, following `after`."""
+    statement = _shown().where(_Sale.lender_id == lender_id, _Sale.state == SaleState.WAITING.value)
+    if after is not None:
+        statement = statement.where(tuple_(_Sale.requested_at, _Sale.id) > after)
+    return reads.execute(statement.order_by(_Sale.requested_at, _Sale.id).limit(limit)).all()
+
+
+def find_quotes(reads: Connection | Session, thing_id: str, *, limit: int = 20) -> Sequence[Any]:
+    """Return what was quoted for a thing, newest first."""
+    statement = select(*_Quote.__table__.columns).where(_Quote.thing_id == thing_id)
+    return reads.execute(statement.order_by(_Quote.quoted_at.desc(), _Quote.id.desc()).limit(limit)).all()
+
+
+def _shown() -> Select[Any]:
+    return (
+        select(*_Sale.__table__.columns, BorrowerRow.borrower_no, CollateralThingRow.reference.label("thing"))
+        .join(BorrowerRow, BorrowerRow.id == _Sale.borrower_id)
+        .join(CollateralThingRow, CollateralThingRow.id == _Sale.thing_id)
+    )

@@ -1,0 +1,86 @@
+"""How a sale of a pledged thing would be divided if it were booked now: what two people look at before it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.domain.book import check_text
+from app.domain.collateral_events import EventKind, ThingState, costs_on, moved
+from app.domain.collateral_sales import METHODS, Division, OutsideClaim, ProceedsOrder, SecuredLoan, divide_proceeds
+from app.domain.errors import CurrencyMismatchError, refused_at
+from app.domain.money import Money
+from app.domain.times import business_date
+from app.persistence.models.collateral import CollateralThingRow
+from app.persistence.queries import collateral as queries
+from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.loans import find_loans
+from app.services.collateral_events import events_of
+from app.services.collateral_orders import order_of_thing
+from app.services.quotes import payoff_on
+
+US, OTHERS = "us", "other"
+LONGEST_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SaleWished:
+    """A sale as whoever asks for it says it. `sold_by`: `us`, an act of ours; `other`, told of from outside."""
+
+    sold_on: date
+    proceeds: Money
+    method: str = "auction"
+    sold_by: str = US
+    sale_costs_minor: int = 0
+    """Of the sale itself; what custody cost is known by its events."""
+    claims: tuple[OutsideClaim, ...] = ()
+    """What others may take."""
+    note: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SalePreview:
+    """How a sale would be divided if it were booked now."""
+
+    division: Division
+    order: ProceedsOrder
+    loans: Sequence[Any]
+    """The pledges with the numbers of their loans, in the order of the division's."""
+    costs_minor: int
+
+
+def preview_sale(session: Session, thing: CollateralThingRow, wished: SaleWished, *, now: datetime) -> SalePreview:
+    """Return how a sale would be divided. Raises ValidationError, CurrencyMismatchError, ConflictError."""
+    _check(session, thing, wished, now)
+    order = order_of_thing(session, thing)
+    pledges = [each for each in queries.find_pledges(session, [thing.id])[thing.id] if each.ended_on is None]
+    loans = {loan.id: loan for loan in find_loans(session, [pledge.loan_id for pledge in pledges])}
+    secured = [
+        SecuredLoan(
+            each.loan_id, each.rank, payoff_on(session, loans[each.loan_id], wished.sold_on).owed, each.limit_minor
+        )
+        for each in pledges
+    ]  # fmt: skip
+    events = events_of(queries.find_events(session, [thing.id])[thing.id])
+    costs = costs_on(events, wished.sold_on).open_minor + wished.sale_costs_minor
+    division = divide_proceeds(wished.proceeds.minor, costs, secured, wished.claims, order)
+    return SalePreview(division, order, pledges, costs)
+
+
+def _check(session: Session, thing: CollateralThingRow, wished: SaleWished, now: datetime) -> None:
+    if wished.proceeds.currency != thing.currency:
+        raise CurrencyMismatchError(f"{thing.reference} is kept in {thing.currency}, not in {wished.proceeds.currency}.")
+    if wished.proceeds.minor < 0 or wished.sale_costs_minor < 0 or any(each.amount_minor < 0 for each in wished.claims):
+        raise refused_at("/proceeds", "No amount of a sale is below nothing.")
+    if wished.method not in METHODS:
+        raise refused_at("/method", f"method is not one of {', '.join(METHODS)}.")
+    if wished.sold_by not in (US, OTHERS):
+        raise refused_at("/sold_by", f"sold_by is {US} or {OTHERS}.")
+    check_text("note", wished.note or "", LONGEST_NOTE)
+    if thing.state != ThingState.SOLD:
+        today = business_date(now, get_lender(session, thing.lender_id).zone)
+        moved(thing.state, thing.state_on, EventKind.SOLD, wished.sold_on, today=today)
+    elif wished.sold_on != thing.state_on:
+        raise refused_at("/sold_on", f"{thing.reference} was sold on {thing.state_on}.")
