@@ -93,7 +93,8 @@ def test_what_is_frozen_never_changes_in_the_database(app: Flask) -> None:
     bulletin_id = _make()
     _freeze(bulletin_id)
     changes = (
-        "UPDATE bulletins SET document = '{}'", "UPDATE bulletins SET sha256 = 'x'", "UPDATE bulletins SET last_on = first_on",
+        "UPDATE bulletins SET document = '{}'", "UPDATE bulletins SET sha256 = 'x'",
+        "UPDATE bulletins SET last_on = first_on",
         "UPDATE bulletin_figures SET value = value + 1", "UPDATE bulletin_figures SET hidden = NULL",
     )  # fmt: skip
 
