@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.api import licences, pay, unsubscribe
+from app.api import bulletins, licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
@@ -222,6 +222,7 @@ def open_doors(app: Flask, api: Api) -> None:
         app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
+    api.register_blueprint(bulletins.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
     api.register_blueprint(licences.door, auth=PUBLIC)

@@ -20,6 +20,7 @@ from app.console import (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
@@ -45,6 +46,7 @@ from app.console import (
     profile,
     promises,
     provider_templates,
+    public_bulletins,
     rehearsals,
     service_levels,
     sign_in,
@@ -74,6 +76,7 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
@@ -137,6 +140,7 @@ NAV = (
     NavItem("collateral.title", "/desk/collateral", "collateral.read"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("bulletins.title", "/desk/bulletins", "bulletins.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -147,8 +151,9 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.extensions["duecourse.console_nav"] = NAV
     bind(app, NAME, CONSOLE)
     bind(app, ENTRY, PUBLIC)
+    bind(app, public_bulletins.NAME, PUBLIC)
     app.jinja_env.globals["asset"] = asset
-    for blueprint in (pages, entry):
+    for blueprint in (pages, entry, public_bulletins.door):
         app.register_blueprint(blueprint)
     for status in (404, 405):  # no blueprint answers for an address that nobody has
         app.register_error_handler(status, nowhere)
