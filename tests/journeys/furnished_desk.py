@@ -25,6 +25,7 @@ from app.services.rehearsals.stored import store_result
 from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
 from tests.builders.calls import a_call_task
+from tests.builders.credit import a_snapshot
 from tests.builders.desk import Seat, a_seat
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
@@ -136,7 +137,7 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     desk.values |= {
-        "canned_reply_id": canned.rpartition("/")[2],
+        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
         "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),
