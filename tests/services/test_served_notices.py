@@ -258,3 +258,13 @@ def test_a_text_message_is_delivered_by_a_receipt_that_is_surely_the_providers(
 
     assert (notice.proof, notice.delivered_at) == (proof, SOON if is_signed else None)
     assert notice.document_sha256 == "0" * 64
+
+
+def test_what_is_known_and_what_is_wished_twice_is_written_once_beside_what_is_new(app: Flask) -> None:
+    one, other = book(2)
+    (known,) = serve(a_notice(one), now=NOON)
+
+    first, second, third = serve(a_notice(one), a_notice(other), a_notice(other), now=SOON)
+
+    assert (first, second) == (known, third)
+    assert len(states()) == 2
