@@ -16,6 +16,7 @@ from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
@@ -89,7 +90,7 @@ def furnished(app: Flask) -> Furnished:
     count_hours(now=it.now, turn=0)
     send_lines(it, a_line(it, 3_300))
     return Furnished(it, {
-        **_policies(app, it),
+        **_policies(app, it), **_bulletin(it),
         "borrower_no": it.borrower_no, "jurisdiction": "CN", "rule_id": "CN-QUIET", "task_id": _newest(TaskRow),
         "line_id": _newest(StatementLineRow), "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
         "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core", "letter_id": letter_id,
@@ -163,6 +164,16 @@ def _policies(app: Flask, it: Journey) -> dict[str, str]:
     result = rehearse(app.config["SETTINGS"].database_url, settings, now=it.now, workers=1)
     rehearsal_id = store_result(result, settings, load_figures(), by="staff:Sun Yi", now=it.now)
     return {"key": "acme", "version_no": "1", "rehearsal_id": rehearsal_id}
+
+
+def _bulletin(it: Journey) -> dict[str, str]:
+    """Have a bulletin of some days before frozen."""
+    last_on = it.now.date() - timedelta(days=1)
+    with unit_of_work() as work:
+        wanted = WantedBulletin(last_on - timedelta(days=7), last_on, it.lender_id)
+        row = make_bulletin(work, wanted, by="staff:Sun Yi", now=it.now)
+        freeze_bulletin(work, row.id, by="staff:Sun Yi", now=it.now)
+        return {"bulletin_id": row.id, "figure": "reminders_sent"}
 
 
 def _newest(model: Any, *where: Any) -> str:
