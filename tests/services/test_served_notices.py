@@ -156,6 +156,7 @@ def test_delivered_is_only_what_the_post_says_and_what_came_back_is_none(app: Fl
     told(message_id, "returned", NOON + 5 * DAY)
     back = served_on(loan)[0]
 
+    assert on_its_way.answer_by == date(2026, 4, 7)
     assert (on_its_way.sent_at, on_its_way.delivered_at, on_its_way.proof) == (NOON + DAY, None, None)
     assert (arrived.delivered_at, arrived.proof) == (NOON + 3 * DAY, "receipt")
     assert (back.delivered_at, back.returned_at, back.proof) == (None, NOON + 5 * DAY, None)
