@@ -20,19 +20,24 @@ from app.console import (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
+    duties,
     escalation_policies,
     escalations,
     experiments,
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -42,6 +47,7 @@ from app.console import (
     profile,
     promises,
     provider_templates,
+    public_bulletins,
     rehearsals,
     service_levels,
     sign_in,
@@ -71,19 +77,24 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
     escalation_policies,
     escalations,
+    duties,
     experiments,
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -122,12 +133,16 @@ NAV = (
     NavItem("visits.title", "/desk/visits", "visits.read"),
     NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("posted.title", "/desk/letters", "letters.read"),
+    NavItem("duties.title", "/desk/duties", "duties.read"),
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
     NavItem("escalations.title", "/desk/escalations", "escalations.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
+    NavItem("collateral.title", "/desk/collateral", "collateral.read"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("bulletins.title", "/desk/bulletins", "bulletins.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -138,8 +153,9 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.extensions["duecourse.console_nav"] = NAV
     bind(app, NAME, CONSOLE)
     bind(app, ENTRY, PUBLIC)
+    bind(app, public_bulletins.NAME, PUBLIC)
     app.jinja_env.globals["asset"] = asset
-    for blueprint in (pages, entry):
+    for blueprint in (pages, entry, public_bulletins.door):
         app.register_blueprint(blueprint)
     for status in (404, 405):  # no blueprint answers for an address that nobody has
         app.register_error_handler(status, nowhere)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import desk_payments, escalation_pages, waivers
+from app.persistence.queries import collateral_sales, desk_payments, escalation_pages, waivers
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.queries.provider_templates import list_provider_templates
@@ -70,6 +70,13 @@ def _refunds(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("refund", row.id, row.requested_at, row.requested_by, row.borrower_no, row.loan_no, amount)
 
 
+def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    """By the id of the thing: the sale is decided on its page."""
+    for row in collateral_sales.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(row.proceeds_minor, row.currency)
+        yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
+
+
 def _contact_changes(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in page_proposed(reads, lender_id, limit=MOST_OF_A_KIND):
         yield Waiting("contact_change", row.id, row.proposed_at, row.proposed_by, row.borrower_no, about=row.kind)
@@ -102,6 +109,7 @@ _GATHER: dict[str, Any] = {
     "contact_change": _contact_changes,
     "letter": _letters,
     "provider_template": _provider_templates,
+    "collateral_sale": _collateral_sales,
     "escalation": _escalations,
 }
 KINDS = tuple(_GATHER)
