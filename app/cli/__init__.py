@@ -13,6 +13,7 @@ NOUNS = {
     "audit": "app.cli.audit:audit_commands",
     "book": "app.cli.book:book_commands",
     "calendar": "app.cli.calendar:calendar_commands",
+    "collateral": "app.cli.collateral:collateral_commands",
     "consent": "app.cli.consent:consent_commands",
     "db": "app.cli.database:database_commands",
     "duty": "app.cli.duty:duty_commands",

@@ -20,7 +20,6 @@ from app.domain.money import Money
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.queries import collateral as queries
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import collateral_desk, collateral_events, collateral_sales, collateral_values
@@ -35,7 +34,7 @@ from app.services.collateral_sale_previews import (
     preview_sale,
     shown_preview,
 )
-from app.services.collateral_views import thing_page
+from app.services.collateral_views import open_thing
 from app.web.acting import acting
 from app.web.auth import desk, permits
 from app.web.fields import DateField, IdField, PatternField, TextField
@@ -287,9 +286,7 @@ def _page(
     who, at = desk(), now()
     end_reads()
     with unit_of_work() as work:
-        shown = thing_page(work.session, work.vault, thing_id, lender_id=who.lender_id, now=at)
-        facts = {"thing_id": thing_id}
-        add_audit(work.session, at=at, actor=who.name, action="collateral.opened", borrower_id=None, facts=facts)
+        shown = open_thing(work, thing_id, lender_id=who.lender_id, by=who.name, now=at)
     forms = {each: Form() for each in _FORMS} | ({name: form} if form is not None else {})
     return page(
         "collateral/thing.html", status=status, shown=shown, forms=forms, preview=preview, kinds=_TOLD,

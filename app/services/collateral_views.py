@@ -13,7 +13,9 @@ from app.domain.times import business_date
 from app.persistence.queries import collateral as queries
 from app.persistence.queries import collateral_sales as sales
 from app.persistence.queries import collateral_values as values
+from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.collateral import about_of, masked_of, plate_of
 from app.services.collateral_events import events_of, place_of, text_of
@@ -324,6 +326,16 @@ def thing_page(session: Session, ring: Vault, thing_id: str, *, lender_id: str, 
         ],
         sales=[shown_sale(each) for each in sales.find_sales(session, thing_id)],
     )
+
+
+def open_thing(work: Work, thing_id: str, *, lender_id: str, by: str, now: datetime) -> CollateralPage:
+    """Return all of a lender's thing, and write down who opened it. Raises NotFoundError."""
+    shown = thing_page(work.session, work.vault, thing_id, lender_id=lender_id, now=now)
+    owner = queries.get_thing(work.session, thing_id, lender_id=lender_id).borrower_id
+    add_audit(
+        work.session, at=now, actor=by, action="collateral.opened", borrower_id=owner, facts={"thing_id": thing_id}
+    )  # fmt: skip
+    return shown
 
 
 def own_things(session: Session, ring: Vault, borrower_id: str, *, now: datetime) -> list[OwnThing]:

@@ -121,7 +121,7 @@ def test_from_the_notice_to_the_release_each_event_is_kept_and_the_borrower_is_t
     assert told == ["collateral_notice_served", "collateral_released", "collateral_taken"]
     assert count(MessageRow, MessageRow.channel == "in_app") == 3
     assert count(WebhookEventRow, WebhookEventRow.type == "collateral.recorded.v1") == 3
-    assert count(AuditRow, AuditRow.action == "collateral.taken") == 1
+    assert count(AuditRow, AuditRow.action == "collateral_event.taken") == 1
 
 
 def test_a_thing_that_is_sold_is_not_taken_again_and_the_refusal_says_so(app: Flask) -> None:
