@@ -126,9 +126,10 @@ def _migrated(app: Flask) -> Flask:
     with app.app_context():
         schema.upgrade(db.engine)
         if db.engine.dialect.name == "sqlite":
-            # Tests start from empty tables; those of the trail itself have databases of their own with every trigger.
+            # Tests start from empty tables; what proves the triggers has databases of its own.
             with db.engine.connect() as connection, connection.begin():
-                connection.execute(text("DROP TRIGGER audit_is_never_deleted"))
+                for trigger in ("audit_is_never_deleted", "credit_reports_are_never_deleted"):
+                    connection.execute(text(f"DROP TRIGGER {trigger}"))
     return app
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from app.domain.late_charges import ON_TIME, Lateness
-from app.domain.splits import Split
+from app.domain.splits import NOTHING, Split
 
 
 class Allocation(NamedTuple):
@@ -32,7 +32,19 @@ class Levied(NamedTuple):
 class AccountRow:
     """One row of the plan with what is due, what is open (by component, as in `Split`), and how late it is."""
 
-    __slots__ = ("due", "due_on", "from_on", "late", "levied", "open", "paid_on", "row_no", "stated_interest_minor")
+    __slots__ = (
+        "cut",
+        "due",
+        "due_on",
+        "from_on",
+        "late",
+        "levied",
+        "open",
+        "paid_on",
+        "row_no",
+        "stated_interest_minor",
+        "stopped_minor",
+    )
 
     def __init__(self, row_no: int, due_on: date, due: Sequence[int], from_on: date | None = None) -> None:
         self.row_no = row_no
@@ -46,6 +58,10 @@ class AccountRow:
         self.paid_on: date | None = None
         self.stated_interest_minor = 0
         """What of its interest the core said was paid, or was waived (see `early_settlement.py`)."""
+        self.stopped_minor = 0
+        """What of its interest the law stopped: it is not in `due`."""
+        self.cut = NOTHING
+        """What of it is above a cap and was open: it is not in `due` either."""
 
     @property
     def paid(self) -> Split:

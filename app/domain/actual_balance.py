@@ -20,11 +20,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from app.domain.allocation import Component, OpenClaim, Stage, Strategy, Surplus, When, spread
 from app.domain.amortisation import amortise, changes_of, dated_periods, lent_at_start
 from app.domain.annuities import FREE, Factor, level_instalment, rate_factors
+from app.domain.ceilings import Ceiling
 from app.domain.contracts import Contract, Method, Prepayment
 from app.domain.day_counts import share_of_part
 from app.domain.level_rows import Change, run_from
 from app.domain.plans import without_down_payments
 from app.domain.rounding import divide
+from app.domain.stops import Span, without
 
 _CHOICES = {
     Surplus.NEXT: Prepayment.PAY_AHEAD,
@@ -45,6 +47,7 @@ class Row(OpenClaim, Protocol):
 
     due: list[int]
     paid_on: date | None
+    stopped_minor: int
 
 
 R = TypeVar("R", bound=Row)
@@ -72,8 +75,12 @@ class _Waiting(NamedTuple):
 class ActualBalance(Generic[R]):
     """Works the rows of one loan out again after each thing that happens to it. `rows` are those of its periods."""
 
-    def __init__(self, contract: Contract, rows: Sequence[R]) -> None:
+    def __init__(
+        self, contract: Contract, rows: Sequence[R], stopped: Sequence[Span] = (), ceiling: Ceiling | None = None
+    ) -> None:
         self.contract = contract
+        self._stopped = stopped
+        self._ceiling = ceiling if ceiling is not None and _may_exceed(contract, ceiling) else None
         self.rows = rows
         self._dated = dated_periods(contract)
         self.periods = [period.interest for period in self._dated.periods[: len(rows)]]
@@ -95,11 +102,13 @@ class ActualBalance(Generic[R]):
         self._begins = self._anew(0, self._lent, contract.annual_rate, ())
 
     @classmethod
-    def of(cls, contract: Contract, rows: Sequence[R]) -> "ActualBalance[R] | None":
+    def of(
+        cls, contract: Contract, rows: Sequence[R], stopped: Sequence[Span] = (), ceiling: Ceiling | None = None
+    ) -> "ActualBalance[R] | None":
         """Return it for an account of these rows; None where they are not the contract's, as after another plan."""
         agreed = [[each.principal_minor, each.interest_minor] for each in amortise(contract)]
         own = without_down_payments(rows, contract.down_payment_days)
-        return cls(contract, own) if agreed == [row.due[:2] for row in own] else None
+        return cls(contract, own, stopped, ceiling) if agreed == [row.due[:2] for row in own] else None
 
     def note(self, row: R, on: date, principal_minor: int) -> None:
         """Remember that principal of a row was paid. A down payment is not part of the balance that bears interest."""
@@ -197,6 +206,8 @@ class ActualBalance(Generic[R]):
             closed = self._closed.get(k)
             interest, waiting = self._charged(waiting, closed.on if closed else None, today)
             interest = max(interest, row.due[1] - row.open[1])  # what was paid of it stays
+            owed = max(interest - self._relief, row.due[1] - row.open[1])
+            row.stopped_minor = interest - owed
             inside = self._inside[k]
             if inside:
                 level, surplus = self._anew(k, planned, rate, inside), 0
@@ -214,7 +225,7 @@ class ActualBalance(Generic[R]):
             later -= paid
             # What was paid in later rows by their name is not asked for here.
             principal = max(min(principal, planned + self._lent_later[k] - later), 0)
-            _set(row, principal, interest)
+            _set(row, principal, owed)
             planned -= principal
             ahead = max(ahead - (principal if ahead_minor and row.due_on >= today else paid), 0)
             if surplus or (excess and way is Prepayment.PAY_AHEAD):
@@ -258,7 +269,11 @@ class ActualBalance(Generic[R]):
         return max(min(wanted, planned), 0)
 
     def _charged(self, waiting: list["_Waiting"], closed: date | None, today: date) -> tuple[int, list["_Waiting"]]:
-        """Return the interest of what is waiting that falls due with a row, and what goes on waiting for the next one."""
+        """Return the interest of what is waiting that falls due with a row, and what goes on waiting for the next one.
+
+        It is what the contract asks, by which principal is worked out; `_relief` is then what of it a law takes off.
+        """
+        self._relief = 0
         if closed is None:
             return sum(self._interest(each, today) for each in waiting), []
         now = [each._replace(end=min(each.end, closed)) for each in waiting if each.start < closed]
@@ -293,11 +308,33 @@ class ActualBalance(Generic[R]):
         """Return the interest of a stretch of one balance and one rate, the one that holds on its first day."""
         contract = self.contract
         rate = _rate_after([each for each in self._changes if each.on <= start], contract.annual_rate)
-        share, year = share_of_part(contract.day_count, self.periods[k], start, end)
-        return divide(balance * rate.numerator * share, rate.denominator * year, contract.rounding)
+        asked = self._for_days(k, balance, rate, start, end)
+        if self._stopped or self._ceiling is not None:
+            self._relief += max(asked - self._lawful(k, balance, rate, start, end), 0)
+        return asked
+
+    def _for_days(self, k: int, balance: int, rate: Fraction, start: date, end: date) -> int:
+        share, year = share_of_part(self.contract.day_count, self.periods[k], start, end)
+        return divide(balance * rate.numerator * share, rate.denominator * year, self.contract.rounding)
+
+    def _lawful(self, k: int, balance: int, rate: Fraction, start: date, end: date) -> int:
+        """Return the interest of the days that bear any, none of them dearer than a cap allows."""
+        ceiling, total = self._ceiling, 0
+        for since, until in without(start, end, self._stopped):
+            turn = until if ceiling is None else min(max(ceiling.from_on, since), until)
+            total += self._for_days(k, balance, rate, since, turn) if since < turn else 0
+            if ceiling is not None and turn < until:
+                lawful = ceiling.most(balance * (until - turn).days)
+                total += min(self._for_days(k, balance, rate, turn, until), lawful)
+        return total
 
     def _lent_by(self, on: date) -> int:
         return self._lent + sum(each.amount_minor for each in self._changes if each.on <= on)
+
+
+def _may_exceed(contract: Contract, ceiling: Ceiling) -> bool:
+    rates = (contract.annual_rate, *(each.annual_rate for each in contract.rate_changes))
+    return max(rates) > ceiling.annual_rate
 
 
 def _principal_first(strategy: Strategy) -> bool:

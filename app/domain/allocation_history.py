@@ -9,7 +9,7 @@ from app.domain.account_rows import Allocation
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.replay import Account, allocate, terms_under
-from app.domain.terms import PLAIN, LoanTerms
+from app.domain.terms import PLAIN, LoanTerms, known_terms, stops_known_at
 
 
 class RecordedAllocation(NamedTuple):
@@ -25,25 +25,31 @@ def allocation_history(
 ) -> list[RecordedAllocation]:
     """Return every allocation that ever stood, each with its span of knowledge.
 
-    Knowledge grows at each `recorded_at` of an entry or a plan version. An entry that comes last in order is spread on top
-    of what stands; any other one replays all that was known then, and what changed is marked replaced.
+    Knowledge grows at each `recorded_at` of an entry or a plan version, and as stops of interest are known. An entry that
+    comes last in order is spread on top of what stands; any other one replays all that was known then, and what changed is
+    marked replaced.
     """
     history: list[RecordedAllocation] = []
     current: dict[tuple[str, int | None, int], RecordedAllocation] = {}
     known: list[LedgerEntry] = []
     undone: set[str | None] = set()
+    version: PlanVersion | None = None
     rows: Sequence[PlanRow] = ()
-    its_terms = replace(terms, contract=None)
+    known_from = min([*(each.recorded_at for each in versions), *(each.recorded_at for each in entries)], default=None)
+    its_terms = replace(known_terms(terms, known_from), contract=None)
     account = Account((), its_terms)
-    changes = sorted(
+    changes: list[tuple[datetime, int, int, PlanVersion | LedgerEntry | None]] = sorted(
         [(version.recorded_at, 0, version.anchor_no, version) for version in versions]
-        + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))],
+        + [(entry.recorded_at, 1, index, entry) for index, entry in enumerate(sorted(entries, key=lambda e: e.order))]
+        + [(at, 2, 0, None) for at in stops_known_at(terms)],
         key=lambda change: change[:3],
     )
     for at, _, _, change in changes:
         extends = False
         if isinstance(change, PlanVersion):
-            rows, its_terms = change.rows, terms_under(change, terms)
+            version, rows, its_terms = change, change.rows, terms_under(change, known_terms(terms, at))
+        elif change is None:
+            its_terms = terms_under(version, known_terms(terms, at))
         else:
             in_order = not known or known[-1].order <= change.order
             known.append(change)

@@ -27,6 +27,17 @@ CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
     "restructure_offer": "options",
     "statutory_arrears_notice": "notice",
     "letter_arrears": "notice",
+    **dict.fromkeys(
+        (
+            "letter_repayment",
+            "letter_collateral",
+            "letter_register",
+            "letter_negative_info",
+            "letter_default_registration",
+            "letter_default",
+        ),
+        "notice",
+    ),
 }
 CATEGORY_OF_CLASS: Mapping[str, str] = {
     "reminder": "due_soon",
@@ -47,8 +58,11 @@ CATEGORY_OF_PREFIX: Mapping[str, str] = {
     "mandate_": "payments",
     "waiver_": "payments",
     "collateral_": "agreements",
+    "charges_": "payments",
     "contact_change_": "account",
     "sessions_": "account",
+    "platform_": "account",
+    "register_": "requests",
     "conversation_": "conversation",
 }
 """First letters of a template of class `servicing` -> its category: notices of what became of something."""

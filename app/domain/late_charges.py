@@ -8,12 +8,13 @@ art. 25, 28, 29), a row's late charges together stay within the cap on its overd
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
 from app.domain.rounding import Rounding, divide
+from app.domain.stops import NOT_STOPPED, Stopped, days_within, is_within
 
 
 class LateBase(StrEnum):
@@ -48,6 +49,8 @@ class LateTerms:
     cap_rate: Fraction | None = None
     """Most that all late charges of a row may come to, a year of 365 days, of its overdue principal; None: no cap."""
     rounding: Rounding = Rounding.HALF_EVEN
+    stopped: Stopped = NOT_STOPPED
+    """Days for which the law stops overdue interest, and on which no late fee comes to be owed."""
 
     @property
     def fee_named(self) -> bool:
@@ -93,8 +96,17 @@ def advance(late: Lateness, open_minor: Sequence[int], due_on: date, since: date
     principal_days += open_minor[0] * counted
     if terms.annual_rate:
         begin = since_late if terms.from_due else max(since_late, terms.grace_days)
-        base_days += terms.base.of(open_minor) * max(days_late - begin, 0)
-    if terms.fee_named and not fee and days_late > terms.fee_after_days and sum(open_minor[:3]) > 0:
+        bearing = max(days_late - begin, 0)
+        if bearing and terms.stopped.interest:
+            bearing -= days_within(terms.stopped.interest, due_on + timedelta(days=begin), until)
+        base_days += terms.base.of(open_minor) * bearing
+    if (
+        terms.fee_named
+        and not fee
+        and days_late > terms.fee_after_days
+        and sum(open_minor[:3]) > 0
+        and not is_within(terms.stopped.charges, due_on + timedelta(days=terms.fee_after_days + 1))
+    ):
         share = terms.fee_share * terms.fee_base.of(open_minor)
         fee = terms.fee_minor + divide(share.numerator, share.denominator, terms.rounding)
     total = fee

@@ -32,6 +32,14 @@ REASONS: Mapping[str, str] = {
     "notice_text": "RENDER_ERROR",
     "sheet": "RENDER_ERROR",
     "too_many_pages": "RENDER_ERROR",
+    "licence": "RENDER_ERROR",
+    "contract": "RENDER_ERROR",
+    "ledger": "RENDER_ERROR",
+    "cap": "RENDER_ERROR",
+    "ways_to_pay": "RENDER_ERROR",
+    "complaints": "RENDER_ERROR",
+    "reports_to": "RENDER_ERROR",
+    "register": "RENDER_ERROR",
 }
 """What a letter was refused for -> the reason its message carries (see reasons.yaml)."""
 

@@ -9,8 +9,10 @@ from app.domain.contact_gates import LAW, POLICY
 from app.domain.decided import Stop
 from app.domain.reasons import Reason
 
-KINDS = ("message", "reply", "call", "visit", "letter")
-WAIT_TO_LEAVE = ("message", "reply", "letter")
+NOTICE = "notice"
+"""Served by a process and decided as a whole, for many at once; asked about one by one like what a person sends."""
+KINDS = ("message", "reply", "call", "visit", "letter", NOTICE)
+WAIT_TO_LEAVE = ("message", "reply", "letter", NOTICE)
 """What can still be taken back: a call or a visit has happened when it is written down."""
 _STANDING = frozenset({Reason.HOLD_LEGAL, Reason.HOLD_BREATHING_SPACE})
 Stopped = tuple[str, str | None]

@@ -117,11 +117,27 @@ _TABLE = (
     Permission("experiments.read", "read experiments and their reports", EVERYONE),
     Permission("law.ask", "ask what the law says to an act", EVERYONE),
     Permission("provider_templates.read", "read wordings that providers approve", EVERYONE),
+    # -- arrears that go further than reminders
+    Permission("escalations.read", "see how far arrears have escalated, and why a step did not happen", EVERYONE),
+    Permission("escalations.approve", "approve or decline a step of an escalation", SENIOR),
+    Permission("escalations.stop", "stop a loan's escalation, and let it go on", SENIOR),
+    Permission("escalations.assess", "record that forbearance was considered", SENIOR),
+    Permission("escalation_policies.read", "read and check escalation policies and their rehearsals", EVERYONE),
+    Permission("escalation_policies.draft", "write a version of an escalation policy, and rehearse it", SENIOR),
+    Permission("escalation_policies.approve", "approve a version that somebody else wrote, activate, retire", _APPROVERS),
     # -- contacts by hand
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
     Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
+    Permission("letters.read", "see letters, how far they came and what proves it, and read them as posted", EVERYONE),
+    Permission("letters.prove", "record what proves that a letter arrived", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
+    # -- credit reporting
+    Permission("credit.read", "read what is reported to credit bureaus, and why a loan is not", EVERYONE),
+    Permission("credit.report", "have a month frozen, hand its file in, say what the bureau answered", SENIOR),
+    Permission("credit.correct", "propose that what was reported is taken out", SENIOR),
+    Permission("credit.ask_bureau", "ask that the lender reports to a bureau, or stop that", SENIOR),
+    Permission("credit.approve", "approve bureaus, snapshots and corrections that somebody else asked for", _APPROVERS),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
     Permission(
@@ -132,6 +148,17 @@ _TABLE = (
     Permission("messages.settle", "say of an uncertain message whether it arrived", SENIOR),
     Permission("webhooks.read", "see deliveries to the lender's own systems", SENIOR),
     Permission("webhooks.replay", "have an event told again", frozenset({COMPLIANCE, ADMIN})),
+    # -- registers of authorities and associations
+    Permission("register_reports.read", "see who is reported to a register, and what stands in the way of it", SENIOR),
+    Permission("register_reports.ask", "ask for a report to a register, correct one, take one off", SENIOR),
+    Permission("register_reports.approve", "decide reports that somebody else asked for", _APPROVERS),
+    Permission("register_reports.export", "make a file for a register, and download it", _APPROVERS),
+    # -- funders' money
+    Permission("funding.read", "see funders, shares, statements, payouts; reading a name is written down", SENIOR),
+    Permission("funding.write", "add funders, and record shares and their transfers", frozenset({SUPERVISOR, ADMIN})),
+    Permission("payouts.make", "make a batch of payouts to funders", frozenset({SUPERVISOR, ADMIN})),
+    Permission("payouts.approve", "approve a batch of payouts that somebody else made, and download it", _APPROVERS),
+    Permission("wind_down.set", "wind a lender down, and end it; somebody else approves it", frozenset({ADMIN})),
     Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}

@@ -18,6 +18,12 @@ TEMPLATES: Mapping[str, str] = {
     "final_help": "the last message of the program: where help is to be had",
     "statutory_arrears_notice": "the notice of arrears that a law demands",
     "letter_arrears": "letter about arrears",
+    "letter_repayment": "repayment letter",
+    "letter_collateral": "letter about what is pledged",
+    "letter_register": "notice before a register",
+    "letter_negative_info": "notice before credit reporting",
+    "letter_default_registration": "notice before a default is registered",
+    "letter_default": "default notice",
     "restructure_offer": "offer of another plan",
 }
 """Template -> what it says. Texts by locale and channel are in content/messages."""

@@ -6,13 +6,14 @@ asked as now known for that day (`known_at` None) and as it was known at an inst
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import repeat
 from operator import add, attrgetter
 from typing import NamedTuple
 
 from app.domain.account_rows import AccountRow
+from app.domain.ceilings import plan_excess
 from app.domain.delinquency import (
     USUAL,
     Cure,
@@ -30,7 +31,7 @@ from app.domain.ledger import LedgerEntry, counting
 from app.domain.plans import PlanVersion, version_for
 from app.domain.replay import Account, allocate, never_below_zero, terms_under
 from app.domain.splits import Split, total_of
-from app.domain.terms import PLAIN, LoanTerms
+from app.domain.terms import PLAIN, LoanTerms, known_terms
 from app.domain.waterfall import open_after, paid_in_order
 
 _EFFECTIVE_ON, _RECORDED_AT, _DUE_ON = attrgetter("effective_on"), attrgetter("recorded_at"), attrgetter("due_on")
@@ -76,6 +77,8 @@ class Snapshot:
     """Last day it answers for; None: every later day. Where interest follows what is really owed, rows change once late."""
     paid_late_days: int = 0
     """Most days late of rows that are paid, in the run of arrears that goes on; 0 without one. See `delinquency.Cure`."""
+    over_cap_minor: int = field(default=0, compare=False)
+    """What is asked above a cap and not collected. The loan keeps it, not its snapshot."""
 
     @property
     def settled(self) -> bool:
@@ -113,14 +116,21 @@ class Position:
 
 
 def snapshot_of(
-    principal_minor: int | None, version: PlanVersion | None, account: Account, entries: Sequence[LedgerEntry]
+    principal_minor: int | None,
+    version: PlanVersion | None,
+    account: Account,
+    entries: Sequence[LedgerEntry],
+    cut_on: date | None = None,
 ) -> Snapshot:
-    """Return the snapshot of an account. `principal_minor` is the amount first lent; None: the rows add up to all of it."""
+    """Return the snapshot of an account. `principal_minor` is the amount first lent; None: the rows add up to all of it.
+
+    `cut_on` is the day on which collecting what is above a cap ended, if that has come.
+    """
     lent_minor = sum(row.due[0] for row in account.rows)
     if principal_minor is not None:
         lent_minor = principal_minor + account.terms.paid_out_later_minor
     paid_principal = sum(row.due[0] - row.open[0] for row in account.rows)
-    last = _last_day(version, entries)
+    last = _later(_last_day(version, entries), cut_on)
     holds_until: date | None = None
     if account.terms.contract is not None:
         still = [row.due_on for row in account.rows if row.open[0]]
@@ -141,6 +151,7 @@ def snapshot_of(
         last_recorded_at=max((entry.recorded_at for entry in entries), default=None),
         holds_until=holds_until,
         paid_late_days=_paid_late_days(account, last) if account.terms.remembers_arrears and last else 0,
+        over_cap_minor=account.over_cap_minor,
     )
 
 
@@ -182,7 +193,11 @@ def _last_day(version: PlanVersion | None, entries: Sequence[LedgerEntry]) -> da
     last = max(map(_EFFECTIVE_ON, entries), default=None)
     if version is None or version.effective_on is None:
         return last
-    return max(last or version.effective_on, version.effective_on)
+    return _later(last, version.effective_on)
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    return max(one, other) if one is not None and other is not None else one or other
 
 
 def _ahead(row: AccountRow) -> tuple[OpenCharge, ...]:
@@ -285,16 +300,27 @@ def replay(
     if known_at is not None:
         known = [entry for entry in known if entry.recorded_at <= known_at]
     version = version_for(versions, as_of or date.max, known_at)
-    terms = terms_under(version, terms)
-    paid_minor = paid_in_order(terms, counting(known))
+    terms = terms_under(version, known_terms(terms, known_at))
+    paid_minor = paid_in_order(terms, counting(known)) if _asks_no_more(version, terms) else None
     if paid_minor is not None:
         return _snapshot_by_sum(principal_minor, version, paid_minor, terms, known)
     account = allocate(version.rows if version else (), known, terms)
-    last = _last_day(version, known)
+    cut_on = account.cut_on if account.cut_on is not None and (as_of is None or account.cut_on <= as_of) else None
+    last = _later(_last_day(version, known), cut_on)
     if terms.contract is not None:
         account.accrue(as_of or last or terms.contract.starts_on)
     elif last is not None:
         account.accrue(last)
-    snapshot = snapshot_of(principal_minor, version, account, known)
+    snapshot = snapshot_of(principal_minor, version, account, known, cut_on)
     # Rows that follow the balance really owed stand at `as_of`, and so do their late charges: no day counts twice.
     return snapshot if terms.contract is None or as_of is None else replace(snapshot, last_effective_on=as_of)
+
+
+def _asks_no_more(version: PlanVersion | None, terms: LoanTerms) -> bool:
+    """Whether the rows are owed as they are: no law takes anything off them."""
+    if terms.stopped.interest:
+        return False
+    if terms.ceiling is None or version is None:
+        return True
+    excess = plan_excess(version.rows, terms.ceiling)
+    return excess is None or excess.is_kept

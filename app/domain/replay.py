@@ -12,11 +12,13 @@ from datetime import date
 from app.domain.account_rows import AccountRow, Allocation, Levied
 from app.domain.actual_balance import ActualBalance
 from app.domain.allocation import Strategy, spread
+from app.domain.ceilings import PlanExcess, excess_of_fees, plan_excess, taken_off
 from app.domain.early_settlement import drop_unearned, paid_back
 from app.domain.late_charges import advance
 from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.plans import PlanRow, PlanVersion, without_down_payments
 from app.domain.splits import NOTHING, Split
+from app.domain.stops import interest_stopped, is_within
 from app.domain.terms import PLAIN, EarlySettlement, LoanTerms
 
 
@@ -38,7 +40,19 @@ class Account:
         self._prepaid_minor = 0
         self._first_open = 0
         self._settled_early = False
-        self._actual = ActualBalance.of(terms.contract, self.rows) if terms.contract is not None else None
+        self._actual: ActualBalance[AccountRow] | None = None
+        if terms.contract is not None:
+            self._actual = ActualBalance.of(terms.contract, self.rows, terms.stopped.interest, terms.ceiling)
+        if terms.stopped.interest:
+            self._stop_interest()
+        self.excess = self._excess_of_plan()
+        """What the plan asks above a cap; None: no cap applies, or the plan is not all."""
+        self.over_cap_minor = 0 if self.excess is None else self.excess.over_minor
+        """All that was asked above the cap, by the plan and by charges."""
+        self.paid_above_cap_minor = 0
+        """What of it had been paid, or kept back at the start, when collecting it ended."""
+        self._is_cut = self.excess is None or self.excess.is_kept
+        self._levied_minor = 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Account):
@@ -74,6 +88,10 @@ class Account:
 
     def accrue(self, until: date) -> None:
         """Bring late charges, and interest on the actual balance, to the end of `until`."""
+        if not self._is_cut and until >= self._cut_on:
+            self._is_cut = True
+            self.accrue(self._cut_on)
+            self._cut()
         if self._actual is not None:
             self._project(until)
         terms = self.terms.late
@@ -91,6 +109,68 @@ class Account:
             row.add(3, late.charged_minor - row.late.charged_minor)
             row.late = late
         self.accrued_to = until
+
+    # --- what the law takes off ----------------------------------------------------------------------------------------
+
+    @property
+    def cut_on(self) -> date | None:
+        """From which day on something above a cap is not collected; None: there is nothing above one."""
+        return None if self.excess is None or self.excess.is_kept else self._cut_on
+
+    @property
+    def _cut_on(self) -> date:
+        assert self.terms.ceiling is not None
+        return self.terms.ceiling.from_on
+
+    def _stop_interest(self) -> None:
+        if self._actual is not None:
+            if self.rows:
+                self._project(self.rows[0].from_on or self.rows[0].due_on)
+            return
+        for row in self.rows:
+            row.stopped_minor = interest_stopped(row.due[1], row.from_on, row.due_on, self.terms.stopped.interest)
+            row.add(1, -row.stopped_minor)
+
+    def _excess_of_plan(self) -> PlanExcess | None:
+        ceiling = self.terms.ceiling
+        if ceiling is None:
+            return None
+        rows = [PlanRow(row.row_no, row.due_on, Split(*row.due)) for row in self.rows]
+        excess = plan_excess(rows, ceiling)
+        if excess is None or excess.is_kept or self.terms.contract is None or self._actual is None:
+            return excess
+        return excess_of_fees(rows, ceiling, self.terms.contract.annual_rate, excess)
+
+    def _cut(self) -> None:
+        """Take what the plan asks above the cap off what is open; what of it was paid stays where it was booked."""
+        assert self.excess is not None
+        self.paid_above_cap_minor = self.excess.cut_minor
+        for row, above in zip(self.rows, self.excess.by_row, strict=False):
+            part = above.capped(Split(*(max(still, 0) for still in row.open)))
+            if not part.total:
+                continue
+            row.cut = part
+            self.paid_above_cap_minor -= part.total
+            for component in (1, 2, 3):
+                row.add(component, -part[component])
+            if not any(row.open) and row.paid_on is None:
+                row.paid_on = self._cut_on
+        while self._first_open < len(self.rows) and not any(self.rows[self._first_open].open):
+            self._first_open += 1
+
+    def _within_cap(self, split: Split, on: date) -> Split:
+        """Return what of a charge may be collected: what lateness and the plan leave of the cap."""
+        ceiling = self.terms.ceiling
+        if ceiling is None or self.excess is None or on < ceiling.from_on:
+            return split
+        if self.terms.late is not None:
+            days = sum(row.late.principal_days for row in self.rows)
+        else:  # what stood open before is not known here: the least it can have been
+            days = sum(row.open[0] * (on - row.due_on).days for row in self.rows if row.due_on < on)
+        taken = self._levied_minor + sum(row.late.charged_minor for row in self.rows)
+        over = max(split.total - max(self.excess.room_minor + ceiling.most(days) - taken, 0), 0)
+        self.over_cap_minor += over
+        return split.minus(taken_off(split, over)) if over else split
 
     # --- money in ------------------------------------------------------------------------------------------------------
 
@@ -128,12 +208,16 @@ class Account:
         """Close a loan that is paid back early: unearned interest paid ahead pays the rest. Return what is over."""
         on = entry.effective_on
         begins = self.terms.settles_from
-        if self._settled_early or (begins is not None and on < begins) or not paid_back(self.rows, on):
+        if (
+            self._settled_early
+            or (begins is not None and on < begins)
+            or not paid_back(self.rows, on, self.terms.stopped.interest)
+        ):
             return 0
         self._settled_early = True
         was_open = [any(row.open) for row in self.rows]
         spare = 0
-        for index, minor in drop_unearned(self.rows, on).items():
+        for index, minor in drop_unearned(self.rows, on, self.terms.stopped.interest).items():
             spare += minor
             self._note(Allocation(entry.entry_id, self.rows[index].row_no, Split(interest=-minor)))
         for row in self.rows:
@@ -219,6 +303,10 @@ class Account:
     def _levy(self, entry: LedgerEntry) -> None:
         """Put a charge on the instalment of its due day; after the last one it gets a row of its own."""
         split, due_on = entry.split or NOTHING, entry.due_on or entry.effective_on
+        if is_within(self.terms.stopped.charges, due_on):
+            split = NOTHING
+        split = self._within_cap(split, entry.effective_on)
+        self._levied_minor += split.total
         instalments = without_down_payments(self.rows, self.terms.down_payment_days)
         row = next((row for row in instalments if row.due_on >= due_on), None)
         if row is None:

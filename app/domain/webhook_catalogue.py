@@ -49,6 +49,15 @@ NOUNS: Mapping[str, Noun] = {
             "cancelled": "it ended otherwise",
         },
     ),
+    "escalation": Noun(
+        "loan_no, borrower_no, policy, policy_version, step, kind, outcome, message_id, reason, stage",
+        {
+            "begun": "a loan's arrears began to escalate by the policy and version named",
+            "approval_needed": "a step waits for a person",
+            "step_happened": "a notice was handed over or is proved to have arrived, a report was started, a case referred",
+            "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
+        },
+    ),
     "collateral": Noun(
         "event_id, thing, kind, state, borrower_no, loan_nos, effective_on, reference, amount, by",
         {"recorded": "something happened to a pledged thing, or was taken back; kind says what"},
@@ -123,6 +132,21 @@ NOUNS: Mapping[str, Noun] = {
     "waiver": Noun(
         "waiver_id, reference, loan_no, borrower_no, amount, interest, fees, penalties, reason, effective_on, by",
         {"granted": "staff gave it up: book it under `reference`, and your figures and ours agree again"},
+    ),
+    "duty": Noun(
+        "loan_no, borrower_no, kind, rule, paragraph, evidence, missing, due_on",
+        {
+            "due_soon": "the last day of a duty of law about a loan is near; missing says what is to be sent or done",
+            "missed": "it was not done in time",
+        },
+    ),
+    "charges": Noun(
+        "loan_no, borrower_no, rule, from_on, until_on, scope, amount, annual_rate, kept_from",
+        {
+            "stopped": "a law stops interest on a loan from from_on on: do not ask for it either",
+            "resumed": "a stop has its end: interest runs again from until_on on",
+            "over_cap": "a loan asks for more than its cap allows; what is above it is not collected from kept_from on",
+        },
     ),
     "contact_change": Noun(
         "contact_change_id, borrower_no, kind, state, effective_at",

@@ -63,7 +63,7 @@ def _record(
 ) -> None:
     country = get_borrower(work.session, loan.borrower_id).country
     pack = pack_for(country or get_lender(work.session, loan.lender_id).jurisdiction).pack
-    if _looks_for(pack, wanted):
+    if looks_for(pack, wanted):
         put_record(
             work, loan.borrower_id, list_name, facts, by=_BY, now=now, reference=reference, lender_id=loan.lender_id,
             loan_no=loan.loan_no,
@@ -75,7 +75,7 @@ def _today(work: Work, loan: LoanRow, now: datetime) -> str:
 
 
 @lru_cache(maxsize=256)
-def _looks_for(pack: LawPack, event_kind: str) -> bool:
+def looks_for(pack: LawPack, event_kind: str) -> bool:
     """Return whether a rule of the pack reads events of that kind."""
     quoted = json.dumps(event_kind)
     return any(quoted in json.dumps(test.document, default=str) for rule in pack.rules for test in rule.tests)

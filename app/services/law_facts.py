@@ -17,6 +17,7 @@ from app.domain.law.questions import Question
 from app.domain.law_facts import Levied, LoanState, licence_word, loan_facts, person_facts
 from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.plans import PlanVersion
+from app.domain.served_notices import LAW_WORD, delivery_of
 from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
@@ -28,11 +29,13 @@ from app.persistence.queries.law_cases import (
     gather_people,
 )
 from app.persistence.queries.positions import load_ledgers
+from app.persistence.queries.served_notices import find_proofs
 from app.services.calendars import calendar_for
 from app.services.law_packs import GoverningPack, pack_for, vocabulary
 from app.services.policies import policy_version
 from app.services.positions import positions_of
 from app.services.schedules import schedule_of
+from app.services.served_notices import find_served_to, told_of
 from app.wording.template_texts import purpose_of
 
 _ARREARS_TEST = "arrears_notice"
@@ -71,7 +74,7 @@ def load_loan_laws(
         return []
     ledgers = load_ledgers(session, [loan.id for loan, _ in loans])
     outstanding = _outstanding(session, [loan for loan, _ in loans], now)
-    notices = _notices(session, people)
+    notices = notices_of(session, people)
     first_contacts = find_first_contacts(session, people)
     agreed = find_agreed(session, [loan.id for loan, _ in loans], now)
     holidays = {lender.id: calendar_for(session, lender).days_off for _, lender in loans}
@@ -170,17 +173,36 @@ def _day(text: Any) -> date | None:
     return date.fromisoformat(text) if isinstance(text, str) else None
 
 
-def _notices(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Return (borrower, loan) -> notices of law that left, by the kind that their policy's step says."""
+def notices_of(session: Session, borrower_ids: Collection[str]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return (borrower, loan) -> notices of law that left, oldest first: a policy's steps', and those that were served.
+
+    `delivered_at` is only what a proof says; one that came back has none but by its addressee's own hand.
+    """
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    sent = []
     for row in find_sent_notices(session, borrower_ids):
         steps = {step.key: step for step in policy_version(session, row.policy_id).all_steps}
         step = steps.get(row.step_key)
         if step is not None and step.notice_kind is not None and _is_notice(row.template, row.channel):
-            found[row.borrower_id, row.loan_id].append(
-                {"kind": step.notice_kind, "channel": row.channel, "sent_at": row.sent_at, "delivered_at": None,
-                 "returned_at": row.returned_at}
+            sent.append((row, step.notice_kind))
+    proofs = find_proofs(session, [row.message_id for row, _ in sent])
+    for row, kind in sent:
+        told = [*told_of(row), *((each.kind, each.delivered_at) for each in proofs.get(row.message_id, ()))]
+        delivered = delivery_of(told, row.returned_at)
+        found[row.borrower_id, row.loan_id].append(
+            {"kind": kind, "channel": row.channel, "sent_at": row.sent_at,
+             "delivered_at": None if delivered is None else delivered[0], "returned_at": row.returned_at}
+        )  # fmt: skip
+    words = vocabulary().enums["notice_kind"]
+    for notice in find_served_to(session, borrower_ids):
+        kind = LAW_WORD.get(notice.kind, notice.kind)
+        if kind in words and notice.sent_at is not None:
+            found[notice.borrower_id, notice.loan_id].append(
+                {"kind": kind, "channel": notice.channel, "sent_at": notice.sent_at,
+                 "delivered_at": notice.delivered_at, "returned_at": notice.returned_at}
             )  # fmt: skip
+    for notices in found.values():
+        notices.sort(key=lambda each: each["sent_at"])
     return found
 
 

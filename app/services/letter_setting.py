@@ -10,6 +10,7 @@ from babel import Locale
 
 from app.domain.letters import refused
 from app.domain.splits import Split, total_of
+from app.services.letter_kind_setting import set_kind
 from app.services.letter_parts import LetterParts
 from app.wording.amounts import written_date, written_number
 from app.wording.catalogue import template_infos
@@ -49,7 +50,9 @@ def set_letter(parts: LetterParts) -> Setting:
     sections = list(_sections(parts, head, words))
     paragraphs = tuple(line for line in parts.body.split("\n") if line)
     prescribed = head.notice_text(rule, parts.locale) if rule else ()
-    paragraphs = (*paragraphs[:-1], *prescribed, *paragraphs[-1:])  # before the last line, which takes leave
+    added = None if parts.kind is None else set_kind(parts, head, words)
+    lines = added.lines if added else ()
+    paragraphs = (*paragraphs[:-1], *prescribed, *lines, *paragraphs[-1:])  # before the last line, which takes leave
     recipient = postal_lines(parts.name, parts.address, head.layout)
     if parts.country and parts.country != head.country:
         recipient = (*recipient, _country_name(parts.country))
@@ -67,12 +70,12 @@ def set_letter(parts: LetterParts) -> Setting:
         ),
         subject=parts.title,
         paragraphs=paragraphs,
-        tables=tuple(_tables(parts, words, with_rows=rule is not None and rule.with_rows)),
-        sections=tuple(sections),
+        tables=added.tables if added else tuple(_tables(parts, words, with_rows=rule is not None and rule.with_rows)),
+        sections=(*sections, *(added.sections if added else ())),
         sheets=tuple(Section(sheet.title, sheet.paragraphs) for sheet in sheets if sheet.insert is None),
         enclosed=tuple(sheet.title for sheet in sheets),
         legal_line=_legal_line(lead, words, parts.locale),
-        fixed_text=_fixed_text(parts, head, words, sheets, sections, prescribed),
+        fixed_text=_fixed_text(parts, head, words, sheets, sections, prescribed) + (added.fixed_text if added else ""),
     )
     return Setting(letter_pdf(letter), recipient, head, tuple(sheet.insert for sheet in sheets if sheet.insert is not None))
 
@@ -102,17 +105,17 @@ def _tables(parts: LetterParts, words: Words, *, with_rows: bool) -> Iterator[Ta
         yield Table(words.ledger.format(on=on, currency=currency), words.ledger_columns, tuple(rows), has_total=has_total)
         if with_rows:
             loan_nos = {loan.loan_no for loan, _ in of_currency}
-            missed = [row for row in parts.rows if row.loan_no in loan_nos]
+            missed = [(each.loan_no, row) for each in parts.ledgers if each.loan_no in loan_nos for row in each.rows]
             cells = [
                 (
-                    row.loan_no,
+                    loan_no,
                     str(row.row_no),
                     written_date(row.due_on, parts.locale),
-                    written_number(row.open_minor, currency, parts.locale),
+                    written_number(row.open.total, currency, parts.locale),
                 )
-                for row in missed
+                for loan_no, row in missed
             ]
-            total_minor = sum(row.open_minor for row in missed)
+            total_minor = sum(row.open.total for _, row in missed)
             cells.append((words.total, "", "", written_number(total_minor, currency, parts.locale)))
             yield Table(words.rows.format(on=on, currency=currency), words.row_columns, tuple(cells))
 

@@ -77,6 +77,8 @@ def letter_row(
         "id": letter_id,
         "borrower_id": parts.borrower_id,
         "message_id": parts.message_id,
+        "lender_id": parts.loans[0].lender_id if parts.loans else None,
+        "loan_id": parts.loans[0].id if parts.loans else None,
         "batch_id": batch_id,
         "jurisdiction": parts.jurisdiction,
         "template": parts.template,
@@ -149,11 +151,17 @@ def apply_event(work: Work, event: DeliveryReport, *, now: datetime, provider: s
         message_id = queries.find_message_id(work.session, provider, event.reference)
     if message_id is None:
         return False
-    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, is_believed=is_signed)
+    at = event.at if event.at is not None and event.at <= now else now
+    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, at=at, is_believed=is_signed)
 
 
-def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed: bool = True) -> bool:
+def _move(
+    work: Work, message_id: str, told: str, now: datetime, *, at: datetime | None = None, is_believed: bool = True
+) -> bool:
     row = queries.find_letter(work.session, message_id)
+    if row is not None and told == row.state == "delivered" and is_believed and row.delivered_at is None:
+        queries.mark_letter(work.session, row, told, now=now, at=at)  # who said so before was not surely the post
+        return True
     if row is None or next_letter_state(row.state, told) is None:
         return False
     if told == "returned" and is_believed:
@@ -162,7 +170,7 @@ def _move(work: Work, message_id: str, told: str, now: datetime, *, is_believed:
     state = None if row is None else next_letter_state(row.state, told)
     if row is None or state is None:
         return False
-    queries.mark_letter(work.session, row, state, now=now)
+    queries.mark_letter(work.session, row, state, now=now, at=at, is_believed=is_believed)
     if state == "returned" and is_believed:
         _retire_address(work, row, now)
     facts = {"letter_id": row.id, "message_id": message_id, "state": state}

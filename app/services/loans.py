@@ -21,7 +21,7 @@ from app.domain.errors import (
     refused_at,
 )
 from app.domain.money import currency_exponent
-from app.domain.times import zone_named
+from app.domain.times import business_date, zone_named
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT
@@ -38,6 +38,7 @@ from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.statement_waits import expect_lines
 from app.services.terms import cap_at_signing, terms_at_signing
+from app.services.wind_downs import refusal_of_new_loans
 
 LARGEST_PLAN_MINOR = 10**17
 """What a plan may add up to; with everything booked on it, it stays well within 64 bits."""
@@ -102,6 +103,9 @@ def put_loans(
     problems = {
         values.loan_no: _problem(values, heads.get(values.loan_no), versions.get(values.loan_no)) for values in batch
     }
+    closed = refusal_of_new_loans(session, lender.id) if len(heads) < len({*numbers}) else None
+    if closed is not None:
+        problems |= {number: problems[number] or closed for number in numbers if number not in heads}
     borrowers = ensure_borrowers(work, {values.borrower_no for values in batch if problems[values.loan_no] is None}, now=now)
     results: list[PutResult | DomainError] = []
     added: list[dict[str, Any]] = []
@@ -129,7 +133,7 @@ def put_loans(
                 )
                 continue
         loan_id = head.id if head else new_id()
-        row = _loan_row(values, lender) | {
+        row = _loan_row(values, lender, head, now) | {
             "id": loan_id,
             "content_hash": digest,
             "source_version": source_version if source_version is not None or head is None else head.source_version,
@@ -308,7 +312,9 @@ def plan_problem(values: PlanValues) -> DomainError | None:
     return None
 
 
-def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
+def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | None, now: datetime) -> dict[str, Any]:
+    today, before = business_date(now, values.zone or lender.zone), None if head is None else head.cap
+    cap = cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=before)
     return {
         "product": values.product,
         "product_kind": values.product_kind,
@@ -320,7 +326,8 @@ def _loan_row(values: LoanValues, lender: LenderRow) -> dict[str, Any]:
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
         "contract": terms_at_signing(values.contract, lender),
-        "cap": cap_at_signing(values.contract, values.disbursed_on, lender),
+        "cap": cap,
+        "cap_unknown": cap["may_bind"],
         "marks": sorted(set(values.marks)),
     }
 

@@ -14,9 +14,10 @@ from app.domain.cases import Case
 from app.domain.contact_checks import ContactCheck
 from app.domain.contact_gates import DEMANDS, POLICY, ContactAnswer, ContactAsked, LoanNow
 from app.domain.free_text import without_card_numbers
-from app.domain.manual_contacts import case_without, still_stops
+from app.domain.manual_contacts import NOTICE, case_without, still_stops
 from app.domain.policies import Rules, TemplateInfo
 from app.domain.reasons import Outcome, Reason
+from app.domain.served_notices import WHEN_PAID
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.manual_contacts import ManualContactRow
@@ -24,9 +25,10 @@ from app.persistence.models.reminders import ContactRow
 from app.persistence.queries import manual_contacts as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.calls import next_slot
-from app.persistence.queries.contact_loans import find_loans_now
+from app.persistence.queries.contact_loans import find_loans_of
 from app.persistence.queries.decisions import mark_cancelled, mark_settled, mark_slots_free, mark_standing
 from app.persistence.queries.gathered import LoadedCase
+from app.persistence.queries.served_notices import find_kinds
 from app.persistence.unit_of_work import Work
 from app.services.inbox_marks import next_states
 from app.services.letter_withdrawals import withdraw_unposted
@@ -118,11 +120,17 @@ def ask_again(work: Work, cases: Mapping[str, LoadedCase], rules: Rules, *, now:
         for contact in loaded.case.contacts
         if contact.origin == MANUAL
     }
-    for row in queries.find_open(work.session, by_hand) if by_hand else ():
+    rows = queries.find_open(work.session, by_hand) if by_hand else []
+    if not rows:
+        return
+    horizon = now.date() + timedelta(days=rules.lead_days + 2)
+    loans_of = find_loans_of(work.session, {row.borrower_id for row in rows}, now, horizon=horizon)
+    kinds = find_kinds(work.session, [row.contact_id for row in rows if row.kind == NOTICE])
+    for row in rows:
         loaded = by_hand[row.contact_id]
         contact = next(each for each in loaded.case.contacts if each.contact_id == row.contact_id)
-        loans = _loans(work, row, rules, now)
-        if row.message_class in DEMANDS and loans and not any(loan.rows for loan in loans):
+        loans = _loans(row, loans_of.get(row.borrower_id, ()))
+        if _is_needless(row, kinds.get(row.contact_id), loans, now):
             _settle(work, row, now)
             if contact.waiting:
                 _take_back(work, row, Reason.PAID.value, "loan.position", contact.reached_out, now)
@@ -136,10 +144,16 @@ def ask_again(work: Work, cases: Mapping[str, LoadedCase], rules: Rules, *, now:
                 _take_back(work, row, stopped.reason.value, stopped.rule, contact.reached_out, now)
 
 
-def _loans(work: Work, row: ManualContactRow, rules: Rules, now: datetime) -> list[LoanNow]:
-    horizon = now.date() + timedelta(days=rules.lead_days + 2)
-    found = find_loans_now(work.session, row.borrower_id, row.lender_id, now, horizon=horizon)
-    return [loan for loan in found if not row.loan_ids or loan.loan_id in row.loan_ids]
+def _loans(row: ManualContactRow, found: Sequence[LoanNow]) -> list[LoanNow]:
+    of_lender = [loan for loan in found if loan.lender_id == row.lender_id]
+    return [loan for loan in of_lender if not row.loan_ids or loan.loan_id in row.loan_ids]
+
+
+def _is_needless(row: ManualContactRow, notice_kind: str | None, loans: Sequence[LoanNow], now: datetime) -> bool:
+    """Whether what it asks for is in; of a notice of arrears, whether nothing is late any more."""
+    if notice_kind in WHEN_PAID:
+        return not any(each.due_on < business_date(now, loan.lender_zone) for loan in loans for each in loan.rows)
+    return row.message_class in DEMANDS and bool(loans) and not any(loan.rows for loan in loans)
 
 
 def _check(row: ManualContactRow, case: Case, loans: Sequence[LoanNow], rules: Rules, now: datetime) -> ContactCheck:

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.allocation_history import RecordedAllocation, allocation_history
+from app.domain.caps import OVER_CAP
 from app.domain.ledger import LedgerEntry
+from app.domain.plans import PlanVersion
 from app.domain.positions import Position, Snapshot, position_at, replay
 from app.domain.refunds import OVERPAID, OVERPAID_STANDS, overpaid_minor
 from app.persistence.ids import new_id
@@ -39,6 +41,8 @@ class _LoanFacts(NamedTuple):
     disbursed_on: date | None
     contract: dict[str, Any]
     cap: dict[str, Any] | None
+    stops: list[list[Any]] | None
+    over_cap_minor: int
     status: str
     version: int
     ended_at: datetime | None
@@ -80,6 +84,14 @@ def positions_of(
     session: Session, loans: Sequence[Loan], as_of: date, known_at: datetime | None = None
 ) -> dict[str, Position]:
     """Return the positions of many loans by id, with a handful of statements."""
+    ready = snapshots_of(session, loans, as_of, known_at)
+    return {loan.id: position_by(ready[loan.id], loan, as_of) for loan in loans}
+
+
+def snapshots_of(
+    session: Session, loans: Sequence[Loan], as_of: date, known_at: datetime | None = None
+) -> dict[str, Snapshot]:
+    """Return what the positions of many loans at the end of a day are made of, as `snapshot_on` does for one."""
     by_id = {loan.id: loan for loan in loans}
     snapshots = {} if known_at else find_snapshots(session, by_id)
     ready = {key: snapshot for key, (snapshot, _) in snapshots.items() if answers(snapshot, as_of)}
@@ -87,7 +99,7 @@ def positions_of(
     for key, (versions, entries) in ledgers.items():
         loan = by_id[key]
         ready[key] = replay(loan.principal_minor, versions, entries, as_of, known_at, kernel_terms(loan).terms)
-    return {key: position_by(ready[key], loan, as_of) for key, loan in by_id.items()}
+    return ready
 
 
 def answers(snapshot: Any, as_of: date) -> bool:
@@ -128,13 +140,22 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
         _follow_overpayment(work, loan, old, snapshot)
+        _follow_cap(work, loan, snapshot, versions)
         was_paid = loan.ended_at is None and old is not None and old.settled
         status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
-        if status != loan.status:
-            statuses.append({"id": loan.id, "status": status, "version": loan.version + 1})
+        if (status, snapshot.over_cap_minor) != (loan.status, loan.over_cap_minor):
+            over = {"over_cap_minor": snapshot.over_cap_minor}
+            statuses.append({"id": loan.id, "status": status, "version": loan.version + 1, **over})
     change_allocations(session, added=added, replaced=replaced, removed=removed)
     set_snapshots(session, snapshots)
     set_loans(session, statuses)
+
+
+def _follow_cap(work: Work, loan: _LoanFacts, snapshot: Snapshot, versions: Sequence[PlanVersion]) -> None:
+    """Have a loan looked at that comes to ask more than its cap allows, or no longer does."""
+    if snapshot.over_cap_minor != loan.over_cap_minor:
+        known_at = max(filter(None, [snapshot.last_recorded_at, *(each.recorded_at for each in versions)]))
+        follow_up_at(work, OVER_CAP, loan.id, loan.borrower_id, at=known_at)
 
 
 def _follow_overpayment(work: Work, loan: _LoanFacts, old: Snapshot | None, snapshot: Snapshot) -> None:
@@ -166,8 +187,11 @@ def find_differences(session: Session, loan_ids: Collection[str]) -> list[Differ
             if any(_compare(allocation_history(versions, entries, terms), stored[loan.id])):
                 found.append(Difference(loan.id, "allocations"))
             kept = snapshots.get(loan.id)
-            if kept is None or kept[0] != replay(loan.principal_minor, versions, entries, terms=terms):
+            played = replay(loan.principal_minor, versions, entries, terms=terms)
+            if kept is None or kept[0] != played:
                 found.append(Difference(loan.id, "snapshot"))
+            if kept is not None and played.over_cap_minor != loan.over_cap_minor:
+                found.append(Difference(loan.id, "over_cap"))
     return found
 
 
@@ -179,6 +203,8 @@ def _find_loans(session: Session, loan_ids: Sequence[str]) -> list[_LoanFacts]:
         LoanRow.disbursed_on,
         LoanRow.contract,
         LoanRow.cap,
+        LoanRow.stops,
+        LoanRow.over_cap_minor,
         LoanRow.status,
         LoanRow.version,
         LoanRow.ended_at,

@@ -31,6 +31,8 @@ _KEYS = frozenset(
         "ways_to_pay",
         "notices",
         "sheets",
+        "reports_to",
+        "register",
     }
 )
 
@@ -96,6 +98,10 @@ class Letterhead:
     ways_to_pay: Mapping[str, tuple[str, ...]]
     notices: Mapping[str, Mapping[str, tuple[str, ...]]]
     sheets: Mapping[str, Mapping[str, Sheet]]
+    reports_to: Mapping[str, str] = field(default_factory=dict)
+    """By locale: the database or bureau that this lender reports to."""
+    register: Mapping[str, str] = field(default_factory=dict)
+    """By locale: the register of an authority or association that it reports to."""
 
     def notice_text(self, rule: NoticeRule, locale: str) -> tuple[str, ...]:
         """Return the words of a notice in a language, prescribed or supplied. Raises LetterRefusedError."""
@@ -194,6 +200,8 @@ def read_letterhead(path: Path) -> Letterhead:
                 key: {locale: _sheet(key, each) for locale, each in texts.items()}
                 for key, texts in document.get("sheets", {}).items()
             },
+            reports_to={locale: str(each) for locale, each in document.get("reports_to", {}).items()},
+            register={locale: str(each) for locale, each in document.get("register", {}).items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise refused("letterhead", f"{path.name}: {error} is missing or not as it should be.") from None

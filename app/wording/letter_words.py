@@ -26,6 +26,28 @@ class Words(NamedTuple):
     complaints: str
     joiner: str
     colon: str
+    facts: str
+    creditor: str
+    for_itself: str
+    for_creditor: str
+    contract: str
+    contract_value: str
+    as_of: str
+    at: str
+    pay_by: str
+    day_end: str
+    rates: str
+    interest_rate: str
+    late_rate: str
+    cap: str
+    cap_kept: str
+    language: str
+    language_name: str
+    check: str
+    proof: str
+    proof_slot: str
+    ledger_of: str
+    ledger_of_columns: tuple[str, ...]
 
 
 EN = Words(
@@ -49,6 +71,28 @@ EN = Words(
     complaints="Complaints",
     joiner=", ",
     colon=": ",
+    facts="About this letter",
+    creditor="Sender",
+    for_itself="{lender} writes in its own name",
+    for_creditor="{lender} writes for the creditor, whose money it collects",
+    contract="Contract",
+    contract_value="no. {number} of {on}",
+    as_of="Amounts as of",
+    at="{on}, {time} ({zone})",
+    pay_by="Please pay or answer by",
+    day_end="{on}, end of that day ({zone})",
+    rates="Rates",
+    interest_rate="interest {rate} a year",
+    late_rate="for lateness {rate} a year of the sum that is late, for the days in the table",
+    cap="Highest rate that the law allows",
+    cap_kept="{rate} a year; what is asked for here keeps it",
+    language="Language of this letter",
+    language_name="English",
+    check="Check number of what it says",
+    proof="Proof of delivery",
+    proof_slot="Number of the post ____________________   Delivered on ______________   Signature ____________________",
+    ledger_of="Loan {loan}: what is asked for, in {currency}, as of {as_of}",
+    ledger_of_columns=("No.", "Due on", "Days late", "Principal", "Interest", "Fees", "Late charges", "In all"),
 )
 ZH_CN = Words(
     date="日期",
@@ -71,6 +115,28 @@ ZH_CN = Words(
     complaints="投诉",
     joiner="，",
     colon="：",
+    facts="关于本信",
+    creditor="发函人",
+    for_itself="{lender}以自己的名义发函",
+    for_creditor="{lender}受债权人委托发函催收",
+    contract="合同",
+    contract_value="{number}，签订于{on}",
+    as_of="金额截至",
+    at="{on} {time}（{zone}）",
+    pay_by="请在此日期前还款或答复",
+    day_end="{on}当日24时（{zone}）",
+    rates="利率",
+    interest_rate="年利率{rate}",
+    late_rate="逾期年利率{rate}，以逾期金额为基数，按表中天数计算",
+    cap="法律允许的最高利率",
+    cap_kept="年利率{rate}；本信所列金额未超过该上限",
+    language="本信语言",
+    language_name="简体中文",
+    check="内容校验码",
+    proof="送达凭证",
+    proof_slot="邮件编号 ____________________   送达日期 ______________   签收 ____________________",
+    ledger_of="贷款 {loan}：所列款项明细（{currency}），截至{as_of}",
+    ledger_of_columns=("期数", "到期日", "逾期天数", "本金", "利息", "费用", "逾期费用", "合计"),
 )
 _BY_LOCALE = {"en": EN, "zh-CN": ZH_CN}
 

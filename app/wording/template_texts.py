@@ -79,6 +79,11 @@ def _purposes() -> dict[str, Purpose]:
     }
 
 
+def purposes() -> Mapping[str, Purpose]:
+    """Return every template there is, with what it is for."""
+    return _purposes()
+
+
 def purpose_of(template: str) -> Purpose | None:
     """Return what a template is for, or None: nobody has said."""
     return _purposes().get(template)

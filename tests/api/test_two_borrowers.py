@@ -32,7 +32,9 @@ from tests.builders.book import Built, build_loan, pay
 from tests.builders.collateral import a_pledge
 from tests.builders.collateral import tell as tell_of
 from tests.builders.files import PDF, announced
+from tests.builders.letters import a_posted_letter
 from tests.builders.payments import an_intent
+from tests.builders.registers import a_standing_report
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
 
@@ -89,6 +91,8 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
         "contact_change_id": change_id,
+        "letter_id": a_posted_letter(loan, now=START),
+        "report_id": a_standing_report(loan, now=START),
     }
     return headers, ids
 

@@ -138,7 +138,8 @@ def test_a_statutory_notice_has_the_lenders_words_its_rows_and_its_insert(app: F
     text = text_of(made.pdf)
     assert text.index("prescribed words") < text.index("With kind regards")
     assert "Enclosed: FCA information sheet" in text
-    assert f"{built.loan_no} 1 Feb 15, 2026 100.00" in text
+    assert f"Loan {built.loan_no}: what is asked for" in text
+    assert "1 Feb 15, 2026 15 100.00 0.00 0.00 0.00 100.00" in text
     assert made.inserts == ("FCA-ARR",)
 
 

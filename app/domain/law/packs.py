@@ -148,6 +148,7 @@ def _rule(document: Any, vocabulary: Vocabulary, faults: Faults, pointer: str) -
         effective_from=fields.day("effective_from"),
         effective_until=fields.day("effective_until"),
         tests=fields.tests(),
+        params=params if isinstance(params := document.get("params"), Mapping) else {},
     )
 
 

@@ -68,6 +68,8 @@ class Rule:
     """The legal meaning in one or two sentences."""
     notes: str
     tests: tuple[RuleTest, ...]
+    params: Mapping[str, Any]
+    """All figures of its document, those that no test reads too."""
 
     @property
     def is_recalled(self) -> bool:

@@ -1,6 +1,6 @@
 """Lenders: who lends, under which licence, in which jurisdiction and zone."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +27,13 @@ class LenderRow(Base):
     """first_party or third_party_collector; None: nobody said, and the stricter reading (third party) holds."""
     role_reason: Mapped[str | None] = mapped_column(String(400))
     """Why it is first party, for whoever examines that choice."""
+    legal_name: Mapped[str | None] = mapped_column(String(200))
+    """As its licence says; None: `name` is all that is known."""
+    licence_role: Mapped[str | None] = mapped_column(String(16))
+    """What it is to the borrower by its licence: lender, guarantor, platform or collector; None: nobody said."""
+    licensed_from: Mapped[date | None]
+    licensed_until: Mapped[date | None]
+    """Last day of the licence; None: nobody said, or it never ends (`licensed_from` is then all there is)."""
     jurisdiction: Mapped[str] = mapped_column(String(8))
     """ISO 3166 country, or EU."""
     zone: Mapped[str] = mapped_column(String(64))

@@ -17,6 +17,10 @@ class LetterRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
     message_id: Mapped[str | None] = mapped_column(Id, ForeignKey("messages.id"))
+    lender_id: Mapped[str | None] = mapped_column(Id, ForeignKey("lenders.id"))
+    """Who writes; None of a letter made before it was kept."""
+    loan_id: Mapped[str | None] = mapped_column(Id, ForeignKey("loans.id"))
+    """The loan that leads in it."""
     batch_id: Mapped[str | None] = mapped_column(Id, ForeignKey("letter_batches.id"))
     jurisdiction: Mapped[str] = mapped_column(String(8))
     template: Mapped[str] = mapped_column(String(60))
@@ -29,11 +33,17 @@ class LetterRow(Base):
     """made, handed_over, printed, in_transit, delivered, returned, failed, cancelled."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+    printed_at: Mapped[datetime | None] = mapped_column(Instant)
+    posted_at: Mapped[datetime | None] = mapped_column(Instant)
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the post says that it was, until it says that it came back."""
+    returned_at: Mapped[datetime | None] = mapped_column(Instant)
 
     __table_args__ = (
         Index("ix_letters_borrower_id", "borrower_id"),
         Index("ix_letters_message_id", "message_id", unique=True),
         Index("ix_letters_batch_id", "batch_id"),
+        Index("ix_letters_lender_id", "lender_id", "created_at", "id"),
     )
 
 

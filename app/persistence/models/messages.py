@@ -94,6 +94,8 @@ class MessageRow(Base):
         ),
         Index("ix_messages_contact_id", "contact_id"),
         Index("ix_messages_inbox_state", "borrower_id", "channel", "inbox_state"),
+        # Read by bulletins alone, over whole periods: a summary of page ranges leaves updates of a row where they are.
+        Index("ix_messages_sent_at", "sent_at", postgresql_using="brin"),
     )
 
 

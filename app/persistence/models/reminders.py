@@ -68,6 +68,8 @@ class AgendaRow(Base):
     """Since when they are counted in that zone; None: ever since."""
     duties_at: Mapped[datetime | None] = mapped_column(Instant, index=True, server_default="0")
     """When to look next for duties of the law; None: not before something changes."""
+    escalations_at: Mapped[datetime | None] = mapped_column(Instant, index=True, server_default="0")
+    """When to look next at how far arrears have escalated; None: not before something changes."""
     inbox_state: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Raised with every change of the borrower's inbox; a message keeps the number of its own last change."""
 

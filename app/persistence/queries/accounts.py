@@ -39,6 +39,8 @@ POSITION_COLUMNS = (
     LoanRow.disbursed_on,
     LoanRow.contract,
     LoanRow.cap,
+    LoanRow.stops,
+    LoanRow.over_cap_minor,
     LoanRow.version,
     LoanRow.core_as_of,
     LoanRow.core_figures,

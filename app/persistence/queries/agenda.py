@@ -25,11 +25,20 @@ _WAKE = (
 )
 
 _NOW = bindparam("b_now", type_=Instant())
-_TOUCH = _WAKE.values(duties_at=case((AgendaRow.duties_at <= _NOW, AgendaRow.duties_at), else_=_NOW))
+_TOUCH = _WAKE.values(
+    duties_at=case((AgendaRow.duties_at <= _NOW, AgendaRow.duties_at), else_=_NOW),
+    escalations_at=case((AgendaRow.escalations_at <= _NOW, AgendaRow.escalations_at), else_=_NOW),
+)
 _DUTIES = (
     update(AgendaRow.__table__)  # type: ignore[arg-type]
     .where(AgendaRow.borrower_id == bindparam("b_id"))
     .values(duties_at=bindparam("b_at"))
+)
+
+_ESCALATIONS = (
+    update(AgendaRow.__table__)  # type: ignore[arg-type]
+    .where(AgendaRow.borrower_id == bindparam("b_id"))
+    .values(escalations_at=bindparam("b_at"))
 )
 
 
@@ -103,7 +112,7 @@ def put_off(session: Session, borrower_id: str, *, until: datetime) -> None:
 def set_wakes(
     session: Session, wakes: Mapping[str, tuple[datetime | None, int]], *, changed_at: datetime | None = None
 ) -> None:
-    """Write (wake_at, case_version) of locked borrowers; with `changed_at` their duties are looked at no later than then."""
+    """Write (wake_at, case_version) of locked borrowers; with `changed_at` duties and escalations are looked at then."""
     if not wakes:
         return
     rows = [{"b_id": key, "b_wake": wake, "b_version": version} for key, (wake, version) in wakes.items()]
@@ -128,3 +137,20 @@ def set_duties_at(session: Session, looks: Mapping[str, datetime | None]) -> Non
     """Write when the duties of locked borrowers are looked at next; None: not before something changes."""
     if looks:
         session.connection().execute(_DUTIES, [{"b_id": key, "b_at": at} for key, at in looks.items()])
+
+
+def claim_escalations(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """Lock up to `limit` borrowers whose escalations are to be looked at, longest due first, skipping ones another holds."""
+    return _claim(session, AgendaRow.escalations_at <= now, limit=limit, order=AgendaRow.escalations_at)
+
+
+def exists_escalations_due(session: Session, *, now: datetime) -> bool:
+    """Return whether `claim_escalations` would find anyone."""
+    statement = select(AgendaRow.borrower_id).where(AgendaRow.escalations_at <= now).order_by(AgendaRow.escalations_at)
+    return session.scalar(statement.limit(1)) is not None
+
+
+def set_escalations_at(session: Session, looks: Mapping[str, datetime | None]) -> None:
+    """Write when the escalations of locked borrowers are looked at next; None: not before something changes."""
+    if looks:
+        session.connection().execute(_ESCALATIONS, [{"b_id": key, "b_at": at} for key, at in looks.items()])

@@ -63,6 +63,15 @@ def find_borrower_nos(reads: Connection | Session, borrower_ids: Collection[str]
     return found
 
 
+def find_locales(session: Session, borrower_ids: Collection[str]) -> dict[str, str | None]:
+    """Return borrower -> the locale that the core gave, or None."""
+    found: dict[str, str | None] = {}
+    for part in chunks(borrower_ids):
+        statement = select(BorrowerRow.id, BorrowerRow.locale).where(BorrowerRow.id.in_(part))
+        found |= {row.id: row.locale for row in session.execute(statement)}
+    return found
+
+
 def get_borrower(session: Session, borrower_id: str) -> BorrowerRow:
     """Return the borrower. Raises NotFoundError."""
     row = session.get(BorrowerRow, borrower_id)

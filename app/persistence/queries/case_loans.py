@@ -16,6 +16,7 @@ from app.domain.law_facts import licence_word
 from app.domain.mismatches import still_holds
 from app.domain.positions import charged_until
 from app.domain.reasons import Reason
+from app.domain.stops import stopped_by, unpacked
 from app.domain.tapes import DayRange
 from app.domain.times import business_date
 from app.persistence.among import among, ids_named
@@ -62,6 +63,7 @@ LOANS = PreparedSelect.of(
         PlanVersionRow.watched_from_at,
         LoanRow.contract,
         LoanRow.cap,
+        LoanRow.stops,
         LoanRow.marks,
         LoanRow.core_as_of,
         LoanRow.core_figures,
@@ -110,6 +112,8 @@ def _late_charges(loan: Any, now: datetime) -> Mapping[int, int]:
     late = late_terms(read_stored(loan.contract), loan.cap)
     if late is None:
         return {}
+    if loan.stops:
+        late = replace(late, stopped=stopped_by(unpacked(loan.stops)))
     rows = open_rows_of(loan.open_rows, loan.row_states)
     later = charged_until(rows, loan.last_effective_on, business_date(now, loan.zone), late)
     return {row.row_no: grown.open.penalties - row.open.penalties for row, grown in zip(rows, later, strict=True)}

@@ -13,6 +13,7 @@ from app.persistence.among import among, ids_named
 from app.persistence.column_types import Instant
 from app.persistence.models.case_records import CaseRecordRow
 from app.persistence.prepared import PreparedSelect
+from app.persistence.queries.chunks import chunks
 
 _NOW = bindparam("b_now", type_=Instant())
 _RECORDS = PreparedSelect.of(
@@ -55,3 +56,16 @@ def add_record(session: Session, row: CaseRecordRow) -> None:
 def mark_replaced(session: Session, record_id: str, *, at: datetime) -> None:
     """Say that another record stands in its place from then on."""
     session.execute(update(CaseRecordRow).where(CaseRecordRow.id == record_id).values(replaced_at=at))
+
+
+def find_standing_references(session: Session, borrower_ids: Collection[str], containing: str) -> set[str]:
+    """Return the references of these borrowers' standing records that contain a text (without % and _)."""
+    found: set[str] = set()
+    for part in chunks(borrower_ids):
+        statement = select(CaseRecordRow.reference).where(
+            CaseRecordRow.borrower_id.in_(part),
+            CaseRecordRow.reference.like(f"%{containing}%"),
+            CaseRecordRow.replaced_at.is_(None),
+        )
+        found |= set(session.scalars(statement))
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.borrowers import BorrowerRow
@@ -18,6 +18,8 @@ from app.persistence.queries.case_people import add_people
 from app.persistence.queries.cases import HEADS
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.gathered import Gathered
+from app.persistence.queries.letters import returned_at
+from app.persistence.queries.served_notices import receipt_at
 
 _STATUTORY = "statutory"
 _RETURNED = "returned"
@@ -89,9 +91,10 @@ def find_first_contacts(session: Session, borrower_ids: Collection[str]) -> dict
 
 
 def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequence[Any]:
-    """Return (borrower, loan, policy, step, template, channel, sent_at, returned_at) of messages of law that were sent.
+    """Return (borrower, loan, policy, step, template, channel, sent_at, ...) of messages of law that a policy's step sent.
 
-    One that failed was not (a bounce, a refused number). A letter that came back was: it says when.
+    With what is known of their way, as of served notices. One that failed was not sent (a bounce, a refused number).
+    A letter that came back was: it says when.
     """
     found: list[Any] = []
     for part in chunks(borrower_ids):
@@ -99,7 +102,8 @@ def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequen
             select(
                 MessageRow.borrower_id, DecisionRow.loan_id, DecisionRow.policy_id, DecisionRow.step_key,
                 MessageRow.template, MessageRow.channel, MessageRow.sent_at,
-                case((LetterRow.state == _RETURNED, LetterRow.changed_at)).label("returned_at"),
+                MessageRow.id.label("message_id"), receipt_at, MessageRow.read_at, MessageRow.clicked_at,
+                LetterRow.delivered_at.label("post_delivered_at"), returned_at,
             )
             .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)
             .join(DecisionRow, DecisionRow.contact_id == MessageRow.contact_id)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, null, or_, select, update
+from sqlalchemy import and_, case, exists, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import NotFoundError
+from app.persistence.column_types import Instant
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.letters import LetterBatchRow, LetterRow
@@ -23,6 +24,13 @@ _UNMADE = and_(
     ~exists().where(LetterRow.message_id == MessageRow.id),
 )
 
+returned_at = func.coalesce(
+    LetterRow.returned_at, case((LetterRow.state == "returned", LetterRow.changed_at)), type_=Instant()
+).label("returned_at")
+"""When a letter came back, or null."""
+_TIMES = {"printed": "printed_at", "in_transit": "posted_at", "delivered": "delivered_at", "returned": "returned_at"}
+"""State -> the column that says since when."""
+
 
 def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[Any]:
     """Return messages of channel letter with whom they are for."""
@@ -32,7 +40,7 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
             select(
                 MessageRow.id, MessageRow.borrower_id, MessageRow.contact_id, MessageRow.template, MessageRow.locale,
                 MessageRow.text_sealed, MessageRow.created_at, MessageRow.state, MessageRow.about,
-                BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country,
+                BorrowerRow.name_sealed, BorrowerRow.address_sealed, BorrowerRow.country, BorrowerRow.zone,
             )
             .join(BorrowerRow, BorrowerRow.id == MessageRow.borrower_id)
             .where(MessageRow.id.in_(part), MessageRow.channel == "letter")
@@ -43,9 +51,12 @@ def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[A
 
 
 _OF_LOAN = (
-    LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone, LoanRow.principal_minor,
-    LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap,
-    LenderRow.code.label("lender_code"), LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
+    LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.currency, LoanRow.zone,
+    LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract, LoanRow.cap, LoanRow.stops,
+    LoanRow.over_cap_minor,
+    LenderRow.name.label("lender_name"),
+    LenderRow.legal_name, LenderRow.role, LenderRow.code.label("lender_code"),
+    LenderRow.licence_kind, LenderRow.licence_no, LenderRow.regulator,
     LenderRow.complaints_contact, LenderRow.jurisdiction,
 )  # fmt: skip
 
@@ -187,9 +198,18 @@ def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: dateti
     return list(session.execute(statement))
 
 
-def mark_letter(session: Session, letter: LetterRow, state: str, *, now: datetime) -> None:
-    """Write a letter's state."""
+def mark_letter(
+    session: Session, letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
+) -> None:
+    """Write a letter's state; `at`: since when it stands in it, where that is known better than by now.
+
+    `is_believed` False: it may not be the post who says so, and so does not prove that it was delivered.
+    """
     letter.state, letter.changed_at = state, now
+    if state in _TIMES and (is_believed or state != "delivered"):
+        setattr(letter, _TIMES[state], at or now)
+    if state == "returned":
+        letter.delivered_at = None
     session.flush()
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
+from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import InstalmentRow, LoanNumberRow, LoanRow, LoanTapeRow, PlanVersionRow
 from app.persistence.queries.chunks import chunks
 
@@ -30,6 +31,7 @@ class LoanHead(NamedTuple):
     resumed_at: datetime | None
     marks: list[str]
     desk_untold_minor: int
+    cap: dict[str, Any] | None
 
 
 class PlanHead(NamedTuple):
@@ -60,6 +62,7 @@ _HEAD = select(
     LoanRow.resumed_at,
     LoanRow.marks,
     LoanRow.desk_untold_minor,
+    LoanRow.cap,
 )
 
 
@@ -78,6 +81,19 @@ def find_loan_owners(session: Connection | Session, lender_id: str, loan_nos: Co
             LoanNumberRow.lender_id == lender_id, LoanNumberRow.loan_no.in_(part)
         )
         found |= {row.loan_no: (row.loan_id, row.borrower_id) for row in session.execute(statement)}
+    return found
+
+
+def find_told_loans(session: Session, loan_ids: Collection[str]) -> dict[str, Any]:
+    """Return loan id -> (id, lender_id, lender_code, loan_no, zone): what facts about it are told under."""
+    found: dict[str, Any] = {}
+    for part in chunks(loan_ids):
+        statement = (
+            select(LoanRow.id, LoanRow.lender_id, LenderRow.code.label("lender_code"), LoanRow.loan_no, LoanRow.zone)
+            .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+            .where(LoanRow.id.in_(part))
+        )
+        found |= {row.id: row for row in session.execute(statement)}
     return found
 
 

@@ -1,7 +1,7 @@
 """What positions are made from: snapshots for the present, plan versions and entries for everything else."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Row, Table, bindparam, case, func, insert, select, update
@@ -63,6 +63,17 @@ def find_snapshots(session: Session, loan_ids: Collection[str]) -> dict[str, tup
     for part in chunks(loan_ids):
         rows = session.connection().execute(_SNAPSHOT.where(PositionSnapshotRow.loan_id.in_(part)))
         found |= {row.loan_id: (_snapshot(row), row.version) for row in rows}
+    return found
+
+
+def find_recorded(session: Session, loan_ids: Collection[str]) -> dict[str, datetime | None]:
+    """Return loan -> when the last entry of its ledger was recorded; None: it has none."""
+    found: dict[str, datetime | None] = {}
+    for part in chunks(loan_ids):
+        statement = select(PositionSnapshotRow.loan_id, PositionSnapshotRow.last_recorded_at).where(
+            PositionSnapshotRow.loan_id.in_(part)
+        )
+        found |= {row.loan_id: row.last_recorded_at for row in session.execute(statement)}
     return found
 
 

@@ -117,7 +117,7 @@ def _loans(ids: Sequence[str]) -> Any:
         select(
             LoanRow.id, LoanRow.borrower_id, LoanRow.loan_no, LoanRow.currency, LoanRow.status, LoanRow.ended_at,
             LoanRow.resumed_at, LoanRow.product_kind, LoanRow.autopay, LoanRow.disbursed_on, LoanRow.imported_at,
-            LoanRow.principal_minor, LoanRow.contract, LoanRow.cap, LoanRow.marks, LoanRow.core_as_of,
+            LoanRow.principal_minor, LoanRow.contract, LoanRow.cap, LoanRow.stops, LoanRow.marks, LoanRow.core_as_of,
             LoanRow.core_figures, LoanRow.lender_id, LoanRow.recorded_at,
             LenderRow.code.label("lender_code"), LenderRow.name.label("lender_name"),
             LenderRow.role.label("lender_role"), LenderRow.licence_kind,

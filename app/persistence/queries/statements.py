@@ -21,6 +21,7 @@ _PARTIES = (
         LoanRow.disbursed_on,
         LoanRow.contract,
         LoanRow.cap,
+        LoanRow.stops,
         LenderRow.name.label("lender_name"),
         LenderRow.licence_kind,
         LenderRow.licence_no,

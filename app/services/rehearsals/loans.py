@@ -21,8 +21,8 @@ PAYS_AT = time(12)
 """On the due date, in the lender's zone: when a payment that is assumed as scheduled is known."""
 _HEAD = (
     "id", "borrower_id", "loan_no", "currency", "product_kind", "autopay", "disbursed_on", "imported_at", "principal_minor",
-    "contract", "cap", "marks", "core_as_of", "core_figures", "lender_id", "lender_code", "lender_name", "lender_role",
-    "licence_kind", "jurisdiction", "zone",
+    "contract", "cap", "stops", "marks", "core_as_of", "core_figures", "lender_id", "lender_code", "lender_name",
+    "lender_role", "licence_kind", "jurisdiction", "zone",
 )  # fmt: skip
 
 

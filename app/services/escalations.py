@@ -1,0 +1,134 @@
+"""Escalating arrears: borrowers whose turn has come are claimed in batches, decided about, and what is due is done.
+
+Nothing happens but by a policy that is in force for the lender, and where that says so, after a person's yes. What changes a
+case (a payment, a hold, a dispute, proof of delivery, a yes) wakes its borrower, so that the next look is at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.domain.escalation_reasons import Outcome
+from app.domain.escalations import NOT_ASKED, GateStop, decide
+from app.logs import logger
+from app.persistence.queries import agenda as clocks
+from app.persistence.queries.audit import add_audit
+from app.persistence.queries.escalation_policies import exists_active
+from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.services.escalation_acts import key_of, perform, take_back
+from app.services.escalation_cases import LoadedEscalation, load_escalations
+from app.services.escalation_gates import ask_gates
+from app.services.escalation_tellings import tell_lenders
+from app.services.escalation_writing import BY, EscalationWriting
+
+BATCH = 300
+"""Borrowers per unit of work: the statements are as many for one as for all of them."""
+PUT_OFF = timedelta(hours=1)
+"""How long a borrower who cannot be looked at (a defect, or data that cannot be true) stands back for the others."""
+MOST_ROUNDS = 4
+"""Looks in one unit of work: what happened may let the next step happen the same minute."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a look did. `counts`: "kind.outcome" -> how many changes of it."""
+
+    borrowers: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
+    """Look at the escalations of up to `limit` borrowers whose turn has come; return how many. One commit, none when idle.
+
+    Any number of engines may do so at once. One borrower who cannot be looked at does not hold up the others.
+    """
+    with looking() as session:
+        if not exists_active(session) or not clocks.exists_escalations_due(session, now=now):
+            return 0
+    claimed: list[str] = []
+    try:
+        with unit_of_work() as work:
+            claimed = clocks.claim_escalations(work.session, now=now, limit=limit)
+            look(work, claimed, now=now)
+    except Exception:
+        if not claimed:
+            raise
+        logger().exception("a look at escalations failed; looking one by one", borrowers=len(claimed))
+        for borrower_id in claimed:
+            _look_at_one(borrower_id, now)
+    return len(claimed)
+
+
+def look_at_all(*, now: datetime) -> int:
+    """Look until nobody's turn is left; return how many looks at a borrower that took."""
+    done = 0
+    while count := look_at_due(now=now):
+        done += count
+    return done
+
+
+def _look_at_one(borrower_id: str, now: datetime) -> None:
+    try:
+        with unit_of_work() as work:
+            clocks.lock_agenda(work.session, [borrower_id])
+            look(work, [borrower_id], now=now)
+    except Exception:
+        logger().exception("an escalation cannot be told; put off", borrower_id=borrower_id)
+        with unit_of_work() as work:
+            clocks.set_escalations_at(work.session, {borrower_id: now + PUT_OFF})
+
+
+def look(work: Work, borrower_ids: Collection[str], *, now: datetime, by: str = BY) -> Looked:
+    """Bring the escalations of these borrowers, whose agenda rows are locked, to what their policies say now."""
+    looked = Looked(len(borrower_ids))
+    if not borrower_ids:
+        return looked
+    loaded = load_escalations(work.session, borrower_ids, now)
+    writing = EscalationWriting(now, by=by)
+    looks = _decide_all(work, loaded, writing, now)
+    for reason, message_ids in writing.back.items():
+        take_back(work, message_ids, reason=reason, now=now)
+    writing.write(work)
+    tell_lenders(work, writing.told, now=now)
+    looked.counts = dict(writing.counts)
+    if writing.counts:
+        facts = {"borrowers": len(borrower_ids), "changes": looked.counts}
+        add_audit(work.session, at=now, actor=by, action="escalations.looked_at", borrower_id=None, facts=facts)
+    clocks.set_escalations_at(work.session, {each: None for each in borrower_ids} | _soonest(loaded, looks))
+    return looked
+
+
+def _decide_all(
+    work: Work, loaded: Sequence[LoadedEscalation], writing: EscalationWriting, now: datetime
+) -> dict[str, datetime | None]:
+    """Decide about each loan and do what is due; then again about those of which something was done, for what follows."""
+    looks: dict[str, datetime | None] = {}
+    refused: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
+    again = list(loaded)
+    for _ in range(MOST_ROUNDS):
+        gates = ask_gates(work.session, again, now)
+        for each in again:
+            answers = {**gates.get(each.loan_id, NOT_ASKED), **refused.get(each.loan_id, NOT_ASKED)}
+            decided = decide(each.case_now(), each.policy, now, answers)
+            writing.take(each, decided)
+            looks[each.loan_id] = decided.next_look_at
+        due, writing.due = writing.due, []
+        if not due:
+            return looks
+        done = perform(work, due, now=now)
+        for step in due:
+            acted = done[key_of(step)]
+            writing.acted(step, acted)
+            if acted.outcome is Outcome.STOPPED:
+                refused[step.of.loan_id][step.step.key] = GateStop(acted.reason, acted.rule)
+        again = list({step.of.loan_id: step.of for step in due}.values())
+    return looks | {each.loan_id: now for each in again}
+
+
+def _soonest(loaded: Iterable[LoadedEscalation], looks: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+    found: dict[str, datetime | None] = {}
+    for each in loaded:
+        at, before = looks.get(each.loan_id), found.get(each.loan.borrower_id)
+        found[each.loan.borrower_id] = min((one for one in (at, before) if one is not None), default=None)
+    return found

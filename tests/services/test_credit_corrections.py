@@ -1,0 +1,170 @@
+"""What was furnished and turned out otherwise is corrected, what was never theirs or is too old is taken out."""
+
+import io
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.domain.book import PaymentValues
+from app.domain.disputes import DisputeValues
+from app.domain.errors import ConflictError
+from app.persistence.db import db
+from app.persistence.models.credit_reports import CreditCorrectionRow
+from app.persistence.unit_of_work import unit_of_work
+from app.services.credit_correction_files import make_correction_file
+from app.services.credit_corrections import decide_correction, look_for_corrections, propose_deletion
+from app.services.credit_reporting import end_cured
+from app.services.credit_retention import retention_of
+from app.services.dispute_answers import AnswerValues, answer
+from app.services.disputes import open_dispute
+from app.services.payments import record_payment
+from tests.builders.book import Built, pay
+from tests.conftest import START
+from tests.services.test_credit_files import BUREAU, DAY, MARCH, a_late_loan, a_lender, handed_in
+from tests.services.test_credit_snapshots import freeze, rows_of
+
+
+def look(lender: str, now: Any = START + DAY) -> list[CreditCorrectionRow]:
+    with unit_of_work() as work:
+        look_for_corrections(work, lender, BUREAU, now=now)
+    db.session().rollback()
+    return list(db.session().scalars(select(CreditCorrectionRow).order_by(CreditCorrectionRow.id)))
+
+
+def paid_late(loan: Built, on: date, now: Any = START + DAY) -> None:
+    with unit_of_work() as work:
+        values = PaymentValues(f"late-{on}", loan.loan_no, 10_000, "USD", on)
+        record_payment(work, loan.lender_id, values, now=now, origin="test")
+
+
+def decide(lender: str, correction_id: str, by: str = "staff:Ben") -> None:
+    with unit_of_work() as work:
+        decide_correction(work, lender, correction_id, approve=True, by=by, now=START + DAY)
+
+
+def correction_file(lender: str, kind: str = "correction") -> bytes:
+    out = io.BytesIO()
+    make_correction_file(lender, BUREAU, out, by="staff:Ann", clock=lambda: START + 2 * DAY, kind=kind)
+    return out.getvalue()
+
+
+def test_a_payment_that_became_known_late_makes_a_correction_with_old_and_new_values(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+
+    (found,) = look(lender)
+
+    assert (found.loan_id, found.kind, found.reason, found.state) == (loan.loan_id, "correction", "late_booking", "proposed")
+    assert (found.old["days_past_due"], found.new["days_past_due"]) == (58, 0)
+    assert (found.old["past_due_minor"], found.new["past_due_minor"]) == (10_000, 0)
+    assert "days_past_due" in found.old
+    assert "loan_no" not in found.old
+
+
+def test_a_payment_of_its_own_day_makes_none(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    pay(loan, 10_000, now=START + DAY)
+
+    assert look(lender) == []
+
+
+def test_the_same_is_proposed_once(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+    look(lender)
+
+    assert len(look(lender)) == 1
+
+
+def test_an_approved_correction_is_told_in_a_file_of_its_own_and_mends_the_history(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+    (found,) = look(lender)
+    decide(lender, found.id)
+
+    data = correction_file(lender).splitlines()[1]
+    row = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
+
+    assert data[123:125] == b"11"
+    assert data[19:20] == b"1"
+    assert row.history.startswith("0")
+    with pytest.raises(ConflictError):
+        correction_file(lender)
+
+
+def test_an_upheld_dispute_that_it_was_never_theirs_takes_the_report_out(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    uphold(loan, "identity_theft")
+
+    (found,) = look(lender)
+    decide(lender, found.id)
+    data = correction_file(lender, "deletion").splitlines()[1]
+    row = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
+
+    assert (found.kind, found.code, found.reason) == ("deletion", "DF", "identity_theft")
+    assert data[123:125] == b"DF"
+    assert row.reason == "DELETED"
+
+
+def uphold(loan: Built, ground: str) -> None:
+    with unit_of_work() as work:
+        case = open_dispute(work, loan.borrower_id, loan.loan_id, DisputeValues("dispute", ground, "No."), now=START)
+    with unit_of_work() as work:
+        answer(
+            work, loan.lender_id, case, AnswerValues("upheld", "You are right."), staff="staff:Ann", role="compliance",
+            now=START + DAY,
+        )  # fmt: skip
+
+
+def test_whoever_proposes_does_not_approve(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    with unit_of_work() as work:
+        found = propose_deletion(
+            work, lender, loan.loan_id, BUREAU, reason="told_wrong", note="Another Ann Lee.", by="staff:Ann", now=START
+        )
+
+    with pytest.raises(ConflictError):
+        decide(lender, found, by="staff:Ann")
+
+
+def test_how_long_it_may_be_told_is_the_packs_word(app: Flask) -> None:
+    in_china = retention_of("CN", ended_on=date(2026, 3, 1), first_delinquency_on=None, now=START)
+    there = retention_of("US", ended_on=None, first_delinquency_on=date(2026, 2, 1), now=START)
+
+    assert in_china is not None
+    assert there is not None
+    assert (in_china.until_on, in_china.rule, in_china.evidence) == (date(2031, 3, 1), "CN-CRED-5Y", "primary")
+    assert (there.until_on, there.evidence) == (date(2033, 2, 1), "recalled")
+    assert retention_of("CN", ended_on=None, first_delinquency_on=date(2026, 2, 1), now=START) is None
+
+
+def test_what_was_told_for_as_long_as_it_may_be_is_proposed_to_be_taken_out(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    pay(loan, 10_000, now=START + DAY)
+    with unit_of_work() as work:
+        end_cured(work, now=START + DAY)
+
+    before = look(lender, START + timedelta(days=365 * 6))
+    (found,) = look(lender, START + timedelta(days=366 * 7))
+
+    assert before == []
+    assert (found.reason, found.kind) == ("retention_over", "deletion")
+    assert found.evidence["grade"] == "recalled"
+    assert found.evidence["counted_from"] == "2026-01-31"
