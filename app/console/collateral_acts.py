@@ -23,6 +23,7 @@ from app.persistence.queries import collateral as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import collateral_desk, collateral_events, collateral_sales, collateral_values
+from app.services.collateral_notices import serve_collateral_notice
 from app.services.collateral_quotes import quote_at_desk
 from app.services.collateral_redemptions import LONGEST_RECEIPT, redeem
 from app.services.collateral_sale_previews import (
@@ -57,6 +58,10 @@ class EventFormSchema(Schema):
     reason = TextField(collateral_events.LONGEST_REASON, load_default=None)
     place = TextField(collateral_events.LONGEST_TEXT, load_default=None)
     note = TextField(collateral_events.LONGEST_TEXT, load_default=None)
+
+
+class ServeFormSchema(Schema):
+    """Nothing is said besides doing it."""
 
 
 class TakeBackFormSchema(Schema):
@@ -159,6 +164,17 @@ def reverse_collateral_event(thing_id: str) -> BaseResponse:
         collateral_desk.record_at_desk(work, thing_id, told, staff=acting(), now=now())
 
     return _submit(thing_id, "reversal", TakeBackFormSchema, act)
+
+
+@pages.post(f"{_PATH}/notices")
+@permits("letters.approve")
+def serve_notice_of_collateral(thing_id: str) -> BaseResponse:
+    """Have a letter served about each loan that it secures."""
+
+    def act(work: Work, _values: dict[str, Any]) -> None:
+        serve_collateral_notice(work, thing_id, staff=acting(), now=now())
+
+    return _submit(thing_id, "decision", ServeFormSchema, act)
 
 
 @pages.post(f"{_PATH}/appraisals")

@@ -83,6 +83,8 @@ class ShownEvent:
     amount_minor: int | None
     is_charged: bool
     reason: str | None
+    proof: str | None
+    """What proves that the notice was delivered: registered_post, receipt ...; None: nothing does."""
     place: str | None
     note: str | None
     is_standing: bool
@@ -453,6 +455,7 @@ def _event(ring: Vault, row: Any, undone: set[str]) -> ShownEvent:
         row.amount_minor,
         row.is_charged,
         row.facts.get("reason"),
+        row.facts.get("proof"),
         text.get("place"),
         text.get("note"),
         row.id not in undone and row.reverses_id is None,

@@ -15,6 +15,7 @@ from app.persistence.queries import collateral as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import collateral, collateral_desk, collateral_events, collateral_values
+from app.services.collateral_notices import serve_collateral_notice
 from app.services.collateral_views import CollateralPage, ListedThing, listed_things, open_thing, thing_page
 from app.web.acting import acting
 from app.web.answers import Answer
@@ -189,6 +190,20 @@ def post_collateral_event(body: dict[str, Any], thing_id: str) -> Answer:
     def act(work: Work) -> Answer:
         collateral_desk.record_at_desk(work, thing_id, collateral_desk.DeskEvent(**body), staff=staff, now=at)
         return page_of(work, thing_id, 201)
+
+    return answer_once(act)
+
+
+@door.post("/collateral/<id:thing_id>/notices")
+@permits("letters.approve")
+@answers(202, form_of(CollateralPage), example=THING_PAGE, problems=_ONCE)
+def post_collateral_notice(thing_id: str) -> Answer:
+    """Have a letter served about each loan that it secures. `notice_served` is told when a proof of delivery is there."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        serve_collateral_notice(work, thing_id, staff=staff, now=at)
+        return page_of(work, thing_id, 202)
 
     return answer_once(act)
 
