@@ -145,6 +145,18 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
         "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
         "escalation_id": _newest(EscalationRow),
         "canned_reply_id": canned.rpartition("/")[2],
+    thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
+                 plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
+    for told in (
+        {"kind": "taken", "cost": "5.00", "place": "宝安停车场"},
+        {"kind": "cost", "cost_kind": "recovery", "cost": "800"},
+    ):
+        done(who, f"{thing}/events", thing, effective_on=today.isoformat(), **told)
+    done(who, f"{thing}/appraisals", thing, value="50000", valued_on=today.isoformat(), source="appraiser", haircut="0.2")
+    done(who, f"{thing}/insurance", thing, cover="comprehensive", valid_until="2027-01-31", policy_no="PICC-778899")
+    done(who, f"{thing}/quotes", thing)
+    desk.values |= {
+        "thing_id": thing.rpartition("/")[2], "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
         "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),
