@@ -28,6 +28,7 @@ from app.console import (
     conversations,
     desk_payments,
     experiments,
+    funding,
     holds,
     invitations,
     law,
@@ -35,11 +36,13 @@ from app.console import (
     messages,
     mismatches,
     operations,
+    payouts,
     plan_offers,
     policies,
     profile,
     promises,
     provider_templates,
+    register_reports,
     rehearsals,
     service_levels,
     sign_in,
@@ -51,6 +54,7 @@ from app.console import (
     waiting_payments,
     waivers,
     webhooks,
+    wind_downs,
 )
 from app.console.frame import ENTRY, NAME, entry, nowhere, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
@@ -77,6 +81,7 @@ _PAGES = (
     conversations,
     desk_payments,
     experiments,
+    funding,
     holds,
     invitations,
     law,
@@ -84,11 +89,13 @@ _PAGES = (
     messages,
     mismatches,
     operations,
+    payouts,
     plan_offers,
     policies,
     profile,
     promises,
     provider_templates,
+    register_reports,
     rehearsals,
     service_levels,
     sign_in,
@@ -100,6 +107,7 @@ _PAGES = (
     waiting_payments,
     waivers,
     webhooks,
+    wind_downs,
 )
 """Modules that add their pages; imported so that they do."""
 
@@ -122,6 +130,8 @@ NAV = (
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
+    NavItem("register_reports.title", "/desk/register-reports", "register_reports.read"),
+    NavItem("funding.title", "/desk/funding", "funding.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )

@@ -17,6 +17,7 @@ from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.delivery_figures import count_hours
+from app.services.pass_through import pass_on_due
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
 from app.services.rehearsals.settings import RehearsalSettings
@@ -28,6 +29,7 @@ from tests.builders.desk import Seat, a_seat
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
 from tests.builders.policies import a_document
+from tests.builders.registers import a_standing_report
 from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
 
@@ -131,7 +133,15 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
         "texts/zh-CN": "{{ lender }}：周五还款可以。"})  # fmt: skip
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
+    it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
+    it.desk("POST", "/funding/shares", {
+        "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
+        "to_funder_no": "F-1"}, role="admin")  # fmt: skip
+    pass_on_due(now=it.now)
+    batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
+    reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
     desk.values |= {
+        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
         "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
