@@ -2,16 +2,18 @@
 
 from flask import Flask
 
-from app.api import pay, unsubscribe
+from app.api import bulletins, licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
     attachments,
     balances,
+    collateral,
     contact_changes,
     contact_history,
     contact_requests,
     conversations,
+    credit_reports,
     devices,
     disclosures,
     disputes,
@@ -19,6 +21,7 @@ from app.api.borrower import (
     hardship,
     inbox,
     inbox_marks,
+    letters,
     links,
     loans,
     mandates,
@@ -51,18 +54,26 @@ from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import collateral as desk_collateral
+from app.api.desk import collateral_sales as desk_collateral_sales
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversation_files as desk_conversation_files
 from app.api.desk import conversations as desk_conversations
+from app.api.desk import credit_bureaus as desk_credit_bureaus
+from app.api.desk import credit_corrections as desk_credit_corrections
+from app.api.desk import credit_reports as desk_credit_reports
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
+from app.api.desk import escalation_policies as desk_escalation_policies
+from app.api.desk import escalations as desk_escalations
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
 from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letter_lists as desk_letter_lists
 from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
@@ -137,6 +148,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letter_lists,
     desk_letters,
     desk_conversations,
     desk_conversation_files,
@@ -148,6 +160,8 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_escalations,
+    desk_escalation_policies,
     desk_law,
     desk_provider_templates,
     desk_operations,
@@ -160,6 +174,7 @@ _SHARED = (
     conversations,
     upcoming,
     inbox_marks,
+    letters,
     links,
     plan_requests,
     proofs,
@@ -176,6 +191,10 @@ _SHARED = (
     hardship,
     contact_requests,
     desk_disputes,
+    credit_reports,
+    desk_credit_bureaus,
+    desk_credit_reports,
+    desk_credit_corrections,
     desk_hardship,
     promises,
     desk_promises,
@@ -188,6 +207,9 @@ _SHARED = (
     desk_contact_changes,
     desk_borrower_sessions,
     desk_plan_offers,
+    collateral,
+    desk_collateral,
+    desk_collateral_sales,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -200,8 +222,10 @@ def open_doors(app: Flask, api: Api) -> None:
         app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
+    api.register_blueprint(bulletins.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
+    api.register_blueprint(licences.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences, wechat):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)

@@ -20,18 +20,23 @@ from app.console import (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
+    duties,
     experiments,
     funding,
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -43,6 +48,7 @@ from app.console import (
     promises,
     provider_templates,
     register_reports,
+    public_bulletins,
     rehearsals,
     service_levels,
     sign_in,
@@ -73,18 +79,23 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
+    duties,
     experiments,
     funding,
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -126,13 +137,17 @@ NAV = (
     NavItem("visits.title", "/desk/visits", "visits.read"),
     NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("posted.title", "/desk/letters", "letters.read"),
+    NavItem("duties.title", "/desk/duties", "duties.read"),
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
+    NavItem("collateral.title", "/desk/collateral", "collateral.read"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("register_reports.title", "/desk/register-reports", "register_reports.read"),
     NavItem("funding.title", "/desk/funding", "funding.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("bulletins.title", "/desk/bulletins", "bulletins.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -143,8 +158,9 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.extensions["duecourse.console_nav"] = NAV
     bind(app, NAME, CONSOLE)
     bind(app, ENTRY, PUBLIC)
+    bind(app, public_bulletins.NAME, PUBLIC)
     app.jinja_env.globals["asset"] = asset
-    for blueprint in (pages, entry):
+    for blueprint in (pages, entry, public_bulletins.door):
         app.register_blueprint(blueprint)
     for status in (404, 405):  # no blueprint answers for an address that nobody has
         app.register_error_handler(status, nowhere)

@@ -313,7 +313,8 @@ def plan_problem(values: PlanValues) -> DomainError | None:
 
 
 def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | None, now: datetime) -> dict[str, Any]:
-    today, cap = business_date(now, values.zone or lender.zone), None if head is None else head.cap
+    today, before = business_date(now, values.zone or lender.zone), None if head is None else head.cap
+    cap = cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=before)
     return {
         "product": values.product,
         "product_kind": values.product_kind,
@@ -325,7 +326,8 @@ def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | No
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
         "contract": terms_at_signing(values.contract, lender),
-        "cap": cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=cap),
+        "cap": cap,
+        "cap_unknown": cap["may_bind"],
         "marks": sorted(set(values.marks)),
     }
 
