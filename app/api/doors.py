@@ -49,6 +49,7 @@ from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
+from app.api.desk import caps as desk_caps
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversation_files as desk_conversation_files
@@ -138,6 +139,7 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_caps,
     desk_law,
     desk_provider_templates,
     desk_operations,

@@ -113,6 +113,8 @@ RULES_BEYOND_SCHEMAS = {
     "ignore_statement_line",
     "list_tasks",
     "list_duties",
+    "list_capped_loans",
+    "list_interest_stops",
     "list_provider_templates",
     "ask_law",
     "put_case_record",
