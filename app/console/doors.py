@@ -20,10 +20,13 @@ from app.console import (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
@@ -32,6 +35,7 @@ from app.console import (
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -41,6 +45,7 @@ from app.console import (
     profile,
     promises,
     provider_templates,
+    public_bulletins,
     rehearsals,
     service_levels,
     sign_in,
@@ -70,10 +75,13 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
     channel_switches,
+    collateral,
+    collateral_acts,
     contact_changes,
     conversations,
     desk_payments,
@@ -82,6 +90,7 @@ _PAGES = (
     holds,
     invitations,
     law,
+    letter_lists,
     letters,
     messages,
     mismatches,
@@ -120,12 +129,15 @@ NAV = (
     NavItem("visits.title", "/desk/visits", "visits.read"),
     NavItem("conversations.title", "/desk/conversations", "conversations.read"),
     NavItem("tasks.title", "/desk/tasks", "tasks.read"),
+    NavItem("posted.title", "/desk/letters", "letters.read"),
     NavItem("duties.title", "/desk/duties", "duties.read"),
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
+    NavItem("collateral.title", "/desk/collateral", "collateral.read"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("bulletins.title", "/desk/bulletins", "bulletins.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -136,8 +148,9 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.extensions["duecourse.console_nav"] = NAV
     bind(app, NAME, CONSOLE)
     bind(app, ENTRY, PUBLIC)
+    bind(app, public_bulletins.NAME, PUBLIC)
     app.jinja_env.globals["asset"] = asset
-    for blueprint in (pages, entry):
+    for blueprint in (pages, entry, public_bulletins.door):
         app.register_blueprint(blueprint)
     for status in (404, 405):  # no blueprint answers for an address that nobody has
         app.register_error_handler(status, nowhere)

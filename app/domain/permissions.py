@@ -129,7 +129,15 @@ _TABLE = (
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
     Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
+    Permission("letters.read", "see letters, how far they came and what proves it, and read them as posted", EVERYONE),
+    Permission("letters.prove", "record what proves that a letter arrived", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
+    # -- credit reporting
+    Permission("credit.read", "read what is reported to credit bureaus, and why a loan is not", EVERYONE),
+    Permission("credit.report", "have a month frozen, hand its file in, say what the bureau answered", SENIOR),
+    Permission("credit.correct", "propose that what was reported is taken out", SENIOR),
+    Permission("credit.ask_bureau", "ask that the lender reports to a bureau, or stop that", SENIOR),
+    Permission("credit.approve", "approve bureaus, snapshots and corrections that somebody else asked for", _APPROVERS),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
     Permission(
@@ -151,6 +159,11 @@ _TABLE = (
     Permission("payouts.make", "make a batch of payouts to funders", frozenset({SUPERVISOR, ADMIN})),
     Permission("payouts.approve", "approve a batch of payouts that somebody else made, and download it", _APPROVERS),
     Permission("wind_down.set", "wind a lender down, and end it; somebody else approves it", frozenset({ADMIN})),
+    # -- bulletins
+    Permission("bulletins.read", "see bulletins before they are published, and the rows behind each number", SENIOR),
+    Permission("bulletins.make", "begin a bulletin of one's lender, and discard one", SENIOR),
+    Permission("bulletins.publish", "freeze a bulletin; publish one that somebody else made and froze", _APPROVERS),
+    Permission("bulletins.export", "take out the rows behind a number as a file; asks for a fresh code", _APPROVERS),
     Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}

@@ -17,6 +17,7 @@ from app.services import (
     arrangement_endings,
     attachments,
     collateral_telling,
+    collateral_values,
     contact_feed,
     conversation_states,
     dials,
@@ -56,6 +57,7 @@ HANDLERS: Mapping[str, Handler] = {
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
     collateral_telling.FOLLOW_UP: collateral_telling.follow,
+    collateral_values.FOLLOW_UP: collateral_values.look_at_policy,
     reply_copies.FOLLOW_UP: reply_copies.look,
     OVER_CAP: over_cap.follow,
 }

@@ -38,6 +38,7 @@ from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.statement_waits import expect_lines
 from app.services.terms import cap_at_signing, terms_at_signing
+from app.services.wind_downs import refusal_of_new_loans
 
 LARGEST_PLAN_MINOR = 10**17
 """What a plan may add up to; with everything booked on it, it stays well within 64 bits."""
@@ -102,6 +103,9 @@ def put_loans(
     problems = {
         values.loan_no: _problem(values, heads.get(values.loan_no), versions.get(values.loan_no)) for values in batch
     }
+    closed = refusal_of_new_loans(session, lender.id) if len(heads) < len({*numbers}) else None
+    if closed is not None:
+        problems |= {number: problems[number] or closed for number in numbers if number not in heads}
     borrowers = ensure_borrowers(work, {values.borrower_no for values in batch if problems[values.loan_no] is None}, now=now)
     results: list[PutResult | DomainError] = []
     added: list[dict[str, Any]] = []

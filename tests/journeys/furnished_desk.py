@@ -16,6 +16,7 @@ from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
@@ -27,6 +28,7 @@ from tests.builders.calls import a_call_task
 from tests.builders.desk import Seat, a_seat
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
+from tests.builders.letters import a_posted_letter
 from tests.builders.policies import a_document
 from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
@@ -78,6 +80,8 @@ def furnished(app: Flask) -> Furnished:
     it.me("POST", "/conversations", {"message_id": new_id(), "text": "我上周已经还过一部分，为什么还收到提醒？"})
     dispute = it.me("POST", f"/loans/{other_id}/disputes", {"ground": "amount_wrong", "words": "利息算多了。"})
     it.work()
+    built = Built(it.lender_id, it.borrower_id, it.borrower_no, loan_id, "CN-1001")
+    letter_id = a_posted_letter(built, now=it.now - timedelta(days=2), title="关于贷款 CN-1001", locale="zh-CN")
     uncertain = a_sent(it.borrower_id, now=it.now - timedelta(hours=1), state="uncertain")
     with unit_of_work() as work:
         owner = Owner(it.lender_id, "ingest:acme", UrlRules())
@@ -86,10 +90,10 @@ def furnished(app: Flask) -> Furnished:
     count_hours(now=it.now, turn=0)
     send_lines(it, a_line(it, 3_300))
     return Furnished(it, {
-        **_policies(app, it),
+        **_policies(app, it), **_bulletin(it),
         "borrower_no": it.borrower_no, "jurisdiction": "CN", "rule_id": "CN-QUIET", "task_id": _newest(TaskRow),
         "line_id": _newest(StatementLineRow), "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
-        "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core",
+        "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core", "letter_id": letter_id,
     })  # fmt: skip
 
 
@@ -160,6 +164,16 @@ def _policies(app: Flask, it: Journey) -> dict[str, str]:
     result = rehearse(app.config["SETTINGS"].database_url, settings, now=it.now, workers=1)
     rehearsal_id = store_result(result, settings, load_figures(), by="staff:Sun Yi", now=it.now)
     return {"key": "acme", "version_no": "1", "rehearsal_id": rehearsal_id}
+
+
+def _bulletin(it: Journey) -> dict[str, str]:
+    """Have a bulletin of some days before frozen."""
+    last_on = it.now.date() - timedelta(days=1)
+    with unit_of_work() as work:
+        wanted = WantedBulletin(last_on - timedelta(days=7), last_on, it.lender_id)
+        row = make_bulletin(work, wanted, by="staff:Sun Yi", now=it.now)
+        freeze_bulletin(work, row.id, by="staff:Sun Yi", now=it.now)
+        return {"bulletin_id": row.id, "figure": "reminders_sent"}
 
 
 def _newest(model: Any, *where: Any) -> str:
