@@ -138,7 +138,7 @@ compare versions -> commit -> send outside any transaction -> record, one commit
 | fees, late charges | `charges`, `late_charges` | `queries/positions` | `terms` | `api/ingest/payments` |
 | payoff and prepayment quotes | `quotes` | `queries/positions` | `quotes` | `api/borrower/quotes`, `cli/loan` |
 | what a borrower may choose about a loan | `plan_options`, `option_cases`, `option_rules`, `option_limits`, `option_rows`, `option_costs`, `option_offers` | `queries/accounts`, `queries/positions` | `plan_options`, `option_rules`, `earlier_agreements` | `api/borrower/plan_options`, `content/options/*.yaml`, `wording/option_words` |
-| rates, caps, disclosures | `rates`, `apr`, `caps` | `queries/disclosures` | `disclosures`, `base_rates` | `api/borrower/disclosures`, `wording/disclosure_words` |
+| rates | `rates`, `apr` | | `base_rates` | `content/reference/lpr.csv` |
 | statements of account | `statements`, `running_balances` | `queries/statements` | `statements`, `wording/statement_pdf` | `api/borrower/statements`, `cli/loan` |
 | which days are business days | `calendars` | `queries/calendars` | `calendars`, `country_calendars` | `content/calendars`, `cli/calendar` |
 | what the core says, and where the books differ | `tapes`, `mismatches` | `queries/tapes` | `tapes`, `mismatches` | `api/ingest/mismatches`, `api/borrower/due`, `cli/book` |

@@ -1,5 +1,6 @@
 """Staff see what the law takes off loans: those over their cap, those whose cap is not known, stops of interest."""
 
+from datetime import date
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -120,7 +121,7 @@ def list_capped_loans(query: dict[str, Any]) -> Answer:
             "code": row.cap["code"],
             "annual_rate": row.cap["annual_rate"],
             "above": Money(row.over_cap_minor, row.currency),
-            "kept_from": row.cap.get("kept_from"),
+            "kept_from": date.fromisoformat(row.cap["kept_from"]) if row.cap.get("kept_from") else None,
         }
         for row in rows
     ]

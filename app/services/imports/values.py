@@ -83,7 +83,7 @@ class Records:
         self._group_index = given.columns[given.group_column].index
         self._zone = lender.zone if lender else "UTC"
         self.total = self._value("/total", given.total, _AMOUNT) if given.total is not None else None
-        self.lender = self._record("lender", {})
+        self.lender = self._record("lender", {"licensed_from": _DATE, "licensed_until": _DATE})
         self.borrower = self._record("borrower", {"consents": frozenset({"choices"}), "flags": frozenset({"list"})})
         self.loan = self._record(
             "loan",
