@@ -122,6 +122,9 @@ class Records:
         for name in ("code", "name", "jurisdiction", "zone", "currency"):
             if found[name] is None:
                 raise ValidationError(f"{name} is empty.")
+        for name in ("licensed_from", "licensed_until"):
+            if found.get(name) is not None:
+                found[name] = date.fromordinal(found[name])
         return LenderValues(**{name: value for name, value in found.items() if value is not None})
 
     def borrower_values(self, row: Row) -> BorrowerValues:
