@@ -22,6 +22,7 @@ def special(desk: Furnished) -> dict[str, str | None]:
     """Addresses that are not filled by the names of their parts; None: no page."""
     return {
         "search_again": None,
+        "search_collateral_again": None,
         "invitation_again": None,
         "code_again": None,
         "preview_letter": None,  # a document, not a page
