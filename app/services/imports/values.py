@@ -83,7 +83,7 @@ class Records:
         self._group_index = given.columns[given.group_column].index
         self._zone = lender.zone if lender else "UTC"
         self.total = self._value("/total", given.total, _AMOUNT) if given.total is not None else None
-        self.lender = self._record("lender", {})
+        self.lender = self._record("lender", {"licensed_from": _DATE, "licensed_until": _DATE})
         self.borrower = self._record("borrower", {"consents": frozenset({"choices"}), "flags": frozenset({"list"})})
         self.loan = self._record(
             "loan",
@@ -123,6 +123,9 @@ class Records:
         for name in ("code", "name", "jurisdiction", "zone", "currency"):
             if found[name] is None:
                 raise ValidationError(f"{name} is empty.")
+        for name in ("licensed_from", "licensed_until"):
+            if found.get(name) is not None:
+                found[name] = date.fromordinal(found[name])
         return LenderValues(**{name: value for name, value in found.items() if value is not None})
 
     def borrower_values(self, row: Row) -> BorrowerValues:
