@@ -26,6 +26,7 @@ CONVERSATION_BREACHES = Counter(
     "duecourse_conversation_breaches_total", "Targets of the desk that were missed, by clock", ("clock",)
 )
 INTEREST_STOPS = Counter("duecourse_interest_stops_total", "Stops of interest that a law asked for", ("rule",))
+DUTY_ALARMS = Counter("duecourse_duty_alarms_total", "Duties of law whose last day is near", ("jurisdiction",))
 DUTY_LOOKS = Counter("duecourse_duty_looks_total", "Borrowers whose duties of law were looked at")
 CALLBACKS = Counter("duecourse_callbacks_total", "Posts of providers by what they were answered", ("provider", "answer"))
 PAYMENT_EVENTS = Counter(

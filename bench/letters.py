@@ -2,7 +2,7 @@
 
 All in one process, by the code that makes batches: CPU of setting a page, memory half-way and at the end. Then the same with
 another text on every page, so that no subset of the font can be shared; and a whole batch over SQLite (facts read, set,
-sealed, stored, counted).
+sealed, stored, counted); and repayment letters of the full kind, served, asked about and made.
 
 Run: python -m bench.letters [--letters 11894] [--stored 1000]
 """
@@ -12,20 +12,28 @@ import hashlib
 import tempfile
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import func, select
+
+from app.domain.served_notices import NoticeWanted
 from app.persistence import schema
 from app.persistence.db import db
-from app.persistence.unit_of_work import unit_of_work
+from app.persistence.models.letters import LetterRow
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import letter_batches
+from app.services.policies import ensure_default_policy
+from app.services.reminders import sweep
+from app.services.rule_parts import use_channels
+from app.services.served_notices import serve_notices
 from app.wording.letter_contents import Letter, Table
 from app.wording.letter_layouts import LAYOUTS
 from app.wording.letter_pdf import letter_pdf
 from app.wording.letter_texts import use_letterheads
 from app.wording.letter_words import ZH_CN
 from bench.sweep import app_on, peak_mib
-from tests.builders.book import build_lender
+from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.letters import waiting_letter, write_letterhead
 
 NOW = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
@@ -142,6 +150,59 @@ def make_batch(count: int) -> None:
     print(f"figure letters_batch_page {taken / done.made / 2 * 1000:.2f} ms_per_page max {MOST_MS:.0f}")
 
 
+def serve_letters(count: int) -> None:
+    """Serve so many repayment letters over SQLite: written in bulk, each asked about by the engine, set with its ledger."""
+    with tempfile.TemporaryDirectory(prefix="duecourse-bench-") as folder:
+        heads = Path(folder) / "heads"
+        heads.mkdir()
+        write_letterhead(heads, country="CN")
+        with app_on(f"sqlite:///{folder}/letters.db", Path(folder), now=NOW):
+            schema.upgrade(db.engine)
+            use_letterheads(heads)
+            use_channels(["letter"])
+            ensure_default_policy(now=NOW)
+            lender_id = build_lender(
+                now=NOW, jurisdiction="CN", zone="Asia/Shanghai", licence_kind="consumer_finance", licence_no="L-1"
+            )
+            due = [NOW.date() - timedelta(days=days) for days in (75, 45, 15)]
+            loans = [_a_loan(lender_id, due, number) for number in range(count)]
+            while sweep(now=NOW):
+                pass
+            began = time.process_time()
+            for start in range(0, count, 2_000):
+                with unit_of_work() as work:
+                    serve_notices(work, [_wanted(each) for each in loans[start : start + 2_000]], by="bench", now=NOW)
+            served, began = time.process_time() - began, time.process_time()
+            while sweep(now=NOW):
+                pass
+            decided = time.process_time() - began
+            with unit_of_work() as work:
+                batch_id = letter_batches.begin_batch(work, "bench", by="operator:bench", now=NOW)
+            began = time.process_time()
+            done = letter_batches.run_batch(batch_id, clock=lambda: NOW)
+            made = time.process_time() - began
+            with reading() as session:
+                pages = session.scalar(select(func.sum(LetterRow.pages))) or 0
+    print(
+        f"{count} repayment letters: {served / count * 1000:.2f} ms CPU each to write, {decided / count * 1000:.2f} to "
+        f"decide, {made / max(pages, 1) * 1000:.2f} a page to make ({done.made} made, {done.failed} refused, {pages} pages)"
+    )
+    print(f"figure letters_served_page {made / max(pages, 1) * 1000:.2f} ms_per_page max {MOST_MS:.0f}")
+
+
+def _a_loan(lender_id: str, due: list[date], number: int) -> Built:
+    contract = {"signed_on": "2025-09-10", "annual_rate": "0.12"}
+    lines = (f"上海市徐汇区漕溪北路{number}号", "200030")
+    return build_loan(
+        now=NOW, due=due, lender_id=lender_id, contract=contract, locale="zh-CN", name="王晓明", country="CN",
+        address_lines=lines, zone="Asia/Shanghai",
+    )  # fmt: skip
+
+
+def _wanted(loan: Built) -> NoticeWanted:
+    return NoticeWanted(loan.borrower_id, loan.loan_id, "repayment_letter", "letter_repayment", {}, f"bench/{loan.loan_id}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -151,6 +212,7 @@ def main() -> None:
     set_pages(given.letters)
     set_unlike_pages(300)
     make_batch(given.stored)
+    serve_letters(given.stored)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 from flask import Flask
 
 from app.api import bulletins, pay, unsubscribe
+from app.api import licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
     attachments,
     balances,
+    collateral,
     contact_changes,
     contact_history,
     contact_requests,
     conversations,
+    credit_reports,
     devices,
     disclosures,
     disputes,
@@ -19,6 +22,7 @@ from app.api.borrower import (
     hardship,
     inbox,
     inbox_marks,
+    letters,
     links,
     loans,
     mandates,
@@ -32,6 +36,7 @@ from app.api.borrower import (
     proofs,
     quotes,
     refunds,
+    register_reports,
     schedules,
     sessions,
     statements,
@@ -50,17 +55,26 @@ from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
 from app.api.desk import channel_switches as desk_channel_switches
+from app.api.desk import collateral as desk_collateral
+from app.api.desk import collateral_sales as desk_collateral_sales
 from app.api.desk import contact_changes as desk_contact_changes
 from app.api.desk import conversation_files as desk_conversation_files
 from app.api.desk import conversations as desk_conversations
+from app.api.desk import credit_bureaus as desk_credit_bureaus
+from app.api.desk import credit_corrections as desk_credit_corrections
+from app.api.desk import credit_reports as desk_credit_reports
 from app.api.desk import desk_payments as desk_money
 from app.api.desk import disputes as desk_disputes
 from app.api.desk import duties as desk_duties
+from app.api.desk import escalation_policies as desk_escalation_policies
+from app.api.desk import escalations as desk_escalations
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
+from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
 from app.api.desk import law as desk_law
+from app.api.desk import letter_lists as desk_letter_lists
 from app.api.desk import letters as desk_letters
 from app.api.desk import messages as desk_messages
 from app.api.desk import mismatches as desk_mismatches
@@ -68,12 +82,14 @@ from app.api.desk import notes as desk_notes
 from app.api.desk import operations as desk_operations
 from app.api.desk import payment_reconciliation as desk_payment_reconciliation
 from app.api.desk import payments as desk_payments
+from app.api.desk import payouts as desk_payouts
 from app.api.desk import plan_offers as desk_plan_offers
 from app.api.desk import plan_requests as desk_plan_requests
 from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
+from app.api.desk import register_reports as desk_register_reports
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import service_levels as desk_service_levels
 from app.api.desk import staff as desk_staff
@@ -84,6 +100,7 @@ from app.api.desk import timelines as desk_timelines
 from app.api.desk import uncertain_messages as desk_uncertain_messages
 from app.api.desk import visits as desk_visits
 from app.api.desk import waivers as desk_waivers
+from app.api.desk import wind_downs as desk_wind_downs
 from app.api.ingest import batches as ingest_batches
 from app.api.ingest import borrowers as ingest_borrowers
 from app.api.ingest import contact_changes as ingest_contact_changes
@@ -100,6 +117,11 @@ from app.web.auth import BORROWER, DESK, INGEST, PUBLIC, bind
 from app.web.openapi import Api
 
 _SHARED = (
+    register_reports,
+    desk_register_reports,
+    desk_funding,
+    desk_payouts,
+    desk_wind_downs,
     attachments,
     desk_attachments,
     balances,
@@ -127,6 +149,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_letter_lists,
     desk_letters,
     desk_conversations,
     desk_conversation_files,
@@ -138,6 +161,8 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_escalations,
+    desk_escalation_policies,
     desk_law,
     desk_provider_templates,
     desk_operations,
@@ -150,6 +175,7 @@ _SHARED = (
     conversations,
     upcoming,
     inbox_marks,
+    letters,
     links,
     plan_requests,
     proofs,
@@ -166,6 +192,10 @@ _SHARED = (
     hardship,
     contact_requests,
     desk_disputes,
+    credit_reports,
+    desk_credit_bureaus,
+    desk_credit_reports,
+    desk_credit_corrections,
     desk_hardship,
     promises,
     desk_promises,
@@ -178,6 +208,9 @@ _SHARED = (
     desk_contact_changes,
     desk_borrower_sessions,
     desk_plan_offers,
+    collateral,
+    desk_collateral,
+    desk_collateral_sales,
 )
 """Modules that add their operations to the door of their noun; imported so that they do."""
 
@@ -193,6 +226,7 @@ def open_doors(app: Flask, api: Api) -> None:
     api.register_blueprint(bulletins.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
+    api.register_blueprint(licences.door, auth=PUBLIC)
     for module in (sessions, profile, loans, devices, inbox, preferences, wechat):
         api.register_blueprint(module.door, auth=BORROWER)
     api.register_blueprint(ingest_borrowers.door, auth=INGEST)

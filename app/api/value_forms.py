@@ -66,7 +66,7 @@ def _object(value: Any, currency: str | None) -> dict[str, Any]:
     for name in value.__dataclass_fields__:
         inner = getattr(value, name)
         if name.endswith(_MINOR):
-            found[name.removesuffix(_MINOR)] = _money(inner, currency)
+            found[name.removesuffix(_MINOR)] = None if inner is None else _money(inner, currency)
         else:
             found[name] = plain(inner, currency)
     return found

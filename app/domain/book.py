@@ -29,6 +29,9 @@ PRODUCT_KINDS = ("instalment", "revolving", "hcstc", "single_payment", "secured_
 LENDER_ROLES = ("first_party", "third_party_collector")
 """Who asks for the money: the creditor (or who services in its name), or an outside collector."""
 
+LICENCE_ROLES = ("lender", "guarantor", "platform", "collector")
+"""What an institution is to the borrower by its licence."""
+
 LONGEST: Mapping[str, int] = {
     "code": 64,
     "borrower_no": 64,
@@ -49,6 +52,8 @@ LONGEST: Mapping[str, int] = {
     "regulator": 200,
     "complaints_contact": 200,
     "role_reason": 400,
+    "legal_name": 200,
+    "licence_role": 16,
 }
 """How many characters a text of the book may have, by the name of its field; the tables hold no more."""
 LONGEST_ADDRESS_LINE = 200
@@ -99,6 +104,13 @@ class LenderValues:
     """One of LENDER_ROLES; None: nobody said, and the stricter reading (third party) holds."""
     role_reason: str | None = None
     """Why it is first party; asked for with that role."""
+    legal_name: str | None = None
+    """As the licence says; None: `name` stands for it."""
+    licence_role: str | None = None
+    """One of LICENCE_ROLES; None: nobody said."""
+    licensed_from: date | None = None
+    licensed_until: date | None = None
+    """Last day of the licence; None: it has no last day, or nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from app.domain.errors import ValidationError
 
 YEAR_DAYS = 365
+OVER_CAP = "over_cap"
+"""The kind of follow-up, and of task, of a loan that asks more than its cap allows."""
 APPLIES, OUTSIDE, UNKNOWN = "applies", "outside", "unknown"
 
 

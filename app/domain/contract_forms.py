@@ -91,7 +91,7 @@ _PAUSE: Mapping[str, Read] = {"start": day, "end": day}
 
 PARTS = ("allocation", "surplus", "early_settlement", "late", "delinquency", "delinquency_edges", "pauses", "disbursements",
          "rate_changes", "fees", "fees_upfront_minor", "signed_on")  # fmt: skip
-RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing", "term_days")
+RECORDED = ("rate", "rate_basis", "instalment_count", "collateral_ref", "lpr_at_signing", "term_days", "partner_fees")
 """What cores send beside the terms; kept and shown, never computed with."""
 NAMES = (*_CONTRACT, *PARTS, *RECORDED)
 

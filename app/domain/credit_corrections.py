@@ -63,9 +63,9 @@ def differences(old: Mapping[str, Any], new: CreditAccount) -> tuple[dict[str, A
 
 
 def code_of(kind: str, reason: str, form: str, status: str) -> str:
-    """Return how the format says it: DA or DF (deleted for fraud) and 114, else the status that holds."""
+    """Return how the format says it: DA or DF (deleted for fraud), record 214, else the status that holds."""
     if kind != DELETION:
         return status
     if form != METRO2:
-        return "114"
+        return "214"
     return "DF" if reason == IDENTITY_THEFT else "DA"

@@ -6,6 +6,7 @@ interest open of at least one whole unit: nobody is reported late over cents or 
 units only). Sources: contact-law study §7; moov-io/metro2 base_segment.go (fields 17A to 25, read).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -128,7 +129,7 @@ def _entered(state: Delinquency, step: Step, *, is_lost: bool) -> Delinquency:
 
 def rating_of(days: int) -> str:
     """Return 0 to 6: current, 30-59, 60-89, 90-119, 120-149, 150-179, 180 days and more past due."""
-    return str(sum(days >= edge for edge in _EDGES))
+    return "0123456"[bisect_right(_EDGES, days)]
 
 
 _OF_STANDING = {

@@ -15,6 +15,7 @@ from app.domain.credit_accounts import (
     CLOSED,
     DELETED,
     LOSSES,
+    MONTH_CODES,
     CreditAccount,
     CreditConsumer,
     OverduePrincipal,
@@ -38,7 +39,7 @@ from app.domain.credit_histories import (
 )
 from app.domain.ledger import EntryKind, LedgerEntry, counting
 from app.domain.plans import PlanRow, version_for
-from app.domain.positions import OpenRow, open_rows_at, position_at
+from app.domain.positions import OpenRow, Snapshot, open_rows_at, position_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
     loan = replace(loan, ledger=ledger)
     begins = previous.as_of_on if previous else loan.opened_on
     steps = steps_of(ledger, begins, as_of)
-    state = _closed_by_money(loan, state_on(events, as_of), as_of)
+    snapshot = ledger.at(as_of)
+    state = _closed_by_money(state_on(events, as_of), snapshot)
     first = Delinquency()
     if previous:
         first = Delinquency(previous.first_delinquent_on, previous.set_aside_on, previous.to_make_good_minor)
@@ -90,17 +92,21 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
             first = first._replace(first_on=None)
     until = min(as_of, state.closed_on - timedelta(days=1)) if state.closed_on else as_of
     first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_on)
-    account = _amounts(loan, as_of, state, _days(steps, as_of, state))
+    days = _days(steps, as_of, state)
+    told = _facts(loan, as_of, state, days)
     if state.lost_on is not None:
         is_told = previous is not None and previous.lost_on == state.lost_on
-        days = previous.days_when_lost if previous and is_told else _days_on(steps, state.lost_on)
-        account = replace(account, days_when_lost=days)
+        told["days_when_lost"] = previous.days_when_lost if previous and is_told else _days_on(steps, state.lost_on)
+    if state.standing not in CLOSED:
+        told |= _owed(loan, as_of, state, snapshot)
+    code = month_code(state.standing, days, is_due=told["due_minor"] > 0)
     if previous:
-        code = month_code(state.standing, account.days_past_due, is_due=account.due_minor > 0)
-        past: dict[str, Any] = {"history": rolled(previous, as_of), "month_codes": rolled_codes(previous, as_of, code)}
+        told |= {"history": rolled(previous, as_of), "month_codes": rolled_codes(previous, as_of, code)}
     else:
-        past = _past(loan, steps, events, as_of, account)
-    return replace(account, **past, **_first_delinquency(account, first), **_marks(loan, events, state, as_of))
+        told |= _past(loan, steps, events, as_of, code)
+    told |= _first_delinquency(told["consumer"], state, first)
+    told |= _marks(loan, events, state, as_of)
+    return CreditAccount(**told)
 
 
 def is_back_dated(entries: Iterable[LedgerEntry], previous_on: date, known_at: datetime) -> bool:
@@ -117,11 +123,10 @@ def _known(who: CreditConsumer, as_of: date) -> CreditConsumer:
     return replace(who, indicator="", indicator_on=None) if who.indicator_on and who.indicator_on > as_of else who
 
 
-def _closed_by_money(loan: CreditLoan, state: CreditState, as_of: date) -> CreditState:
+def _closed_by_money(state: CreditState, snapshot: Snapshot) -> CreditState:
     """Return the state with the end that the ledger tells: all of it paid."""
     if state.closed_on is not None or state.standing in DELETED:
         return state
-    snapshot = loan.ledger.at(as_of)
     if not snapshot.settled or snapshot.last_effective_on is None:
         return state
     return ended(state, Standing.PAID, snapshot.last_effective_on)
@@ -139,76 +144,78 @@ def _days_on(steps: Sequence[Step], day: date) -> int:
     return days_at([step for step in steps if step.from_on <= day][-1].first_open_on, day)
 
 
-def _amounts(loan: CreditLoan, as_of: date, state: CreditState, days: int) -> CreditAccount:
-    ledger = loan.ledger
-    version = version_for(ledger.versions, as_of, None)
+def _facts(loan: CreditLoan, as_of: date, state: CreditState, days: int) -> dict[str, Any]:
+    """Return what is told of any loan, open or not."""
+    version = version_for(loan.ledger.versions, as_of, None)
     rows: Sequence[PlanRow] = version.rows if version else ()
-    in_month = _due_in_month(ledger, as_of)
-    money = _money(ledger.entries, as_of)
-    account = CreditAccount(
-        lender_code=loan.lender_code,
-        loan_id=loan.loan_id,
-        loan_no=loan.loan_no,
-        borrower_id=loan.borrower_id,
-        currency=loan.currency,
-        as_of_on=as_of,
-        opened_on=loan.opened_on,
-        product=loan.product,
-        original_minor=loan.original_minor,
-        terms=len(rows),
-        consumer=_known(loan.consumer, as_of),
-        associated=tuple(_known(who, as_of) for who in loan.associated),
-        standing=state.standing,
-        frequency=loan.frequency,
-        ends_on=rows[-1].due_on if rows else None,
-        due_minor=sum(row.due.total for row in in_month),
-        due_on=in_month[-1].due_on if in_month else None,
-        paid_minor=sum(e.amount_minor for e in money if e.effective_on >= as_of.replace(day=1)),
-        last_paid_on=max((e.effective_on for e in money), default=None),
-        days_past_due=days,
-        five_grade=five_grade(state.standing, days, state.was),
-        closed_on=state.closed_on,
-        lost_on=state.lost_on,
-        was=state.was,
-        charge_off_minor=state.charge_off_minor,
-        written_off_minor=state.written_off_minor,
-        arrangement=state.arrangement,
-        is_secured=loan.is_secured,
-        is_sold_collateral=state.is_sold_collateral,
-        original_creditor=loan.original_creditor,
-    )
-    return account if state.standing in CLOSED else _owed(loan, account, rows)
+    in_month = _due_in_month(loan.ledger, as_of)
+    money, began = _money(loan.ledger.entries, as_of), as_of.replace(day=1)
+    return {
+        "lender_code": loan.lender_code,
+        "loan_id": loan.loan_id,
+        "borrower_id": loan.borrower_id,
+        "currency": loan.currency,
+        "as_of_on": as_of,
+        "opened_on": loan.opened_on,
+        "product": loan.product,
+        "original_minor": loan.original_minor,
+        "terms": len(rows),
+        "consumer": _known(loan.consumer, as_of),
+        "associated": tuple(_known(who, as_of) for who in loan.associated),
+        "standing": state.standing,
+        "frequency": loan.frequency,
+        "ends_on": rows[-1].due_on if rows else None,
+        "due_minor": sum(row.due.total for row in in_month),
+        "due_on": in_month[-1].due_on if in_month else None,
+        "paid_minor": sum(entry.amount_minor for entry in money if entry.effective_on >= began),
+        "last_paid_on": max((entry.effective_on for entry in money), default=None),
+        "days_past_due": days,
+        "five_grade": five_grade(state.standing, days, state.was),
+        "closed_on": state.closed_on,
+        "lost_on": state.lost_on,
+        "was": state.was,
+        "charge_off_minor": state.charge_off_minor,
+        "written_off_minor": state.written_off_minor,
+        "arrangement": state.arrangement,
+        "is_secured": loan.is_secured,
+        "is_sold_collateral": state.is_sold_collateral,
+        "original_creditor": loan.original_creditor,
+    }
 
 
 def _due_in_month(ledger: LoanLedger, as_of: date) -> list[PlanRow]:
     version = version_for(ledger.versions, as_of, None)
-    return [row for row in version.rows if as_of.replace(day=1) <= row.due_on <= as_of] if version else []
+    began = as_of.replace(day=1)
+    return [row for row in version.rows if began <= row.due_on <= as_of] if version else []
 
 
-def _owed(loan: CreditLoan, account: CreditAccount, rows: Sequence[PlanRow]) -> CreditAccount:
-    """Return the account with what is owed and overdue on its day."""
-    ledger, as_of = loan.ledger, account.as_of_on
-    snapshot = ledger.at(as_of)
+def _owed(loan: CreditLoan, as_of: date, state: CreditState, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what is owed and overdue of a loan that has not ended."""
+    ledger = loan.ledger
+    version = version_for(ledger.versions, as_of, None)
+    rows: Sequence[PlanRow] = version.rows if version else ()
     position = position_at(snapshot, as_of, terms=ledger.terms)
     charged = {row.row_no: row for row in open_rows_at(snapshot, as_of, ledger.terms.late)}
     late = [charged[row.row_no] for row in ledger.late_rows(snapshot) if row.due_on < as_of]
     long_late = sum(row.open.total for row in late if days_at(row.due_on, as_of) >= 30)
-    balance = max(position.outstanding_minor, sum(row.open.total for row in late))
-    charge_off = account.charge_off_minor
-    if account.standing is Standing.CHARGED_OFF and not charge_off:
-        charge_off = position_at(ledger.at(account.lost_on or as_of), account.lost_on or as_of).outstanding_minor
-    return replace(
-        account,
-        scheduled_minor=rows[0].due.total if rows else 0,
-        balance_minor=balance,
-        principal_balance_minor=position.principal_outstanding_minor,
-        overdue_minor=sum(row.open.total for row in late),
-        past_due_minor=balance if account.standing is Standing.CHARGED_OFF else long_late,
-        terms_overdue=len(late),
-        terms_left=sum(row.due_on > as_of for row in rows),
-        overdue_principal=_by_age(late, as_of),
-        charge_off_minor=charge_off,
-    )
+    overdue = sum(row.open.total for row in late)
+    balance = max(position.outstanding_minor, overdue)
+    told = {
+        "scheduled_minor": rows[0].due.total if rows else 0,
+        "balance_minor": balance,
+        "principal_balance_minor": position.principal_outstanding_minor,
+        "overdue_minor": overdue,
+        "past_due_minor": long_late,
+        "terms_overdue": len(late),
+        "terms_left": sum(row.due_on > as_of for row in rows),
+        "overdue_principal": _by_age(late, as_of),
+    }
+    if state.standing is Standing.CHARGED_OFF:
+        told["past_due_minor"] = balance
+        if not state.charge_off_minor:
+            lost_on = state.lost_on or as_of
+            told["charge_off_minor"] = position_at(ledger.at(lost_on), lost_on).outstanding_minor
+    return told
 
 
 def _by_age(late: Sequence[OpenRow], as_of: date) -> OverduePrincipal:
@@ -224,28 +231,25 @@ def _money(entries: Sequence[LedgerEntry], as_of: date) -> list[LedgerEntry]:
     return [entry for entry in entries if entry.kind in kinds and entry.effective_on <= as_of]
 
 
-def _past(
-    loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent], as_of: date, account: CreditAccount
-) -> dict[str, Any]:
+def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent], as_of: date, code: str) -> dict[str, Any]:
     """Return the history and the month codes, worked out from the steps."""
     history, codes = "", ""
     for day in month_ends(loan.opened_on, as_of):
-        state = _closed_by_money(loan, state_on(events, day), day)
+        state = _closed_by_money(state_on(events, day), loan.ledger.at(day))
         days = _days([step for step in steps if step.from_on <= day] or list(steps[:1]), day, state)
         history += history_byte(state.standing, state.was, days)
         codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
-    codes += month_code(account.standing, account.days_past_due, is_due=account.due_minor > 0)
-    return {"history": pushed("", history), "month_codes": pushed("", codes, 60, "")}
+    return {"history": pushed("", history), "month_codes": pushed("", codes + code, MONTH_CODES, "")}
 
 
-def _first_delinquency(account: CreditAccount, first: Delinquency) -> dict[str, Any]:
+def _first_delinquency(who: CreditConsumer, state: CreditState, first: Delinquency) -> dict[str, Any]:
     """Return the first delinquency as the hierarchy of field 25 has it, and what a later month needs to go on."""
     on = first.first_on
-    if account.standing in LOSSES or account.was in LOSSES:
+    if state.standing in LOSSES or state.was in LOSSES:
         # Lost without ever 30 days late: the day it was lost is all there is (ours).
-        on = on or account.lost_on
-    elif on is None and account.consumer.indicator in BANKRUPT:
-        on = account.consumer.indicator_on
+        on = on or state.lost_on
+    elif on is None and who.indicator in BANKRUPT:
+        on = who.indicator_on
     return {
         "first_delinquent_on": on,
         "set_aside_on": first.set_aside_on,

@@ -74,6 +74,12 @@ class MalformedCallbackError(DomainError):
     code = "bad-request"
 
 
+class WindingDownError(DomainError):
+    """The lender winds down: it takes no new loans."""
+
+    code = "winding-down"
+
+
 class CurrencyMismatchError(DomainError):
     """Two currencies met where only one can be."""
 

@@ -25,9 +25,8 @@ class Kind(StrEnum):
 
 NOTICE_KINDS = frozenset({Kind.ARREARS_NOTICE, Kind.REPAYMENT_LETTER, Kind.PRE_REPORT_NOTICE, Kind.COLLATERAL_NOTICE})
 """Steps that happen by a notice to the borrower. Days after one count from its proved delivery, never from its sending."""
-CREDIT, RESTRICTED = "credit", "restricted"
-REGISTERS = (CREDIT, RESTRICTED)
-"""Where a report goes: to the credit system, or to an authority or association under a named basis."""
+CREDIT = "credit"
+"""Where a report goes: to the credit system; any other name is a register of an authority or association."""
 
 FORBEARANCE, CAP = "forbearance", "cap"
 NEEDS = (FORBEARANCE, CAP)

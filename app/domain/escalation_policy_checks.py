@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.errors import FieldError
-from app.domain.escalation_policies import FORBEARANCE, NOTICE_KINDS, RESTRICTED, Kind
+from app.domain.escalation_policies import CREDIT, FORBEARANCE, NOTICE_KINDS, Kind
 from app.domain.holds import HOLD_REASONS
 from app.domain.policy_words import did_you_mean, pointer_to
 
@@ -28,6 +28,8 @@ class KnownToEscalations:
     templates: Collection[str] | None = None
     acts: Collection[str] | None = None
     jurisdictions: Collection[str] | None = None
+    registers: Mapping[str, Collection[str]] | None = None
+    """Register of an authority or association -> the legal bases it takes reports on."""
 
 
 def check_escalation_policy(document: Document, known: KnownToEscalations) -> list[FieldError]:
@@ -88,7 +90,7 @@ def _check_step(found: list[FieldError], at: tuple[str, int], step: Document, kn
         if name in step and kind is not Kind.REPORT:
             found.append(FieldError(pointer_to(*at, name), "unknown", f"Only a report has a {name}."))
     if kind is Kind.REPORT:
-        _check_report(found, at, step)
+        _check_report(found, at, step, known)
     if kind in BEFORE and FORBEARANCE not in step.get("needs", ()):
         detail = f"A {kind} needs forbearance to have been considered: needs: [forbearance]."
         found.append(FieldError(pointer_to(*at, "needs"), "needs", detail))
@@ -97,13 +99,18 @@ def _check_step(found: list[FieldError], at: tuple[str, int], step: Document, kn
         found.append(FieldError(pointer_to(*at, "secured_only"), "order", detail))
 
 
-def _check_report(found: list[FieldError], at: tuple[str, int], step: Document) -> None:
-    if "register" not in step:
+def _check_report(found: list[FieldError], at: tuple[str, int], step: Document, known: KnownToEscalations) -> None:
+    register, basis = step.get("register"), step.get("basis")
+    if register is None:
         found.append(FieldError(pointer_to(*at), "register", "A report says where it goes: register."))
-    is_restricted = step.get("register") == RESTRICTED
-    if is_restricted != ("basis" in step):
-        detail = "A report to a restricted register names its legal basis; one to the credit system needs none."
+        return
+    if (register == CREDIT) != (basis is None):
+        detail = "A report to a register other than credit names its legal basis; one to the credit system needs none."
         found.append(FieldError(pointer_to(*at, "basis"), "basis", detail))
+    if register != CREDIT and known.registers is not None:
+        _name(found, pointer_to(*at, "register"), register, {CREDIT, *known.registers}, "register")
+        if basis is not None and register in known.registers:
+            _name(found, pointer_to(*at, "basis"), basis, known.registers[register], f"basis of {register}")
 
 
 def _name(found: list[FieldError], pointer: str, name: str, known: Collection[str] | None, what: str) -> None:

@@ -59,6 +59,7 @@ class Why(StrEnum):
     NEEDS_SECOND_APPROVAL = "NEEDS_SECOND_APPROVAL"
     APPROVAL_LAPSED = "APPROVAL_LAPSED"
     APPROVED = "APPROVED"
+    ASKED_FOR = "ASKED_FOR"
     DECLINED = "DECLINED"
     RESUMED = "RESUMED"
     BEGUN = "BEGUN"
@@ -84,9 +85,10 @@ HOLD_WHY = {kind: reason.value for kind, reason in HOLD_REASONS.items()}
 
 GATE_CODES = (
     "NO_NOTICE_DELIVERED", "NOTICE_TOO_RECENT", "NO_CONSENT", "OPEN_DISPUTE", "HOLD", "FORBEARANCE_NOT_CONSIDERED",
-    "CAP_UNKNOWN", "LAW",
+    "CAP_UNKNOWN", "LAW", "LENDER_NOT_ENABLED", "NO_LOAN", "NOT_IN_ARREARS", "NOTICE_TOO_OLD", "OVER_CAP", "LEFT_OUT",
+    "NO_PLEDGE", "NOTHING_TO_RECOVER",
 )  # fmt: skip
-"""Codes that the gates of reporting give (services/credit_gates.py); others of theirs are passed on as they are."""
+"""Codes that the gates of reports give (credit_gates, registers), and whoever takes referrals (collateral)."""
 
 
 def all_codes() -> tuple[str, ...]:

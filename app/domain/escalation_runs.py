@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.domain.escalation_policies import NOTICE_KINDS, EscalationPolicy, EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Outcome
-from app.domain.escalations import EscalationCase, GateStop, Spell, StepDecision, StepState, decide, questions
+from app.domain.escalations import EscalationCase, GateStop, Spell, StepDecision, StepState, decide, unasked
 
 MOST_LOOKS = 2_000
 """At one loan: more than a run of some years has. A policy that needs more never comes to an end."""
@@ -61,8 +61,9 @@ def run(
         if at is None or at >= until:
             return
         case = replace(case_at(at), spell=life.spell)
-        gates = {step.key: ask(case, step, at) for step in questions(case, policy, at)}
-        decided = decide(case, policy, at, gates)
+        decided = decide(case, policy, at)
+        if asked := unasked(decided):
+            decided = decide(case, policy, at, {step.key: ask(case, step, at) for step in asked})
         if decided.begins:
             assert case.oldest_due_on is not None
             life.spell = Spell(case.anchor_no, case.oldest_due_on)

@@ -143,8 +143,12 @@ def decide(case: EscalationCase, policy: EscalationPolicy | None, now: datetime,
 
 def questions(case: EscalationCase, policy: EscalationPolicy | None, now: datetime) -> tuple[EscalationStep, ...]:
     """Return the steps for which everything else is in order, so that the law and the gates of reporting are to be asked."""
-    found = decide(case, policy, now).steps
-    return tuple(each.step for each in found if each.reason == Why.LAW_NOT_ASKED)
+    return unasked(decide(case, policy, now))
+
+
+def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
+    """Return the steps of a decision that do not happen because nobody was asked about them."""
+    return tuple(each.step for each in decided.steps if each.reason == Why.LAW_NOT_ASKED)
 
 
 def asks(step: EscalationStep) -> bool:

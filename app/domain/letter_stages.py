@@ -26,12 +26,13 @@ _OF_LETTER: Mapping[str, str] = {
     "handed_over": "printed",
     "printed": "printed",
     "in_transit": "sent",
-    "delivered": "delivered",
+    "delivered": "sent",
     "returned": "returned",
     "failed": "failed",
     "cancelled": "withdrawn",
 }
-"""State of a document that is no longer only made -> the stage. `printed` begins with its printer having it."""
+"""State of a document that is no longer only made -> the stage. `printed` begins with its printer having it. That somebody
+said it was delivered makes it no more than sent: what proves that does (`is_proven`)."""
 _OF_MESSAGE: Mapping[str, str] = {"cancelled": "withdrawn", "expired": "withdrawn", "failed": "failed"}
 STATES_OF: Mapping[str, tuple[str, ...]] = {
     stage: tuple(state for state, found in _OF_LETTER.items() if found == stage) for stage in STAGES
@@ -42,7 +43,8 @@ STATES_OF: Mapping[str, tuple[str, ...]] = {
 def stage_of(message_state: str, letter_state: str | None, *, is_proven: bool = False) -> str:
     """Return the stage of a letter from its message's state and its document's (None: not made yet).
 
-    `is_proven`: something proves that it arrived (`served_notices.delivery_of`), which stands above what the post told last.
+    `is_proven`: something proves that it arrived (`served_notices.delivery_of`): a word that is surely the post's, its
+    addressee who opened it, a receipt that people recorded.
     """
     if is_proven:
         return "delivered"

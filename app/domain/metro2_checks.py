@@ -5,9 +5,7 @@ does not (contact-law study §7). A refusal names the field and what to do, with
 """
 
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
-from itertools import pairwise
 
 from app.domain.credit_accounts import BANKRUPT, DELETED, CreditAccount, CreditConsumer, Standing
 from app.domain.credit_histories import history_byte, month_ends
@@ -23,6 +21,7 @@ from app.domain.metro2_codes import (
     NEEDS_DELINQUENCY,
     RATED,
     RELATIONS,
+    STATES,
     ZERO_BALANCE,
 )
 from app.domain.metro2_records import name, text
@@ -32,170 +31,183 @@ _MOST_MINOR = 999_999_999_99
 _NAME = re.compile(r"[A-Z0-9][A-Z0-9 -]*")
 _NUMBER = re.compile(r"[A-Z0-9]{1,30}")
 _SSN = re.compile(r"(?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4}")
-_PRINTED = re.compile(r"[ -~]+")
-_STATE = re.compile(r"[A-Z]{2}")
 _ZIP = re.compile(r"\d{5}(-?\d{4})?")
+_HISTORY = re.compile(r"[0-6DEGHJKL]*B*")
+_JUMP = re.compile("30|4[01]|5[012]|6[0123]")
+"""Two months, the newer first, between which it grew later by more than 31 days can: those pass one class over at most."""
 _AMOUNTS = ("original_minor", "scheduled_minor", "paid_minor", "balance_minor", "past_due_minor", "charge_off_minor")
 
 
 def check_account(account: CreditAccount, status: str, rating: str) -> list[Refusal]:
     """Return what is wrong with an account that is to be told as this status and rating; nothing: it may be written."""
+    found: list[Refusal] = []
+    _identity(account, found)
     if account.standing in DELETED:
-        return [*_identity(account)]
-    return [
-        *_identity(account),
-        *_dates(account, status),
-        *_amounts(account, status),
-        *_delinquency(account, status, rating),
-        *_history(account, status),
-        *_codes(account, status, rating),
-        *_people(account),
-    ]
+        return found
+    _dates(account, status, found)
+    _amounts(account, status, found)
+    _delinquency(account, status, rating, found)
+    _history(account, status, found)
+    _codes(account, status, rating, found)
+    _people(account, found)
+    return found
 
 
-def _identity(account: CreditAccount) -> Iterator[Refusal]:
+def _identity(account: CreditAccount, found: list[Refusal]) -> None:
+    who = account.consumer
     if not _NUMBER.fullmatch(account.loan_no):
-        yield refusal("loan_no", "ACCOUNT_NUMBER")
-    elif account.consumer.id_kind == "ssn" and account.consumer.id_number and account.consumer.id_number in account.loan_no:
-        yield refusal("loan_no", "ACCOUNT_NUMBER_SSN")
+        found.append(refusal("loan_no", "ACCOUNT_NUMBER"))
+    elif who.id_number and who.id_number in account.loan_no and who.id_kind == "ssn":
+        found.append(refusal("loan_no", "ACCOUNT_NUMBER_SSN"))
     if account.currency != "USD":
-        yield refusal("currency", "CURRENCY")
+        found.append(refusal("currency", "CURRENCY"))
 
 
-def _dates(account: CreditAccount, status: str) -> Iterator[Refusal]:
-    opened, as_of = account.opened_on, account.as_of_on
+def _dates(account: CreditAccount, status: str, found: list[Refusal]) -> None:
+    opened, as_of, closed = account.opened_on, account.as_of_on, account.closed_on
     if opened > as_of:
-        yield refusal("opened_on", "OPENED_LATER")
-    for field in ("last_paid_on", "closed_on", "first_delinquent_on"):
-        day = getattr(account, field)
-        if day is not None and not opened <= day <= as_of:
-            yield refusal(field, "DATE_ORDER")
+        found.append(refusal("opened_on", "OPENED_LATER"))
+    paid, first = account.last_paid_on, account.first_delinquent_on
+    if paid is not None and not opened <= paid <= as_of:
+        found.append(refusal("last_paid_on", "DATE_ORDER"))
+    if closed is not None and not opened <= closed <= as_of:
+        found.append(refusal("closed_on", "DATE_ORDER"))
+    if first is not None and not opened <= first <= as_of:
+        found.append(refusal("first_delinquent_on", "DATE_ORDER"))
     if status in ZERO_BALANCE:
-        if account.closed_on is None:
-            yield refusal("closed_on", "CLOSED_MISSING")
-        elif (account.closed_on.year, account.closed_on.month) != (as_of.year, as_of.month):
-            yield refusal("closed_on", "CLOSED_BEFORE")
-    elif account.closed_on is not None:
-        yield refusal("closed_on", "CLOSED_OPEN")
+        if closed is None:
+            found.append(refusal("closed_on", "CLOSED_MISSING"))
+        elif (closed.year, closed.month) != (as_of.year, as_of.month):
+            found.append(refusal("closed_on", "CLOSED_BEFORE"))
+    elif closed is not None:
+        found.append(refusal("closed_on", "CLOSED_OPEN"))
 
 
-def _amounts(account: CreditAccount, status: str) -> Iterator[Refusal]:
-    for field in _AMOUNTS:
-        amount = getattr(account, field)
-        if not 0 <= amount <= _MOST_MINOR:
-            yield refusal(field, "AMOUNT_RANGE")
-    if account.original_minor < 100:
-        yield refusal("original_minor", "ORIGINAL_ZERO")
-    balance, past_due = account.balance_minor // 100, account.past_due_minor // 100
+def _amounts(account: CreditAccount, status: str, found: list[Refusal]) -> None:
+    lent, scheduled, charged = account.original_minor, account.scheduled_minor, account.charge_off_minor
+    balance, past_due = account.balance_minor, account.past_due_minor
+    amounts = (lent, scheduled, account.paid_minor, balance, past_due, charged)
+    if min(amounts) < 0 or max(amounts) > _MOST_MINOR:
+        wrong = [field for field, minor in zip(_AMOUNTS, amounts, strict=True) if not 0 <= minor <= _MOST_MINOR]
+        found += [refusal(field, "AMOUNT_RANGE") for field in wrong]
+    balance, past_due = balance // 100, past_due // 100
+    if lent < 100:
+        found.append(refusal("original_minor", "ORIGINAL_ZERO"))
     if past_due > balance:
-        yield refusal("past_due_minor", "PAST_DUE_ABOVE_BALANCE")
+        found.append(refusal("past_due_minor", "PAST_DUE_ABOVE_BALANCE"))
     if past_due and status == "11":
-        yield refusal("past_due_minor", "PAST_DUE_CURRENT")
-    if not past_due and status in BY_LATENESS[1:]:
-        yield refusal("past_due_minor", "PAST_DUE_MISSING")
-    if status in ZERO_BALANCE and (balance or past_due or account.scheduled_minor >= 100):
-        yield refusal("balance_minor", "BALANCE_CLOSED")
-    if status in CHARGED and account.charge_off_minor < 100:
-        yield refusal("charge_off_minor", "CHARGE_OFF_MISSING")
+        found.append(refusal("past_due_minor", "PAST_DUE_CURRENT"))
+    if not past_due and status in _LATE:
+        found.append(refusal("past_due_minor", "PAST_DUE_MISSING"))
+    if status in ZERO_BALANCE and (balance or past_due or scheduled >= 100):
+        found.append(refusal("balance_minor", "BALANCE_CLOSED"))
+    if status in CHARGED and charged < 100:
+        found.append(refusal("charge_off_minor", "CHARGE_OFF_MISSING"))
     if status == "97" and past_due != balance:
-        yield refusal("past_due_minor", "CHARGE_OFF_PAST_DUE")
+        found.append(refusal("past_due_minor", "CHARGE_OFF_PAST_DUE"))
 
 
-def _delinquency(account: CreditAccount, status: str, rating: str) -> Iterator[Refusal]:
+_LATE = frozenset(BY_LATENESS[1:])
+
+
+def _delinquency(account: CreditAccount, status: str, rating: str, found: list[Refusal]) -> None:
     first, who = account.first_delinquent_on, account.consumer
     if status in NEEDS_DELINQUENCY or (status in ("05", "13") and rating not in ("0", "")):
         if first is None:
-            yield refusal("first_delinquent_on", "DOFD_MISSING")
-        elif status in BY_LATENESS and first > account.as_of_on - timedelta(days=account.days_past_due - 30):
-            yield refusal("first_delinquent_on", "DOFD_TOO_YOUNG")
+            found.append(refusal("first_delinquent_on", "DOFD_MISSING"))
+        elif status in _LATE and first > account.as_of_on - timedelta(days=account.days_past_due - 30):
+            found.append(refusal("first_delinquent_on", "DOFD_TOO_YOUNG"))
     elif who.indicator in BANKRUPT:
         if first is None or first != who.indicator_on:
-            yield refusal("first_delinquent_on", "DOFD_PETITION")
+            found.append(refusal("first_delinquent_on", "DOFD_PETITION"))
     elif first is not None:
-        yield refusal("first_delinquent_on", "DOFD_CURRENT")
+        found.append(refusal("first_delinquent_on", "DOFD_CURRENT"))
 
 
-def _history(account: CreditAccount, status: str) -> Iterator[Refusal]:
-    history = account.history
-    if len(history) != 24 or not HISTORY.issuperset(history):
-        yield refusal("history", "HISTORY_VALUES")
-        return
-    told = history.rstrip("B")
-    if "B" in told:
-        yield refusal("history", "HISTORY_B_INSIDE")
-    months = (account.as_of_on.year - account.opened_on.year) * 12 + account.as_of_on.month - account.opened_on.month
-    if len(told) > max(months, 0):
-        yield refusal("history", "HISTORY_BEFORE_OPENING")
-    now = str(BY_LATENESS.index(status)) if status in BY_LATENESS else ""
-    chain = now + told
-    for newer, older in pairwise(chain):
-        # 31 days more past due can pass one class over, never two.
-        if newer.isdigit() and older.isdigit() and int(newer) - int(older) > 2:
-            yield refusal("history", "HISTORY_JUMP")
+def _history(account: CreditAccount, status: str, found: list[Refusal]) -> None:
+    history, opened, as_of = account.history, account.opened_on, account.as_of_on
+    if len(history) != 24 or not _HISTORY.fullmatch(history):
+        if len(history) != 24 or not HISTORY.issuperset(history):
+            found.append(refusal("history", "HISTORY_VALUES"))
             return
+        found.append(refusal("history", "HISTORY_B_INSIDE"))
+    months = (as_of.year - opened.year) * 12 + as_of.month - opened.month
+    if months < 24 and len(history.rstrip("B")) > max(months, 0):
+        found.append(refusal("history", "HISTORY_BEFORE_OPENING"))
+    if _JUMP.search(_BYTE_NOW.get(status, "") + history):
+        found.append(refusal("history", "HISTORY_JUMP"))
 
 
-def _codes(account: CreditAccount, status: str, rating: str) -> Iterator[Refusal]:
-    if (status in RATED) != bool(rating) or rating not in ("", *"0123456GL"):
-        yield refusal("payment_rating", "RATING")
+_BYTE_NOW = {status: str(rating) for rating, status in enumerate(BY_LATENESS)}
+
+
+def _codes(account: CreditAccount, status: str, rating: str, found: list[Refusal]) -> None:
+    if (status in RATED) != bool(rating) or rating not in _RATINGS:
+        found.append(refusal("payment_rating", "RATING"))
     if account.frequency not in FREQUENCIES:
-        yield refusal("frequency", "FREQUENCY")
+        found.append(refusal("frequency", "FREQUENCY"))
     code = account.condition_code
     if code not in CONDITIONS:
-        yield refusal("condition_code", "CONDITION")
+        found.append(refusal("condition_code", "CONDITION"))
     elif code == "XR" and not account.condition_standing:
-        yield refusal("condition_code", "CONDITION_NOTHING")
+        found.append(refusal("condition_code", "CONDITION_NOTHING"))
     if account.standing is Standing.SETTLED and not account.written_off_minor:
-        yield refusal("written_off_minor", "SETTLED_FOR_ALL")
+        found.append(refusal("written_off_minor", "SETTLED_FOR_ALL"))
 
 
-def _people(account: CreditAccount) -> Iterator[Refusal]:
+_RATINGS = frozenset({"", *"0123456GL"})
+
+
+def _people(account: CreditAccount, found: list[Refusal]) -> None:
     who = account.consumer
-    yield from _person(who, "consumer")
-    if who.address is None:
-        yield refusal("consumer.address", "ADDRESS")
-    else:
-        yield from _address(who, "consumer")
+    _person(who, "consumer", found)
+    _address(who, "consumer", found)
     if who.relation == "1" and account.associated:
-        yield refusal("consumer.relation", "ECOA_ALONE")
+        found.append(refusal("consumer.relation", "ECOA_ALONE"))
     if who.relation == "2" and not account.associated:
-        yield refusal("consumer.relation", "ECOA_JOINT")
+        found.append(refusal("consumer.relation", "ECOA_JOINT"))
     for number, other in enumerate(account.associated):
-        yield from _person(other, f"associated.{number}")
+        _person(other, f"associated.{number}", found)
         if other.has_own_address:
-            yield from _address(other, f"associated.{number}")
+            _address(other, f"associated.{number}", found)
 
 
-def _person(who: CreditConsumer, at: str) -> Iterator[Refusal]:
-    for field in ("surname", "first_name"):
-        if not _NAME.fullmatch(name(getattr(who, field))):
-            yield refusal(f"{at}.{field}", "NAME")
-    if who.middle_name and not _NAME.fullmatch(name(who.middle_name)):
-        yield refusal(f"{at}.middle_name", "NAME")
+def _person(who: CreditConsumer, at: str, found: list[Refusal]) -> None:
+    if not _is_name(who.surname):
+        found.append(refusal(f"{at}.surname", "NAME"))
+    if not _is_name(who.first_name):
+        found.append(refusal(f"{at}.first_name", "NAME"))
+    if who.middle_name and not _is_name(who.middle_name):
+        found.append(refusal(f"{at}.middle_name", "NAME"))
     if who.id_kind == "ssn":
         if not _SSN.fullmatch(who.id_number):
-            yield refusal(f"{at}.id_number", "SSN")
+            found.append(refusal(f"{at}.id_number", "SSN"))
     elif who.born_on is None:
-        yield refusal(f"{at}.born_on", "SSN_OR_BIRTH")
-    if who.telephone and not (who.telephone.isdigit() and len(who.telephone) == 10):
-        yield refusal(f"{at}.telephone", "TELEPHONE")
+        found.append(refusal(f"{at}.born_on", "SSN_OR_BIRTH"))
+    if who.telephone and not (len(who.telephone) == 10 and who.telephone.isdigit()):
+        found.append(refusal(f"{at}.telephone", "TELEPHONE"))
     if who.generation not in GENERATIONS:
-        yield refusal(f"{at}.generation", "GENERATION")
+        found.append(refusal(f"{at}.generation", "GENERATION"))
     if who.relation not in RELATIONS:
-        yield refusal(f"{at}.relation", "ECOA")
+        found.append(refusal(f"{at}.relation", "ECOA"))
     if who.indicator not in INDICATORS:
-        yield refusal(f"{at}.indicator", "INDICATOR")
+        found.append(refusal(f"{at}.indicator", "INDICATOR"))
 
 
-def _address(who: CreditConsumer, at: str) -> Iterator[Refusal]:
+def _is_name(value: str) -> bool:
+    return (value.isalnum() and value.isascii()) or bool(_NAME.fullmatch(name(value)))
+
+
+def _address(who: CreditConsumer, at: str, found: list[Refusal]) -> None:
     where = who.address
     if where is None:
-        yield refusal(f"{at}.address", "ADDRESS")
+        found.append(refusal(f"{at}.address", "ADDRESS"))
         return
-    if not all(_PRINTED.fullmatch(text(line)) for line in (where.line_1, where.line_2 or " ", where.city)):
-        yield refusal(f"{at}.address", "ADDRESS_LETTERS")
-    if where.country == "US" and not (_STATE.fullmatch(where.region) and _ZIP.fullmatch(where.postcode)):
-        yield refusal(f"{at}.address", "ADDRESS_US")
+    told = where.line_1 + where.line_2 + where.city
+    if not (where.line_1 and where.city and told.isprintable() and (told.isascii() or text(told).isascii())):
+        found.append(refusal(f"{at}.address", "ADDRESS_LETTERS"))
+    if where.country == "US" and not (where.region in STATES and _ZIP.fullmatch(where.postcode)):
+        found.append(refusal(f"{at}.address", "ADDRESS_US"))
 
 
 def check_follows(previous: CreditAccount, account: CreditAccount) -> list[Refusal]:

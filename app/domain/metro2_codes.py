@@ -26,6 +26,11 @@ NEEDS_DELINQUENCY = frozenset(
 INDICATORS = BANKRUPT | frozenset("IJKLMNOPQRSTU") | {"", "2A"}
 """Consumer information indicators; A-H, Z, 1A and V-Y as field 25 lists them, the rest recalled."""
 GENERATIONS = frozenset({"", *"JS23456789"})
+STATES = frozenset(
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
+    "RI SC SD TN TX UT VT VA WA WV WI WY DC AS GU MP PR VI FM MH PW AA AE AP".split()
+)
+"""State codes of the US Postal Service, territories and military addresses with them."""
 FREQUENCIES = frozenset("DPWBEMLQTSY")
 RELATIONS = frozenset("1237TXWZ5")
 """ECOA codes as commonly reported; 0, 4 and 6 are obsolete (base_segment.go, field 37)."""
@@ -101,7 +106,7 @@ def kind_of(account: CreditAccount) -> tuple[str, str]:
 
 def duration_of(account: CreditAccount) -> str:
     """Return the terms duration: LOC of a line of credit, 001 of a single payment, else the months, at most 999."""
-    if kind_of(account)[0] == "C":
+    if account.product == "revolving":
         return "LOC"
     if account.frequency == "P":
         return "001"
@@ -109,7 +114,10 @@ def duration_of(account: CreditAccount) -> str:
         months = account.terms
     else:
         months = (account.ends_on.year - account.opened_on.year) * 12 + account.ends_on.month - account.opened_on.month
-    return f"{min(max(months, 1), 999):03}"
+    return _THREE_DIGITS[min(max(months, 1), 999)]
+
+
+_THREE_DIGITS = tuple(f"{number:03}" for number in range(1000))
 
 
 def account_number(loan_no: str) -> str:

@@ -6,6 +6,7 @@ A record is as long as what is appended, and says so in its first four bytes. Te
 of joining fields.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import accumulate
 from typing import NamedTuple
@@ -69,65 +70,81 @@ _BASE_FIELDS = (
     " ",  # interest type
     " " * 17,
     "%-25.25s%-20.20s%-20.20s%-1s",  # surname, at 231
-    "%09d%s%010d",  # SSN, birth, telephone
+    "%s%s%s",  # SSN, birth, telephone
     "%s%-2s",  # ECOA, consumer information indicator
     "%-2s%-32.32s%-32.32s%-20.20s%-2s%-9.9s",  # address, at 327
     "  ",  # address indicator, residence
 )
 _BASE = "".join(_BASE_FIELDS)
-_J1 = "J1 %-25.25s%-20.20s%-20.20s%-1s%09d%s%010d%s%-2s "
-_J2 = "J2 %-25.25s%-20.20s%-20.20s%-1s%09d%s%010d%s%-2s%-2s%-32.32s%-32.32s%-20.20s%-2s%-9.9s    "
+_J1 = "J1 %-25.25s%-20.20s%-20.20s%-1s%s%s%s%s%-2s "
+_J2 = "J2 %-25.25s%-20.20s%-20.20s%-1s%s%s%s%s%-2s%-2s%-32.32s%-32.32s%-20.20s%-2s%-9.9s    "
 
 
 def base_record(account: CreditAccount, furnisher: Furnisher, stamp: str, status: str, rating: str) -> str:
     """Return the base segment and what is appended. `stamp` is MMDDYYYYHHMMSS; the account must have passed the checks."""
+    told = _record(account, furnisher, stamp, status, rating)
+    if not told.isascii():
+        plain = replace(
+            account, consumer=_without_accents(account.consumer), associated=tuple(map(_without_accents, account.associated))
+        )
+        told = _record(plain, furnisher, stamp, status, rating)
+    return told.upper()
+
+
+def _record(account: CreditAccount, furnisher: Furnisher, stamp: str, status: str, rating: str) -> str:
     who = account.consumer
     portfolio, kind = kind_of(account)
-    appended = appended_segments(account, furnisher)
-    # Limits are told of lines of credit only; of those the highest credit stands for both.
-    limit = account.original_minor // _UNIT if portfolio == "C" else 0
-    told = _BASE % (
-        BASE_LENGTH + len(appended),
-        stamp,
-        account.is_correction,
-        furnisher.identification_no,
-        account.loan_no,
-        portfolio,
-        kind,
-        _MDY[account.opened_on],
-        limit,
-        account.original_minor // _UNIT,
-        duration_of(account),
-        account.frequency,
-        account.scheduled_minor // _UNIT,
-        account.paid_minor // _UNIT,
-        status,
-        rating,
-        account.history,
-        comment_of(account),
-        account.condition_code,
-        account.balance_minor // _UNIT,
-        account.past_due_minor // _UNIT,
-        account.charge_off_minor // _UNIT if status in CHARGED else 0,
-        _MDY[account.closed_on or account.as_of_on],
-        _MDY[account.first_delinquent_on],
-        _MDY[account.closed_on],
-        _MDY[account.last_paid_on],
-        *_person(who),
-        *_address(who),
+    appended = ""
+    if account.associated or account.original_creditor or account.holder_change or account.number_change:
+        appended = appended_segments(account, furnisher)
+    lent = account.original_minor // _UNIT
+    closed = account.closed_on
+    return (
+        _BASE
+        % (
+            BASE_LENGTH + len(appended),
+            stamp,
+            account.is_correction,
+            furnisher.identification_no,
+            account.loan_no,
+            portfolio,
+            kind,
+            _MDY[account.opened_on],
+            # Limits are told of lines of credit only; of those the highest credit stands for both.
+            lent if portfolio == "C" else 0,
+            lent,
+            duration_of(account),
+            account.frequency,
+            account.scheduled_minor // _UNIT,
+            account.paid_minor // _UNIT,
+            status,
+            rating,
+            account.history,
+            comment_of(account),
+            account.condition_code,
+            account.balance_minor // _UNIT,
+            account.past_due_minor // _UNIT,
+            account.charge_off_minor // _UNIT if status in CHARGED else 0,
+            _MDY[closed or account.as_of_on],
+            _MDY[account.first_delinquent_on],
+            _MDY[closed],
+            _MDY[account.last_paid_on],
+            *_person(who),
+            *_address(who),
+        )
+        + appended
     )
-    return told + appended
 
 
 def _person(who: CreditConsumer) -> tuple[object, ...]:
     return (
-        name(who.surname),
-        name(who.first_name),
-        name(who.middle_name),
+        who.surname if who.surname.isalpha() else name(who.surname),
+        who.first_name if who.first_name.isalpha() else name(who.first_name),
+        name(who.middle_name) if who.middle_name else "",
         who.generation,
-        int(who.id_number) if who.id_kind == "ssn" else 0,
+        who.id_number if who.id_kind == "ssn" else "000000000",
         _MDY[who.born_on],
-        int(who.telephone or 0),
+        who.telephone or "0000000000",
         who.relation,
         who.indicator,
     )
@@ -137,7 +154,16 @@ def _address(who: CreditConsumer) -> tuple[str, ...]:
     at = who.address
     if at is None:
         return "", "", "", "", "", ""
-    return at.country, text(at.line_1), text(at.line_2), text(at.city), at.region, at.postcode.replace("-", "")
+    return at.country, at.line_1, at.line_2, at.city, at.region, at.postcode.replace("-", "")
+
+
+def _without_accents(who: CreditConsumer) -> CreditConsumer:
+    at = who.address
+    if at is not None:
+        at = at._replace(line_1=text(at.line_1), line_2=text(at.line_2), city=text(at.city))
+    return replace(
+        who, address=at, surname=text(who.surname), first_name=text(who.first_name), middle_name=text(who.middle_name)
+    )
 
 
 def text(value: str) -> str:
@@ -149,8 +175,7 @@ def text(value: str) -> str:
 
 def name(value: str) -> str:
     """Return a name as the format has it: no special character but the hyphen (field 26)."""
-    told = text(value)
-    return told if told.replace(" ", "A").replace("-", "A").isalnum() else told.translate(_DROPPED)
+    return text(value).translate(_DROPPED)
 
 
 _DROPPED = str.maketrans("", "", "'.,’`")
@@ -162,10 +187,9 @@ def _is_latin(value: str) -> bool:
 
 def appended_segments(account: CreditAccount, furnisher: Furnisher) -> str:
     """Return J1 and J2 of others who owe it, K1 original creditor, K2 sold or bought, L1 change of number; often nothing."""
-    found = ""
-    if account.associated:
-        same = [who for who in account.associated if not who.has_own_address]
-        found = "".join(_J1 % _person(who) for who in same)
+    same = [who for who in account.associated if not who.has_own_address]
+    found = "".join(_J1 % _person(who) for who in same)
+    if len(same) < len(account.associated):
         found += "".join(_J2 % (*_person(who), *_address(who)) for who in account.associated if who.has_own_address)
     if account.original_creditor:
         found += f"K1{text(account.original_creditor):30.30}{furnisher.creditor_class:>02.2}"

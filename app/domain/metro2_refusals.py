@@ -45,7 +45,7 @@ DETAILS: Mapping[str, str] = {
     "ECOA": "The ECOA code is none that may be reported; correct it.",
     "INDICATOR": "The consumer information indicator is unknown; correct it.",
     "ADDRESS_LETTERS": "Street and city need Latin letters and must not be empty; give them so.",
-    "ADDRESS_US": "A US address has a state of two letters and a ZIP code of 5 or 9 digits; correct it.",
+    "ADDRESS_US": "A US address has a state's two letters and a ZIP code of 5 or 9 digits; correct it.",
     "OPENED_CHANGED": "The opening date never changes; report the first one.",
     "HISTORY_BROKEN": "It does not continue the month before; roll it on, or send a correction.",
     "DOFD_MOVED": "It was moved, and the account was not cured; keep the first date.",

@@ -1,17 +1,22 @@
 """What must hold of an account before it may stand in a PBOC-shaped record: each refusal names the field and what to do."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+import re
+from collections.abc import Mapping
+from operator import attrgetter
 
 from app.domain.credit_accounts import CLOSED, DELETED, CreditAccount, CreditConsumer, FiveGrade, Standing
 from app.domain.credit_refusals import Refusal
-from app.domain.pboc_codes import DELAYS, MONTH_CODES, full_name, is_citizen_number
+from app.domain.pboc_codes import full_name, is_citizen_number
 
 _MOST_MINOR = 10**17
+_NUMBER = re.compile(r"[A-Z0-9]{1,46}")
+_CODES = re.compile(r"[*N1-7DZMBCG#]+")
 _AMOUNTS = (
     "original_minor", "balance_minor", "principal_balance_minor", "overdue_minor", "due_minor", "paid_minor",
     "written_off_minor", "charge_off_minor",
 )  # fmt: skip
+
+_amounts_of = attrgetter(*_AMOUNTS)
 
 DETAILS: Mapping[str, str] = {
     "ACCOUNT_NUMBER": "The account number has up to 46 capital letters and digits, nothing else; map it.",
@@ -38,21 +43,13 @@ DETAILS: Mapping[str, str] = {
 
 def check_account(account: CreditAccount) -> list[Refusal]:
     """Return why an account may not be reported in these records; nothing: it may."""
-    if account.standing in DELETED:
-        return list(_identity(account))
-    return [*_identity(account), *_dates(account), *_amounts(account), *_lateness(account)]
-
-
-def check_person(who: CreditConsumer, at: str = "consumer") -> Iterator[Refusal]:
-    """Yield what is wrong with a person's name and number."""
-    name = full_name(who)
-    if not name.strip() or not name.isprintable() or len(name) > 120:
-        yield refusal(f"{at}.surname", "NAME")
-    if who.id_kind != "cn_id" or not is_citizen_number(who.id_number):
-        yield refusal(f"{at}.id_number", "ID_NUMBER")
-    where = who.address
-    if where and not (f"{where.city}{where.line_1}{where.line_2}".isprintable() and len("".join(where[:2])) <= 100):
-        yield refusal(f"{at}.address", "ADDRESS")
+    found: list[Refusal] = []
+    _identity(account, found)
+    if account.standing not in DELETED:
+        _dates(account, found)
+        _amounts(account, found)
+        _lateness(account, found)
+    return found
 
 
 def refusal(field: str, code: str) -> Refusal:
@@ -60,71 +57,87 @@ def refusal(field: str, code: str) -> Refusal:
     return Refusal(field, code, DETAILS[code])
 
 
-def _identity(account: CreditAccount) -> Iterator[Refusal]:
-    number = account.loan_no
-    if not (number.isalnum() and number.isascii() and number == number.upper() and len(number) <= 46):
-        yield refusal("loan_no", "ACCOUNT_NUMBER")
+def _person(who: CreditConsumer, at: str, found: list[Refusal]) -> None:
+    name, where = full_name(who), who.address
+    if not name.strip() or not name.isprintable() or len(name) > 120:
+        found.append(refusal(f"{at}.surname", "NAME"))
+    if who.id_kind != "cn_id" or not is_citizen_number(who.id_number):
+        found.append(refusal(f"{at}.id_number", "ID_NUMBER"))
+    if where is not None:
+        told = where.city + where.line_1 + where.line_2
+        if len(told) > 120 or not told.isprintable():
+            found.append(refusal(f"{at}.address", "ADDRESS"))
+
+
+def _identity(account: CreditAccount, found: list[Refusal]) -> None:
+    if not _NUMBER.fullmatch(account.loan_no):
+        found.append(refusal("loan_no", "ACCOUNT_NUMBER"))
     if account.currency != "CNY":
-        yield refusal("currency", "CURRENCY")
+        found.append(refusal("currency", "CURRENCY"))
     if account.original_creditor:
-        yield refusal("original_creditor", "COLLECTOR")
-    yield from check_person(account.consumer)
+        found.append(refusal("original_creditor", "COLLECTOR"))
+    _person(account.consumer, "consumer", found)
     for index, who in enumerate(account.associated):
-        yield from check_person(who, f"associated.{index}")
+        _person(who, f"associated.{index}", found)
 
 
-def _dates(account: CreditAccount) -> Iterator[Refusal]:
+def _dates(account: CreditAccount, found: list[Refusal]) -> None:
     opened, as_of, closed = account.opened_on, account.as_of_on, account.closed_on
+    paid, lost = account.last_paid_on, account.lost_on
     if opened > as_of:
-        yield refusal("opened_on", "DATE_ORDER")
-    for field in ("last_paid_on", "closed_on", "lost_on"):
-        day: date | None = getattr(account, field)
-        if day is not None and not opened <= day <= as_of:
-            yield refusal(field, "DATE_ORDER")
-    of_month = closed is not None and (closed.year, closed.month) == (as_of.year, as_of.month)
-    if (account.standing in CLOSED) != of_month or (closed is not None and account.standing not in CLOSED):
-        yield refusal("closed_on", "CLOSED")
+        found.append(refusal("opened_on", "DATE_ORDER"))
+    if paid is not None and not opened <= paid <= as_of:
+        found.append(refusal("last_paid_on", "DATE_ORDER"))
+    if lost is not None and not opened <= lost <= as_of:
+        found.append(refusal("lost_on", "DATE_ORDER"))
+    if (closed is None) == (account.standing in CLOSED):
+        found.append(refusal("closed_on", "CLOSED"))
+    elif closed is not None and not max(opened, as_of.replace(day=1)) <= closed <= as_of:
+        found.append(refusal("closed_on", "CLOSED"))
 
 
-def _amounts(account: CreditAccount) -> Iterator[Refusal]:
-    for field in _AMOUNTS:
-        if not 0 <= getattr(account, field) < _MOST_MINOR:
-            yield refusal(field, "AMOUNT_RANGE")
+def _amounts(account: CreditAccount, found: list[Refusal]) -> None:
+    amounts = _amounts_of(account)
+    if min(amounts) < 0 or max(amounts) >= _MOST_MINOR:
+        wrong = [field for field, minor in zip(_AMOUNTS, amounts, strict=True) if not 0 <= minor < _MOST_MINOR]
+        found += [refusal(field, "AMOUNT_RANGE") for field in wrong]
     if account.original_minor < 100:
-        yield refusal("original_minor", "ORIGINAL_ZERO")
-    aged = account.overdue_principal
-    if account.standing in CLOSED and (account.balance_minor or account.overdue_minor or any(aged)):
-        yield refusal("balance_minor", "CLOSED_OWES")
-    elif min(aged) < 0 or sum(aged) > account.overdue_minor:
-        yield refusal("overdue_principal", "OVERDUE_PRINCIPAL")
-    if bool(account.terms_overdue) != bool(account.overdue_minor):
-        yield refusal("terms_overdue", "OVERDUE_TERMS")
+        found.append(refusal("original_minor", "ORIGINAL_ZERO"))
+    aged, overdue = account.overdue_principal, account.overdue_minor
+    if account.standing in CLOSED and (account.balance_minor or overdue or any(aged)):
+        found.append(refusal("balance_minor", "CLOSED_OWES"))
+    elif min(aged) < 0 or sum(aged) > overdue:
+        found.append(refusal("overdue_principal", "OVERDUE_PRINCIPAL"))
+    if bool(account.terms_overdue) != bool(overdue):
+        found.append(refusal("terms_overdue", "OVERDUE_TERMS"))
 
 
-def _lateness(account: CreditAccount) -> Iterator[Refusal]:
+def _lateness(account: CreditAccount, found: list[Refusal]) -> None:
     days, codes, standing = account.days_past_due, account.month_codes, account.standing
-    months = (account.as_of_on.year - account.opened_on.year) * 12 + account.as_of_on.month - account.opened_on.month
+    opened, as_of = account.opened_on, account.as_of_on
+    months = (as_of.year - opened.year) * 12 + as_of.month - opened.month
     if len(codes) > min(max(months, 0) + 1, 60):
-        yield refusal("month_codes", "MONTH_CODES_LENGTH")
-    if not codes or not MONTH_CODES.issuperset(codes) or not _fits(codes[0], account):
-        yield refusal("month_codes", "MONTH_CODE")
-    aged = account.overdue_principal
-    oldest = max((first for part, first in zip(aged, (1, 31, 61, 91, 181), strict=True) if part), default=0)
-    if oldest > days:
-        yield refusal("overdue_principal", "OVERDUE_AGE")
+        found.append(refusal("month_codes", "MONTH_CODES_LENGTH"))
+    if not _CODES.fullmatch(codes) or not _fits(codes[0], account):
+        found.append(refusal("month_codes", "MONTH_CODE"))
+    if account.overdue_minor:
+        aged = account.overdue_principal
+        if max((first for part, first in zip(aged, (1, 31, 61, 91, 181), strict=True) if part), default=0) > days:
+            found.append(refusal("overdue_principal", "OVERDUE_AGE"))
     grade = account.five_grade
-    if standing is Standing.CHARGED_OFF and grade is not FiveGrade.LOSS:
-        yield refusal("five_grade", "FIVE_GRADE")
-    elif standing is not Standing.PAID and days > 90 and grade in (FiveGrade.NORMAL, FiveGrade.SPECIAL_MENTION):
-        yield refusal("five_grade", "FIVE_GRADE")
+    if standing is Standing.CHARGED_OFF:
+        if grade is not FiveGrade.LOSS:
+            found.append(refusal("five_grade", "FIVE_GRADE"))
+    elif days > 90 and standing is not Standing.PAID and grade in (FiveGrade.NORMAL, FiveGrade.SPECIAL_MENTION):
+        found.append(refusal("five_grade", "FIVE_GRADE"))
 
 
 def _fits(code: str, account: CreditAccount) -> bool:
     """Return whether the month's code agrees with how the account stands."""
     if account.standing in CLOSED:
-        return code in ("C", "G", "Z")
+        return code in "CGZ"
     if account.standing is Standing.CHARGED_OFF:
         return code == "B"
-    if code in DELAYS:
+    if code in "1234567":
         return code == str(min((account.days_past_due + 29) // 30, 7))
     return code in "*NDM" and not account.days_past_due

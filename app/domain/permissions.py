@@ -129,7 +129,15 @@ _TABLE = (
     Permission("contacts.send", "send a borrower a message by hand, and ask beforehand what stands in its way", EVERYONE),
     Permission("contacts.override_policy", "contact above a cap or outside hours of the policy, with a reason", SENIOR),
     Permission("letters.approve", "read a letter as it would be posted, and have it posted", SENIOR),
+    Permission("letters.read", "see letters, how far they came and what proves it, and read them as posted", EVERYONE),
+    Permission("letters.prove", "record what proves that a letter arrived", SENIOR),
     Permission("letters.draft", "draft a letter to a borrower, and withdraw it before it is approved", EVERYONE),
+    # -- credit reporting
+    Permission("credit.read", "read what is reported to credit bureaus, and why a loan is not", EVERYONE),
+    Permission("credit.report", "have a month frozen, hand its file in, say what the bureau answered", SENIOR),
+    Permission("credit.correct", "propose that what was reported is taken out", SENIOR),
+    Permission("credit.ask_bureau", "ask that the lender reports to a bureau, or stop that", SENIOR),
+    Permission("credit.approve", "approve bureaus, snapshots and corrections that somebody else asked for", _APPROVERS),
     # -- the lender's operations
     Permission("audit.read", "read the audit trail", frozenset({COMPLIANCE, ADMIN})),
     Permission(

@@ -133,6 +133,21 @@ NOUNS: Mapping[str, Noun] = {
         "waiver_id, reference, loan_no, borrower_no, amount, interest, fees, penalties, reason, effective_on, by",
         {"granted": "staff gave it up: book it under `reference`, and your figures and ours agree again"},
     ),
+    "duty": Noun(
+        "loan_no, borrower_no, kind, rule, paragraph, evidence, missing, due_on",
+        {
+            "due_soon": "the last day of a duty of law about a loan is near; missing says what is to be sent or done",
+            "missed": "it was not done in time",
+        },
+    ),
+    "charges": Noun(
+        "loan_no, borrower_no, rule, from_on, until_on, scope, amount, annual_rate, kept_from",
+        {
+            "stopped": "a law stops interest on a loan from from_on on: do not ask for it either",
+            "resumed": "a stop has its end: interest runs again from until_on on",
+            "over_cap": "a loan asks for more than its cap allows; what is above it is not collected from kept_from on",
+        },
+    ),
     "contact_change": Noun(
         "contact_change_id, borrower_no, kind, state, effective_at",
         {

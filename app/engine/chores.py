@@ -18,6 +18,11 @@ from app.engine.wechat_links import exchange_links
 from app.services.audit_trail import seal
 from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
+from app.services.credit_chores import go_on_freezing, look_after_reports
+from app.services.pass_through import pass_on_due
+from app.services.register_removals import look_at_reports
+from app.services.register_tellings import tell_due
+from app.services.wind_downs import tell_borrowers
 from app.services.escalations import look_at_due
 from config import Settings
 
@@ -32,10 +37,19 @@ RANK_SECONDS = 15.0
 """How long a new call task waits at most until it has its place in the worklist, if nobody has opened that before."""
 SEAL_SECONDS = 10.0
 """How long a row of the audit trail waits at most until it is part of the chain."""
+PASS_SECONDS = 10.0
+"""How long money that came in on a funded loan waits at most until it is passed on."""
+REGISTER_SECONDS = 900.0
+"""How long a report stands at most that must not stand any more; whoever makes a file looks at once."""
+TELL_SECONDS = 10.0
 ESCALATION_SECONDS = 5.0
 """How long a payment, a yes or a proof of delivery waits at most until escalations follow it."""
 ESCALATION_BATCHES = 20
 """In one tick: after a policy comes into force everybody is to be looked at, and others want the database too."""
+FREEZE_SECONDS = 5.0
+"""How long a month that somebody wants frozen waits at most until the next pages of it are."""
+REPORTS_SECONDS = 3600.0
+"""How long it takes at most until it is noticed that what was reported has to be put right."""
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
@@ -48,6 +62,12 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
         ("call ranks", lambda: rank_due(now=clock.now()), RANK_SECONDS),
         ("escalations", _escalate, ESCALATION_SECONDS),
         ("audit trail", lambda: seal(now=clock.now()), SEAL_SECONDS),
+        ("credit snapshots", lambda: go_on_freezing(now=clock.now()), FREEZE_SECONDS),
+        ("credit reports", lambda: look_after_reports(now=clock.now()), REPORTS_SECONDS),
+        ("pass-through", lambda: pass_on_due(now=clock.now()), PASS_SECONDS),
+        ("register reports", lambda: look_at_reports(now=clock.now()), REGISTER_SECONDS),
+        ("register tellings", lambda: tell_due(now=clock.now()), TELL_SECONDS),
+        ("wind-down", lambda: tell_borrowers(now=clock.now()), TELL_SECONDS),
     ]
     entry = next((each for each in settings.providers.get("wechat", ()) if each["provider"] == "wechat"), None)
     if entry is not None:

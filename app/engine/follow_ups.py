@@ -7,6 +7,7 @@ once. One whose look fails is tried again later and holds up no other.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from app.domain.caps import OVER_CAP
 from app.domain.refunds import OVERPAID
 from app.logs import logger
 from app.persistence.queries.agenda import lock_agenda
@@ -16,11 +17,13 @@ from app.services import (
     arrangement_endings,
     attachments,
     collateral_telling,
+    collateral_values,
     contact_feed,
     conversation_states,
     dials,
     dispute_cases,
     hardship,
+    over_cap,
     plan_offers,
     promises,
     reply_copies,
@@ -54,7 +57,9 @@ HANDLERS: Mapping[str, Handler] = {
     visits.FOLLOW_UP: visits.look_again,
     conversation_states.FOLLOW_UP: conversation_states.follow,
     collateral_telling.FOLLOW_UP: collateral_telling.follow,
+    collateral_values.FOLLOW_UP: collateral_values.look_at_policy,
     reply_copies.FOLLOW_UP: reply_copies.look,
+    OVER_CAP: over_cap.follow,
 }
 """Kind -> who looks. Whoever has one more adds a line here."""
 

@@ -1,6 +1,8 @@
 """Who lends in the sample book, and the borrowers made for looking at."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from app.domain.book import LenderValues
 from app.sandbox.sample_people import PLACES, phone_of
@@ -15,7 +17,10 @@ class SampleLender:
     unit_minor: int
 
 
-_OWN_LOANS = {"role": "first_party", "role_reason": "It collects loans that it made itself and still owns (sample book)."}
+_OWN_LOANS: dict[str, Any] = {
+    "role": "first_party",
+    "role_reason": "It collects loans that it made itself and still owns (sample book).",
+}
 
 LENDERS = (
     SampleLender(
@@ -29,6 +34,11 @@ LENDERS = (
             "consumer_finance",
             "示例-001",
             "示例监管局",
+            "示例投诉电话 400-000-0000",
+            legal_name="信远消费金融有限公司（示例）",
+            licence_role="lender",
+            licensed_from=date(2019, 6, 1),
+            licensed_until=date(2029, 5, 31),
             **_OWN_LOANS,
         ),
         (("CN", 95),),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import desk_payments, waivers
+from app.persistence.queries import collateral_sales, desk_payments, waivers
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.queries.provider_templates import list_provider_templates
@@ -18,7 +18,7 @@ from app.persistence.queries.refunds import page_refunds
 from app.persistence.queries.tasks import page_tasks
 from app.services.waivers import parts_of
 
-KINDS = ("payment", "waiver", "plan", "refund", "contact_change", "letter", "provider_template")
+KINDS = ("payment", "waiver", "plan", "refund", "contact_change", "letter", "provider_template", "collateral_sale")
 MOST_OF_A_KIND = 100
 
 
@@ -71,6 +71,13 @@ def _refunds(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("refund", row.id, row.requested_at, row.requested_by, row.borrower_no, row.loan_no, amount)
 
 
+def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    """By the id of the thing: the sale is decided on its page."""
+    for row in collateral_sales.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(row.proceeds_minor, row.currency)
+        yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
+
+
 def _contact_changes(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in page_proposed(reads, lender_id, limit=MOST_OF_A_KIND):
         yield Waiting("contact_change", row.id, row.proposed_at, row.proposed_by, row.borrower_no, about=row.kind)
@@ -88,6 +95,13 @@ def _provider_templates(reads: Connection, lender_id: str) -> Iterator[Waiting]:
             yield Waiting("provider_template", row.id, row.changed_at, None, about=about)
 
 
-_GATHER: dict[str, Any] = dict(
-    zip(KINDS, (_payments, _waivers, _plans, _refunds, _contact_changes, _letters, _provider_templates), strict=True)
-)
+_GATHER: dict[str, Any] = {
+    "payment": _payments,
+    "waiver": _waivers,
+    "plan": _plans,
+    "refund": _refunds,
+    "contact_change": _contact_changes,
+    "letter": _letters,
+    "provider_template": _provider_templates,
+    "collateral_sale": _collateral_sales,
+}

@@ -81,7 +81,13 @@ def look_up_caps(work: Work, lender: LenderRow, *, now: datetime, page: int = 30
         changed = [(loan, cap) for loan in loans if (cap := _looked_up(loan, lender, now)) != loan.cap]
         found += sum((loan.cap is None or loan.cap["may_bind"]) and not cap["may_bind"] for loan, cap in changed)
         agenda.touch(work, {loan.borrower_id for loan, _ in changed}, now=now)
-        set_loans(work.session, [{"id": loan.id, "cap": cap, "version": loan.version + 1} for loan, cap in changed])
+        set_loans(
+            work.session,
+            [
+                {"id": loan.id, "cap": cap, "cap_unknown": cap["may_bind"], "version": loan.version + 1}
+                for loan, cap in changed
+            ],
+        )
         rebuild_positions(work, [loan.id for loan, _ in changed])
     return CapsLookedUp(unknown, found)
 

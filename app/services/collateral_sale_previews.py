@@ -19,6 +19,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.services.collateral_events import events_of
 from app.services.collateral_orders import order_of_thing
+from app.services.collateral_views import ShownShare
 from app.services.quotes import payoff_on
 
 US, OTHERS = "us", "other"
@@ -49,6 +50,7 @@ class SalePreview:
     loans: Sequence[Any]
     """The pledges with the numbers of their loans, in the order of the division's."""
     costs_minor: int
+    currency: str
 
 
 def preview_sale(session: Session, thing: CollateralThingRow, wished: SaleWished, *, now: datetime) -> SalePreview:
@@ -66,7 +68,7 @@ def preview_sale(session: Session, thing: CollateralThingRow, wished: SaleWished
     events = events_of(queries.find_events(session, [thing.id])[thing.id])
     costs = costs_on(events, wished.sold_on).open_minor + wished.sale_costs_minor
     division = divide_proceeds(wished.proceeds.minor, costs, secured, wished.claims, order)
-    return SalePreview(division, order, pledges, costs)
+    return SalePreview(division, order, pledges, costs, thing.currency)
 
 
 def _check(session: Session, thing: CollateralThingRow, wished: SaleWished, now: datetime) -> None:
@@ -84,3 +86,41 @@ def _check(session: Session, thing: CollateralThingRow, wished: SaleWished, now:
         moved(thing.state, thing.state_on, EventKind.SOLD, wished.sold_on, today=today)
     elif wished.sold_on != thing.state_on:
         raise refused_at("/sold_on", f"{thing.reference} was sold on {thing.state_on}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPreview:
+    """How a sale would be divided. `uncovered_costs` are in no ledger; `shortfall` stays owed."""
+
+    currency: str
+    proceeds_minor: int
+    costs_minor: int
+    uncovered_costs_minor: int
+    loans: list[ShownShare]
+    claims_minor: int
+    surplus_minor: int
+    shortfall_minor: int
+    rule: str
+    source: str
+    grade: str
+
+
+def shown_preview(preview: SalePreview) -> ShownPreview:
+    """Return a preview as it is shown."""
+    division = preview.division
+    return ShownPreview(
+        preview.currency,
+        division.proceeds_minor,
+        division.costs_minor,
+        division.uncovered_costs_minor,
+        [
+            ShownShare(pledge.loan_no, pledge.rank, share.paid.total, share.left.total)
+            for share, pledge in zip(division.loans, preview.loans, strict=True)
+        ],
+        sum(division.claims),
+        division.surplus_minor,
+        division.shortfall_minor,
+        preview.order.name,
+        preview.order.source,
+        preview.order.grade,
+    )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.credit_accounts import CreditAccount, Standing, account_from
-from app.domain.credit_corrections import DELETION, FILED, check_move
+from app.domain.credit_corrections import CORRECTION, DELETION, FILED, check_move
 from app.domain.credit_gates import BureauRules
 from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import kind_of, status_told
@@ -26,8 +26,10 @@ from app.services.credit_snapshots import people_place
 _DELETED = {"DF": Standing.DELETED_FRAUD}
 
 
-def make_correction_file(lender_id: str, bureau: str, out: ByteSink, *, by: str, clock: Callable[[], datetime]) -> MadeFile:
-    """Write what was approved for a bureau and has not been told yet; it is told from then on.
+def make_correction_file(
+    lender_id: str, bureau: str, out: ByteSink, *, by: str, clock: Callable[[], datetime], kind: str = CORRECTION
+) -> MadeFile:
+    """Write the corrections, or the deletions, that were approved for a bureau and not told yet; told they are from then on.
 
     One file is of one month's reports: where several are to be corrected, the newest first, and again until none is left.
     What would tell something worse than before passes the gates like any report, else it waits. One unit of work: there are
@@ -38,10 +40,9 @@ def make_correction_file(lender_id: str, bureau: str, out: ByteSink, *, by: str,
         setting = find_enabled(work.session, lender_id, bureau)
         if setting is None:
             raise ConflictError("The lender is not enabled at this bureau.")
-        waiting = queries.find_approved(work.session, lender_id, bureau)
+        waiting = [row for row in queries.find_approved(work.session, lender_id, bureau) if row.kind == kind]
         told = {row.id: _told(work, row) for row in waiting}
-        days = [account.as_of_on for row in waiting if row.kind != DELETION for account, _ in [told[row.id]]]
-        as_of = max(days, default=max((account.as_of_on for account, _ in told.values()), default=date.min))
+        as_of = max((account.as_of_on for account, _ in told.values()), default=date.min)
         accounts, rows = [], []
         rules = BureauRules(setting.while_disputed, setting.lead_days)
         for row in waiting:
@@ -56,7 +57,7 @@ def make_correction_file(lender_id: str, bureau: str, out: ByteSink, *, by: str,
             raise ConflictError("No correction waits that may be told.")
         refused: list[str] = []
         header = Header(setting.furnisher_code, setting.furnisher_name, setting.furnisher_address, bureau)
-        records, sha256 = write_file(setting.format, out, header, accounts, as_of=as_of, at=now, refused=refused)
+        records, sha256 = write_file(setting.format, out, header, accounts, as_of=as_of, at=now, refused=refused, what=kind)
         for row in rows:
             if row.loan_id in refused:
                 continue

@@ -110,13 +110,15 @@ def make_file(
 def submit_snapshot(
     lender_id: str, snapshot_id: str, *, reference: str | None, by: str, now: datetime, page: int = PAGE
 ) -> None:
-    """Say that the file was handed in; from then on the bureau has what it tells. Opens units of work of its own.
+    """Say that the file was handed in; from then on the bureau has what it tells. Said twice with one reference, once.
 
     What the law counts from it (negative information was furnished first, a loss with its first delinquency) is recorded
-    before, each once. Raises NotFoundError, ConflictError.
+    before, each once. Opens units of work of its own. Raises NotFoundError, ConflictError.
     """
     with unit_of_work() as work:
         row = queries.load_snapshot(work.session, snapshot_id, lender_id)
+        if row.state == SUBMITTED and row.submission_reference == reference:
+            return
         check_move(row.state, SUBMITTED)
     after: str | None = None
     while True:

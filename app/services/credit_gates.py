@@ -6,7 +6,7 @@ dispute is opened, a consent is withdrawn. Whole pages of loans are asked with a
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,23 +23,27 @@ from app.domain.credit_gates import (
     decide_gate,
     strictest,
 )
+from app.domain.credit_histories import LoanLedger, steps_of
 from app.domain.disputes import UNDER_INVESTIGATION
 from app.domain.holds import Hold
 from app.domain.law.grounds import facts_read
 from app.domain.law.packs import LawPack
 from app.domain.law_facts import licence_word, person_facts
 from app.domain.served_notices import LAW_WORD
+from app.domain.times import business_date
 from app.persistence.queries import credit_gates as queries
 from app.persistence.queries.arrangements import find_agreed
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.disputes import dispute_marks
 from app.persistence.queries.law_cases import gather_people
+from app.persistence.queries.positions import load_ledgers
 from app.services.caps import cap_states
 from app.services.forbearance import ASSESSED, BROKEN, DECLINED, looks_for
 from app.services.law_facts import load_loan_laws, notices_of
 from app.services.law_gates import ask_pack
 from app.services.law_packs import pack_for, vocabulary
 from app.services.served_notices import find_served
+from app.services.terms import kernel_terms
 
 __all__ = ["CreditRecord", "ReportGate", "ask_reports"]
 
@@ -96,7 +100,7 @@ def _ask_page(
     agreed = find_agreed(session, ids, now)
     marks = dispute_marks(session, ids)
     late_since = queries.find_late_since(session, ids)
-    reported = queries.find_reported_late(session, ids)
+    reported = _reported(session, loans, late_since, now)
     waiting = queries.find_waiting_for_help(session, cases)
     notices = notices_of(session, cases)
     messages = _messages(session, ids)
@@ -131,6 +135,28 @@ def _ask_page(
         )
         gates[loan.id] = decide_gate(asked, now)
     return gates
+
+
+def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str, date], now: datetime) -> set[str]:
+    """Return the loans of which the run of arrears that goes on is reported already.
+
+    The one that was enrolled may be over, and another have begun since: where the oldest due date unpaid is later than the
+    enrolment, the ledger says whether the loan was ever current in between.
+    """
+    since = queries.find_reported_late(session, [loan.id for loan in loans])
+    doubted = [
+        loan
+        for loan in loans
+        if loan.id in since and loan.id in late_since and late_since[loan.id] > business_date(since[loan.id], loan.zone)
+    ]
+    ledgers = load_ledgers(session, [loan.id for loan in doubted])
+    over = set()
+    for loan in doubted:
+        ledger = LoanLedger(loan.principal_minor, *ledgers[loan.id], kernel_terms(loan).terms, unit_minor=1)
+        steps = steps_of(ledger, business_date(since[loan.id], loan.zone), business_date(now, loan.zone))
+        if any(step.first_open_on is None or step.first_open_on >= step.from_on for step in steps):
+            over.add(loan.id)
+    return since.keys() - over
 
 
 def _reads_more(pack: LawPack) -> bool:

@@ -7,6 +7,8 @@ trail with its reference, and one of each kind can be recorded, never changed.
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
+from sqlalchemy.orm import Session
+
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.letter_stages import LEFT
@@ -38,59 +40,59 @@ class NewProof:
     kind: str
     delivered_on: date
     reference: str | None = field(default=None, repr=False)
-    file: tuple[str, bytes] | None = field(default=None, repr=False)
-    """Name and bytes of a scan of the receipt."""
 
 
-def record_proof(letter_id: str, new: NewProof, *, staff: DeskStaff, now: datetime) -> None:
-    """Record that a letter arrived; the same kind again is refused. Its borrower is decided again.
+def record_proof_in(
+    work: Work, letter_id: str, new: NewProof, *, staff: DeskStaff, now: datetime, attachment_id: str | None = None
+) -> None:
+    """Record that a letter arrived; a second of the same kind is refused. Its borrower is decided again.
 
-    Raises NotFoundError, ForbiddenError, ConflictError (it has not left, or has such a proof), ValidationError.
+    `attachment_id`: of a file that `hand_in_receipt` took. Raises NotFoundError, ForbiddenError, ConflictError (it has not
+    left, or has such a proof), ValidationError.
     """
+    letter, zone = _checked(work.session, letter_id, new, has_file=attachment_id is not None, staff=staff, now=now)
+    agenda.touch(work, [letter.borrower_id], now=now)
+    if attachment_id is not None:
+        attachments.claim(
+            work, letter.borrower_id, [attachment_id], SUBJECT, letter.id, now=now, lender_id=staff.lender_id, of_staff=True
+        )
+    proof_id, on = new_id(), new.delivered_on.isoformat()
+    reference = without_card_numbers((new.reference or "").strip()) or None
+    sealed = None if reference is None else work.vault.seal(reference, place=f"delivery_proofs.reference:{proof_id}")
+    row = {
+        "id": proof_id, "borrower_id": letter.borrower_id, "message_id": letter.message_id, "kind": new.kind,
+        "delivered_at": max(letter.sent_at or letter.made_at, local_instant(new.delivered_on, time(0), zone)),
+        "attachment_id": attachment_id, "by": staff.by, "recorded_at": now, "reference_sealed": sealed,
+    }  # fmt: skip
+    if not queries.add_proof(work.session, row):
+        raise ConflictError("Such a proof was recorded before; it is kept as it is.")
+    facts = {"letter_id": letter.id, "proof_id": proof_id, "kind": new.kind, "delivered_on": on}
+    add_audit(
+        work.session, at=now, actor=staff.by, action="letter.proof_recorded", borrower_id=letter.borrower_id, facts=facts
+    )
+
+
+def hand_in_receipt(letter_id: str, new: NewProof, name: str, content: bytes, *, staff: DeskStaff, now: datetime) -> str:
+    """Take the scan of a receipt for a proof that would be recorded; return the file's id. Raises as `record_proof_in`."""
+    with reading() as session:
+        letter, _ = _checked(session, letter_id, new, has_file=True, staff=staff, now=now)
+    return attachments.hand_in(letter.borrower_id, SUBJECT, name, content, now=now, by=staff.by).id
+
+
+def _checked(
+    session: Session, letter_id: str, new: NewProof, *, has_file: bool, staff: DeskStaff, now: datetime
+) -> tuple[letter_views.ShownLetter, str]:
+    """Return the letter and its lender's zone, when such a proof may be recorded of it."""
     if not may(staff.role, RECORD):
         raise ForbiddenError(f"Your role is {staff.role}, which records no proofs of delivery.")
-    with reading() as session:
-        letter = letter_views.get_letter(session, staff.lender_id, letter_id)
-        zone = get_lender(session, staff.lender_id).zone
-    _check(letter, new, today=business_date(now, zone), sent_on=business_date(letter.sent_at or letter.made_at, zone))
-    attachment_id = None
-    if new.file is not None:
-        name, content = new.file
-        attachment_id = attachments.hand_in(letter.borrower_id, SUBJECT, name, content, now=now, by=staff.by).id
-    proof_id = new_id()
-    at = max(letter.sent_at or letter.made_at, local_instant(new.delivered_on, time(0), zone))
-    with unit_of_work() as work:
-        agenda.touch(work, [letter.borrower_id], now=now)
-        if attachment_id is not None:
-            attachments.claim(
-                work, letter.borrower_id, [attachment_id], SUBJECT, letter.id, now=now, lender_id=staff.lender_id,
-                of_staff=True,
-            )  # fmt: skip
-        reference = None if not new.reference else without_card_numbers(new.reference.strip())
-        added = queries.add_proof(
-            work.session,
-            {
-                "id": proof_id, "borrower_id": letter.borrower_id, "message_id": letter.message_id, "kind": new.kind,
-                "delivered_at": at, "attachment_id": attachment_id, "by": staff.by, "recorded_at": now,
-                "reference_sealed": None
-                if reference is None
-                else work.vault.seal(reference, place=f"delivery_proofs.reference:{proof_id}"),
-            },
-        )  # fmt: skip
-        if not added:
-            raise ConflictError("Such a proof was recorded before; it is kept as it is.")
-        facts = {
-            "letter_id": letter.id,
-            "proof_id": proof_id,
-            "kind": new.kind,
-            "delivered_on": new.delivered_on.isoformat(),
-        }
-        add_audit(
-            work.session, at=now, actor=staff.by, action="letter.proof_recorded", borrower_id=letter.borrower_id, facts=facts
-        )
+    letter = letter_views.get_letter(session, staff.lender_id, letter_id)
+    zone = get_lender(session, staff.lender_id).zone
+    sent_on = business_date(letter.sent_at or letter.made_at, zone)
+    _check(letter, new, has_file=has_file, today=business_date(now, zone), sent_on=sent_on)
+    return letter, zone
 
 
-def _check(letter: letter_views.ShownLetter, new: NewProof, *, today: date, sent_on: date) -> None:
+def _check(letter: letter_views.ShownLetter, new: NewProof, *, has_file: bool, today: date, sent_on: date) -> None:
     if new.kind not in BY_STAFF:
         raise refused_at("/kind", f"kind is not one of {', '.join(BY_STAFF)}.")
     if letter.stage not in LEFT:
@@ -102,7 +104,7 @@ def _check(letter: letter_views.ShownLetter, new: NewProof, *, today: date, sent
     has_reference = bool((new.reference or "").strip())
     if new.kind in _NAMED_BY and not has_reference:
         raise refused_at("/reference", "Give the number under which the post can be asked about it.")
-    if not has_reference and new.file is None:
+    if not has_reference and not has_file:
         raise refused_at("/reference", "Say who signed or who handed it over, or hand in the receipt.")
 
 

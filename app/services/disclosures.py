@@ -7,23 +7,34 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
+from app.domain.all_in import Statement, all_in_statement, partner_fees
 from app.domain.apr import AnnualPercentageRate, annual_percentage_rate
 from app.domain.caps import Cap, CapCheck, Fixing, cap_for, principal_days, within_cap
+from app.domain.contract_forms import late_terms, read_stored
 from app.domain.errors import NotFoundError, ValidationError
+from app.domain.licences import Licence
 from app.domain.plans import PlanRow
-from app.domain.rates import AllInCost, AnnualisedRate, all_in_cost, annualised_rate, flows_of_plan
+from app.domain.rates import AllInCost, AnnualisedRate, all_in_cost, annualised_rate, flows_of_plan, percent
 from app.domain.splits import Split
+from app.domain.stops import Stop, unpacked
 from app.domain.times import business_date
 from app.persistence.models.loans import ESTIMATED_PLAN
 from app.persistence.queries import disclosures as queries
 from app.persistence.queries.accounts import find_plan_rows
+from app.services.cap_checks import ToDate, to_date
+from app.services.licences import licence_of
 
 NOT_THE_WHOLE_PLAN = frozenset({"first_instalment_only", ESTIMATED_PLAN})
 """Marks of loans whose plan is not what was agreed, so that no rate may be made from it."""
 
 HIGHEST_NOMINAL_RATE = Decimal(1000)
 """What a contract calls its annual rate is not one beyond it."""
+
+
+FLAGS = ("cap-unknown", "over-cap", "interest-stopped", "figures-missing")
+"""What may be wrong with a loan, or the law has stopped on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,25 @@ class Disclosures:
     signed_on: date | None
     signed_on_basis: str | None
     """contract; or disbursement, where the contract does not say when it was signed and that day stands for it."""
+    licence: Licence
+    statement: Statement | None
+    """All that the loan costs, item by item; None where `figures` is."""
+    to_date: ToDate
+    """What was charged until today, against the cap."""
+    stops: tuple[Stop, ...]
+    """Stops of interest that are known, the oldest knowledge first."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What is wrong, for machines: codes of `domain.licences.FLAGS` after "licence-", and of `FLAGS`."""
+        own = {
+            "cap-unknown": self.cap.may_bind,
+            "over-cap": self.check.is_kept is False or self.to_date.check.is_kept is False or self.to_date.over_minor > 0,
+            "interest-stopped": any(each.until_on is None or each.until_on > self.as_of for each in self.stops),
+            "figures-missing": self.figures is None,
+        }
+        licence = (f"licence-{code}" for code in self.licence.flags(self.as_of))
+        return (*licence, *(code for code in FLAGS if own[code]))
 
 
 def disclosures(
@@ -84,7 +114,40 @@ def disclosures(
         missing = why.missing
     check = within_cap(cap, figures.charged_minor, figures.principal_days) if figures else CapCheck(None, None)
     nominal_rate = _decimal(loan.contract.get("annual_rate"))
-    return Disclosures(loan, today, anchor_no, nominal_rate, figures, missing, cap, check, signed_on, basis)
+    statement = None if figures is None else _statement(loan, rows, nominal_rate)
+    upfront = loan.contract.get("fees_upfront_minor", 0)
+    with Session(bind=reads, join_transaction_mode="rollback_only") as session:
+        charged = to_date(session, loan, cap, upfront if isinstance(upfront, int) and upfront > 0 else 0, today)
+    stops = tuple(each for each in unpacked(loan.stops) if each.replaced_at is None)
+    return Disclosures(
+        loan=loan,
+        as_of=today,
+        plan_version=anchor_no,
+        nominal_rate=nominal_rate,
+        figures=figures,
+        missing=missing,
+        cap=cap,
+        check=check,
+        signed_on=signed_on,
+        signed_on_basis=basis,
+        licence=licence_of(loan),
+        statement=statement,
+        to_date=charged,
+        stops=stops,
+    )
+
+
+def _statement(loan: Any, rows: Sequence[PlanRow], nominal_rate: Decimal | None) -> Statement:
+    read = read_stored(loan.contract)
+    return all_in_statement(
+        _disbursement(loan, rows),
+        _fees_upfront(loan),
+        rows,
+        read.fields.get("fees", ()),
+        partner_fees(loan.contract.get("partner_fees")),
+        late_terms(read, loan.cap),
+        None if nominal_rate is None else f"{percent(nominal_rate).normalize():f}",
+    )
 
 
 class _NotGivenError(Exception):

@@ -6,7 +6,7 @@ A borrower's duties are looked at when their case changes and when a day begins 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,13 +15,13 @@ from app.domain.duties import Duty, duties_of, rules_of
 from app.domain.law.questions import start_of_day
 from app.domain.times import MICROSECOND, business_date
 from app.logs import logger
-from app.metrics import DUTY_BREACHES, DUTY_LOOKS
+from app.metrics import DUTY_LOOKS
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries import agenda as clocks
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.tasks import find_tasks_of, mark_breaches
 from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.services import interest_stops
+from app.services.duty_alarms import MISSED, NEAR, alarm, alarm_rules
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_packs import find_rule, references, vocabulary
 from app.services.tasks import NewTask, add_tasks
@@ -110,7 +110,10 @@ def look(work: Work, borrower_ids: Collection[str], *, now: datetime) -> Looked:
     for task, result in zip(new, add_tasks(work, new, now=now), strict=True):
         looked.made += result.created
         if result.created and task.facts["breach"]:
-            _alarm(work, task.borrower_id, task.loan_id, task.rule, task.due_on, looked, now)
+            looked.missed += 1
+            alarm(work, task, MISSED, now=now)
+        elif result.created and task.facts["alarmed"]:
+            alarm(work, task, NEAR, now=now)
     mark_breaches(work.session, [task.natural_key for task in new if task.facts["breach"]])
     looked.stopped = interest_stops.bring(work, loans, asked, now=now)
     clocks.set_duties_at(work.session, looks)
@@ -187,7 +190,7 @@ class _Bringing:
     def _one(self, each: Standing) -> NewTask | None:
         row = self._known(each)
         if row is None:
-            return _new_task(each, self._key(each))
+            return _new_task(each, self._key(each), self.now)
         self.asked.add(row.id)
         if row.state != "open" and row.closed_by == _BY:
             row.state, row.state_reason, row.closed_at, row.closed_by = "open", None, None, None
@@ -195,7 +198,11 @@ class _Bringing:
         if row.state == "open" and each.duty.breach and not row.breach:
             row.breach = True
             row.version += 1
-            _alarm(self.work, row.borrower_id, row.loan_id, row.rule, row.due_on, self.looked, self.now)
+            self.looked.missed += 1
+            alarm(self.work, row, MISSED, now=self.now)
+        if row.state == "open" and not row.facts.get("alarmed") and _is_near(each, self.now):
+            row.facts = {**row.facts, "alarmed": True}
+            alarm(self.work, row, NEAR, now=self.now)
         if not row.facts.get("standing"):
             row.facts = {**row.facts, "standing": True}
         return None
@@ -211,7 +218,11 @@ class _Bringing:
         return each.key if each.duty.is_dated else f"{each.key}/{self.now.isoformat(timespec='minutes')}"
 
 
-def _new_task(each: Standing, key: str) -> NewTask:
+def _is_near(each: Standing, now: datetime) -> bool:
+    return alarm_rules().is_near(each.duty, business_date(now, each.loan.zone), now)
+
+
+def _new_task(each: Standing, key: str, now: datetime) -> NewTask:
     duty, loan = each.duty, each.loan
     rule = find_rule(duty.rule)
     facts = {
@@ -219,6 +230,7 @@ def _new_task(each: Standing, key: str) -> NewTask:
         "also": list(duty.also),
         "breach": duty.breach,
         "standing": True,
+        "alarmed": _is_near(each, now),
         "law": f"{loan.pack.jurisdiction}@{loan.pack.version[:12]}",
         "evidence": None if rule is None else rule.evidence,
         "values": plain(duty.values),
@@ -232,19 +244,6 @@ def _new_task(each: Standing, key: str) -> NewTask:
 def plain(value: Any) -> Any:
     """Return figures of the law as JSON has them: decimals as text, days and instants in ISO form."""
     return orjson.loads(orjson.dumps(dict(value), default=str, option=orjson.OPT_UTC_Z))
-
-
-def _alarm(
-    work: Work, borrower_id: str, loan_id: str | None, rule: str | None, due_on: date | None, looked: Looked, now: datetime
-) -> None:
-    """Say loudly that a duty was missed: a metric, a line in the log, a row in the audit trail."""
-    looked.missed += 1
-    found = None if rule is None else find_rule(rule)
-    due = None if due_on is None else due_on.isoformat()
-    DUTY_BREACHES.labels("" if found is None else found.jurisdiction).inc()
-    logger().error("duty of law missed", rule=rule, loan_id=loan_id, due_on=due)
-    facts = {"rule": rule, "loan_id": loan_id, "due_on": due}
-    add_audit(work.session, at=now, actor=_BY, action="duty.missed", borrower_id=borrower_id, facts=facts)
 
 
 def _next_look(loans: Sequence[LoanLaw], standing: Sequence[Standing], now: datetime) -> datetime | None:
@@ -268,6 +267,8 @@ def _next_look(loans: Sequence[LoanLaw], standing: Sequence[Standing], now: date
         if each.duty.due_on is not None:
             on = each.duty.due_on - AHEAD if far else each.duty.due_on + _DAY
             moments.append(start_of_day(on, each.loan.zone))
+            if (alarms_on := alarm_rules().begins_on(each.duty)) is not None:
+                moments.append(start_of_day(alarms_on, each.loan.zone))
         elif each.duty.due_at is not None:
             moments.append(each.duty.due_at - AHEAD if far else each.duty.due_at + MICROSECOND)
     return min((at for at in moments if at > now), default=None)

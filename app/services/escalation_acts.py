@@ -1,23 +1,29 @@
 """Making steps happen that nothing stands in the way of: notices served, reports started, cases handed to people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.escalation_policies import CREDIT, EscalationStep, Kind
-from app.domain.escalation_reasons import Outcome, Why
-from app.persistence.queries.decisions import mark_cancelled
-from app.persistence.queries.escalations import find_messages
+from app.domain.escalation_reasons import Ends, Outcome, Why
+from app.domain.registers import Gate
 from app.persistence.unit_of_work import Work
+from app.services.collateral import refer
 from app.services.credit_reporting import start_reporting
 from app.services.escalation_cases import LoadedEscalation
-from app.services.letter_withdrawals import withdraw_unposted
-from app.services.served_notices import NoticeWanted, serve_notices
+from app.services.restricted_register import report
+from app.services.served_notices import NoticeWanted, serve_notices, take_back_notices
 from app.services.tasks import NewTask, add_tasks
 
-REFERRALS = "collections"
-"""The queue of cases that people take over."""
+QUEUE, TASK = "collections", "referral"
+"""Of cases that people take over."""
+_TAKEN_BACK_AS: Mapping[str, str] = {
+    Ends.CURED: "PAID", Ends.LOAN_OVER: "LOAN_CLOSED", Ends.REPLANNED: "REANCHORED", Ends.ARRANGED: "HOLD_PLAN_AGREED",
+    Ends.STOPPED_BY_PERSON: "STAFF_EXCLUDED", Why.OPEN_DISPUTE: "HOLD_DISPUTE", Why.BELOW_MINIMUM: "BELOW_TOLERANCE",
+    Why.CAP_UNKNOWN: "LEGAL_REVIEW", Why.FORBEARANCE_NOT_CONSIDERED: "LEGAL_REVIEW",
+}  # fmt: skip
+"""Why an escalation takes a notice back -> the code that the message then carries (docs/reasons.md)."""
 BY = "escalation"
 
 
@@ -38,6 +44,7 @@ class Acted:
     outcome: Outcome
     reason: str = Why.ON_SCHEDULE
     message_id: str | None = None
+    rule: str | None = None
 
 
 Done = dict[tuple[str, str], Acted]
@@ -61,12 +68,12 @@ def _perform(work: Work, due: Sequence[Due], done: Done, now: datetime) -> None:
     reports: dict[tuple[str, str], list[Due]] = defaultdict(list)
     for each in due:
         if each.step.kind is Kind.REPORT:
-            reports[each.step.register or CREDIT, each.step.record].append(each)
-    for (register, record), some in reports.items():
+            reports[each.step.register or CREDIT, each.step.basis or each.step.record].append(each)
+    for (register, what), some in reports.items():
         if register == CREDIT:
-            _report(work, some, record, done, now)
+            _report(work, some, what, done, now)
         else:
-            done |= {key_of(each): Acted(Outcome.STOPPED, Why.NOT_SET_UP) for each in some}
+            _report_to_register(work, some, register, what, done, now)
     _refer(work, [each for each in due if each.step.kind is Kind.REFERRAL], done, now)
 
 
@@ -77,11 +84,7 @@ def key_of(each: Due) -> tuple[str, str]:
 
 def take_back(work: Work, message_ids: Sequence[str], *, reason: str, now: datetime) -> None:
     """Take back notices that have not left: nobody is to get a letter about what is over."""
-    found = find_messages(work.session, message_ids)
-    contacts = [row.contact_id for row in found.values() if row.contact_id is not None]
-    if contacts:
-        mark_cancelled(work.session, contacts, reason=reason)
-        withdraw_unposted(work, contacts, now=now)
+    take_back_notices(work, message_ids, reason=_TAKEN_BACK_AS.get(reason, reason), now=now)
 
 
 def _serve(work: Work, due: Sequence[Due], done: Done, now: datetime) -> None:
@@ -107,17 +110,41 @@ def _report(work: Work, due: Sequence[Due], record: str, done: Done, now: dateti
         done[key_of(each)] = Acted(Outcome.DONE) if reason is None else Acted(Outcome.STOPPED, reason)
 
 
+def _report_to_register(work: Work, due: Sequence[Due], register: str, basis: str, done: Done, now: datetime) -> None:
+    """Ask for reports to a register; there each waits for a second person of its own."""
+    by_lender: dict[str, list[Due]] = defaultdict(list)
+    for each in due:
+        by_lender[each.of.loan.lender_id].append(each)
+    for lender_id, some in by_lender.items():
+        ids = [each.of.loan_id for each in some]
+        found = report(work, ids, register=register, basis=basis, by=by_of(some[0]), now=now, lender_id=lender_id)
+        for each in some:
+            gate = found[each.of.loan_id].gate
+            if gate is None or gate is Gate.ALREADY_REPORTED:
+                done[key_of(each)] = Acted(Outcome.DONE, Why.ASKED_FOR)
+            else:
+                done[key_of(each)] = Acted(Outcome.STOPPED, str(gate), rule=found[each.of.loan_id].rule)
+
+
 def _refer(work: Work, due: Sequence[Due], done: Done, now: datetime) -> None:
+    """Hand cases to people: those about something pledged to who deals with that, the others to a queue of their own."""
+    secured = [each for each in due if each.step.secured_only]
+    if secured:
+        answers = refer(work, [each.of.loan_id for each in secured], by=by_of(secured[0]), now=now)
+        for each in secured:
+            reason, _, rule = (answers[each.of.loan_id] or "").partition(":")
+            done[key_of(each)] = Acted(Outcome.STOPPED, reason, rule=rule or None) if reason else Acted(Outcome.DONE)
     tasks = [
         NewTask(
-            f"escalation/{each.escalation_id}/{each.step.key}", each.of.loan.borrower_id, "referral", REFERRALS,
-            loan_id=each.of.loan_id, facts={"step": each.step.key, "secured": each.of.case.is_secured},
+            f"escalation/{each.escalation_id}/{each.step.key}", each.of.loan.borrower_id, TASK, QUEUE,
+            loan_id=each.of.loan_id, facts={"step": each.step.key},
         )
-        for each in due
+        for each in due if not each.step.secured_only
     ]  # fmt: skip
     if tasks:
         add_tasks(work, tasks, now=now)
-    done |= {key_of(each): Acted(Outcome.DONE) for each in due}
+    for each in due:
+        done.setdefault(key_of(each), Acted(Outcome.DONE))
 
 
 def by_of(each: Due) -> str:

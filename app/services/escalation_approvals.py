@@ -40,14 +40,14 @@ def approve_steps(work: Work, step_ids: Collection[str], *, staff: DeskStaff, no
     """Say yes to steps that wait for a person; the engine makes them happen, when nothing stands in the way by then.
 
     A step that does not wait any more is left, with NOT_WAITING; one that needs another person than who said yes first, with
-    SAME_PERSON. Raises ForbiddenError, ValidationError (too many), NotFoundError (another lender's).
+    SAME_PERSON. Raises ForbiddenError, ValidationError (too many, another lender's).
     """
     check_may(staff.role, "escalations.approve")
     if len(step_ids) > MOST_AT_ONCE:
         raise refused_at("/step_ids", f"At most {MOST_AT_ONCE} steps are approved at once.")
     owners = pages.find_step_owners(work.session, step_ids, staff.lender_id)
     if missing := set(step_ids) - set(owners):
-        raise NotFoundError(f"There is no step {min(missing)} here.")
+        raise refused_at("/step_ids", f"There is no step {min(missing)} here.")
     people = {borrower_id for borrower_id, _ in owners.values()}
     clocks.lock_agenda(work.session, people)
     loaded = _loaded(work, people, {loan_id for _, loan_id in owners.values()}, now)
@@ -75,22 +75,24 @@ def approve_waiting(
     return approve_steps(work, ids, staff=staff, now=now)
 
 
-def decline_step(work: Work, step_id: str, *, reason: str, staff: DeskStaff, now: datetime) -> None:
-    """Say no to a step for as long as these arrears last. Twice changes nothing.
+def decline_step(work: Work, step_id: str, *, reason: str, staff: DeskStaff, now: datetime) -> str:
+    """Say no to a step for as long as these arrears last; return the escalation's id. Twice changes nothing.
 
     Raises ForbiddenError, NotFoundError, ValidationError, ConflictError (it waits for nobody).
     """
     check_may(staff.role, "escalations.approve")
     _check_reason(reason)
     each, step = _step(work, step_id, staff, now)
+    escalation_id: str = step["escalation_id"]
     if step["outcome"] == Outcome.DECLINED:
-        return
+        return escalation_id
     if step["outcome"] != Outcome.NEEDS_APPROVAL:
         raise ConflictError(f"This step waits for nobody: it is {step['outcome']}.")
     step["declined_by"], step["declined_reason"] = staff.by, reason
     writing = EscalationWriting(now, by=staff.by)
     writing.answered(each, step, Why.DECLINED, by=staff.by, facts={"because": reason})
     _finish(work, writing, each, "step_declined", staff, now, step=step["step_key"], reason=reason)
+    return escalation_id
 
 
 def stop_escalation(work: Work, escalation_id: str, *, reason: str, staff: DeskStaff, now: datetime) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.domain.cases import Subject
 from app.domain.escalation_policies import EscalationPolicy
 from app.domain.escalation_reasons import Outcome
 from app.domain.escalations import EscalationCase, Spell, StepState
@@ -30,6 +29,14 @@ GONE = frozenset({"redeemed", "released", "sold", "lost", "destroyed", "written_
 _ON_THEIR_WAY = (Outcome.HANDED_OVER, Outcome.RETURNED)
 _NEVER_LEFT = ("failed", "cancelled", "expired")
 _LEFT = ("sending", "sent", "delivered", "uncertain")
+
+
+class Lateness(NamedTuple):
+    """How late a loan is: the oldest unpaid due date that has passed, the next one to come, minor units overdue."""
+
+    oldest_due_on: date | None
+    next_due_on: date | None
+    overdue_minor: int
 
 
 @dataclass(slots=True)
@@ -64,14 +71,42 @@ class LoadedEscalation:
 
 
 def load_escalations(
-    session: Session, borrower_ids: Collection[str], now: datetime, *, loan_ids: Collection[str] | None = None
+    session: Session,
+    borrower_ids: Collection[str],
+    now: datetime,
+    *,
+    loan_ids: Collection[str] | None = None,
+    policies: Policies | None = None,
+    late_by: datetime | None = None,
 ) -> list[LoadedEscalation]:
-    """Return the loans of these borrowers that are late or have escalated, or that may by time alone."""
-    policies = policies_in_force(session)
-    loans = [loan for loan in queries.find_loans(session, borrower_ids) if loan_ids is None or loan.id in loan_ids]
+    """Return the loans of these borrowers with their escalations; a fixed number of statements for all.
+
+    `policies`: by lender, in place of those in force, and then loans of other lenders are left out. `late_by`: also what is
+    known of loans that will be late by then if nothing is paid; None: of those that are late now.
+    """
+    given = policies_in_force(session) if policies is None else policies
+    loans = [
+        loan
+        for loan in queries.find_loans(session, borrower_ids)
+        if (loan_ids is None or loan.id in loan_ids) and (policies is None or loan.lender_id in policies)
+    ]
     escalations = queries.find_open_escalations(session, borrower_ids)
-    known = _Known(session, loans, escalations, policies, now)
+    known = _Known(session, loans, escalations, given, now, late_by or now)
     return [known.load(loan) for loan in loans]
+
+
+def lateness_at(loan: Any, at: datetime) -> Lateness:
+    """Return how late a loan is at a moment by the rows that are open; those that the core has as paid do not count."""
+    if loan.status != "active":
+        return Lateness(None, None, 0)
+    today = business_date(at, loan.zone)
+    rows = [each for each in open_subjects(loan, at, today) if each.held_reason is None]
+    late = [row for row in rows if row.due_on < today]
+    return Lateness(
+        min((row.due_on for row in late), default=None),
+        min((row.due_on for row in rows if row.due_on >= today), default=None),
+        sum(row.open_minor for row in late),
+    )
 
 
 class _Known:
@@ -84,10 +119,11 @@ class _Known:
         escalations: Mapping[str, Any],
         policies: Policies,
         now: datetime,
+        late_by: datetime,
     ) -> None:
         self.policies, self.escalations, self.now = policies, escalations, now
-        self.subjects = {loan.id: self._open(loan) for loan in loans if loan.status == "active"}
-        late = [loan for loan in loans if self._is_late(loan) or loan.id in escalations]
+        self.lateness = {loan.id: lateness_at(loan, now) for loan in loans}
+        late = [loan for loan in loans if self._is_late(loan, late_by) or loan.id in escalations]
         ids, people = [loan.id for loan in late], {loan.borrower_id for loan in late}
         self.steps = queries.find_steps(session, [row.id for row in escalations.values()])
         self.spells = queries.find_last_spells(session, ids)
@@ -114,28 +150,21 @@ class _Known:
             self.spells.get(loan.id, 0),
         )
 
-    def _open(self, loan: Any) -> list[Subject]:
-        """Return the open rows up to the first that is due today or later; those that the core has as paid do not count."""
-        today = business_date(self.now, loan.zone)
-        return [each for each in open_subjects(loan, self.now, today) if each.held_reason is None]
-
-    def _is_late(self, loan: Any) -> bool:
-        rows = self.subjects.get(loan.id, [])
-        return bool(rows) and rows[0].due_on < business_date(self.now, loan.zone)
+    def _is_late(self, loan: Any, by: datetime) -> bool:
+        lateness = self.lateness[loan.id]
+        first = lateness.oldest_due_on or lateness.next_due_on
+        return first is not None and first < business_date(by, loan.zone)
 
     def _case(self, loan: Any) -> EscalationCase:
-        today = business_date(self.now, loan.zone)
-        rows = self.subjects.get(loan.id, [])
-        late = [row for row in rows if row.due_on < today]
-        ahead = [row.due_on for row in rows if row.due_on >= today]
+        lateness = self.lateness[loan.id]
         considered = [on for key in (loan.id, None) if (on := self.considered.get((loan.borrower_id, key))) is not None]
         return EscalationCase(
             loan_id=loan.id,
             zone=loan.zone,
             currency=loan.currency,
-            oldest_due_on=min((row.due_on for row in late), default=None),
-            next_due_on=min(ahead, default=None),
-            overdue_minor=sum(row.open_minor for row in late),
+            oldest_due_on=lateness.oldest_due_on,
+            next_due_on=lateness.next_due_on,
+            overdue_minor=lateness.overdue_minor,
             anchor_no=loan.anchor_no,
             is_over=loan.status != "active" and bool(loan.open_rows),
             is_arranged=loan.id in self.arranged,
@@ -217,9 +246,3 @@ def _is_objection(list_name: str, facts: Mapping[str, Any]) -> bool:
         return facts.get("resolved_at") is None
     is_open = facts.get("answered_at") is None and facts.get("closed_at") is None
     return facts.get("kind") in _OBJECTIONS and is_open
-
-
-def lateness(case: EscalationCase, now: datetime) -> int:
-    """Return the days past due at `now`."""
-    today = business_date(now, case.zone)
-    return 0 if case.oldest_due_on is None else max((today - case.oldest_due_on) // timedelta(days=1), 0)

@@ -12,6 +12,7 @@ from app.domain.policy_words import did_you_mean, pointer_to
 from app.services.law_packs import jurisdictions, vocabulary
 from app.services.policy_documents import content_hash
 from app.services.policy_files import read_document, refusal_of
+from app.services.registers import registers
 from app.wording.template_texts import purposes
 
 __all__ = ["check_document", "content_hash", "find_problems", "parse_document", "read_document", "shipped", "shipped_names"]
@@ -44,6 +45,7 @@ def known_names() -> KnownToEscalations:
         templates=frozenset(purposes()),
         acts=frozenset(enums["act"]),
         jurisdictions=frozenset(jurisdictions()),
+        registers={key: tuple(register.bases) for key, register in registers().items()},
     )
 
 

@@ -118,7 +118,7 @@ class EscalationWriting:
                 Told(due.of.loan, "escalation.step_happened.v1", {"step": due.step.key, "kind": due.step.kind.value,
                      "outcome": acted.outcome.value, "message_id": acted.message_id})
             )  # fmt: skip
-        self._change(due.of, row, acted.outcome, acted.reason)
+        self._change(due.of, row, acted.outcome, acted.reason, rule=acted.rule)
 
     def write(self, work: Work) -> None:
         """Write the rows."""
@@ -186,9 +186,9 @@ class EscalationWriting:
 
     def _change(
         self, each: LoadedEscalation, row: dict[str, Any], outcome: Outcome, reason: str, *, by: str | None = None,
-        decision: StepDecision | None = None, facts: Mapping[str, Any] | None = None,
+        decision: StepDecision | None = None, facts: Mapping[str, Any] | None = None, rule: str | None = None,
     ) -> None:  # fmt: skip
-        rule = None if decision is None else decision.rule
+        rule = rule if decision is None else decision.rule
         due_on = None if decision is None else decision.due_on
         before = (row["outcome"], row["reason"], row["rule"])
         same = before == (outcome, reason, rule) or (row["outcome"] == outcome and outcome in HAPPENED)

@@ -121,7 +121,7 @@ def _decide_all(
             acted = done[key_of(step)]
             writing.acted(step, acted)
             if acted.outcome is Outcome.STOPPED:
-                refused[step.of.loan_id][step.step.key] = GateStop(acted.reason)
+                refused[step.of.loan_id][step.step.key] = GateStop(acted.reason, acted.rule)
         again = list({step.of.loan_id: step.of for step in due}.values())
     return looks | {each.loan_id: now for each in again}
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.domain.book import PutResult
-from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, NotFoundError, refused_at
+from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, refused_at
 from app.domain.funder_claims import Transfer, movements_of
 from app.domain.funding import ShareValues
 from app.domain.funding_shares import OWN, Shares
@@ -34,7 +34,7 @@ def put_shares(
     """Record many, in the order given; the same reference with the same values changes nothing.
 
     What came in before is passed on again by the shares of its value date (`pass_through.py`). Each gets its own result or
-    the error that refused it: NotFoundError, ValidationError (more than the loan, or than somebody has),
+    the error that refused it: ValidationError (no such loan or funder, more than the loan, or than somebody has),
     CurrencyMismatchError, ConflictError (the reference stands for another share, or another service fee was agreed).
     """
     return _Batch(work, lender, by, now).put(batch)
@@ -80,7 +80,7 @@ class _Batch:
         values.check()
         loan = self.loans.get(values.loan_no)
         if loan is None:
-            raise NotFoundError(f"There is no loan {values.loan_no}; send the loan first.")
+            raise refused_at("/loan_no", f"There is no loan {values.loan_no}; send the loan first.")
         digest = _digest(values)
         known = self.known.get(values.reference)
         if known is not None:
@@ -91,7 +91,8 @@ class _Batch:
             raise CurrencyMismatchError(f"Loan {values.loan_no} is in {loan.currency}, the share in {values.currency}.")
         if values.effective_on > business_date(self.now, loan.zone):
             raise refused_at("/effective_on", "The day is in the future; send it when it has come.")
-        giver, taker = self._funder(values.from_funder_no), self._funder(values.to_funder_no)
+        giver = self._funder("from_funder_no", values.from_funder_no)
+        taker = self._funder("to_funder_no", values.to_funder_no)
         self._fund(loan, values)
         transfer_id = new_id()
         rows[index] = ShareTransferRow(
@@ -102,12 +103,12 @@ class _Batch:
         self.known[values.reference] = (transfer_id, digest)
         return PutResult(transfer_id, created=True, changed=True)
 
-    def _funder(self, number: str | None) -> str | None:
+    def _funder(self, name: str, number: str | None) -> str | None:
         if number is None:
             return None
         head = self.funders.get(number)
         if head is None:
-            raise NotFoundError(f"There is no funder {number}; send the funder first.")
+            raise refused_at(f"/{name}", f"There is no funder {number}; send the funder first.")
         return head.id
 
     def _fund(self, loan: LoanRow, values: ShareValues) -> None:

@@ -23,6 +23,7 @@ from app.persistence.ids import new_id
 from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.borrowers import find_borrower_nos
 from app.persistence.queries.interest_stops import find_holds_of_kinds, find_stop_rows, find_stops
 from app.persistence.queries.loans import set_loans
 from app.persistence.unit_of_work import Work
@@ -30,6 +31,7 @@ from app.services import agenda, reminders
 from app.services.law_facts import LoanLaw
 from app.services.notices import tell_borrower
 from app.services.positions import rebuild_positions
+from app.services.webhook_events import announce
 from app.wording.variables import Value
 
 _BY = "engine:duties"
@@ -180,6 +182,7 @@ def _add(work: Work, loan: LoanRow, stop: WantedStop, *, by: str, now: datetime)
     logger().warning("interest stopped by law", rule=stop.rule, loan_id=loan.id, from_on=stop.from_on.isoformat())
     key = f"charges:{row.stop_id}:stopped"
     told: dict[str, Value] = {"loan": loan.loan_no, "due_on": stop.from_on}
+    _announce(work, loan, row, "charges.stopped.v1", now)
     tell_borrower(work, loan.borrower_id, "charges_stopped", told, now=now, loan_id=loan.id, key=key)
     return row
 
@@ -191,6 +194,20 @@ def _replace(work: Work, row: InterestStopRow, stop: WantedStop, *, by: str, now
     work.session.add(new)
     work.session.flush()
     _note(work, new, "interest_stop.changed", by, now)
+    loan = work.session.get_one(LoanRow, row.loan_id)
+    _announce(work, loan, new, "charges.stopped.v1" if new.until_on is None else "charges.resumed.v1", now)
+
+
+def _announce(work: Work, loan: LoanRow, row: InterestStopRow, event_type: str, now: datetime) -> None:
+    data = {
+        "loan_no": loan.loan_no,
+        "borrower_no": find_borrower_nos(work.session, [loan.borrower_id])[loan.borrower_id],
+        "rule": row.rule,
+        "from_on": row.from_on.isoformat(),
+        "until_on": None if row.until_on is None else row.until_on.isoformat(),
+        "scope": row.scope,
+    }
+    announce(work, loan.lender_id, event_type, data, now=now, borrower_id=loan.borrower_id)
 
 
 def _row(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.domain.book import LENDER_ROLES, LenderValues, check_texts
+from app.domain.book import LENDER_ROLES, LICENCE_ROLES, LenderValues, check_texts
 from app.domain.errors import NotFoundError, ValidationError, refused_at
 from app.domain.money import currency_exponent
 from app.domain.times import zone_named
@@ -48,6 +48,10 @@ def check_lender(values: LenderValues) -> None:
             "/role_reason",
             "role_reason is empty: first_party is the laxer reading of the law, so say why this lender is one.",
         )
+    if values.licence_role is not None and values.licence_role not in LICENCE_ROLES:
+        raise refused_at("/licence_role", f"licence_role is not one of {', '.join(LICENCE_ROLES)}.")
+    if values.licensed_from and values.licensed_until and values.licensed_until < values.licensed_from:
+        raise refused_at("/licensed_until", "licensed_until is before licensed_from.")
     if values.jurisdiction != "EU":
         check_territory(values.jurisdiction, what="jurisdiction")
 

@@ -159,6 +159,9 @@ def _move(
     work: Work, message_id: str, told: str, now: datetime, *, at: datetime | None = None, is_believed: bool = True
 ) -> bool:
     row = queries.find_letter(work.session, message_id)
+    if row is not None and told == row.state == "delivered" and is_believed and row.delivered_at is None:
+        queries.mark_letter(work.session, row, told, now=now, at=at)  # who said so before was not surely the post
+        return True
     if row is None or next_letter_state(row.state, told) is None:
         return False
     if told == "returned" and is_believed:
@@ -167,7 +170,7 @@ def _move(
     state = None if row is None else next_letter_state(row.state, told)
     if row is None or state is None:
         return False
-    queries.mark_letter(work.session, row, state, now=now, at=at)
+    queries.mark_letter(work.session, row, state, now=now, at=at, is_believed=is_believed)
     if state == "returned" and is_believed:
         _retire_address(work, row, now)
     facts = {"letter_id": row.id, "message_id": message_id, "state": state}

@@ -38,6 +38,7 @@ from app.services.payments import match_waiting
 from app.services.positions import rebuild_positions
 from app.services.statement_waits import expect_lines
 from app.services.terms import cap_at_signing, terms_at_signing
+from app.services.wind_downs import refusal_of_new_loans
 
 LARGEST_PLAN_MINOR = 10**17
 """What a plan may add up to; with everything booked on it, it stays well within 64 bits."""
@@ -102,6 +103,9 @@ def put_loans(
     problems = {
         values.loan_no: _problem(values, heads.get(values.loan_no), versions.get(values.loan_no)) for values in batch
     }
+    closed = refusal_of_new_loans(session, lender.id) if len(heads) < len({*numbers}) else None
+    if closed is not None:
+        problems |= {number: problems[number] or closed for number in numbers if number not in heads}
     borrowers = ensure_borrowers(work, {values.borrower_no for values in batch if problems[values.loan_no] is None}, now=now)
     results: list[PutResult | DomainError] = []
     added: list[dict[str, Any]] = []
@@ -309,7 +313,8 @@ def plan_problem(values: PlanValues) -> DomainError | None:
 
 
 def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | None, now: datetime) -> dict[str, Any]:
-    today, cap = business_date(now, values.zone or lender.zone), None if head is None else head.cap
+    today, before = business_date(now, values.zone or lender.zone), None if head is None else head.cap
+    cap = cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=before)
     return {
         "product": values.product,
         "product_kind": values.product_kind,
@@ -321,7 +326,8 @@ def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | No
         "disbursed_on": values.disbursed_on,
         "maturity_on": values.maturity_on,
         "contract": terms_at_signing(values.contract, lender),
-        "cap": cap_at_signing(values.contract, values.disbursed_on, lender, today=today, before=cap),
+        "cap": cap,
+        "cap_unknown": cap["may_bind"],
         "marks": sorted(set(values.marks)),
     }
 

@@ -82,10 +82,13 @@ def shown_to_borrower(
     """Return what is shown: the core's figures where they differ and still hold, else ours. Takes no statement.
 
     `row` has the columns of a balance (queries/accounts.py); `ours` is the position of the day asked for, of `snapshot`.
-    What the desk took in or gave up and the core has not booked yet is no difference: the borrower was told of it.
+    What the desk took in or gave up and the core has not booked yet is no difference: the borrower was told of it. Where a
+    law stops interest, or something is above a cap, ours are shown: the core's still ask for what is not owed.
     As known at another instant only ours is shown: what a borrower was shown then is to be found again.
     """
     core = core_figures(row.core_as_of, row.core_figures)
+    if row.stops or row.over_cap_minor:
+        core = None
     if core is None or known_at is not None or core.as_of > ours.as_of:
         return Shown(ours, None, None)
     effective_on, recorded_at = row.last_effective_on, row.last_recorded_at

@@ -1,7 +1,7 @@
 """Plan options of a stored loan: what its borrower may choose now, and the document of what was shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from app.domain.plans import PlanVersion, version_for
 from app.domain.positions import Snapshot, replay
 from app.domain.replay import terms_under
 from app.domain.times import business_date
+from app.domain.wind_downs import LENGTHENING
 from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.accounts import find_plan_option_account
 from app.persistence.queries.holds import find_holds
@@ -35,6 +36,7 @@ from app.services.option_rules import option_rules_for
 from app.services.positions import position_by
 from app.services.quotes import basis_of
 from app.services.terms import contract_of, kernel_terms
+from app.services.wind_downs import terms_in_force
 from app.wording.option_words import credit_effect_words, kind_words
 
 
@@ -161,7 +163,19 @@ def _load(
         is_of_core=shown.is_of_core,
         refused_by_law=_settlement_law(session, loan, version, snapshot, today, now) if asks_law else {},
     )
-    return loan, case, option_rules_for(loan.country or loan.jurisdiction, loan.product_kind)
+    rules = option_rules_for(loan.country or loan.jurisdiction, loan.product_kind)
+    return loan, case, _while_winding_down(session, loan.lender_id, rules)
+
+
+def _while_winding_down(session: Session, lender_id: str, rules: OptionRules) -> OptionRules:
+    """Take out what lengthens what is owed, of a lender that winds down and did not say that it goes on offering it."""
+    terms = terms_in_force(session, lender_id)
+    if terms is None or terms.longer_plans:
+        return rules
+    closed = {
+        kind: replace(rule, allowed=False) for kind, rule in rules.kinds.items() if kind in LENGTHENING and rule.allowed
+    }
+    return replace(rules, kinds={**rules.kinds, **closed})
 
 
 def _holds(session: Session, borrower_id: str, loan_id: str, now: datetime) -> frozenset[str]:

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.allocation_history import RecordedAllocation, allocation_history
+from app.domain.caps import OVER_CAP
 from app.domain.ledger import LedgerEntry
+from app.domain.plans import PlanVersion
 from app.domain.positions import Position, Snapshot, position_at, replay
 from app.domain.refunds import OVERPAID, OVERPAID_STANDS, overpaid_minor
 from app.persistence.ids import new_id
@@ -138,6 +140,7 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         old, version = before.get(loan.id, (None, 0))
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
         _follow_overpayment(work, loan, old, snapshot)
+        _follow_cap(work, loan, snapshot, versions)
         was_paid = loan.ended_at is None and old is not None and old.settled
         status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
         if (status, snapshot.over_cap_minor) != (loan.status, loan.over_cap_minor):
@@ -146,6 +149,13 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     change_allocations(session, added=added, replaced=replaced, removed=removed)
     set_snapshots(session, snapshots)
     set_loans(session, statuses)
+
+
+def _follow_cap(work: Work, loan: _LoanFacts, snapshot: Snapshot, versions: Sequence[PlanVersion]) -> None:
+    """Have a loan looked at that comes to ask more than its cap allows, or no longer does."""
+    if snapshot.over_cap_minor != loan.over_cap_minor:
+        known_at = max(filter(None, [snapshot.last_recorded_at, *(each.recorded_at for each in versions)]))
+        follow_up_at(work, OVER_CAP, loan.id, loan.borrower_id, at=known_at)
 
 
 def _follow_overpayment(work: Work, loan: _LoanFacts, old: Snapshot | None, snapshot: Snapshot) -> None:

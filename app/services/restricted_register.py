@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.book import check_text
-from app.domain.errors import NotFoundError
 from app.domain.permissions import check_may
 from app.domain.registers import Gate, Register, ReportState, check_move, check_second, keep_until
 from app.domain.times import business_date
@@ -86,18 +85,17 @@ def decide_reports(
 ) -> Mapping[str, ReportOutcome]:
     """Approve reports that wait, or decline them with a reason; return report id -> what became of it.
 
-    One that a gate stops by now keeps waiting, and says which. Deciding the same way twice changes nothing. Raises
-    NotFoundError, ForbiddenError (it takes somebody else), ConflictError, ValidationError.
+    One that a gate stops by now keeps waiting, and says which; one of another lender, or none, is left out. Deciding the
+    same way twice changes nothing. Raises ForbiddenError (it takes somebody else), ConflictError, ValidationError.
     """
     check_may(staff.role, "register_reports.approve")
     check_text("reason", reason or "", LONGEST_REASON)
     lender = get_lender(work.session, staff.lender_id)
     lock_agenda(work.session, queries.find_owners(work.session, lender.id, report_ids))
     rows = queries.load_reports(work.session, lender.id, report_ids)
-    if len(rows) < len(set(report_ids)):
-        raise NotFoundError("There is no such report.")
     wanted = ReportState.STANDING if approve else ReportState.DECLINED
-    outcomes = {row.id: ReportOutcome(row.id, None, row.notice_message_id) for row in rows}
+    outcomes = {report_id: ReportOutcome(None, Gate.LEFT_OUT) for report_id in report_ids}
+    outcomes |= {row.id: ReportOutcome(row.id, None, row.notice_message_id) for row in rows}
     rows = [row for row in rows if row.state != wanted]
     for row in rows:
         check_move(row.state, wanted)

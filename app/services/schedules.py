@@ -12,6 +12,7 @@ from app.domain.mismatches import ShownRow
 from app.domain.plans import PlanVersion, version_for
 from app.domain.replay import allocate, terms_under
 from app.domain.splits import Split
+from app.domain.terms import known_terms
 from app.persistence.queries.positions import load_ledger
 from app.services.positions import Loan
 from app.services.terms import kernel_terms
@@ -54,6 +55,7 @@ def schedule_of(
     version = version_for(versions, as_of, known_at)
     counting = [e for e in entries if e.effective_on <= as_of and (known_at is None or e.recorded_at <= known_at)]
     terms, rule, pauses = kernel_terms(loan)
+    terms = known_terms(terms, known_at)
     account = allocate(version.rows if version else (), counting, terms_under(version, terms))
     account.accrue(as_of)
     rows: list[ScheduleRow] = []

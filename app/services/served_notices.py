@@ -99,7 +99,7 @@ def _served(row: Any, recorded: Sequence[Proof]) -> ServedNotice:
 def told_of(row: Any) -> list[Proof]:
     """Return what the ways themselves tell of a message, by its columns in the queries' rows."""
     return proofs_told(
-        row.channel, post_at=row.post_delivered_at, receipt_at=row.delivered_at, opened_at=row.read_at or row.clicked_at
+        row.channel, post_at=row.post_delivered_at, receipt_at=row.receipt_at, opened_at=row.read_at or row.clicked_at
     )
 
 

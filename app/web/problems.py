@@ -91,6 +91,13 @@ PROBLEMS: dict[str, Problem] = {
         "响应格式为 application/json，部分接口另支持文档所列格式。",
     ),
     "conflict": _problem(409, "Conflict", "This collides with what is already recorded.", "冲突", "该操作与已有记录冲突。"),
+    "winding-down": _problem(
+        409,
+        "No new loans",
+        "The lender winds down: it takes no new loans. What is known of its loans is still taken.",
+        "不再受理新贷款",
+        "该出借方正在退出，不再受理新贷款；已有贷款的信息仍可提交。",
+    ),
     "plan-not-eligible": _problem(
         409,
         "Not offered for this loan now",

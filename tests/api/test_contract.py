@@ -32,6 +32,7 @@ from app.web.rate_limit import ReadLimit
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import a_desk_key, an_ingest_key, signed_in
 from tests.builders.book import build_loan, pay
+from tests.builders.letters import a_posted_letter
 from tests.builders.payments import an_intent
 from tests.conftest import START, make_settings
 from tests.fakes.payments import FakePayments
@@ -42,7 +43,35 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "list_funders",
+    "put_funder",
+    "post_share",
+    "get_funder_statement",
+    "list_payout_batches",
+    "post_payout_batch",
+    "decline_payout_batch",
+    "post_wind_down",
+    "decline_wind_down",
+    "list_my_register_reports",
+    "list_register_reports",
+    "post_register_reports",
+    "decide_register_reports",
+    "list_register_files",
+    "post_register_file",
     "search_borrowers",
+    "search_collateral",
+    "list_collateral",
+    "put_pledge",
+    "post_collateral_event",
+    "post_appraisal",
+    "post_insurance",
+    "post_desk_redemption_quote",
+    "post_redemption",
+    "preview_collateral_sale",
+    "post_collateral_sale",
+    "decline_collateral_sale",
+    "reverse_collateral_sale",
+    "post_redemption_quote",
     "unmask_borrower",
     "get_loan_of_borrower",
     "list_timeline",
@@ -112,6 +141,10 @@ RULES_BEYOND_SCHEMAS = {
     "match_statement_line",
     "ignore_statement_line",
     "list_tasks",
+    "list_escalations",
+    "list_waiting_steps",
+    "approve_escalation_steps",
+    "draft_escalation_policy",
     "list_duties",
     "list_provider_templates",
     "ask_law",
@@ -174,6 +207,9 @@ RULES_BEYOND_SCHEMAS = {
     "post_hardship_request",
     "list_desk_hardship_requests",
     "decide_hardship_request",
+    "list_own_letters",
+    "list_posted_letters",
+    "record_delivery_proof",
     "post_contact_request",
     "escalate_dispute",
     "put_mandate",
@@ -233,6 +269,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ids["intent_id"] = new_id()
             work.session.add(an_intent(loan, ids["intent_id"], now=START))
         ids["conversation_id"] = word.conversation_id
+        ids["letter_id"] = a_posted_letter(loan, now=START)
         ids |= {"dispute_id": dispute_id, "hardship_request_id": hardship_request_id}
         db.session.remove()
     yield schemathesis.openapi.from_wsgi("/openapi.json", app), headers, ids

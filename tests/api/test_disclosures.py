@@ -80,14 +80,22 @@ def test_the_licence_is_the_lenders(client: FlaskClient) -> None:
         },
     )
 
-    assert body["licence"] == {
+    licence = body["licence"]
+    rule, wrong = licence.pop("rate_rule"), [each["code"] for each in licence.pop("flags")]
+    assert licence == {
         "legal_name": "Harbour Credit",
         "kind": "consumer_finance",
         "number": "L0001",
         "regulator": "NFRA",
         "complaints_contact": "400-000-0000",
         "jurisdiction": "CN",
+        "role": None,
+        "valid_from": None,
+        "valid_until": None,
     }
+    assert (rule["code"], rule["evidence"]) == ("licensed-lender", "primary")
+    assert wrong == ["role-missing", "validity-missing"]
+    assert [each["code"] for each in body["flags"]] == ["licence-role-missing", "licence-validity-missing"]
     assert (body["timezone"], body["as_of"], body["plan_version"]) == ("Asia/Shanghai", "2026-03-02", 1)
 
 
@@ -240,3 +248,80 @@ def test_another_borrowers_disclosures_are_not_found(client: FlaskClient) -> Non
     answer = client.get(f"/v1/me/loans/{theirs.loan_id}/disclosures", headers=signed_in(mine.borrower_id))
 
     assert (answer.status_code, answer.json["code"]) == (404, "not-found")
+
+
+def test_what_a_loan_costs_is_told_item_by_item_with_partners_and_what_only_lateness_brings(client: FlaskClient) -> None:
+    partner = {"name": "担保费", "amount_minor": 50_000, "collector": "示例担保", "on": "2025-06-15"}
+    contract = {
+        "annual_rate": "0.1090",
+        "fees_upfront_minor": 100_000,
+        "signed_on": "2025-06-10",
+        "partner_fees": [partner, {"name": "bad"}],
+        "late": {"annual_rate": "0.18", "grace_days": 3, "fee_minor": 2_000, "fee_after_days": 5},
+    }
+
+    all_in = shown(client, contract=contract)["all_in"]
+
+    lender = all_in["items"][0]["collector"]
+    assert [(item["name"], item["amount"], item["way"], item["collector"]) for item in all_in["items"]] == [
+        ("interest", yuan(599_960), "instalments", lender),
+        ("fees_upfront", yuan(100_000), "upfront", lender),
+        ("担保费", yuan(50_000), "at_partner", "示例担保"),
+    ]
+    assert all_in["items"][0]["standard"] == "10.9 % a year of the outstanding principal"
+    assert all_in["total"] == yuan(749_960)
+    assert Decimal(all_in["annualised_rate"]) > Decimal("0.135826")
+    late = {item["name"]: (item["amount"], item["standard"]) for item in all_in["when_late"]}
+    assert late["overdue_interest"] == (
+        None,
+        "18 % a year of the overdue principal, after 3 days; "
+        "all late charges together at most 12 % a year of the overdue principal",
+    )
+    assert late["late_fee"][0] == yuan(2_000)
+    assert late["late_fee"][1].startswith("once for each instalment that is more than 5 days late")
+    assert (all_in["source"], all_in["evidence"]) == ("NFRA and PBOC, Jin Gui [2026] No. 2", "rendering")
+
+
+def test_what_is_above_the_cap_is_not_asked_and_the_borrower_sees_how_much(client: FlaskClient) -> None:
+    body = shown(client, contract={"fees_upfront_minor": 100_000, "signed_on": "2025-06-10"})
+
+    to_date = body["cap"]["to_date"]
+    above = 699_960 - body["cap"]["most"]["amount_minor"]
+    assert to_date["above"] == yuan(above)
+    assert to_date["not_collected"]["amount_minor"] + to_date["paid_above"]["amount_minor"] == above
+    assert to_date["kept_from"] == START.date().isoformat()
+    assert "over-cap" in [each["code"] for each in body["flags"]]
+
+
+def test_a_contract_signed_on_a_day_the_table_does_not_cover_is_flagged(client: FlaskClient) -> None:
+    body = shown(client, contract={"signed_on": "2031-01-02"})
+
+    assert (body["cap"]["status"], body["cap"]["kept"], body["cap"]["to_date"]["kept"]) == ("unknown", "unknown", "unknown")
+    assert "cap-unknown" in [each["code"] for each in body["flags"]]
+
+
+@pytest.mark.parametrize(
+    ("values", "flags"),
+    [
+        ({"licensed_from": date(2020, 1, 1), "licensed_until": date(2026, 3, 1)}, ["expired"]),
+        ({"licensed_from": date(2020, 1, 1), "licensed_until": date(2026, 3, 2)}, []),
+        ({"licensed_from": date(2026, 3, 3)}, ["not-yet-valid"]),
+        ({"licence_no": None}, ["number-missing", "validity-missing"]),
+    ],
+)
+def test_anyone_may_see_a_licence_and_what_is_wrong_with_it(
+    client: FlaskClient, values: dict[str, Any], flags: list[str]
+) -> None:
+    given = {
+        "licence_kind": "consumer_finance", "licence_no": "L0001", "regulator": "NFRA", "licence_role": "lender",
+        "complaints_contact": "400-000-0000", "legal_name": "Harbour Credit Co., Ltd.",
+    }  # fmt: skip
+    build_lender(now=START, code="harbour", **(CHINA | given | values))
+
+    answer = client.get("/v1/lenders/harbour/licence")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json["legal_name"] == "Harbour Credit Co., Ltd."
+    assert [each["code"] for each in answer.json["flags"]] == flags
+    assert all(each["detail"] for each in answer.json["flags"])
+    assert client.get("/v1/lenders/nobody/licence").status_code == 404

@@ -28,11 +28,21 @@ from app.services.sessions import open_session
 from tests.api.test_inbox import DUE, tell
 from tests.builders.access import fresh_client, signed_in
 from tests.builders.arrangements import a_late_loan, asked
-from tests.builders.book import build_loan, pay
+from tests.builders.book import Built, build_loan, pay
+from tests.builders.collateral import a_pledge
+from tests.builders.collateral import tell as tell_of
 from tests.builders.files import PDF, announced
+from tests.builders.letters import a_posted_letter
 from tests.builders.payments import an_intent
+from tests.builders.registers import a_standing_report
 from tests.conftest import START
 from tests.fakes.payments import FakePayments
+
+
+def a_pledged_thing(loan: Built) -> str:
+    """Pledge a vehicle to a loan and have it taken; return its id."""
+    reference = a_pledge(loan, now=START)
+    return tell_of(loan, reference, "taken", START.date(), now=START).thing_id
 
 
 def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -65,6 +75,7 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         change_id = propose_change(work, loan.borrower_id, "email", f"{name}@example.test", staff=staff, now=START)
     ids = {
         "loan_id": loan.loan_id,
+        "thing_id": a_pledged_thing(loan),
         "entry_id": pay(loan, 100, now=START).entry_id or "",
         "message_id": message_id,
         "token": link_token(vault(), message_id, expires_at=START + timedelta(days=1)),
@@ -80,6 +91,8 @@ def owned_by(client: FlaskClient, name: str) -> tuple[dict[str, str], dict[str, 
         "request_id": asked(a_late_loan(lender_id=loan.lender_id, borrower_no=name)).id,
         "promise_id": promise_id,
         "contact_change_id": change_id,
+        "letter_id": a_posted_letter(loan, now=START),
+        "report_id": a_standing_report(loan, now=START),
     }
     return headers, ids
 
@@ -92,6 +105,7 @@ SAID = {
     "/v1/me/loans/{loan_id}/plan-requests": {"kind": "change_due_day", "terms": {"day": 25}},
     "/v1/me/plan-requests/{request_id}/accept": {"document_sha256": "0" * 64},
     "/v1/me/loans/{loan_id}/refunds": {},
+    "/v1/me/collateral/{thing_id}/redemption-quotes": {},
     "/v1/me/loans/{loan_id}/disputes": {"ground": "other", "words": "It is wrong."},
     "/v1/me/disputes/{dispute_id}/escalate": {"reason": "Nobody answers."},
     "/v1/me/conversations/{conversation_id}/messages": {"message_id": new_id(), "text": "Hello again"},

@@ -51,6 +51,7 @@ def build_loan(
     loan_no: str | None = None,
     contract: dict[str, Any] | None = None,
     product_kind: str | None = None,
+    currency: str = "USD",
     **borrower: Any,
 ) -> Built:
     """A loan whose rows are all principal; `recorded_at`: since when it is known (default: now)."""
@@ -67,7 +68,7 @@ def build_loan(
             LoanValues(
                 loan_no,
                 borrower_no,
-                "USD",
+                currency,
                 principal_minor=amount_minor * len(due),
                 contract=contract or {},
                 product_kind=product_kind,
@@ -106,10 +107,11 @@ def pay(
     reference: str | None = None,
     recorded_at: datetime | None = None,
     origin: str = "test",
+    currency: str = "USD",
 ) -> PaymentResult:
     """Record a payment of today."""
     values = PaymentValues(
-        reference or f"P{next(_numbers)}", built.loan_no, amount_minor, "USD", now.date(), recorded_at=recorded_at
+        reference or f"P{next(_numbers)}", built.loan_no, amount_minor, currency, now.date(), recorded_at=recorded_at
     )
     with unit_of_work() as work:
         return record_payment(work, built.lender_id, values, now=now, origin=origin)

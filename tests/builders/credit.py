@@ -14,8 +14,10 @@ from tests.builders.book import Built
 
 def enable(lender_id: str, *, now: datetime, bureau: str = "PBOC", **changes: Any) -> str:
     """A lender that may report to a bureau."""
-    given = {"bureau": bureau, "format": "pboc", "furnisher_code": "FURN123", "furnisher_name": "ACME LENDING",
-             "furnisher_address": "1 MAIN ST, AUSTIN TX 78701"}  # fmt: skip
+    given = {"bureau": bureau, "format": "pboc", "furnisher_code": "91310000123456", "furnisher_name": "Acme",
+             "furnisher_address": "310000"}  # fmt: skip
+    if changes.get("format") == "metro2":
+        given |= {"furnisher_code": "FURN123", "furnisher_name": "ACME LENDING", "furnisher_address": "1 MAIN ST AUSTIN TX"}
     with unit_of_work() as work:
         bureau_id = ask_bureau(work, lender_id, BureauValues(**{**given, **changes}), by="staff:Ann", now=now)
         decide_bureau(work, lender_id, bureau_id, approve=True, by="staff:Ben", now=now)

@@ -11,14 +11,17 @@ from sqlalchemy import select
 
 from app.persistence.ids import new_id
 from app.persistence.models.lenders import LenderRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionRow, PolicyRow, RulesStateRow
 from app.persistence.unit_of_work import unit_of_work
+from app.services.letters import hash_of
 from app.services.policies import ensure_default_policy
 from app.wording.catalogue import match_locale, render
 from app.wording.letter_contents import Letter, Table
 from app.wording.letter_layouts import LAYOUTS
 from tests.builders.book import Built, build_lender, build_loan
+from tests.builders.sent import a_sent
 
 LETTERHEAD: dict[str, Any] = {
     "name": "Acme Finance Ltd",
@@ -123,3 +126,28 @@ def waiting_letter(
 def _policy_id(session: Any) -> str:
     found: str = session.scalars(select(PolicyRow.id).limit(1)).one()
     return found
+
+
+def a_posted_letter(
+    built: Built, *, now: datetime, state: str = "in_transit", title: str = "About a loan",
+    pdf: bytes = b"%PDF-1.7 a letter", **changes: Any,
+) -> str:  # fmt: skip
+    """A letter that its printer took, with its document; return the letter's id."""
+    message_id, letter_id = a_sent(
+        built.borrower_id, now=now, channel="letter", template="letter_arrears", reference=f"ref-{new_id()}", provider="lob"
+    ), new_id()  # fmt: skip
+    with unit_of_work() as work:
+        text = orjson.dumps({"title": title, "body": "Hello"}).decode()
+        message = work.session.get_one(MessageRow, message_id)
+        message.text_sealed = work.vault.seal(text, place=f"messages.text:{message_id}")
+        message.sent_at = now
+        given: dict[str, Any] = {"jurisdiction": "CN", "template": "letter_arrears", "locale": "en", "pages": 1}
+        work.session.add(
+            LetterRow(
+                id=letter_id, borrower_id=built.borrower_id, message_id=message_id, lender_id=built.lender_id,
+                loan_id=built.loan_id, sha256=hash_of(pdf),
+                pdf_sealed=work.vault.seal_bytes(pdf, place=f"letters.pdf:{letter_id}"),
+                state=state, created_at=now, changed_at=now, **{**given, **changes},
+            )
+        )  # fmt: skip
+    return letter_id

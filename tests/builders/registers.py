@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.consents import ConsentValues
+from app.persistence.ids import new_id
+from app.persistence.models.restricted_register import RegisterReportRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.consents import record_consents
 from app.services.desk_payments import DeskStaff
+from app.services.register_contents import report_place, sealed_line
 from app.services.restricted_register import ReportOutcome, decide_reports, report
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.credit import delivered
@@ -61,3 +64,19 @@ def approve(loan: Built, report_id: str, *, now: datetime) -> ReportOutcome:
     """Approve a report as somebody else."""
     with unit_of_work() as work:
         return decide_reports(work, [report_id], approve=True, staff=second(loan), now=now)[report_id]
+
+
+def a_standing_report(loan: Built, *, now: datetime) -> str:
+    """A report that stands, whatever its gates would say; return its id."""
+    report_id = new_id()
+    with unit_of_work() as work:
+        sealed, digest = sealed_line(work.vault, report_place(report_id), {"loan_no": loan.loan_no, "overdue": "100.00"})
+        work.session.add(
+            RegisterReportRow(
+                id=report_id, borrower_id=loan.borrower_id, loan_id=loan.loan_id, lender_id=loan.lender_id,
+                register=REGISTER, basis=BASIS, state="standing", fields=["loan_no", "overdue"], content_sealed=sealed,
+                content_sha256=digest, notice_kind="register_notice", notice_delivered_at=now - timedelta(days=30),
+                asked_by="staff:Ann", asked_at=now, decided_by="staff:Ben", decided_at=now, reported_at=now, version=1,
+            )
+        )  # fmt: skip
+    return report_id

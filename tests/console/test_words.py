@@ -13,9 +13,11 @@ from app.domain import (
     hardship,
     holds,
     ledger,
+    letter_stages,
     letters,
     payment_intents,
     promises,
+    served_notices,
     visits,
 )
 from app.domain.arrangements import ArrangementState
@@ -31,6 +33,8 @@ from app.services.borrower_pages import REASONS
 from app.services.desk_conversations import SLA_STATES
 from app.services.timeline_entries import KINDS as TIMELINE
 from app.wording.console_words import catalogue, code_words
+from app.wording.letter_kinds import KINDS as LETTER_KINDS
+from app.wording.letter_kinds import kinds_of
 
 CONSOLE = Path(doors.__file__).parent
 _PATHS = [*sorted(CONSOLE.rglob("*.html")), *sorted(CONSOLE.parent.rglob("*.py"))]
@@ -48,6 +52,10 @@ CODES = {
     "call": [*TELLABLE, DIALLED],
     "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
     "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
+    "letter_stage": letter_stages.STAGES, "proof": served_notices.PROOFS,
+    "letter_kind": [
+        *LETTER_KINDS, *(each.served_as for code in ("CN", "US", "UK", "IN", "EU") for each in kinds_of(code).values()),
+    ],
     "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
 }  # fmt: skip
 """Vocabularies that pages show: what they are of -> their codes."""

@@ -28,6 +28,7 @@ from tests.builders.calls import a_call_task
 from tests.builders.desk import Seat, a_seat
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
+from tests.builders.letters import a_posted_letter
 from tests.builders.policies import a_document
 from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
@@ -79,6 +80,8 @@ def furnished(app: Flask) -> Furnished:
     it.me("POST", "/conversations", {"message_id": new_id(), "text": "我上周已经还过一部分，为什么还收到提醒？"})
     dispute = it.me("POST", f"/loans/{other_id}/disputes", {"ground": "amount_wrong", "words": "利息算多了。"})
     it.work()
+    built = Built(it.lender_id, it.borrower_id, it.borrower_no, loan_id, "CN-1001")
+    letter_id = a_posted_letter(built, now=it.now - timedelta(days=2), title="关于贷款 CN-1001", locale="zh-CN")
     uncertain = a_sent(it.borrower_id, now=it.now - timedelta(hours=1), state="uncertain")
     with unit_of_work() as work:
         owner = Owner(it.lender_id, "ingest:acme", UrlRules())
@@ -90,7 +93,7 @@ def furnished(app: Flask) -> Furnished:
         **_policies(app, it), **_bulletin(it),
         "borrower_no": it.borrower_no, "jurisdiction": "CN", "rule_id": "CN-QUIET", "task_id": _newest(TaskRow),
         "line_id": _newest(StatementLineRow), "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
-        "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core",
+        "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core", "letter_id": letter_id,
     })  # fmt: skip
 
 

@@ -25,6 +25,7 @@ def special(desk: Furnished) -> dict[str, str | None]:
         "invitation_again": None,
         "code_again": None,
         "preview_letter": None,  # a document, not a page
+        "posted_letter_document": None,
         "take_attachment": None,  # a file to be kept
         "bulletin_csv": None,  # a file to be kept
         "plan_approval": f"/desk/approvals/plans/{desk.values['plan_id']}",

@@ -45,9 +45,9 @@ def decide(lender: str, correction_id: str, by: str = "staff:Ben") -> None:
         decide_correction(work, lender, correction_id, approve=True, by=by, now=START + DAY)
 
 
-def correction_file(lender: str) -> bytes:
+def correction_file(lender: str, kind: str = "correction") -> bytes:
     out = io.BytesIO()
-    make_correction_file(lender, BUREAU, out, by="staff:Ann", clock=lambda: START + 2 * DAY)
+    make_correction_file(lender, BUREAU, out, by="staff:Ann", clock=lambda: START + 2 * DAY, kind=kind)
     return out.getvalue()
 
 
@@ -111,7 +111,7 @@ def test_an_upheld_dispute_that_it_was_never_theirs_takes_the_report_out(app: Fl
 
     (found,) = look(lender)
     decide(lender, found.id)
-    data = correction_file(lender).splitlines()[1]
+    data = correction_file(lender, "deletion").splitlines()[1]
     row = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
 
     assert (found.kind, found.code, found.reason) == ("deletion", "DF", "identity_theft")

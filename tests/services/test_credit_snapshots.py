@@ -33,7 +33,10 @@ def a_lender(**changes: Any) -> str:
 
 
 def a_loan(lender: str, due: list[date], **changes: Any) -> Built:
-    person = {"name": "张伟", "national_id": "110101199003071233", "country": "CN"}
+    person = {
+        "name": "张伟", "national_id": "11010519491231002X", "country": "CN", "currency": "CNY",
+        "address_lines": ("1 号", "上海"),
+    }  # fmt: skip
     loan = build_loan(now=START - 200 * DAY, due=due, lender_id=lender, product_kind="instalment", **{**person, **changes})
     consent(loan, now=START - 100 * DAY)
     return loan
@@ -181,7 +184,7 @@ def test_months_against_somebody_that_nobody_told_of_stay_untold(app: Flask) -> 
     """Worked out from the ledger, the history would tell of an earlier run of arrears without any notice of it."""
     lender = a_lender()
     loan = a_loan(lender, [date(2025, 10, 1), date(2026, 1, 1), date(2026, 4, 1)])
-    pay(loan, 10_000, now=datetime(2025, 12, 15, tzinfo=START.tzinfo))
+    pay(loan, 10_000, now=datetime(2025, 12, 15, tzinfo=START.tzinfo), currency="CNY")
     delivered(loan, START - 20 * DAY)
     enrol(loan)
 

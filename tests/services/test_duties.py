@@ -15,6 +15,7 @@ from app.persistence.db import db
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.case_records import load_case_records
 from app.persistence.queries.cases import load_cases
 from app.persistence.unit_of_work import unit_of_work
@@ -270,3 +271,25 @@ def test_records_are_part_of_the_case_that_is_decided(app: Flask) -> None:
         case = load_cases(work.session, [loan.borrower_id], now=START, rules=rules)[loan.borrower_id].case
 
     assert [(each.list_name, each.facts["kind"]) for each in case.records] == [("requests", "complaint")]
+
+
+def test_a_duty_is_told_of_some_days_before_its_last_day_once_and_again_when_it_is_missed(app: Flask) -> None:
+    a_british_loan()
+    early = datetime(2026, 3, 5, 9, tzinfo=UTC)
+    looked(early)
+    assert events() == []
+    assert next_look() == datetime(2026, 3, 6, tzinfo=UTC)
+
+    for day in (6, 7, 8):
+        looked(datetime(2026, 3, day, 0, 30, tzinfo=UTC))
+    assert events().count(("duty.due_soon.v1", "UK-NOSIA", NOTICE_DUE.isoformat())) == 1
+
+    looked(datetime(2026, 3, 12, 0, 30, tzinfo=UTC))
+    looked(datetime(2026, 3, 13, 0, 30, tzinfo=UTC))
+    assert events().count(("duty.missed.v1", "UK-NOSIA", NOTICE_DUE.isoformat())) == 1
+
+
+def events() -> list[tuple[str, str, str]]:
+    db.session().rollback()
+    found = db.session().scalars(select(WebhookEventRow).where(WebhookEventRow.type.startswith("duty.")))
+    return [(row.type, row.data["rule"], row.data["due_on"]) for row in found]

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.disputes import DisputeValues
-from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
+from app.domain.errors import ConflictError, ForbiddenError, LawRefusedError, ValidationError
 from app.domain.hold_terms import HoldValues
 from app.domain.registers import Gate
 from app.persistence.db import session
@@ -18,6 +18,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.disputes import open_dispute
 from app.services.holds import Teller, put_hold
 from app.services.register_files import RegisterFile, make_file, read_file
+from app.services.register_publication import public_figures, require_publishable
 from app.services.register_removals import look_at_reports, take_off
 from app.services.register_tellings import tell_due
 from app.services.restricted_register import decide_reports
@@ -153,8 +154,9 @@ def test_another_lenders_loan_is_left_out(app: Flask) -> None:
 
     assert ask([mine, other], now=START)[other.loan_id].gate is Gate.LEFT_OUT
     theirs = ask([other], now=START)[other.loan_id].report_id or ""
-    with pytest.raises(NotFoundError), unit_of_work() as work:
-        decide_reports(work, [theirs], approve=True, staff=second(mine), now=START)
+    with unit_of_work() as work:
+        found = decide_reports(work, [theirs], approve=True, staff=second(mine), now=START)
+    assert found[theirs].gate is Gate.LEFT_OUT
 
 
 def test_what_came_in_the_way_since_keeps_it_waiting(app: Flask) -> None:
@@ -230,3 +232,14 @@ def test_the_borrower_is_told_once_of_each(app: Flask) -> None:
     assert (tell_due(now=START), tell_due(now=START)) == (1, 0)
     told = session().scalars(select(NoticeRow).where(NoticeRow.borrower_id == loan.borrower_id)).all()
     assert [(each.template, each.withheld_reason) for each in told] == [("register_reported", None)]
+
+
+def test_only_figures_are_public_and_small_ones_are_withheld(app: Flask) -> None:
+    loan = standing()
+
+    with unit_of_work() as work:
+        assert public_figures(work.session, loan.lender_id, now=START) == {REGISTER: None}
+        with pytest.raises(LawRefusedError, match="CN-PIPL-PUBLIC"):
+            require_publishable(work.session, loan.lender_id, ["name"], smallest_cell=None, now=START)
+        with pytest.raises(ForbiddenError, match="never published"):
+            require_publishable(work.session, loan.lender_id, ["loan_no"], smallest_cell=None, now=START)

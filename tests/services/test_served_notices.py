@@ -13,8 +13,11 @@ from app.domain.deliveries import DeliveryReport, Told
 from app.domain.errors import NotFoundError, ValidationError
 from app.domain.hold_terms import HoldValues
 from app.persistence.db import db
+from app.persistence.ids import new_id
+from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import MessageRow
+from app.persistence.models.served_notices import ServedNoticeRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.holds import Teller, put_hold
 from app.services.law_facts import load_loan_laws
@@ -27,6 +30,7 @@ from app.wording.letter_texts import use_letterheads
 from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.cases import default_document
 from tests.builders.letters import write_letterhead
+from tests.builders.sent import a_sent
 from tests.builders.served import a_notice, serve, served_on
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -71,14 +75,14 @@ def states() -> list[tuple[str, str | None]]:
         return [(row.state, row.state_reason) for row in rows]
 
 
-def told(message_id: str, word: str, at: datetime) -> None:
+def told(message_id: str, word: str, at: datetime, *, is_signed: bool = True) -> None:
     """What the print room says of a letter."""
     kind = {"delivered": Told.DELIVERED, "returned": Told.FAILED, "posted": Told.SENT}[word]
     with unit_of_work() as work:
         row = work.session.get_one(MessageRow, message_id)
         row.sent_at = row.sent_at or at
         report = DeliveryReport(f"{message_id}/{word}", kind, message_id=message_id, at=at, raw_code=word)
-        apply_event(work, report, now=at, provider="print_room")
+        apply_event(work, report, now=at, provider="print_room", is_signed=is_signed)
 
 
 def made(message_id: str) -> None:
@@ -213,3 +217,44 @@ def test_what_has_not_left_can_be_taken_back_and_what_is_posted_cannot(app: Flas
 
     assert taken == 1
     assert states() == [("cancelled", "PLAN_AGREED"), ("sent", None)]
+
+
+def test_a_word_that_may_be_anybodys_proves_nothing(app: Flask) -> None:
+    (loan,) = book()
+    (message_id,) = serve(a_notice(loan), now=NOON)
+    decide()
+    made(message_id)
+    told(message_id, "posted", NOON + DAY)
+
+    told(message_id, "delivered", NOON + 2 * DAY, is_signed=False)
+    forged = served_on(loan)[0]
+    told(message_id, "delivered", NOON + 3 * DAY)
+    proven = served_on(loan)[0]
+
+    assert (forged.delivered_at, proven.delivered_at) == (None, NOON + 3 * DAY)
+
+
+@pytest.mark.parametrize(("is_signed", "proof"), [(True, "receipt"), (False, None)])
+def test_a_text_message_is_delivered_by_a_receipt_that_is_surely_the_providers(
+    app: Flask, is_signed: bool, proof: str | None
+) -> None:
+    (loan,) = book()
+    message_id = a_sent(loan.borrower_id, now=NOON, state="delivered", delivered_at=NOON, sent_at=NOON)
+    with unit_of_work() as work:
+        work.session.add(
+            ServedNoticeRow(
+                id=new_id(), borrower_id=loan.borrower_id, loan_id=loan.loan_id, kind="debt_notice", key="k", channel="sms",
+                message_id=message_id, said_sha256="0" * 64, by="test", created_at=NOON,
+            )
+        )  # fmt: skip
+        work.session.add(
+            DeliveryReceiptRow(
+                id=new_id(), provider="sms", event_key="1", kind="report", received_at=SOON, told="delivered",
+                message_id=message_id, borrower_id=loan.borrower_id, is_signed=is_signed, outcome="applied",
+            )
+        )  # fmt: skip
+
+    (notice,) = served_on(loan)
+
+    assert (notice.proof, notice.delivered_at) == (proof, SOON if is_signed else None)
+    assert notice.document_sha256 == "0" * 64

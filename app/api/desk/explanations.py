@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from app.api.desk.staff import door
+from app.domain.manual_contacts import KINDS
 from app.domain.reasons import Outcome, Reason
 from app.persistence.queries.borrowers import get_borrower_of_lender
 from app.persistence.unit_of_work import reading_one_state
@@ -145,7 +146,7 @@ class ManualContactSchema(Schema):
     """A contact that a person of this lender made that day."""
 
     at = InstantField(required=True)
-    kind = fields.String(required=True, metadata={"enum": ["message", "reply", "call", "visit", "letter"]})
+    kind = fields.String(required=True, metadata={"enum": list(KINDS)})
     message_class = fields.String(required=True)
     channels = fields.List(fields.String(), required=True)
     by = fields.String(required=True)

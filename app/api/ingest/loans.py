@@ -127,7 +127,13 @@ _EXAMPLE = {
 
 @door.put("/loans/<number:loan_no>")
 @door.takes(LoanValuesSchema, example=_EXAMPLE)
-@answers(200, PutSchema, example=PUT_EXAMPLE, also=(201,), problems=("conflict", "stale-version", "currency-mismatch"))
+@answers(
+    200,
+    PutSchema,
+    example=PUT_EXAMPLE,
+    also=(201,),
+    problems=("conflict", "stale-version", "currency-mismatch", "winding-down"),
+)
 def put_loan(body: dict[str, Any], loan_no: str) -> Answer:
     """Make a loan, or bring it up to these values, with its plan where one is given.
 

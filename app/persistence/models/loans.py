@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json
@@ -41,6 +41,8 @@ class LoanRow(Base):
     """The loan's own terms: method, day_count, rate, delinquency_edges, ... ; nothing about a loan is a constant in code."""
     cap: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """The cap of law on what the loan may cost, as of when the loan was put (domain/caps.py); None: never looked at."""
+    cap_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """A cap may bind and its figure is missing; a copy of what `cap` says, to be found by."""
     stops: Mapped[list[list[Any]] | None] = mapped_column(Json)
     """A copy of the loan's `interest_stops` as `domain/stops.py` packs them, so that a balance needs no statement more."""
     over_cap_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
@@ -69,6 +71,13 @@ class LoanRow(Base):
             "id",
             sqlite_where=text("core_as_of IS NOT NULL"),
             postgresql_where=text("core_as_of IS NOT NULL"),
+        ),
+        Index(
+            "ix_loans_cap_unknown",
+            "lender_id",
+            "id",
+            sqlite_where=text("cap_unknown"),
+            postgresql_where=text("cap_unknown"),
         ),
         Index(
             "ix_loans_over_cap",

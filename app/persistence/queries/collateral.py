@@ -53,6 +53,14 @@ def get_thing(session: Session, thing_id: str, *, lender_id: str) -> CollateralT
     return row
 
 
+def get_listed(reads: Connection | Session, thing_id: str, *, lender_id: str) -> Any:
+    """Return a lender's thing with its borrower's number. Raises NotFoundError."""
+    row = reads.execute(_listed(lender_id).where(_Thing.id == thing_id)).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such thing.")
+    return row
+
+
 def find_own_thing(reads: Connection | Session, borrower_id: str, thing_id: str) -> Any:
     """Return a borrower's own thing, or None."""
     statement = select(*_Thing.__table__.columns).where(_Thing.id == thing_id, _Thing.borrower_id == borrower_id)

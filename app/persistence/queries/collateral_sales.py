@@ -25,6 +25,14 @@ def get_sale(session: Session, sale_id: str, *, lender_id: str) -> CollateralSal
     return row
 
 
+def get_shown(reads: Connection | Session, sale_id: str, *, lender_id: str) -> Any:
+    """Return a lender's sale with the numbers of thing and borrower. Raises NotFoundError."""
+    row = reads.execute(_shown().where(_Sale.id == sale_id, _Sale.lender_id == lender_id)).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such sale.")
+    return row
+
+
 def find_open_sale(session: Session, thing_id: str) -> CollateralSaleRow | None:
     """Return the sale of a thing that waits or is booked."""
     statement = select(_Sale).where(_Sale.thing_id == thing_id, _Sale.state.in_(_OPEN)).order_by(_Sale.id.desc())

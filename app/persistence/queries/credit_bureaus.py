@@ -60,3 +60,10 @@ def find_waiting(reads: Connection | Session, lender_id: str) -> Sequence[Any]:
         .order_by(CreditBureauRow.requested_at, CreditBureauRow.id)
     )
     return reads.execute(statement).all()
+
+
+def find_all_enabled(session: Session) -> Sequence[tuple[str, str]]:
+    """Return (lender, bureau) of all that are enabled."""
+    statement = select(CreditBureauRow.lender_id, CreditBureauRow.bureau).where(CreditBureauRow.state == _ENABLED)
+    rows = session.execute(statement.order_by(CreditBureauRow.lender_id, CreditBureauRow.bureau))
+    return [(row.lender_id, row.bureau) for row in rows]

@@ -97,6 +97,7 @@ def find_corrections(
     lender_id: str | None = None,
     borrower_id: str | None = None,
     loan_id: str | None = None,
+    correction_id: str | None = None,
     states: Sequence[str] = (),
     limit: int = 200,
 ) -> Sequence[Any]:
@@ -118,9 +119,19 @@ def find_corrections(
         statement = statement.where(CreditCorrectionRow.borrower_id == borrower_id)
     if loan_id is not None:
         statement = statement.where(CreditCorrectionRow.loan_id == loan_id)
+    if correction_id is not None:
+        statement = statement.where(CreditCorrectionRow.id == correction_id)
     if states:
         statement = statement.where(CreditCorrectionRow.state.in_(states))
     return reads.execute(statement).all()
+
+
+def get_correction(reads: Connection | Session, lender_id: str, correction_id: str) -> Any:
+    """Return one of a lender as it is shown. Raises NotFoundError."""
+    rows = find_corrections(reads, lender_id=lender_id, correction_id=correction_id)
+    if not rows:
+        raise NotFoundError("There is no such correction.")
+    return rows[0]
 
 
 def find_latest_furnished(session: Session, bureau: str, loans: Mapping[str, str]) -> dict[str, Any]:

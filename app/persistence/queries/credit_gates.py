@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -28,7 +28,8 @@ def find_gated_loans(session: Session, loan_ids: Collection[str]) -> Sequence[An
         statement = (
             select(
                 LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.zone, LoanRow.status,
-                LoanRow.product_kind, LoanRow.currency, LoanRow.disbursed_on, LenderRow.role, LenderRow.licence_kind,
+                LoanRow.product_kind, LoanRow.currency, LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract,
+                LoanRow.cap, LoanRow.stops, LenderRow.role, LenderRow.licence_kind,
                 LenderRow.jurisdiction, LenderRow.zone.label("lender_zone"),
             )
             .join(LenderRow, LenderRow.id == LoanRow.lender_id)
@@ -64,16 +65,16 @@ def find_late_since(session: Session, loan_ids: Collection[str]) -> dict[str, da
     return found
 
 
-def find_reported_late(session: Session, loan_ids: Collection[str]) -> set[str]:
-    """Return the loans of which a run of arrears that goes on is reported already."""
-    found: set[str] = set()
+def find_reported_late(session: Session, loan_ids: Collection[str]) -> dict[str, datetime]:
+    """Return loan -> since when it is reported as late, of loans of which it is."""
+    found: dict[str, datetime] = {}
     for part in chunks(loan_ids):
-        statement = select(CreditEnrolmentRow.loan_id).where(
+        statement = select(CreditEnrolmentRow.loan_id, CreditEnrolmentRow.started_at).where(
             CreditEnrolmentRow.loan_id.in_(part),
             CreditEnrolmentRow.ended_at.is_(None),
             CreditEnrolmentRow.kind != POSITIVE,
         )
-        found |= set(session.scalars(statement))
+        found |= {row.loan_id: row.started_at for row in session.execute(statement)}
     return found
 
 

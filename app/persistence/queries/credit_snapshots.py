@@ -53,6 +53,14 @@ def load_snapshot(session: Session, snapshot_id: str, lender_id: str | None = No
     return row
 
 
+def get_snapshot(session: Session, snapshot_id: str) -> CreditSnapshotRow:
+    """Return one to look at. Raises NotFoundError."""
+    row = session.get(CreditSnapshotRow, snapshot_id)
+    if row is None:
+        raise NotFoundError("There is no such snapshot.")
+    return row
+
+
 def find_previous(session: Session, lender_id: str, bureau: str, as_of: date) -> str | None:
     """Return the newest snapshot before that day that the bureau has, or None."""
     statement = (
@@ -87,7 +95,7 @@ _LOANS = (
     select(
         LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.product_kind, LoanRow.currency,
         LoanRow.zone, LoanRow.status, LoanRow.ended_at, LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract,
-        LoanRow.cap, LenderRow.code.label("lender_code"), PositionSnapshotRow.open_rows,
+        LoanRow.cap, LoanRow.stops, LenderRow.code.label("lender_code"), PositionSnapshotRow.open_rows,
         CreditEnrolmentRow.kind.label("enrolled_as"), BorrowerRow.country,
         BorrowerRow.name_sealed, BorrowerRow.national_id_sealed, BorrowerRow.address_sealed, BorrowerRow.phone_sealed,
     )

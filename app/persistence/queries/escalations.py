@@ -20,6 +20,7 @@ from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow, EscalationRow, EscalationStepRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.plan_requests import PlanRequestRow
 from app.persistence.prepared import PreparedSelect
@@ -173,3 +174,11 @@ def write_escalations(
     names = {name: name for name in STEP_COLUMNS if name not in _FIXED_OF_STEP}
     change_rows(session, _STEPS, changed_steps, columns=names, key="id")
     add_rows(session, _EVENTS, events)
+
+
+def page_borrowers(session: Session, lender_id: str, *, after: str, limit: int) -> list[str]:
+    """Return borrowers with a loan of a lender, in the order of their ids. `after`: exclusive; empty: from the first."""
+    statement = select(LoanRow.borrower_id).where(LoanRow.lender_id == lender_id, LoanRow.status == "active").distinct()
+    if after:
+        statement = statement.where(LoanRow.borrower_id > after)
+    return list(session.scalars(statement.order_by(LoanRow.borrower_id).limit(limit)))

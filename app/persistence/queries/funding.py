@@ -46,9 +46,11 @@ def get_funder(reads: Connection | Session, lender_id: str, funder_no: str) -> A
 
 
 def page_funders(reads: Connection | Session, lender_id: str, *, after: str = "", limit: int) -> Sequence[Any]:
-    """Return a lender's funders by number, following `after`."""
-    statement = select(FunderRow.__table__).where(FunderRow.lender_id == lender_id, FunderRow.funder_no > after)
-    return reads.execute(statement.order_by(FunderRow.funder_no).limit(limit)).all()
+    """Return a lender's funders by id, following `after`."""
+    statement = select(FunderRow.__table__).where(FunderRow.lender_id == lender_id)
+    if after:
+        statement = statement.where(FunderRow.id > after)
+    return reads.execute(statement.order_by(FunderRow.id).limit(limit)).all()
 
 
 def find_funder_numbers(reads: Connection | Session, funder_ids: Collection[str]) -> dict[str, str]:

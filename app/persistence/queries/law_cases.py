@@ -19,6 +19,7 @@ from app.persistence.queries.cases import HEADS
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.gathered import Gathered
 from app.persistence.queries.letters import returned_at
+from app.persistence.queries.served_notices import receipt_at
 
 _STATUTORY = "statutory"
 _RETURNED = "returned"
@@ -101,7 +102,7 @@ def find_sent_notices(session: Session, borrower_ids: Collection[str]) -> Sequen
             select(
                 MessageRow.borrower_id, DecisionRow.loan_id, DecisionRow.policy_id, DecisionRow.step_key,
                 MessageRow.template, MessageRow.channel, MessageRow.sent_at,
-                MessageRow.id.label("message_id"), MessageRow.delivered_at, MessageRow.read_at, MessageRow.clicked_at,
+                MessageRow.id.label("message_id"), receipt_at, MessageRow.read_at, MessageRow.clicked_at,
                 LetterRow.delivered_at.label("post_delivered_at"), returned_at,
             )
             .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, exists, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.letter_stages import STATES_OF
+from app.domain.served_notices import OUTLASTS_RETURN
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.letters import LetterBatchRow, LetterRow
 from app.persistence.models.loans import LoanRow
@@ -23,7 +24,7 @@ _SHOWN: Any = (
         LetterRow.batch_id, LetterRow.template, LetterRow.locale, LetterRow.jurisdiction, LetterRow.pages, LetterRow.sha256,
         LetterRow.created_at, LetterRow.state.label("letter_state"), LetterRow.printed_at, LetterRow.posted_at,
         LetterRow.delivered_at.label("post_delivered_at"), returned_at, MessageRow.channel, MessageRow.text_sealed,
-        MessageRow.state.label("message_state"), MessageRow.state_reason, MessageRow.sent_at, MessageRow.delivered_at,
+        MessageRow.state.label("message_state"), MessageRow.state_reason, MessageRow.sent_at, null().label("receipt_at"),
         MessageRow.read_at, MessageRow.clicked_at, LoanRow.loan_no, BorrowerRow.borrower_no,
         ServedNoticeRow.kind.label("notice_kind"),
     )
@@ -32,7 +33,12 @@ _SHOWN: Any = (
     .outerjoin(LoanRow, LoanRow.id == LetterRow.loan_id)
     .outerjoin(ServedNoticeRow, ServedNoticeRow.message_id == LetterRow.message_id)
 )  # fmt: skip
-_PROVEN = exists().where(DeliveryProofRow.message_id == LetterRow.message_id)
+_PROOF = exists().where(DeliveryProofRow.message_id == LetterRow.message_id)
+_PROVEN = or_(
+    exists().where(DeliveryProofRow.message_id == LetterRow.message_id, DeliveryProofRow.kind.in_(OUTLASTS_RETURN)),
+    and_(LetterRow.state != "returned", or_(LetterRow.delivered_at.is_not(None), _PROOF)),
+)
+"""What `served_notices.delivery_of` says, as a condition."""
 
 
 def page_of_lender(
@@ -107,7 +113,7 @@ def _page(statement: Select[Any], before: tuple[datetime, str] | None, limit: in
 def _in_stage(stage: str) -> Any:
     """What `letter_stages.stage_of` says, as a condition."""
     if stage == "delivered":
-        return or_(LetterRow.state == "delivered", _PROVEN)
+        return _PROVEN
     of_letter = LetterRow.state.in_(STATES_OF.get(stage, ()))
     of_message = and_(
         LetterRow.state == "made",

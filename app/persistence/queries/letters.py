@@ -198,10 +198,15 @@ def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: dateti
     return list(session.execute(statement))
 
 
-def mark_letter(session: Session, letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None) -> None:
-    """Write a letter's state; `at`: since when it stands in it, where that is known better than by now."""
+def mark_letter(
+    session: Session, letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
+) -> None:
+    """Write a letter's state; `at`: since when it stands in it, where that is known better than by now.
+
+    `is_believed` False: it may not be the post who says so, and so does not prove that it was delivered.
+    """
     letter.state, letter.changed_at = state, now
-    if state in _TIMES:
+    if state in _TIMES and (is_believed or state != "delivered"):
         setattr(letter, _TIMES[state], at or now)
     if state == "returned":
         letter.delivered_at = None

@@ -150,10 +150,17 @@ def page_of_lender(
 
 
 def get_shown(
-    reads: Connection | Session, report_id: str, *, lender_id: str | None = None, borrower_id: str | None = None
+    reads: Connection | Session,
+    report_id: str,
+    *,
+    lender_id: str | None = None,
+    borrower_id: str | None = None,
+    reported: bool = False,
 ) -> Any:
-    """Return one, of that lender or borrower only. Raises NotFoundError."""
+    """Return one, of that lender or borrower only; `reported`: only if it was. Raises NotFoundError."""
     statement = _shown().where(RegisterReportRow.id == report_id)
+    if reported:
+        statement = statement.where(RegisterReportRow.reported_at.is_not(None))
     if lender_id is not None:
         statement = statement.where(RegisterReportRow.lender_id == lender_id)
     if borrower_id is not None:

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, and_, exists, or_, select, update
+from sqlalchemy import Connection, Table, and_, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.persistence.bulk import Rows, add_rows
+from app.persistence.column_types import Instant
+from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.manual_contacts import ManualContactRow
 from app.persistence.models.messages import MessageRow
@@ -22,12 +24,26 @@ _PROOF = (
     DeliveryProofRow.id, DeliveryProofRow.message_id, DeliveryProofRow.kind, DeliveryProofRow.delivered_at,
     DeliveryProofRow.reference_sealed, DeliveryProofRow.attachment_id, DeliveryProofRow.by, DeliveryProofRow.recorded_at,
 )  # fmt: skip
+receipt_at = (
+    select(func.min(func.coalesce(DeliveryReceiptRow.told_at, DeliveryReceiptRow.received_at), type_=Instant()))
+    .where(
+        DeliveryReceiptRow.message_id == MessageRow.id,
+        DeliveryReceiptRow.kind == "report",
+        DeliveryReceiptRow.told == "delivered",
+        DeliveryReceiptRow.is_signed,
+    )
+    .correlate(MessageRow)
+    .scalar_subquery()
+    .label("receipt_at")
+)
+"""When a receipt that is proven to be the provider's said that a message arrived. One that anybody may have posted moves the
+message's state, and proves nothing."""
 _NEVER_LEFT = ("failed", "cancelled", "expired")
 _SERVED = (
     select(
         ServedNoticeRow.message_id, ServedNoticeRow.borrower_id, ServedNoticeRow.loan_id, ServedNoticeRow.kind,
         ServedNoticeRow.channel, ServedNoticeRow.said_sha256, ServedNoticeRow.created_at, ServedNoticeRow.by,
-        MessageRow.state, MessageRow.sent_at, MessageRow.delivered_at, MessageRow.read_at, MessageRow.clicked_at,
+        MessageRow.state, MessageRow.sent_at, receipt_at, MessageRow.read_at, MessageRow.clicked_at,
         MessageRow.template, MessageRow.locale, LetterRow.id.label("letter_id"), LetterRow.sha256,
         LetterRow.state.label("letter_state"), LetterRow.delivered_at.label("post_delivered_at"), returned_at,
     )

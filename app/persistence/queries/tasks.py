@@ -229,11 +229,16 @@ def page_duties(
     queue: str,
     lender_id: str | None = None,
     overdue: bool = False,
+    due_by: date | None = None,
+    rule: str | None = None,
     borrower_no: str | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> Sequence[Any]:
-    """Return open tasks of that queue, those in breach first, then oldest first, following `after` (created_at, id)."""
+    """Return open tasks of that queue, those in breach first, then oldest first, following `after` (created_at, id).
+
+    `due_by`: only those that are not missed and whose last day is that one or earlier.
+    """
     statement = (
         select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
         .join(BorrowerRow, BorrowerRow.id == TaskRow.borrower_id)
@@ -246,6 +251,10 @@ def page_duties(
         statement = statement.where(seen_by(lender_id))
     if overdue:
         statement = statement.where(TaskRow.breach.is_(True))
+    if due_by is not None:
+        statement = statement.where(TaskRow.breach.is_(False), TaskRow.due_on <= due_by)
+    if rule is not None:
+        statement = statement.where(TaskRow.rule == rule)
     if borrower_no is not None:
         statement = statement.where(BorrowerRow.borrower_no == borrower_no)
     if after is not None:

@@ -223,6 +223,8 @@ class Checker:
             check_text("account_no", self.records.account_no(context) or "", LONGEST_ACCOUNT)
         if self.records.standing_order:
             self._check_standing_order(context)
+        for kind in self.records.collateral:
+            self.records.collateral_fields(kind, context)
 
     def _check_standing_order(self, context: Context) -> None:
         order = self.records.standing_order_values(context)

@@ -18,6 +18,7 @@ from app.domain.plans import PlanRow
 from app.domain.splits import Split
 from app.domain.tapes import StandingOrderValues
 from app.domain.times import end_of_day, from_micros, rfc3339
+from app.services.imports import collateral
 from app.services.imports.days import later_day
 from app.services.imports.maps import ImportMap
 
@@ -96,6 +97,9 @@ class Records:
         self._due_on = self.plan_row.get("due_on", _nothing)
         self._components = tuple(self.plan_row.get(name) for name in _COMPONENTS)
         self.standing_order = self._record("standing_order", {"amount": _AMOUNT})
+        self.collateral = {
+            kind: self._record(kind, types) for kind, types in collateral.TYPES.items() if kind in given.records
+        }
         self.account_no = self.loan.pop("account_no", _nothing)
         self._as_of = given.columns[given.as_of] if given.as_of else None
         self.facts = tuple(given.columns[name] for name in given.records.get("tape", {}).get("facts", ()))
@@ -156,6 +160,10 @@ class Records:
             amount_minor=self.standing_order["amount"](context),
             currency=context.row[-1],
         )
+
+    def collateral_fields(self, kind: str, context: Context) -> dict[str, Any]:
+        """Return what a row says of a pledged thing. Raises ValidationError for a field that is needed and empty."""
+        return collateral.read_fields(kind, self.collateral[kind], context)
 
     def facts_of(self, row: Row) -> dict[str, Any]:
         """Return what the core says of the loan on the day of the tape: dates in ISO form, empty cells left out."""

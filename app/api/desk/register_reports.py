@@ -1,0 +1,417 @@
+"""Staff report borrowers to registers of authorities and associations: asked for, decided by somebody else, taken off."""
+
+from typing import Any
+
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from app.api.desk.staff import door
+from app.domain.registers import FIELDS, Gate, Register, ReportState
+from app.persistence.queries import restricted_register as queries
+from app.persistence.queries.lenders import get_jurisdiction
+from app.persistence.queries.loans import find_loan_owners
+from app.persistence.unit_of_work import Work, reading, unit_of_work
+from app.services import register_files, register_publication, register_removals, register_views, restricted_register
+from app.services.registers import registers_for, words_in
+from app.services.restricted_register import LONGEST_REASON, ReportOutcome
+from app.services.staff_proofs import require_fresh_proof
+from app.web.acting import acting
+from app.web.answers import Answer, file_answer
+from app.web.auth import desk, permits
+from app.web.doors import answers
+from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField, TextField
+from app.web.idempotency import answer_once
+from app.web.languages import request_locale
+from app.web.pagination import Key, page_answer, requested_key
+from app.web.reads import end_reads, reads
+from app.web.request_context import now
+
+CSV = "text/csv"
+MOST_AT_ONCE = 500
+_KEY = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+_ONCE = ("conflict", "idempotency-mismatch", "idempotency-in-flight")
+_STATES = [state.value for state in ReportState]
+
+
+class RegisterBasisAtDeskSchema(Schema):
+    """A legal basis. `grade`: primary (read in the law), secondary, or recalled: have counsel check it first."""
+
+    key = fields.String(required=True)
+    source = fields.String(required=True)
+    grade = fields.String(required=True)
+    words = fields.String(required=True)
+
+
+class RegisterSchema(Schema):
+    """A register that your lender may report to."""
+
+    key = fields.String(required=True)
+    name = fields.String(required=True)
+    kept_by = fields.String(required=True)
+    kind = fields.String(required=True)
+    bases = fields.List(fields.Nested(RegisterBasisAtDeskSchema), required=True)
+    fields_ = fields.List(fields.String(), required=True, data_key="fields")
+    notice_kinds = fields.List(fields.String(), required=True)
+    wait_days = fields.Integer(required=True)
+    least_days_past_due = fields.Integer(required=True)
+    removal_days = fields.Integer(required=True)
+    keep_years = fields.Integer(required=True)
+    waiting_lines = fields.Integer(required=True, metadata={"description": "What the next file would tell."})
+
+
+class RegistersSchema(Schema):
+    """All of them."""
+
+    items = fields.List(fields.Nested(RegisterSchema), required=True)
+
+
+class RegisterReportQuerySchema(PageQuerySchema):
+    """Which reports."""
+
+    state = fields.String(
+        load_default=None, validate=validate.OneOf(_STATES), metadata={"description": "Without it, what waits or stands."}
+    )
+    register = PatternField(_KEY, load_default=None)
+
+
+class RegisterReportSchema(Schema):
+    """A report. `gate`: of one that waits, what stands in its way now."""
+
+    id = IdField(required=True)
+    borrower_no = fields.String(required=True)
+    loan_no = fields.String(required=True)
+    register = fields.String(required=True)
+    basis = fields.String(required=True)
+    state = fields.String(required=True, metadata={"enum": _STATES})
+    gate = fields.String(required=True, allow_none=True, metadata={"enum": [*(gate.value for gate in Gate), None]})
+    fields_ = fields.List(fields.String(), required=True, data_key="fields", attribute="fields")
+    notice_kind = fields.String(required=True)
+    notice_delivered_at = InstantField(required=True)
+    asked_by = fields.String(required=True)
+    asked_at = InstantField(required=True)
+    decided_by = fields.String(required=True, allow_none=True)
+    decided_at = InstantField(required=True, allow_none=True)
+    declined_reason = fields.String(required=True, allow_none=True)
+    reported_at = InstantField(required=True, allow_none=True)
+    keep_until = DateField(required=True, allow_none=True)
+    mark = fields.String(required=True, allow_none=True)
+    removal_reason = fields.String(required=True, allow_none=True)
+    removal_due_on = DateField(required=True, allow_none=True)
+    removed_at = InstantField(required=True, allow_none=True)
+
+
+class RegisterReportsSchema(Schema):
+    """A page, the oldest first."""
+
+    items = fields.List(fields.Nested(RegisterReportSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class RegisterEventSchema(Schema):
+    """What happened to a report. `file_id` null: the register has not been told yet."""
+
+    kind = fields.String(required=True, metadata={"enum": ["reported", "corrected", "removed"]})
+    reason = fields.String(required=True, allow_none=True)
+    at = InstantField(required=True)
+    by = fields.String(required=True)
+    file_id = IdField(required=True, allow_none=True)
+
+
+class WholeRegisterReportSchema(RegisterReportSchema):
+    """A report with what was handed over."""
+
+    content = fields.Dict(required=True, allow_none=True)
+    events = fields.List(fields.Nested(RegisterEventSchema), required=True)
+
+
+class NewRegisterReportsSchema(Schema):
+    """Which loans, to whom, on which basis. Without `fields` all is told that the register may be told."""
+
+    loan_nos = fields.List(PatternField(NUMBER_PATTERN), required=True, validate=validate.Length(1, MOST_AT_ONCE))
+    register = PatternField(_KEY, required=True)
+    basis = PatternField(_KEY, required=True)
+    fields_ = fields.List(
+        fields.String(validate=validate.OneOf(FIELDS)), load_default=list, data_key="fields",
+        validate=validate.Length(max=len(FIELDS)),
+    )  # fmt: skip
+
+
+class RegisterOutcomeSchema(Schema):
+    """What became of one. `gate` null: it waits for somebody else, or stands."""
+
+    subject = fields.String(required=True, metadata={"description": "The loan's number, or the report's id."})
+    report_id = IdField(required=True, allow_none=True)
+    gate = fields.String(required=True, allow_none=True)
+    rule = fields.String(required=True, allow_none=True, metadata={"description": "Of the law, where it stands in the way."})
+
+
+class RegisterOutcomesSchema(Schema):
+    """What became of each."""
+
+    items = fields.List(fields.Nested(RegisterOutcomeSchema), required=True)
+
+
+class DecideRegisterReportsSchema(Schema):
+    """Yes or no to reports that wait."""
+
+    report_ids = fields.List(IdField(), required=True, validate=validate.Length(1, MOST_AT_ONCE))
+    approve = fields.Boolean(required=True, truthy={True}, falsy={False})
+    reason = TextField(LONGEST_REASON, load_default=None, allow_none=True)
+
+
+class TakeOffSchema(Schema):
+    """Why a report is taken off by hand."""
+
+    reason = fields.String(required=True, validate=validate.OneOf([each.value for each in register_removals.BY_STAFF]))
+
+
+class NewRegisterFileSchema(Schema):
+    """Of which register."""
+
+    register = PatternField(_KEY, required=True)
+
+
+class RegisterFileSchema(Schema):
+    """A file that was made for a register."""
+
+    id = IdField(required=True)
+    register = fields.String(required=True)
+    number = fields.Integer(required=True)
+    lines = fields.Integer(required=True)
+    sha256 = fields.String(required=True)
+    made_by = fields.String(required=True)
+    made_at = InstantField(required=True)
+
+
+class RegisterFilesSchema(Schema):
+    """A page, newest first."""
+
+    items = fields.List(fields.Nested(RegisterFileSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class RegisterFigureSchema(Schema):
+    """How many people stand on a register; null: so few that it is withheld."""
+
+    register = fields.String(required=True)
+    people = fields.Integer(required=True, allow_none=True)
+
+
+class RegisterFiguresSchema(Schema):
+    """All that may ever be public of registers."""
+
+    items = fields.List(fields.Nested(RegisterFigureSchema), required=True)
+
+
+_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+_REPORT = {
+    "id": _ID, "borrower_no": "B-1001", "loan_no": "CN-1001", "register": "cn-nifa", "basis": "separate-consent",
+    "state": "waiting", "gate": None, "fields": ["loan_no", "overdue"], "notice_kind": "register_notice",
+    "notice_delivered_at": "2026-05-01T02:00:00Z", "asked_by": "staff:Ann", "asked_at": "2026-06-01T02:00:00Z",
+    "decided_by": None, "decided_at": None, "declined_reason": None, "reported_at": None, "keep_until": None, "mark": None,
+    "removal_reason": None, "removal_due_on": None, "removed_at": None,
+}  # fmt: skip
+_WHOLE = {**_REPORT, "content": None, "events": []}
+_REGISTER = {
+    "key": "cn-nifa", "name": "Credit information sharing", "kept_by": "the association", "kind": "association",
+    "bases": [{"key": "separate-consent", "source": "PIPL art. 23", "grade": "primary", "words": "You agreed."}],
+    "fields": ["loan_no", "overdue"], "notice_kinds": ["register_notice"], "wait_days": 15, "least_days_past_due": 60,
+    "removal_days": 5, "keep_years": 5, "waiting_lines": 0,
+}  # fmt: skip
+_NEW = {"loan_nos": ["CN-1001"], "register": "cn-nifa", "basis": "separate-consent"}
+_OUTCOMES = {"items": [{"subject": "CN-1001", "report_id": None, "gate": "NO_NOTICE_DELIVERED", "rule": None}]}
+_FILE = {"id": _ID, "register": "cn-nifa", "number": 1, "lines": 12, "sha256": "0" * 64, "made_by": "staff:Ben",
+         "made_at": "2026-06-02T02:00:00Z"}  # fmt: skip
+_OUTCOME, _ONE, _MADE = RegisterOutcomesSchema(), WholeRegisterReportSchema(), RegisterFileSchema()
+
+
+@door.get("/registers")
+@permits("register_reports.read")
+@answers(200, RegistersSchema, example={"items": [_REGISTER]})
+def list_registers() -> dict[str, Any]:
+    """List the registers that your lender may report to, on which bases, and what each may be told."""
+    lender_id, locale = desk().lender_id, request_locale()
+    waiting = queries.count_unfiled(reads(), lender_id)
+    return {
+        "items": [
+            _register_view(each, locale, waiting.get(each.key, 0))
+            for each in registers_for(get_jurisdiction(reads(), lender_id))
+        ]
+    }
+
+
+@door.get("/register-reports")
+@permits("register_reports.read")
+@door.asks(RegisterReportQuerySchema)
+@answers(200, RegisterReportsSchema, example={"items": [_REPORT], "next_cursor": None})
+def list_register_reports(query: dict[str, Any]) -> Answer:
+    """List reports; of those that wait, what stands in their way now."""
+    key = requested_key(query)
+    states = (query["state"],) if query["state"] else register_views.OPEN_STATES
+    rows = queries.page_of_lender(
+        reads(), desk().lender_id, states=states, register=query["register"],
+        after="" if key is None else key.row_id, limit=query["limit"] + 1,
+    )  # fmt: skip
+    end_reads()
+    gates = register_views.gates_of(rows, now=now())
+    keys = [Key(row.asked_at, row.id) for row in rows]
+    return page_answer([{**row._mapping, "gate": gates.get(row.id)} for row in rows], keys, query)
+
+
+@door.post("/register-reports")
+@permits("register_reports.ask")
+@door.takes(NewRegisterReportsSchema, example=_NEW)
+@answers(201, RegisterOutcomesSchema, example=_OUTCOMES, problems=_ONCE)
+def post_register_reports(body: dict[str, Any]) -> Answer:
+    """Ask for reports of loans to a register. Each waits for somebody else; what stands in the way is said by code."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        owners = find_loan_owners(work.session, staff.lender_id, body["loan_nos"])
+        numbers = {loan_id: loan_no for loan_no, (loan_id, _) in owners.items()}
+        found = restricted_register.report(
+            work, list(numbers), register=body["register"], basis=body["basis"], fields=body["fields_"], by=staff.by,
+            now=at, lender_id=staff.lender_id,
+        )  # fmt: skip
+        by_number = {numbers[loan_id]: outcome for loan_id, outcome in found.items()}
+        left_out = ReportOutcome(None, Gate.LEFT_OUT)
+        told = {number: by_number.get(number, left_out) for number in dict.fromkeys(body["loan_nos"])}
+        return Answer(_OUTCOME.dump(_outcomes(told)), 201, dumped=True)
+
+    return answer_once(act)
+
+
+@door.post("/register-reports/decisions")
+@permits("register_reports.approve")
+@door.takes(DecideRegisterReportsSchema, example={"report_ids": [_ID], "approve": True})
+@answers(200, RegisterOutcomesSchema, example=_OUTCOMES, problems=(*_ONCE, "step-up-required"))
+def decide_register_reports(body: dict[str, Any]) -> Answer:
+    """Decide reports that somebody else asked for. One that a gate stops now keeps waiting. Needs a fresh second factor."""
+    at, staff = now(), acting()
+    require_fresh_proof(desk())
+
+    def act(work: Work) -> Answer:
+        found = restricted_register.decide_reports(
+            work, body["report_ids"], approve=body["approve"], staff=staff, now=at, reason=body["reason"]
+        )
+        return Answer(_OUTCOME.dump(_outcomes(found)), 200, dumped=True)
+
+    return answer_once(act)
+
+
+@door.get("/register-reports/<id:report_id>")
+@permits("register_reports.read")
+@answers(200, WholeRegisterReportSchema, example=_WHOLE)
+def get_register_report(report_id: str) -> dict[str, Any]:
+    """Show a report with what was handed over; the reading is written down."""
+    return _whole(report_id)
+
+
+@door.post("/register-reports/<id:report_id>/remove")
+@permits("register_reports.ask")
+@door.takes(TakeOffSchema, example={"reason": "our_error"})
+@answers(200, WholeRegisterReportSchema, example={**_WHOLE, "state": "removed"}, problems=_ONCE)
+def remove_register_report(body: dict[str, Any], report_id: str) -> Answer:
+    """Take a report off by hand; the next file tells the register."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        register_removals.take_off(work, report_id, body["reason"], staff=staff, now=at)
+        return _answer(work, report_id)
+
+    return answer_once(act)
+
+
+@door.post("/register-reports/<id:report_id>/correct")
+@permits("register_reports.ask")
+@answers(200, WholeRegisterReportSchema, example={**_WHOLE, "state": "standing"}, problems=_ONCE)
+def correct_register_report(report_id: str) -> Answer:
+    """Hand over anew what a report says, by the book of now."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        register_removals.correct(work, report_id, staff=staff, now=at)
+        return _answer(work, report_id)
+
+    return answer_once(act)
+
+
+@door.get("/register-files")
+@permits("register_reports.read")
+@door.asks(PageQuerySchema)
+@answers(200, RegisterFilesSchema, example={"items": [_FILE], "next_cursor": None})
+def list_register_files(query: dict[str, Any]) -> Answer:
+    """List the files that were made for registers, newest first."""
+    key = requested_key(query)
+    rows = queries.page_files(reads(), desk().lender_id, before="" if key is None else key.row_id, limit=query["limit"] + 1)
+    return page_answer(rows, [Key(row.made_at, row.id) for row in rows], query)
+
+
+@door.post("/register-files")
+@permits("register_reports.export")
+@door.takes(NewRegisterFileSchema, example={"register": "cn-nifa"})
+@answers(201, RegisterFileSchema, example=_FILE, problems=(*_ONCE, "step-up-required"))
+def post_register_file(body: dict[str, Any]) -> Answer:
+    """Make the next file of a register. What must not stand any more is taken off first. Needs a fresh second factor."""
+    at, staff = now(), acting()
+    require_fresh_proof(desk())
+
+    def act(work: Work) -> Answer:
+        file = register_files.make_file(work, body["register"], staff=staff, now=at)
+        return Answer(_MADE.dump(file), 201, dumped=True)
+
+    return answer_once(act)
+
+
+@door.get("/register-files/<id:file_id>/file")
+@permits("register_reports.export")
+@answers(200, files=(CSV,), problems=("conflict", "step-up-required"))
+def get_register_file(file_id: str) -> Response:
+    """Download a file, the same bytes each time; the reading is written down. Needs a fresh second factor."""
+    require_fresh_proof(desk())
+    end_reads()
+    with unit_of_work() as work:
+        file = register_files.read_file(work, file_id, staff=acting(), now=now())
+    return file_answer(file.content, CSV, name=file.name)
+
+
+@door.get("/register-figures")
+@permits("register_reports.read")
+@answers(200, RegisterFiguresSchema, example={"items": [{"register": "cn-nifa", "people": None}]}, problems=("law-refused",))
+def list_register_figures() -> dict[str, Any]:
+    """Show all that may ever be public of registers: how many people stand on each, and not even that of a few."""
+    lender_id, at = desk().lender_id, now()
+    end_reads()
+    with reading() as session:
+        found = register_publication.public_figures(session, lender_id, now=at)
+    return {"items": [{"register": key, "people": people} for key, people in sorted(found.items())]}
+
+
+def _register_view(each: Register, locale: str, waiting: int) -> dict[str, Any]:
+    return {
+        "key": each.key, "name": words_in(each.name, locale), "kept_by": each.kept_by, "kind": each.kind,
+        "bases": [{"key": basis.key, "source": basis.source, "grade": basis.grade, "words": words_in(basis.words, locale)}
+                  for basis in each.bases.values()],
+        "fields_": each.fields, "notice_kinds": each.notice_kinds, "wait_days": each.wait_days,
+        "least_days_past_due": each.least_days_past_due, "removal_days": each.removal_days, "keep_years": each.keep_years,
+        "waiting_lines": waiting,
+    }  # fmt: skip
+
+
+def _outcomes(found: Any) -> dict[str, Any]:
+    items = [
+        {"subject": key, "report_id": each.report_id, "gate": each.gate, "rule": each.rule} for key, each in found.items()
+    ]
+    return {"items": items}
+
+
+def _whole(report_id: str) -> dict[str, Any]:
+    end_reads()
+    shown = register_views.read_report(acting(), report_id, now=now())
+    return {**shown.row._mapping, "gate": shown.gate, "content": shown.content, "events": shown.events}
+
+
+def _answer(work: Work, report_id: str) -> Answer:
+    row = queries.get_shown(work.session, report_id, lender_id=desk().lender_id)
+    events = queries.find_events(work.session, report_id)
+    return Answer(_ONE.dump({**row._mapping, "gate": None, "content": None, "events": events}), 200, dumped=True)

@@ -1,0 +1,167 @@
+"""Paying out to funders: one person makes a batch of what is payable, another approves it, and a file names each payee.
+
+Duecourse moves no money: the file goes to the lender's bank by hand. What was passed on and taken back again lowers the
+next payout; whoever owes more than they get is paid nothing until it is made up.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from app.domain.book import check_text
+from app.domain.errors import ConflictError, refused_at
+from app.domain.money import Money, currency_exponent
+from app.domain.permissions import check_may
+from app.domain.registers import check_second
+from app.domain.spreadsheets import safe_cell
+from app.domain.times import business_date
+from app.persistence.ids import new_id
+from app.persistence.models.funding import PayoutBatchRow, PayoutRow
+from app.persistence.queries import payouts as queries
+from app.persistence.queries.audit import add_audit
+from app.persistence.queries.chunks import chunks
+from app.persistence.queries.funding import count_unpassed
+from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work
+from app.persistence.vault import Vault
+from app.services.desk_payments import DeskStaff
+from app.services.funders import open_funder
+
+COLUMNS = ("payout", "funder_no", "name", "account", "amount", "currency", "reference")
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutsFile:
+    """The file of an approved batch."""
+
+    name: str
+    content: bytes
+    sha256: str
+
+
+def make_batch(work: Work, currency: str, until_on: date, *, staff: DeskStaff, now: datetime) -> PayoutBatchRow:
+    """Make a batch of all that is payable in a currency, booked until the end of a day; funders without account wait.
+
+    Raises ForbiddenError, ValidationError, ConflictError (nothing is payable, one waits already, or money waits to be
+    passed on).
+    """
+    check_may(staff.role, "payouts.make")
+    currency_exponent(currency)
+    lender = get_lender(work.session, staff.lender_id)
+    if until_on > business_date(now, lender.zone):
+        raise refused_at("/until_on", "The day is in the future; pay out what was booked until today.")
+    if queries.page_batches(work.session, lender.id, state=queries.WAITING, limit=1):
+        raise ConflictError("A batch of payouts waits for approval already; have it decided first.")
+    if count_unpassed(work.session, lender.id):
+        raise ConflictError("Money that came in is being passed on right now; try again in a minute.")
+    paid = queries.sum_paid(work.session, lender.id, currency)
+    payable = {
+        funder_id: net - paid.get(funder_id, 0)
+        for funder_id, net in queries.sum_net(work.session, lender.id, currency, until=until_on).items()
+    }
+    batch = PayoutBatchRow(
+        id=new_id(), lender_id=lender.id, currency=currency, until_on=until_on, state=queries.WAITING, payouts=0,
+        total_minor=0, sha256="", requested_by=staff.by, requested_at=now, version=1,
+    )  # fmt: skip
+    rows = _rows(work, batch, {key: amount for key, amount in payable.items() if amount > 0})
+    if not rows:
+        raise ConflictError(f"Nothing is payable in {currency}.")
+    batch.payouts, batch.total_minor = len(rows), sum(row.amount_minor for row in rows)
+    work.session.add(batch)
+    work.session.flush()
+    work.session.add_all(rows)
+    work.session.flush()
+    batch.sha256 = hashlib.sha256(_written(work.vault, batch, queries.find_payouts(work.session, batch.id))).hexdigest()
+    _audit(work, batch, "made", staff.by, now)
+    return batch
+
+
+def decide_batch(
+    work: Work, batch_id: str, *, approve: bool, staff: DeskStaff, now: datetime, reason: str | None = None
+) -> None:
+    """Approve a batch, or decline it: then all of it is payable again. Twice changes nothing.
+
+    Raises NotFoundError, ForbiddenError (who made it), ConflictError.
+    """
+    check_may(staff.role, "payouts.approve")
+    check_text("reason", reason or "", 200)
+    batch = queries.load_batch(work.session, staff.lender_id, batch_id)
+    wanted = queries.APPROVED if approve else queries.DECLINED
+    if batch.state == wanted:
+        return
+    if batch.state != queries.WAITING:
+        raise ConflictError(f"The batch is {batch.state}; it is decided once.")
+    check_second(batch.requested_by, staff.by)
+    batch.state, batch.decided_by, batch.decided_at, batch.declined_reason = wanted, staff.by, now, reason
+    batch.version += 1
+    work.session.flush()
+    _audit(work, batch, wanted, staff.by, now)
+
+
+def read_payouts_file(work: Work, batch_id: str, *, staff: DeskStaff, now: datetime) -> PayoutsFile:
+    """Return the file of an approved batch, the same bytes each time; the reading is written down.
+
+    Raises NotFoundError, ForbiddenError, ConflictError (it is not approved).
+    """
+    check_may(staff.role, "payouts.approve")
+    batch = queries.get_batch(work.session, staff.lender_id, batch_id)
+    if batch.state != queries.APPROVED:
+        raise ConflictError(f"The batch is {batch.state}; a file is made of what was approved.")
+    content = _written(work.vault, batch, queries.find_payouts(work.session, batch_id))
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != batch.sha256:
+        raise ConflictError("The file does not come out as it was approved; its payouts were changed.")
+    _audit(work, batch, "read", staff.by, now)
+    return PayoutsFile(f"payouts-{batch.until_on.isoformat()}-{batch.currency}-{batch.id[:8]}.csv", content, digest)
+
+
+def _rows(work: Work, batch: PayoutBatchRow, payable: dict[str, int]) -> list[PayoutRow]:
+    rows = []
+    for part in chunks(sorted(payable)):
+        for funder in queries.find_funders(work.session, part):
+            known = open_funder(work.vault, funder)
+            if known.account is None:
+                continue
+            payout_id = new_id()
+            payee = orjson.dumps({"name": known.name, "account": known.account}).decode()
+            sealed = work.vault.seal(payee, place=_place(payout_id))
+            assert sealed is not None
+            rows.append(
+                PayoutRow(
+                    id=payout_id,
+                    batch_id=batch.id,
+                    funder_id=funder.id,
+                    amount_minor=payable[funder.id],
+                    payee_sealed=sealed,
+                )
+            )
+    return rows
+
+
+def _written(ring: Vault, batch: Any, rows: Sequence[Any]) -> bytes:
+    out = io.StringIO(newline="")
+    out.write(_BOM)
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        payee = orjson.loads(ring.open(row.payee_sealed, place=_place(row.id)) or "{}")
+        amount = str(Money(row.amount_minor, batch.currency).to_decimal())
+        line = (row.id, row.funder_no, payee["name"], payee["account"], amount, batch.currency, f"PO-{row.id[-12:]}")
+        writer.writerow([safe_cell(value) for value in line])
+    return out.getvalue().encode()
+
+
+def _place(payout_id: str) -> str:
+    return f"payouts.payee:{payout_id}"
+
+
+def _audit(work: Work, batch: Any, verb: str, by: str, now: datetime) -> None:
+    facts = {"batch_id": batch.id, "payouts": batch.payouts, "total_minor": batch.total_minor, "currency": batch.currency}
+    add_audit(work.session, at=now, actor=by, action=f"payouts.{verb}", borrower_id=None, facts=facts)

@@ -1,0 +1,135 @@
+"""Winding a lender down: no new loans, collection only. Its book, reminders and help for borrowers go on.
+
+Switched on by an admin and approved by another; what is refused says so by name (`winding-down`), and each borrower is told.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from app.domain.book import check_text
+from app.domain.errors import ConflictError, WindingDownError, refused_at
+from app.domain.permissions import check_may
+from app.domain.registers import check_second
+from app.domain.wind_downs import LONGEST_CONTACT, LONGEST_REASON, WindDownState, WindDownTerms, check_move
+from app.persistence.ids import new_id
+from app.persistence.models.funding import WindDownRow
+from app.persistence.queries import wind_downs as queries
+from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.audit import add_audit
+from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.services.desk_payments import DeskStaff
+from app.services.notices import tell_borrower
+
+AT_ONCE = 50
+_S = WindDownState
+
+
+def ask_wind_down(work: Work, reason: str, terms: WindDownTerms, *, staff: DeskStaff, now: datetime) -> str:
+    """Ask for it; somebody else approves it. Raises ForbiddenError, ValidationError, ConflictError (one is there)."""
+    check_may(staff.role, "wind_down.set")
+    if not reason.strip():
+        raise refused_at("/reason", "reason is empty; say why no new loans are made.")
+    check_text("reason", reason, LONGEST_REASON)
+    check_text("contact", terms.contact or "", LONGEST_CONTACT)
+    if queries.find_live(work.session, staff.lender_id) is not None:
+        raise ConflictError("The lender winds down already, or it waits for approval.")
+    row = WindDownRow(
+        id=new_id(), lender_id=staff.lender_id, state=_S.WAITING.value, reason=reason,
+        terms={"longer_plans": terms.longer_plans, "contact": terms.contact}, requested_by=staff.by, requested_at=now,
+        version=1,
+    )  # fmt: skip
+    work.session.add(row)
+    work.session.flush()
+    _audit(work, row, "asked", staff.by, now)
+    return row.id
+
+
+def decide_wind_down(
+    work: Work, wind_down_id: str, *, approve: bool, staff: DeskStaff, now: datetime, reason: str | None = None
+) -> None:
+    """Approve or decline it as another admin. Twice changes nothing. Raises NotFoundError, ForbiddenError, ConflictError."""
+    check_may(staff.role, "wind_down.set")
+    row = queries.load_wind_down(work.session, staff.lender_id, wind_down_id)
+    wanted = _S.ACTIVE if approve else _S.DECLINED
+    if row.state == wanted:
+        return
+    check_move(row.state, wanted)
+    if approve:
+        check_second(row.requested_by, staff.by)
+    check_text("reason", reason or "", 200)
+    row.state, row.decided_by, row.decided_at, row.declined_reason = wanted.value, staff.by, now, reason
+    row.version += 1
+    work.session.flush()
+    _audit(work, row, "switched_on" if approve else "declined", staff.by, now)
+
+
+def end_wind_down(work: Work, wind_down_id: str, *, staff: DeskStaff, now: datetime) -> None:
+    """End it: new loans are taken again. By an admin who did not approve it. Raises as above."""
+    check_may(staff.role, "wind_down.set")
+    row = queries.load_wind_down(work.session, staff.lender_id, wind_down_id)
+    if row.state == _S.ENDED:
+        return
+    check_move(row.state, _S.ENDED)
+    check_second(row.decided_by or "", staff.by)
+    row.state, row.ended_by, row.ended_at = _S.ENDED.value, staff.by, now
+    row.version += 1
+    work.session.flush()
+    _audit(work, row, "ended", staff.by, now)
+
+
+def terms_in_force(reads: Connection | Session, lender_id: str) -> WindDownTerms | None:
+    """Return the terms of a wind-down that is in force; None: the lender does not wind down."""
+    row = queries.find_active(reads, lender_id)
+    return None if row is None else terms_of(row)
+
+
+def terms_of(row: Any) -> WindDownTerms:
+    """Return its terms as stored."""
+    return WindDownTerms(bool(row.terms.get("longer_plans")), row.terms.get("contact"))
+
+
+def refusal_of_new_loans(session: Session, lender_id: str) -> WindingDownError | None:
+    """Return why a lender takes no new loan, or None."""
+    if queries.find_active(session, lender_id) is None:
+        return None
+    return WindingDownError("The lender winds down and takes no new loans; what is known of its loans is still taken.")
+
+
+def tell_borrowers(*, now: datetime) -> int:
+    """Tell each borrower with a loan that runs, once; return how many were told."""
+    told = 0
+    with looking() as session:
+        untold = queries.find_untold(session)
+    for each in untold:
+        while (count := _tell_some(each.lender_id, each.id, now)) is not None:
+            told += count
+    return told
+
+
+def _tell_some(lender_id: str, wind_down_id: str, now: datetime) -> int | None:
+    """Tell the next borrowers; return how many, or None once all were told."""
+    with unit_of_work() as work:
+        row = queries.load_wind_down(work.session, lender_id, wind_down_id)
+        if row.state != _S.ACTIVE or row.told_at is not None:
+            return None
+        page = queries.page_borrowers(work.session, lender_id, after=row.told_until, limit=AT_ONCE)
+        if not page:
+            row.told_at = now
+            return None
+        lock_agenda(work.session, page)
+        name = get_lender(work.session, lender_id).name
+        for borrower_id in page:
+            tell_borrower(
+                work, borrower_id, "platform_winding_down", {"lender": name}, now=now, key=f"wind_down:{wind_down_id}"
+            )
+        row.told_until = page[-1]
+        return len(page)
+
+
+def _audit(work: Work, row: WindDownRow, verb: str, by: str, now: datetime) -> None:
+    facts = {"wind_down_id": row.id, "lender_id": row.lender_id, "longer_plans": bool(row.terms.get("longer_plans"))}
+    add_audit(work.session, at=now, actor=by, action=f"wind_down.{verb}", borrower_id=None, facts=facts)
