@@ -2,8 +2,7 @@
 
 from flask import Flask
 
-from app.api import bulletins, pay, unsubscribe
-from app.api import licences, pay, unsubscribe
+from app.api import bulletins, licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (

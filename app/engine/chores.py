@@ -19,11 +19,11 @@ from app.services.audit_trail import seal
 from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
 from app.services.credit_chores import go_on_freezing, look_after_reports
+from app.services.escalations import look_at_due
 from app.services.pass_through import pass_on_due
 from app.services.register_removals import look_at_reports
 from app.services.register_tellings import tell_due
 from app.services.wind_downs import tell_borrowers
-from app.services.escalations import look_at_due
 from config import Settings
 
 Chore = tuple[str, Callable[[], object], float]

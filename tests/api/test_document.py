@@ -110,7 +110,9 @@ def test_every_operation_names_itself_its_credential_an_example_and_its_problems
     ids = [op["operationId"] for _, _, op in operations(document)]
     assert len(ids) == len(set(ids))
     for path, method, op in operations(document):
-        public = path.startswith(("/v1/auth/otp", "/v1/auth/token", "/v1/auth/staff", "/v1/callbacks/", "/v1/bulletins", "/livez", "/readyz"))
+        public = path.startswith(
+            ("/v1/auth/otp", "/v1/auth/token", "/v1/auth/staff", "/v1/callbacks/", "/v1/bulletins", "/livez", "/readyz")
+        )
         assert op["summary"], path
         assert op["tags"], path
         assert bool(op["security"]) != public, path
