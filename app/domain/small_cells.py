@@ -6,9 +6,9 @@ learns something about fewer people than allowed exactly where some combination 
 it does not matter what the numbers are published in: totals, cross tables, other periods, one lender and all of them are all
 equations of one system, those published before included.
 
-Source: secondary cell suppression: Willenborg and de Waal, Elements of Statistical Disclosure Control, ch. 3;
-Fellegi, On the question of statistical confidentiality (1972) for the differences of overlapping tables. Recalled; the rule
-itself is checked against all tables that would give the same numbers in tests/domain/test_small_cells.py.
+Source: complementary (secondary) cell suppression: Willenborg and de Waal, Elements of Statistical Disclosure Control,
+ch. 3; Fellegi, On the question of statistical confidentiality (1972) for the differences of overlapping tables. Recalled;
+the rule itself is checked against all tables that would give the same numbers in tests/domain/test_small_cells.py.
 """
 
 from collections import defaultdict
