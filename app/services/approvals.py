@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import collateral_sales, desk_payments, waivers
+from app.persistence.queries import collateral_sales, desk_payments, escalation_pages, waivers
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.queries.provider_templates import list_provider_templates
@@ -18,7 +18,6 @@ from app.persistence.queries.refunds import page_refunds
 from app.persistence.queries.tasks import page_tasks
 from app.services.waivers import parts_of
 
-KINDS = ("payment", "waiver", "plan", "refund", "contact_change", "letter", "provider_template", "collateral_sale")
 MOST_OF_A_KIND = 100
 
 
@@ -95,6 +94,13 @@ def _provider_templates(reads: Connection, lender_id: str) -> Iterator[Waiting]:
             yield Waiting("provider_template", row.id, row.changed_at, None, about=about)
 
 
+def _escalations(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in escalation_pages.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        yield Waiting(
+            "escalation", row.escalation_id, row.wanted_at, row.approved_by, row.borrower_no, row.loan_no, about=row.kind
+        )
+
+
 _GATHER: dict[str, Any] = {
     "payment": _payments,
     "waiver": _waivers,
@@ -104,4 +110,6 @@ _GATHER: dict[str, Any] = {
     "letter": _letters,
     "provider_template": _provider_templates,
     "collateral_sale": _collateral_sales,
+    "escalation": _escalations,
 }
+KINDS = tuple(_GATHER)
