@@ -93,6 +93,8 @@ class Settings:
     S3-compatible storage, which keeps them instead; see docs/attachments.md."""
     clamd: str | None = None
     """DUECOURSE_CLAMD: a virus scanner, unix:///path or tcp://host:port; without one files stay unscanned and say so."""
+    bulletin_key: bytes | None = field(default=None, repr=False)
+    """DUECOURSE_BULLETIN_KEY: base64 of 32 bytes, an Ed25519 key that signs bulletins; without one none is signed."""
     lpr_file: Path = LPR_FILE
     """DUECOURSE_LPR_FILE: a newer table of loan prime rates, in the columns of the one that comes with Duecourse."""
     log_level: str = "INFO"
@@ -155,6 +157,7 @@ class Settings:
             attachments_dir=Path(env["DUECOURSE_ATTACHMENTS_DIR"]) if env.get("DUECOURSE_ATTACHMENTS_DIR") else None,
             object_storage=_object_storage(env),
             clamd=_clamd(env),
+            bulletin_key=_bulletin_key(env),
             lpr_file=lpr_file,
             log_level=env.get("DUECOURSE_LOG_LEVEL", "INFO").upper(),
         )
@@ -254,6 +257,19 @@ def _object_storage(env: Mapping[str, str]) -> Mapping[str, str] | None:
             "perhaps prefix, all of them texts; `endpoint` is https://host[:port] alone."
         )
     return document
+
+
+def _bulletin_key(env: Mapping[str, str]) -> bytes | None:
+    text = env.get("DUECOURSE_BULLETIN_KEY")
+    if not text:
+        return None
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SettingsError(f"DUECOURSE_BULLETIN_KEY is not base64 of {KEY_BYTES} bytes; {HOW_TO_MAKE_KEYS}.")
+    return key
 
 
 def _clamd(env: Mapping[str, str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.api import licences, pay, unsubscribe
+from app.api import bulletins, licences, pay, unsubscribe
 from app.api.auth import sign_in
 from app.api.auth import staff as staff_sign_in
 from app.api.borrower import (
@@ -53,6 +53,7 @@ from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
+from app.api.desk import caps as desk_caps
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import collateral as desk_collateral
 from app.api.desk import collateral_sales as desk_collateral_sales
@@ -160,6 +161,7 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_caps,
     desk_escalations,
     desk_escalation_policies,
     desk_law,
@@ -222,6 +224,7 @@ def open_doors(app: Flask, api: Api) -> None:
         app.register_blueprint(pages.door)  # pages for people, outside the document
     api.register_blueprint(sign_in.door, auth=PUBLIC)
     api.register_blueprint(staff_sign_in.door, auth=PUBLIC)
+    api.register_blueprint(bulletins.door, auth=PUBLIC)
     api.register_blueprint(callbacks.door, auth=PUBLIC)
     api.register_blueprint(wechat_links.door, auth=PUBLIC)
     api.register_blueprint(licences.door, auth=PUBLIC)

@@ -12,6 +12,7 @@ NOUNS = {
     "api": "app.cli.api:api_commands",
     "audit": "app.cli.audit:audit_commands",
     "book": "app.cli.book:book_commands",
+    "bulletin": "app.cli.bulletin:bulletin_commands",
     "calendar": "app.cli.calendar:calendar_commands",
     "collateral": "app.cli.collateral:collateral_commands",
     "consent": "app.cli.consent:consent_commands",

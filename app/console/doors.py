@@ -20,6 +20,7 @@ from app.console import (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
@@ -28,9 +29,13 @@ from app.console import (
     collateral_acts,
     contact_changes,
     conversations,
+    credit_reports,
     desk_payments,
     duties,
+    escalation_policies,
+    escalations,
     experiments,
+    funding,
     holds,
     invitations,
     law,
@@ -39,11 +44,14 @@ from app.console import (
     messages,
     mismatches,
     operations,
+    payouts,
     plan_offers,
     policies,
     profile,
     promises,
     provider_templates,
+    public_bulletins,
+    register_reports,
     rehearsals,
     service_levels,
     sign_in,
@@ -55,6 +63,7 @@ from app.console import (
     waiting_payments,
     waivers,
     webhooks,
+    wind_downs,
 )
 from app.console.frame import ENTRY, NAME, entry, nowhere, pages
 from app.web.auth import CONSOLE, PUBLIC, bind
@@ -73,6 +82,7 @@ _PAGES = (
     borrower_timeline,
     borrower_unmasking,
     borrower_why,
+    bulletins,
     calendars,
     calls,
     canned_replies,
@@ -81,9 +91,13 @@ _PAGES = (
     collateral_acts,
     contact_changes,
     conversations,
+    credit_reports,
     desk_payments,
+    escalation_policies,
+    escalations,
     duties,
     experiments,
+    funding,
     holds,
     invitations,
     law,
@@ -92,11 +106,13 @@ _PAGES = (
     messages,
     mismatches,
     operations,
+    payouts,
     plan_offers,
     policies,
     profile,
     promises,
     provider_templates,
+    register_reports,
     rehearsals,
     service_levels,
     sign_in,
@@ -108,6 +124,7 @@ _PAGES = (
     waiting_payments,
     waivers,
     webhooks,
+    wind_downs,
 )
 """Modules that add their pages; imported so that they do."""
 
@@ -129,11 +146,16 @@ NAV = (
     NavItem("posted.title", "/desk/letters", "letters.read"),
     NavItem("duties.title", "/desk/duties", "duties.read"),
     NavItem("waiting_money.title", "/desk/payments", "statement_lines.read"),
+    NavItem("escalations.title", "/desk/escalations", "escalations.read"),
     NavItem("policies.title", "/desk/policies", "policies.read"),
     NavItem("law.title", "/desk/law", "law.ask"),
+    NavItem("credit_reports.title", "/desk/credit-reports", "credit.read"),
     NavItem("collateral.title", "/desk/collateral", "collateral.read"),
     NavItem("approvals.title", "/desk/approvals", "approvals.read"),
+    NavItem("register_reports.title", "/desk/register-reports", "register_reports.read"),
+    NavItem("funding.title", "/desk/funding", "funding.read"),
     NavItem("operations.title", "/desk/operations", "operations.read"),
+    NavItem("bulletins.title", "/desk/bulletins", "bulletins.read"),
     NavItem("staff.title", "/desk/staff", "staff.manage"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -144,8 +166,9 @@ def open_console(app: Flask, settings: Settings) -> None:
     app.extensions["duecourse.console_nav"] = NAV
     bind(app, NAME, CONSOLE)
     bind(app, ENTRY, PUBLIC)
+    bind(app, public_bulletins.NAME, PUBLIC)
     app.jinja_env.globals["asset"] = asset
-    for blueprint in (pages, entry):
+    for blueprint in (pages, entry, public_bulletins.door):
         app.register_blueprint(blueprint)
     for status in (404, 405):  # no blueprint answers for an address that nobody has
         app.register_error_handler(status, nowhere)

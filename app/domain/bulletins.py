@@ -77,6 +77,34 @@ class Period:
         return [self.first_on + timedelta(days=each) for each in range((self.last_on - self.first_on).days + 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class AsKnown:
+    """A period as it was known at an instant: what was recorded afterwards is not seen."""
+
+    period: Period
+    known_at: datetime
+
+    @property
+    def first_on(self) -> date:
+        """First day, inclusive."""
+        return self.period.first_on
+
+    @property
+    def last_on(self) -> date:
+        """Last day, inclusive."""
+        return self.period.last_on
+
+    @property
+    def start_at(self) -> datetime:
+        """First instant, inclusive."""
+        return self.period.start_at
+
+    @property
+    def end_at(self) -> datetime:
+        """First instant after it, or after what was known: nothing that happened later is seen."""
+        return min(self.period.end_at, self.known_at + timedelta(microseconds=1))
+
+
 def check_period(period: Period) -> None:
     """Refuse a period that is none, or longer than a year. Raises ValidationError."""
     zone_named(period.zone)

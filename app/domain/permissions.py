@@ -159,6 +159,11 @@ _TABLE = (
     Permission("payouts.make", "make a batch of payouts to funders", frozenset({SUPERVISOR, ADMIN})),
     Permission("payouts.approve", "approve a batch of payouts that somebody else made, and download it", _APPROVERS),
     Permission("wind_down.set", "wind a lender down, and end it; somebody else approves it", frozenset({ADMIN})),
+    # -- bulletins
+    Permission("bulletins.read", "see bulletins before they are published, and the rows behind each number", SENIOR),
+    Permission("bulletins.make", "begin a bulletin of one's lender, and discard one", SENIOR),
+    Permission("bulletins.publish", "freeze a bulletin; publish one that somebody else made and froze", _APPROVERS),
+    Permission("bulletins.export", "take out the rows behind a number as a file; asks for a fresh code", _APPROVERS),
     Permission("mismatches.read", "see where the core and the book differ", SENIOR),
 )
 PERMISSIONS: Final = {each.name: each for each in _TABLE}

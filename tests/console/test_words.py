@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
+from app.console.credit_reports import REASONS as REPORT_REASONS
 from app.domain import (
     attachments,
     collateral_events,
     collateral_sales,
     collateral_things,
     conversations,
+    credit_bureaus,
+    credit_corrections,
+    credit_gates,
+    credit_snapshots,
     disputes,
     hardship,
     holds,
@@ -62,6 +67,12 @@ CODES = {
     "letter_stage": letter_stages.STAGES, "proof": served_notices.PROOFS,
     "letter_kind": [
         *LETTER_KINDS, *(each.served_as for code in ("CN", "US", "UK", "IN", "EU") for each in kinds_of(code).values()),
+    ],
+    "credit": [
+        *credit_snapshots.STATES, *credit_corrections.MOVES, *credit_corrections.REASONS, *credit_bureaus.STATES,
+        *credit_gates.KINDS, *credit_bureaus.FORMATS, credit_bureaus.ALL, credit_bureaus.NEGATIVE_ONLY,
+        credit_gates.MARKED, credit_gates.WITHHELD, *REPORT_REASONS, credit_corrections.CORRECTION,
+        credit_corrections.DELETION,
     ],
     "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
 }  # fmt: skip

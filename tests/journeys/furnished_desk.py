@@ -13,10 +13,14 @@ from app.domain.webhook_urls import UrlRules
 from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationRow
 from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
+from app.persistence.models.escalations import EscalationRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.queries.borrowers import get_borrower_id
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
+from app.services.pass_through import pass_on_due
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
 from app.services.rehearsals.settings import RehearsalSettings
@@ -24,11 +28,15 @@ from app.services.rehearsals.stored import store_result
 from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
 from tests.builders.calls import a_call_task
+from tests.builders.credit import a_snapshot
 from tests.builders.desk import Seat, a_seat
+from tests.builders.escalations import a_document as a_policy
+from tests.builders.escalations import look_at, put_in_force
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
 from tests.builders.letters import a_posted_letter
 from tests.builders.policies import a_document
+from tests.builders.registers import a_standing_report
 from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
 
@@ -89,7 +97,7 @@ def furnished(app: Flask) -> Furnished:
     count_hours(now=it.now, turn=0)
     send_lines(it, a_line(it, 3_300))
     return Furnished(it, {
-        **_policies(app, it),
+        **_policies(app, it), **_bulletin(it),
         "borrower_no": it.borrower_no, "jurisdiction": "CN", "rule_id": "CN-QUIET", "task_id": _newest(TaskRow),
         "line_id": _newest(StatementLineRow), "loan_no": "CN-1001", "dispute_id": dispute["id"], "channel": "sms",
         "conversation_id": _newest(ConversationRow), "message_id": uncertain, "name": "core", "letter_id": letter_id,
@@ -134,6 +142,20 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
         "texts/zh-CN": "{{ lender }}：周五还款可以。"})  # fmt: skip
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
+    _escalated(it)
+    desk.values |= {
+        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
+        "escalation_id": _newest(EscalationRow),
+    it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
+    it.desk("POST", "/funding/shares", {
+        "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
+        "to_funder_no": "F-1"}, role="admin")  # fmt: skip
+    pass_on_due(now=it.now)
+    batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
+    reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
+    desk.values |= {
+        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
+        "canned_reply_id": canned.rpartition("/")[2],
     thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
                  plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
     for told in (
@@ -164,6 +186,16 @@ def _a_late_neighbour(it: Journey, seat: Seat) -> str:
     return path
 
 
+def _escalated(it: Journey) -> None:
+    """Have the neighbour's arrears escalate: a letter waits for a person."""
+    steps = a_policy()["steps"]
+    steps[0]["approval"] = {"people": 1}
+    put_in_force(it.lender_id, now=it.now, escalation_policy="acme", steps=steps)
+    with reading() as session:
+        borrower_id = get_borrower_id(session, "B-2001")
+    look_at(borrower_id, now=it.now)
+
+
 def _policies(app: Flask, it: Journey) -> dict[str, str]:
     """Have one member of staff hand in a version, and rehearse it over the book."""
     author = a_seat(app, it.lender_id, name="Sun Yi", role="supervisor", now=it.now)
@@ -173,6 +205,16 @@ def _policies(app: Flask, it: Journey) -> dict[str, str]:
     result = rehearse(app.config["SETTINGS"].database_url, settings, now=it.now, workers=1)
     rehearsal_id = store_result(result, settings, load_figures(), by="staff:Sun Yi", now=it.now)
     return {"key": "acme", "version_no": "1", "rehearsal_id": rehearsal_id}
+
+
+def _bulletin(it: Journey) -> dict[str, str]:
+    """Have a bulletin of some days before frozen."""
+    last_on = it.now.date() - timedelta(days=1)
+    with unit_of_work() as work:
+        wanted = WantedBulletin(last_on - timedelta(days=7), last_on, it.lender_id)
+        row = make_bulletin(work, wanted, by="staff:Sun Yi", now=it.now)
+        freeze_bulletin(work, row.id, by="staff:Sun Yi", now=it.now)
+        return {"bulletin_id": row.id, "figure": "reminders_sent"}
 
 
 def _newest(model: Any, *where: Any) -> str:

@@ -1,0 +1,54 @@
+"""Bulletins at the desk: two people, rows of one's own lender alone, a file only with a fresh code."""
+
+from datetime import timedelta
+from random import Random
+
+from flask import Flask
+from sqlalchemy import select
+
+from app.persistence.models.audit import AuditRow
+from app.persistence.unit_of_work import reading
+from tests.builders.book import build_lender, build_loan
+from tests.builders.bulletins import make_events
+from tests.builders.desk import a_seat
+from tests.conftest import START
+
+FIRST, LAST = START - timedelta(days=100), START - timedelta(days=20)
+
+
+def _lender(code: str = "acme") -> str:
+    lender_id = build_lender(now=START, code=code)
+    loans = [build_loan(now=START, due=[START.date()], lender_id=lender_id) for _ in range(10)]
+    make_events(loans, 150, around=START - timedelta(days=60), random=Random(5))
+    return lender_id
+
+
+def test_two_people_publish_a_bulletin_and_its_rows_are_found(sqlite_book: Flask) -> None:
+    lender_id = _lender()
+    ann, bo = (a_seat(sqlite_book, lender_id, role="compliance") for _ in range(2))
+
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+    one = path.removeprefix("/desk")
+    assert ann.send(one, act="freeze").status_code == 303
+    assert ann.send(one, act="publish").status_code in (403, 422)
+    assert bo.send(one, act="publish").status_code == 303
+
+    assert sqlite_book.test_client().get(one).status_code == 200
+    page = bo.browser.get(f"{path}/figures/reminders_sent").text
+    assert page.count('<code class="said">') > 5
+    assert "Equal" in bo.browser.get(f"{path}/check").text
+    with reading() as session:
+        acts = session.scalars(select(AuditRow.action).where(AuditRow.action.like("bulletin.%"))).all()
+    assert set(acts) == {"bulletin.make", "bulletin.freeze", "bulletin.publish", "bulletin.drilled"}
+
+
+def test_rows_of_another_lender_are_nowhere(sqlite_book: Flask) -> None:
+    lender_id, other_id = _lender(), _lender("beta")
+    ann, eve = a_seat(sqlite_book, lender_id, role="admin"), a_seat(sqlite_book, other_id, role="admin")
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+
+    for address in (path, f"{path}/check", f"{path}/figures/calls_made", f"{path}/figures/calls_made/csv"):
+        assert ann.browser.get(address).status_code == 200, address
+        assert eve.browser.get(address).status_code == 404, address
+    agent = a_seat(sqlite_book, lender_id)
+    assert agent.browser.get(path).status_code == 403

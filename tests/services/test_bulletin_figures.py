@@ -1,0 +1,91 @@
+"""Figures are what their rows come to: counted a second time in plain Python, as known at any instant."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import product
+from random import Random
+
+import pytest
+from flask import Flask
+
+from app.domain.bulletins import ALL, PEOPLE, AsKnown, Period, cell_name
+from app.persistence.queries.bulletin_rows import ROWS, page_rows
+from app.persistence.unit_of_work import reading
+from app.services.bulletin_figures import count_figures, definitions
+from tests.builders.book import Built, build_lender, build_loan
+from tests.builders.bulletins import Event, make_events
+from tests.conftest import START
+
+ZONE = "UTC"
+PERIOD = Period((START - timedelta(days=20)).date(), (START + timedelta(days=19)).date(), ZONE)
+FIGURES = (
+    "reminders_sent", "people_contacted", "calls_made", "letters_sent", "letters_delivered", "letters_returned",
+    "cases_received", "cases_answered", "holds_put", "amount_collected", "amount_given_up", "vehicles_taken",
+    "vehicles_released", "vehicles_redeemed", "vehicles_sold", "credit_reports_begun", "people_reported",
+    "contacts_blocked_by_law", "contacts_deferred_by_law",
+)  # fmt: skip
+
+
+def _loans(count: int) -> list[Built]:
+    lenders = [build_lender(now=START), build_lender(now=START, code="beta")]
+    return [build_loan(now=START, due=[START.date()], lender_id=lenders[n % 2]) for n in range(count)]
+
+
+def _recount(events: Iterable[Event], known: AsKnown, lender_id: str | None) -> dict[tuple[str, str, str], int]:
+    """Count as a reader of the definitions would."""
+    found: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        day = event.at.date()
+        if known.first_on <= day <= known.last_on and event.known_at <= known.known_at:
+            if lender_id in (None, event.built.lender_id):
+                for values in product(*((value, ALL) for value in event.cell)):
+                    found[event.figure, cell_name(values), event.currency].append(event)
+    figures = definitions().figures
+    return {
+        place: len({event.built.borrower_id for event in each})
+        if figures[place[0]].unit == PEOPLE
+        else sum(event.amount for event in each)
+        for place, each in found.items()
+    }
+
+
+def test_every_definition_has_one_query_and_every_query_a_definition() -> None:
+    assert set(definitions().figures) == set(ROWS)
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("seed", range(3))
+def test_figures_are_what_a_second_count_finds(app: Flask, seed: int) -> None:
+    random = Random(seed)
+    loans = _loans(12)
+    events = make_events(loans, 250, around=START, random=random)
+
+    for lender_id, late in ((None, 0), (loans[0].lender_id, 0), (None, 60), (loans[1].lender_id, 200)):
+        known = AsKnown(PERIOD, PERIOD.end_at + timedelta(days=late))
+        with reading() as session:
+            cells = count_figures(session.connection(), known, lender_id=lender_id, smallest=5, only=FIGURES)
+        assert {(each.key, each.cell, each.currency): each.value for each in cells if each.value} == {
+            place: value for place, value in _recount(events, known, lender_id).items() if value
+        }
+
+
+@pytest.mark.both
+def test_a_number_is_the_count_or_the_sum_of_the_rows_that_one_drills_down_to(app: Flask) -> None:
+    loans = _loans(8)
+    make_events(loans, 1000, around=START, random=Random(11))
+    known = AsKnown(PERIOD, PERIOD.end_at + timedelta(days=200))
+
+    with reading() as session:
+        reads = session.connection()
+        cells = count_figures(reads, known, lender_id=None, smallest=3)
+        assert {each.key for each in cells} >= set(FIGURES)
+        for each in cells:
+            definition, rows, after = definitions().figures[each.key], [], None
+            while page := page_rows(
+                reads, definition, known, cell=each.cell, currency=each.currency, lender_id=None, after=after, limit=7
+            ):
+                rows += page
+                after = page[-1].borrower_id if definition.unit == PEOPLE else page[-1].row_id
+            value = sum(row.amount for row in rows) if definition.is_amount else len(rows)
+            assert value == each.value, each
