@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, waivers
+from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, escalation_pages, waivers
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.credit_corrections import find_corrections
 from app.persistence.queries.credit_report_views import find_waiting_snapshots
@@ -20,19 +20,6 @@ from app.persistence.queries.refunds import page_refunds
 from app.persistence.queries.tasks import page_tasks
 from app.services.waivers import parts_of
 
-KINDS = (
-    "payment",
-    "waiver",
-    "plan",
-    "refund",
-    "contact_change",
-    "letter",
-    "provider_template",
-    "collateral_sale",
-    "credit_bureau",
-    "credit_snapshot",
-    "credit_correction",
-)
 MOST_OF_A_KIND = 100
 
 
@@ -125,6 +112,13 @@ def _credit_corrections(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("credit_correction", row.id, row.proposed_at, row.proposed_by, loan_no=row.loan_no, about=row.reason)
 
 
+def _escalations(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in escalation_pages.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        yield Waiting(
+            "escalation", row.escalation_id, row.wanted_at, row.approved_by, row.borrower_no, row.loan_no, about=row.kind
+        )
+
+
 _GATHER: dict[str, Any] = {
     "payment": _payments,
     "waiver": _waivers,
@@ -137,4 +131,6 @@ _GATHER: dict[str, Any] = {
     "credit_bureau": _credit_bureaus,
     "credit_snapshot": _credit_snapshots,
     "credit_correction": _credit_corrections,
+    "escalation": _escalations,
 }
+KINDS = tuple(_GATHER)

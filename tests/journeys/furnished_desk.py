@@ -13,8 +13,10 @@ from app.domain.webhook_urls import UrlRules
 from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationRow
 from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
+from app.persistence.models.escalations import EscalationRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.queries.borrowers import get_borrower_id
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
@@ -27,6 +29,8 @@ from tests.builders.book import Built, give_phone
 from tests.builders.calls import a_call_task
 from tests.builders.credit import a_snapshot
 from tests.builders.desk import Seat, a_seat
+from tests.builders.escalations import a_document as a_policy
+from tests.builders.escalations import look_at, put_in_force
 from tests.builders.files import PDF
 from tests.builders.journey import Journey
 from tests.builders.letters import a_posted_letter
@@ -136,8 +140,11 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
         "texts/zh-CN": "{{ lender }}：周五还款可以。"})  # fmt: skip
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
+    _escalated(it)
     desk.values |= {
         "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
+        "escalation_id": _newest(EscalationRow),
+        "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
         "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),
@@ -154,6 +161,16 @@ def _a_late_neighbour(it: Journey, seat: Seat) -> str:
     path, it.borrower_no = f"/borrowers/{it.borrower_no}", first
     assert seat.send(f"{path}/opening", on=path, reason="task").status_code == 303
     return path
+
+
+def _escalated(it: Journey) -> None:
+    """Have the neighbour's arrears escalate: a letter waits for a person."""
+    steps = a_policy()["steps"]
+    steps[0]["approval"] = {"people": 1}
+    put_in_force(it.lender_id, now=it.now, escalation_policy="acme", steps=steps)
+    with reading() as session:
+        borrower_id = get_borrower_id(session, "B-2001")
+    look_at(borrower_id, now=it.now)
 
 
 def _policies(app: Flask, it: Journey) -> dict[str, str]:

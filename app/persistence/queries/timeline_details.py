@@ -21,6 +21,7 @@ from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
+from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
@@ -41,6 +42,7 @@ from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
+    "escalation": "escalation",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -135,6 +137,11 @@ _DETAILS = Bundle(
         ).where(among(NoteVersionRow.note_id, ids_named("b_note")), NoteVersionRow.borrower_id == BORROWER),
         "hold": _on_loan(
             "hold", HoldRow, HoldRow.kind, HoldRow.from_at, HoldRow.until_at, HoldRow.by, HoldRow.released_by
+        ),
+        "escalation": _on_loan(
+            "escalation", EscalationEventRow, EscalationEventRow.escalation_id, EscalationEventRow.kind,
+            EscalationEventRow.step_key, EscalationEventRow.outcome, EscalationEventRow.reason, EscalationEventRow.rule,
+            EscalationEventRow.by,
         ),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,

@@ -26,6 +26,7 @@ from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
+from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
@@ -59,7 +60,7 @@ _KEY: Any = bindparam("b_key", type_=Id())
 _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
-    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.",
+    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read")
@@ -125,6 +126,9 @@ _IS_READING = or_(*(AuditRow.action == each for each in _READ))
 _IS_ACT = and_(*(not_(AuditRow.action.startswith(each)) for each in _TOLD_BY_OTHERS), not_(_IS_READING))
 _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
 
+_TOLD_OUTCOMES = ("handed_over", "delivered", "returned", "done", "declined", "stopped")
+"""Of steps of escalations: what is no more than waiting is on the escalation's own page."""
+
 _STREAMS: list[Stream] = [
     Stream("payment", "payment", LedgerEntryRow, LedgerEntryRow.recorded_at, ()),
     Stream("decision", "decision", DecisionRow, DecisionRow.decided_at, (of_lender(DecisionRow.loan_id),)),
@@ -152,6 +156,13 @@ _STREAMS: list[Stream] = [
     Stream(
         "hardship_decided", "hardship", HardshipRequestRow, HardshipRequestRow.decided_at,
         (seen_by_lender(HardshipRequestRow.loan_id),),
+    ),
+    Stream(
+        "escalation", "escalation", EscalationEventRow, EscalationEventRow.at,
+        (
+            EscalationEventRow.lender_id == LENDER,
+            or_(EscalationEventRow.step_key.is_(None), *(EscalationEventRow.outcome == each for each in _TOLD_OUTCOMES)),
+        ),
     ),
     Stream("letter", "letter", LetterRow, LetterRow.created_at, ()),
     Stream("notice", "notice", NoticeRow, NoticeRow.created_at, (seen_by_lender(NoticeRow.loan_id),)),
