@@ -9,6 +9,9 @@ from app.console import doors
 from app.console.credit_reports import REASONS as REPORT_REASONS
 from app.domain import (
     attachments,
+    collateral_events,
+    collateral_sales,
+    collateral_things,
     conversations,
     credit_bureaus,
     credit_corrections,
@@ -33,6 +36,7 @@ from app.domain.plan_options import OptionKind
 from app.domain.plan_requests import RequestState
 from app.domain.reasons import Outcome
 from app.domain.refunds import RefundState
+from app.services import collateral_values
 from app.services.borrower_hits import KINDS as SEARCHED
 from app.services.borrower_pages import REASONS
 from app.services.desk_conversations import SLA_STATES
@@ -55,6 +59,9 @@ CODES = {
         "represented", "no_contact", "minor_or_unverified", "active", "closed", "written_off", "cancelled",
     ],
     "call": [*TELLABLE, DIALLED],
+    "collateral": [*collateral_things.KINDS, *collateral_events.ThingState, *collateral_events.EventKind],
+    "cost": collateral_events.COST_KINDS, "redemption": collateral_sales.Basis, "sale": collateral_sales.METHODS,
+    "collateral_sale": collateral_sales.SaleState, "appraisal": collateral_values.SOURCES, "cover": collateral_values.COVERS,
     "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
     "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
     "letter_stage": letter_stages.STAGES, "proof": served_notices.PROOFS,
