@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.domain.escalation_policies import NOTICE_KINDS, EscalationPolicy, EscalationStep
-from app.domain.escalation_reasons import HAPPENED, Outcome
+from app.domain.escalation_reasons import HAPPENED, Outcome, Why
 from app.domain.escalations import EscalationCase, GateStop, Spell, StepDecision, StepState, decide, unasked
 
 MOST_LOOKS = 2_000
@@ -67,7 +67,7 @@ def run(
         if decided.begins:
             assert case.oldest_due_on is not None
             life.spell = Spell(case.anchor_no, case.oldest_due_on)
-            yield Happening(at, None, Outcome.DONE, "BEGUN")
+            yield Happening(at, None, Outcome.DONE, Why.BEGUN)
         if decided.ends is not None:
             life.spell = None
             yield Happening(at, None, Outcome.ENDED, decided.ends)
@@ -108,18 +108,18 @@ class _Life:
                 self.comes[key] = at + timedelta(days=self.assumed.approval_days)
             if self.comes[key] <= at:
                 del self.comes[key]
-                given = () if each.reason == "APPROVAL_LAPSED" else state.approved_at
+                given = () if each.reason == Why.APPROVAL_LAPSED else state.approved_at
                 self._set(key, replace(state, outcome=each.outcome, approved_at=(*given, at)))
                 return self._new(each, at), True
         if each.outcome is Outcome.READY:
             if step.kind in NOTICE_KINDS:
                 self.comes[key] = at + timedelta(days=self.assumed.delivery_days)
-                outcome, delivered_at = Outcome.HANDED_OVER, None
+                outcome, reason, delivered_at = Outcome.HANDED_OVER, Why.AWAITS_DELIVERY, None
             else:
-                outcome, delivered_at = Outcome.DONE, at
+                outcome, reason, delivered_at = Outcome.DONE, Why.ON_SCHEDULE, at
             self._set(key, replace(state, outcome=outcome, attempt_no=state.attempt_no + 1, handed_over_at=at,
                                    has_left=True, delivered_at=delivered_at))  # fmt: skip
-            return self._new(replace(each, outcome=outcome), at), True
+            return self._new(replace(each, outcome=outcome, reason=reason), at), True
         self._set(key, replace(state, outcome=each.outcome))
         return self._new(each, at), False
 

@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.escalation_policies import EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Ends, Outcome, Why
 from app.domain.escalations import Decided, StepDecision
+from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.queries.escalations import write_escalations
 from app.persistence.unit_of_work import Work
@@ -162,12 +163,13 @@ class EscalationWriting:
             row = self._row(each, step)
         if decision.withdraw:
             self.back.setdefault(decision.reason, []).append(row["message_id"])
-        fared = each.notices.get(step.key)
+        fared, facts = each.notices.get(step.key), None
         if decision.outcome is Outcome.DELIVERED and row["outcome"] != Outcome.DELIVERED and fared is not None:
             row["delivered_at"] = fared.delivered_at
+            facts = {"delivered_at": rfc3339(fared.delivered_at)} if fared.delivered_at else None
             told = {"step": step.key, "kind": step.kind.value, "outcome": decision.outcome.value}
             self.told.append(Told(each.loan, "escalation.step_happened.v1", {**told, "message_id": row["message_id"]}))
-        self._change(each, row, decision.outcome, decision.reason, decision=decision)
+        self._change(each, row, decision.outcome, decision.reason, decision=decision, facts=facts)
 
     def _row(self, each: LoadedEscalation, step: EscalationStep) -> dict[str, Any]:
         row = each.steps.get(step.key)
@@ -222,7 +224,7 @@ class EscalationWriting:
         self.counts[f"{'escalation' if step is None else step['kind']}.{outcome}"] += 1
         self.events.append(
             {
-                "escalation_id": row["id"], "seq": row["event_count"], "borrower_id": row["borrower_id"],
+                "id": new_id(), "escalation_id": row["id"], "seq": row["event_count"], "borrower_id": row["borrower_id"],
                 "lender_id": row["lender_id"], "loan_id": row["loan_id"],
                 "step_key": None if step is None else step["step_key"], "kind": None if step is None else step["kind"],
                 "at": self.now, "outcome": str(outcome), "reason": str(reason), "rule": rule, "by": by or self.by,

@@ -13,6 +13,7 @@ from app.services.borrower_page_lists import splits_of
 from app.services.explained_decisions import decision_words
 from app.services.notes import note_place
 from app.services.timeline_entries import TimelineEntry
+from app.wording.escalation_words import outcome_words, why_words
 
 _Parts = dict[str, Any]
 
@@ -95,6 +96,13 @@ class Telling:
             "facts": _known(facts), "link": row.task_id,
         }  # fmt: skip
 
+    def _collateral(self, row: Any, _what: str) -> _Parts:
+        amount = None if row.amount_minor is None else Money(row.amount_minor, row.currency)
+        return {
+            "code": row.kind, "by": row.by, "amount": amount, "on": row.effective_on, "link": row.thing_id,
+            "facts": _known({"thing": row.reference, "cost": row.cost_kind}),
+        }  # fmt: skip
+
     def _visit(self, row: Any, what: str) -> _Parts:
         by = {"planned": row.planned_by, "started": row.started_by, "closed": row.closed_by}[what]
         code = row.state if what == "closed" else what
@@ -116,6 +124,16 @@ class Telling:
         facts = {"kind": row.kind, "from": row.from_at, "until": row.until_at}
         by = row.by if what == "put" else row.released_by
         return {"code": what, "by": by, "loan_no": row.loan_no, "facts": _known(facts)}
+
+    def _escalation(self, row: Any, _what: str) -> _Parts:
+        of_whole = {"BEGUN": "begun", "RESUMED": "resumed", "STOPPED_BY_PERSON": "stopped"}
+        code = row.kind if row.step_key is not None else of_whole.get(row.reason, "ended")
+        why = why_words(row.reason, self._locale)
+        words = why if row.step_key is None else f"{outcome_words(row.outcome, self._locale)}: {why}"
+        return {
+            "code": code, "by": row.by, "loan_no": row.loan_no, "reason": row.reason, "sentence": words,
+            "facts": _known({"step": row.step_key, "outcome": row.outcome, "rule": row.rule}), "link": row.escalation_id,
+        }  # fmt: skip
 
     def _promise(self, row: Any, what: str) -> _Parts:
         is_made = what == "made"
@@ -219,9 +237,11 @@ def _known(facts: _Parts) -> _Parts:
 _KINDS = {"attempt": "delivery", "receipt": "delivery", "reading": "reading"}
 _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "payment": Telling._payment, "decision": Telling._decision, "message": Telling._message, "attempt": Telling._attempt,
-    "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "word": Telling._word,
+    "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "collateral": Telling._collateral,
+    "word": Telling._word,
     "note": Telling._note,
-    "hold": Telling._hold, "promise": Telling._promise, "arrangement": Telling._arrangement,
+    "hold": Telling._hold, "escalation": Telling._escalation,
+    "promise": Telling._promise, "arrangement": Telling._arrangement,
     "plan_request": Telling._plan_request, "dispute": Telling._dispute, "hardship": Telling._hardship,
     "contact_request": Telling._contact_request, "letter": Telling._letter, "refund": Telling._refund,
     "intent": Telling._intent, "notice": Telling._notice, "consent": Telling._consent, "wish": Telling._wish,

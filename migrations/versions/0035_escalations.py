@@ -91,6 +91,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "escalation_events",
+        sa.Column("id", ident, nullable=False),
         sa.Column("escalation_id", ident, nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("borrower_id", ident, nullable=False),
@@ -105,7 +106,8 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=80), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["escalation_id"], ["escalations.id"], name=op.f("fk_escalation_events_escalation_id")),
-        sa.PrimaryKeyConstraint("escalation_id", "seq", name=op.f("pk_escalation_events")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_escalation_events")),
+        sa.UniqueConstraint("escalation_id", "seq", name=op.f("uq_escalation_events_escalation_id_seq")),
     )
     op.create_index("ix_escalation_events_borrower_id", "escalation_events", ["borrower_id", "at"], unique=False)
     op.create_index(

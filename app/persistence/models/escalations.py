@@ -157,8 +157,10 @@ class EscalationEventRow(Base):
 
     __tablename__ = "escalation_events"
 
-    escalation_id: Mapped[str] = mapped_column(Id, ForeignKey("escalations.id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    escalation_id: Mapped[str] = mapped_column(Id, ForeignKey("escalations.id"))
+    seq: Mapped[int]
+    """1, 2, 3 ... of its escalation, in the order recorded."""
     borrower_id: Mapped[str] = mapped_column(Id)
     lender_id: Mapped[str] = mapped_column(Id)
     loan_id: Mapped[str] = mapped_column(Id)
@@ -166,6 +168,7 @@ class EscalationEventRow(Base):
     """None: about the escalation as a whole (begun, ended)."""
     kind: Mapped[str | None] = mapped_column(String(24))
     at: Mapped[datetime] = mapped_column(Instant)
+    """When it was recorded; of a proof of delivery, what it proves is among the facts."""
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(40))
     rule: Mapped[str | None] = mapped_column(String(80))
@@ -173,6 +176,7 @@ class EscalationEventRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
     __table_args__ = (
+        UniqueConstraint("escalation_id", "seq"),
         Index("ix_escalation_events_borrower_id", "borrower_id", "at"),
         Index("ix_escalation_events_lender_id", "lender_id", "at", "kind", "outcome"),
     )

@@ -17,10 +17,12 @@ from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.calls import CallRow
+from app.persistence.models.collateral import CollateralEventRow, CollateralThingRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
+from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
@@ -41,12 +43,14 @@ from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
+    "escalation": "escalation",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
     "plan_request_ended": "plan_request", "dispute_received": "dispute", "dispute_answered": "dispute",
     "dispute_escalated": "dispute", "refund_requested": "refund", "refund_closed": "refund", "intent_opened": "intent",
-    "intent_paid": "intent", "visit_planned": "visit", "visit_started": "visit", "visit_closed": "visit",
+    "intent_paid": "intent", "collateral_recorded": "collateral",
+    "visit_planned": "visit", "visit_started": "visit", "visit_closed": "visit",
     "contact_request_asked": "contact_request", "contact_request_ended": "contact_request", "consent_told": "consent",
     "wish_made": "wish", "wish_ended": "wish", "session_signed_in": "session", "session_ended": "session",
 }  # fmt: skip
@@ -121,6 +125,11 @@ _DETAILS = Bundle(
             "call", CallRow, CallRow.direction, CallRow.origin, CallRow.outcome, CallRow.result, CallRow.seconds,
             CallRow.keypress, CallRow.by, CallRow.task_id, CallRow.message_id, MessageRow.text_sealed,
         ).outerjoin(MessageRow, MessageRow.id == CallRow.message_id),
+        "collateral": _of(
+            "collateral", CollateralEventRow, CollateralEventRow.kind, CollateralEventRow.effective_on,
+            CollateralEventRow.by, CollateralEventRow.cost_kind, CollateralEventRow.amount_minor,
+            CollateralEventRow.thing_id, CollateralThingRow.reference, CollateralThingRow.currency,
+        ).join(CollateralThingRow, CollateralThingRow.id == CollateralEventRow.thing_id),
         "visit": _of(
             "visit", VisitRow, VisitRow.place, VisitRow.from_at, VisitRow.state, VisitRow.state_reason, VisitRow.outcome,
             VisitRow.planned_by, VisitRow.started_by, VisitRow.closed_by,
@@ -135,6 +144,11 @@ _DETAILS = Bundle(
         ).where(among(NoteVersionRow.note_id, ids_named("b_note")), NoteVersionRow.borrower_id == BORROWER),
         "hold": _on_loan(
             "hold", HoldRow, HoldRow.kind, HoldRow.from_at, HoldRow.until_at, HoldRow.by, HoldRow.released_by
+        ),
+        "escalation": _on_loan(
+            "escalation", EscalationEventRow, EscalationEventRow.escalation_id, EscalationEventRow.kind,
+            EscalationEventRow.step_key, EscalationEventRow.outcome, EscalationEventRow.reason, EscalationEventRow.rule,
+            EscalationEventRow.by,
         ),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,

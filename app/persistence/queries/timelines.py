@@ -22,10 +22,12 @@ from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.calls import CallRow
+from app.persistence.models.collateral import CollateralEventRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
+from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
@@ -59,10 +61,10 @@ _KEY: Any = bindparam("b_key", type_=Id())
 _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
-    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.",
+    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
-_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read")
+_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
 _other, _of_call = aliased(LoanRow), aliased(MessageRow)
 
 
@@ -106,9 +108,10 @@ _CASES: tuple[tuple[str, Any, Mapping[str, Any]], ...] = (
     ),
     ("refund", RefundRow, {"requested": RefundRow.requested_at, "closed": RefundRow.closed_at}),
     ("intent", PaymentIntentRow, {"opened": PaymentIntentRow.created_at, "paid": PaymentIntentRow.paid_at}),
+    ("collateral", CollateralEventRow, {"recorded": CollateralEventRow.recorded_at}),
     ("visit", VisitRow, {"planned": VisitRow.planned_at, "started": VisitRow.started_at, "closed": VisitRow.closed_at}),
 )
-"""What has its lender in the row, and two or three instants."""
+"""What has its lender in the row, and one to three instants."""
 _OWN: tuple[tuple[str, Any, Mapping[str, Any]], ...] = (
     ("contact_request", ContactRequestRow, {"asked": ContactRequestRow.recorded_at, "ended": ContactRequestRow.ended_at}),
     ("consent", ConsentRow, {"told": ConsentRow.recorded_at}),
@@ -124,6 +127,9 @@ _MADE_HERE = exists().where(
 _IS_READING = or_(*(AuditRow.action == each for each in _READ))
 _IS_ACT = and_(*(not_(AuditRow.action.startswith(each)) for each in _TOLD_BY_OTHERS), not_(_IS_READING))
 _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
+
+_TOLD_OUTCOMES = ("handed_over", "delivered", "returned", "done", "declined", "stopped")
+"""Of steps of escalations: what is no more than waiting is on the escalation's own page."""
 
 _STREAMS: list[Stream] = [
     Stream("payment", "payment", LedgerEntryRow, LedgerEntryRow.recorded_at, ()),
@@ -152,6 +158,13 @@ _STREAMS: list[Stream] = [
     Stream(
         "hardship_decided", "hardship", HardshipRequestRow, HardshipRequestRow.decided_at,
         (seen_by_lender(HardshipRequestRow.loan_id),),
+    ),
+    Stream(
+        "escalation", "escalation", EscalationEventRow, EscalationEventRow.at,
+        (
+            EscalationEventRow.lender_id == LENDER,
+            or_(EscalationEventRow.step_key.is_(None), *(EscalationEventRow.outcome == each for each in _TOLD_OUTCOMES)),
+        ),
     ),
     Stream("letter", "letter", LetterRow, LetterRow.created_at, ()),
     Stream("notice", "notice", NoticeRow, NoticeRow.created_at, (seen_by_lender(NoticeRow.loan_id),)),
