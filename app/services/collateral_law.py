@@ -82,4 +82,6 @@ def stops_of(work: Work, loan_ids: Sequence[str], *, now: datetime) -> dict[str,
 def _is_unannounced(row: Mapping[str, Any]) -> bool:
     if row["kind"] != EventKind.TAKEN or row["facts"].get("reason") == VOLUNTARY:
         return False
+    if row["facts"].get("notice_message_id"):
+        return False
     return row["from_state"] not in (ThingState.NOTICE_SERVED, ThingState.LOST)

@@ -146,6 +146,8 @@ RULES_BEYOND_SCHEMAS = {
     "approve_escalation_steps",
     "draft_escalation_policy",
     "list_duties",
+    "list_capped_loans",
+    "list_interest_stops",
     "list_provider_templates",
     "ask_law",
     "put_case_record",

@@ -44,7 +44,7 @@ _SERVED = (
         ServedNoticeRow.message_id, ServedNoticeRow.borrower_id, ServedNoticeRow.loan_id, ServedNoticeRow.kind,
         ServedNoticeRow.channel, ServedNoticeRow.said_sha256, ServedNoticeRow.created_at, ServedNoticeRow.by,
         MessageRow.state, MessageRow.sent_at, receipt_at, MessageRow.read_at, MessageRow.clicked_at,
-        MessageRow.template, MessageRow.locale, LetterRow.id.label("letter_id"), LetterRow.sha256,
+        MessageRow.template, MessageRow.locale, LetterRow.answer_by, LetterRow.id.label("letter_id"), LetterRow.sha256,
         LetterRow.state.label("letter_state"), LetterRow.delivered_at.label("post_delivered_at"), returned_at,
     )
     .join(MessageRow, MessageRow.id == ServedNoticeRow.message_id)
@@ -160,3 +160,9 @@ def add_proof(session: Session, row: Mapping[str, Any]) -> bool:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DeliveryProofRow).on_conflict_do_nothing(index_elements=["message_id", "kind"])
     return session.execute(statement.values(**row).returning(DeliveryProofRow.id)).first() is not None
+
+
+def exists_notice(session: Session, message_id: str) -> bool:
+    """Return whether a message is a notice that was served."""
+    statement = select(ServedNoticeRow.id).where(ServedNoticeRow.message_id == message_id)
+    return session.execute(statement.limit(1)).first() is not None
