@@ -144,8 +144,9 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     _escalated(it)
     desk.values |= {
-        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
+        "snapshot_id": a_snapshot(it.lender_id, now=it.now),
         "escalation_id": _newest(EscalationRow),
+    }
     it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
     it.desk("POST", "/funding/shares", {
         "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
@@ -154,8 +155,10 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
     reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
     desk.values |= {
-        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
-        "canned_reply_id": canned.rpartition("/")[2],
+        "funder_no": "F-1",
+        "batch_id": batch.rpartition("/")[2],
+        "report_id": a_standing_report(reported, now=it.now),
+    }
     thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
                  plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
     for told in (
