@@ -143,9 +143,6 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     _escalated(it)
-    desk.values |= {
-        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "canned_reply_id": canned.rpartition("/")[2],
-        "escalation_id": _newest(EscalationRow),
     it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
     it.desk("POST", "/funding/shares", {
         "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
@@ -153,20 +150,17 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     pass_on_due(now=it.now)
     batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
     reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
-    desk.values |= {
-        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
-        "canned_reply_id": canned.rpartition("/")[2],
     thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
                  plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
-    for told in (
-        {"kind": "taken", "cost": "5.00", "place": "宝安停车场"},
-        {"kind": "cost", "cost_kind": "recovery", "cost": "800"},
-    ):
+    taken = {"kind": "taken", "cost": "5.00", "place": "宝安停车场"}
+    for told in (taken, {"kind": "cost", "cost_kind": "recovery", "cost": "800"}):
         done(who, f"{thing}/events", thing, effective_on=today.isoformat(), **told)
     done(who, f"{thing}/appraisals", thing, value="50000", valued_on=today.isoformat(), source="appraiser", haircut="0.2")
     done(who, f"{thing}/insurance", thing, cover="comprehensive", valid_until="2027-01-31", policy_no="PICC-778899")
     done(who, f"{thing}/quotes", thing)
     desk.values |= {
+        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "escalation_id": _newest(EscalationRow),
+        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
         "thing_id": thing.rpartition("/")[2], "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
