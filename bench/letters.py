@@ -146,7 +146,7 @@ def make_batch(count: int) -> None:
             with reading() as session:
                 pages = session.scalar(select(func.sum(LetterRow.pages))) or 1
     print(
-        f"batch over SQLite: {done.made} letters, {pages} pages, {elapsed:.1f} s, {taken / done.made * 1000:.2f} ms CPU each "
+        f"batch over SQLite: {done.made} letters, {pages} pages, {elapsed:.1f} s, {taken / done.made * 1000:.2f} ms each "
         f"(read, set, sealed, stored), {done.made / elapsed:.0f} letters/s; peak {peak_mib():.0f} MiB"
     )
     print(f"figure letters_batch_page {taken / pages * 1000:.2f} ms_per_page max {MOST_MS:.0f}")

@@ -10,14 +10,18 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, escalation_pages, waivers
+from app.domain.registers import ReportState
+from app.domain.wind_downs import WindDownState
+from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, escalation_pages, payouts, waivers
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.credit_corrections import find_corrections
 from app.persistence.queries.credit_report_views import find_waiting_snapshots
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.queries.provider_templates import list_provider_templates
 from app.persistence.queries.refunds import page_refunds
+from app.persistence.queries.restricted_register import page_of_lender
 from app.persistence.queries.tasks import page_tasks
+from app.persistence.queries.wind_downs import find_live
 from app.services.waivers import parts_of
 
 MOST_OF_A_KIND = 100
@@ -79,6 +83,25 @@ def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
 
 
+def _payouts(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in payouts.page_batches(reads, lender_id, state=payouts.WAITING, limit=MOST_OF_A_KIND):
+        yield Waiting("payouts", row.id, row.requested_at, row.requested_by, amount=Money(row.total_minor, row.currency))
+
+
+def _wind_downs(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    row = find_live(reads, lender_id)
+    if row is not None and row.state == WindDownState.WAITING:
+        yield Waiting("wind_down", row.id, row.requested_at, row.requested_by)
+
+
+def _register_reports(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    waiting = (ReportState.WAITING.value,)
+    for row in page_of_lender(reads, lender_id, states=waiting, limit=MOST_OF_A_KIND):
+        yield Waiting(
+            "register_report", row.id, row.asked_at, row.asked_by, row.borrower_no, row.loan_no, about=row.register
+        )
+
+
 def _contact_changes(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in page_proposed(reads, lender_id, limit=MOST_OF_A_KIND):
         yield Waiting("contact_change", row.id, row.proposed_at, row.proposed_by, row.borrower_no, about=row.kind)
@@ -132,5 +155,8 @@ _GATHER: dict[str, Any] = {
     "credit_snapshot": _credit_snapshots,
     "credit_correction": _credit_corrections,
     "escalation": _escalations,
+    "payouts": _payouts,
+    "wind_down": _wind_downs,
+    "register_report": _register_reports,
 }
 KINDS = tuple(_GATHER)

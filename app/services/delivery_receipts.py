@@ -16,7 +16,8 @@ from app.domain.lanes import lane_of
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
-from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries import served_notices
+from app.persistence.queries.agenda import lock_agenda, set_escalations_at
 from app.persistence.unit_of_work import Work
 from app.services import agenda, letters
 from app.services.address_verdicts import apply_verdict
@@ -129,6 +130,8 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
         )
     if _matters(work, message, before.state):
         agenda.touch(work, [message.borrower_id], now=now)
+    elif message.state == "delivered" != before.state and served_notices.exists_notice(work.session, message.id):
+        set_escalations_at(work.session, {message.borrower_id: now})  # the next step counts its days from this proof
     return APPLIED if changed else NO_CHANGE
 
 

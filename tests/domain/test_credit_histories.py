@@ -12,7 +12,7 @@ from app.domain.credit_accounts import LOSSES, Arrangement, CreditAccount, FiveG
 from app.domain.credit_events import CreditEvent, CreditEventKind
 from app.domain.credit_histories import LoanLedger, five_grade, month_code, month_end, month_ends, pushed
 from app.domain.credit_months import CreditLoan, account_on, is_back_dated
-from app.domain.ledger import LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.metro2_checks import check_account, check_follows
 from app.domain.metro2_codes import status_of
 from app.domain.plans import PlanVersion
@@ -205,6 +205,14 @@ def test_a_dispute_upheld_in_its_own_month_leaves_no_mark_to_remove() -> None:
 
     assert (same.condition_code, same.condition_standing) == ("", "")
     assert (later.condition_code, later.condition_standing) == ("XR", "XB")
+
+
+def test_months_in_which_all_was_paid_are_told_as_closed_though_it_is_owed_again_since() -> None:
+    money = [*paid_months(2), paid(date(2025, 4, 11), 110_000), paid(date(2025, 6, 5), 10_000, kind=EntryKind.REFUND)]
+
+    june = account_on(loan(money), date(2025, 6, 30))
+
+    assert (june.closed_on, june.month_codes) == (None, "NCC1N*")
 
 
 def test_charged_off_after_it_was_repossessed_both_days_count() -> None:

@@ -26,6 +26,8 @@ def special(desk: Furnished) -> dict[str, str | None]:
         "invitation_again": None,
         "code_again": None,
         "preview_letter": None,  # a document, not a page
+        "payouts_file": None,  # files to be kept
+        "register_file": None,
         "posted_letter_document": None,
         "take_attachment": None,  # a file to be kept
         "bulletin_csv": None,  # a file to be kept

@@ -233,7 +233,7 @@ def test_thousands_of_vehicles_are_taken_into_custody_in_seconds(app: Flask) -> 
 
     assert all(not isinstance(each, DomainError) and each.created for each in results)
     assert count(CollateralThingRow, CollateralThingRow.state == "in_custody") == many
-    assert took < 30
+    assert took < 60  # some seconds on a machine of its own
 
 
 def serve(thing: str, lender_id: str, role: str = "supervisor") -> list[str]:

@@ -160,3 +160,9 @@ def add_proof(session: Session, row: Mapping[str, Any]) -> bool:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(DeliveryProofRow).on_conflict_do_nothing(index_elements=["message_id", "kind"])
     return session.execute(statement.values(**row).returning(DeliveryProofRow.id)).first() is not None
+
+
+def exists_notice(session: Session, message_id: str) -> bool:
+    """Return whether a message is a notice that was served."""
+    statement = select(ServedNoticeRow.id).where(ServedNoticeRow.message_id == message_id)
+    return session.execute(statement.limit(1)).first() is not None

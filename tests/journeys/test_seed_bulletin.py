@@ -1,0 +1,271 @@
+"""The bulletin that this project began with: 18 March to 26 April 2020, out of forty days of events in a generated book.
+
+The figures are a result: some of the book is stopped by disputes, holds, lacking consents and notices that nobody can prove.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app import clock
+from app.channels.base import DeliveryResult, Outcome
+from app.domain.bulletins import ALL
+from app.domain.collateral_events import EventKind
+from app.domain.deliveries import DeliveryReport, Told
+from app.domain.escalation_runs import Assumptions
+from app.engine.dispatch import Dispatcher
+from app.engine.outgoing import Surroundings
+from app.factory import create_app
+from app.persistence import schema
+from app.persistence.db import db
+from app.persistence.ids import new_id
+from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.escalations import EscalationEventRow
+from app.persistence.queries.bulletins import get_bulletin
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services import escalation_policies as policies
+from app.services.bulletin_checks import verify_bulletin
+from app.services.bulletin_drills import Drill, each_row
+from app.services.bulletin_readings import read_published
+from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin, publish_bulletin
+from app.services.collateral_events import EventValues, record_events
+from app.services.delivery_receipts import apply_reports
+from app.services.desk_payments import DeskStaff
+from app.services.escalation_approvals import MOST_AT_ONCE, approve_waiting
+from app.services.escalation_rehearsals import CUSTODY, rehearse_version
+from app.services.escalations import look_at_all
+from app.services.letter_documents import set_letters
+from app.services.policies import activate_document
+from app.services.reminders import sweep
+from app.services.rule_parts import use_channels
+from app.wording.letter_texts import use_letterheads
+from tests.builders.cases import default_document
+from tests.builders.credit import enable
+from tests.builders.letters import write_letterhead
+from tests.conftest import make_settings
+from tests.fakes.channels import FakeChannel
+from tests.journeys.seed_book import KNOWN_AT, LENDER, SeedBook, days_from, kinds_of, noon, write_book
+
+_T = TypeVar("_T")
+FIRST, LAST = date(2020, 3, 18), date(2020, 4, 26)
+LETTERS, VEHICLES, PEOPLE, LOANS = 11_894, 4_946, 34_918, 60_000
+DELIVERY_DAYS, CUSTODY_DAYS = 3, 4
+POLICY: dict[str, Any] = {
+    "escalation_policy": "wind-down",
+    "version": 1,
+    "description": "A letter to who pledged a vehicle, a report after the notice that came, vehicles last and by people.",
+    "jurisdictions": ["CN"],
+    "begins": {"days_past_due": 30, "min_overdue": {"CNY": "50.00"}},
+    "at": "09:30",
+    "steps": [
+        {"key": "pre_report_notice", "kind": "pre_report_notice", "days_past_due": 30,
+         "notice": {"kind": "negative_info_notice", "template": "letter_negative_info"}},
+        {"key": "repayment_letter", "kind": "repayment_letter", "days_past_due": 35, "secured_only": True,
+         "after": {"step": "pre_report_notice", "days": 5},
+         "notice": {"kind": "repayment_letter", "template": "letter_repayment"}},
+        {"key": "report", "kind": "report", "days_past_due": 40, "register": "credit", "record": "negative",
+         "after": {"step": "pre_report_notice", "days": 10}, "needs": ["forbearance", "cap"]},
+        {"key": "referral", "kind": "referral", "days_past_due": 85, "secured_only": True, "law": ["enforce"],
+         "needs": ["forbearance", "cap"],
+         "after": {"step": "repayment_letter", "days": 10}, "approval": {"people": 1}},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Flask]:
+    app = create_app(make_settings(f"sqlite:///{tmp_path / 'seed.db'}", tmp_path))
+    write_letterhead(tmp_path, lender=LENDER, country="CN")
+    with app.app_context():
+        schema.upgrade(db.engine)
+        use_letterheads(tmp_path)
+        use_channels(["letter"])
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+    use_channels(())
+    use_letterheads(None)
+    clock.use(clock.system_now)
+
+
+@pytest.mark.parametrize("share", [200, 20, pytest.param(1, marks=pytest.mark.nightly)])
+def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platform: Flask, share: int) -> None:
+    letters, vehicles, people = LETTERS // share, VEHICLES // share, PEOPLE // share
+    book = _prepared(letters, vehicles, people, LOANS // share)
+
+    predicted = _policy_in_force(book)
+    _forty_days(book)
+    bulletin_id = _published(book)
+
+    with reading() as session:
+        document = read_published(session.connection(), bulletin_id).document
+        figures = {each["key"]: each for each in document["figures"]}
+        assert _cell(figures, "letters_sent", "repayment_letter") == letters
+        assert _cell(figures, "letters_delivered", "repayment_letter") == letters
+        assert _total(figures, "vehicles_taken") == vehicles
+        assert _total(figures, "people_reported") == people
+        assert predicted == {"letters": letters, "vehicles": vehicles, "people": people}
+        row = get_bulletin(session, bulletin_id)
+        drills = (
+            ("letters_sent", "repayment_letter", letters),
+            ("vehicles_taken", "", vehicles),
+            ("people_reported", ALL, people),
+        )
+        for key, cell, number in drills:
+            rows = list(each_row(session, row, Drill(key, cell), lender_id=book.lender_id, now=noon(LAST)))
+            assert len({each.key for each in rows}) == len(rows) == number, key
+        assert verify_bulletin(session, row, now=noon(LAST + timedelta(days=9))).is_equal
+
+
+def _prepared(letters: int, vehicles: int, people: int, loans: int) -> SeedBook:
+    _at(KNOWN_AT)
+    document = default_document() | {"version": 2}
+    document["steps"] = [step for step in document["steps"] if step["offset_days"] < 0]
+    with unit_of_work() as work:
+        activate_document(work, document, author="test", now=KNOWN_AT)
+    book = _timed("book", lambda: write_book(kinds_of(letters, vehicles, people, loans)))
+    enable(book.lender_id, now=KNOWN_AT)
+    return book
+
+
+def _policy_in_force(book: SeedBook) -> dict[str, int]:
+    """Have the policy written, rehearsed, approved by another and put in force; return what the rehearsal says."""
+    now = _at(noon(FIRST) - timedelta(hours=1))
+    assumed = Assumptions(delivery_days=DELIVERY_DAYS, approval_days=0, custody_days=CUSTODY_DAYS)
+    with unit_of_work() as work:
+        row = policies.save_draft(work, book.lender_id, POLICY, by="staff:Ann", now=now)
+        kept = _timed(
+            "rehearsal",
+            lambda: rehearse_version(work, row, by="staff:Ann", now=now, days=(LAST - FIRST).days + 1, assumed=assumed),
+        )
+        policies.approve(work, row, by="staff:Bo", now=now)
+        policies.activate(work, row, by="staff:Bo", now=now)
+        counted = {(kind, outcome): 0 for _, kind, outcome, _ in kept.result["by_day"]}
+        for _, kind, outcome, number in kept.result["by_day"]:
+            counted[kind, outcome] += number
+    return {
+        "letters": counted["repayment_letter", "handed_over"],
+        "vehicles": counted[CUSTODY, "done"],
+        "people": counted["report", "done"],
+    }
+
+
+def _forty_days(book: SeedBook) -> None:
+    printer = FakeChannel("letter", answer=lambda m: DeliveryResult(Outcome.ACCEPTED, provider_reference=m.message_id))
+    dispatcher = Dispatcher({"letter": printer}, owner="test", surroundings=Surroundings(set_letters=set_letters))
+    posted: dict[date, list[str]] = {}
+    referred: dict[date, list[str]] = {}
+    for day in days_from(FIRST, LAST):
+        now = _at(noon(day))
+        _told(posted.pop(day, []), now)
+        _timed(f"{day} looks", _look, now)
+        _approved(book, now)
+        _timed(f"{day} looks", _look, now)
+        _timed(f"{day} sweep", _sweep, now)
+        sent = len(printer.handed)
+        _timed(f"{day} letters", _dispatch, dispatcher, now)
+        posted[day + timedelta(days=DELIVERY_DAYS)] = [each.message_id for each in printer.handed[sent:]]
+        referred[day + timedelta(days=CUSTODY_DAYS)] = _referred(now)
+        _timed(f"{day} custody", _taken, book, referred.pop(day, []), day, now)
+
+
+def _look(now: datetime) -> None:
+    look_at_all(now=now)
+
+
+def _sweep(now: datetime) -> None:
+    while sweep(now=now):
+        pass
+
+
+def _dispatch(dispatcher: Dispatcher, now: datetime) -> None:
+    while dispatcher.run_once(now=now, lane="letter"):
+        pass
+
+
+def _told(message_ids: list[str], now: datetime) -> None:
+    """Have the printer tell that letters arrived."""
+    for start in range(0, len(message_ids), 200):
+        with unit_of_work() as work:
+            reports = [_receipt(each, now) for each in message_ids[start : start + 200]]
+            work.session.add_all(row for row, _ in reports)
+            work.session.flush()
+            for row_id, outcome in apply_reports(work, reports, now=now).items():
+                row = next(row for row, _ in reports if row.id == row_id)
+                row.outcome, row.applied_at = outcome, now
+
+
+def _receipt(message_id: str, now: datetime) -> tuple[DeliveryReceiptRow, DeliveryReport]:
+    row = DeliveryReceiptRow(
+        id=new_id(), provider="fake", event_key=f"{message_id}/delivered", kind="report", received_at=now, told="delivered",
+        provider_reference=message_id, is_signed=True, outcome="unmatched",
+    )  # fmt: skip
+    report = DeliveryReport(row.event_key, Told.DELIVERED, reference=message_id, at=now, raw_code="delivered")
+    return row, report
+
+
+def _approved(book: SeedBook, now: datetime) -> None:
+    staff = DeskStaff("staff:Bo", "supervisor", book.lender_id)
+    while True:
+        with unit_of_work() as work:
+            done = approve_waiting(work, step_key="referral", most=MOST_AT_ONCE, staff=staff, now=now)
+        if not done.ready:
+            return
+
+
+def _referred(now: datetime) -> list[str]:
+    """Return the loans that were handed to people at this instant."""
+    event = EscalationEventRow
+    with reading() as session:
+        found = select(event.loan_id).where(event.kind == "referral", event.outcome == "done", event.at == now)
+        return list(session.scalars(found))
+
+
+def _taken(book: SeedBook, loan_ids: list[str], day: date, now: datetime) -> None:
+    """Have it told that vehicles were handed over."""
+    for start in range(0, len(loan_ids), 500):
+        values = [
+            EventValues(book.things[loan_id], EventKind.TAKEN.value, day, f"T-{loan_id}", reason="voluntary")
+            for loan_id in loan_ids[start : start + 500]
+        ]
+        with unit_of_work() as work:
+            record_events(work, book.lender_id, values, by="staff:Cai", origin="desk:staff:Cai", now=now)
+
+
+def _published(book: SeedBook) -> str:
+    now = _at(noon(LAST + timedelta(days=1)))
+    with unit_of_work() as work:
+        row = make_bulletin(work, WantedBulletin(FIRST, LAST, book.lender_id), by="staff:Ann", now=now)
+        _timed("freeze", lambda: freeze_bulletin(work, row.id, by="staff:Ann", now=now))
+        publish_bulletin(work, row.id, by="staff:Bo", now=now)
+        return row.id
+
+
+def _total(figures: dict[str, Any], key: str) -> int:
+    (total,) = figures[key]["totals"]
+    return int(total["value"])
+
+
+def _cell(figures: dict[str, Any], key: str, value: str) -> int:
+    (cell,) = (each for each in figures[key]["cells"] if each["of"] == [value])
+    return int(cell["value"])
+
+
+def _at(now: datetime) -> datetime:
+    clock.use(lambda: now)
+    return now
+
+
+def _timed(what: str, act: Callable[..., _T], *given: Any) -> _T:
+    began = time.perf_counter()
+    made = act(*given)
+    taken = time.perf_counter() - began
+    if taken > 0.5:
+        print(f"{what}: {taken:.1f} s")
+    return made
