@@ -3,7 +3,9 @@
 The accounts are made ahead (20,000 lives, told again until there are enough), so that what is measured is checking and
 writing alone. Each job runs in a process of its own, whose memory is taken after a tenth and at the end.
 
-Run: python -m bench.credit_file [--loans 1000000]
+With --from-book, a book of so many loans instead: a month frozen page by page (gates, law, ledger, history), and its file.
+
+Run: python -m bench.credit_file [--loans 1000000] [--from-book 20000]
 """
 
 import argparse
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from io import TextIOWrapper
 from itertools import cycle, islice
 from pathlib import Path
@@ -29,12 +32,22 @@ from app.domain.credit_accounts import (
     OverduePrincipal,
     Standing,
 )
+from app.domain.credit_bureaus import BureauValues
 from app.domain.credit_histories import five_grade, rating_of
 from app.domain.metro2_files import write_metro2
 from app.domain.metro2_records import Furnisher
 from app.domain.pboc_codes import is_citizen_number
 from app.domain.pboc_files import write_pboc
 from app.domain.pboc_records import Reporter
+from app.persistence import schema
+from app.persistence.db import vault
+from app.persistence.unit_of_work import unit_of_work
+from app.services.credit_bureaus import ask_bureau, decide_bureau
+from app.services.credit_files import decide_snapshot, make_file
+from app.services.credit_snapshots import PAGE, begin_snapshot, freeze_page
+from bench.books.credit import AS_OF as BOOK_AS_OF
+from bench.books.credit import NOW, build_credit_book
+from bench.sweep import app_on, in_process
 
 LIVES = 20_000
 AS_OF = date(2026, 3, 31)
@@ -186,11 +199,58 @@ def _alone(work: Callable[..., Told], *given: object) -> Told:
         return pool.submit(work, *given).result()
 
 
+def measure_book(loans: int) -> None:
+    """Freeze a month of a book and make its file, each page with all gates asked."""
+    with tempfile.TemporaryDirectory(prefix="duecourse-bench-") as folder:
+        url = f"sqlite:///{Path(folder) / 'book.db'}"
+        lender_id = in_process(partial(_build, loans), url, Path(folder))
+        frozen = in_process(partial(_freeze, lender_id, loans), url, Path(folder))
+    for name, told in frozen.items():
+        print(f"figure book_{name}_loans_per_second {loans / told.seconds:,.0f}")
+        print(f"figure book_{name}_peak_mib {told.peak_at_tenth:.0f} after a tenth, {told.peak:.0f} at the end")
+
+
+def _build(loans: int, url: str, folder: Path) -> str:
+    with app_on(url, folder, now=NOW) as engine:
+        schema.upgrade(engine)
+        return build_credit_book(engine, vault(), loans=loans)
+
+
+def _freeze(lender_id: str, loans: int, url: str, folder: Path) -> dict[str, Told]:
+    with app_on(url, folder, now=NOW):
+        values = BureauValues("EXPERIAN", "metro2", "FURN123", "BENCH LENDING", "1 MAIN ST AUSTIN TX 78701")
+        with unit_of_work() as work:
+            bureau_id = ask_bureau(work, lender_id, values, by="staff:Ann", now=NOW)
+            decide_bureau(work, lender_id, bureau_id, approve=True, by="staff:Ben", now=NOW)
+            snapshot_id = begin_snapshot(work, lender_id, "EXPERIAN", BOOK_AS_OF, by="staff:Ann", now=NOW)
+        begin, pages, marks = time.process_time(), 0, [0.0]
+        more = True
+        while more:
+            with unit_of_work() as work:
+                more = freeze_page(work, snapshot_id, now=NOW)
+            pages += 1
+            if pages * PAGE <= max(loans // 10, PAGE):
+                marks[0] = _peak_mib()
+        frozen = Told(time.process_time() - begin, marks[0], _peak_mib(), 0)
+        with unit_of_work() as work:
+            decide_snapshot(work, lender_id, snapshot_id, approve=True, by="staff:Ben", now=NOW)
+        before, begin = _peak_mib(), time.process_time()
+        with (folder / "file.out").open("wb") as out:
+            made = make_file(lender_id, snapshot_id, out, by="staff:Ann", clock=lambda: NOW)
+        assert made.records == loans - loans // 10, made
+        return {"freeze": frozen, "file": Told(time.process_time() - begin, before, _peak_mib(), 0)}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loans", type=int, default=1_000_000)
-    loans = parser.parse_args().loans
+    parser.add_argument("--from-book", type=int, default=0)
+    given = parser.parse_args()
+    loans = given.loans
+    if given.from_book:
+        measure_book(given.from_book)
+        return
     with tempfile.TemporaryDirectory(prefix="duecourse-bench-") as folder:
         best: dict[str, Told] = {}
         for _ in range(ROUNDS):

@@ -57,7 +57,7 @@ THING_PAGE: dict[str, Any] = plain(
         events=[
             ShownEvent(
                 _ID, 2, "taken", _ON, _AT, "staff:Wang Fang", "desk:staff:Wang Fang", "T-1", "notice_served", "in_custody",
-                None, None, 500, False, "court_order", "Yard 7", None, True,
+                None, None, 500, False, "court_order", "registered_post", "Yard 7", None, True,
             )
         ],
         appraisals=[ShownAppraisal(_ID, "A-1", "CNY", 5_000_000, _ON, "appraiser", "Li Wei", "0.2")],

@@ -53,6 +53,7 @@ from app.api.desk import borrowers as desk_borrowers
 from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
+from app.api.desk import caps as desk_caps
 from app.api.desk import channel_switches as desk_channel_switches
 from app.api.desk import collateral as desk_collateral
 from app.api.desk import collateral_sales as desk_collateral_sales
@@ -160,6 +161,7 @@ _SHARED = (
     desk_explanations,
     desk_experiments,
     desk_duties,
+    desk_caps,
     desk_escalations,
     desk_escalation_policies,
     desk_law,

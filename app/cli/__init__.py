@@ -14,6 +14,7 @@ NOUNS = {
     "book": "app.cli.book:book_commands",
     "bulletin": "app.cli.bulletin:bulletin_commands",
     "calendar": "app.cli.calendar:calendar_commands",
+    "collateral": "app.cli.collateral:collateral_commands",
     "consent": "app.cli.consent:consent_commands",
     "credit": "app.cli.credit:credit_commands",
     "db": "app.cli.database:database_commands",

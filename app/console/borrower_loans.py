@@ -10,11 +10,12 @@ from app.console.borrower_frame import Opened, borrower_page, opened
 from app.console.frame import pages
 from app.domain.licences import RATE_RULES
 from app.domain.rates import percent
+from app.persistence.queries.loans import get_own_loan_id
 from app.persistence.unit_of_work import reading
 from app.services import base_rates
 from app.services.disclosures import disclosures
 from app.services.law_packs import find_rule
-from app.services.loan_pages import loan_page, own_loan_id, past_day
+from app.services.loan_pages import loan_page, past_day
 from app.services.over_cap import RECKONING
 from app.web.auth import desk, permits
 from app.web.fields import DateField, TextField
@@ -56,7 +57,7 @@ def borrower_loan(borrower: Opened, loan_no: str) -> BaseResponse:
 def borrower_loan_terms(borrower: Opened, loan_no: str) -> BaseResponse:
     """Show who lends by what right, what the loan costs in all, the cap it is under, and stops of its interest."""
     with reading() as session:
-        loan_id = own_loan_id(session, desk().lender_id, borrower.id, loan_no)
+        loan_id = get_own_loan_id(session, desk().lender_id, borrower.id, loan_no)
     locale = request_locale()
     found = disclosures(reads(), borrower.id, loan_id, base_rates.fixings(), now=now())
     rate_rule = found.licence.rate_rule

@@ -20,10 +20,10 @@ from app.domain.money import Money
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.queries import collateral as queries
-from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import collateral_desk, collateral_events, collateral_sales, collateral_values
+from app.services.collateral_notices import serve_collateral_notice
 from app.services.collateral_quotes import quote_at_desk
 from app.services.collateral_redemptions import LONGEST_RECEIPT, redeem
 from app.services.collateral_sale_previews import (
@@ -35,7 +35,7 @@ from app.services.collateral_sale_previews import (
     preview_sale,
     shown_preview,
 )
-from app.services.collateral_views import thing_page
+from app.services.collateral_views import open_thing
 from app.web.acting import acting
 from app.web.auth import desk, permits
 from app.web.fields import DateField, IdField, PatternField, TextField
@@ -58,6 +58,10 @@ class EventFormSchema(Schema):
     reason = TextField(collateral_events.LONGEST_REASON, load_default=None)
     place = TextField(collateral_events.LONGEST_TEXT, load_default=None)
     note = TextField(collateral_events.LONGEST_TEXT, load_default=None)
+
+
+class ServeFormSchema(Schema):
+    """Nothing is said besides doing it."""
 
 
 class TakeBackFormSchema(Schema):
@@ -160,6 +164,17 @@ def reverse_collateral_event(thing_id: str) -> BaseResponse:
         collateral_desk.record_at_desk(work, thing_id, told, staff=acting(), now=now())
 
     return _submit(thing_id, "reversal", TakeBackFormSchema, act)
+
+
+@pages.post(f"{_PATH}/notices")
+@permits("letters.approve")
+def serve_notice_of_collateral(thing_id: str) -> BaseResponse:
+    """Have a letter served about each loan that it secures."""
+
+    def act(work: Work, _values: dict[str, Any]) -> None:
+        serve_collateral_notice(work, thing_id, staff=acting(), now=now())
+
+    return _submit(thing_id, "decision", ServeFormSchema, act)
 
 
 @pages.post(f"{_PATH}/appraisals")
@@ -287,9 +302,7 @@ def _page(
     who, at = desk(), now()
     end_reads()
     with unit_of_work() as work:
-        shown = thing_page(work.session, work.vault, thing_id, lender_id=who.lender_id, now=at)
-        facts = {"thing_id": thing_id}
-        add_audit(work.session, at=at, actor=who.name, action="collateral.opened", borrower_id=None, facts=facts)
+        shown = open_thing(work, thing_id, lender_id=who.lender_id, by=who.name, now=at)
     forms = {each: Form() for each in _FORMS} | ({name: form} if form is not None else {})
     return page(
         "collateral/thing.html", status=status, shown=shown, forms=forms, preview=preview, kinds=_TOLD,

@@ -10,7 +10,7 @@ from app.domain.errors import FieldError, ValidationError
 
 METRO2, PBOC = "metro2", "pboc"
 FORMATS = (METRO2, PBOC)
-ALL, NEGATIVE_ONLY = "all", "negative"
+ALL, NEGATIVE_ONLY = "all", "negative_only"
 LONGEST_LEAD_DAYS = 90
 STATES = ("waiting", "enabled", "declined", "ended")
 

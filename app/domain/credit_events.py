@@ -67,6 +67,8 @@ class CreditState:
     standing: Standing = Standing.OPEN
     was: Standing = Standing.OPEN
     lost_on: date | None = None
+    lost_since: date | None = None
+    """Day of the first loss of a row of losses: repossessed, then charged off."""
     closed_on: date | None = None
     charge_off_minor: int = 0
     written_off_minor: int = 0
@@ -109,9 +111,10 @@ def after(state: CreditState, event: CreditEvent) -> CreditState:
     if kind in _LOSS:
         # What was charged to loss stays told, whatever comes later.
         charged = event.amount_minor if kind is CreditEventKind.CHARGED_OFF else state.charge_off_minor
-        return replace(state, standing=_LOSS[kind], lost_on=state.lost_on or event.on, charge_off_minor=charged)
+        since = state.lost_since or event.on
+        return replace(state, standing=_LOSS[kind], lost_on=event.on, lost_since=since, charge_off_minor=charged)
     if kind in (CreditEventKind.RECALLED, CreditEventKind.REDEEMED):
-        return replace(state, standing=Standing.OPEN, lost_on=None)
+        return replace(state, standing=Standing.OPEN, lost_on=None, lost_since=None)
     if kind in _END:
         change = HolderChange("sold_to", event.name, event.on) if kind is CreditEventKind.SOLD else state.holder_change
         given_up = event.amount_minor if kind is CreditEventKind.SETTLED else 0

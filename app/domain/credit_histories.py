@@ -58,6 +58,8 @@ class Step(NamedTuple):
     """Of a step by plan: what was overdue just before."""
     paid_minor: int = 0
     """Money that came in on its day."""
+    settled_on: date | None = None
+    """All is paid, since that day."""
 
 
 class Delinquency(NamedTuple):
@@ -79,15 +81,26 @@ def steps_of(ledger: LoanLedger, after: date, until: date) -> list[Step]:
     The ledger is one that `known_on` gave: without reversals.
     """
     days = {entry.effective_on for entry in ledger.entries if after < entry.effective_on <= until}
+    paid: dict[date, int] = {}
+    for entry in ledger.entries:
+        if entry.kind in _MONEY and entry.effective_on in days:
+            paid[entry.effective_on] = paid.get(entry.effective_on, 0) + entry.amount_minor
     plans = {v.effective_on for v in ledger.versions if v.effective_on and after < v.effective_on <= until}
     steps: list[Step] = []
     for day in sorted({after} | days | plans):
-        late = ledger.late_rows(ledger.at(day))
-        first = late[0].due_on if late else None
-        paid = sum(entry.amount_minor for entry in ledger.entries if entry.effective_on == day and entry.kind in _MONEY)
+        snapshot = ledger.at(day)
+        late = ledger.late_rows(snapshot)
         by_plan = day in plans and bool(steps)
-        before = _overdue_minor(ledger, day) if by_plan else 0
-        steps.append(Step(day, first, by_plan, before, paid if day > after else 0))
+        steps.append(
+            Step(
+                day,
+                late[0].due_on if late else None,
+                by_plan,
+                _overdue_minor(ledger, day) if by_plan else 0,
+                paid.get(day, 0),
+                snapshot.last_effective_on if snapshot.settled else None,
+            )
+        )
     return steps
 
 

@@ -21,7 +21,7 @@ from app.domain.credit_accounts import (
     OverduePrincipal,
     Standing,
 )
-from app.domain.credit_events import CreditEvent, CreditEventKind, CreditState, ended, state_on
+from app.domain.credit_events import START, CreditEvent, CreditEventKind, CreditState, ended, state_on
 from app.domain.credit_histories import (
     Delinquency,
     LoanLedger,
@@ -84,14 +84,14 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
     begins = previous.as_of_on if previous else loan.opened_on
     steps = steps_of(ledger, begins, as_of)
     snapshot = ledger.at(as_of)
-    state = _closed_by_money(state_on(events, as_of), snapshot)
+    state = _closed_by_money(state_on(events, as_of), snapshot.last_effective_on if snapshot.settled else None)
     first = Delinquency()
     if previous:
         first = Delinquency(previous.first_delinquent_on, previous.set_aside_on, previous.to_make_good_minor)
         if previous.consumer.indicator in BANKRUPT and not previous.is_derogatory:
             first = first._replace(first_on=None)
     until = min(as_of, state.closed_on - timedelta(days=1)) if state.closed_on else as_of
-    first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_on)
+    first = follow(first, [s for s in steps if s.from_on <= max(until, begins)], until, is_loss_from=state.lost_since)
     days = _days(steps, as_of, state)
     told = _facts(loan, as_of, state, days)
     if state.lost_on is not None:
@@ -123,13 +123,11 @@ def _known(who: CreditConsumer, as_of: date) -> CreditConsumer:
     return replace(who, indicator="", indicator_on=None) if who.indicator_on and who.indicator_on > as_of else who
 
 
-def _closed_by_money(state: CreditState, snapshot: Snapshot) -> CreditState:
+def _closed_by_money(state: CreditState, settled_on: date | None) -> CreditState:
     """Return the state with the end that the ledger tells: all of it paid."""
-    if state.closed_on is not None or state.standing in DELETED:
+    if settled_on is None or state.closed_on is not None or state.standing in DELETED:
         return state
-    if not snapshot.settled or snapshot.last_effective_on is None:
-        return state
-    return ended(state, Standing.PAID, snapshot.last_effective_on)
+    return ended(state, Standing.PAID, settled_on)
 
 
 def _days(steps: Sequence[Step], as_of: date, state: CreditState) -> int:
@@ -235,8 +233,9 @@ def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent]
     """Return the history and the month codes, worked out from the steps."""
     history, codes = "", ""
     for day in month_ends(loan.opened_on, as_of):
-        state = _closed_by_money(state_on(events, day), loan.ledger.at(day))
-        days = _days([step for step in steps if step.from_on <= day] or list(steps[:1]), day, state)
+        so_far = [step for step in steps if step.from_on <= day] or list(steps[:1])
+        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on)
+        days = _days(so_far, day, state)
         history += history_byte(state.standing, state.was, days)
         codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
     return {"history": pushed("", history), "month_codes": pushed("", codes + code, MONTH_CODES, "")}
@@ -247,7 +246,7 @@ def _first_delinquency(who: CreditConsumer, state: CreditState, first: Delinquen
     on = first.first_on
     if state.standing in LOSSES or state.was in LOSSES:
         # Lost without ever 30 days late: the day it was lost is all there is (ours).
-        on = on or state.lost_on
+        on = on or state.lost_since
     elif on is None and who.indicator in BANKRUPT:
         on = who.indicator_on
     return {

@@ -130,7 +130,7 @@ class _Totals:
         more["L1"] += account.number_change is not None
 
     def told(self) -> dict[str, int]:
-        """Return the totals by the names of `TRAILER_FIELDS`."""
+        """Return the totals by the names that `trailer_record` knows."""
         totals = Counter(self.statuses)
         totals.update(self.more)
         for (ssn, born, telephone, is_z), times in self.people.items():

@@ -8,7 +8,6 @@ of joining fields.
 
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import accumulate
 from typing import NamedTuple
 from unicodedata import combining, normalize
 
@@ -219,7 +218,7 @@ def stamp_of(at: datetime) -> str:
     return at.strftime("%m%d%Y%H%M%S")
 
 
-TRAILER_FIELDS = (
+_TRAILER_FIELDS = (
     *("bases", "reserved", "DF", "J1", "J2", "blocks", "DA"),
     *("05", "11", "13", "61", "62", "63", "64", "65", "71", "78", "80", "82", "83", "84"),
     *("88", "89", "93", "94", "95", "96", "97"),
@@ -227,10 +226,9 @@ TRAILER_FIELDS = (
     *("ssns", "ssns_base", "ssns_J1", "ssns_J2", "births", "births_base", "births_J1", "births_J2", "telephones"),
 )
 """What each nine digits of the trailer count, from position 11 on."""
-TRAILER_AT = dict(zip(TRAILER_FIELDS, accumulate([11] + [9] * (len(TRAILER_FIELDS) - 1)), strict=True))
 
 
 def trailer_record(totals: dict[str, int]) -> str:
     """Return the trailer of these totals."""
-    counted = "".join(" " * 9 if name == "reserved" else f"{totals.get(name, 0):09}" for name in TRAILER_FIELDS)
+    counted = "".join(" " * 9 if name == "reserved" else f"{totals.get(name, 0):09}" for name in _TRAILER_FIELDS)
     return f"{BASE_LENGTH:04}TRAILER{counted}".ljust(BASE_LENGTH)

@@ -6,7 +6,7 @@ opened by its addressee, a receipt that they signed. One that came back is none,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 LETTER = "letter"
 CHANNELS = (LETTER, "sms", "email", "wechat")
@@ -53,7 +53,8 @@ class ServedNotice:
 
     `sent_at`: when it left. `delivered_at`: the earliest instant for which there is a proof, `proof` which; None: nobody
     knows. `returned_at`: when it came back; then it counts as delivered only by the addressee's own hand.
-    `document_sha256`: of the PDF as it was posted; of other channels, of the words as they were sent.
+    `document_sha256`: of the PDF as it was posted; of other channels, of the words as they were sent. `answer_by`: the last
+    day that a letter leaves to pay or to answer, where the borrower lives: what it announces waits until that is over.
     """
 
     message_id: str
@@ -66,6 +67,7 @@ class ServedNotice:
     returned_at: datetime | None
     proof: str | None
     document_sha256: str | None
+    answer_by: date | None = None
 
 
 Proof = tuple[str, datetime]

@@ -10,12 +10,18 @@ from sqlalchemy import Connection
 from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
-from app.persistence.queries import collateral_sales, desk_payments, escalation_pages, waivers
+from app.domain.registers import ReportState
+from app.domain.wind_downs import WindDownState
+from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, escalation_pages, payouts, waivers
 from app.persistence.queries.contact_changes import page_proposed
+from app.persistence.queries.credit_corrections import find_corrections
+from app.persistence.queries.credit_report_views import find_waiting_snapshots
 from app.persistence.queries.plan_requests import page_shown
 from app.persistence.queries.provider_templates import list_provider_templates
 from app.persistence.queries.refunds import page_refunds
+from app.persistence.queries.restricted_register import page_of_lender
 from app.persistence.queries.tasks import page_tasks
+from app.persistence.queries.wind_downs import find_live
 from app.services.waivers import parts_of
 
 MOST_OF_A_KIND = 100
@@ -77,6 +83,25 @@ def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
 
 
+def _payouts(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in payouts.page_batches(reads, lender_id, state=payouts.WAITING, limit=MOST_OF_A_KIND):
+        yield Waiting("payouts", row.id, row.requested_at, row.requested_by, amount=Money(row.total_minor, row.currency))
+
+
+def _wind_downs(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    row = find_live(reads, lender_id)
+    if row is not None and row.state == WindDownState.WAITING:
+        yield Waiting("wind_down", row.id, row.requested_at, row.requested_by)
+
+
+def _register_reports(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    waiting = (ReportState.WAITING.value,)
+    for row in page_of_lender(reads, lender_id, states=waiting, limit=MOST_OF_A_KIND):
+        yield Waiting(
+            "register_report", row.id, row.asked_at, row.asked_by, row.borrower_no, row.loan_no, about=row.register
+        )
+
+
 def _contact_changes(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in page_proposed(reads, lender_id, limit=MOST_OF_A_KIND):
         yield Waiting("contact_change", row.id, row.proposed_at, row.proposed_by, row.borrower_no, about=row.kind)
@@ -92,6 +117,22 @@ def _provider_templates(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         if row.state == "submitted":
             about = f"{row.template} · {row.channel} · {row.locale}"
             yield Waiting("provider_template", row.id, row.changed_at, None, about=about)
+
+
+def _credit_bureaus(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in credit_bureaus.find_waiting(reads, lender_id):
+        yield Waiting("credit_bureau", row.id, row.requested_at, row.requested_by, about=row.bureau)
+
+
+def _credit_snapshots(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in find_waiting_snapshots(reads, lender_id, limit=MOST_OF_A_KIND):
+        about = f"{row.bureau} · {row.as_of.isoformat()}"
+        yield Waiting("credit_snapshot", row.id, row.frozen_at or row.made_at, row.made_by, about=about)
+
+
+def _credit_corrections(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in find_corrections(reads, lender_id=lender_id, states=("proposed",), limit=MOST_OF_A_KIND):
+        yield Waiting("credit_correction", row.id, row.proposed_at, row.proposed_by, loan_no=row.loan_no, about=row.reason)
 
 
 def _escalations(reads: Connection, lender_id: str) -> Iterator[Waiting]:
@@ -110,6 +151,12 @@ _GATHER: dict[str, Any] = {
     "letter": _letters,
     "provider_template": _provider_templates,
     "collateral_sale": _collateral_sales,
+    "credit_bureau": _credit_bureaus,
+    "credit_snapshot": _credit_snapshots,
+    "credit_correction": _credit_corrections,
     "escalation": _escalations,
+    "payouts": _payouts,
+    "wind_down": _wind_downs,
+    "register_report": _register_reports,
 }
 KINDS = tuple(_GATHER)

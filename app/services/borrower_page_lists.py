@@ -50,6 +50,7 @@ def listed(
         "mandates": shown("mandates", lambda row: parts.MandateOnPage(*row)),
         "intents": shown("intents", _intent),
         "refunds": shown("refunds", _refund),
+        "collateral": shown("collateral", lambda row: parts.CollateralOnPage(*row)),
         "sessions": shown("sessions", lambda row: parts.SessionOnPage(*row)),
         "notes": shown("notes", lambda row: _note(ring, row)),
         "decisions": shown("decisions", lambda row: _decision(row, locale, zone), DECISIONS - 1),

@@ -389,6 +389,18 @@ class QueuedOnPage:
 
 
 @dataclass(frozen=True, slots=True)
+class CollateralOnPage:
+    """A thing pledged to loans of this lender; where it is and what it costs stand on its own page."""
+
+    id: str
+    reference: str
+    kind: str
+    state: str
+    state_on: date
+    in_custody_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What is next without asking the engine: the queue, and when this borrower is looked at again."""
 
@@ -425,6 +437,7 @@ class BorrowerPage:
     mandates: list[MandateOnPage] = field(default_factory=list)
     intents: list[IntentOnPage] = field(default_factory=list)
     refunds: list[RefundOnPage] = field(default_factory=list)
+    collateral: list[CollateralOnPage] = field(default_factory=list)
     sessions: list[SessionOnPage] = field(default_factory=list)
     notes: list[NoteOnPage] = field(default_factory=list)
     """Pinned ones first."""

@@ -26,6 +26,7 @@ from app.domain.collateral_events import (
 )
 from app.domain.errors import ConflictError, DomainError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
+from app.domain.served_notices import ServedNotice
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.collateral import CollateralThingRow
@@ -34,6 +35,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import agenda
+from app.services.collateral_notices import find_proofs, proof_facts
 from app.services.collateral_telling import tell_of_events
 
 LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
@@ -94,9 +96,12 @@ def record_events(
     known = queries.find_things(session, lender_id, {values.thing for values in batch})
     agenda.touch(work, {thing.borrower_id for thing in known.values()}, now=now)
     things = queries.find_things(session, lender_id, {values.thing for values in batch})
+    lender = get_lender(session, lender_id)
+    announced = {thing.id for thing in _of_kinds(things, batch, (EventKind.NOTICE_SERVED, EventKind.TAKEN))}
     told = _Told(
         work, lender_id, by, origin, now,
-        today=business_date(now, get_lender(session, lender_id).zone),
+        today=business_date(now, lender.zone), zone=lender.zone,
+        proofs=find_proofs(session, announced) if announced else {},
         things=things,
         known=queries.find_references(
             session, lender_id, {v.reference for v in batch} | {v.reverses for v in batch if v.reverses}
@@ -134,6 +139,12 @@ def place_of(ring: Vault, thing: Any) -> str | None:
     return ring.open(thing.place_sealed, place=f"collateral_things.place:{thing.id}")
 
 
+def _of_kinds(
+    things: Mapping[str, CollateralThingRow], batch: Sequence[EventValues], kinds: Sequence[str]
+) -> list[CollateralThingRow]:
+    return [things[values.thing] for values in batch if values.kind in kinds and values.thing in things]
+
+
 def _events_of(session: Any, things: Any) -> dict[str, list[ThingEvent]]:
     found: dict[str, list[ThingEvent]] = defaultdict(list)
     for thing_id, rows in queries.find_events(session, [thing.id for thing in things]).items():
@@ -151,6 +162,8 @@ class _Told:
     origin: str
     now: datetime
     today: date
+    zone: str
+    proofs: Mapping[str, ServedNotice]
     things: dict[str, CollateralThingRow]
     known: dict[str, Any]
     events: dict[str, list[ThingEvent]]
@@ -215,6 +228,8 @@ class _Told:
     ) -> dict[str, Any]:
         said = {name: without_card_numbers(text) for name, text in (("place", values.place), ("note", values.note)) if text}
         facts = dict(values.facts) | ({"reason": values.reason} if values.reason else {})
+        if event.kind in (EventKind.NOTICE_SERVED, EventKind.TAKEN):
+            facts |= proof_facts(self.proofs.get(thing.id), event.effective_on, self.zone)
         text = orjson.dumps(said).decode() if said else None
         return {
             "id": event.id, "thing_id": thing.id, "borrower_id": thing.borrower_id, "lender_id": thing.lender_id,

@@ -10,10 +10,11 @@ from typing import Any
 
 from app.domain.collateral_events import EventKind, ThingState
 from app.persistence.queries import collateral as queries
+from app.persistence.queries.chunks import chunks
 from app.persistence.unit_of_work import Work
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_gates import QUEUE as COMPLIANCE
-from app.services.law_gates import REVIEW, LawAnswer, ask_pack, is_spoken_on, note, require_lawful
+from app.services.law_gates import REVIEW, LawAnswer, ask_pack, is_spoken_on, objections, require_lawful
 from app.services.tasks import NewTask, add_tasks
 
 ENFORCE = "enforce"
@@ -30,13 +31,15 @@ def note_enforcement(work: Work, rows: Sequence[Mapping[str, Any]], *, now: date
     pledges = queries.find_pledges(work.session, {row["thing_id"] for row in rows})
     loan_ids = [pledge.loan_id for found in pledges.values() for pledge in found if pledge.ended_on is None]
     laws = loan_laws(work, loan_ids, now=now)
-    tasks = []
+    answers = {loan_id: ask_enforce(law, now) for loan_id, law in laws.items()}
+    tasks: list[NewTask] = []
     for row in rows:
         for pledge in pledges[row["thing_id"]]:
-            law = laws.get(pledge.loan_id)
-            if law is not None and pledge.ended_on is None and row["facts"].get("reason") != VOLUNTARY:
-                answer = ask_enforce(law, now)
-                note(work, answer, occasion=row["id"], borrower_id=law.borrower_id, loan_id=pledge.loan_id, now=now)
+            answer = answers.get(pledge.loan_id)
+            if answer is not None and pledge.ended_on is None and row["facts"].get("reason") != VOLUNTARY:
+                tasks += objections(
+                    answer, occasion=row["id"], borrower_id=row["borrower_id"], loan_id=pledge.loan_id
+                )  # fmt: skip
         if _is_unannounced(row):
             facts = {"event_id": row["id"], "thing_id": row["thing_id"]}
             loan_id = pledges[row["thing_id"]][0].loan_id if pledges[row["thing_id"]] else None
@@ -45,8 +48,8 @@ def note_enforcement(work: Work, rows: Sequence[Mapping[str, Any]], *, now: date
                 key, row["borrower_id"], REVIEW, COMPLIANCE, loan_id=loan_id, rule=NO_NOTICE, due_at=now, facts=facts
             )  # fmt: skip
             tasks.append(task)
-    if tasks:
-        add_tasks(work, tasks, now=now)
+    for some in chunks(tasks):
+        add_tasks(work, some, now=now)
 
 
 def loan_laws(work: Work, loan_ids: Sequence[str], *, now: datetime) -> dict[str, LoanLaw]:
@@ -81,5 +84,7 @@ def stops_of(work: Work, loan_ids: Sequence[str], *, now: datetime) -> dict[str,
 
 def _is_unannounced(row: Mapping[str, Any]) -> bool:
     if row["kind"] != EventKind.TAKEN or row["facts"].get("reason") == VOLUNTARY:
+        return False
+    if row["facts"].get("notice_message_id"):
         return False
     return row["from_state"] not in (ThingState.NOTICE_SERVED, ThingState.LOST)

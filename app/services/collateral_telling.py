@@ -45,7 +45,7 @@ def tell_of_events(work: Work, rows: Sequence[Mapping[str, Any]], *, now: dateti
             "kind": row["kind"],
             "amount_minor": row["amount_minor"],
         }
-        action = f"collateral.{row['kind']}"
+        action = f"collateral_event.{row['kind']}"
         add_audit(work.session, at=now, actor=row["by"], action=action, borrower_id=row["borrower_id"], facts=facts)
     work.session.flush()
     note_enforcement(work, [row for row in rows if row["kind"] in ENFORCING], now=now)

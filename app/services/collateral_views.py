@@ -13,7 +13,9 @@ from app.domain.times import business_date
 from app.persistence.queries import collateral as queries
 from app.persistence.queries import collateral_sales as sales
 from app.persistence.queries import collateral_values as values
+from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.collateral import about_of, masked_of, plate_of
 from app.services.collateral_events import events_of, place_of, text_of
@@ -81,6 +83,8 @@ class ShownEvent:
     amount_minor: int | None
     is_charged: bool
     reason: str | None
+    proof: str | None
+    """What proves that the notice was delivered: registered_post, receipt ...; None: nothing does."""
     place: str | None
     note: str | None
     is_standing: bool
@@ -326,6 +330,16 @@ def thing_page(session: Session, ring: Vault, thing_id: str, *, lender_id: str, 
     )
 
 
+def open_thing(work: Work, thing_id: str, *, lender_id: str, by: str, now: datetime) -> CollateralPage:
+    """Return all of a lender's thing, and write down who opened it. Raises NotFoundError."""
+    shown = thing_page(work.session, work.vault, thing_id, lender_id=lender_id, now=now)
+    owner = queries.get_thing(work.session, thing_id, lender_id=lender_id).borrower_id
+    add_audit(
+        work.session, at=now, actor=by, action="collateral.opened", borrower_id=owner, facts={"thing_id": thing_id}
+    )  # fmt: skip
+    return shown
+
+
 def own_things(session: Session, ring: Vault, borrower_id: str, *, now: datetime) -> list[OwnThing]:
     """Return what a borrower pledged, oldest first."""
     rows = queries.find_own_things(session, borrower_id)
@@ -441,6 +455,7 @@ def _event(ring: Vault, row: Any, undone: set[str]) -> ShownEvent:
         row.amount_minor,
         row.is_charged,
         row.facts.get("reason"),
+        row.facts.get("proof"),
         text.get("place"),
         text.get("note"),
         row.id not in undone and row.reverses_id is None,

@@ -55,7 +55,7 @@ class RejectedLine(NamedTuple):
 
     loan_no: str
     code: str
-    detail: str = ""
+    detail: str | None = None
 
 
 def decide_snapshot(
@@ -159,7 +159,7 @@ def answer_snapshot(
             raise refused_at(f"/rejected/{index}/loan_no", "No such loan is in this file.")
         lines.append(
             {"id": new_id(), "snapshot_id": snapshot_id, "loan_id": owner[0], "code": line.code[:40],
-             "detail": line.detail[:400], "told_at": now}
+             "detail": (line.detail or "")[:400], "told_at": now}
         )  # fmt: skip
     queries.add_rejections(work.session, lines)
     row.state, row.answered_at = to, now

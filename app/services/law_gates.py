@@ -161,6 +161,14 @@ def note(
     work: Work, answer: LawAnswer, *, occasion: str, borrower_id: str, loan_id: str | None, now: datetime
 ) -> list[NewTask]:
     """Make tasks of what the law says against an act that has happened; return them. One occasion makes each but once."""
+    tasks = objections(answer, occasion=occasion, borrower_id=borrower_id, loan_id=loan_id)
+    if tasks:
+        add_tasks(work, tasks, now=now)
+    return tasks
+
+
+def objections(answer: LawAnswer, *, occasion: str, borrower_id: str, loan_id: str | None) -> list[NewTask]:
+    """Return the tasks that `note` makes, for a caller that adds those of many acts at once."""
     tasks: list[NewTask] = []
     for rule, result in answer.judgement.findings:
         if result is ALLOW or not (result.stops or result.tasks or result.breach):
@@ -176,8 +184,6 @@ def note(
             key = f"law/{answer.act}/{occasion}/{rule.id}/{kind}"[:160]
             tasks.append(NewTask(key, borrower_id, kind, QUEUE, loan_id=loan_id, rule=rule.id, due_on=result.due_on,
                                  due_at=result.due_at, facts=facts))  # fmt: skip
-    if tasks:
-        add_tasks(work, tasks, now=now)
     return tasks
 
 

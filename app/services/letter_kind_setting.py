@@ -173,7 +173,7 @@ def _facts(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words,
     lines.append((words.language, words.language_name))
     lines.append((words.check, content_hash(parts, statements)[:32]))
     lines.append((words.proof, words.proof_slot))
-    return Section(words.facts, tuple(f"{name}{words.colon}{value}" for name, value in lines))
+    return Section(words.facts, tuple(f"{name}{words.colon}{value}" for name, value in lines), is_small=True)
 
 
 def content_hash(parts: LetterParts, statements: tuple[Section, ...]) -> str:

@@ -10,7 +10,7 @@ from babel import Locale
 
 from app.domain.letters import refused
 from app.domain.splits import Split, total_of
-from app.services.letter_kind_setting import set_kind
+from app.services.letter_kind_setting import KindSetting, set_kind
 from app.services.letter_parts import LetterParts
 from app.wording.amounts import written_date, written_number
 from app.wording.catalogue import template_infos
@@ -70,7 +70,7 @@ def set_letter(parts: LetterParts) -> Setting:
         ),
         subject=parts.title,
         paragraphs=paragraphs,
-        tables=added.tables if added else tuple(_tables(parts, words, with_rows=rule is not None and rule.with_rows)),
+        tables=_all_tables(parts, words, added, with_rows=rule is not None and rule.with_rows),
         sections=(*sections, *(added.sections if added else ())),
         sheets=tuple(Section(sheet.title, sheet.paragraphs) for sheet in sheets if sheet.insert is None),
         enclosed=tuple(sheet.title for sheet in sheets),
@@ -89,6 +89,14 @@ def _sections(parts: LetterParts, head: Letterhead, words: Words) -> Iterator[Se
     ways = head.ways_to_pay.get(parts.locale)
     if ways:
         yield Section(words.ways_to_pay, ways)
+
+
+def _all_tables(parts: LetterParts, words: Words, added: KindSetting | None, *, with_rows: bool) -> tuple[Table, ...]:
+    """Return the ledgers of a letter of a kind, after what several loans come to; else what is overdue by component."""
+    if added is None:
+        return tuple(_tables(parts, words, with_rows=with_rows))
+    together = _tables(parts, words, with_rows=False) if len(parts.loans) > 1 else ()
+    return (*together, *added.tables)
 
 
 def _tables(parts: LetterParts, words: Words, *, with_rows: bool) -> Iterator[Table]:

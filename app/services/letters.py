@@ -20,6 +20,7 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import agenda
 from app.services.address_verdicts import address_of
+from app.services.letter_kind_setting import pay_by_of
 from app.services.letter_parts import LetterParts, load_parts
 from app.services.letter_setting import set_letter
 from app.wording.letter_contents import LetterPdf
@@ -87,6 +88,7 @@ def letter_row(
         "sha256": hash_of(letter.pdf),
         "pdf_sealed": vault.seal_bytes(letter.pdf, place=f"letters.pdf:{letter_id}"),
         "state": "made",
+        "answer_by": None if parts.kind is None else pay_by_of(parts, parts.kind),
         "created_at": now,
         "changed_at": now,
     }

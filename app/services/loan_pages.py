@@ -103,11 +103,6 @@ def loan_page(
     )
 
 
-def own_loan_id(session: Session, lender_id: str, borrower_id: str, loan_no: str) -> str:
-    """Return the id of a borrower's loan at a lender. Raises NotFoundError, also for another borrower's."""
-    return get_own_loan_id(session, lender_id, borrower_id, loan_no)
-
-
 def past_day(
     session: Session, reads: Connection, borrower_id: str, loan_no: str, on: date | None, *, lender_id: str, now: datetime
 ) -> PastDay:

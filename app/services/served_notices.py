@@ -92,7 +92,7 @@ def _served(row: Any, recorded: Sequence[Proof]) -> ServedNotice:
     return ServedNotice(
         row.message_id, row.borrower_id, row.loan_id, row.kind, row.channel, row.sent_at,
         None if delivered is None else delivered[0], row.returned_at, None if delivered is None else delivered[1],
-        row.sha256 if row.channel == LETTER else row.said_sha256,
+        row.sha256 if row.channel == LETTER else row.said_sha256, row.answer_by,
     )  # fmt: skip
 
 

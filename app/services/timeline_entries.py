@@ -26,6 +26,7 @@ KINDS: Final = (
     "letter",
     "escalation",
     "refund",
+    "collateral",
     "intent",
     "notice",
     "consent",
@@ -50,7 +51,8 @@ class TimelineEntry:
     message: its state; delivery: its outcome or receipt; call: its outcome; word: inbound, outbound; note: written,
     corrected; hold: put, released; promise: made, or the state it came to; arrangement: agreed, ended; plan_request:
     asked, offered, ended; dispute: received, answered, escalated; hardship: opened, decided; letter: its state; refund:
-    requested, closed; escalation: begun, ended, stopped, resumed, or the kind of the step; intent: opened, and its state; notice: told, withheld; consent: given, refused; wish: made, ended;
+    requested, closed; escalation: begun, ended, stopped, resumed, or the kind of the step; collateral: its kind of event;
+    intent: opened, and its state; notice: told, withheld; consent: given, refused; wish: made, ended;
     session: signed_in, ended; act: the audit trail's action."""
     by: str | None = None
     """staff:NAME, borrower, core:CODE, engine ...; None: nobody in particular."""

@@ -96,6 +96,13 @@ class Telling:
             "facts": _known(facts), "link": row.task_id,
         }  # fmt: skip
 
+    def _collateral(self, row: Any, _what: str) -> _Parts:
+        amount = None if row.amount_minor is None else Money(row.amount_minor, row.currency)
+        return {
+            "code": row.kind, "by": row.by, "amount": amount, "on": row.effective_on, "link": row.thing_id,
+            "facts": _known({"thing": row.reference, "cost": row.cost_kind}),
+        }  # fmt: skip
+
     def _visit(self, row: Any, what: str) -> _Parts:
         by = {"planned": row.planned_by, "started": row.started_by, "closed": row.closed_by}[what]
         code = row.state if what == "closed" else what
@@ -230,7 +237,8 @@ def _known(facts: _Parts) -> _Parts:
 _KINDS = {"attempt": "delivery", "receipt": "delivery", "reading": "reading"}
 _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "payment": Telling._payment, "decision": Telling._decision, "message": Telling._message, "attempt": Telling._attempt,
-    "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "word": Telling._word,
+    "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "collateral": Telling._collateral,
+    "word": Telling._word,
     "note": Telling._note,
     "hold": Telling._hold, "escalation": Telling._escalation,
     "promise": Telling._promise, "arrangement": Telling._arrangement,

@@ -12,6 +12,8 @@ class Section:
 
     heading: str
     paragraphs: tuple[str, ...]
+    is_small: bool = False
+    """Set small and close: terms and references, line by line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,15 @@ def letter_kind(jurisdiction: str, kind: str) -> LetterKind:
 
 
 def find_kind(jurisdiction: str, *, kind: str | None, template: str) -> LetterKind | None:
-    """Return the kind of a letter that was served as `kind`, or is written with a template; None: it is of no kind."""
-    for each in kinds_of(jurisdiction).values():
-        if each.template == template and (kind is None or kind in (each.kind, each.served_as)):
-            return each
+    """Return the kind of a letter that was served as `kind`, or is written with a template; None: it is of no kind.
+
+    A template that the jurisdiction's own kinds do not use is of the default's kind: a letter about arrears in the United
+    Kingdom, beside its prescribed notice.
+    """
+    for found in (kinds_of(jurisdiction), kinds_of(_DEFAULT)):
+        for each in found.values():
+            if each.template == template and (kind is None or kind in (each.kind, each.served_as)):
+                return each
     return None
 
 

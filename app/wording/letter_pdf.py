@@ -220,9 +220,10 @@ class _Setting:
         if section.heading:
             self._paragraph(section.heading, _HEADING, bold=True, keep=True)
             self._space(_PARAGRAPH_GAP / 2)
+        size, gap = (_SMALL, _PARAGRAPH_GAP / 6) if section.is_small else (_BODY, _PARAGRAPH_GAP)
         for paragraph in section.paragraphs:
-            self._paragraph(paragraph, _BODY)
-            self._space(_PARAGRAPH_GAP)
+            self._paragraph(paragraph, size)
+            self._space(gap)
 
     def _table(self, table: Table) -> None:
         """Write a table; its head is repeated on every page it reaches, no row is cut, the total never stands alone."""

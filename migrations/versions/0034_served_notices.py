@@ -63,6 +63,7 @@ def upgrade() -> None:
     for name in _TIMES:
         op.add_column("letters", sa.Column(name, sa.BigInteger(), nullable=True))
     with op.batch_alter_table("letters") as letters:
+        letters.add_column(sa.Column("answer_by", sa.Date(), nullable=True))
         letters.add_column(sa.Column("lender_id", ident, nullable=True))
         letters.add_column(sa.Column("loan_id", ident, nullable=True))
         letters.create_foreign_key("fk_letters_lender_id", "lenders", ["lender_id"], ["id"])
@@ -81,6 +82,7 @@ def downgrade() -> None:
         letters.drop_constraint("fk_letters_lender_id", type_="foreignkey")
         letters.drop_column("loan_id")
         letters.drop_column("lender_id")
+        letters.drop_column("answer_by")
     for name in reversed(_TIMES):
         op.drop_column("letters", name)
     op.drop_table("delivery_proofs")

@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("furnisher_code", sa.String(length=40), nullable=False),
         sa.Column("furnisher_name", sa.String(length=60), nullable=False),
         sa.Column("furnisher_address", sa.String(length=96), nullable=False),
-        sa.Column("reports", sa.String(length=12), nullable=False),
+        sa.Column("reports", sa.String(length=16), nullable=False),
         sa.Column("while_disputed", sa.String(length=12), nullable=False),
         sa.Column("lead_days", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),

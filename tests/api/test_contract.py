@@ -43,6 +43,16 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "list_own_credit_reports",
+    "put_own_credit_statement",
+    "post_credit_bureau",
+    "list_credit_snapshots",
+    "post_credit_snapshot",
+    "list_credit_rows",
+    "decline_credit_snapshot",
+    "submit_credit_snapshot",
+    "answer_credit_snapshot",
+    "post_credit_deletion",
     "list_funders",
     "put_funder",
     "post_share",
@@ -146,6 +156,8 @@ RULES_BEYOND_SCHEMAS = {
     "approve_escalation_steps",
     "draft_escalation_policy",
     "list_duties",
+    "list_capped_loans",
+    "list_interest_stops",
     "list_provider_templates",
     "ask_law",
     "put_case_record",

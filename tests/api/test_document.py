@@ -99,6 +99,7 @@ def test_every_route_has_a_credential_bound_to_it(api_app: Flask) -> None:
         "console_entry",
         "bulletins",
         "bulletin_pages",
+        "licences",
     }
 
 
@@ -111,7 +112,16 @@ def test_every_operation_names_itself_its_credential_an_example_and_its_problems
     assert len(ids) == len(set(ids))
     for path, method, op in operations(document):
         public = path.startswith(
-            ("/v1/auth/otp", "/v1/auth/token", "/v1/auth/staff", "/v1/callbacks/", "/v1/bulletins", "/livez", "/readyz")
+            (
+                "/v1/auth/otp",
+                "/v1/auth/token",
+                "/v1/auth/staff",
+                "/v1/callbacks/",
+                "/v1/bulletins",
+                "/v1/lenders/",
+                "/livez",
+                "/readyz",
+            )
         )
         assert op["summary"], path
         assert op["tags"], path

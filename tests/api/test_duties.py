@@ -1,6 +1,7 @@
 """Staff see duties, ask the law, and the core tells facts of a case."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
@@ -14,6 +15,7 @@ from tests.builders.access import a_desk_key, an_ingest_key
 from tests.builders.book import build_lender
 from tests.conftest import START
 from tests.services.test_duties import a_british_loan
+from tests.services.test_over_cap import a_loan
 
 QUESTION = {"act": "enforce", "jurisdiction": "GB", "facts": {"lender_role": "first_party", "product_kind": "instalment"}}
 
@@ -130,3 +132,41 @@ def test_the_command_line_checks_lists_records_and_asks(sqlite_book: Flask) -> N
     assert recorded[1].endswith("of B1: recorded.\n")
     assert asked[1].startswith("block: It must not happen now. UK-")
     assert (refused[0], "did you mean 'holds'?" in refused[1]) == (1, True)
+
+
+def test_duties_are_counted_by_rule_and_found_by_what_is_near(client: FlaskClient) -> None:
+    loan = a_british_loan()
+    look_at_due(now=START)
+    key = a_desk_key(loan.lender_id)
+
+    rules = client.get("/v1/desk/duties/rules", headers=key).json["items"]
+    nosia = next(each for each in rules if each["rule"] == "UK-NOSIA")
+    assert (nosia["open"], nosia["missed"], nosia["first_due_on"], nosia["days_ahead"]) == (1, 0, "2026-03-11", 5)
+    assert (nosia["law"]["paragraph"], nosia["law"]["evidence"]) == ("CCA 1974 s86B(1)-(2)(a)", "primary")
+    assert client.get("/v1/desk/duties?when=due_soon", headers=key).json["items"] == []
+    of_rule = client.get("/v1/desk/duties?rule=UK-NOSIA", headers=key).json["items"]
+    assert [each["due_on"] for each in of_rule] == ["2026-03-11"]
+
+
+def test_stops_of_interest_and_loans_over_their_cap_are_listed_for_their_lender_alone(client: FlaskClient) -> None:
+    loan = a_british_loan()
+    look_at_due(now=START)
+    look_at_due(now=datetime(2026, 3, 12, 0, 30, tzinfo=UTC))
+    lender = build_lender(
+        now=START, code="cn", jurisdiction="CN", currency="USD", licence_kind="private_lender", zone="Asia/Shanghai"
+    )
+    over = a_loan(lender=lender)
+    other = a_desk_key(over.lender_id)
+
+    (stop,) = client.get("/v1/desk/interest-stops", headers=a_desk_key(loan.lender_id)).json["items"]
+    assert (stop["loan_no"], stop["rule"], stop["from_on"], stop["until_on"]) == (
+        loan.loan_no, "UK-NOSIA-FAIL", "2026-03-12", None
+    )  # fmt: skip
+    assert client.get("/v1/desk/interest-stops", headers=other).json["items"] == []
+    (capped,) = client.get("/v1/desk/caps", headers=other).json["items"]
+    assert (capped["loan_no"], capped["code"]) == ("L1", "four-times-lpr")
+    assert client.get("/v1/desk/caps?state=unknown", headers=other).json["items"] == []
+    shown = client.get(f"/v1/desk/borrowers/{over.borrower_no}/loans/L1/disclosures", headers=other).json
+    assert shown["cap"]["to_date"]["above"] == capped["above"]
+    path = f"/v1/desk/borrowers/{over.borrower_no}/loans/L1/disclosures"
+    assert client.get(path, headers=a_desk_key(loan.lender_id)).status_code == 404

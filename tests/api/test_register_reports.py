@@ -5,6 +5,8 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.persistence.db import db
+from app.services.approvals import list_waiting
 from tests.builders.access import a_desk_key, signed_in
 from tests.builders.book import build_lender
 from tests.builders.desk import Seat, a_seat
@@ -65,3 +67,15 @@ def test_who_may_what(app: Flask, client: FlaskClient) -> None:
     assert send(client, senior, "/register-figures", method="get").json["items"] == [{"register": "cn-nifa", "people": None}]
     names = [each["key"] for each in send(client, senior, "/registers", method="get").json["items"]]
     assert names == ["cn-rectification-office", "cn-nifa"]
+
+
+def test_what_waits_for_a_second_person_is_on_the_one_list(app: Flask, client: FlaskClient) -> None:
+    loan = reportable(START)
+    ann = a_seat(app, loan.lender_id, role="admin", name="Ann")
+    send(client, ann, "/register-reports", {"loan_nos": [loan.loan_no], **ASKED})
+    send(client, ann, "/wind-downs", {"reason": "The platform closes."})
+
+    with db.engine.connect() as connection:
+        found = {(each.kind, each.asked_by) for each in list_waiting(connection, loan.lender_id)}
+
+    assert found == {("register_report", "staff:Ann"), ("wind_down", "staff:Ann")}

@@ -107,6 +107,7 @@ SAID = {
     "/v1/me/loans/{loan_id}/refunds": {},
     "/v1/me/collateral/{thing_id}/redemption-quotes": {},
     "/v1/me/loans/{loan_id}/disputes": {"ground": "other", "words": "It is wrong."},
+    "/v1/me/loans/{loan_id}/credit-statement": {"words": "I was in hospital."},
     "/v1/me/disputes/{dispute_id}/escalate": {"reason": "Nobody answers."},
     "/v1/me/conversations/{conversation_id}/messages": {"message_id": new_id(), "text": "Hello again"},
     "/v1/me/conversations/{conversation_id}/read": {"word_id": "{word_id}"},

@@ -9,6 +9,7 @@ from app.persistence.unit_of_work import unit_of_work
 from app.services.case_records import put_record
 from app.services.consents import record_consents
 from app.services.credit_bureaus import ask_bureau, decide_bureau
+from app.services.credit_snapshots import begin_snapshot, freeze_page
 from tests.builders.book import Built
 
 
@@ -62,3 +63,14 @@ def delivered(loan: Built, at: datetime, kind: str = "negative_info_notice") -> 
 
 def _text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def a_snapshot(lender_id: str, *, now: datetime) -> str:
+    """The month before `now`, frozen for a bureau of the lender."""
+    enable(lender_id, now=now)
+    with unit_of_work() as work:
+        as_of = now.date().replace(day=1) - timedelta(days=1)
+        snapshot_id = begin_snapshot(work, lender_id, "PBOC", as_of, by="staff:Ann", now=now)
+    with unit_of_work() as work:
+        freeze_page(work, snapshot_id, now=now)
+    return snapshot_id

@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.console import doors
+from app.console.credit_reports import REASONS as REPORT_REASONS
 from app.domain import (
     attachments,
+    collateral_events,
+    collateral_sales,
+    collateral_things,
     conversations,
+    credit_bureaus,
+    credit_corrections,
+    credit_gates,
+    credit_snapshots,
     disputes,
     hardship,
     holds,
@@ -28,6 +36,7 @@ from app.domain.plan_options import OptionKind
 from app.domain.plan_requests import RequestState
 from app.domain.reasons import Outcome
 from app.domain.refunds import RefundState
+from app.services import collateral_values
 from app.services.borrower_hits import KINDS as SEARCHED
 from app.services.borrower_pages import REASONS
 from app.services.desk_conversations import SLA_STATES
@@ -50,11 +59,20 @@ CODES = {
         "represented", "no_contact", "minor_or_unverified", "active", "closed", "written_off", "cancelled",
     ],
     "call": [*TELLABLE, DIALLED],
+    "collateral": [*collateral_things.KINDS, *collateral_events.ThingState, *collateral_events.EventKind],
+    "cost": collateral_events.COST_KINDS, "redemption": collateral_sales.Basis, "sale": collateral_sales.METHODS,
+    "collateral_sale": collateral_sales.SaleState, "appraisal": collateral_values.SOURCES, "cover": collateral_values.COVERS,
     "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
     "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
     "letter_stage": letter_stages.STAGES, "proof": served_notices.PROOFS,
     "letter_kind": [
         *LETTER_KINDS, *(each.served_as for code in ("CN", "US", "UK", "IN", "EU") for each in kinds_of(code).values()),
+    ],
+    "credit": [
+        *credit_snapshots.STATES, *credit_corrections.MOVES, *credit_corrections.REASONS, *credit_bureaus.STATES,
+        *credit_gates.KINDS, *credit_bureaus.FORMATS, credit_bureaus.ALL, credit_bureaus.NEGATIVE_ONLY,
+        credit_gates.MARKED, credit_gates.WITHHELD, *REPORT_REASONS, credit_corrections.CORRECTION,
+        credit_corrections.DELETION,
     ],
     "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
 }  # fmt: skip

@@ -12,7 +12,7 @@ from app.domain.credit_accounts import LOSSES, Arrangement, CreditAccount, FiveG
 from app.domain.credit_events import CreditEvent, CreditEventKind
 from app.domain.credit_histories import LoanLedger, five_grade, month_code, month_end, month_ends, pushed
 from app.domain.credit_months import CreditLoan, account_on, is_back_dated
-from app.domain.ledger import LedgerEntry
+from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.metro2_checks import check_account, check_follows
 from app.domain.metro2_codes import status_of
 from app.domain.plans import PlanVersion
@@ -195,6 +195,45 @@ def test_a_payment_found_in_a_dispute_is_told_as_a_correction_of_the_history() -
     assert (rolled.history[:3], whole.history[:3]) == ("010", "000")
     assert [refusal.code for refusal in check_follows(before, whole)] == ["HISTORY_BROKEN"]
     assert check_follows(before, replace(whole, is_correction=True)) == []
+
+
+def test_a_dispute_upheld_in_its_own_month_leaves_no_mark_to_remove() -> None:
+    opened, ended = CreditEvent(K.DISPUTED, date(2025, 4, 3)), CreditEvent(K.DISPUTE_UPHELD, date(2025, 4, 20))
+
+    same = account_on(loan(paid_months(2, 3, 4), [opened, ended]), date(2025, 4, 30))
+    later = account_on(loan(paid_months(2, 3, 4), [opened, replace(ended, on=date(2025, 5, 2))]), date(2025, 5, 31))
+
+    assert (same.condition_code, same.condition_standing) == ("", "")
+    assert (later.condition_code, later.condition_standing) == ("XR", "XB")
+
+
+def test_months_in_which_all_was_paid_are_told_as_closed_though_it_is_owed_again_since() -> None:
+    money = [*paid_months(2), paid(date(2025, 4, 11), 110_000), paid(date(2025, 6, 5), 10_000, kind=EntryKind.REFUND)]
+
+    june = account_on(loan(money), date(2025, 6, 30))
+
+    assert (june.closed_on, june.month_codes) == (None, "NCC1N*")
+
+
+def test_charged_off_after_it_was_repossessed_both_days_count() -> None:
+    """The loss goes on from the first day, so that nothing cures it; the charge-off is of its own day."""
+    events = [CreditEvent(K.REPOSSESSED, date(2025, 3, 3)), CreditEvent(K.CHARGED_OFF, date(2025, 6, 6), 50_000)]
+    money = [*paid_months(2), paid(date(2025, 4, 10), 20_000)]
+
+    june = account_on(loan(money, events), date(2025, 6, 30))
+
+    assert (june.lost_on, june.first_delinquent_on) == (date(2025, 6, 6), date(2025, 3, 31))
+
+
+@pytest.mark.parametrize(
+    ("age", "place"), [(1, 0), (30, 0), (31, 1), (60, 1), (61, 2), (90, 2), (91, 3), (180, 3), (181, 4), (400, 4)]
+)
+def test_principal_overdue_stands_by_its_own_age(age: int, place: int) -> None:
+    only = rows(date(2025, 2, 1), 1)
+
+    parts = account_on(loan([], plan=only), date(2025, 2, 1) + timedelta(days=age)).overdue_principal
+
+    assert [index for index, part in enumerate(parts) if part] == [place]
 
 
 @pytest.mark.parametrize(

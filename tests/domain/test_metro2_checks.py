@@ -66,6 +66,8 @@ CASES: list[tuple[str, CreditAccount, dict[str, Any]]] = [
     ("DOFD_CURRENT", CURRENT, {"first_delinquent_on": date(2025, 4, 1)}),
     ("DOFD_CURRENT", PAID, {"first_delinquent_on": date(2025, 4, 1)}),
     ("DOFD_PETITION", CURRENT, _who(indicator="D", indicator_on=date(2025, 4, 1))),
+    ("DOFD_PETITION", CURRENT,
+     _who(indicator="D", indicator_on=date(2025, 4, 1)) | {"first_delinquent_on": date(2025, 4, 2)}),
     ("HISTORY_VALUES", CURRENT, {"history": "00000Z" + "B" * 18}),
     ("HISTORY_VALUES", CURRENT, {"history": "00000" + "B" * 18}),
     ("HISTORY_B_INSIDE", CURRENT, {"history": "0B000" + "B" * 19}),
@@ -93,7 +95,7 @@ CASES: list[tuple[str, CreditAccount, dict[str, Any]]] = [
     ("TELEPHONE", CURRENT, _who(telephone="+12175550123")),
     ("GENERATION", CURRENT, _who(generation="X")),
     ("INDICATOR", CURRENT, _who(indicator="??")),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "account", "changed"), CASES, ids=[f"{code}-{n}" for n, (code, _, _) in enumerate(CASES)])
@@ -143,6 +145,14 @@ def test_an_account_continues_the_month_before() -> None:
     # Cured and late again within the month reported: a new date is right.
     assert codes(first_delinquent_on=date(2025, 6, 30)) == []
     assert codes(first_delinquent_on=date(2025, 4, 30), history="9" * 24, is_correction=True) == []
+
+
+def test_months_that_were_not_reported_stand_between() -> None:
+    life = loan(paid_months(2))
+    april = account_on(life, date(2025, 4, 30))
+
+    assert check_follows(april, account_on(life, date(2025, 7, 31), april)) == []
+    assert [refusal.code for refusal in check_follows(april, account_on(life, date(2025, 7, 31)))] == ["HISTORY_BROKEN"]
 
 
 def test_a_loss_keeps_its_first_delinquency() -> None:

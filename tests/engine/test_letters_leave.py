@@ -102,7 +102,7 @@ def test_a_letter_is_made_sent_and_followed_to_the_door(
     assert letter(message_id).state == "handed_over"
     assert item["content"]["sha256"] == letter(message_id).sha256
     attempt = session().query(DeliveryAttemptRow).one()
-    assert (attempt.provider, attempt.units, attempt.provider_reference) == ("lob", 2, item["content"]["id"])
+    assert (attempt.provider, attempt.units, attempt.provider_reference) == ("lob", 3, item["content"]["id"])
     hear(stand_in)
     assert (message(message_id).state, letter(message_id).state) == ("delivered", "delivered")
 

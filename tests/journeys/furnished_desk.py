@@ -20,6 +20,7 @@ from app.persistence.queries.borrowers import get_borrower_id
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
+from app.services.pass_through import pass_on_due
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
 from app.services.rehearsals.settings import RehearsalSettings
@@ -27,6 +28,7 @@ from app.services.rehearsals.stored import store_result
 from app.services.webhooks import EndpointValues, Owner, put_endpoint, send_test
 from tests.builders.book import Built, give_phone
 from tests.builders.calls import a_call_task
+from tests.builders.credit import a_snapshot
 from tests.builders.desk import Seat, a_seat
 from tests.builders.escalations import a_document as a_policy
 from tests.builders.escalations import look_at, put_in_force
@@ -34,6 +36,7 @@ from tests.builders.files import PDF
 from tests.builders.journey import Journey
 from tests.builders.letters import a_posted_letter
 from tests.builders.policies import a_document
+from tests.builders.registers import a_standing_report
 from tests.builders.sent import a_sent
 from tests.builders.statement_lines import a_line, send_lines
 
@@ -140,9 +143,25 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     _escalated(it)
+    it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
+    it.desk("POST", "/funding/shares", {
+        "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
+        "to_funder_no": "F-1"}, role="admin")  # fmt: skip
+    pass_on_due(now=it.now)
+    batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
+    reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
+    thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
+                 plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
+    taken = {"kind": "taken", "cost": "5.00", "place": "宝安停车场"}
+    for told in (taken, {"kind": "cost", "cost_kind": "recovery", "cost": "800"}):
+        done(who, f"{thing}/events", thing, effective_on=today.isoformat(), **told)
+    done(who, f"{thing}/appraisals", thing, value="50000", valued_on=today.isoformat(), source="appraiser", haircut="0.2")
+    done(who, f"{thing}/insurance", thing, cover="comprehensive", valid_until="2027-01-31", policy_no="PICC-778899")
+    done(who, f"{thing}/quotes", thing)
     desk.values |= {
-        "escalation_id": _newest(EscalationRow),
-        "canned_reply_id": canned.rpartition("/")[2],
+        "snapshot_id": a_snapshot(it.lender_id, now=it.now), "escalation_id": _newest(EscalationRow),
+        "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
+        "thing_id": thing.rpartition("/")[2], "canned_reply_id": canned.rpartition("/")[2],
         "payment_id": _newest(DeskPaymentRow), "waiver_id": _newest(WaiverRow), "change_id": change.rpartition("/")[2],
         "visit_id": visit.rpartition("/")[2], "refund_id": refund["id"], "plan_id": plan["id"],
         "help_id": help_asked["id"], "staff_id": who.staff_id, "call_id": _newest(TaskRow, TaskRow.kind == "call"),

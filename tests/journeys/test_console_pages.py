@@ -22,9 +22,12 @@ def special(desk: Furnished) -> dict[str, str | None]:
     """Addresses that are not filled by the names of their parts; None: no page."""
     return {
         "search_again": None,
+        "search_collateral_again": None,
         "invitation_again": None,
         "code_again": None,
         "preview_letter": None,  # a document, not a page
+        "payouts_file": None,  # files to be kept
+        "register_file": None,
         "posted_letter_document": None,
         "take_attachment": None,  # a file to be kept
         "bulletin_csv": None,  # a file to be kept

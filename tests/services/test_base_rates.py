@@ -1,13 +1,14 @@
 """The table of loan prime rates: what comes with Duecourse, and what is refused."""
 
 import csv
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from app.domain.caps import CN_RULE, cap_for
 from app.domain.errors import ValidationError
 from app.services.base_rates import load_fixings
 from config import LPR_FILE, Settings, SettingsError
@@ -81,3 +82,42 @@ def test_a_newer_table_is_named_by_a_setting_and_must_be_a_file(tmp_path: Path) 
     assert Settings.from_env({"DUECOURSE_VAR_DIR": str(tmp_path)}).lpr_file == LPR_FILE
     with pytest.raises(SettingsError, match="DUECOURSE_LPR_FILE"):
         Settings.from_env({**environment, "DUECOURSE_LPR_FILE": str(tmp_path / "none.csv")})
+
+
+CHANGES = [
+    ("2019-08-20", "4.25"), ("2019-09-20", "4.20"), ("2019-11-20", "4.15"), ("2020-02-20", "4.05"), ("2020-04-20", "3.85"),
+    ("2021-12-20", "3.80"), ("2022-01-20", "3.70"), ("2022-08-22", "3.65"), ("2023-06-20", "3.55"), ("2023-08-21", "3.45"),
+    ("2024-07-22", "3.35"), ("2024-10-21", "3.10"), ("2025-05-20", "3.00"),
+]  # fmt: skip
+"""Every change of the one-year rate, as published. Source: the study of contact law, §8."""
+
+
+def test_the_table_has_every_change_of_the_one_year_rate_and_no_other() -> None:
+    found, last = [], None
+    for fixing in load_fixings(LPR_FILE):
+        if fixing.one_year != last:
+            found.append((fixing.fixed_on.isoformat(), f"{fixing.one_year * 100:.2f}"))
+        last = fixing.one_year
+
+    assert found == CHANGES
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(CHANGES))[4:])
+def test_a_change_counts_from_the_whole_of_its_day_and_the_day_before_has_the_old_rate(
+    before: tuple[str, str], after: tuple[str, str]
+) -> None:
+    fixings, on = load_fixings(LPR_FILE), date.fromisoformat(after[0])
+
+    eve, day = (cap_for("CN", "private_lender", each, fixings) for each in (on - timedelta(days=1), on))
+
+    assert eve.annual_rate == Decimal(before[1]) * 4 / 100
+    assert (day.annual_rate, day.is_of_fixing_day) == (Decimal(after[1]) * 4 / 100, True)
+
+
+def test_the_day_after_the_last_that_the_table_covers_has_no_cap() -> None:
+    fixings = load_fixings(LPR_FILE)
+    last = fixings[-1].fixed_on + CN_RULE.stale_after
+
+    assert cap_for("CN", "private_lender", last, fixings).status == "applies"
+    after = cap_for("CN", "private_lender", last + timedelta(days=1), fixings)
+    assert (after.status, after.code, after.may_bind) == ("unknown", "fixing-stale", True)

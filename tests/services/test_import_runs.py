@@ -558,3 +558,16 @@ def test_money_a_payments_file_told_of_is_not_booked_again_from_a_plan_file(app:
     assert (again.done["payments_known_already"], again.done["payments_recorded"]) == (1, 0)
     (shown,) = positions_on(session(), date(2026, 3, 1))
     assert shown.position.principal_outstanding_minor == 10000
+
+
+def test_a_lender_comes_with_its_licence_and_the_days_of_it(app: Flask, take_in: TakeIn) -> None:
+    header = (
+        "code,name,jurisdiction,zone,currency,licence_kind,licence_no,legal_name,licence_role,licensed_from,licensed_until"
+    )
+    row = "acme,Acme,CN,Asia/Shanghai,CNY,consumer_finance,L0001,Acme Co.,lender,2020-01-01,2029-12-31"
+
+    take_in("lenders", header, row)
+
+    lender = session().scalars(select(LenderRow)).one()
+    assert (lender.legal_name, lender.licence_role) == ("Acme Co.", "lender")
+    assert (lender.licensed_from, lender.licensed_until) == (date(2020, 1, 1), date(2029, 12, 31))

@@ -95,7 +95,7 @@ def test_an_approved_letter_is_made_queued_and_sent(built: Built) -> None:
 
     [sent] = printer.sent
     assert sent.document is not None
-    assert (sent.message_id, sent.document.pages) == (made.message_id, 2)
+    assert (sent.message_id, sent.document.pages) == (made.message_id, 3)
     assert sent.document.recipient == ("Jane Roe", "2 Low Road", "Leeds", "LS1 4AP")
     assert session().get_one(MessageRow, made.message_id).state == "sent"
     task = the_task()
@@ -144,7 +144,7 @@ def test_what_has_changed_is_decided_first(built: Built) -> None:
         approved()
     engine().drain()
 
-    assert approved().pages == 2
+    assert approved().pages == 3
 
 
 def test_a_payment_after_the_approval_keeps_the_letter_back(built: Built, set_clock: SetClock) -> None:

@@ -79,9 +79,9 @@ def test_a_letter_says_who_writes_to_whom_about_what_and_what_is_owed(app: Flask
 
     text = text_of(made.pdf)
     for words in ("Acme Finance Ltd", "Jane Roe", "LS1 4AP", f"About loan {built.loan_no}", "$100.00", "How to pay",
-                  "Free debt advice", "Ask an adviser", f"{built.loan_no} 100.00 0.00 0.00 0.00 100.00"):  # fmt: skip
+                  "Free debt advice", "Ask an adviser", "1 Feb 15, 2026 15 100.00 0.00 0.00 0.00 100.00"):  # fmt: skip
         assert words in text
-    assert (made.pages, made.country) == (2, "GB")
+    assert (made.pages, made.country) == (3, "GB")
     assert made.recipient == ("Jane Roe", "2 Low Road", "Leeds", "LS1 4AP")
     assert made.sender == ("Acme Finance Ltd", "1 High Street", "London", "EC1A 1AA")
 

@@ -156,6 +156,7 @@ def test_delivered_is_only_what_the_post_says_and_what_came_back_is_none(app: Fl
     told(message_id, "returned", NOON + 5 * DAY)
     back = served_on(loan)[0]
 
+    assert on_its_way.answer_by == date(2026, 4, 7)
     assert (on_its_way.sent_at, on_its_way.delivered_at, on_its_way.proof) == (NOON + DAY, None, None)
     assert (arrived.delivered_at, arrived.proof) == (NOON + 3 * DAY, "receipt")
     assert (back.delivered_at, back.returned_at, back.proof) == (None, NOON + 5 * DAY, None)
@@ -258,3 +259,13 @@ def test_a_text_message_is_delivered_by_a_receipt_that_is_surely_the_providers(
 
     assert (notice.proof, notice.delivered_at) == (proof, SOON if is_signed else None)
     assert notice.document_sha256 == "0" * 64
+
+
+def test_what_is_known_and_what_is_wished_twice_is_written_once_beside_what_is_new(app: Flask) -> None:
+    one, other = book(2)
+    (known,) = serve(a_notice(one), now=NOON)
+
+    first, second, third = serve(a_notice(one), a_notice(other), a_notice(other), now=SOON)
+
+    assert (first, second) == (known, third)
+    assert len(states()) == 2

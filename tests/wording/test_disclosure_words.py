@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.api.borrower.disclosures import MISSING_CODES
+from app.api.borrower.disclosure_forms import MISSING_CODES
 from app.domain.caps import (
     CN_EARLIER_SOURCE,
     CN_SCOPE_SOURCE,

@@ -38,10 +38,14 @@ def get_disclosures(loan_id: str) -> dict[str, Any]:
     The figures are those of the plan when it is paid on time. Where they cannot be made, they are null and `figures_missing`
     says why. A cap that is not known is said to be unknown. What is for people to read is in the language of the answer.
     """
-    locale = request_locale()
     found = disclosures.disclosures(reads(), borrower().borrower_id, loan_id, base_rates.fixings(), now=now())
+    return disclosures_view(found, request_locale())
+
+
+def disclosures_view(found: Disclosures, locale: str) -> dict[str, Any]:
+    """Return disclosures as they are shown, in a language."""
     return {
-        "loan_id": loan_id,
+        "loan_id": found.loan.id,
         "timezone": found.loan.zone,
         "as_of": found.as_of,
         "plan_version": found.plan_version,

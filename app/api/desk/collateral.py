@@ -15,7 +15,8 @@ from app.persistence.queries import collateral as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import collateral, collateral_desk, collateral_events, collateral_values
-from app.services.collateral_views import CollateralPage, ListedThing, listed_things, thing_page
+from app.services.collateral_notices import serve_collateral_notice
+from app.services.collateral_views import CollateralPage, ListedThing, listed_things, open_thing, thing_page
 from app.web.acting import acting
 from app.web.answers import Answer
 from app.web.auth import desk, permits
@@ -145,10 +146,7 @@ def get_collateral(thing_id: str) -> Answer:
     who, at = desk(), now()
     end_reads()
     with unit_of_work() as work:
-        shown = page_of(work, thing_id, 200)
-        facts = {"thing_id": thing_id}
-        add_audit(work.session, at=at, actor=who.name, action="collateral.opened", borrower_id=None, facts=facts)
-        return shown
+        return Answer(plain(open_thing(work, thing_id, lender_id=who.lender_id, by=who.name, now=at)), 200, dumped=True)
 
 
 @door.post("/collateral")
@@ -192,6 +190,20 @@ def post_collateral_event(body: dict[str, Any], thing_id: str) -> Answer:
     def act(work: Work) -> Answer:
         collateral_desk.record_at_desk(work, thing_id, collateral_desk.DeskEvent(**body), staff=staff, now=at)
         return page_of(work, thing_id, 201)
+
+    return answer_once(act)
+
+
+@door.post("/collateral/<id:thing_id>/notices")
+@permits("letters.approve")
+@answers(202, form_of(CollateralPage), example=THING_PAGE, problems=_ONCE)
+def post_collateral_notice(thing_id: str) -> Answer:
+    """Have a letter served about each loan that it secures. `notice_served` is told when a proof of delivery is there."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        serve_collateral_notice(work, thing_id, staff=staff, now=at)
+        return page_of(work, thing_id, 202)
 
     return answer_once(act)
 

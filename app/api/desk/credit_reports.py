@@ -63,7 +63,7 @@ class RejectedLineSchema(Schema):
 
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     code = PatternField(r"[A-Za-z0-9._-]{1,40}", required=True)
-    detail = TextField(400, load_default="")
+    detail = TextField(400, load_default=None, allow_none=True)
 
 
 class BureauAnswerSchema(Schema):

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.api.desk.explanations import RuleSchema
 from app.api.desk.staff import door
-from app.persistence.queries.tasks import page_duties
-from app.services.duties import QUEUE
+from app.domain.law.rules import Rule
+from app.domain.times import business_date
+from app.services.duty_lists import WHEN, by_rule, page_of
 from app.services.law_packs import find_rule
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
-from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField
+from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField, TextField
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.reads import reads
+from app.web.request_context import now
 
 
 class DutyQuerySchema(PageQuerySchema):
@@ -23,6 +25,11 @@ class DutyQuerySchema(PageQuerySchema):
     overdue = fields.Boolean(
         load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Only those that were missed."}
     )
+    when = fields.String(
+        validate=validate.OneOf(WHEN),
+        metadata={"description": "due_soon: not missed, and within the days of the alarm; missed: as `overdue`."},
+    )
+    rule = TextField(80, metadata={"description": "Only of this rule."})
     borrower_no = PatternField(NUMBER_PATTERN, metadata={"description": "Only of this borrower."})
 
 
@@ -71,6 +78,33 @@ _EXAMPLE = {
 }
 
 
+class DutyRuleSchema(Schema):
+    """What one rule asks for over this lender's book."""
+
+    rule = fields.String(required=True)
+    law = fields.Nested(RuleSchema, required=True, allow_none=True)
+    open = fields.Integer(required=True)
+    missed = fields.Integer(required=True, metadata={"description": "Of the open ones."})
+    first_due_on = DateField(required=True, allow_none=True)
+    days_ahead = fields.Integer(required=True, metadata={"description": "How many days before the last day it alarms."})
+
+
+class DutyRulesSchema(Schema):
+    """By rule."""
+
+    items = fields.List(fields.Nested(DutyRuleSchema), required=True)
+
+
+_RULE_EXAMPLE = {
+    "rule": "UK-NOSIA",
+    "law": _EXAMPLE["law"],
+    "open": 3,
+    "missed": 1,
+    "first_due_on": "2026-03-11",
+    "days_ahead": 5,
+}
+
+
 @door.get("/duties")
 @permits("duties.read")
 @door.asks(DutyQuerySchema)
@@ -78,11 +112,12 @@ _EXAMPLE = {
 def list_duties(query: dict[str, Any]) -> Answer:
     """List open duties of the law, missed ones first."""
     begin = requested_key(query)
-    rows = page_duties(
+    rows = page_of(
         reads(),
-        queue=QUEUE,
         lender_id=desk().lender_id,
-        overdue=query["overdue"],
+        today=business_date(now(), "UTC"),
+        when="missed" if query["overdue"] else query.get("when"),
+        rule=query.get("rule"),
         borrower_no=query.get("borrower_no"),
         after=(begin.at, begin.row_id) if begin else None,
         limit=query["limit"] + 1,
@@ -91,18 +126,41 @@ def list_duties(query: dict[str, Any]) -> Answer:
     return page_answer(shown, [Key(row.created_at, row.id) for row in rows], query)
 
 
+@door.get("/duties/rules")
+@permits("duties.read")
+@answers(200, DutyRulesSchema, example={"items": [_RULE_EXAMPLE]})
+def list_duty_rules() -> dict[str, Any]:
+    """Count open duties by the rule that asks for them, those with most missed first; 100 rules at most."""
+    return {
+        "items": [
+            {
+                "rule": each.rule_id,
+                "law": _law(each.rule),
+                "open": each.open,
+                "missed": each.missed,
+                "first_due_on": each.first_due_on,
+                "days_ahead": each.days_ahead,
+            }
+            for each in by_rule(reads(), desk().lender_id)
+        ]
+    }
+
+
+def _law(rule: Rule | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    return {
+        "id": rule.id,
+        "jurisdiction": rule.jurisdiction,
+        "title": rule.title,
+        "paragraph": rule.source,
+        "evidence": rule.evidence,
+        "is_recalled": rule.is_recalled,
+    }
+
+
 def _shown(row: Any) -> dict[str, Any]:
-    rule = find_rule(row.rule) if row.rule else None
-    law = None
-    if rule is not None:
-        law = {
-            "id": rule.id,
-            "jurisdiction": rule.jurisdiction,
-            "title": rule.title,
-            "paragraph": rule.source,
-            "evidence": rule.evidence,
-            "is_recalled": rule.is_recalled,
-        }
+    law = _law(find_rule(row.rule) if row.rule else None)
     names = ("id", "borrower_no", "loan_no", "kind", "due_on", "due_at", "breach", "created_at")
     listed = {name: row.facts.get(name, []) for name in ("also", "missing")}
     return {name: getattr(row, name) for name in names} | listed | {"law": law}

@@ -30,8 +30,8 @@ class CreditBureauRow(Base):
     furnisher_name: Mapped[str] = mapped_column(String(60))
     furnisher_address: Mapped[str] = mapped_column(String(96))
     """As the file's header names the lender; Latin letters in Metro 2."""
-    reports: Mapped[str] = mapped_column(String(12))
-    """all: every enrolled loan; negative: only those that are late."""
+    reports: Mapped[str] = mapped_column(String(16))
+    """all: every enrolled loan; negative_only: those that are late."""
     while_disputed: Mapped[str] = mapped_column(String(12))
     """withheld: nothing negative is furnished while a dispute is open; marked: it is, with the mark."""
     lead_days: Mapped[int]

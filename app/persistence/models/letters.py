@@ -1,6 +1,6 @@
 """Letters: the document as it was made, its hash, and the batches in which they are printed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -38,6 +38,8 @@ class LetterRow(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the post says that it was, until it says that it came back."""
     returned_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer_by: Mapped[date | None]
+    """The last day that it leaves to pay or to answer, where the borrower lives; None of a letter that names none."""
 
     __table_args__ = (
         Index("ix_letters_borrower_id", "borrower_id"),

@@ -15,6 +15,7 @@ from app.persistence.models.access import SessionRow
 from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.attachments import AttachmentRow
 from app.persistence.models.borrowers import ConsentRow
+from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationRow
 from app.persistence.models.devices import REPLACED, DeviceRow, EndpointRow
@@ -257,6 +258,15 @@ _QUEUED = (
     .limit(MOST)
 )  # fmt: skip
 
+_COLLATERAL = (
+    select(
+        CollateralThingRow.id, CollateralThingRow.reference, CollateralThingRow.kind, CollateralThingRow.state,
+        CollateralThingRow.state_on, CollateralThingRow.in_custody_on,
+    )
+    .where(CollateralThingRow.borrower_id == BORROWER, CollateralThingRow.lender_id == LENDER)
+    .order_by(CollateralThingRow.id.desc())
+    .limit(MOST)
+)  # fmt: skip
 LISTS: dict[str, Any] = {
     "payments": _PAYMENTS,
     "splits": _SPLITS,
@@ -310,6 +320,7 @@ LISTS: dict[str, Any] = {
         RefundRow, RefundRow.amount_minor, RefundRow.currency, RefundRow.state, RefundRow.method, RefundRow.requested_at,
         RefundRow.closed_at, newest=(RefundRow.requested_at, RefundRow.id),
     ),
+    "collateral": _COLLATERAL,
     "sessions": _SESSIONS,
     "notes": _NOTES,
     "decisions": _DECISIONS,

@@ -116,10 +116,12 @@ def page_funded(reads: Connection | Session, lender_id: str, *, after: str = "",
     statement = (
         select(FundedLoanRow.__table__, LoanRow.loan_no)
         .join(LoanRow, LoanRow.id == FundedLoanRow.loan_id)
-        .where(FundedLoanRow.lender_id == lender_id, FundedLoanRow.loan_id > after)
+        .where(FundedLoanRow.lender_id == lender_id)
         .order_by(FundedLoanRow.loan_id)
         .limit(limit)
     )
+    if after:
+        statement = statement.where(FundedLoanRow.loan_id > after)
     return reads.execute(statement).all()
 
 

@@ -148,7 +148,7 @@ def find_letter_stamps(session: Session, message_ids: Sequence[str]) -> list[Any
 
 def replace_document(session: Session, row: Mapping[str, Any]) -> bool:
     """Put another document in the place of one that has not left; return whether it had not."""
-    changed = {name: row[name] for name in ("pages", "sha256", "pdf_sealed", "locale", "changed_at")}
+    changed = {name: row[name] for name in ("pages", "sha256", "pdf_sealed", "locale", "changed_at", "answer_by")}
     statement = update(LetterRow).where(LetterRow.id == row["id"], LetterRow.state == "made").values(changed)
     return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 

@@ -44,7 +44,7 @@ _SERVED = (
         ServedNoticeRow.message_id, ServedNoticeRow.borrower_id, ServedNoticeRow.loan_id, ServedNoticeRow.kind,
         ServedNoticeRow.channel, ServedNoticeRow.said_sha256, ServedNoticeRow.created_at, ServedNoticeRow.by,
         MessageRow.state, MessageRow.sent_at, receipt_at, MessageRow.read_at, MessageRow.clicked_at,
-        MessageRow.template, MessageRow.locale, LetterRow.id.label("letter_id"), LetterRow.sha256,
+        MessageRow.template, MessageRow.locale, LetterRow.answer_by, LetterRow.id.label("letter_id"), LetterRow.sha256,
         LetterRow.state.label("letter_state"), LetterRow.delivered_at.label("post_delivered_at"), returned_at,
     )
     .join(MessageRow, MessageRow.id == ServedNoticeRow.message_id)

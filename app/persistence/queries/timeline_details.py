@@ -17,6 +17,7 @@ from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.calls import CallRow
+from app.persistence.models.collateral import CollateralEventRow, CollateralThingRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
@@ -48,7 +49,8 @@ TABLES: Final[Mapping[str, str]] = {
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
     "plan_request_ended": "plan_request", "dispute_received": "dispute", "dispute_answered": "dispute",
     "dispute_escalated": "dispute", "refund_requested": "refund", "refund_closed": "refund", "intent_opened": "intent",
-    "intent_paid": "intent", "visit_planned": "visit", "visit_started": "visit", "visit_closed": "visit",
+    "intent_paid": "intent", "collateral_recorded": "collateral",
+    "visit_planned": "visit", "visit_started": "visit", "visit_closed": "visit",
     "contact_request_asked": "contact_request", "contact_request_ended": "contact_request", "consent_told": "consent",
     "wish_made": "wish", "wish_ended": "wish", "session_signed_in": "session", "session_ended": "session",
 }  # fmt: skip
@@ -123,6 +125,11 @@ _DETAILS = Bundle(
             "call", CallRow, CallRow.direction, CallRow.origin, CallRow.outcome, CallRow.result, CallRow.seconds,
             CallRow.keypress, CallRow.by, CallRow.task_id, CallRow.message_id, MessageRow.text_sealed,
         ).outerjoin(MessageRow, MessageRow.id == CallRow.message_id),
+        "collateral": _of(
+            "collateral", CollateralEventRow, CollateralEventRow.kind, CollateralEventRow.effective_on,
+            CollateralEventRow.by, CollateralEventRow.cost_kind, CollateralEventRow.amount_minor,
+            CollateralEventRow.thing_id, CollateralThingRow.reference, CollateralThingRow.currency,
+        ).join(CollateralThingRow, CollateralThingRow.id == CollateralEventRow.thing_id),
         "visit": _of(
             "visit", VisitRow, VisitRow.place, VisitRow.from_at, VisitRow.state, VisitRow.state_reason, VisitRow.outcome,
             VisitRow.planned_by, VisitRow.started_by, VisitRow.closed_by,

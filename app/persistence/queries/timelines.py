@@ -22,6 +22,7 @@ from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.borrowers import ConsentRow
 from app.persistence.models.calls import CallRow
+from app.persistence.models.collateral import CollateralEventRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
@@ -60,10 +61,10 @@ _KEY: Any = bindparam("b_key", type_=Id())
 _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
-    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.",
+    "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
-_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read")
+_READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
 _other, _of_call = aliased(LoanRow), aliased(MessageRow)
 
 
@@ -107,9 +108,10 @@ _CASES: tuple[tuple[str, Any, Mapping[str, Any]], ...] = (
     ),
     ("refund", RefundRow, {"requested": RefundRow.requested_at, "closed": RefundRow.closed_at}),
     ("intent", PaymentIntentRow, {"opened": PaymentIntentRow.created_at, "paid": PaymentIntentRow.paid_at}),
+    ("collateral", CollateralEventRow, {"recorded": CollateralEventRow.recorded_at}),
     ("visit", VisitRow, {"planned": VisitRow.planned_at, "started": VisitRow.started_at, "closed": VisitRow.closed_at}),
 )
-"""What has its lender in the row, and two or three instants."""
+"""What has its lender in the row, and one to three instants."""
 _OWN: tuple[tuple[str, Any, Mapping[str, Any]], ...] = (
     ("contact_request", ContactRequestRow, {"asked": ContactRequestRow.recorded_at, "ended": ContactRequestRow.ended_at}),
     ("consent", ConsentRow, {"told": ConsentRow.recorded_at}),

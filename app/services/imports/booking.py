@@ -22,6 +22,7 @@ from app.persistence.queries.loans import LoanHead, find_loan_heads, find_newest
 from app.persistence.queries.positions import find_plan_versions
 from app.persistence.unit_of_work import Work
 from app.services.borrowers import put_borrowers
+from app.services.imports import funding
 from app.services.imports.collateral import TakenRow, done_of, put_rows
 from app.services.imports.entries import payments_of, told_already
 from app.services.imports.maps import ImportMap
@@ -112,6 +113,8 @@ class Booking:
             self.done["phones_in_use"] += sum(1 for each in results if isinstance(each, PutResult) and each.conflicts)
         if lender is not None and self.records.collateral:
             self._put_collateral(work, lender, batch)
+        elif lender is not None and self.records.funding:
+            self._put_funding(work, lender, batch)
         elif lender is not None:
             self._book_loans(work, lender, batch)
         for line, (value, reason) in sorted(self._refused.items()):
@@ -156,6 +159,19 @@ class Booking:
                 continue
             done = "created" if result.created else "changed" if result.changed else "unchanged"
             self.done[f"standing_orders_{done}"] += 1
+
+    def _put_funding(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
+        pairs = [pair for group in batch for pair in zip(group.rows, group.contexts, strict=True)]
+        for kind in self.records.funding:
+            rows = [
+                TakenRow(row.line, self.records.funding_fields(kind, context), context.row[-1]) for row, context in pairs
+            ]
+            results = funding.put_rows(work, lender, kind, rows, origin=self.origin, now=self.now)
+            for row, result in zip(rows, results, strict=True):
+                if isinstance(result, DomainError):
+                    self._refused.setdefault(row.line, (funding.subject_of(kind, row), result.detail))
+                    continue
+                self.done[f"{kind}s_{done_of(result)}"] += 1
 
     def _put_collateral(self, work: Work, lender: LenderRow, batch: Sequence[Group]) -> None:
         pairs = [pair for group in batch for pair in zip(group.rows, group.contexts, strict=True)]

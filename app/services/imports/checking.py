@@ -225,6 +225,8 @@ class Checker:
             self._check_standing_order(context)
         for kind in self.records.collateral:
             self.records.collateral_fields(kind, context)
+        for kind in self.records.funding:
+            self.records.funding_fields(kind, context)
 
     def _check_standing_order(self, context: Context) -> None:
         order = self.records.standing_order_values(context)

@@ -25,6 +25,7 @@ from app.persistence.unit_of_work import Work, in_unit_of_work, unit_of_work
 from app.services.imports.booking import Booking, Group, batches
 from app.services.imports.checking import Checker, expected_minor
 from app.services.imports.collateral import TYPES as COLLATERAL
+from app.services.imports.funding import TYPES as FUNDING
 from app.services.imports.maps import ImportMap, load_maps
 from app.services.imports.reading import SourceFile
 from app.services.imports.reports import ImportReport
@@ -98,7 +99,7 @@ def _map_for(path: Path, parts: Sequence[ImportMap]) -> ImportMap:
 
 def _lender_for(chosen: ImportMap, code: str | None) -> tuple[LenderValues | None, LenderRow | None]:
     """Return the lender a file is for: the one named, else the map's own, else the only one there is."""
-    if not {"loan", "tape", "plan_row", "entries", "standing_order", *COLLATERAL} & chosen.records.keys():
+    if not {"loan", "tape", "plan_row", "entries", "standing_order", *COLLATERAL, *FUNDING} & chosen.records.keys():
         return None, None
     if code is None and chosen.lender is None:
         known = find_lenders(session())

@@ -18,7 +18,7 @@ from app.domain.plans import PlanRow
 from app.domain.splits import Split
 from app.domain.tapes import StandingOrderValues
 from app.domain.times import end_of_day, from_micros, rfc3339
-from app.services.imports import collateral
+from app.services.imports import collateral, funding
 from app.services.imports.days import later_day
 from app.services.imports.maps import ImportMap
 
@@ -83,7 +83,7 @@ class Records:
         self._group_index = given.columns[given.group_column].index
         self._zone = lender.zone if lender else "UTC"
         self.total = self._value("/total", given.total, _AMOUNT) if given.total is not None else None
-        self.lender = self._record("lender", {})
+        self.lender = self._record("lender", {"licensed_from": _DATE, "licensed_until": _DATE})
         self.borrower = self._record("borrower", {"consents": frozenset({"choices"}), "flags": frozenset({"list"})})
         self.loan = self._record(
             "loan",
@@ -100,6 +100,7 @@ class Records:
         self.collateral = {
             kind: self._record(kind, types) for kind, types in collateral.TYPES.items() if kind in given.records
         }
+        self.funding = {kind: self._record(kind, types) for kind, types in funding.TYPES.items() if kind in given.records}
         self.account_no = self.loan.pop("account_no", _nothing)
         self._as_of = given.columns[given.as_of] if given.as_of else None
         self.facts = tuple(given.columns[name] for name in given.records.get("tape", {}).get("facts", ()))
@@ -122,6 +123,9 @@ class Records:
         for name in ("code", "name", "jurisdiction", "zone", "currency"):
             if found[name] is None:
                 raise ValidationError(f"{name} is empty.")
+        for name in ("licensed_from", "licensed_until"):
+            if found.get(name) is not None:
+                found[name] = date.fromordinal(found[name])
         return LenderValues(**{name: value for name, value in found.items() if value is not None})
 
     def borrower_values(self, row: Row) -> BorrowerValues:
@@ -172,6 +176,10 @@ class Records:
             for column in self.facts
             if row[column.index] is not None
         }
+
+    def funding_fields(self, kind: str, context: Context) -> dict[str, Any]:
+        """Return what a row says of a funder or a share. Raises ValidationError for what cannot be one."""
+        return funding.read_fields(kind, self.funding[kind], context)
 
     def plan_values(self, contexts: Sequence[Context], loan_no: str, carried: Sequence[PlanRow] = ()) -> PlanValues:
         """Return the whole plan that the rows of a loan make, with `carried` rows of the plan before."""

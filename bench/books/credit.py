@@ -1,0 +1,94 @@
+"""A book of loans that are reported to a US bureau: monthly plans of 24 rows, 14 of them paid, one in ten two behind.
+
+All loans are enrolled; the late ones as such, of which a notice was never delivered, so that they are frozen with the reason
+why nothing of them is furnished.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+import orjson
+from sqlalchemy import Engine
+
+from app.domain.times import to_micros
+from app.persistence.vault import Vault
+from bench.books.loading import loading
+
+AS_OF = date(2026, 3, 31)
+NOW = datetime(2026, 4, 2, 9, 0, tzinfo=UTC)
+KNOWN_AT = datetime(2025, 1, 20, tzinfo=UTC)
+OPENED = date(2025, 1, 20)
+ROWS, PAID = 24, 14
+PRINCIPAL, INTEREST = 9000, 1000
+SURNAMES = ("Miller", "Stone", "Garcia", "Smith-Jones", "Nguyen", "Rossi", "Kim", "Cohen", "Walker", "Ito")
+
+
+def build_credit_book(engine: Engine, vault: Vault, *, loans: int) -> str:
+    """Write the book and return its lender's id. Needs the schema."""
+    numbers = count(1)
+
+    def new_id() -> str:
+        return f"01900000-0000-7000-8000-{next(numbers):012x}"
+
+    known, lender_id = to_micros(KNOWN_AT), new_id()
+    with loading(engine) as loader:
+        loader.add(
+            "lenders", id=lender_id, code="bench", name="Bench", jurisdiction="US", zone="America/New_York", currency="USD",
+            licence_kind="bank", role="first_party", role_reason="own", recorded_at=known,
+        )  # fmt: skip
+        for number in range(loans):
+            borrower_id, loan_id = new_id(), new_id()
+            seal = vault.seal
+            address = orjson.dumps([f"{number % 9999} Elm St", f"Springfield, IL {60_000 + number % 2_000}"]).decode()
+            ssn = f"{100 + number % 565}{1 + number % 98:02}{1 + number % 9_998:04}"
+            loader.add(
+                "borrowers", id=borrower_id, borrower_no=f"B{number}", locale="en", zone="America/New_York", country="US",
+                phone_zones='["America/New_York"]', flags="[]", recorded_at=known, updated_at=known,
+                name_sealed=seal(f"Ann {SURNAMES[number % 10]}", place=f"borrowers.name:{borrower_id}"),
+                national_id_sealed=seal(ssn, place=f"borrowers.national_id:{borrower_id}"),
+                address_sealed=seal(address, place=f"borrowers.address:{borrower_id}"),
+            )  # fmt: skip
+            loader.add(
+                "agenda", borrower_id=borrower_id, wake_at=to_micros(NOW + timedelta(days=2)), case_version=1,
+                decided_version=1, rules_epoch=1,
+            )  # fmt: skip
+            is_late = number % 10 == 9
+            dues = [_month(row, 1 + number % 28) for row in range(ROWS)]
+            paid = PAID - (2 if is_late else 0)
+            loader.add(
+                "loans", id=loan_id, borrower_id=borrower_id, lender_id=lender_id, loan_no=f"L{number}", currency="USD",
+                zone="America/New_York", principal_minor=ROWS * PRINCIPAL, contract='{"method":"given"}', anchor_no=1,
+                disbursed_on=f"{OPENED}", product_kind="instalment", recorded_at=known, imported_at=known,
+            )  # fmt: skip
+            loader.add(
+                "plan_versions", id=new_id(), borrower_id=borrower_id, loan_id=loan_id, anchor_no=1, recorded_at=known,
+                imported_at=known, watched_from_at=known, origin="bench", content_hash="",
+            )  # fmt: skip
+            for row, due_on in enumerate(dues, start=1):
+                loader.add(
+                    "instalments", id=new_id(), borrower_id=borrower_id, loan_id=loan_id, anchor_no=1, row_no=row,
+                    due_on=f"{due_on}", principal_minor=PRINCIPAL, interest_minor=INTEREST,
+                )  # fmt: skip
+            for row in range(paid):
+                at = to_micros(datetime.combine(dues[row], datetime.min.time(), tzinfo=UTC) + timedelta(hours=15))
+                loader.add(
+                    "ledger_entries", id=new_id(), borrower_id=borrower_id, loan_id=loan_id, kind="repayment",
+                    amount_minor=PRINCIPAL + INTEREST, currency="USD", effective_on=f"{dues[row]}", recorded_at=at,
+                    imported_at=at, reference=f"P{number}-{row}", origin="bench",
+                )  # fmt: skip
+            open_rows = [[row + 1, f"{dues[row]}", PRINCIPAL, INTEREST, 0, 0] for row in range(paid, ROWS)]
+            loader.add(
+                "position_snapshots", loan_id=loan_id, borrower_id=borrower_id, version=1, anchor_no=1,
+                principal_balance_minor=PRINCIPAL * len(open_rows), unapplied_minor=0,
+                open_rows=orjson.dumps(open_rows).decode(), last_effective_on=f"{dues[paid - 1]}", last_recorded_at=known,
+            )  # fmt: skip
+            loader.add(
+                "credit_enrolments", id=new_id(), loan_id=loan_id, borrower_id=borrower_id, lender_id=lender_id,
+                kind="negative" if is_late else "positive", started_by="bench", started_at=known,
+            )  # fmt: skip
+    return lender_id
+
+
+def _month(row: int, day: int) -> date:
+    month = 2 + row - 1
+    return date(2025 + month // 12, month % 12 + 1, day)
