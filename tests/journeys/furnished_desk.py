@@ -143,13 +143,6 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     done(who, f"/conversations/{desk.values['conversation_id']}/reply", f"/conversations/{desk.values['conversation_id']}",
          text="对账单在附件里。", content=(BytesIO(PDF), "对账单.pdf"))  # fmt: skip
     _escalated(it)
-<<<<<<< HEAD
-=======
-    desk.values |= {
-        "snapshot_id": a_snapshot(it.lender_id, now=it.now),
-        "escalation_id": _newest(EscalationRow),
-    }
->>>>>>> L
     it.desk("PUT", "/funding/funders/F-1", {"kind": "person", "name": "张三", "account": "6222 0001"}, role="admin")
     it.desk("POST", "/funding/shares", {
         "reference": "S-1", "loan_no": "CN-1001", "amount": it.money(50_000), "effective_on": "2026-03-02",
@@ -157,14 +150,6 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     pass_on_due(now=it.now)
     batch = done(lead, "/funding/payouts", currency="CNY", until_on=today.isoformat())
     reported = Built(it.lender_id, it.borrower_id, it.borrower_no, spare, "CN-1003")
-<<<<<<< HEAD
-=======
-    desk.values |= {
-        "funder_no": "F-1",
-        "batch_id": batch.rpartition("/")[2],
-        "report_id": a_standing_report(reported, now=it.now),
-    }
->>>>>>> L
     thing = done(who, "/collateral/new", reference="V-1", loan_no="CN-1001", kind="vehicle", pledged_on="2026-02-02",
                  plate="粤B12345", vin="1M8GDM9AXKP042788", about="五菱宏光")  # fmt: skip
     taken = {"kind": "taken", "cost": "5.00", "place": "宝安停车场"}
