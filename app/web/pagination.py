@@ -77,7 +77,8 @@ def next_page(resume: Key, query: Mapping[str, Any]) -> tuple[str, dict[str, str
 
 def _scope(query: Mapping[str, Any]) -> str:
     filters = sorted((key, str(value)) for key, value in query.items() if key not in ("cursor", "limit"))
-    whose = g.principal.keyspace if "principal" in g else "public"  # a list that anybody reads has cursors of anybody
+    principal = g.get("principal")  # none, where anybody reads
+    whose = principal.keyspace if principal is not None else "public"
     return f"{whose} {request.path} {filters}"
 
 

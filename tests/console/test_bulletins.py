@@ -91,7 +91,7 @@ def test_publishing_asks_for_a_fresh_code(sqlite_book: Flask) -> None:
     one = path.removeprefix("/desk")
     ann.send(one, act="freeze")
     with unit_of_work() as work:
-        work.session.execute(update(StaffSessionRow).values(proved_at=StaffSessionRow.proved_at - timedelta(minutes=11)))
+        work.session.execute(update(StaffSessionRow).values(proved_at=START - timedelta(minutes=11)))
 
     bo.send(one, act="publish")
 

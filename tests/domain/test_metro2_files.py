@@ -258,4 +258,4 @@ def test_no_part_of_an_address_moves_what_stands_after_it() -> None:
     where = CreditAddress("x" * 90, "y" * 90, "z" * 9, "1" * 90, "w" * 90, "Cambodia")
     line = _line(replace(account_on(loan(paid_months(2)), date(2025, 6, 30)), consumer=replace(BORROWER, address=where)))
     assert len(line) == 426
-    assert line[328:330] == "CA"
+    assert line[327:330] == "CAX"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Boolean, Date, Integer, LargeBinary, text
+from sqlalchemy import Boolean, Date, Integer, LargeBinary, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.factory import create_app
@@ -54,16 +54,15 @@ def written(table: str, **given: Any) -> dict[str, Any]:
     """Put a row into a table, of nothing that exists; return it."""
     found = Base.metadata.tables[table]
     row = {column.name: given.get(column.name, a_value(column)) for column in found.columns}
-    if db.engine.dialect.name == "postgresql":
-        with db.engine.connect() as connection, connection.begin():
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            connection.execute(found.insert().values(row))
-        return row
-    with db.engine.connect().execution_options(duecourse_writes=True) as connection:
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    by_hand = create_engine(db.engine.url)
+    sqlite = by_hand.dialect.name == "sqlite"
+    unchecked = by_hand.raw_connection()  # SQLite takes the pragma in no transaction; the pool keeps the one connection
+    unchecked.cursor().execute("PRAGMA foreign_keys = OFF" if sqlite else "SET session_replication_role = replica")
+    unchecked.commit()
+    unchecked.close()
+    with by_hand.begin() as connection:
         connection.execute(found.insert().values(row))
-        connection.commit()
-        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    by_hand.dispose()
     return row
 
 
