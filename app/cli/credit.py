@@ -181,4 +181,11 @@ def _tell(snapshot_id: str) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Open a file that only its owner reads, also one that somebody left there before; nothing is written through a link."""
+    opened = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(opened, 0o600)
+    except OSError:
+        os.close(opened)
+        raise
+    return opened

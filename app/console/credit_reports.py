@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -28,6 +28,7 @@ from app.persistence.queries import credit_report_views as queries
 from app.persistence.queries.loans import get_own_loan_id
 from app.persistence.unit_of_work import Work
 from app.services import credit_bureaus, credit_corrections, credit_files, credit_snapshots
+from app.services.staff_proofs import require_fresh_proof
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
 from app.web.pagination import Key
@@ -106,8 +107,10 @@ def credit_snapshot(snapshot_id: str) -> Response:
 @pages.post("/credit-reports/<id:snapshot_id>")
 @permits("credit.approve")
 def decide_credit_snapshot(snapshot_id: str) -> BaseResponse:
-    """Approve it, or decline it with a reason."""
+    """Approve it, which asks for a fresh code, or decline it with a reason."""
     who, at = desk(), now()
+    if request.form.get("decision") == "approve":
+        require_fresh_proof(who)
 
     def act(work: Work, values: dict[str, Any]) -> str:
         credit_files.decide_snapshot(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.times import business_date
 
@@ -229,7 +230,7 @@ def check_move(state: str, to: ReportState) -> None:
 
 def check_second(asked_by: str, by: str) -> None:
     """Refuse a decision of who asked. Raises ForbiddenError."""
-    if asked_by == by:
+    if same_person(asked_by, by):
         raise ForbiddenError("You asked for it; somebody else has to decide.")
 
 

@@ -7,6 +7,7 @@ a loan that is closed by it and goes back as a refund, which takes its own appro
 from datetime import datetime
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.book import check_text
 from app.domain.collateral_events import EventKind, ThingState
 from app.domain.collateral_sales import (
@@ -85,7 +86,7 @@ def approve_sale(work: Work, sale_id: str, *, staff: DeskStaff, now: datetime) -
     if row.state == _S.BOOKED:
         return
     check_sale_move(row.state, _S.BOOKED)
-    if row.requested_by == staff.by:
+    if same_person(row.requested_by, staff.by):
         raise ForbiddenError("You asked for it: somebody else books a sale.")
     wished = wished_of(row)
     if wished.sold_by == US:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.credit_accounts import account_from
 from app.domain.credit_corrections import (
     APPROVED,
@@ -147,7 +148,7 @@ def decide_correction(work: Work, lender_id: str, correction_id: str, *, approve
     row = queries.load_correction(work.session, lender_id, correction_id)
     to = APPROVED if approve else DECLINED
     check_move(row.state, to)
-    if approve and row.proposed_by == by:
+    if approve and same_person(row.proposed_by, by):
         raise ConflictError("Somebody else approves what you proposed.")
     row.state, row.decided_by, row.decided_at = to, by, now
     row.version += 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from app.domain.actors import same_person
 from app.domain.credit_accounts import CreditAccount, account_from
 from app.domain.credit_gates import BureauRules
 from app.domain.credit_refusals import ByteSink
@@ -68,7 +69,7 @@ def decide_snapshot(
     row = queries.load_snapshot(work.session, snapshot_id, lender_id)
     to = APPROVED if approve else DECLINED
     check_move(row.state, to)
-    if approve and row.made_by == by:
+    if approve and same_person(row.made_by, by):
         raise ConflictError("Somebody else approves what you had made.")
     if not approve and not (reason or "").strip():
         raise refused_at("/reason", "Say why it is declined.")

@@ -77,7 +77,8 @@ def next_page(resume: Key, query: Mapping[str, Any]) -> tuple[str, dict[str, str
 
 def _scope(query: Mapping[str, Any]) -> str:
     filters = sorted((key, str(value)) for key, value in query.items() if key not in ("cursor", "limit"))
-    return f"{g.principal.keyspace} {request.path} {filters}"
+    whose = g.principal.keyspace if "principal" in g else "public"  # a list that anybody reads has cursors of anybody
+    return f"{whose} {request.path} {filters}"
 
 
 def _mac(ring: Vault, key_id: str, text: str, scope: str) -> str:

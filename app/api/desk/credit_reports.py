@@ -22,6 +22,7 @@ from app.persistence.queries.loans import get_own_loan_id
 from app.persistence.unit_of_work import Work
 from app.services import credit_files, credit_snapshots
 from app.services.credit_files import RejectedLine
+from app.services.staff_proofs import require_fresh_proof
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
@@ -134,10 +135,11 @@ def list_credit_rows(query: dict[str, Any], snapshot_id: str) -> Answer:
 
 @door.post("/credit-reports/<id:snapshot_id>/approve")
 @permits("credit.approve")
-@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=_ONCE)
+@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=(*_ONCE, "step-up-required"))
 def approve_credit_snapshot(snapshot_id: str) -> Answer:
-    """Approve it: then its file may be made. Not for who had it made (409)."""
+    """Approve it: then its file may be made. Not for who had it made (409). Needs a fresh second factor."""
     at, who = now(), desk()
+    require_fresh_proof(who)
 
     def act(work: Work) -> Answer:
         credit_files.decide_snapshot(work, who.lender_id, snapshot_id, approve=True, by=who.name, now=at)

@@ -16,7 +16,7 @@ from app.services.registers import registers_for, words_in
 from app.services.restricted_register import LONGEST_REASON, ReportOutcome
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import Answer, file_answer
+from app.web.answers import Answer, personal_file
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, DateField, IdField, InstantField, PageQuerySchema, PatternField, TextField
@@ -372,7 +372,7 @@ def get_register_file(file_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = register_files.read_file(work, file_id, staff=acting(), now=now())
-    return file_answer(file.content, CSV, name=file.name)
+    return personal_file(file.content, CSV, name=file.name)
 
 
 @door.get("/register-figures")
