@@ -5,6 +5,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 
 
@@ -68,5 +69,5 @@ def check_move(before: str, after: RequestState) -> None:
 
 def check_second(asked_by: str, by: str) -> None:
     """Refuse a decision of who asked. Raises ForbiddenError."""
-    if asked_by == by:
+    if same_person(asked_by, by):
         raise ForbiddenError("You asked for it; somebody else has to decide.")

@@ -97,8 +97,9 @@ def test_who_asked_does_not_approve_and_may_let_it_be(app: Flask) -> None:
     loan = a_british_loan()
     request_id = asked(loan)
 
-    with pytest.raises(ForbiddenError):
-        approved(loan, request_id, staff(loan))
+    for name in ("Ann", "ann"):
+        with pytest.raises(ForbiddenError):
+            approved(loan, request_id, staff(loan, name))
     with unit_of_work() as work:
         requests.decline(work, request_id, staff=staff(loan), now=NOW, reason="a mistake")
 

@@ -22,7 +22,7 @@ from app.wording.stop_words import stop_sentence
 door = Door("loans", "What the borrower owes: positions, schedule, payments.", prefix="/v1/me")
 
 
-class InterestStopSchema(Schema):
+class LoanStopSchema(Schema):
     """Days on which a loan bears no interest by law."""
 
     first = DateField(data_key="from", required=True, metadata={"description": "First day that bears none."})
@@ -57,7 +57,7 @@ class LoanSchema(Schema):
     next_due_on = DateField(required=True, allow_none=True)
     next_due = MoneyField(required=True, allow_none=True)
     interest_stopped = fields.Nested(
-        InterestStopSchema, required=True, allow_none=True, metadata={"description": "Null: it bears interest today."}
+        LoanStopSchema, required=True, allow_none=True, metadata={"description": "Null: it bears interest today."}
     )
 
 
