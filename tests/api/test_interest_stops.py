@@ -76,7 +76,7 @@ def test_the_loan_says_in_one_sentence_that_interest_is_stopped_and_why(
 
     said = told(client, loan, locale)
 
-    first = f"{SINCE.day} {SINCE:%B %Y}" if locale == "en" else f"{SINCE.year}年{SINCE.month}月{SINCE.day}日"
+    first = f"{SINCE:%b} {SINCE.day}, {SINCE.year}" if locale == "en" else f"{SINCE.year}年{SINCE.month}月{SINCE.day}日"
     assert (said["from"], said["until"], said["scope"]) == (SINCE.isoformat(), None, scope)
     assert said["sentence"] == sentence.format(first=first)
 

@@ -205,7 +205,7 @@ def test_a_stop_of_interest_is_asked_for_by_one_and_approved_by_another(sqlite_b
     (asked,) = rows(InterestStopRequestRow)
     page = f"/approvals/interest_stops/{asked.id}"
     assert page in ben.page("/approvals?kind=interest_stop").text
-    assert ann.send(f"{page}/approve", on=page).status_code == 422
+    assert ann.send(f"{page}/approve", on=page).status_code == 403
     assert rows(InterestStopRow) == []
     assert ben.send(f"{page}/approve", on=page).status_code == 303
     (stop,) = rows(InterestStopRow)

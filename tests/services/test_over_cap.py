@@ -115,6 +115,8 @@ def test_what_was_paid_above_the_cap_before_it_was_known_stays_booked_and_is_rec
     finally:
         base_rates.use_table(LPR_FILE)
     follow_up_due(now=START + timedelta(days=1))
+    assert flags() == []  # the row that was due is paid
+    follow_up_due(now=START + timedelta(days=10))
 
     db.session().rollback()
     assert list(db.session().execute(select(AllocationRow.row_no, AllocationRow.interest_minor))) == before
