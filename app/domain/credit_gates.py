@@ -156,7 +156,15 @@ def reportable_on(notice: DeliveredNotice, asked: GateQuestion) -> date:
     """Return the first day of the loan's zone on which the house lets it be reported after this notice."""
     lead_days = 1 if asked.rules is None else asked.rules.lead_days
     first = business_date(notice.delivered_at, asked.zone) + timedelta(days=lead_days)
-    return first if notice.answer_by is None else max(first, notice.answer_by + timedelta(days=1))
+    return max([first, *(each.answer_by + timedelta(days=1) for each in _leaving_days(notice, asked) if each.answer_by)])
+
+
+def _leaving_days(notice: DeliveredNotice, asked: GateQuestion) -> list[DeliveredNotice]:
+    """Return the notices whose days to answer are waited for: a second letter is not broken by resting on the first."""
+    if asked.is_reported:
+        return [notice]
+    kinds = NOTICES[asked.kind]
+    return [notice, *(each for each in asked.notices if each.kind in kinds and _is_of_this_run(each, asked))]
 
 
 def _notice(asked: GateQuestion) -> DeliveredNotice | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from app.domain.escalation_policies import CAP, FORBEARANCE, EscalationPolicy, EscalationStep, Kind
+from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import HAPPENED, HOLD_WHY, Ends, Outcome, Why
 from app.domain.holds import Hold
 from app.domain.times import business_date, local_instant
@@ -45,6 +45,8 @@ class StepState:
     """Its notice left the house, or is leaving: nothing takes it back."""
     delivered_at: datetime | None = None
     """When the notice arrived, as a receipt proves; of a step without one, when it was done."""
+    answer_by: date | None = None
+    """The last day that its letter leaves to pay or to object: what is no further notice waits until that is over."""
     came_back: bool = False
     never_left: bool = False
     lost_reason: str | None = None
@@ -266,10 +268,12 @@ class _Looking:
             before = self.seen.get(step.after.step)
             if before is None or before.outcome not in HAPPENED:
                 return self._behind(step, before)
-            happened_at = self.spell.steps[step.after.step].delivered_at
-            if happened_at is None:
+            happened = self.spell.steps[step.after.step]
+            if happened.delivered_at is None:
                 return self._behind(step, before)
-            free_on = business_date(happened_at, self.case.zone) + timedelta(days=step.after.days)
+            free_on = business_date(happened.delivered_at, self.case.zone) + timedelta(days=step.after.days)
+            if happened.answer_by is not None and step.kind not in NOTICE_KINDS:
+                free_on = max(free_on, happened.answer_by + _DAY)
             if self.today < free_on:
                 return self._wait(step, Why.NOTICE_TOO_RECENT, max(free_on, self._late_on(step)))
         if self.today < self._late_on(step):

@@ -147,7 +147,7 @@ def _ask_law(pack: LawPack, facts: Mapping[str, Any], register: Register, now: d
 
 def _notices(served: Sequence[Any], told: Sequence[Mapping[str, Any]]) -> list[Notice]:
     """Return notices we served, and those that the core told of: of these one that came back is none."""
-    return [Notice(each.kind, each.delivered_at, each.returned_at, each.message_id) for each in served] + [
+    return [Notice(each.kind, each.delivered_at, each.returned_at, each.message_id, each.answer_by) for each in served] + [
         Notice(each["kind"], each.get("delivered_at")) for each in told if each.get("returned_at") is None
     ]
 

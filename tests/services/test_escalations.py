@@ -40,6 +40,7 @@ from tests.builders.escalations import (
     spells_of,
     steps_of,
 )
+from tests.builders.served import letter_that_leaves
 
 pytestmark = pytest.mark.both
 DUE = date(2026, 3, 10)
@@ -71,6 +72,24 @@ def test_a_notice_is_served_once_the_loan_is_late_enough(app: Flask) -> None:
         "notice": ("handed_over", "AWAITS_DELIVERY"),
         "letter": ("waiting", "NOTICE_NOT_DELIVERED"),
     }
+
+
+def test_what_a_letter_announces_waits_for_the_last_day_that_it_leaves(app: Flask) -> None:
+    notice = {**a_document()["steps"][0], "kind": "repayment_letter"}
+    referral = {"key": "refer", "kind": "referral", "days_past_due": 8, "after": {"step": "notice", "days": 1},
+                "law": ["enforce"], "needs": ["forbearance"], "approval": {"people": 2}}  # fmt: skip
+    loan = a_late_loan(steps=[notice, referral])
+    look_at(loan.borrower_id, now=day(5))
+    letter_that_leaves(message_of(loan.loan_id, "notice"), answer_by=day(20).date(), now=day(5))
+    proof_of(loan.loan_id, "notice", at=day(6))
+    look_at(loan.borrower_id, now=day(6))
+
+    look_at(loan.borrower_id, now=day(20))
+    last_day = steps_of(loan.loan_id)["refer"]
+    look_at(loan.borrower_id, now=day(21))
+
+    assert last_day == ("waiting", "NOTICE_TOO_RECENT")
+    assert steps_of(loan.loan_id)["refer"] == ("stopped", "FORBEARANCE_NOT_CONSIDERED")
 
 
 def test_the_next_step_waits_for_days_after_the_proof_that_the_notice_arrived(app: Flask) -> None:

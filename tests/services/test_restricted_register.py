@@ -25,6 +25,7 @@ from app.services.restricted_register import decide_reports
 from tests.builders.book import Built, pay
 from tests.builders.credit import delivered
 from tests.builders.registers import REGISTER, agree, approve, ask, cn_lender, late_loan, reportable, second
+from tests.builders.served import a_notice, handed_over, letter_that_leaves, serve
 from tests.conftest import START
 
 pytestmark = pytest.mark.both
@@ -97,6 +98,18 @@ def test_a_notice_is_waited_for_from_the_day_it_came(app: Flask) -> None:
     assert gate(loan) is Gate.NOTICE_TOO_RECENT
 
     assert ask([loan], now=START + timedelta(days=1))[loan.loan_id].gate is None
+
+
+def test_the_last_day_that_the_letter_leaves_is_waited_for(app: Flask) -> None:
+    loan = late_loan(START)
+    agree(loan, now=START)
+    sent = START - timedelta(days=30)
+    [message_id] = serve(a_notice(loan, kind="register_notice", template="letter_register"), now=sent)
+    letter_that_leaves(message_id, answer_by=(START + timedelta(days=2)).date(), now=sent)
+    handed_over(message_id, at=sent + timedelta(days=1))
+
+    assert ask([loan], now=START + timedelta(days=2))[loan.loan_id].gate is Gate.NOTICE_TOO_RECENT
+    assert ask([loan], now=START + timedelta(days=3))[loan.loan_id].gate is None
 
 
 def test_a_notice_about_arrears_that_were_paid_is_none(app: Flask) -> None:

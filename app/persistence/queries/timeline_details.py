@@ -25,6 +25,7 @@ from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
+from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import AllocationRow, LedgerEntryRow, LoanRow
 from app.persistence.models.manual_contacts import ManualContactRow
@@ -43,7 +44,7 @@ from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
-    "escalation": "escalation",
+    "escalation": "escalation", "interest_stop_told": "interest_stop", "interest_stop_withdrawn": "interest_stop",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -144,6 +145,11 @@ _DETAILS = Bundle(
         ).where(among(NoteVersionRow.note_id, ids_named("b_note")), NoteVersionRow.borrower_id == BORROWER),
         "hold": _on_loan(
             "hold", HoldRow, HoldRow.kind, HoldRow.from_at, HoldRow.until_at, HoldRow.by, HoldRow.released_by
+        ),
+        "interest_stop": _on_loan(
+            "interest_stop", InterestStopRow, InterestStopRow.stop_id, InterestStopRow.from_on, InterestStopRow.until_on,
+            InterestStopRow.scope, InterestStopRow.rule, InterestStopRow.reason, InterestStopRow.recorded_by,
+            InterestStopRow.replaced_by,
         ),
         "escalation": _on_loan(
             "escalation", EscalationEventRow, EscalationEventRow.escalation_id, EscalationEventRow.kind,
