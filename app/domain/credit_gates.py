@@ -68,6 +68,8 @@ class DeliveredNotice:
     kind: str
     delivered_at: datetime
     message_id: str | None = None
+    answer_by: date | None = None
+    """The last day that it leaves to pay or to object; nothing is reported before that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,8 @@ def _stop_of_house(asked: GateQuestion, notice: DeliveredNotice | None, now: dat
 def reportable_on(notice: DeliveredNotice, asked: GateQuestion) -> date:
     """Return the first day of the loan's zone on which the house lets it be reported after this notice."""
     lead_days = 1 if asked.rules is None else asked.rules.lead_days
-    return business_date(notice.delivered_at, asked.zone) + timedelta(days=lead_days)
+    first = business_date(notice.delivered_at, asked.zone) + timedelta(days=lead_days)
+    return first if notice.answer_by is None else max(first, notice.answer_by + timedelta(days=1))
 
 
 def _notice(asked: GateQuestion) -> DeliveredNotice | None:

@@ -29,7 +29,7 @@ from app.domain.holds import Hold
 from app.domain.law.grounds import facts_read
 from app.domain.law.packs import LawPack
 from app.domain.law_facts import licence_word, person_facts
-from app.domain.served_notices import LAW_WORD
+from app.domain.served_notices import LAW_WORD, ServedNotice
 from app.domain.times import business_date
 from app.persistence.queries import credit_gates as queries
 from app.persistence.queries.arrangements import find_agreed
@@ -103,7 +103,7 @@ def _ask_page(
     reported = _reported(session, loans, late_since, now)
     waiting = queries.find_waiting_for_help(session, cases)
     notices = notices_of(session, cases)
-    messages = _messages(session, ids)
+    served = _served(session, ids)
     caps = cap_states(session, ids)
     packs = {loan.id: pack_for(cases[loan.borrower_id].country or loan.jurisdiction) for loan in loans}
     whole = _whole_facts(session, [loan for loan in loans if _reads_more(packs[loan.id].pack)], now)
@@ -124,7 +124,7 @@ def _ask_page(
             zone=loan.zone,
             rules=rules if rules is not None else strictest(enabled.get(loan.lender_id, ())),
             judgement=ask_pack(pack.pack, ACT, facts, now, stated={"credit_record": facts["credit_record"]}).judgement,
-            notices=_delivered(loan.id, facts["notices"], messages),
+            notices=_delivered(loan.id, facts["notices"], served),
             holds=holds,
             mark=mark,
             help_open=not waiting.isdisjoint({(loan.borrower_id, loan.id), (loan.borrower_id, None)}),
@@ -190,10 +190,10 @@ def _facts(loan: Any, case: Case, law_pack: str | None, now: datetime) -> dict[s
     return merged(facts, typed_records(case.records, vocabulary(), loan.id))
 
 
-def _messages(session: Session, loan_ids: Collection[str]) -> dict[tuple[str, str, datetime], str]:
-    """Return (loan, kind by the law packs' word, instant of delivery) -> the message by which a notice was served."""
+def _served(session: Session, loan_ids: Collection[str]) -> dict[tuple[str, str, datetime], ServedNotice]:
+    """Return (loan, kind by the law packs' word, instant of delivery) -> the notice that was served."""
     return {
-        (notice.loan_id, LAW_WORD.get(notice.kind, notice.kind), notice.delivered_at): notice.message_id
+        (notice.loan_id, LAW_WORD.get(notice.kind, notice.kind), notice.delivered_at): notice
         for served in find_served(session, loan_ids).values()
         for notice in served
         if notice.delivered_at is not None
@@ -206,14 +206,21 @@ def _joined(known: Iterable[Mapping[str, Any]], more: Iterable[Mapping[str, Any]
 
 
 def _delivered(
-    loan_id: str, notices: Iterable[Mapping[str, Any]], messages: Mapping[tuple[str, str, datetime], str]
+    loan_id: str, notices: Iterable[Mapping[str, Any]], served: Mapping[tuple[str, str, datetime], ServedNotice]
 ) -> list[DeliveredNotice]:
     """Return those that are proved to have come; one that came back is none."""
-    return [
-        DeliveredNotice(each["kind"], at, messages.get((loan_id, each["kind"], at)))
-        for each in notices
-        if (at := each.get("delivered_at")) is not None and each.get("returned_at") is None
-    ]
+    found = []
+    for each in notices:
+        at = each.get("delivered_at")
+        if at is None or each.get("returned_at") is not None:
+            continue
+        known = served.get((loan_id, each["kind"], at))
+        found.append(
+            DeliveredNotice(each["kind"], at)
+            if known is None
+            else DeliveredNotice(each["kind"], at, known.message_id, known.answer_by)
+        )
+    return found
 
 
 def _record_facts(record: CreditRecord, mark: str | None) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
+from app.domain.credit_gates import BureauRules, DeliveredNotice, GateQuestion, decide_gate
 from app.domain.disputes import DisputeValues
 from app.domain.hold_terms import HoldValues
+from app.domain.law.judgements import Judgement
 from app.persistence.db import db
 from app.persistence.unit_of_work import unit_of_work
 from app.services.credit_gates import CreditRecord, ReportGate, ask_reports
@@ -125,6 +127,17 @@ def test_a_notice_of_arrears_that_were_paid_does_not_count_for_later_ones(app: F
 
     assert before.reason == "NO_NOTICE_DELIVERED"
     assert gate(loan, later).is_open_to_report
+
+
+def test_the_day_that_the_letter_leaves_to_object_is_waited_for() -> None:
+    came = START - 5 * DAY
+    said = DeliveredNotice("negative_info_notice", came, "m", answer_by=(START + DAY).date())
+    asked = GateQuestion(
+        "l", "negative", "UTC", BureauRules(), Judgement("allow", None, None, ()), notices=[said], late_since=LATE[0]
+    )
+
+    assert decide_gate(asked, START + DAY).reason == "NOTICE_TOO_RECENT"
+    assert decide_gate(asked, START + 2 * DAY).is_open_to_report
 
 
 def test_a_clause_of_the_contract_is_no_notice(app: Flask) -> None:
