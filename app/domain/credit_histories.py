@@ -44,7 +44,12 @@ class LoanLedger:
 
     def late_rows(self, snapshot: Snapshot) -> list[OpenRow]:
         """Return the open rows that can be late, the earliest first."""
-        return [row for row in snapshot.open_rows if row.open.principal + row.open.interest >= self.unit_minor]
+        return late_rows(snapshot, self.unit_minor)
+
+
+def late_rows(snapshot: Snapshot, unit_minor: int) -> list[OpenRow]:
+    """Return the open rows of a position that can be late, the earliest first."""
+    return [row for row in snapshot.open_rows if row.open.principal + row.open.interest >= unit_minor]
 
 
 class Step(NamedTuple):

@@ -30,6 +30,7 @@ from app.domain.credit_histories import (
     five_grade,
     follow,
     history_byte,
+    late_rows,
     month_code,
     month_ends,
     pushed,
@@ -40,6 +41,7 @@ from app.domain.credit_histories import (
 from app.domain.ledger import EntryKind, LedgerEntry, counting
 from app.domain.plans import PlanRow, version_for
 from app.domain.positions import OpenRow, Snapshot, open_rows_at, position_at
+from app.domain.terms import LoanTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,28 +194,35 @@ def _owed(loan: CreditLoan, as_of: date, state: CreditState, snapshot: Snapshot)
     ledger = loan.ledger
     version = version_for(ledger.versions, as_of, None)
     rows: Sequence[PlanRow] = version.rows if version else ()
-    position = position_at(snapshot, as_of, terms=ledger.terms)
-    charged = {row.row_no: row for row in open_rows_at(snapshot, as_of, ledger.terms.late)}
-    late = [charged[row.row_no] for row in ledger.late_rows(snapshot) if row.due_on < as_of]
-    long_late = sum(row.open.total for row in late if days_at(row.due_on, as_of) >= 30)
-    overdue = sum(row.open.total for row in late)
-    balance = max(position.outstanding_minor, overdue)
-    told = {
+    told = owed_on(snapshot, as_of, ledger.terms, ledger.unit_minor)
+    told |= {
         "scheduled_minor": rows[0].due.total if rows else 0,
-        "balance_minor": balance,
-        "principal_balance_minor": position.principal_outstanding_minor,
-        "overdue_minor": overdue,
-        "past_due_minor": long_late,
-        "terms_overdue": len(late),
         "terms_left": sum(row.due_on > as_of for row in rows),
-        "overdue_principal": _by_age(late, as_of),
     }
     if state.standing is Standing.CHARGED_OFF:
-        told["past_due_minor"] = balance
+        told["past_due_minor"] = told["balance_minor"]
         if not state.charge_off_minor:
             lost_on = state.lost_on or as_of
             told["charge_off_minor"] = position_at(ledger.at(lost_on), lost_on).outstanding_minor
     return told
+
+
+def owed_on(snapshot: Snapshot, as_of: date, terms: LoanTerms, unit_minor: int) -> dict[str, Any]:
+    """Return what is owed and overdue at the end of `as_of`, as fields of `CreditAccount`, by the position alone."""
+    position = position_at(snapshot, as_of, terms=terms)
+    late = [row for row in late_rows(snapshot, unit_minor) if row.due_on < as_of]
+    if late and terms.late is not None:
+        charged = {row.row_no: row for row in open_rows_at(snapshot, as_of, terms.late)}
+        late = [charged[row.row_no] for row in late]
+    overdue = sum(row.open.total for row in late)
+    return {
+        "balance_minor": max(position.outstanding_minor, overdue),
+        "principal_balance_minor": position.principal_outstanding_minor,
+        "overdue_minor": overdue,
+        "past_due_minor": sum(row.open.total for row in late if days_at(row.due_on, as_of) >= 30),
+        "terms_overdue": len(late),
+        "overdue_principal": _by_age(late, as_of),
+    }
 
 
 def _by_age(late: Sequence[OpenRow], as_of: date) -> OverduePrincipal:

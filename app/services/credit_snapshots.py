@@ -45,9 +45,11 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled, get_bureau
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
+from app.services.credit_continuations import continue_loans
 from app.services.credit_facts import load_credit_loans
 from app.services.credit_formats import problem_of
-from app.services.credit_gates import CreditRecord, ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_quiet_gates import ask_month
 
 PAGE = 500
 _UNKNOWN_PEOPLE: list[Mapping[str, Any]] = [{"surname": "", "first_name": ""}]
@@ -131,20 +133,14 @@ def _rows(
     changed = corrections.find_decided(session, ids, snapshot.bureau)
     wanted = [loan for loan in loans if _is_wanted(loan, before.get(loan.id), snapshot.as_of)]
     enrolled = [loan for loan in wanted if loan.enrolled_as is not None or loan.id in before]
-    made = load_credit_loans(session, work.vault, enrolled, form=form, now=now)
-    accounts = {
-        loan_id: _account(loan, snapshot.as_of, before.get(loan_id), is_corrected=loan_id in changed)
-        for loan_id, loan in made.items()
-        if loan.opened_on <= snapshot.as_of
-    }
+    accounts = _accounts(work, snapshot, enrolled, before, changed, now)
     kinds = {loan.id: kind_of(accounts[loan.id], form, loan.enrolled_as) for loan in enrolled if loan.id in accounts}
     records = {
         loan_id: CreditRecord(kind, status_told(accounts[loan_id], form), accounts[loan_id].first_delinquent_on)
         for loan_id, kind in kinds.items()
     }
-    gates = ask_reports(
-        session, list(records), now=now, records=records, rules=BureauRules(setting.while_disputed, setting.lead_days)
-    )
+    rules = BureauRules(setting.while_disputed, setting.lead_days)
+    gates = ask_month(session, enrolled, records, now=now, rules=rules)
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -155,6 +151,28 @@ def _rows(
             _complete(work, row, _marked(account, row["mark"], before.get(loan.id)), kinds[loan.id], form)
         rows.append(row)
     return rows
+
+
+def _accounts(
+    work: Work,
+    snapshot: CreditSnapshotRow,
+    loans: Sequence[Any],
+    before: Mapping[str, Before],
+    changed: Mapping[str, str],
+    now: datetime,
+) -> dict[str, CreditAccount]:
+    """Return what a report says of each loan: from the month before where that is enough, else from its ledger."""
+    form, as_of = snapshot.format, snapshot.as_of
+    accounts: dict[str, CreditAccount] = {}
+    if snapshot.previous_id is not None:
+        frozen_at = queries.get_snapshot(work.session, snapshot.previous_id).made_at
+        told = {loan_id: each.account for loan_id, each in before.items() if loan_id not in changed}
+        accounts = continue_loans(work.session, work.vault, loans, told, as_of, form=form, frozen_at=frozen_at, now=now)
+    rest = [loan for loan in loans if loan.id not in accounts]
+    for loan_id, loan in load_credit_loans(work.session, work.vault, rest, form=form, now=now).items():
+        if loan.opened_on <= as_of:
+            accounts[loan_id] = _account(loan, as_of, before.get(loan_id), is_corrected=loan_id in changed)
+    return accounts
 
 
 def _is_wanted(loan: Any, before: Before | None, as_of: date) -> bool:
