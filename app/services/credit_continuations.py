@@ -62,7 +62,7 @@ def continue_loans(
                 loan_no=known_number(loan, form),
                 borrower_id=loan.borrower_id,
                 currency=loan.currency,
-                opened_on=stated_opening(loan) or previous.opened_on,  # plain loans state it
+                opened_on=stated_opening(loan) or previous.opened_on,
                 product=loan.product_kind or "instalment",
                 original_minor=loan.principal_minor,
                 consumer=person_of(ring, loan),
@@ -86,6 +86,5 @@ def _is_plain(loan: Any, previous: CreditAccount, as_of: date) -> bool:
         loan.status == _ACTIVE
         and bool(loan.principal_minor)
         and loan.open_rows is not None
-        and stated_opening(loan) is not None
         and goes_on_plainly(previous, as_of)
     )

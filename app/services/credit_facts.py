@@ -104,7 +104,7 @@ def _opened(ring: Vault, loan: Any, what: str) -> str | None:
 
 def known_number(loan: Any, form: str) -> str:
     """Return the number by which the format names the account."""
-    return account_number(loan.loan_no) if form == METRO2 else loan.loan_no  # type: ignore[no-any-return]
+    return account_number(loan.loan_no) if form == METRO2 else loan.loan_no
 
 
 def stated_opening(loan: Any) -> date | None:

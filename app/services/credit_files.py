@@ -4,10 +4,11 @@ Every gate is asked again while the file is made, page by page in commits of the
 out and says why. The file itself streams to whoever wants it; its hash is kept, not the file.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+import orjson
 
 from app.domain.credit_accounts import CreditAccount, account_from
 from app.domain.credit_gates import BureauRules
@@ -36,7 +37,8 @@ from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_events import note_furnished
 from app.services.credit_formats import Header, write_file
-from app.services.credit_gates import CreditRecord, ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_quiet_gates import ask_month
 from app.services.credit_snapshots import PAGE, people_place
 
 _LONGEST_REASON = 200
@@ -176,7 +178,7 @@ def _accounts(
             now = clock()
             rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
             records = {row.loan_id: CreditRecord(row.kind, row.status, row.first_delinquency_on) for row in rows}
-            gates = ask_reports(work.session, list(records), now=now, records=records, rules=rules)
+            gates = ask_month(work.session, records, now=now, rules=rules)
             decided = corrections.find_decided(work.session, list(records), bureau)
             shut: list[tuple[str, str, str | None]] = []
             accounts = []
@@ -191,7 +193,7 @@ def _accounts(
                 else:
                     place = people_place(snapshot_id, row.loan_id)
                     accounts.append(
-                        account_from(row.account, json.loads(work.vault.open(row.people_sealed, place=place) or ""))
+                        account_from(row.account, orjson.loads(work.vault.open(row.people_sealed, place=place) or ""))
                     )
             if after is None:
                 queries.clear_omissions(work.session, snapshot_id)

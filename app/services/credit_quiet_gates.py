@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.credit_gates import POSITIVE, BureauRules, ReportGate
 from app.domain.law.packs import LawPack
-from app.persistence.queries.credit_continuations import find_given, find_spoken_of
-from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.credit_quiet_gates import find_given, find_groupable, find_spoken_of
 from app.services.credit_gates import ACT, CreditRecord, ask_reports, reads_more
 from app.services.law_packs import pack_for
 
@@ -28,14 +27,13 @@ _UNSAID_ROLE = "third_party_collector"
 
 def ask_month(
     session: Session,
-    loans: Sequence[Any],
     records: Mapping[str, CreditRecord],
     *,
     now: datetime,
     rules: BureauRules,
 ) -> dict[str, ReportGate]:
-    """Return what `ask_reports` does of these records, for loans of one lender as `queries.credit_snapshots` gives them."""
-    good = [loan for loan in loans if loan.id in records and records[loan.id].kind == POSITIVE]
+    """Return what `ask_reports` does of these records, loan -> what is about to be furnished of it."""
+    good = [loan_id for loan_id, record in records.items() if record.kind == POSITIVE]
     groups = _groups(session, good, records, now)
     alone = {member: ids[0] for ids in groups for member in ids[1:]}
     asked = {loan_id: record for loan_id, record in records.items() if loan_id not in alone}
@@ -46,14 +44,19 @@ def ask_month(
     return gates
 
 
-def _groups(session: Session, loans: Sequence[Any], records: Mapping[str, CreditRecord], now: datetime) -> list[list[str]]:
+def _groups(
+    session: Session, loan_ids: Sequence[str], records: Mapping[str, CreditRecord], now: datetime
+) -> list[list[str]]:
     """Return the loans that have one answer, together; those with a story of their own are in none."""
-    if not loans:
+    loans = find_groupable(session, loan_ids)
+    packs = {
+        (loan.country, loan.jurisdiction): pack_for(loan.country or loan.jurisdiction).pack
+        for loan in {(loan.country, loan.jurisdiction): loan for loan in loans}.values()
+    }
+    plain = [loan for loan in loans if _tells_little_apart(packs[loan.country, loan.jurisdiction], loan.role)]
+    if not plain:
         return []
-    lender = get_lender(session, loans[0].lender_id)
-    packs = {country: pack_for(country or lender.jurisdiction).pack for country in {loan.country for loan in loans}}
-    plain = [loan for loan in loans if _tells_groups_apart_by_little(packs[loan.country], lender.role)]
-    contacts = any(_reads(packs[loan.country], lender.role, _ATTEMPTS) for loan in plain)
+    contacts = any(_reads(packs[loan.country, loan.jurisdiction], loan.role, _ATTEMPTS) for loan in plain)
     borrowers = {loan.borrower_id for loan in plain}
     spoken_of = find_spoken_of(session, borrowers, contacts=contacts)
     given = find_given(session, borrowers, now)
@@ -63,14 +66,14 @@ def _groups(session: Session, loans: Sequence[Any], records: Mapping[str, Credit
             continue
         record = records[loan.id]
         key = (
-            loan.country, loan.product_kind, loan.currency, loan.zone, loan.borrower_zone, record.status_code,
-            record.first_delinquency_on, given.get(loan.borrower_id),
+            loan.lender_id, loan.country, loan.product_kind, loan.currency, loan.zone, loan.borrower_zone,
+            record.status_code, record.first_delinquency_on, given.get(loan.borrower_id),
         )  # fmt: skip
         found[key].append(loan.id)
     return list(found.values())
 
 
-def _tells_groups_apart_by_little(pack: LawPack, role: str | None) -> bool:
+def _tells_little_apart(pack: LawPack, role: str | None) -> bool:
     """Return whether the pack looks at nothing but what a group shares: not at ledgers, nor at when a consent was given."""
     return not reads_more(pack) and not _reads(pack, role, _GIVEN_AT)
 

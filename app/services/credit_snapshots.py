@@ -140,7 +140,7 @@ def _rows(
         for loan_id, kind in kinds.items()
     }
     rules = BureauRules(setting.while_disputed, setting.lead_days)
-    gates = ask_month(session, enrolled, records, now=now, rules=rules)
+    gates = ask_month(session, records, now=now, rules=rules)
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -149,6 +149,8 @@ def _rows(
             row["reason"], row["rule"] = DELETED, None
         if row["reason"] is None and account is not None:
             _complete(work, row, _marked(account, row["mark"], before.get(loan.id)), kinds[loan.id], form)
+        elif account is not None:
+            row["account"] = facts_of(account)
         rows.append(row)
     return rows
 
@@ -244,7 +246,7 @@ def _row(
         "first_delinquency_on": None if account is None else account.first_delinquent_on,
         "history": "" if account is None else history_told(account, form),
         "last_snapshot_id": None if before is None else before.snapshot_id,
-        "account": {} if account is None else facts_of(account),
+        "account": {},
         "people_sealed": None,
         "sha256": "",
     }

@@ -99,7 +99,7 @@ _LOANS = (
         PositionSnapshotRow.anchor_no, PositionSnapshotRow.principal_balance_minor, PositionSnapshotRow.unapplied_minor,
         PositionSnapshotRow.open_rows, PositionSnapshotRow.row_states, PositionSnapshotRow.last_effective_on,
         PositionSnapshotRow.last_recorded_at, PositionSnapshotRow.holds_until, PositionSnapshotRow.paid_late_days,
-        CreditEnrolmentRow.kind.label("enrolled_as"), BorrowerRow.country, BorrowerRow.zone.label("borrower_zone"),
+        CreditEnrolmentRow.kind.label("enrolled_as"), BorrowerRow.country,
         BorrowerRow.name_sealed, BorrowerRow.national_id_sealed, BorrowerRow.address_sealed, BorrowerRow.phone_sealed,
     )
     .join(LenderRow, LenderRow.id == LoanRow.lender_id)
