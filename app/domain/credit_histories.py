@@ -42,6 +42,21 @@ class LoanLedger:
         """Return the ledger as a report of that day knows it: what was reversed by then never was, in earlier months too."""
         return replace(self, entries=counting([entry for entry in self.entries if entry.effective_on <= as_of]))
 
+    def given_up_minor(self) -> int:
+        """Return what of the principal was surely given up by waivers that stand, once all is settled.
+
+        Principal that a waiver names; of those that name no parts, only what the money that came does not cover of the
+        principal lent: a fee let go is no settlement.
+        """
+        stands = counting(self.entries)
+        waived = [entry for entry in stands if entry.kind is EntryKind.WAIVER]
+        named = sum(entry.split.principal for entry in waived if entry.split is not None)
+        unnamed = sum(entry.amount_minor for entry in waived if entry.split is None)
+        if not unnamed or self.principal_minor is None:
+            return named
+        came = sum(entry.amount_minor for entry in stands if entry.kind in _MONEY)
+        return named + min(unnamed, max(self.principal_minor - came - named, 0))
+
     def late_rows(self, snapshot: Snapshot) -> list[OpenRow]:
         """Return the open rows that can be late, the earliest first."""
         return late_rows(snapshot, self.unit_minor)

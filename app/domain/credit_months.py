@@ -86,7 +86,7 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
     begins = previous.as_of_on if previous else loan.opened_on
     steps = steps_of(ledger, begins, as_of)
     snapshot = ledger.at(as_of)
-    state = _closed_by_money(state_on(events, as_of), snapshot.last_effective_on if snapshot.settled else None)
+    state = _closed_by_money(state_on(events, as_of), snapshot.last_effective_on if snapshot.settled else None, ledger)
     first = Delinquency()
     if previous:
         first = Delinquency(previous.first_delinquent_on, previous.set_aside_on, previous.to_make_good_minor)
@@ -125,11 +125,14 @@ def _known(who: CreditConsumer, as_of: date) -> CreditConsumer:
     return replace(who, indicator="", indicator_on=None) if who.indicator_on and who.indicator_on > as_of else who
 
 
-def _closed_by_money(state: CreditState, settled_on: date | None) -> CreditState:
-    """Return the state with the end that the ledger tells: all of it paid."""
+def _closed_by_money(state: CreditState, settled_on: date | None, ledger: LoanLedger) -> CreditState:
+    """Return the state with the end that the ledger tells: all of it paid, or paid in part and the rest given up."""
     if settled_on is None or state.closed_on is not None or state.standing in DELETED:
         return state
-    return ended(state, Standing.PAID, settled_on)
+    given_up = ledger.given_up_minor()
+    if given_up < ledger.unit_minor:
+        return ended(state, Standing.PAID, settled_on)
+    return ended(replace(state, written_off_minor=given_up), Standing.SETTLED, settled_on)
 
 
 def _days(steps: Sequence[Step], as_of: date, state: CreditState) -> int:
@@ -243,7 +246,7 @@ def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent]
     history, codes = "", ""
     for day in month_ends(loan.opened_on, as_of):
         so_far = [step for step in steps if step.from_on <= day] or list(steps[:1])
-        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on)
+        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on, loan.ledger)
         days = _days(so_far, day, state)
         history += history_byte(state.standing, state.was, days)
         codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))

@@ -45,7 +45,7 @@ def continue_loans(
     ids = [loan.id for loan in plain]
     last_on = as_of.replace(day=1) - timedelta(days=1)
     since = find_since(session, ids, after=last_on, until=as_of, known_at=frozen_at - _MARGIN)
-    moved = since.changed | find_agreed(session, ids, now).keys() | find_events(session, ids).keys()
+    moved = since.changed | find_agreed(session, ids, now).keys() | find_events(session, plain, now).keys()
     found: dict[str, CreditAccount] = {}
     for loan in plain:
         if loan.id in moved:

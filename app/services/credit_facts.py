@@ -23,7 +23,7 @@ from app.domain.money import currency_exponent
 from app.domain.plans import PlanVersion
 from app.domain.times import business_date
 from app.persistence.queries.arrangements import find_agreed
-from app.persistence.queries.credit_loan_events import PledgedEvent, find_pledged_events
+from app.persistence.queries.credit_loan_events import PledgedEvent, find_pledged_events, find_transfers
 from app.persistence.queries.positions import load_ledgers
 from app.persistence.vault import Vault
 from app.services.terms import kernel_terms
@@ -43,7 +43,7 @@ def load_credit_loans(
     ids = [loan.id for loan in loans]
     ledgers = load_ledgers(session, ids)
     agreed = find_agreed(session, ids, now)
-    told = find_events(session, ids)
+    told = find_events(session, loans, now)
     found: dict[str, CreditLoan] = {}
     for loan in loans:
         versions, entries = ledgers[loan.id]
@@ -70,10 +70,15 @@ def load_credit_loans(
     return found
 
 
-def find_events(session: Session, loan_ids: Collection[str]) -> dict[str, list[CreditEvent]]:
-    """Return loan -> what happened to things pledged to it, of loans where anything did."""
+def find_events(session: Session, loans: Sequence[Any], now: datetime) -> dict[str, list[CreditEvent]]:
+    """Return loan -> what happened to things pledged to it, and to its claim, of loans where anything did.
+
+    A claim that the core tells was sold is told as transferred: whom it was sold to is not known here, and the format's
+    own segment for a sale wants a name.
+    """
+    ids = [loan.id for loan in loans]
     found: dict[str, list[CreditEvent]] = {}
-    for loan_id, told in find_pledged_events(session, loan_ids).items():
+    for loan_id, told in find_pledged_events(session, ids).items():
         by_thing: dict[str, list[PledgedEvent]] = defaultdict(list)
         for each in told:
             by_thing[each.thing_id].append(each)
@@ -83,6 +88,8 @@ def find_events(session: Session, loan_ids: Collection[str]) -> dict[str, list[C
             stands = still_standing([each.event for each in each_of])
             moves += [ThingMove(thing_id, event.kind, event.effective_on, reasons[event.id]) for event in stands]
         found[loan_id] = loan_events(sorted(moves, key=lambda move: move.on))
+    for loan_id, on in find_transfers(session, ids, [loan.borrower_id for loan in loans], now).items():
+        found.setdefault(loan_id, []).append(CreditEvent(CreditEventKind.TRANSFERRED, on))
     return {loan_id: events for loan_id, events in found.items() if events}
 
 
