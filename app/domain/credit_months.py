@@ -192,6 +192,17 @@ def _due_in_month(ledger: LoanLedger, as_of: date) -> list[PlanRow]:
     return [row for row in version.rows if began <= row.due_on <= as_of] if version else []
 
 
+def _months_due(ledger: LoanLedger) -> frozenset[tuple[int, int]] | None:
+    """Return the months in which something falls due, where one plan holds from the start; None: it depends on the day."""
+    if len(ledger.versions) != 1 or ledger.versions[0].effective_on is not None:
+        return None
+    return frozenset(_month(row.due_on) for row in ledger.versions[0].rows if row.due.total)
+
+
+def _month(day: date) -> tuple[int, int]:
+    return day.year, day.month
+
+
 def _owed(loan: CreditLoan, as_of: date, state: CreditState, snapshot: Snapshot) -> dict[str, Any]:
     """Return what is owed and overdue of a loan that has not ended."""
     ledger = loan.ledger
@@ -244,12 +255,14 @@ def _money(entries: Sequence[LedgerEntry], as_of: date) -> list[LedgerEntry]:
 def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent], as_of: date, code: str) -> dict[str, Any]:
     """Return the history and the month codes, worked out from the steps."""
     history, codes = "", ""
+    due_in = _months_due(loan.ledger)
     for day in month_ends(loan.opened_on, as_of):
         so_far = [step for step in steps if step.from_on <= day] or list(steps[:1])
         state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on, loan.ledger)
         days = _days(so_far, day, state)
         history += history_byte(state.standing, state.was, days)
-        codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
+        is_due = any(row.due.total for row in _due_in_month(loan.ledger, day)) if due_in is None else _month(day) in due_in
+        codes += month_code(state.standing, days, is_due=is_due)
     return {"history": pushed("", history), "month_codes": pushed("", codes + code, MONTH_CODES, "")}
 
 

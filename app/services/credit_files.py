@@ -6,6 +6,7 @@ out and says why. The file itself streams to whoever wants it; its hash is kept,
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import NamedTuple
 
 import orjson
@@ -40,8 +41,11 @@ from app.services.credit_formats import Header, write_file
 from app.services.credit_gates import CreditRecord
 from app.services.credit_quiet_gates import ask_month
 from app.services.credit_snapshots import PAGE, people_place
+from app.services.webhook_events import announce
 
 _LONGEST_REASON = 200
+LARGEST_AT_A_DOOR = 20_000
+"""Accounts of a file that is given out while somebody waits for it."""
 
 
 class MadeFile(NamedTuple):
@@ -109,6 +113,26 @@ def make_file(
     return MadeFile(records, omitted, sha256)
 
 
+def make_file_to_keep(
+    lender_id: str, snapshot_id: str, *, by: str, clock: Callable[[], datetime], most: int = LARGEST_AT_A_DOOR
+) -> tuple[bytes, MadeFile]:
+    """Make the file and return it, for somebody at the desk, who proved a second factor just now; that is written down.
+
+    Raises what `make_file` does, and ConflictError for a month that is made by `flask credit file`, being too large.
+    """
+    with unit_of_work() as work:
+        row = queries.load_snapshot(work.session, snapshot_id, lender_id)
+        check_move(row.state, FILED)
+        if row.counts.get("furnished", 0) > most:
+            raise ConflictError(f"It tells of more than {most} accounts: have it made by `flask credit file`.")
+    out = BytesIO()
+    told = make_file(lender_id, snapshot_id, out, by=by, clock=clock)
+    with unit_of_work() as work:
+        facts = {"snapshot_id": snapshot_id, "lender_id": lender_id, "sha256": told.sha256, "records": told.records}
+        add_audit(work.session, at=clock(), actor=by, action="credit.file_taken_out", borrower_id=None, facts=facts)
+    return out.getvalue(), told
+
+
 def submit_snapshot(
     lender_id: str, snapshot_id: str, *, reference: str | None, by: str, now: datetime, page: int = PAGE
 ) -> None:
@@ -139,6 +163,11 @@ def submit_snapshot(
         check_move(row.state, SUBMITTED)
         row.state, row.submitted_by, row.submitted_at, row.submission_reference = SUBMITTED, by, now, reference
         _moved(work, row, by, now, reference=reference)
+        data = {
+            "snapshot_id": row.id, "bureau": row.bureau, "as_of": row.as_of.isoformat(), "records": row.file_records,
+            "file_sha256": row.file_sha256,
+        }  # fmt: skip
+        announce(work, lender_id, "credit_report.furnished.v1", data, now=now)
 
 
 def answer_snapshot(

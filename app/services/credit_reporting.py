@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from app.domain.credit_enrolments import outranks
-from app.domain.credit_gates import KINDS, NEGATIVE
+from app.domain.credit_gates import KINDS, NEGATIVE, POSITIVE
 from app.domain.errors import refused_at
 from app.domain.times import business_date
 from app.persistence.ids import new_id
@@ -54,6 +55,30 @@ def start_reporting(
     facts = {"kind": kind, "enrolled": len(rows), "asked": len(answers), "by_answer": dict(told)}
     add_audit(work.session, at=now, actor=by, action="credit.reporting_started", borrower_id=None, facts=facts)
     return answers
+
+
+class EnrolledPage(NamedTuple):
+    """What became of a page of loans; `last`: where to go on, None at the end."""
+
+    answers: Mapping[str, str | None]
+    last: str | None
+
+
+def enrol_page(
+    work: Work, lender_id: str, *, kind: str, by: str, now: datetime, after: str | None = None, page: int = 500
+) -> EnrolledPage:
+    """Enrol the next active loans of a lender that are not reported yet, following `after`, by `start_reporting`.
+
+    As negative only those with something overdue: nobody else has anything negative to be told.
+    """
+    loans = queries.page_not_enrolled(work.session, lender_id, after=after, limit=page)
+    wanted = [loan.id for loan in loans if kind == POSITIVE or _is_overdue(loan, now)]
+    answers = start_reporting(work, wanted, by=by, now=now, kind=kind) if wanted else {}
+    return EnrolledPage(answers, loans[-1].id if len(loans) == page else None)
+
+
+def _is_overdue(loan: Any, now: datetime) -> bool:
+    return bool(loan.open_rows) and date.fromisoformat(loan.open_rows[0][1]) < business_date(now, loan.zone)
 
 
 def end_cured(work: Work, *, now: datetime, after: str | None = None, page: int = 500) -> str | None:

@@ -10,7 +10,7 @@ from flask import Flask
 from app.domain.book import PaymentValues
 from app.persistence.queries import positions
 from app.persistence.unit_of_work import unit_of_work
-from app.services import credit_continuations, credit_quiet_gates, credit_snapshots
+from app.services import credit_continuations, credit_months, credit_quiet_gates, credit_snapshots
 from app.services.credit_files import decide_snapshot, submit_snapshot
 from app.services.payments import record_payment
 from tests.builders.book import Built, build_lender, build_loan, replan
@@ -108,11 +108,11 @@ def test_both_ways_freeze_the_same_rows(app: Flask, seed: int, monkeypatch: pyte
     lender, built = a_book(random.Random(f"month:{seed}"))
     went: list[str] = []
     real = credit_continuations.continue_loans
-    monkeypatch.setattr(credit_snapshots, "continue_loans", lambda *a, **k: _noted(real(*a, **k), went))
+    monkeypatch.setattr(credit_months, "continue_loans", lambda *a, **k: _noted(real(*a, **k), went))
 
     short = frozen(lender)
 
-    monkeypatch.setattr(credit_snapshots, "continue_loans", lambda *a, **k: {})
+    monkeypatch.setattr(credit_months, "continue_loans", lambda *a, **k: {})
     monkeypatch.setattr(credit_quiet_gates, "_groups", lambda *a, **k: [])
     assert short == frozen(lender)
     assert 3 <= len(went) < len(built)
