@@ -72,10 +72,12 @@ def goes_on_plainly(previous: CreditAccount, as_of: date) -> bool:
 
 
 def stands_on(snapshot: Snapshot, as_of: date, terms: LoanTerms) -> bool:
-    """Return whether the position as kept is that of the end of `as_of`: where interest follows the balance, never."""
+    """Return whether the position as kept is that of the end of `as_of`: never where interest follows the balance or a law
+    stops it, since then rows change without an entry."""
     last, until = snapshot.last_effective_on, snapshot.holds_until
     return (
         terms.contract is None
+        and not terms.stopped.interest
         and snapshot.anchor_no > 0
         and (last is None or last <= as_of)
         and (until is None or until >= as_of)
@@ -90,6 +92,9 @@ def continued(previous: CreditAccount, loan: QuietLoan, as_of: date) -> CreditAc
     snapshot = loan.snapshot
     if snapshot.settled or loan.consumer.indicator:
         return None  # how it ended, or what its person went through, is told by days that only the ledger has
+    last = snapshot.last_effective_on
+    if last is not None and last > previous.as_of_on and all(day != last for day, _ in loan.paid):
+        return None  # collecting what is above a cap ended in this month, say
     late = late_rows(snapshot, loan.unit_minor)
     first_open_on = late[0].due_on if late else None
     days = days_at(first_open_on, as_of)

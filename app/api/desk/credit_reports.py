@@ -71,7 +71,7 @@ class RejectedLineSchema(Schema):
     detail = TextField(400, load_default=None, allow_none=True)
 
 
-class CreditStatementSchema(Schema):
+class DeskCreditStatementSchema(Schema):
     """A borrower's own words beside what is reported of a loan."""
 
     words = fields.String(required=True)
@@ -194,7 +194,7 @@ def make_credit_file(snapshot_id: str) -> Response:
 
 @door.get("/borrowers/<number:borrower_no>/loans/<number:loan_no>/credit-statement")
 @permits("credit.read")
-@answers(200, CreditStatementSchema, example={"words": "I was in hospital.", "made_at": "2026-03-01T09:00:00Z"})
+@answers(200, DeskCreditStatementSchema, example={"words": "I was in hospital.", "made_at": "2026-03-01T09:00:00Z"})
 def read_credit_statement(borrower_no: str, loan_no: str) -> dict[str, Any]:
     """Read what the borrower adds to what is reported of the loan (404: nothing). That it was read is noted."""
     who, at = desk(), now()
