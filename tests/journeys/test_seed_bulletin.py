@@ -94,7 +94,9 @@ def platform(tmp_path: Path) -> Iterator[Flask]:
     clock.use(clock.system_now)
 
 
-@pytest.mark.parametrize("share", [200, 20, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "share", [100, pytest.param(20, marks=pytest.mark.nightly), pytest.param(1, marks=pytest.mark.nightly)]
+)
 def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platform: Flask, share: int) -> None:
     letters, vehicles, people = LETTERS // share, VEHICLES // share, PEOPLE // share
     book = _prepared(letters, vehicles, people, LOANS // share)
