@@ -8,10 +8,14 @@ import pytest
 from flask import Flask
 
 from app.domain.book import PaymentValues
+from app.domain.disputes import DisputeValues
+from app.domain.hold_terms import HoldValues
 from app.persistence.queries import positions
 from app.persistence.unit_of_work import unit_of_work
 from app.services import credit_continuations, credit_months, credit_quiet_gates, credit_snapshots
 from app.services.credit_files import decide_snapshot, submit_snapshot
+from app.services.disputes import open_dispute
+from app.services.holds import Teller, put_hold
 from app.services.payments import record_payment
 from tests.builders.book import Built, build_lender, build_loan, replan
 from tests.builders.collateral import a_pledge, tell
@@ -64,7 +68,23 @@ def pay(loan: Built, amount_minor: int, *, now: datetime, on: date) -> None:
 def _something_happens(rng: random.Random, loan: Built) -> None:
     on = date(2026, 3, rng.randrange(3, 31))
     at = datetime(on.year, on.month, on.day, 12, tzinfo=START.tzinfo)
-    what = rng.choice(("nothing", "paid", "paid", "part", "all", "after", "back-dated", "plan", "taken", "consent", "twice"))
+    what = rng.choice(
+        (
+            "nothing",
+            "paid",
+            "paid",
+            "part",
+            "all",
+            "after",
+            "back-dated",
+            "plan",
+            "taken",
+            "consent",
+            "twice",
+            "theft",
+            "disputed",
+        )
+    )
     if what == "paid":
         pay(loan, 10_000, now=at, on=on)
     elif what == "twice":
@@ -82,6 +102,13 @@ def _something_happens(rng: random.Random, loan: Built) -> None:
         replan(loan, [date(2026, 3, 10), date(2026, 5, 1)], now=at)
     elif what == "taken":
         tell(loan, a_pledge(loan, now=at), "taken", on, now=at)
+    elif what == "theft":
+        with unit_of_work() as work:
+            teller = Teller("staff:Ann", loan.lender_id, "supervisor")
+            put_hold(work, loan.borrower_id, HoldValues("identity_theft"), teller=teller, now=at)
+    elif what == "disputed":
+        with unit_of_work() as work:
+            open_dispute(work, loan.borrower_id, loan.loan_id, DisputeValues("dispute", "not_mine", "No."), now=at)
     elif what == "consent":
         consent(loan, now=at, given=rng.random() < 0.5)
 
