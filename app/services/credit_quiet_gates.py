@@ -30,9 +30,12 @@ def ask_month(
     records: Mapping[str, CreditRecord],
     *,
     now: datetime,
-    rules: BureauRules,
+    rules: BureauRules | None,
 ) -> dict[str, ReportGate]:
-    """Return what `ask_reports` does of these records, loan -> what is about to be furnished of it."""
+    """Return what `ask_reports` does of these records, loan -> what is about to be furnished of it.
+
+    `rules` as there: None is the strictest of the bureaus at which the lender is enabled.
+    """
     good = [loan_id for loan_id, record in records.items() if record.kind == POSITIVE]
     groups = _groups(session, good, records, now)
     alone = {member: ids[0] for ids in groups for member in ids[1:]}

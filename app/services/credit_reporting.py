@@ -15,7 +15,8 @@ from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_gates import find_gated_loans
 from app.persistence.unit_of_work import Work
-from app.services.credit_gates import ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_quiet_gates import ask_month
 
 NO_LOAN = "NO_LOAN"
 
@@ -32,7 +33,7 @@ def start_reporting(
         raise refused_at("/kind", f"{kind!r} is not one of {', '.join(KINDS)}.")
     loans = {loan.id: loan for loan in find_gated_loans(work.session, loan_ids)}
     lock_agenda(work.session, sorted({loan.borrower_id for loan in loans.values()}))
-    gates = ask_reports(work.session, list(loans), now=now, kind=kind)
+    gates = ask_month(work.session, {loan_id: CreditRecord(kind) for loan_id in loans}, now=now, rules=None)
     standing = queries.find_enrolments(work.session, list(loans))
     answers: dict[str, str | None] = {loan_id: NO_LOAN for loan_id in loan_ids if loan_id not in loans}
     rows = []
