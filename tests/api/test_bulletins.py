@@ -80,6 +80,8 @@ def test_a_cursor_of_no_list_is_refused_to_the_public_too(client: FlaskClient) -
     answer = client.get("/v1/bulletins?cursor=abc")
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/query/cursor")
+
+
 def test_one_network_reads_only_so_fast(sqlite_book: Flask) -> None:
     bulletin_id = _published()
     client = sqlite_book.test_client()
