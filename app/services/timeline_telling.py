@@ -135,6 +135,11 @@ class Telling:
             "facts": _known({"step": row.step_key, "outcome": row.outcome, "rule": row.rule}), "link": row.escalation_id,
         }  # fmt: skip
 
+    def _register_report(self, row: Any, _what: str) -> _Parts:
+        facts = {"register": row.register}
+        return {"code": row.kind, "by": row.by, "loan_no": row.loan_no, "reason": row.reason, "facts": facts,
+                "link": row.report_id}  # fmt: skip
+
     def _promise(self, row: Any, what: str) -> _Parts:
         is_made = what == "made"
         return {
@@ -240,7 +245,7 @@ _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "collateral": Telling._collateral,
     "word": Telling._word,
     "note": Telling._note,
-    "hold": Telling._hold, "escalation": Telling._escalation,
+    "hold": Telling._hold, "escalation": Telling._escalation, "register_report": Telling._register_report,
     "promise": Telling._promise, "arrangement": Telling._arrangement,
     "plan_request": Telling._plan_request, "dispute": Telling._dispute, "hardship": Telling._hardship,
     "contact_request": Telling._contact_request, "letter": Telling._letter, "refund": Telling._refund,

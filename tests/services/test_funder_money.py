@@ -136,6 +136,19 @@ def test_payouts_take_two_people_and_pay_everything_once(app: Flask) -> None:
     assert statement(built, "A").totals[0].payable_minor == 0
 
 
+def test_the_lenders_systems_are_told_of_an_approved_batch_and_of_no_declined_one(app: Flask) -> None:
+    built = funded_loan({"A": 3_333, "B": 6_667}, now=START)
+    pay(built, 1_001, now=START)
+    pass_on_due(now=START)
+    with unit_of_work() as work:
+        decide_batch(work, batch(built), approve=False, staff=staff(built, "Ben", "compliance"), now=START, reason="no")
+    file = approved(built, batch(built))
+
+    (told,) = session().scalars(select(WebhookEventRow).where(WebhookEventRow.type == "payouts.approved.v1"))
+    assert (told.data["payouts"], told.data["total"]) == (2, {"amount_minor": 1_001, "currency": "USD"})
+    assert told.data["file_sha256"] == file.sha256
+
+
 def test_a_declined_batch_is_payable_again(app: Flask) -> None:
     built = funded_loan({"A": 5_000}, now=START)
     pay(built, 1_000, now=START)

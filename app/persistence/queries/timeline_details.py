@@ -37,13 +37,14 @@ from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.reminders import AgendaRow, DecisionEventRow, DecisionRow
+from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
-    "escalation": "escalation",
+    "escalation": "escalation", "register_report": "register_report",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -150,6 +151,12 @@ _DETAILS = Bundle(
             EscalationEventRow.step_key, EscalationEventRow.outcome, EscalationEventRow.reason, EscalationEventRow.rule,
             EscalationEventRow.by,
         ),
+        "register_report": _of(
+            "register_report", RegisterReportEventRow, RegisterReportEventRow.report_id, RegisterReportEventRow.register,
+            RegisterReportEventRow.kind, RegisterReportEventRow.reason, RegisterReportEventRow.by, LoanRow.loan_no,
+        )
+        .join(RegisterReportRow, RegisterReportRow.id == RegisterReportEventRow.report_id)
+        .join(LoanRow, LoanRow.id == RegisterReportRow.loan_id),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,
             PromiseRow.promised_on, PromiseRow.state, PromiseRow.made_by, PromiseRow.channel,
