@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.persistence.ids import new_id
-from app.persistence.queries import restricted_register as queries
+from app.persistence.queries import register_events as queries
 from app.persistence.queries.borrowers import find_borrower_nos
 from app.persistence.unit_of_work import Work
 from app.services.register_contents import event_place, sealed_line

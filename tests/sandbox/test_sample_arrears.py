@@ -1,14 +1,11 @@
 """The platform of the sample book, on which all that comes after reminders is to be seen."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app import clock
-from app.domain.times import local_instant
-from app.engine.travel import set_frozen, travel
 from app.persistence.db import db
 from app.persistence.models.bulletins import BulletinRow
 from app.persistence.models.collateral import CollateralThingRow
@@ -20,13 +17,11 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.models.restricted_register import RegisterReportRow
 from app.persistence.models.tasks import TaskRow
-from app.persistence.queries.clocks import stored_source
 from app.persistence.queries.moments import find_moments
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.sandbox.sample_arrears import put_sample_arrears
-from app.sandbox.sample_platform import OVER_CAP, STORIES, WRITTEN_TO, ZONE
+from app.sandbox.sample_platform import OVER_CAP, STORIES, WRITTEN_TO
 from app.services.duties import QUEUE
-from app.services.escalations import look_at_all
 from tests.conftest import START
 
 
@@ -73,27 +68,6 @@ def test_it_can_be_put_on_any_day(sqlite_book: Flask, now: datetime) -> None:
     put_sample_arrears(now=now)
 
     assert steps()["HYVEHICLE01"]["referral"] == "needs_approval"
-
-
-def test_the_moved_clock_stands_still_where_an_escalation_is_to_be_looked_at(sqlite_book: Flask) -> None:
-    put_sample_arrears(now=START)
-    with unit_of_work() as work:
-        work.session.query(AgendaRow).update({"wake_at": None})
-        work.session.query(AgendaRow).filter(AgendaRow.escalations_at > START + timedelta(days=9)).update(
-            {"escalations_at": None}
-        )
-    set_frozen(START)
-    clock.use(stored_source(db.engine))
-    looks: list[datetime] = []
-
-    def drain() -> None:
-        if look_at_all(now=clock.now()):
-            looks.append(clock.now())
-
-    travel(START + timedelta(days=2), drain)
-
-    assert local_instant(START.date() + timedelta(days=1), datetime.min.time().replace(hour=9, minute=30), ZONE) in looks
-    assert steps()[OVER_CAP.loan_no]["arrears_notice"] == "handed_over"
 
 
 def test_without_a_policy_in_force_escalations_move_no_clock(sqlite_book: Flask) -> None:
