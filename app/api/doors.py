@@ -90,6 +90,7 @@ from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
+from app.api.desk import register_files
 from app.api.desk import register_reports as desk_register_reports
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import service_levels as desk_service_levels
@@ -120,6 +121,7 @@ from app.web.openapi import Api
 _SHARED = (
     register_reports,
     desk_register_reports,
+    register_files,
     desk_funding,
     desk_payouts,
     desk_wind_downs,

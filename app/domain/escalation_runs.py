@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from app.domain.escalation_cases import EscalationCase, GateStop, Spell, StepDecision, StepState
 from app.domain.escalation_policies import NOTICE_KINDS, EscalationPolicy, EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Outcome, Why
-from app.domain.escalations import EscalationCase, GateStop, Spell, StepDecision, StepState, decide, unasked
+from app.domain.escalations import decide, unasked
 from app.domain.times import business_date
 
 MOST_LOOKS = 2_000

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from app.domain.escalation_cases import EscalationCase, Spell, StepState
 from app.domain.escalation_policies import EscalationPolicy
 from app.domain.escalation_reasons import Outcome
-from app.domain.escalations import EscalationCase, Spell, StepState
 from app.domain.holds import Hold
 from app.domain.times import business_date
 from app.persistence.queries import escalations as queries

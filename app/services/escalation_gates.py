@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.escalation_cases import Gates, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationStep, Kind
 from app.domain.escalation_reasons import Why
-from app.domain.escalations import Gates, GateStop, questions
+from app.domain.escalations import questions
 from app.services.credit_gates import ask_reports
 from app.services.escalation_cases import LoadedEscalation
 from app.services.law_facts import load_loan_laws

@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.escalation_cases import EscalationCase, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import Outcome, Why
 from app.domain.escalation_runs import Assumptions, Happening, run
-from app.domain.escalations import EscalationCase, GateStop
 from app.domain.served_notices import LAW_WORD, LETTER
 from app.domain.times import business_date
 from app.persistence.ids import new_id

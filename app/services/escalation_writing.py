@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.escalation_cases import Decided, StepDecision
 from app.domain.escalation_policies import EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Ends, Outcome, Why
-from app.domain.escalations import Decided, StepDecision
 from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.queries.escalations import write_escalations

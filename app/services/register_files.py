@@ -18,7 +18,7 @@ from app.domain.registers import Register
 from app.domain.spreadsheets import safe_cell
 from app.persistence.ids import new_id
 from app.persistence.models.restricted_register import RegisterFileRow
-from app.persistence.queries import restricted_register as queries
+from app.persistence.queries import register_events as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work

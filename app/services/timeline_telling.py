@@ -162,6 +162,11 @@ class Telling:
             "link": row.stop_id,
         }  # fmt: skip
 
+    def _register_report(self, row: Any, _what: str) -> _Parts:
+        facts = {"register": row.register}
+        return {"code": row.kind, "by": row.by, "loan_no": row.loan_no, "reason": row.reason, "facts": facts,
+                "link": row.report_id}  # fmt: skip
+
     def _promise(self, row: Any, what: str) -> _Parts:
         is_made = what == "made"
         return {
@@ -273,6 +278,7 @@ _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "note": Telling._note,
     "hold": Telling._hold, "escalation": Telling._escalation,
     "interest_stop": Telling._interest_stop,
+    "register_report": Telling._register_report,
     "promise": Telling._promise, "arrangement": Telling._arrangement,
     "plan_request": Telling._plan_request, "dispute": Telling._dispute, "hardship": Telling._hardship,
     "contact_request": Telling._contact_request, "letter": Telling._letter, "refund": Telling._refund,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.escalation_cases import NOT_ASKED, EscalationCase, GateStop, Spell, StepState
 from app.domain.escalation_policies import (
     CAP,
     CREDIT,
@@ -21,15 +22,7 @@ from app.domain.escalation_policies import (
 )
 from app.domain.escalation_reasons import Ends, Outcome, Why
 from app.domain.escalation_runs import Assumptions, run
-from app.domain.escalations import (
-    NOT_ASKED,
-    EscalationCase,
-    GateStop,
-    Spell,
-    StepState,
-    decide,
-    questions,
-)
+from app.domain.escalations import decide, questions
 from app.domain.holds import Hold
 
 DUE = date(2026, 3, 10)

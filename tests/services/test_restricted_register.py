@@ -14,14 +14,17 @@ from app.domain.registers import Gate
 from app.persistence.db import session
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
+from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.disputes import open_dispute
 from app.services.holds import Teller, put_hold
+from app.services.notes import Writer
 from app.services.register_files import RegisterFile, make_file, read_file
 from app.services.register_publication import public_figures, require_publishable
 from app.services.register_removals import look_at_reports, take_off
 from app.services.register_tellings import tell_due
 from app.services.restricted_register import decide_reports
+from app.services.timelines import page_timeline
 from tests.builders.book import Built, pay
 from tests.builders.credit import delivered
 from tests.builders.registers import REGISTER, agree, approve, ask, cn_lender, late_loan, reportable, second
@@ -256,3 +259,36 @@ def test_only_figures_are_public_and_small_ones_are_withheld(app: Flask) -> None
             require_publishable(work.session, loan.lender_id, ["name"], smallest_cell=None, now=START)
         with pytest.raises(ForbiddenError, match="never published"):
             require_publishable(work.session, loan.lender_id, ["loan_no"], smallest_cell=None, now=START)
+
+
+def test_the_lenders_systems_are_told_of_what_stands_what_is_corrected_and_what_is_taken_off(app: Flask) -> None:
+    loan = standing()
+    dispute(loan)
+    look_at_reports(now=START)
+    with unit_of_work() as work:
+        take_off(work, row(loan).id, "our_error", staff=second(loan), now=START)
+
+    told = session().execute(select(WebhookEventRow.type, WebhookEventRow.data).order_by(WebhookEventRow.id)).all()
+    about = {each.type: each.data for each in told if each.type.startswith("register_report.")}
+    assert list(about) == [f"register_report.{verb}.v1" for verb in ("reported", "corrected", "removed")]
+    assert about["register_report.corrected.v1"]["mark"] == "XB"
+    assert about["register_report.removed.v1"] == {
+        "report_id": row(loan).id, "loan_no": loan.loan_no, "borrower_no": loan.borrower_no, "register": REGISTER,
+        "reason": "our_error", "mark": "XB",
+    }  # fmt: skip
+
+
+def test_a_borrowers_timeline_has_what_was_reported_and_taken_off(app: Flask) -> None:
+    loan = standing()
+    with unit_of_work() as work:
+        take_off(work, row(loan).id, "our_error", staff=second(loan), now=START + timedelta(minutes=1))
+
+    reader = Writer("staff:Ann", "agent", loan.lender_id)
+    found = page_timeline(loan.borrower_no, reader=reader, now=START + timedelta(days=1), locale="en").entries
+
+    told = [(each.kind, each.code, each.reason, each.loan_no) for each in found if each.kind == "register_report"]
+    assert told == [
+        ("register_report", "removed", "our_error", loan.loan_no),
+        ("register_report", "reported", None, loan.loan_no),
+    ]
+    assert not [each for each in found if each.kind == "act" and each.code == "register_report.removed"]

@@ -39,6 +39,7 @@ from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.reminders import AgendaRow, DecisionEventRow, DecisionRow
+from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 
@@ -48,6 +49,7 @@ TABLES: Final[Mapping[str, str]] = {
     "escalation": "escalation", "interest_stop_told": "interest_stop", "interest_stop_withdrawn": "interest_stop",
     "credit_started": "credit_enrolment", "credit_ended": "credit_enrolment",
     "credit_corrected": "credit_correction", "credit_furnished": "credit_snapshot",
+    "register_report": "register_report",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -171,6 +173,12 @@ _DETAILS = Bundle(
             CreditSnapshotRow.id, CreditSnapshotRow.bureau, CreditSnapshotRow.as_of, CreditSnapshotRow.submitted_by,
             CreditSnapshotRow.submission_reference,
         ).where(among(CreditSnapshotRow.id, ids_named("b_credit_snapshot")), CreditSnapshotRow.lender_id == LENDER),
+        "register_report": _of(
+            "register_report", RegisterReportEventRow, RegisterReportEventRow.report_id, RegisterReportEventRow.register,
+            RegisterReportEventRow.kind, RegisterReportEventRow.reason, RegisterReportEventRow.by, LoanRow.loan_no,
+        )
+        .join(RegisterReportRow, RegisterReportRow.id == RegisterReportEventRow.report_id)
+        .join(LoanRow, LoanRow.id == RegisterReportRow.loan_id),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,
             PromiseRow.promised_on, PromiseRow.state, PromiseRow.made_by, PromiseRow.channel,

@@ -51,6 +51,7 @@ from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.reminders import DecisionRow
+from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import (
     BORROWER,
@@ -72,6 +73,7 @@ _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
     "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
     "interest_stop.", "credit.correction_filed",
+    "register_report.reported", "register_report.corrected", "register_report.removed",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
@@ -211,6 +213,10 @@ _STREAMS: list[Stream] = [
         "credit_furnished", "credit", CreditSnapshotRow, CreditSnapshotRow.submitted_at,
         (CreditSnapshotRow.lender_id == LENDER, _TELLS_OF_BORROWER),
     ),
+    Stream(
+        "register_report", "register_report", RegisterReportEventRow, RegisterReportEventRow.at,
+        (RegisterReportEventRow.lender_id == LENDER,),
+    ),
     Stream("letter", "letter", LetterRow, LetterRow.created_at, ()),
     Stream("notice", "notice", NoticeRow, NoticeRow.created_at, (seen_by_lender(NoticeRow.loan_id),)),
     Stream(
@@ -275,6 +281,10 @@ def _select(stream: Stream) -> Any:
         )
     elif table in (DeliveryAttemptRow, DeliveryReceiptRow, LetterRow):
         statement = statement.join(MessageRow, MessageRow.id == table.message_id).where(*_OF_MESSAGE)
+    elif table is RegisterReportEventRow:
+        statement = statement.join(RegisterReportRow, RegisterReportRow.id == table.report_id).where(
+            RegisterReportRow.borrower_id == BORROWER
+        )
     elif table is ConversationMessageRow:
         statement = statement.join(ConversationRow, ConversationRow.id == table.conversation_id).where(
             ConversationRow.borrower_id == BORROWER, conversation_of_lender()
