@@ -140,6 +140,8 @@ class Notice:
     delivered_at: datetime | None
     returned_at: datetime | None = None
     message_id: str | None = None
+    answer_by: date | None = None
+    """The last day that it leaves to pay or to object; nothing is reported before that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def notice_gate(
 ) -> tuple[Gate | None, Notice | None]:
     """Return the newest delivered notice that has waited long enough and still counts, or why there is none.
 
-    `since`: a notice delivered before is of an earlier run of arrears, and none of this one.
+    `since`: the oldest due date unpaid; a notice delivered by then is of an earlier run of arrears, and none of this one.
     """
     delivered = [
         (business_date(each.delivered_at, zone), each.delivered_at, each)
@@ -207,11 +209,15 @@ def notice_gate(
     ]
     if not delivered:
         return Gate.NO_NOTICE_DELIVERED, None
-    ripe = [each for each in delivered if (today - each[0]).days > register.wait_days]
+    ripe = [
+        each
+        for each in delivered
+        if (today - each[0]).days > register.wait_days and (each[2].answer_by is None or today > each[2].answer_by)
+    ]
     if not ripe:
         return Gate.NOTICE_TOO_RECENT, None
     valid = [
-        each for each in ripe if (today - each[0]).days <= register.notice_valid_days and (since is None or each[0] >= since)
+        each for each in ripe if (today - each[0]).days <= register.notice_valid_days and (since is None or each[0] > since)
     ]
     return (None, max(valid, key=lambda each: each[:2])[2]) if valid else (Gate.NOTICE_TOO_OLD, None)
 

@@ -243,3 +243,23 @@ def test_only_figures_are_public_and_small_ones_are_withheld(app: Flask) -> None
             require_publishable(work.session, loan.lender_id, ["name"], smallest_cell=None, now=START)
         with pytest.raises(ForbiddenError, match="never published"):
             require_publishable(work.session, loan.lender_id, ["loan_no"], smallest_cell=None, now=START)
+
+
+def test_a_report_that_was_never_handed_over_passes_every_gate_again(app: Flask) -> None:
+    loan = standing()
+    agree(loan, now=START, given=False)
+    with pytest.raises(ConflictError, match="nothing to tell"):
+        file_of(loan)
+
+    agree(loan, now=START)
+    file, _ = file_of(loan)
+
+    assert loan.loan_no in file.content.decode()
+
+
+def test_what_is_disputed_before_the_register_heard_of_it_is_not_handed_over(app: Flask) -> None:
+    loan = standing()
+    dispute(loan)
+
+    with pytest.raises(ConflictError, match="nothing to tell"):
+        file_of(loan)
