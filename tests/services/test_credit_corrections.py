@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from app.domain.book import PaymentValues
 from app.domain.disputes import DisputeValues
 from app.domain.errors import ConflictError
+from app.domain.ledger import EntryKind
 from app.persistence.db import db
 from app.persistence.models.credit_reports import CreditCorrectionRow, CreditOmissionRow, CreditReportRow
 from app.persistence.unit_of_work import unit_of_work
@@ -241,3 +242,33 @@ def test_a_month_frozen_before_a_correction_does_not_undo_it(app: Flask) -> None
     assert loan.loan_no.encode() not in data
     db.session().rollback()
     assert [each.reason for each in db.session().scalars(select(CreditOmissionRow))] == ["CORRECTED_SINCE"]
+
+
+def test_what_is_better_for_one_does_not_wait_behind_what_is_worse_for_another(app: Flask) -> None:
+    lender = a_lender()
+    better, worse = a_late_loan(lender), a_late_loan(lender)
+    handed_in(lender)
+    booked(worse, "P1", date(2026, 3, 10), START + 9 * DAY)
+    disputed(better)
+    handed_in(lender, MARCH, START + 40 * DAY)
+    disputed(worse)
+    paid_late(better, date(2026, 2, 20), START + 41 * DAY)
+    booked(worse, "P1-back", date(2026, 3, 11), START + 41 * DAY, kind=EntryKind.REVERSAL, reverses_reference="P1")
+    for each in look(lender, START + 41 * DAY):
+        decide(lender, each.id)
+
+    told = correction_file(lender)
+
+    assert better.loan_no.encode() in told
+    assert worse.loan_no.encode() not in told
+
+
+def booked(loan: Built, reference: str, on: date, now: Any, **more: Any) -> None:
+    with unit_of_work() as work:
+        values = PaymentValues(reference, loan.loan_no, 10_000, "USD", on, **more)
+        record_payment(work, loan.lender_id, values, now=now, origin="test")
+
+
+def disputed(loan: Built) -> None:
+    with unit_of_work() as work:
+        open_dispute(work, loan.borrower_id, loan.loan_id, DisputeValues("dispute", "amount_wrong", "No."), now=START)
