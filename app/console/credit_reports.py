@@ -13,6 +13,7 @@ from app.console.lists import SIZE, after, begin, listed, one_of
 from app.domain.credit_bureaus import ALL, FORMATS, LONGEST_LEAD_DAYS, NEGATIVE_ONLY, BureauValues
 from app.domain.credit_gates import GATE_REASONS, MARKED, WITHHELD
 from app.domain.credit_snapshots import (
+    CORRECTED_SINCE,
     DELETED,
     DISPUTE_MARK_CHANGED,
     ENDED_UNCLEAR,
@@ -41,6 +42,7 @@ from app.web.request_context import now
 
 REASONS = (
     *GATE_REASONS, NOT_ENROLLED, NOT_REPORTED_HERE, ENDED_UNCLEAR, INCOMPLETE, DELETED, DISPUTE_MARK_CHANGED,
+    CORRECTED_SINCE,
 )  # fmt: skip
 _HOME = f"{PREFIX}/credit-reports"
 _BUREAU = r"[A-Z][A-Z0-9_]{1,23}"

@@ -108,6 +108,8 @@ class GateQuestion:
     """The oldest due date with something unpaid; None: nothing is, and no notice is of a run of arrears that goes on."""
     is_reported: bool = False
     """The run of arrears that goes on is reported already: its notice was given when that began."""
+    reported_notice_id: str | None = None
+    """That notice, where it is one that we served: should it turn out to have come back, no earlier one stands in for it."""
 
 
 def strictest(rules: Sequence[BureauRules]) -> BureauRules | None:
@@ -178,7 +180,7 @@ def _notice(asked: GateQuestion) -> DeliveredNotice | None:
 
 def _is_of_this_run(notice: DeliveredNotice, asked: GateQuestion) -> bool:
     """Return whether it came once the loan was late as it is now: one about arrears that were paid does not count again."""
-    if asked.is_reported:
+    if asked.is_reported and asked.reported_notice_id in (None, notice.message_id):
         return True
     return asked.late_since is not None and business_date(notice.delivered_at, asked.zone) > asked.late_since
 

@@ -52,8 +52,8 @@ def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
 
 
 def asks(step: EscalationStep) -> bool:
-    """Return whether a step happens only once somebody else was asked."""
-    return bool(step.law) or step.kind is Kind.REPORT
+    """Return whether a step happens only once somebody else was asked: a notice names a report only where there is one."""
+    return bool(step.law) or step.kind in (Kind.REPORT, Kind.PRE_REPORT_NOTICE)
 
 
 def _ends(case: EscalationCase) -> Ends | None:
@@ -121,9 +121,10 @@ class _Looking:
 
     def _at(self, step: EscalationStep) -> StepDecision:
         state = self.spell.steps.get(step.key)
-        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED):
+        is_undone = state is not None and state.outcome is Outcome.DELIVERED and state.came_back
+        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED) and not is_undone:
             return StepDecision(step, state.outcome, Why.ON_SCHEDULE)
-        if state is not None and state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED):
+        if state is not None and (is_undone or state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED)):
             known = self._on_its_way(step, state)
             if known is not None:
                 return known

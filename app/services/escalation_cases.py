@@ -205,7 +205,7 @@ class _Known:
             row.message_id: row
             for rows in self.steps.values()
             for row in rows
-            if row.message_id is not None and row.outcome in _ON_THEIR_WAY
+            if row.message_id is not None and row.outcome in (*_ON_THEIR_WAY, Outcome.DELIVERED)
         }
         self.fared: dict[str, StepState] = {}
         posted = [row.message_id for rows in self.steps.values() for row in rows if row.message_id is not None]
@@ -219,6 +219,8 @@ class _Known:
             message, notice = messages.get(message_id), told.get(message_id)
             delivered_at = None if notice is None else notice.delivered_at
             came_back = notice is not None and notice.returned_at is not None and delivered_at is None
+            if waiting[message_id].outcome == Outcome.DELIVERED and not came_back:
+                continue  # it arrived; only that it came back after all is news
             has_gone = message is None or message.state in _NEVER_LEFT
             self.fared[message_id] = StepState(
                 Outcome.HANDED_OVER,

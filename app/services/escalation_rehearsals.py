@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.credit_gates import LENDER_NOT_ENABLED
 from app.domain.escalation_cases import EscalationCase, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import Outcome, Why
@@ -171,6 +172,10 @@ class _Asking:
 
     def ask(self, case: EscalationCase, step: EscalationStep, at: datetime) -> GateStop | None:
         """Return what stands in the way of a step at a moment."""
+        announced = self.policy.announced_by(step) if step.kind is Kind.PRE_REPORT_NOTICE else None
+        if announced is not None and (stop := self.reports.get((case.loan_id, announced.record))) is not None:
+            if stop.reason == LENDER_NOT_ENABLED:
+                return stop
         if step.kind is Kind.REPORT:
             if step.register != CREDIT:
                 return None

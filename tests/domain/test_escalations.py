@@ -380,3 +380,21 @@ def test_a_run_waits_as_long_as_the_letter_would_leave() -> None:
 
 def test_why_codes_and_ends_are_told_apart() -> None:
     assert {each.value for each in Why}.isdisjoint(each.value for each in Ends)
+
+
+def came_back(attempt_no: int) -> StepState:
+    return StepState(Outcome.DELIVERED, attempt_no, noon(16), True, came_back=True)
+
+
+def test_a_notice_that_came_back_after_it_was_told_as_delivered_is_served_again_and_nothing_rests_on_it() -> None:
+    spell = a_spell(notice=arrived(5), letter=replace(came_back(1), approved_at=(noon(30),)))
+
+    assert what(a_case(spell), "letter", noon(31)) == "ready ON_SCHEDULE"
+    assert what(a_case(spell), "pre", noon(31)) == "waiting EARLIER_STEP_OUTSTANDING"
+
+
+def test_one_that_came_back_as_often_as_it_is_served_stays_so() -> None:
+    spell = a_spell(notice=arrived(5), letter=came_back(9))
+
+    assert what(a_case(spell), "letter", noon(31)) == "returned NOTICE_RETURNED"
+    assert what(a_case(spell), "pre", noon(31)) == "waiting NOTICE_NOT_DELIVERED"

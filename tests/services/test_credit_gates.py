@@ -282,3 +282,14 @@ def _counted() -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_no_notice_of_earlier_arrears_stands_in_for_one_that_came_back() -> None:
+    earlier = DeliveredNotice("negative_info_notice", START - 300 * DAY, "old")
+    asked = GateQuestion(
+        "L", "negative", "UTC", BureauRules(), Judgement("allow", None, None, ()), [earlier],
+        late_since=(START - 60 * DAY).date(), is_reported=True, reported_notice_id="new",
+    )  # fmt: skip
+
+    assert decide_gate(asked, START).reason == "NO_NOTICE_DELIVERED"
+    assert decide_gate(replace(asked, reported_notice_id="old"), START).is_open_to_report
