@@ -11,6 +11,7 @@ from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, begin, listed, one_of
 from app.domain.errors import ConflictError, refused_at
 from app.domain.registers import ReportState
+from app.persistence.queries import register_events as events
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.lenders import get_jurisdiction
 from app.persistence.queries.loans import find_loan_owners
@@ -208,8 +209,8 @@ def _one(report_id: str, form: Form, *, status: int = 200) -> BaseResponse:
 def _files(form: Form, *, status: int = 200) -> BaseResponse:
     key = begin()
     lender_id, locale = desk().lender_id, request_locale()
-    rows = queries.page_files(reads(), lender_id, before="" if key is None else key.row_id, limit=SIZE + 1)
-    waiting = queries.count_unfiled(reads(), lender_id)
+    rows = events.page_files(reads(), lender_id, before="" if key is None else key.row_id, limit=SIZE + 1)
+    waiting = events.count_unfiled(reads(), lender_id)
     choices = [
         (each.key, words_in(each.name, locale), waiting.get(each.key, 0))
         for each in registers_for(get_jurisdiction(reads(), lender_id))

@@ -58,6 +58,14 @@ NOUNS: Mapping[str, Noun] = {
             "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
         },
     ),
+    "credit_report": Noun(
+        "snapshot_id, bureau, as_of, records, file_sha256, borrower_no, loan_no, correction_id, code, reason",
+        {
+            "furnished": "a month's file was handed in to a bureau: whom it tells of is read at the snapshot's rows",
+            "corrected": "what was furnished of a loan was told otherwise to the bureau",
+            "deleted": "what was furnished of a loan was taken out",
+        },
+    ),
     "collateral": Noun(
         "event_id, thing, kind, state, borrower_no, loan_nos, effective_on, reference, amount, by",
         {"recorded": "something happened to a pledged thing, or was taken back; kind says what"},
@@ -68,6 +76,19 @@ NOUNS: Mapping[str, Noun] = {
             "booked": "a sale was approved; entries are the repayments of it, which your core books too",
             "reversed": "it was taken back, and so were its repayments",
         },
+    ),
+    "register_report": Noun(
+        "report_id, loan_no, borrower_no, register, reason, mark",
+        {
+            "reported": "a report stands: two people decided it, and the register's next file has it",
+            "corrected": "what it says was corrected, or marked as disputed",
+            "removed": "it is taken off the register; reason says why (paid, dispute_upheld, retention_ended, hold, "
+            "notice_returned, our_error, law)",
+        },
+    ),
+    "payouts": Noun(
+        "batch_id, currency, until_on, payouts, total, file_sha256, by",
+        {"approved": "a batch of payouts to funders was approved; its file may be fetched and taken to the bank"},
     ),
     "dispute": Noun(
         "dispute_id, reference, borrower_no, loan_no, kind, ground, amount, state, answer_due_on, credit_mark, "

@@ -33,6 +33,7 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
 from app.services.funders import open_funder
+from app.services.webhook_events import announce
 
 COLUMNS = ("payout", "funder_no", "name", "account", "amount", "currency", "reference")
 _BOM = "\ufeff"
@@ -106,6 +107,8 @@ def decide_batch(
     batch.version += 1
     work.session.flush()
     _audit(work, batch, wanted, staff.by, now)
+    if approve:
+        announce(work, batch.lender_id, "payouts.approved.v1", _told(batch), now=now)
 
 
 def read_payouts_file(work: Work, batch_id: str, *, staff: DeskStaff, now: datetime) -> PayoutsFile:
@@ -159,6 +162,15 @@ def _written(ring: Vault, batch: Any, rows: Sequence[Any]) -> bytes:
         line = (row.id, row.funder_no, payee["name"], payee["account"], amount, batch.currency, f"PO-{row.id[-12:]}")
         writer.writerow([safe_cell(value) for value in line])
     return out.getvalue().encode()
+
+
+def _told(batch: PayoutBatchRow) -> dict[str, Any]:
+    """Return what the lender's systems are told of a batch: no funder by name."""
+    return {
+        "batch_id": batch.id, "currency": batch.currency, "until_on": batch.until_on.isoformat(), "payouts": batch.payouts,
+        "total": {"amount_minor": batch.total_minor, "currency": batch.currency}, "file_sha256": batch.sha256,
+        "by": batch.decided_by,
+    }  # fmt: skip
 
 
 def _place(payout_id: str) -> str:

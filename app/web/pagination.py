@@ -77,8 +77,8 @@ def next_page(resume: Key, query: Mapping[str, Any]) -> tuple[str, dict[str, str
 
 def _scope(query: Mapping[str, Any]) -> str:
     filters = sorted((key, str(value)) for key, value in query.items() if key not in ("cursor", "limit"))
-    principal = g.get("principal")  # none, where anybody reads
-    whose = principal.keyspace if principal is not None else "public"
+    principal = g.get("principal")  # a list that anybody reads has cursors of anybody
+    whose = "public" if principal is None else principal.keyspace
     return f"{whose} {request.path} {filters}"
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app.persistence.queries.bulletins import get_bulletin
 from app.persistence.unit_of_work import unit_of_work
@@ -73,6 +74,12 @@ def test_the_page_and_the_pdf_are_in_the_language_of_the_reader(sqlite_book: Fla
             f"/v1/bulletins/{bulletin_id}/pdf", headers={**asked, "If-None-Match": pdf.headers["ETag"]}
         ).status_code == 304  # fmt: skip
     assert page.headers["ETag"]
+
+
+def test_a_cursor_of_no_list_is_refused_to_the_public_too(client: FlaskClient) -> None:
+    answer = client.get("/v1/bulletins?cursor=abc")
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/query/cursor")
 
 
 def test_one_network_reads_only_so_fast(sqlite_book: Flask) -> None:

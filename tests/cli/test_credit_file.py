@@ -18,7 +18,7 @@ def test_a_file_that_lay_there_is_closed_to_others_and_no_link_is_followed(tmp_p
 
     with open(left, "wb", opener=_private) as sink:
         sink.write(b"new")
-    with pytest.raises(OSError), open(link, "wb", opener=_private):
+    with pytest.raises(OSError, match="symbolic link"), open(link, "wb", opener=_private):
         pass
 
     assert stat.S_IMODE(os.stat(left).st_mode) == 0o600

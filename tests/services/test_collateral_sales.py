@@ -260,3 +260,49 @@ def test_the_preview_is_what_is_booked(lender: str) -> None:
     paid = [Split(**each["paid"]) for each in sale.division["loans"]]
     assert paid == [share.paid for share in preview.division.loans]
     assert session().get_one(LoanRow, sale.division["loans"][0]["loan_id"])
+
+
+def tell_of(lender: str, thing: str) -> str:
+    wished = SaleWished(TODAY, Money(22_000, "USD"), "other", "other")
+    with unit_of_work() as work:
+        return tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)
+
+
+def state_of(sale_id: str) -> str:
+    session().expire_all()
+    return session().get_one(CollateralSaleRow, sale_id).state
+
+
+def test_a_sale_that_its_teller_takes_back_is_not_booked_any_more(lender: str) -> None:
+    (first,), thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+
+    assert (row_of(thing).state, state_of(sale_id)) == ("in_custody", "declined")
+    with pytest.raises(ConflictError):
+        book(lender, sale_id)
+    assert in_ledger(first) == 0
+
+
+def test_a_sale_whose_money_is_booked_is_not_taken_back_by_its_event_alone(lender: str) -> None:
+    (first,), thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    book(lender, sale_id)
+
+    with pytest.raises(ConflictError, match="reversed first"):
+        tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+    with unit_of_work() as work:
+        reverse_sale(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="another vehicle")
+    tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+
+    assert (row_of(thing).state, state_of(sale_id)) == ("in_custody", "reversed")
+
+
+def test_a_sale_that_was_declined_does_not_come_back_when_the_same_is_told_again(lender: str) -> None:
+    _, thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    with unit_of_work() as work:
+        decline_sale(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="not ours")
+
+    assert tell_of(lender, thing) == sale_id
+    assert state_of(sale_id) == "declined"

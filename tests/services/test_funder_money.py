@@ -17,6 +17,7 @@ from app.domain.splits import Split
 from app.domain.spreadsheets import safe_cell
 from app.persistence.db import session
 from app.persistence.models.funding import PassThroughEntryRow
+from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.funding import find_funded
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import reading, unit_of_work
@@ -137,6 +138,20 @@ def test_payouts_take_two_people_and_pay_everything_once(app: Flask) -> None:
     with pytest.raises(ConflictError, match="Nothing is payable"):
         batch(built)
     assert statement(built, "A").totals[0].payable_minor == 0
+
+
+def test_the_lenders_systems_are_told_of_an_approved_batch_and_of_no_declined_one(app: Flask) -> None:
+    built = funded_loan({"A": 3_333, "B": 6_667}, now=START)
+    pay(built, 1_001, now=START)
+    pass_on_due(now=START)
+    declined = batch(built)
+    with unit_of_work() as work:
+        decide_batch(work, declined, approve=False, staff=staff(built, "Ben", "compliance"), now=START, reason="no")
+    file = approved(built, batch(built))
+
+    (told,) = session().scalars(select(WebhookEventRow).where(WebhookEventRow.type == "payouts.approved.v1"))
+    assert (told.data["payouts"], told.data["total"]) == (2, {"amount_minor": 1_001, "currency": "USD"})
+    assert told.data["file_sha256"] == file.sha256
 
 
 def test_a_declined_batch_is_payable_again(app: Flask) -> None:
