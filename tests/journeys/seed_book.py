@@ -82,12 +82,15 @@ def write_book(kinds: list[Kind]) -> SeedBook:
     return book
 
 
+_phones = count(1)
+
+
 def _model(lender_id: str, kind: Kind) -> Built:
     contract = {"signed_on": "2019-06-01", "annual_rate": "0.15"}
     built = build_loan(
         now=KNOWN_AT, due=[kind.due_on], lender_id=lender_id, amount_minor=500_000, contract=contract,
         product_kind="secured_vehicle", country="CN", zone="Asia/Shanghai", locale="zh-CN", name="王小明",
-        address_lines=("上海市浦东新区世纪大道1号", "200120"),
+        address_lines=("上海市浦东新区世纪大道1号", "200120"), phone=f"+86139{next(_phones):08}",
     )  # fmt: skip
     if kind.is_secured:
         a_pledge(built, now=KNOWN_AT, pledged_on=date(2019, 6, 1))
@@ -166,6 +169,7 @@ class _Copier:
             name = _FAMILY[number % 20] + _GIVEN[number // 20 % 20] + _GIVEN[number // 400 % 20]
             row["name_sealed"] = self.ring.seal(name, place=f"borrowers.name:{row['id']}")
             lines = [f"上海市徐汇区漕溪北路{number}号", "200030"]
+            row["phone_sealed"] = self.ring.seal(f"+86138{number:08}", place=f"borrowers.phone:{row['id']}")
             row["address_sealed"] = self.ring.seal(orjson.dumps(lines).decode(), place=f"borrowers.address:{row['id']}")
 
 
