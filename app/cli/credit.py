@@ -39,6 +39,34 @@ def snapshot_command(lender: str, bureau: str, as_of: object, by: str) -> None:
     _tell(snapshot_id)
 
 
+@credit_commands.command("enrol")
+@_lender
+@click.option("--kind", type=click.Choice(["positive", "negative"]), default="positive", help="As what they are reported.")
+@_by
+@says_why
+def enrol_command(lender: str, kind: str, by: str) -> None:
+    """Enrol every loan of a lender that may be, a page at a time; killed and called again, it goes on."""
+    from collections import Counter
+
+    from app.persistence.unit_of_work import unit_of_work
+    from app.services.credit_reporting import enrol_page
+
+    told: Counter[str] = Counter()
+    after: str | None = None
+    with unit_of_work() as work:
+        lender_id = _lender_id(work, lender)
+    while True:
+        with unit_of_work() as work:
+            page = enrol_page(work, lender_id, kind=kind, by=operator_named(by), now=clock.now(), after=after)
+        told.update(reason or "enrolled" for reason in page.answers.values())
+        if page.last is None:
+            break
+        after = page.last
+    for answer, count in sorted(told.items()):
+        click.echo(f"{answer}: {count}")
+    click.echo(f"{sum(told.values())} loans were asked about.")
+
+
 @credit_commands.command("show")
 @click.argument("snapshot_id")
 @says_why

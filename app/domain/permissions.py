@@ -135,6 +135,7 @@ _TABLE = (
     # -- credit reporting
     Permission("credit.read", "read what is reported to credit bureaus, and why a loan is not", EVERYONE),
     Permission("credit.report", "have a month frozen, hand its file in, say what the bureau answered", SENIOR),
+    Permission("credit.file", "make the file of an approved month and take it out, with a fresh second factor", SENIOR),
     Permission("credit.correct", "propose that what was reported is taken out", SENIOR),
     Permission("credit.ask_bureau", "ask that the lender reports to a bureau, or stop that", SENIOR),
     Permission("credit.approve", "approve bureaus, snapshots and corrections that somebody else asked for", _APPROVERS),

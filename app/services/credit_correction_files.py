@@ -1,7 +1,7 @@
 """Telling a bureau of corrections and deletions that were approved: a file of their own, beside the month's."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -14,14 +14,17 @@ from app.domain.credit_snapshots import kind_of, status_told
 from app.domain.errors import ConflictError
 from app.persistence.queries import credit_corrections as queries
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.borrowers import find_borrower_nos
 from app.persistence.queries.credit_bureaus import find_enabled
 from app.persistence.queries.credit_snapshots import find_reported_loans, find_rows
+from app.persistence.queries.loans import find_told_loans
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_facts import person_of
 from app.services.credit_files import MadeFile
 from app.services.credit_formats import Header, write_file
 from app.services.credit_gates import CreditRecord, ask_reports
 from app.services.credit_snapshots import people_place
+from app.services.webhook_events import NewEvent, announce_many
 
 _DELETED = {"DF": Standing.DELETED_FRAUD}
 
@@ -66,6 +69,7 @@ def make_correction_file(
             row.version += 1
             _audit(work, row, sha256, by, now)
         work.session.flush()
+        _announce(work, lender_id, [row for row in rows if row.state == FILED], now)
     return MadeFile(records, len(waiting) - records, sha256)
 
 
@@ -92,6 +96,22 @@ def _may_tell(
     record = CreditRecord(kind, status_told(account, form), account.first_delinquent_on)
     gates = ask_reports(work.session, [account.loan_id], now=now, records={account.loan_id: record}, rules=rules)
     return gates[account.loan_id].is_open_to_report
+
+
+def _announce(work: Work, lender_id: str, rows: Sequence[Any], now: datetime) -> None:
+    """Tell the lender's systems what was told to the bureau."""
+    loans = find_told_loans(work.session, [row.loan_id for row in rows])
+    people = find_borrower_nos(work.session, {row.borrower_id for row in rows})
+    events = [
+        NewEvent(
+            f"credit_report.{'deleted' if row.kind == DELETION else 'corrected'}.v1",
+            {"correction_id": row.id, "snapshot_id": row.snapshot_id, "bureau": row.bureau, "code": row.code,
+             "reason": row.reason, "loan_no": loans[row.loan_id].loan_no, "borrower_no": people[row.borrower_id]},
+            row.borrower_id,
+        )
+        for row in rows
+    ]  # fmt: skip
+    announce_many(work, lender_id, events, now=now)
 
 
 def _audit(work: Work, row: Any, sha256: str, by: str, now: datetime) -> None:

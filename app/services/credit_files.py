@@ -4,10 +4,12 @@ Every gate is asked again while the file is made, page by page in commits of the
 out and says why. The file itself streams to whoever wants it; its hash is kept, not the file.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import NamedTuple
+
+import orjson
 
 from app.domain.credit_accounts import CreditAccount, account_from
 from app.domain.credit_gates import BureauRules
@@ -36,10 +38,14 @@ from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_events import note_furnished
 from app.services.credit_formats import Header, write_file
-from app.services.credit_gates import CreditRecord, ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_quiet_gates import ask_month
 from app.services.credit_snapshots import PAGE, people_place
+from app.services.webhook_events import announce
 
 _LONGEST_REASON = 200
+LARGEST_AT_A_DOOR = 20_000
+"""Accounts of a file that is given out while somebody waits for it."""
 
 
 class MadeFile(NamedTuple):
@@ -107,6 +113,26 @@ def make_file(
     return MadeFile(records, omitted, sha256)
 
 
+def make_file_to_keep(
+    lender_id: str, snapshot_id: str, *, by: str, clock: Callable[[], datetime], most: int = LARGEST_AT_A_DOOR
+) -> tuple[bytes, MadeFile]:
+    """Make the file and return it, for somebody at the desk, who proved a second factor just now; that is written down.
+
+    Raises what `make_file` does, and ConflictError for a month that is made by `flask credit file`, being too large.
+    """
+    with unit_of_work() as work:
+        row = queries.load_snapshot(work.session, snapshot_id, lender_id)
+        check_move(row.state, FILED)
+        if row.counts.get("furnished", 0) > most:
+            raise ConflictError(f"It tells of more than {most} accounts: have it made by `flask credit file`.")
+    out = BytesIO()
+    told = make_file(lender_id, snapshot_id, out, by=by, clock=clock)
+    with unit_of_work() as work:
+        facts = {"snapshot_id": snapshot_id, "lender_id": lender_id, "sha256": told.sha256, "records": told.records}
+        add_audit(work.session, at=clock(), actor=by, action="credit.file_taken_out", borrower_id=None, facts=facts)
+    return out.getvalue(), told
+
+
 def submit_snapshot(
     lender_id: str, snapshot_id: str, *, reference: str | None, by: str, now: datetime, page: int = PAGE
 ) -> None:
@@ -137,6 +163,11 @@ def submit_snapshot(
         check_move(row.state, SUBMITTED)
         row.state, row.submitted_by, row.submitted_at, row.submission_reference = SUBMITTED, by, now, reference
         _moved(work, row, by, now, reference=reference)
+        data = {
+            "snapshot_id": row.id, "bureau": row.bureau, "as_of": row.as_of.isoformat(), "records": row.file_records,
+            "file_sha256": row.file_sha256,
+        }  # fmt: skip
+        announce(work, lender_id, "credit_report.furnished.v1", data, now=now)
 
 
 def answer_snapshot(
@@ -176,7 +207,7 @@ def _accounts(
             now = clock()
             rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
             records = {row.loan_id: CreditRecord(row.kind, row.status, row.first_delinquency_on) for row in rows}
-            gates = ask_reports(work.session, list(records), now=now, records=records, rules=rules)
+            gates = ask_month(work.session, records, now=now, rules=rules)
             decided = corrections.find_decided(work.session, list(records), bureau)
             shut: list[tuple[str, str, str | None]] = []
             accounts = []
@@ -191,7 +222,7 @@ def _accounts(
                 else:
                     place = people_place(snapshot_id, row.loan_id)
                     accounts.append(
-                        account_from(row.account, json.loads(work.vault.open(row.people_sealed, place=place) or ""))
+                        account_from(row.account, orjson.loads(work.vault.open(row.people_sealed, place=place) or ""))
                     )
             if after is None:
                 queries.clear_omissions(work.session, snapshot_id)

@@ -106,7 +106,7 @@ def _ask_page(
     served = _served(session, ids)
     caps = cap_states(session, ids)
     packs = {loan.id: pack_for(cases[loan.borrower_id].country or loan.jurisdiction) for loan in loans}
-    whole = _whole_facts(session, [loan for loan in loans if _reads_more(packs[loan.id].pack)], now)
+    whole = _whole_facts(session, [loan for loan in loans if reads_more(packs[loan.id].pack)], now)
     gates: dict[str, ReportGate] = {}
     for loan in loans:
         case, pack = cases[loan.borrower_id], packs[loan.id]
@@ -159,7 +159,7 @@ def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str,
     return since.keys() - over
 
 
-def _reads_more(pack: LawPack) -> bool:
+def reads_more(pack: LawPack) -> bool:
     """Return whether a rule on the act reads facts that only a look at the ledger gives."""
     return any(facts_read(rule, vocabulary()) - _GATHERED for rule in pack.rules if ACT in rule.applies_when.acts)
 

@@ -25,6 +25,7 @@ KINDS: Final = (
     "contact_request",
     "letter",
     "escalation",
+    "credit",
     "refund",
     "collateral",
     "intent",
@@ -51,7 +52,8 @@ class TimelineEntry:
     message: its state; delivery: its outcome or receipt; call: its outcome; word: inbound, outbound; note: written,
     corrected; hold: put, released; promise: made, or the state it came to; arrangement: agreed, ended; plan_request:
     asked, offered, ended; dispute: received, answered, escalated; hardship: opened, decided; letter: its state; refund:
-    requested, closed; escalation: begun, ended, stopped, resumed, or the kind of the step; collateral: its kind of event;
+    requested, closed; credit: started, furnished (`on`: the month), corrected, deleted, ended; escalation: begun, ended,
+    stopped, resumed, or the kind of the step; collateral: its kind of event;
     intent: opened, and its state; notice: told, withheld; consent: given, refused; wish: made, ended;
     session: signed_in, ended; act: the audit trail's action."""
     by: str | None = None

@@ -103,6 +103,22 @@ class Telling:
             "facts": _known({"thing": row.reference, "cost": row.cost_kind}),
         }  # fmt: skip
 
+    def _credit_enrolment(self, row: Any, what: str) -> _Parts:
+        has_ended = what == "credit_ended"
+        by, reason = (row.ended_by, row.end_reason) if has_ended else (row.started_by, None)
+        code = "ended" if has_ended else "started"
+        return {"code": code, "by": by, "loan_no": row.loan_no, "reason": reason,
+                "facts": _known({"reported_as": row.kind, "rule": row.rule})}  # fmt: skip
+
+    def _credit_correction(self, row: Any, _what: str) -> _Parts:
+        code = "deleted" if row.kind == "deletion" else "corrected"
+        return {"code": code, "by": row.decided_by, "loan_no": row.loan_no, "reason": row.reason,
+                "facts": {"bureau": row.bureau}}  # fmt: skip
+
+    def _credit_snapshot(self, row: Any, _what: str) -> _Parts:
+        facts = _known({"bureau": row.bureau, "reference": row.submission_reference})
+        return {"code": "furnished", "by": row.submitted_by, "on": row.as_of, "facts": facts, "link": row.id}
+
     def _visit(self, row: Any, what: str) -> _Parts:
         by = {"planned": row.planned_by, "started": row.started_by, "closed": row.closed_by}[what]
         code = row.state if what == "closed" else what
@@ -234,11 +250,15 @@ def _known(facts: _Parts) -> _Parts:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-_KINDS = {"attempt": "delivery", "receipt": "delivery", "reading": "reading"}
+_KINDS = {
+    "attempt": "delivery", "receipt": "delivery", "reading": "reading", "credit_started": "credit", "credit_ended": "credit",
+    "credit_corrected": "credit", "credit_furnished": "credit",
+}  # fmt: skip
 _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "payment": Telling._payment, "decision": Telling._decision, "message": Telling._message, "attempt": Telling._attempt,
     "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "collateral": Telling._collateral,
-    "word": Telling._word,
+    "word": Telling._word, "credit_enrolment": Telling._credit_enrolment,
+    "credit_correction": Telling._credit_correction, "credit_snapshot": Telling._credit_snapshot,
     "note": Telling._note,
     "hold": Telling._hold, "escalation": Telling._escalation,
     "promise": Telling._promise, "arrangement": Telling._arrangement,

@@ -20,6 +20,7 @@ from app.persistence.models.calls import CallRow
 from app.persistence.models.collateral import CollateralEventRow, CollateralThingRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow
+from app.persistence.models.credit_reports import CreditCorrectionRow, CreditEnrolmentRow, CreditSnapshotRow
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
@@ -43,7 +44,8 @@ from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
-    "escalation": "escalation",
+    "escalation": "escalation", "credit_started": "credit_enrolment", "credit_ended": "credit_enrolment",
+    "credit_corrected": "credit_correction", "credit_furnished": "credit_snapshot",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -150,6 +152,18 @@ _DETAILS = Bundle(
             EscalationEventRow.step_key, EscalationEventRow.outcome, EscalationEventRow.reason, EscalationEventRow.rule,
             EscalationEventRow.by,
         ),
+        "credit_enrolment": _on_loan(
+            "credit_enrolment", CreditEnrolmentRow, CreditEnrolmentRow.kind, CreditEnrolmentRow.rule,
+            CreditEnrolmentRow.started_by, CreditEnrolmentRow.ended_by, CreditEnrolmentRow.end_reason,
+        ),
+        "credit_correction": _on_loan(
+            "credit_correction", CreditCorrectionRow, CreditCorrectionRow.kind, CreditCorrectionRow.bureau,
+            CreditCorrectionRow.reason, CreditCorrectionRow.decided_by,
+        ),
+        "credit_snapshot": select(
+            CreditSnapshotRow.id, CreditSnapshotRow.bureau, CreditSnapshotRow.as_of, CreditSnapshotRow.submitted_by,
+            CreditSnapshotRow.submission_reference,
+        ).where(among(CreditSnapshotRow.id, ids_named("b_credit_snapshot")), CreditSnapshotRow.lender_id == LENDER),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,
             PromiseRow.promised_on, PromiseRow.state, PromiseRow.made_by, PromiseRow.channel,

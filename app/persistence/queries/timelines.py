@@ -25,6 +25,14 @@ from app.persistence.models.calls import CallRow
 from app.persistence.models.collateral import CollateralEventRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
+from app.persistence.models.credit_reports import (
+    CreditCorrectionRow,
+    CreditEnrolmentRow,
+    CreditOmissionRow,
+    CreditRejectionRow,
+    CreditReportRow,
+    CreditSnapshotRow,
+)
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
@@ -62,6 +70,7 @@ _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
     "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
+    "credit.correction_filed",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
@@ -131,6 +140,19 @@ _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
 _TOLD_OUTCOMES = ("handed_over", "delivered", "returned", "done", "declined", "stopped")
 """Of steps of escalations: what is no more than waiting is on the escalation's own page."""
 
+_TELLS_OF_BORROWER = exists().where(
+    CreditReportRow.borrower_id == BORROWER,
+    CreditReportRow.snapshot_id == CreditSnapshotRow.id,
+    CreditReportRow.reason.is_(None),
+    *(
+        not_(
+            exists().where(left_out.snapshot_id == CreditReportRow.snapshot_id, left_out.loan_id == CreditReportRow.loan_id)
+        )
+        for left_out in (CreditOmissionRow, CreditRejectionRow)
+    ),
+)
+"""Whether the file of a snapshot told of the borrower, and the bureau took it."""
+
 _STREAMS: list[Stream] = [
     Stream("payment", "payment", LedgerEntryRow, LedgerEntryRow.recorded_at, ()),
     Stream("decision", "decision", DecisionRow, DecisionRow.decided_at, (of_lender(DecisionRow.loan_id),)),
@@ -166,6 +188,10 @@ _STREAMS: list[Stream] = [
             or_(EscalationEventRow.step_key.is_(None), *(EscalationEventRow.outcome == each for each in _TOLD_OUTCOMES)),
         ),
     ),
+    Stream(
+        "credit_furnished", "credit", CreditSnapshotRow, CreditSnapshotRow.submitted_at,
+        (CreditSnapshotRow.lender_id == LENDER, _TELLS_OF_BORROWER),
+    ),
     Stream("letter", "letter", LetterRow, LetterRow.created_at, ()),
     Stream("notice", "notice", NoticeRow, NoticeRow.created_at, (seen_by_lender(NoticeRow.loan_id),)),
     Stream(
@@ -178,6 +204,14 @@ _STREAMS += [
     Stream(f"{kind}_{what}", kind, table, at, (table.lender_id == LENDER,))
     for kind, table, instants in _CASES
     for what, at in instants.items()
+]
+_STREAMS += [
+    Stream(f"credit_{what}", "credit", at.class_, at, (at.class_.lender_id == LENDER,))
+    for what, at in (
+        ("started", CreditEnrolmentRow.started_at),
+        ("ended", CreditEnrolmentRow.ended_at),
+        ("corrected", CreditCorrectionRow.filed_at),
+    )
 ]
 _STREAMS += [
     Stream(f"{kind}_{what}", kind, table, at, ()) for kind, table, instants in _OWN for what, at in instants.items()
@@ -230,7 +264,7 @@ def _select(stream: Stream) -> Any:
         statement = statement.join(NoteRow, NoteRow.id == NoteVersionRow.note_id).where(
             NoteRow.borrower_id == BORROWER, NoteRow.lender_id == LENDER
         )
-    else:
+    elif table is not CreditSnapshotRow:  # which is of a lender, and says itself whom it tells of
         statement = statement.where(table.borrower_id == BORROWER)
     follows = or_(stream.at < _AT, rank < _RANK, and_(rank == _RANK, row_id < _KEY))
     return statement.where(*stream.where, stream.at <= _AT, follows).order_by(stream.at.desc(), row_id.desc()).limit(_LIMIT)
