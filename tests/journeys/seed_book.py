@@ -46,7 +46,7 @@ class Kind:
 
 def kinds_of(letters: int, vehicles: int, people: int, all_loans: int) -> list[Kind]:
     """Return a book in which so many are to be written to, taken and reported, and others are stopped lawfully."""
-    stopped = max(1, people // 100)
+    stopped = max(6, people // 35)
     late = [
         Kind("vehicle", vehicles, OLD, is_secured=True),
         Kind("secured", letters - vehicles, is_secured=True),
@@ -65,6 +65,8 @@ class SeedBook:
 
     lender_id: str
     things: dict[str, str] = field(default_factory=dict)
+    kind_of: dict[str, str] = field(default_factory=dict)
+    """Loan number -> the name of its kind."""
 
 
 def write_book(kinds: list[Kind]) -> SeedBook:
@@ -78,7 +80,7 @@ def write_book(kinds: list[Kind]) -> SeedBook:
     with loading(db.engine) as loader:
         copier = _Copier(loader, book)
         for kind, built in models:
-            copier.copy(built, kind.loans - 1)
+            copier.copy(kind, built)
     return book
 
 
@@ -126,11 +128,12 @@ class _Copier:
         self.loader, self.book, self.ring = loader, book, vault()
         self.numbers = count(1)
 
-    def copy(self, built: Built, times: int) -> None:
+    def copy(self, kind: Kind, built: Built) -> None:
         rows = [(table, row) for table, key in _TABLES for row in self._rows(table, key, built.borrower_id)]
         self._note(built.loan_id, rows)
-        for _ in range(times):
-            self._once(rows)
+        self.book.kind_of[built.loan_no] = kind.name
+        for _ in range(kind.loans - 1):
+            self.book.kind_of[self._once(rows)] = kind.name
 
     def _rows(self, table: str, key: str, borrower_id: str) -> Iterator[dict[str, Any]]:
         found = self.loader.connection.execute(text(f"SELECT * FROM {table} WHERE {key} = :id"), {"id": borrower_id})
@@ -141,13 +144,14 @@ class _Copier:
             if table == "collateral_things":
                 self.book.things[loan_id] = row["reference"]
 
-    def _once(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    def _once(self, rows: list[tuple[str, dict[str, Any]]]) -> str:
+        """Write a copy; return its loan number."""
         number = next(self.numbers)
         ids: dict[str, str] = {}
         for _, row in rows:
             if "id" in row:
                 ids[row["id"]] = f"01900000-0000-7000-8000-{len(ids):04x}{number:08x}"
-        loan_id = ""
+        loan_id = loan_no = ""
         for table, row in rows:
             copied = {
                 name: ids.get(value, value) if isinstance(value, str) and len(value) == 36 else value
@@ -156,9 +160,12 @@ class _Copier:
             if table == "loans":
                 loan_id = copied["id"]
             self._unlike(table, copied, number)
+            if table == "loans":
+                loan_no = copied["loan_no"]
             self.loader.add(table, **copied)
             if table == "collateral_things":
                 self.book.things[loan_id] = copied["reference"]
+        return loan_no
 
     def _unlike(self, table: str, row: dict[str, Any], number: int) -> None:
         """Give a copy what no two may share."""
