@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.credit_gates import stop_of_law
 from app.domain.escalation_policies import CREDIT, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import Outcome, Why
 from app.domain.escalation_runs import Assumptions, Happening, run
@@ -227,9 +228,11 @@ class _Asking:
         facts = self._facts(law, case, at)
         for act in acts:
             stated = {"credit_record": {"kind": step.record, "dispute_marked": False}} if act == FURNISH else {}
-            stop = stop_of(ask_pack(law.pack, act, {**facts, **stated}, at, stated=stated or None))
+            answer = ask_pack(law.pack, act, {**facts, **stated}, at, stated=stated or None)
+            stop = stop_of(answer)
             if stop is not None:
-                return stop
+                reason, _ = stop_of_law(answer.judgement) if act == FURNISH else (None, None)
+                return replace(stop, reason=reason or stop.reason)  # as the gates of reporting say it when it runs
         return None
 
     def _facts(self, law: LoanLaw, case: EscalationCase, at: datetime) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platfor
     bulletin_id = _published(book)
 
     with reading() as session:
-        _as_rehearsed(session, predicted, taken)
+        _as_rehearsed(session, book, predicted, taken)
         assert _sums(predicted) == {"letters": letters, "vehicles": vehicles, "people": people}
         _shown_in_public(platform, bulletin_id, letters, vehicles, people)
         row = get_bulletin(session, bulletin_id)
@@ -144,7 +144,7 @@ def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platfor
         assert verify_bulletin(session, row, now=noon(LAST + timedelta(days=9))).is_equal
 
 
-def _as_rehearsed(session: Session, predicted: dict[str, Any], taken: Counter[date]) -> None:
+def _as_rehearsed(session: Session, book: SeedBook, predicted: dict[str, Any], taken: Counter[date]) -> None:
     """Hold what happened on each day, and what stands in the way of the others, against what had been rehearsed."""
     event, step = EscalationEventRow, EscalationStepRow
     happened: Counter[tuple[str, str]] = Counter({(day.isoformat(), CUSTODY): number for day, number in taken.items()})
@@ -158,8 +158,13 @@ def _as_rehearsed(session: Session, predicted: dict[str, Any], taken: Counter[da
     stops = select(step.kind, step.reason, func.count()).where(step.outcome == "stopped").group_by(step.kind, step.reason)
     stopped = {(kind, reason): number for kind, reason, number in session.execute(stops)}
     assert stopped == {(kind, why): number for kind, outcome, why, number in predicted["standing"] if outcome == "stopped"}
-    print("stopped", stopped)
-    assert {why for _, why in stopped} >= {"OPEN_DISPUTE", "HOLD_HARDSHIP", "FORBEARANCE_NOT_CONSIDERED"}
+    kinds = Counter(book.kind_of.values())
+    assert stopped == {
+        ("pre_report_notice", "HOLD_DISPUTE"): kinds["disputed"],
+        ("pre_report_notice", "HOLD_HARDSHIP"): kinds["in_hardship"],
+        ("report", "NO_CONSENT"): kinds["without_consent"],
+        ("report", "FORBEARANCE_NOT_CONSIDERED"): kinds["never_assessed"],
+    }
 
 
 def _sums(predicted: dict[str, Any]) -> dict[str, int]:
