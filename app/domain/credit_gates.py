@@ -127,7 +127,7 @@ def decide_gate(asked: GateQuestion, now: datetime) -> ReportGate:
     stop = _stop_of_house(asked, notice, now) if is_negative else _stop_of_positive(asked)
     rule = None
     if stop is None:
-        stop, rule = _stop_of_law(asked.judgement)
+        stop, rule = stop_of_law(asked.judgement)
     message_id = None if notice is None else notice.message_id
     return ReportGate(asked.loan_id, stop is None, stop, rule, message_id, asked.mark)
 
@@ -185,7 +185,8 @@ def _is_of_this_run(notice: DeliveredNotice, asked: GateQuestion) -> bool:
     return asked.late_since is not None and business_date(notice.delivered_at, asked.zone) > asked.late_since
 
 
-def _stop_of_law(judgement: Judgement) -> tuple[str | None, str | None]:
+def stop_of_law(judgement: Judgement) -> tuple[str | None, str | None]:
+    """Return the code of what the law has against furnishing, and the rule's id; None: it has nothing."""
     if judgement.may_proceed or judgement.deciding is None:
         return None, None
     rule, result = judgement.deciding

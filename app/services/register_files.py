@@ -21,6 +21,7 @@ from app.persistence.models.restricted_register import RegisterFileRow
 from app.persistence.queries import register_events as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.restricted_register import load_reports
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
@@ -93,7 +94,7 @@ def read_file(work: Work, file_id: str, *, staff: DeskStaff, now: datetime) -> R
 
 def _shut(work: Work, register: Register, lender_id: str, report_ids: Sequence[str], now: datetime) -> set[str]:
     """Return those of these reports, which the register has not heard of, that a gate stops by now."""
-    loans = {row.id: row.loan_id for row in queries.load_reports(work.session, lender_id, report_ids)}
+    loans = {row.id: row.loan_id for row in load_reports(work.session, lender_id, report_ids)}
     asked = ask_gates(work.session, sorted(set(loans.values())), register, now=now, but_standing=True)
     return {report_id for report_id, loan_id in loans.items() if asked[loan_id].gate is not None}
 
