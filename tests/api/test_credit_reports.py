@@ -230,7 +230,7 @@ def test_staff_read_what_the_borrower_adds_and_that_is_noted(app: Flask, client:
     said = desk.get(path)
 
     assert said["words"] == "I was in hospital."
-    assert audited("credit.statement_read") == ["staff:Ann"]
+    assert audited("credit.statement_read") == ["staff:Ann acme"]
     Desk(client, "other").get(path, 404)
 
 
