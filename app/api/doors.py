@@ -73,6 +73,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
+from app.api.desk import interest_stops as desk_interest_stops
 from app.api.desk import law as desk_law
 from app.api.desk import letter_lists as desk_letter_lists
 from app.api.desk import letters as desk_letters
@@ -164,6 +165,7 @@ _SHARED = (
     desk_experiments,
     desk_duties,
     desk_caps,
+    desk_interest_stops,
     desk_escalations,
     desk_escalation_policies,
     desk_law,

@@ -1,5 +1,6 @@
 """flask credit: months of credit reports frozen, checked and made into files; bureaus; corrections."""
 
+import gc
 import os
 from datetime import date
 from pathlib import Path
@@ -32,11 +33,41 @@ def snapshot_command(lender: str, bureau: str, as_of: object, by: str) -> None:
     with unit_of_work() as work:
         lender_id = _lender_id(work, lender)
         snapshot_id = begin_snapshot(work, lender_id, bureau, day, by=operator_named(by), now=clock.now())
+    gc.collect()
+    gc.freeze()  # the program itself is walked over no more: a fifth of the time, for a million loans
     more = True
     while more:
         with unit_of_work() as work:
             more = freeze_page(work, snapshot_id, now=clock.now())
     _tell(snapshot_id)
+
+
+@credit_commands.command("enrol")
+@_lender
+@click.option("--kind", type=click.Choice(["positive", "negative"]), default="positive", help="As what they are reported.")
+@_by
+@says_why
+def enrol_command(lender: str, kind: str, by: str) -> None:
+    """Enrol every loan of a lender that may be, a page at a time; killed and called again, it goes on."""
+    from collections import Counter
+
+    from app.persistence.unit_of_work import unit_of_work
+    from app.services.credit_reporting import enrol_page
+
+    told: Counter[str] = Counter()
+    after: str | None = None
+    with unit_of_work() as work:
+        lender_id = _lender_id(work, lender)
+    while True:
+        with unit_of_work() as work:
+            page = enrol_page(work, lender_id, kind=kind, by=operator_named(by), now=clock.now(), after=after)
+        told.update(reason or "enrolled" for reason in page.answers.values())
+        if page.last is None:
+            break
+        after = page.last
+    for answer, count in sorted(told.items()):
+        click.echo(f"{answer}: {count}")
+    click.echo(f"{sum(told.values())} loans were asked about.")
 
 
 @credit_commands.command("show")
@@ -181,4 +212,11 @@ def _tell(snapshot_id: str) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Open a file that only its owner reads, also one that somebody left there before; nothing is written through a link."""
+    opened = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(opened, 0o600)
+    except OSError:
+        os.close(opened)
+        raise
+    return opened

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.borrower_frame import Opened, borrower_page, opened
-from app.console.forms import Form, submit
+from app.console.forms import Form, refused, submit
 from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, after, begin, listed, one_of
 from app.domain.credit_bureaus import ALL, FORMATS, LONGEST_LEAD_DAYS, NEGATIVE_ONLY, BureauValues
 from app.domain.credit_gates import GATE_REASONS, MARKED, WITHHELD
 from app.domain.credit_snapshots import (
+    CORRECTED_SINCE,
     DELETED,
     DISPUTE_MARK_CHANGED,
     ENDED_UNCLEAR,
@@ -20,22 +21,28 @@ from app.domain.credit_snapshots import (
     NOT_ENROLLED,
     NOT_REPORTED_HERE,
 )
+from app.domain.errors import ConflictError, ValidationError
 from app.domain.money import Money
 from app.domain.times import EPOCH
 from app.persistence.queries import credit_bureaus as bureaus
 from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_report_views as queries
 from app.persistence.queries.loans import get_own_loan_id
-from app.persistence.unit_of_work import Work
+from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import credit_bureaus, credit_corrections, credit_files, credit_snapshots
+from app.services.attachments import DOWNLOAD_TYPE
+from app.services.credit_statements import read_statement
+from app.services.staff_proofs import require_fresh_proof
+from app.web.answers import repr_digest
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
 from app.web.pagination import Key
-from app.web.reads import reads
+from app.web.reads import end_reads, reads
 from app.web.request_context import now
 
 REASONS = (
     *GATE_REASONS, NOT_ENROLLED, NOT_REPORTED_HERE, ENDED_UNCLEAR, INCOMPLETE, DELETED, DISPUTE_MARK_CHANGED,
+    CORRECTED_SINCE,
 )  # fmt: skip
 _HOME = f"{PREFIX}/credit-reports"
 _BUREAU = r"[A-Z][A-Z0-9_]{1,23}"
@@ -106,8 +113,10 @@ def credit_snapshot(snapshot_id: str) -> Response:
 @pages.post("/credit-reports/<id:snapshot_id>")
 @permits("credit.approve")
 def decide_credit_snapshot(snapshot_id: str) -> BaseResponse:
-    """Approve it, or decline it with a reason."""
+    """Approve it, which asks for a fresh code, or decline it with a reason."""
     who, at = desk(), now()
+    if request.form.get("decision") == "approve":
+        require_fresh_proof(who)
 
     def act(work: Work, values: dict[str, Any]) -> str:
         credit_files.decide_snapshot(
@@ -117,6 +126,24 @@ def decide_credit_snapshot(snapshot_id: str) -> BaseResponse:
         return f"{_HOME}/{snapshot_id}"
 
     return submit(DecisionSchema, act, lambda form: _one(snapshot_id, form, status=422))
+
+
+@pages.post("/credit-reports/<id:snapshot_id>/file")
+@permits("credit.file")
+def take_credit_file(snapshot_id: str) -> BaseResponse:
+    """Make its file and take it out; asks for a fresh code, and is written down."""
+    who = desk()
+    require_fresh_proof(who)
+    end_reads()
+    try:
+        content, _ = credit_files.make_file_to_keep(who.lender_id, snapshot_id, by=who.name, clock=now)
+    except (ConflictError, ValidationError) as error:
+        return _one(snapshot_id, refused(error), status=422)
+    response = Response(content, 200, content_type=DOWNLOAD_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="credit-{snapshot_id}.txt"'
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Repr-Digest"] = repr_digest(content)
+    return response
 
 
 @pages.get("/credit-reports/corrections")
@@ -187,9 +214,14 @@ def borrower_credit_reports(borrower: Opened, loan_no: str) -> BaseResponse:
     loan_id = get_own_loan_id(reads(), lender_id, borrower.id, loan_no)
     rows = queries.find_loan_rows(reads(), lender_id, borrower.id, loan_id)
     put_right = corrections.find_corrections(reads(), lender_id=lender_id, loan_id=loan_id)
+    who = desk()
+    end_reads()
+    with unit_of_work() as work:
+        said = read_statement(work, borrower.id, loan_id, by=who.name, now=now())
     return borrower_page(
-        "credit_reports.html", borrower, loan_no=loan_no, rows=[(row, *_sums(row)) for row in rows], corrections=put_right
-    )
+        "credit_reports.html", borrower, loan_no=loan_no, rows=[(row, *_sums(row)) for row in rows], corrections=put_right,
+        statement=said,
+    )  # fmt: skip
 
 
 def _list(form: Form, *, status: int = 200) -> Response:

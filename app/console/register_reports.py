@@ -21,7 +21,7 @@ from app.services.registers import get_register, registers_for, words_in
 from app.services.restricted_register import LONGEST_REASON
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import file_answer
+from app.web.answers import personal_file
 from app.web.auth import desk, permits
 from app.web.fields import NUMBER_PATTERN, PatternField, TextField
 from app.web.languages import request_locale
@@ -171,7 +171,7 @@ def register_file(file_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = register_files.read_file(work, file_id, staff=acting(), now=now())
-    return file_answer(file.content, "text/csv", name=file.name)
+    return personal_file(file.content, "text/csv", name=file.name)
 
 
 def _list(form: Form, *, status: int = 200) -> BaseResponse:

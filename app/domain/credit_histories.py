@@ -17,6 +17,7 @@ from app.domain.ledger import EntryKind, LedgerEntry, counting
 from app.domain.plans import PlanVersion
 from app.domain.positions import OpenRow, Snapshot, replay
 from app.domain.terms import PLAIN, LoanTerms
+from app.domain.waterfall import open_after, paid_in_order
 
 DELINQUENT_DAYS = 30
 """First day past due that counts as delinquent in the US: status 71 (study §7)."""
@@ -42,9 +43,29 @@ class LoanLedger:
         """Return the ledger as a report of that day knows it: what was reversed by then never was, in earlier months too."""
         return replace(self, entries=counting([entry for entry in self.entries if entry.effective_on <= as_of]))
 
+    def given_up_minor(self) -> int:
+        """Return what of the principal was surely given up by waivers that stand, once all is settled.
+
+        Principal that a waiver names; of those that name no parts, only what the money that came does not cover of the
+        principal lent: a fee let go is no settlement.
+        """
+        stands = counting(self.entries)
+        waived = [entry for entry in stands if entry.kind is EntryKind.WAIVER]
+        named = sum(entry.split.principal for entry in waived if entry.split is not None)
+        unnamed = sum(entry.amount_minor for entry in waived if entry.split is None)
+        if not unnamed or self.principal_minor is None:
+            return named
+        came = sum(entry.amount_minor for entry in stands if entry.kind in _MONEY)
+        return named + min(unnamed, max(self.principal_minor - came - named, 0))
+
     def late_rows(self, snapshot: Snapshot) -> list[OpenRow]:
         """Return the open rows that can be late, the earliest first."""
-        return [row for row in snapshot.open_rows if row.open.principal + row.open.interest >= self.unit_minor]
+        return late_rows(snapshot, self.unit_minor)
+
+
+def late_rows(snapshot: Snapshot, unit_minor: int) -> list[OpenRow]:
+    """Return the open rows of a position that can be late, the earliest first."""
+    return [row for row in snapshot.open_rows if row.open.principal + row.open.interest >= unit_minor]
 
 
 class Step(NamedTuple):
@@ -86,6 +107,9 @@ def steps_of(ledger: LoanLedger, after: date, until: date) -> list[Step]:
         if entry.kind in _MONEY and entry.effective_on in days:
             paid[entry.effective_on] = paid.get(entry.effective_on, 0) + entry.amount_minor
     plans = {v.effective_on for v in ledger.versions if v.effective_on and after < v.effective_on <= until}
+    summed = None if plans else _by_sum(ledger, sorted({after} | days))
+    if summed is not None:
+        return [Step(day, first_open_on, paid_minor=paid.get(day, 0)) for day, first_open_on in summed]
     steps: list[Step] = []
     for day in sorted({after} | days | plans):
         snapshot = ledger.at(day)
@@ -102,6 +126,33 @@ def steps_of(ledger: LoanLedger, after: date, until: date) -> list[Step]:
             )
         )
     return steps
+
+
+def _by_sum(ledger: LoanLedger, days: Sequence[date]) -> list[tuple[date, date | None]] | None:
+    """Return (day, the first due date open at its end) where the sums paid say it; None: a replay must.
+
+    The same that `replay` finds, without a snapshot for each day: one plan, money alone, rows paid in their order, no law
+    that takes anything off them, and something left to pay.
+    """
+    terms = ledger.terms
+    if len(ledger.versions) != 1 or terms.contract is not None or terms.stopped.interest or terms.ceiling is not None:
+        return None
+    (version,) = ledger.versions
+    if version.effective_on is not None or paid_in_order(terms, ledger.entries) is None:
+        return None
+    money = sorted((entry.effective_on, entry.amount_minor) for entry in ledger.entries)
+    found: list[tuple[date, date | None]] = []
+    came = sum_minor = 0
+    for day in days:
+        while came < len(money) and money[came][0] <= day:
+            sum_minor += money[came][1]
+            came += 1
+        rows, _, _ = open_after(version.rows, sum_minor, terms.strategy)
+        if not rows:
+            return None  # settled, or not: that is for the balance to say
+        late = (row.due_on for row in rows if row.due.principal + row.due.interest >= ledger.unit_minor)
+        found.append((day, next(late, None)))
+    return found
 
 
 def _overdue_minor(ledger: LoanLedger, day: date) -> int:

@@ -30,6 +30,7 @@ from app.domain.credit_histories import (
     five_grade,
     follow,
     history_byte,
+    late_rows,
     month_code,
     month_ends,
     pushed,
@@ -40,6 +41,7 @@ from app.domain.credit_histories import (
 from app.domain.ledger import EntryKind, LedgerEntry, counting
 from app.domain.plans import PlanRow, version_for
 from app.domain.positions import OpenRow, Snapshot, open_rows_at, position_at
+from app.domain.terms import LoanTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def account_on(loan: CreditLoan, as_of: date, previous: CreditAccount | None = N
     begins = previous.as_of_on if previous else loan.opened_on
     steps = steps_of(ledger, begins, as_of)
     snapshot = ledger.at(as_of)
-    state = _closed_by_money(state_on(events, as_of), snapshot.last_effective_on if snapshot.settled else None)
+    state = _closed_by_money(state_on(events, as_of), snapshot.last_effective_on if snapshot.settled else None, ledger)
     first = Delinquency()
     if previous:
         first = Delinquency(previous.first_delinquent_on, previous.set_aside_on, previous.to_make_good_minor)
@@ -123,11 +125,14 @@ def _known(who: CreditConsumer, as_of: date) -> CreditConsumer:
     return replace(who, indicator="", indicator_on=None) if who.indicator_on and who.indicator_on > as_of else who
 
 
-def _closed_by_money(state: CreditState, settled_on: date | None) -> CreditState:
-    """Return the state with the end that the ledger tells: all of it paid."""
+def _closed_by_money(state: CreditState, settled_on: date | None, ledger: LoanLedger) -> CreditState:
+    """Return the state with the end that the ledger tells: all of it paid, or paid in part and the rest given up."""
     if settled_on is None or state.closed_on is not None or state.standing in DELETED:
         return state
-    return ended(state, Standing.PAID, settled_on)
+    given_up = ledger.given_up_minor()
+    if given_up < ledger.unit_minor:
+        return ended(state, Standing.PAID, settled_on)
+    return ended(replace(state, written_off_minor=given_up), Standing.SETTLED, settled_on)
 
 
 def _days(steps: Sequence[Step], as_of: date, state: CreditState) -> int:
@@ -187,33 +192,51 @@ def _due_in_month(ledger: LoanLedger, as_of: date) -> list[PlanRow]:
     return [row for row in version.rows if began <= row.due_on <= as_of] if version else []
 
 
+def _months_due(ledger: LoanLedger) -> frozenset[tuple[int, int]] | None:
+    """Return the months in which something falls due, where one plan holds from the start; None: it depends on the day."""
+    if len(ledger.versions) != 1 or ledger.versions[0].effective_on is not None:
+        return None
+    return frozenset(_month(row.due_on) for row in ledger.versions[0].rows if row.due.total)
+
+
+def _month(day: date) -> tuple[int, int]:
+    return day.year, day.month
+
+
 def _owed(loan: CreditLoan, as_of: date, state: CreditState, snapshot: Snapshot) -> dict[str, Any]:
     """Return what is owed and overdue of a loan that has not ended."""
     ledger = loan.ledger
     version = version_for(ledger.versions, as_of, None)
     rows: Sequence[PlanRow] = version.rows if version else ()
-    position = position_at(snapshot, as_of, terms=ledger.terms)
-    charged = {row.row_no: row for row in open_rows_at(snapshot, as_of, ledger.terms.late)}
-    late = [charged[row.row_no] for row in ledger.late_rows(snapshot) if row.due_on < as_of]
-    long_late = sum(row.open.total for row in late if days_at(row.due_on, as_of) >= 30)
-    overdue = sum(row.open.total for row in late)
-    balance = max(position.outstanding_minor, overdue)
-    told = {
+    told = owed_on(snapshot, as_of, ledger.terms, ledger.unit_minor)
+    told |= {
         "scheduled_minor": rows[0].due.total if rows else 0,
-        "balance_minor": balance,
-        "principal_balance_minor": position.principal_outstanding_minor,
-        "overdue_minor": overdue,
-        "past_due_minor": long_late,
-        "terms_overdue": len(late),
         "terms_left": sum(row.due_on > as_of for row in rows),
-        "overdue_principal": _by_age(late, as_of),
     }
     if state.standing is Standing.CHARGED_OFF:
-        told["past_due_minor"] = balance
+        told["past_due_minor"] = told["balance_minor"]
         if not state.charge_off_minor:
             lost_on = state.lost_on or as_of
             told["charge_off_minor"] = position_at(ledger.at(lost_on), lost_on).outstanding_minor
     return told
+
+
+def owed_on(snapshot: Snapshot, as_of: date, terms: LoanTerms, unit_minor: int) -> dict[str, Any]:
+    """Return what is owed and overdue at the end of `as_of`, as fields of `CreditAccount`, by the position alone."""
+    position = position_at(snapshot, as_of, terms=terms)
+    late = [row for row in late_rows(snapshot, unit_minor) if row.due_on < as_of]
+    if late and terms.late is not None:
+        charged = {row.row_no: row for row in open_rows_at(snapshot, as_of, terms.late)}
+        late = [charged[row.row_no] for row in late]
+    overdue = sum(row.open.total for row in late)
+    return {
+        "balance_minor": max(position.outstanding_minor, overdue),
+        "principal_balance_minor": position.principal_outstanding_minor,
+        "overdue_minor": overdue,
+        "past_due_minor": sum(row.open.total for row in late if days_at(row.due_on, as_of) >= 30),
+        "terms_overdue": len(late),
+        "overdue_principal": _by_age(late, as_of),
+    }
 
 
 def _by_age(late: Sequence[OpenRow], as_of: date) -> OverduePrincipal:
@@ -232,12 +255,14 @@ def _money(entries: Sequence[LedgerEntry], as_of: date) -> list[LedgerEntry]:
 def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent], as_of: date, code: str) -> dict[str, Any]:
     """Return the history and the month codes, worked out from the steps."""
     history, codes = "", ""
+    due_in = _months_due(loan.ledger)
     for day in month_ends(loan.opened_on, as_of):
         so_far = [step for step in steps if step.from_on <= day] or list(steps[:1])
-        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on)
+        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on, loan.ledger)
         days = _days(so_far, day, state)
         history += history_byte(state.standing, state.was, days)
-        codes += month_code(state.standing, days, is_due=any(row.due.total for row in _due_in_month(loan.ledger, day)))
+        is_due = any(row.due.total for row in _due_in_month(loan.ledger, day)) if due_in is None else _month(day) in due_in
+        codes += month_code(state.standing, days, is_due=is_due)
     return {"history": pushed("", history), "month_codes": pushed("", codes + code, MONTH_CODES, "")}
 
 

@@ -36,6 +36,8 @@ class StepState:
     """Its notice left the house, or is leaving: nothing takes it back."""
     delivered_at: datetime | None = None
     """When the notice arrived, as a receipt proves; of a step without one, when it was done."""
+    answer_by: date | None = None
+    """The last day that its letter leaves to pay or to object: what is no further notice waits until that is over."""
     came_back: bool = False
     never_left: bool = False
     lost_reason: str | None = None

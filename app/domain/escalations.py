@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from app.domain.escalation_cases import NOT_ASKED, Decided, EscalationCase, Gates, Spell, StepDecision, StepState
-from app.domain.escalation_policies import CAP, FORBEARANCE, EscalationPolicy, EscalationStep, Kind
+from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import HAPPENED, HOLD_WHY, Ends, Outcome, Why
 from app.domain.times import business_date, local_instant
 
@@ -52,8 +52,8 @@ def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
 
 
 def asks(step: EscalationStep) -> bool:
-    """Return whether a step happens only once somebody else was asked."""
-    return bool(step.law) or step.kind is Kind.REPORT
+    """Return whether a step happens only once somebody else was asked: a notice names a report only where there is one."""
+    return bool(step.law) or step.kind in (Kind.REPORT, Kind.PRE_REPORT_NOTICE)
 
 
 def _ends(case: EscalationCase) -> Ends | None:
@@ -121,9 +121,10 @@ class _Looking:
 
     def _at(self, step: EscalationStep) -> StepDecision:
         state = self.spell.steps.get(step.key)
-        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED):
+        is_undone = state is not None and state.outcome is Outcome.DELIVERED and state.came_back
+        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED) and not is_undone:
             return StepDecision(step, state.outcome, Why.ON_SCHEDULE)
-        if state is not None and state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED):
+        if state is not None and (is_undone or state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED)):
             known = self._on_its_way(step, state)
             if known is not None:
                 return known
@@ -166,10 +167,12 @@ class _Looking:
             before = self.seen.get(step.after.step)
             if before is None or before.outcome not in HAPPENED:
                 return self._behind(step, before)
-            happened_at = self.spell.steps[step.after.step].delivered_at
-            if happened_at is None:
+            happened = self.spell.steps[step.after.step]
+            if happened.delivered_at is None:
                 return self._behind(step, before)
-            free_on = business_date(happened_at, self.case.zone) + timedelta(days=step.after.days)
+            free_on = business_date(happened.delivered_at, self.case.zone) + timedelta(days=step.after.days)
+            if happened.answer_by is not None and step.kind not in NOTICE_KINDS:
+                free_on = max(free_on, happened.answer_by + _DAY)
             if self.today < free_on:
                 return self._wait(step, Why.NOTICE_TOO_RECENT, max(free_on, self._late_on(step)))
         if self.today < self._late_on(step):

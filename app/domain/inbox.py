@@ -33,6 +33,7 @@ CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
             "letter_collateral",
             "letter_register",
             "letter_negative_info",
+            "negative_info",
             "letter_default_registration",
             "letter_default",
         ),

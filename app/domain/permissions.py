@@ -90,6 +90,8 @@ _TABLE = (
     Permission("tasks.read", "read tasks for people", EVERYONE),
     Permission("tasks.close", "close a task with its outcome", EVERYONE),
     Permission("duties.read", "read what the law demands by when", EVERYONE),
+    Permission("interest_stops.ask", "ask that interest be stopped by law on a loan, or that a stop end", _APPROVERS),
+    Permission("interest_stops.approve", "approve or decline a stop of interest that somebody else asked for", _APPROVERS),
     # -- plans
     Permission("plans.read", "read requests for another plan, and what was offered", EVERYONE),
     Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),
@@ -135,6 +137,7 @@ _TABLE = (
     # -- credit reporting
     Permission("credit.read", "read what is reported to credit bureaus, and why a loan is not", EVERYONE),
     Permission("credit.report", "have a month frozen, hand its file in, say what the bureau answered", SENIOR),
+    Permission("credit.file", "make the file of an approved month and take it out, with a fresh second factor", SENIOR),
     Permission("credit.correct", "propose that what was reported is taken out", SENIOR),
     Permission("credit.ask_bureau", "ask that the lender reports to a bureau, or stop that", SENIOR),
     Permission("credit.approve", "approve bureaus, snapshots and corrections that somebody else asked for", _APPROVERS),

@@ -58,6 +58,14 @@ NOUNS: Mapping[str, Noun] = {
             "ended": "it is over; reason says why (CURED, REPLANNED, ARRANGED, LOAN_OVER, STOPPED_BY_PERSON)",
         },
     ),
+    "credit_report": Noun(
+        "snapshot_id, bureau, as_of, records, file_sha256, borrower_no, loan_no, correction_id, code, reason",
+        {
+            "furnished": "a month's file was handed in to a bureau: whom it tells of is read at the snapshot's rows",
+            "corrected": "what was furnished of a loan was told otherwise to the bureau",
+            "deleted": "what was furnished of a loan was taken out",
+        },
+    ),
     "collateral": Noun(
         "event_id, thing, kind, state, borrower_no, loan_nos, effective_on, reference, amount, by",
         {"recorded": "something happened to a pledged thing, or was taken back; kind says what"},

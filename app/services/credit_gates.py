@@ -39,7 +39,7 @@ from app.persistence.queries.law_cases import gather_people
 from app.persistence.queries.positions import load_ledgers
 from app.services.caps import cap_states
 from app.services.forbearance import ASSESSED, BROKEN, DECLINED, looks_for
-from app.services.law_facts import load_loan_laws, notices_of
+from app.services.law_facts import LoanLaw, load_loan_laws, notices_of
 from app.services.law_gates import ask_pack
 from app.services.law_packs import pack_for, vocabulary
 from app.services.served_notices import find_served
@@ -72,15 +72,17 @@ def ask_reports(
     kind: str = NEGATIVE,
     records: Mapping[str, CreditRecord] | None = None,
     rules: BureauRules | None = None,
+    laws: Mapping[str, LoanLaw] | None = None,
 ) -> Mapping[str, ReportGate]:
     """Return loan -> whether it may be reported at `now`; loans that do not exist are absent.
 
     `kind`: positive, negative or default, for all of them; `records`: what exactly is to be furnished, by loan. `rules`: of
     the bureau that is reported to; None: the strictest of those at which the lender is enabled.
+    `laws`: loans as known at `now`, of whoever has loaded them already; of the others they are loaded where rules read them.
     """
     found: dict[str, ReportGate] = {}
     for part in chunks(loan_ids, _PAGE):
-        found |= _ask_page(session, part, now, CreditRecord(kind), records or {}, rules)
+        found |= _ask_page(session, part, now, CreditRecord(kind), records or {}, rules, laws or {})
     return found
 
 
@@ -91,6 +93,7 @@ def _ask_page(
     usual: CreditRecord,
     records: Mapping[str, CreditRecord],
     rules: BureauRules | None,
+    laws: Mapping[str, LoanLaw],
 ) -> dict[str, ReportGate]:
     loans = queries.find_gated_loans(session, loan_ids)
     people = gather_people(session, {loan.borrower_id for loan in loans}, now)
@@ -106,7 +109,7 @@ def _ask_page(
     served = _served(session, ids)
     caps = cap_states(session, ids)
     packs = {loan.id: pack_for(cases[loan.borrower_id].country or loan.jurisdiction) for loan in loans}
-    whole = _whole_facts(session, [loan for loan in loans if _reads_more(packs[loan.id].pack)], now)
+    whole = _whole_facts(session, [loan for loan in loans if reads_more(packs[loan.id].pack)], now, laws)
     gates: dict[str, ReportGate] = {}
     for loan in loans:
         case, pack = cases[loan.borrower_id], packs[loan.id]
@@ -132,18 +135,22 @@ def _ask_page(
             cap_unknown=caps[loan.id].is_unknown,
             late_since=late_since.get(loan.id),
             is_reported=loan.id in reported,
+            reported_notice_id=reported.get(loan.id),
         )
         gates[loan.id] = decide_gate(asked, now)
     return gates
 
 
-def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str, date], now: datetime) -> set[str]:
-    """Return the loans of which the run of arrears that goes on is reported already.
+def _reported(
+    session: Session, loans: Collection[Any], late_since: Mapping[str, date], now: datetime
+) -> dict[str, str | None]:
+    """Return loan -> the notice it was enrolled by, of loans of which the run of arrears that goes on is reported already.
 
     The one that was enrolled may be over, and another have begun since: where the oldest due date unpaid is later than the
     enrolment, the ledger says whether the loan was ever current in between.
     """
-    since = queries.find_reported_late(session, [loan.id for loan in loans])
+    reported = queries.find_reported_late(session, [loan.id for loan in loans])
+    since = {loan_id: row.started_at for loan_id, row in reported.items()}
     doubted = [
         loan
         for loan in loans
@@ -156,19 +163,22 @@ def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str,
         steps = steps_of(ledger, business_date(since[loan.id], loan.zone), business_date(now, loan.zone))
         if any(step.first_open_on is None or step.first_open_on >= step.from_on for step in steps):
             over.add(loan.id)
-    return since.keys() - over
+    return {loan_id: row.notice_message_id for loan_id, row in reported.items() if loan_id not in over}
 
 
-def _reads_more(pack: LawPack) -> bool:
+def reads_more(pack: LawPack) -> bool:
     """Return whether a rule on the act reads facts that only a look at the ledger gives."""
     return any(facts_read(rule, vocabulary()) - _GATHERED for rule in pack.rules if ACT in rule.applies_when.acts)
 
 
-def _whole_facts(session: Session, loans: Collection[Any], now: datetime) -> dict[str, dict[str, Any]]:
-    if not loans:
-        return {}
-    found = load_loan_laws(session, {loan.borrower_id for loan in loans}, now, loan_ids={loan.id for loan in loans})
-    return {each.loan.id: dict(each.facts) for each in found}
+def _whole_facts(
+    session: Session, loans: Collection[Any], now: datetime, laws: Mapping[str, LoanLaw]
+) -> dict[str, dict[str, Any]]:
+    known = [laws[loan.id] for loan in loans if loan.id in laws]
+    if missing := [loan for loan in loans if loan.id not in laws]:
+        people = {loan.borrower_id for loan in missing}
+        known += load_loan_laws(session, people, now, loan_ids={loan.id for loan in missing})
+    return {each.loan.id: dict(each.facts) for each in known}
 
 
 def _facts(loan: Any, case: Case, law_pack: str | None, now: datetime) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from app.domain.credit_enrolments import outranks
-from app.domain.credit_gates import KINDS, NEGATIVE
+from app.domain.credit_gates import KINDS, NEGATIVE, POSITIVE
 from app.domain.errors import refused_at
 from app.domain.times import business_date
 from app.persistence.ids import new_id
@@ -14,7 +15,8 @@ from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_gates import find_gated_loans
 from app.persistence.unit_of_work import Work
-from app.services.credit_gates import ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_quiet_gates import ask_month
 
 NO_LOAN = "NO_LOAN"
 
@@ -31,7 +33,7 @@ def start_reporting(
         raise refused_at("/kind", f"{kind!r} is not one of {', '.join(KINDS)}.")
     loans = {loan.id: loan for loan in find_gated_loans(work.session, loan_ids)}
     lock_agenda(work.session, sorted({loan.borrower_id for loan in loans.values()}))
-    gates = ask_reports(work.session, list(loans), now=now, kind=kind)
+    gates = ask_month(work.session, {loan_id: CreditRecord(kind) for loan_id in loans}, now=now, rules=None)
     standing = queries.find_enrolments(work.session, list(loans))
     answers: dict[str, str | None] = {loan_id: NO_LOAN for loan_id in loan_ids if loan_id not in loans}
     rows = []
@@ -54,6 +56,30 @@ def start_reporting(
     facts = {"kind": kind, "enrolled": len(rows), "asked": len(answers), "by_answer": dict(told)}
     add_audit(work.session, at=now, actor=by, action="credit.reporting_started", borrower_id=None, facts=facts)
     return answers
+
+
+class EnrolledPage(NamedTuple):
+    """What became of a page of loans; `last`: where to go on, None at the end."""
+
+    answers: Mapping[str, str | None]
+    last: str | None
+
+
+def enrol_page(
+    work: Work, lender_id: str, *, kind: str, by: str, now: datetime, after: str | None = None, page: int = 500
+) -> EnrolledPage:
+    """Enrol the next active loans of a lender that are not reported yet, following `after`, by `start_reporting`.
+
+    As negative only those with something overdue: nobody else has anything negative to be told.
+    """
+    loans = queries.page_not_enrolled(work.session, lender_id, after=after, limit=page)
+    wanted = [loan.id for loan in loans if kind == POSITIVE or _is_overdue(loan, now)]
+    answers = start_reporting(work, wanted, by=by, now=now, kind=kind) if wanted else {}
+    return EnrolledPage(answers, loans[-1].id if len(loans) == page else None)
+
+
+def _is_overdue(loan: Any, now: datetime) -> bool:
+    return bool(loan.open_rows) and date.fromisoformat(loan.open_rows[0][1]) < business_date(now, loan.zone)
 
 
 def end_cured(work: Work, *, now: datetime, after: str | None = None, page: int = 500) -> str | None:

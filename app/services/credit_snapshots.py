@@ -5,18 +5,16 @@ page or none. What was furnished last is the history; a month in which a loan wa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy.orm import Session
 
-from app.domain.credit_accounts import CreditAccount, account_from, consumers_of, facts_of
+from app.domain.credit_accounts import CreditAccount, consumers_of, facts_of
 from app.domain.credit_bureaus import ALL
 from app.domain.credit_gates import POSITIVE, BureauRules, ReportGate
 from app.domain.credit_histories import month_end
-from app.domain.credit_months import CreditLoan, account_on
 from app.domain.credit_snapshots import (
     DELETED,
     ENDED_UNCLEAR,
@@ -31,7 +29,6 @@ from app.domain.credit_snapshots import (
     check_move,
     history_told,
     kind_of,
-    mended,
     status_told,
     without_untold,
 )
@@ -45,21 +42,13 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled, get_bureau
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
-from app.services.credit_facts import load_credit_loans
 from app.services.credit_formats import problem_of
-from app.services.credit_gates import CreditRecord, ask_reports
+from app.services.credit_gates import CreditRecord
+from app.services.credit_months import Before, accounts_of, furnished_before
+from app.services.credit_quiet_gates import ask_month
 
 PAGE = 500
-_UNKNOWN_PEOPLE: list[Mapping[str, Any]] = [{"surname": "", "first_name": ""}]
 _CLOSED, _CANCELLED = "closed", "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What was furnished of a loan last, and in which snapshot."""
-
-    snapshot_id: str
-    account: CreditAccount
 
 
 def begin_snapshot(work: Work, lender_id: str, bureau: str, as_of: date, *, by: str, now: datetime) -> str:
@@ -127,24 +116,18 @@ def _rows(
 ) -> list[dict[str, Any]]:
     session, form = work.session, snapshot.format
     ids = [loan.id for loan in loans]
-    before = _before(session, snapshot.previous_id, ids)
+    before = furnished_before(session, snapshot.previous_id, ids)
     changed = corrections.find_decided(session, ids, snapshot.bureau)
     wanted = [loan for loan in loans if _is_wanted(loan, before.get(loan.id), snapshot.as_of)]
     enrolled = [loan for loan in wanted if loan.enrolled_as is not None or loan.id in before]
-    made = load_credit_loans(session, work.vault, enrolled, form=form, now=now)
-    accounts = {
-        loan_id: _account(loan, snapshot.as_of, before.get(loan_id), is_corrected=loan_id in changed)
-        for loan_id, loan in made.items()
-        if loan.opened_on <= snapshot.as_of
-    }
+    accounts = accounts_of(work, snapshot, enrolled, before, changed, now)
     kinds = {loan.id: kind_of(accounts[loan.id], form, loan.enrolled_as) for loan in enrolled if loan.id in accounts}
     records = {
         loan_id: CreditRecord(kind, status_told(accounts[loan_id], form), accounts[loan_id].first_delinquent_on)
         for loan_id, kind in kinds.items()
     }
-    gates = ask_reports(
-        session, list(records), now=now, records=records, rules=BureauRules(setting.while_disputed, setting.lead_days)
-    )
+    rules = BureauRules(setting.while_disputed, setting.lead_days)
+    gates = ask_month(session, records, now=now, rules=rules)
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -153,6 +136,8 @@ def _rows(
             row["reason"], row["rule"] = DELETED, None
         if row["reason"] is None and account is not None:
             _complete(work, row, _marked(account, row["mark"], before.get(loan.id)), kinds[loan.id], form)
+        elif account is not None:
+            row["account"] = facts_of(account)
         rows.append(row)
     return rows
 
@@ -166,40 +151,6 @@ def _is_wanted(loan: Any, before: Before | None, as_of: date) -> bool:
     if loan.enrolled_as is not None or before is not None:
         return True
     return bool(loan.open_rows) and date.fromisoformat(loan.open_rows[0][1]) < as_of
-
-
-def _before(session: Session, previous_id: str | None, loan_ids: Sequence[str]) -> dict[str, Before]:
-    """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished."""
-    if previous_id is None:
-        return {}
-    rows = queries.find_rows(session, previous_id, loan_ids)
-    found = {
-        loan_id: Before(previous_id, account_from(row.account, _UNKNOWN_PEOPLE))
-        for loan_id, row in rows.items()
-        if row.reason is None and not row.is_out
-    }
-    earlier = {
-        loan_id: row.last_snapshot_id for loan_id, row in rows.items() if loan_id not in found and row.last_snapshot_id
-    }
-    keys = [(snapshot_id, loan_id) for loan_id, snapshot_id in earlier.items()]
-    for loan_id, row in queries.find_accounts(session, keys).items():
-        found[loan_id] = Before(earlier[loan_id], account_from(row.account, _UNKNOWN_PEOPLE))
-    return found
-
-
-def _account(loan: CreditLoan, as_of: date, before: Before | None, *, is_corrected: bool) -> CreditAccount:
-    """Return the account with its history: what was furnished goes on; where that was put right, so is the history."""
-    if before is None:
-        return account_on(loan, as_of)
-    account = account_on(loan, as_of, before.account)
-    if not is_corrected:
-        return account
-    anew = account_on(loan, as_of)
-    return replace(
-        anew,
-        history=mended(account.history, anew.history, is_metro2=True),
-        month_codes=anew.month_codes[:1] + mended(account.month_codes[1:], anew.month_codes[1:], is_metro2=False),
-    )
 
 
 def _row(
@@ -226,7 +177,7 @@ def _row(
         "first_delinquency_on": None if account is None else account.first_delinquent_on,
         "history": "" if account is None else history_told(account, form),
         "last_snapshot_id": None if before is None else before.snapshot_id,
-        "account": {} if account is None else facts_of(account),
+        "account": {},
         "people_sealed": None,
         "sha256": "",
     }

@@ -1,5 +1,6 @@
 """A borrower's own words beside what is reported of them. Source: Credit Reporting Regulation art. 16, 15 USC 1681i(b)."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.book import check_text
@@ -36,6 +37,25 @@ def withdraw_statement(work: Work, borrower_id: str, loan_id: str, *, now: datet
     queries.check_own(work.session, borrower_id, loan_id)
     if queries.mark_withdrawn(work.session, borrower_id, loan_id, at=now):
         _audit(work, "credit.statement_withdrawn", borrower_id, loan_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement that stands, opened for a reader."""
+
+    words: str = field(repr=False)
+    made_at: datetime
+
+
+def read_statement(work: Work, borrower_id: str, loan_id: str, *, by: str, now: datetime) -> Said | None:
+    """Return the statement that stands to a loan, for staff; that it was read is written down. None: there is none."""
+    row = queries.find_statement(work.session, borrower_id, loan_id)
+    if row is None:
+        return None
+    words = work.vault.open(row.words_sealed, place=place_of(row.id))
+    facts = {"loan_id": loan_id, "statement_id": row.id}
+    add_audit(work.session, at=now, actor=by, action="credit.statement_read", borrower_id=borrower_id, facts=facts)
+    return None if words is None else Said(words, row.made_at)
 
 
 def place_of(statement_id: str) -> str:

@@ -6,18 +6,20 @@ is trusted for the state of delivery alone: it never changes an address.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.domain.deliveries import DeliveryReport
+from app.domain.deliveries import DeliveryReport, Told
 from app.domain.delivery_progress import Progress, progressed
 from app.domain.lanes import lane_of
 from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
 from app.persistence.queries import served_notices
 from app.persistence.queries.agenda import lock_agenda, set_escalations_at
+from app.persistence.queries.letters import lock_letters
 from app.persistence.unit_of_work import Work
 from app.services import agenda, letters
 from app.services.address_verdicts import apply_verdict
@@ -43,6 +45,24 @@ class _Told(NamedTuple):
     """There was no other try after it."""
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What receipts of one unit of work come to. `letters`: those that they are about, locked, by message."""
+
+    letters: Mapping[str, LetterRow]
+    changed: list[MessageRow] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    """Borrowers of whom a message of a contact failed, or had not failed after all."""
+
+    def note(self, message: MessageRow, before: str) -> None:
+        """Keep a message whose state is another than before."""
+        if message.state == before:
+            return
+        self.changed.append(message)
+        if message.contact_id is not None and "failed" in (message.state, before):
+            self.lost.add(message.borrower_id)
+
+
 def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_locked: bool = False) -> dict[str, str]:
     """Apply receipts that the caller holds; return receipt id -> outcome, without those that have to wait.
 
@@ -54,15 +74,17 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
     tries: dict[str, list[DeliveryAttemptRow]] = defaultdict(list)
     for found in queries.find_attempts(work.session, references, message_ids):
         tries[found.message_id].append(found)
+    by_reference = _by_reference(tries)
     about = {
         row.id: _attempt_of(report, row.provider, tries[key])
         for row, report in reports
-        if (key := _message_of(report, row.provider, tries)) is not None
+        if (key := _message_of(report, row.provider, tries, by_reference)) is not None
     }
     lock_agenda(work.session, {attempt.borrower_id for attempt in about.values()})
     attempts = queries.lock_attempts(work.session, {each.id for each in about.values()}, skip_locked=skip_locked)
     wanted = {attempt.message_id for attempt in attempts.values()}
     messages = queries.lock_messages(work.session, wanted, skip_locked=skip_locked)
+    told = _Batch(lock_letters(work.session, [each.id for each in messages.values() if each.channel == "letter"]))
     outcomes = {
         row.id: IGNORED  # our own id, told by a provider that never had the message
         for row, report in reports
@@ -75,16 +97,30 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
         message = messages[attempt.message_id]
         row.message_id, row.borrower_id = message.id, message.borrower_id
         is_latest = attempt.id == tries[message.id][-1].id
-        outcomes[row.id] = _apply(work, _Told(message, attempt, row, report, is_latest), now)
+        outcomes[row.id] = _apply(work, _Told(message, attempt, row, report, is_latest), now, told)
+    _wake(work, told, now)
     return outcomes
 
 
-def _message_of(report: DeliveryReport, provider: str, tries: Mapping[str, Sequence[DeliveryAttemptRow]]) -> str | None:
+def _by_reference(tries: Mapping[str, Sequence[DeliveryAttemptRow]]) -> Mapping[str, Sequence[DeliveryAttemptRow]]:
+    found: dict[str, list[DeliveryAttemptRow]] = defaultdict(list)
+    for attempts in tries.values():
+        for each in attempts:
+            if each.provider_reference:
+                found[each.provider_reference].append(each)
+    return found
+
+
+def _message_of(
+    report: DeliveryReport,
+    provider: str,
+    tries: Mapping[str, Sequence[DeliveryAttemptRow]],
+    by_reference: Mapping[str, Sequence[DeliveryAttemptRow]],
+) -> str | None:
     """Return the message a receipt is about: by the provider's reference, else by our own id of it."""
-    for message_id, attempts in tries.items():
-        found = [each for each in attempts if report.reference and each.provider_reference == report.reference]
-        if any(_is_of(each, provider) for each in found):
-            return message_id
+    for attempt in by_reference.get(report.reference or "", ()):
+        if _is_of(attempt, provider):
+            return attempt.message_id
     attempts = tries.get(report.message_id or "", ())
     return report.message_id if any(_is_of(each, provider) or each.outcome == "sending" for each in attempts) else None
 
@@ -93,7 +129,7 @@ def _is_of(attempt: DeliveryAttemptRow, provider: str) -> bool:
     return attempt.provider == provider or attempt.provider in _ATTEMPTED_AS.get(provider, ())
 
 
-def _apply(work: Work, told: _Told, now: datetime) -> str:
+def _apply(work: Work, told: _Told, now: datetime, batch: "_Batch") -> str:
     message, attempt, row, report = told.message, told.attempt, told.row, told.report
     at = report.at if report.at is not None and report.at <= now + _FUTURE else row.received_at
     before = Progress(message.state, message.state_reason, message.sent_at, message.delivered_at)
@@ -114,7 +150,8 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
                 report.error_code or attempt.error_code,
                 report.raw_code or attempt.raw_code,
             )
-    work.session.flush()
+    if report.told is Told.FAILED or before.state == "failed" or report.call is not None:
+        work.session.flush()  # what follows looks at what is stored
     if message.challenge_id is None:
         if report.call is not None:
             call = report.call
@@ -122,16 +159,12 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
         if row.is_signed:
             changed = apply_verdict(work, message, attempt, report, before=before.state, now=now) or changed
     if message.channel == "letter":
+        about = replace(report, message_id=message.id)
         changed = (
-            letters.apply_event(
-                work, replace(report, message_id=message.id), now=now, provider=row.provider, is_signed=row.is_signed
-            )
+            letters.apply_event(work, about, now=now, provider=row.provider, is_signed=row.is_signed, locked=batch.letters)
             or changed
         )
-    if _matters(work, message, before.state):
-        agenda.touch(work, [message.borrower_id], now=now)
-    elif message.state == "delivered" != before.state and served_notices.exists_notice(work.session, message.id):
-        set_escalations_at(work.session, {message.borrower_id: now})  # the next step counts its days from this proof
+    batch.note(message, before.state)
     return APPLIED if changed else NO_CHANGE
 
 
@@ -158,10 +191,19 @@ def _write(message: MessageRow, after: Progress) -> None:
     message.version += 1
 
 
-def _matters(work: Work, message: MessageRow, before: str) -> bool:
-    """Whether the borrower is to be decided about again: a rung was lost, or one that waits may not be needed any more."""
-    if message.contact_id is None or message.state == before:
-        return False
-    if "failed" in (message.state, before):
-        return True
-    return bool(queries.find_contacts_waiting(work.session, [message.contact_id]))
+def _wake(work: Work, batch: "_Batch", now: datetime) -> None:
+    """Have those decided about again of whom a rung was lost, or of whom one that waits may not be needed any more.
+
+    Of others to whom a notice was delivered only the escalation is looked at: its next step counts its days from this proof.
+    """
+    if not batch.changed:
+        return
+    work.session.flush()
+    contacts = {each.contact_id for each in batch.changed if each.contact_id is not None}
+    waiting = queries.find_contacts_waiting(work.session, contacts)
+    again = batch.lost | {each.borrower_id for each in batch.changed if each.contact_id in waiting}
+    if again:
+        agenda.touch(work, sorted(again), now=now)
+    delivered = {each.id: each.borrower_id for each in batch.changed if each.state == "delivered"}
+    proved = served_notices.find_notices_among(work.session, list(delivered))
+    set_escalations_at(work.session, {delivered[each]: now for each in sorted(proved) if delivered[each] not in again})

@@ -6,19 +6,21 @@ many days; people say yes after so many. The law is asked at each step with the 
 whether a lender reports at all, and what else the gates of reporting say besides notices, is asked once per page.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.credit_gates import LENDER_NOT_ENABLED, stop_of_law
 from app.domain.escalation_cases import EscalationCase, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import Outcome, Why
 from app.domain.escalation_runs import Assumptions, Happening, run
-from app.domain.served_notices import LAW_WORD
+from app.domain.served_notices import LAW_WORD, LETTER
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.escalations import EscalationPolicyRow, EscalationRehearsalRow
@@ -32,8 +34,13 @@ from app.services.escalation_gates import stop_of
 from app.services.escalation_policies import as_values
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_gates import ask_pack
+from app.services.law_packs import pack_for
+from app.wording.letter_kinds import find_kind
 
-PAGE = 300
+PAGE = 500
+MOST_STORIES = 4_096
+_OF_NOTHING = frozenset({"id", "borrower_id", "loan_no"})
+"""Columns of a loan that decide nothing."""
 FURNISH = "furnish_credit_record"
 BEGUN, CUSTODY = "begun", "custody"
 """Counted beside the kinds of steps: escalations that begin, and loans of which something comes into custody."""
@@ -72,14 +79,18 @@ def rehearse(
 ) -> Rehearsal:
     """Return what the policy would do with a lender's loans in `days` days from `start`. Writes nothing."""
     found = Rehearsal(start, days, assumed)
-    until, after = start + timedelta(days=days), ""
+    until, after, stories = start + timedelta(days=days), "", _Stories()
     while people := page_borrowers(session, lender_id, after=after, limit=PAGE):
         after = people[-1]
         page = load_escalations(session, people, start, policies={lender_id: policy}, late_by=until)
-        asking = _Asking(session, page, policy, start)
+        asking = _Asking(session, page, policy, start, until)
         for each in page:
             found.loans += 1
-            _run(found, each, policy, until, asking)
+            key = _story_of(each, asking)
+            changes = stories.get(key)
+            if changes is None:
+                changes = stories[key] = _changes(found, each, policy, until, asking)
+            _count(found, each, until, changes)
         del page, asking
     return found
 
@@ -105,15 +116,58 @@ def rehearse_version(
     return kept
 
 
-def _run(found: Rehearsal, each: LoadedEscalation, policy: EscalationPolicy, until: datetime, asking: "_Asking") -> None:
-    zone = each.loan.zone
-    spell = each.case_now().spell
+class _Stories(OrderedDict[bytes, "Sequence[Happening]"]):
+    """What became of loans that were alike in all that decides: most of a book falls due on few days, and is run once.
+
+    The latest used ones only, so that memory does not grow with the book.
+    """
+
+    def get(self, key: bytes) -> "Sequence[Happening] | None":  # type: ignore[override]
+        """Return what became of such a loan; None: none was run."""
+        found = super().get(key)
+        if found is not None:
+            self.move_to_end(key)
+        return found
+
+    def __setitem__(self, key: bytes, changes: "Sequence[Happening]") -> None:
+        super().__setitem__(key, changes)
+        if len(self) > MOST_STORIES:
+            self.popitem(last=False)
+
+
+def _story_of(each: LoadedEscalation, asking: "_Asking") -> bytes:
+    """Return the hash of all that decides about a loan but its own ids: its row, its case, what law and gates read."""
+    row = {name: value for name, value in each.loan._asdict().items() if name not in _OF_NOTHING}
+    said = repr((row, each.case_now(), asking.read_of(each.loan_id))).replace(each.loan_id, "")
+    return blake2b(said.replace(each.loan.borrower_id, "").encode(), digest_size=20).digest()
+
+
+def _changes(
+    found: Rehearsal, each: LoadedEscalation, policy: EscalationPolicy, until: datetime, asking: "_Asking"
+) -> Sequence[Happening]:
+    """Return what changes for a loan; how late it is, is told once a day."""
+    by_day: dict[date, EscalationCase] = {}
 
     def case_at(at: datetime) -> EscalationCase:
-        return replace(each.case, **lateness_at(each.loan, at)._asdict())
+        day = business_date(at, each.loan.zone)
+        if day not in by_day:
+            by_day[day] = replace(each.case, **lateness_at(each.loan, at)._asdict())
+        return by_day[day]
 
+    spell = each.case_now().spell
+    leaves_days = _leaves_days(policy, pack_for(each.loan.jurisdiction).pack.jurisdiction)
+    return list(
+        run(
+            case_at, policy, spell, start=found.start, until=until, assumed=found.assumed, ask=asking.ask,
+            leaves_days=leaves_days,
+        )
+    )  # fmt: skip
+
+
+def _count(found: Rehearsal, each: LoadedEscalation, until: datetime, changes: Sequence[Happening]) -> None:
+    zone = each.loan.zone
     standing: dict[str, Happening] = {}
-    for change in run(case_at, policy, spell, start=found.start, until=until, assumed=found.assumed, ask=asking.ask):
+    for change in changes:
         day = business_date(change.at, zone)
         if change.step is None:
             kind = BEGUN if change.outcome is Outcome.DONE else "escalation"
@@ -131,28 +185,60 @@ def _run(found: Rehearsal, each: LoadedEscalation, policy: EscalationPolicy, unt
         found.standing[change.step.kind.value, str(change.outcome), str(change.reason)] += 1
 
 
+def _leaves_days(policy: EscalationPolicy, jurisdiction: str) -> dict[str, int]:
+    """Return step key -> the days that its letter will leave."""
+    found: dict[str, int] = {}
+    for step in policy.steps:
+        if step.notice is not None and step.notice.channel == LETTER:
+            kind = find_kind(jurisdiction, kind=step.notice.kind, template=step.notice.template)
+            if kind is not None:
+                found[step.key] = kind.pay_by_days
+    return found
+
+
+def _may_be_late(each: LoadedEscalation, until: datetime) -> bool:
+    first = each.case.oldest_due_on or each.case.next_due_on
+    return first is not None and first < business_date(until, each.loan.zone)
+
+
 class _Asking:
     """Answers of the law and of the gates of reporting for a page of loans, with notices as they would have arrived."""
 
     def __init__(
-        self, session: Session, page: Sequence[LoadedEscalation], policy: EscalationPolicy, start: datetime
+        self,
+        session: Session,
+        page: Sequence[LoadedEscalation],
+        policy: EscalationPolicy,
+        start: datetime,
+        until: datetime,
     ) -> None:
         self.policy = policy
         self.reports: dict[tuple[str, str], GateStop] = {}
         self.laws: Mapping[str, LoanLaw] = {}
+        self.records = sorted({step.record for step in policy.steps if step.register == CREDIT})
         asks_law = any(step.law or step.register == CREDIT for step in policy.steps)
         if not asks_law:
             return
-        ids = [each.loan_id for each in page if each.case.oldest_due_on or each.case.next_due_on]
-        people = {each.loan.borrower_id for each in page}
+        late = [each for each in page if _may_be_late(each, until)]
+        ids, people = [each.loan_id for each in late], {each.loan.borrower_id for each in late}
         self.laws = {law.loan.id: law for law in load_loan_laws(session, people, start, loan_ids=set(ids))}
-        for record in {step.record for step in policy.steps if step.register == CREDIT}:
-            for loan_id, gate in ask_reports(session, ids, now=start, kind=record).items():
+        for record in self.records:
+            for loan_id, gate in ask_reports(session, ids, now=start, kind=record, laws=self.laws).items():
                 if not gate.is_open_to_report and gate.reason not in _ASKED_AT_EACH_STEP:
                     self.reports[loan_id, record] = GateStop(gate.reason or Why.REPORT_GATE, gate.rule)
 
+    def read_of(self, loan_id: str) -> tuple[Any, ...]:
+        """Return all that answers about a loan are made of."""
+        law = self.laws.get(loan_id)
+        gates = [(record, self.reports.get((loan_id, record))) for record in self.records]
+        return gates, None if law is None else (law.governing.law_pack, law.facts)
+
     def ask(self, case: EscalationCase, step: EscalationStep, at: datetime) -> GateStop | None:
         """Return what stands in the way of a step at a moment."""
+        announced = self.policy.announced_by(step) if step.kind is Kind.PRE_REPORT_NOTICE else None
+        if announced is not None and (stop := self.reports.get((case.loan_id, announced.record))) is not None:
+            if stop.reason == LENDER_NOT_ENABLED:
+                return stop
         if step.kind is Kind.REPORT:
             if step.register != CREDIT:
                 return None
@@ -165,9 +251,11 @@ class _Asking:
         facts = self._facts(law, case, at)
         for act in acts:
             stated = {"credit_record": {"kind": step.record, "dispute_marked": False}} if act == FURNISH else {}
-            stop = stop_of(ask_pack(law.pack, act, {**facts, **stated}, at, stated=stated or None))
+            answer = ask_pack(law.pack, act, {**facts, **stated}, at, stated=stated or None)
+            stop = stop_of(answer)
             if stop is not None:
-                return stop
+                reason, _ = stop_of_law(answer.judgement) if act == FURNISH else (None, None)
+                return replace(stop, reason=reason or stop.reason)  # as the gates of reporting say it when it runs
         return None
 
     def _facts(self, law: LoanLaw, case: EscalationCase, at: datetime) -> dict[str, Any]:

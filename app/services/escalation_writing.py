@@ -163,6 +163,8 @@ class EscalationWriting:
             row = self._row(each, step)
         if decision.withdraw:
             self.back.setdefault(decision.reason, []).append(row["message_id"])
+        if row["outcome"] == Outcome.DELIVERED and decision.outcome not in HAPPENED:
+            row["delivered_at"] = None  # it came back after all, and counts for nothing
         fared, facts = each.notices.get(step.key), None
         if decision.outcome is Outcome.DELIVERED and row["outcome"] != Outcome.DELIVERED and fared is not None:
             row["delivered_at"] = fared.delivered_at

@@ -70,7 +70,7 @@ def make_statement(
         lender = get_lender(work.session, staff.lender_id)
         funder = queries.get_funder(work.session, lender.id, funder_no)
         statement = statement_of(work.session, lender, funder_no, first, last, now=now)
-        _audit(work, "statement_read", staff, now, funder_id=funder.id)
+        _audit(work, "statement_exported" if as_pdf else "statement_read", staff, now, funder_id=funder.id)
         if not as_pdf:
             return MadeStatement(funder, statement, None)
         name = open_funder(work.vault, funder).name

@@ -16,7 +16,7 @@ from app.persistence.db import vault
 from app.persistence.queries import letters as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work, reading_one_state
-from app.services.letter_parts import LetterParts
+from app.services.letter_parts import LetterParts, load_parts
 from app.services.letter_setting import set_letter
 from app.services.letters import hash_of, letter_row, parts_of, pdf_of
 
@@ -69,9 +69,12 @@ def set_letters(message_ids: Sequence[str], *, now: datetime) -> dict[str, SetLe
     facts: list[tuple[Any, LetterParts, bytes | None]] = []
     with reading_one_state() as session:
         work = Work(session, vault())
-        for stamp in queries.find_letter_stamps(session, message_ids):
+        stamps = queries.find_letter_stamps(session, message_ids)
+        parts_by_id = _parts_together(work, [stamp.message_id for stamp in stamps])
+        for stamp in stamps:
             try:
-                facts.append((stamp, parts_of(work, stamp.message_id), _kept(work, stamp)))
+                parts = parts_by_id.get(stamp.message_id) or parts_of(work, stamp.message_id)
+                facts.append((stamp, parts, _kept(work, stamp)))
             except (ValueError, KeyError) as problem:
                 found[stamp.message_id] = SetLetter(stamp.case_version, stamp.rules_epoch, problem=problem)
     for stamp, parts, kept in facts:
@@ -80,6 +83,14 @@ def set_letters(message_ids: Sequence[str], *, now: datetime) -> dict[str, SetLe
         except (LetterRefusedError, ValueError, KeyError) as problem:
             found[stamp.message_id] = SetLetter(stamp.case_version, stamp.rules_epoch, problem=problem)
     return found
+
+
+def _parts_together(work: Work, message_ids: Sequence[str]) -> dict[str, LetterParts]:
+    """Return the facts of letters with a fixed number of statements; none where one of them cannot be opened."""
+    try:
+        return {parts.message_id: parts for parts in load_parts(work, message_ids)}
+    except (ValueError, KeyError):  # which of them it is shows when each is asked for by itself
+        return {}
 
 
 def keep_letters(work: Work, letters: Mapping[str, SetLetter], *, now: datetime) -> set[str]:

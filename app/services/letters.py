@@ -1,7 +1,7 @@
 """Letters: made of a queued message, kept as evidence, handed out for printing, followed until they arrive or come back."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -131,22 +131,33 @@ def reason_of(refusal: LetterRefusedError) -> str:
 
 def mark_handed_over(work: Work, message_ids: Sequence[str], *, now: datetime) -> None:
     """A printer has taken these letters."""
+    letters = queries.lock_letters(work.session, message_ids)
     for message_id in message_ids:
-        _move(work, message_id, "handed_over", now)
+        _move(work, letters.get(message_id), "handed_over", now)
 
 
 def mark_cancelled(work: Work, message_ids: Sequence[str], *, now: datetime) -> None:
     """These letters were taken back before they were posted."""
+    letters = queries.lock_letters(work.session, message_ids)
     for message_id in message_ids:
-        _move(work, message_id, "cancelled", now)
+        _move(work, letters.get(message_id), "cancelled", now)
 
 
-def apply_event(work: Work, event: DeliveryReport, *, now: datetime, provider: str = "lob", is_signed: bool = True) -> bool:
+def apply_event(
+    work: Work,
+    event: DeliveryReport,
+    *,
+    now: datetime,
+    provider: str = "lob",
+    is_signed: bool = True,
+    locked: Mapping[str, LetterRow] | None = None,
+) -> bool:
     """Apply what a printer or the post told of a letter; return whether that changed it. One not known (yet) is left out.
 
     Any order of the same events ends in the same state. A letter that came back makes its address unusable until it changes,
     and its borrower is decided again, if the event is proven to be the printer's. Call it beside the message's own state
-    (domain/deliveries.next_state), in one commit.
+    (domain/deliveries.next_state), in one commit, and hold the borrower's agenda row. `locked`: the letters of a batch by
+    message, so that none is looked for by itself.
     """
     message_id = event.message_id
     if message_id is None and event.reference is not None:
@@ -154,28 +165,34 @@ def apply_event(work: Work, event: DeliveryReport, *, now: datetime, provider: s
     if message_id is None:
         return False
     at = event.at if event.at is not None and event.at <= now else now
-    return _move(work, message_id, letter_state_told(event.told, event.raw_code), now, at=at, is_believed=is_signed)
+    letters = queries.lock_letters(work.session, [message_id]) if locked is None else locked
+    told = letter_state_told(event.told, event.raw_code)
+    return _move(work, letters.get(message_id), told, now, at=at, is_believed=is_signed)
 
 
 def _move(
-    work: Work, message_id: str, told: str, now: datetime, *, at: datetime | None = None, is_believed: bool = True
+    work: Work,
+    row: LetterRow | None,
+    told: str,
+    now: datetime,
+    *,
+    at: datetime | None = None,
+    is_believed: bool = True,
 ) -> bool:
-    row = queries.find_letter(work.session, message_id)
-    if row is not None and told == row.state == "delivered" and is_believed and row.delivered_at is None:
-        queries.mark_letter(work.session, row, told, now=now, at=at)  # who said so before was not surely the post
+    """Move a letter, whose row is locked, as far as what was told moves it; return whether it did."""
+    if row is None:
+        return False
+    if told == row.state == "delivered" and is_believed and row.delivered_at is None:
+        queries.mark_letter(row, told, now=now, at=at)  # who said so before was not surely the post
         return True
-    if row is None or next_letter_state(row.state, told) is None:
+    state = next_letter_state(row.state, told)
+    if state is None:
         return False
-    if told == "returned" and is_believed:
-        agenda.touch(work, [row.borrower_id], now=now)  # the agenda before any other row
-    row = queries.find_letter(work.session, message_id, lock=True)
-    state = None if row is None else next_letter_state(row.state, told)
-    if row is None or state is None:
-        return False
-    queries.mark_letter(work.session, row, state, now=now, at=at, is_believed=is_believed)
+    queries.mark_letter(row, state, now=now, at=at, is_believed=is_believed)
     if state == "returned" and is_believed:
+        agenda.touch(work, [row.borrower_id], now=now)
         _retire_address(work, row, now)
-    facts = {"letter_id": row.id, "message_id": message_id, "state": state}
+    facts = {"letter_id": row.id, "message_id": row.message_id, "state": state}
     add_audit(work.session, at=now, actor="provider", action="letter.moved", borrower_id=row.borrower_id, facts=facts)
     return True
 

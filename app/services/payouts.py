@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
+from app.domain.actors import same_person
 from app.domain.book import check_text
-from app.domain.errors import ConflictError, refused_at
+from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.money import Money, currency_exponent
 from app.domain.permissions import check_may
 from app.domain.registers import check_second
@@ -89,7 +90,7 @@ def decide_batch(
 ) -> None:
     """Approve a batch, or decline it: then all of it is payable again. Twice changes nothing.
 
-    Raises NotFoundError, ForbiddenError (who made it), ConflictError.
+    Raises NotFoundError, ForbiddenError (who made it, or gave the account of a payee), ConflictError.
     """
     check_may(staff.role, "payouts.approve")
     check_text("reason", reason or "", 200)
@@ -100,6 +101,8 @@ def decide_batch(
     if batch.state != queries.WAITING:
         raise ConflictError(f"The batch is {batch.state}; it is decided once.")
     check_second(batch.requested_by, staff.by)
+    if approve and any(same_person(each, staff.by) for each in queries.find_account_tellers(work.session, batch.id)):
+        raise ForbiddenError("You gave the account of somebody who is paid by this batch; somebody else approves it.")
     batch.state, batch.decided_by, batch.decided_at, batch.declined_reason = wanted, staff.by, now, reason
     batch.version += 1
     work.session.flush()

@@ -25,9 +25,11 @@ KINDS: Final = (
     "contact_request",
     "letter",
     "escalation",
+    "credit",
     "register_report",
     "refund",
     "collateral",
+    "interest_stop",
     "intent",
     "notice",
     "consent",
@@ -52,8 +54,9 @@ class TimelineEntry:
     message: its state; delivery: its outcome or receipt; call: its outcome; word: inbound, outbound; note: written,
     corrected; hold: put, released; promise: made, or the state it came to; arrangement: agreed, ended; plan_request:
     asked, offered, ended; dispute: received, answered, escalated; hardship: opened, decided; letter: its state; refund:
-    requested, closed; escalation: begun, ended, stopped, resumed, or the kind of the step; register_report:
-    reported, corrected, removed; collateral: its kind of event;
+    requested, closed; credit: started, furnished (`on`: the month), corrected, deleted, ended; escalation: begun, ended,
+    stopped, resumed, or the kind of the step; register_report: reported, corrected, removed; collateral: its kind of event;
+    interest_stop: began, ended, goes_on (an end that was known is none any more), withdrawn;
     intent: opened, and its state; notice: told, withheld; consent: given, refused; wish: made, ended;
     session: signed_in, ended; act: the audit trail's action."""
     by: str | None = None

@@ -103,6 +103,22 @@ class Telling:
             "facts": _known({"thing": row.reference, "cost": row.cost_kind}),
         }  # fmt: skip
 
+    def _credit_enrolment(self, row: Any, what: str) -> _Parts:
+        has_ended = what == "credit_ended"
+        by, reason = (row.ended_by, row.end_reason) if has_ended else (row.started_by, None)
+        code = "ended" if has_ended else "started"
+        return {"code": code, "by": by, "loan_no": row.loan_no, "reason": reason,
+                "facts": _known({"reported_as": row.kind, "rule": row.rule})}  # fmt: skip
+
+    def _credit_correction(self, row: Any, _what: str) -> _Parts:
+        code = "deleted" if row.kind == "deletion" else "corrected"
+        return {"code": code, "by": row.decided_by, "loan_no": row.loan_no, "reason": row.reason,
+                "facts": {"bureau": row.bureau}}  # fmt: skip
+
+    def _credit_snapshot(self, row: Any, _what: str) -> _Parts:
+        facts = _known({"bureau": row.bureau, "reference": row.submission_reference})
+        return {"code": "furnished", "by": row.submitted_by, "on": row.as_of, "facts": facts, "link": row.id}
+
     def _visit(self, row: Any, what: str) -> _Parts:
         by = {"planned": row.planned_by, "started": row.started_by, "closed": row.closed_by}[what]
         code = row.state if what == "closed" else what
@@ -133,6 +149,17 @@ class Telling:
         return {
             "code": code, "by": row.by, "loan_no": row.loan_no, "reason": row.reason, "sentence": words,
             "facts": _known({"step": row.step_key, "outcome": row.outcome, "rule": row.rule}), "link": row.escalation_id,
+        }  # fmt: skip
+
+    def _interest_stop(self, row: Any, what: str) -> _Parts:
+        is_withdrawn = what == "withdrawn"
+        began = row.stop_id == row.id
+        code = "withdrawn" if is_withdrawn else "began" if began else "goes_on" if row.until_on is None else "ended"
+        facts = {"from": row.from_on, "until": row.until_on, "scope": row.scope, "rule": row.rule, "why": row.reason}
+        return {
+            "code": code, "by": row.replaced_by if is_withdrawn else row.recorded_by, "loan_no": row.loan_no,
+            "on": row.until_on if code == "ended" else row.from_on, "reason": row.rule, "facts": _known(facts),
+            "link": row.stop_id,
         }  # fmt: skip
 
     def _register_report(self, row: Any, _what: str) -> _Parts:
@@ -239,13 +266,19 @@ def _known(facts: _Parts) -> _Parts:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-_KINDS = {"attempt": "delivery", "receipt": "delivery", "reading": "reading"}
+_KINDS = {
+    "attempt": "delivery", "receipt": "delivery", "reading": "reading", "credit_started": "credit", "credit_ended": "credit",
+    "credit_corrected": "credit", "credit_furnished": "credit",
+}  # fmt: skip
 _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "payment": Telling._payment, "decision": Telling._decision, "message": Telling._message, "attempt": Telling._attempt,
     "receipt": Telling._receipt, "call": Telling._call, "visit": Telling._visit, "collateral": Telling._collateral,
-    "word": Telling._word,
+    "word": Telling._word, "credit_enrolment": Telling._credit_enrolment,
+    "credit_correction": Telling._credit_correction, "credit_snapshot": Telling._credit_snapshot,
     "note": Telling._note,
-    "hold": Telling._hold, "escalation": Telling._escalation, "register_report": Telling._register_report,
+    "hold": Telling._hold, "escalation": Telling._escalation,
+    "interest_stop": Telling._interest_stop,
+    "register_report": Telling._register_report,
     "promise": Telling._promise, "arrangement": Telling._arrangement,
     "plan_request": Telling._plan_request, "dispute": Telling._dispute, "hardship": Telling._hardship,
     "contact_request": Telling._contact_request, "letter": Telling._letter, "refund": Telling._refund,

@@ -59,7 +59,7 @@ def _composed(letter: Letter) -> Letter:
 
 def _check(texts: Iterable[str], what: str, where: str) -> None:
     known = loaded_font().face.charToGlyph
-    lacking = sorted({c for text in texts for c in text if ord(c) not in known})
+    lacking = sorted(c for c in set().union(*texts) if ord(c) not in known)
     if lacking:
         named = ", ".join(f"U+{ord(character):04X}" for character in lacking[:5])
         raise refused(what, f"The font of documents lacks characters of {where}: {named}.")

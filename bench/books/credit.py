@@ -16,6 +16,10 @@ from bench.books.loading import loading
 
 AS_OF = date(2026, 3, 31)
 NOW = datetime(2026, 4, 2, 9, 0, tzinfo=UTC)
+NEXT_AS_OF = date(2026, 4, 30)
+NEXT_NOW = datetime(2026, 5, 2, 9, 0, tzinfo=UTC)
+NEXT_PAID_AT = datetime(2026, 4, 28, 15, 0, tzinfo=UTC)
+_PAYS = "json_array_length(open_rows) = 10 AND substr(last_effective_on, 9) NOT IN ('05', '15', '25')"
 KNOWN_AT = datetime(2025, 1, 20, tzinfo=UTC)
 OPENED = date(2025, 1, 20)
 ROWS, PAID = 24, 14
@@ -87,6 +91,23 @@ def build_credit_book(engine: Engine, vault: Vault, *, loans: int) -> str:
                 kind="negative" if is_late else "positive", started_by="bench", started_at=known,
             )  # fmt: skip
     return lender_id
+
+
+def go_on(engine: Engine) -> None:
+    """Let the month after come: of ten loans eight pay their row, one pays nothing, and the late one pays nothing again."""
+    known, on = to_micros(NEXT_PAID_AT), NEXT_PAID_AT.date()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO ledger_entries (id, borrower_id, loan_id, kind, amount_minor, currency, effective_on, recorded_at,"
+            " imported_at, reference, origin) SELECT replace(loan_id, '01900000', '01910000'), borrower_id, loan_id,"
+            f" 'repayment', {PRINCIPAL + INTEREST}, 'USD', '{on}', {known}, {known}, 'N' || loan_id, 'bench'"
+            f" FROM position_snapshots WHERE {_PAYS}"
+        )
+        connection.exec_driver_sql(
+            "UPDATE position_snapshots SET open_rows = json_remove(open_rows, '$[0]'), version = version + 1,"
+            f" principal_balance_minor = principal_balance_minor - {PRINCIPAL}, last_effective_on = '{on}',"
+            f" last_recorded_at = {known} WHERE {_PAYS}"
+        )
 
 
 def _month(row: int, day: int) -> date:

@@ -1,19 +1,27 @@
 """The doors of credit reporting: the desk's way to a file, and the borrower's own view of what was told of them."""
 
+import hashlib
 import io
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from app.persistence.unit_of_work import unit_of_work
+from app.domain.errors import ConflictError
+from app.persistence.models.audit import AuditRow
+from app.persistence.models.webhooks import WebhookEventRow
+from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.credit_chores import go_on_freezing
-from app.services.credit_files import make_file
+from app.services.credit_correction_files import make_correction_file
+from app.services.credit_files import make_file, make_file_to_keep
 from app.services.credit_reporting import start_reporting
 from tests.builders.access import a_desk_key, signed_in
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.credit import consent, delivered
+from tests.builders.desk import a_seat
 from tests.conftest import START
 
 DAY = timedelta(days=1)
@@ -32,8 +40,9 @@ class Desk:
             now=START, code=code, jurisdiction="CN", currency="CNY", licence_kind="consumer_finance", role="first_party",
             role_reason="own",
         )  # fmt: skip
-        self.ann = a_desk_key(self.lender_id, staff="Ann")
-        self.ben = a_desk_key(self.lender_id, staff="Ben")
+        self.ann = a_desk_key(self.lender_id, staff=f"Ann {code}")
+        self.key = a_desk_key(self.lender_id, staff=f"Cid {code}")
+        self.ben = a_seat(client.application, self.lender_id, role="compliance").headers
         self._times = 0
 
     def post(self, path: str, who: dict[str, str], body: Any = None, status: int = 200) -> Any:
@@ -69,7 +78,8 @@ class Desk:
         assert begun["state"] == "making"
         go_on_freezing(now=START)
         snapshot_id: str = begun["id"]
-        self.post(f"/credit-reports/{snapshot_id}/approve", self.ann, status=409)
+        refused = self.post(f"/credit-reports/{snapshot_id}/approve", self.key, status=401)
+        assert refused["code"] == "step-up-required"
         self.post(f"/credit-reports/{snapshot_id}/approve", self.ben)
         make_file(self.lender_id, snapshot_id, io.BytesIO(), by="staff:Ann", clock=lambda: START)
         self.post(f"/credit-reports/{snapshot_id}/submit", self.ann, {"reference": "S-1"})
@@ -159,3 +169,91 @@ def test_a_deletion_is_proposed_by_one_and_approved_by_another(app: Flask, clien
 
     assert (approved["state"], approved["code"]) == ("approved", "214")
     assert (own["kind"], own["state"]) == ("deletion", "approved")
+
+
+def audited(action: str) -> list[str]:
+    with reading() as session:
+        return list(session.scalars(select(AuditRow.actor).where(AuditRow.action == action)))
+
+
+def test_the_file_is_made_at_the_desk_after_a_fresh_code_only(app: Flask, client: FlaskClient) -> None:
+    desk = Desk(client)
+    desk.enabled()
+    loan = desk.late_loan()
+    with unit_of_work() as work:
+        assert set(start_reporting(work, [loan.loan_id], by="policy:x", now=START).values()) == {None}
+    snapshot_id = desk.post("/credit-reports", desk.ann, {"bureau": "PBOC", "as_of": "2026-02-28"}, 201)["id"]
+    go_on_freezing(now=START)
+    path = f"/credit-reports/{snapshot_id}/file"
+    seat, agent = (
+        a_seat(app, desk.lender_id, name=name, role=role) for name, role in (("Cy", "supervisor"), ("Di", "agent"))
+    )
+    unapproved = client.post(f"/v1/desk{path}", headers=seat.headers)
+    desk.post(f"/credit-reports/{snapshot_id}/approve", desk.ben)
+
+    by_key = client.post(f"/v1/desk{path}", headers=a_desk_key(desk.lender_id, role="admin"))
+    by_agent = client.post(f"/v1/desk{path}", headers=agent.headers)
+    given = client.post(f"/v1/desk{path}", headers=seat.headers)
+
+    assert (unapproved.status_code, by_key.status_code, by_agent.status_code) == (409, 401, 403)
+    assert given.status_code == 200
+    assert "张伟".encode() in given.data
+    assert given.headers["Cache-Control"] == "no-store"
+    shown = desk.get(f"/credit-reports/{snapshot_id}")
+    assert shown["file_sha256"] == hashlib.sha256(given.data).hexdigest()
+    assert audited("credit.file_taken_out") == ["staff:Cy"]
+    assert audited("credit.snapshot_filed") == ["staff:Cy"]
+
+
+def test_a_month_too_large_for_a_door_is_left_to_the_command(app: Flask, client: FlaskClient) -> None:
+    desk = Desk(client)
+    desk.enabled()
+    loan = desk.late_loan()
+    with unit_of_work() as work:
+        start_reporting(work, [loan.loan_id], by="policy:x", now=START)
+    snapshot_id = desk.post("/credit-reports", desk.ann, {"bureau": "PBOC", "as_of": "2026-02-28"}, 201)["id"]
+    go_on_freezing(now=START)
+    desk.post(f"/credit-reports/{snapshot_id}/approve", desk.ben)
+
+    with pytest.raises(ConflictError, match="flask credit file"):
+        make_file_to_keep(desk.lender_id, snapshot_id, by="staff:Ann", clock=lambda: START, most=0)
+
+
+def test_staff_read_what_the_borrower_adds_and_that_is_noted(app: Flask, client: FlaskClient) -> None:
+    desk = Desk(client)
+    loan = desk.late_loan()
+    path = f"/borrowers/{loan.borrower_no}/loans/{loan.loan_no}/credit-statement"
+    desk.get(path, 404)
+    mine = {**signed_in(loan.borrower_id), "Idempotency-Key": "w"}
+    client.put(f"/v1/me/loans/{loan.loan_id}/credit-statement", json={"words": "I was in hospital."}, headers=mine)
+
+    said = desk.get(path)
+
+    assert said["words"] == "I was in hospital."
+    assert audited("credit.statement_read") == ["staff:Ann"]
+    Desk(client, "other").get(path, 404)
+
+
+def test_what_is_told_stands_on_the_timeline_and_lenders_systems_hear_of_it(app: Flask, client: FlaskClient) -> None:
+    desk = Desk(client)
+    desk.enabled()
+    loan, other = desk.late_loan(), desk.late_loan()
+    snapshot_id = desk.handed_in(loan)
+    body = {"loan_no": loan.loan_no, "bureau": "PBOC", "reason": "told_wrong", "note": "Another person."}
+    asked = desk.post("/credit-corrections", desk.ann, body, 201)
+    desk.post(f"/credit-corrections/{asked['id']}/approve", desk.ben)
+    make_correction_file(desk.lender_id, "PBOC", io.BytesIO(), by="staff:Ann", clock=lambda: START, kind="deletion")
+
+    told = desk.get(f"/borrowers/{loan.borrower_no}/timeline?kinds=credit")["items"]
+    nothing = desk.get(f"/borrowers/{other.borrower_no}/timeline?kinds=credit")["items"]
+
+    assert {(each["code"], each["loan_no"]) for each in told} == {
+        ("started", loan.loan_no), ("furnished", None), ("deleted", loan.loan_no),
+    }  # fmt: skip
+    assert nothing == []
+    with reading() as session:
+        events = {row.type: row.data for row in session.scalars(select(WebhookEventRow))}
+    assert events["credit_report.furnished.v1"]["snapshot_id"] == snapshot_id
+    assert events["credit_report.furnished.v1"]["records"] == 1
+    deleted = events["credit_report.deleted.v1"]
+    assert (deleted["loan_no"], deleted["borrower_no"], deleted["code"]) == (loan.loan_no, loan.borrower_no, "214")

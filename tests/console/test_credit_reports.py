@@ -1,16 +1,19 @@
 """Credit reports in the console: months with their counts and reasons, a second person, corrections, bureaus."""
 
+import hashlib
 from typing import Any
 
 from flask import Flask
 
 from app.persistence.db import db
 from app.persistence.models.credit_reports import CreditBureauRow, CreditSnapshotRow
+from app.persistence.unit_of_work import unit_of_work
+from app.services.credit_statements import put_statement
 from tests.builders.book import build_lender
-from tests.builders.credit import a_snapshot
+from tests.builders.credit import a_snapshot, delivered, enable
 from tests.builders.desk import Seat, a_seat
 from tests.conftest import START
-from tests.services.test_credit_snapshots import LATE, a_loan
+from tests.services.test_credit_snapshots import DAY, LATE, a_loan, enrol, freeze
 
 
 def seats(app: Flask, lender: str) -> tuple[Seat, Seat, Seat]:
@@ -68,3 +71,45 @@ def test_a_month_that_is_not_over_is_refused_in_the_form(sqlite_book: Flask) -> 
 
     assert answer.status_code == 422
     assert "not over" in answer.text
+
+
+def test_a_senior_takes_the_file_out_and_its_hash_is_shown(sqlite_book: Flask) -> None:
+    lender = a_lender()
+    loan = a_loan(lender, LATE)
+    delivered(loan, START - 20 * DAY)
+    _, supervisor, compliance = seats(sqlite_book, lender)
+    enable(lender, now=START - 30 * DAY)
+    enrol(loan)
+    snapshot_id = freeze(lender)
+    one = f"/credit-reports/{snapshot_id}"
+    compliance.send(one, decision="approve")
+
+    given = supervisor.send(f"{one}/file", one)
+
+    assert given.status_code == 200
+    assert "张伟".encode() in given.data
+    assert hashlib.sha256(given.data).hexdigest() in supervisor.page(one).text
+
+
+def test_nothing_to_tell_is_said_on_the_page(sqlite_book: Flask) -> None:
+    lender = a_lender()
+    a_loan(lender, LATE)
+    _, supervisor, compliance = seats(sqlite_book, lender)
+    one = f"/credit-reports/{a_snapshot(lender, now=START)}"
+    compliance.send(one, decision="approve")
+
+    assert supervisor.send(f"{one}/file", one).status_code == 422
+
+
+def test_the_borrowers_own_words_stand_beside_what_was_told(sqlite_book: Flask) -> None:
+    lender = a_lender()
+    loan = a_loan(lender, LATE)
+    agent, *_ = seats(sqlite_book, lender)
+    with unit_of_work() as work:
+        put_statement(work, loan.borrower_id, loan.loan_id, "I was in hospital.", now=START)
+
+    own = f"/borrowers/{loan.borrower_no}"
+    agent.send(f"{own}/opening", on=own, reason="caller")
+    page = agent.page(f"{own}/loans/{loan.loan_no}/credit-reports")
+
+    assert "I was in hospital." in page.text

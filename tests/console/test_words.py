@@ -72,7 +72,7 @@ CODES = {
         *credit_snapshots.STATES, *credit_corrections.MOVES, *credit_corrections.REASONS, *credit_bureaus.STATES,
         *credit_gates.KINDS, *credit_bureaus.FORMATS, credit_bureaus.ALL, credit_bureaus.NEGATIVE_ONLY,
         credit_gates.MARKED, credit_gates.WITHHELD, *REPORT_REASONS, credit_corrections.CORRECTION,
-        credit_corrections.DELETION,
+        credit_corrections.DELETION, "started", "furnished", "corrected", "deleted",
     ],
     "thread": [*conversations.KINDS, *conversations.PRIORITIES, *conversations.STATUSES, *SLA_STATES],
 }  # fmt: skip

@@ -46,7 +46,7 @@ class Kind:
 
 def kinds_of(letters: int, vehicles: int, people: int, all_loans: int) -> list[Kind]:
     """Return a book in which so many are to be written to, taken and reported, and others are stopped lawfully."""
-    stopped = max(1, people // 100)
+    stopped = max(6, people // 35)
     late = [
         Kind("vehicle", vehicles, OLD, is_secured=True),
         Kind("secured", letters - vehicles, is_secured=True),
@@ -65,6 +65,8 @@ class SeedBook:
 
     lender_id: str
     things: dict[str, str] = field(default_factory=dict)
+    kind_of: dict[str, str] = field(default_factory=dict)
+    """Loan number -> the name of its kind."""
 
 
 def write_book(kinds: list[Kind]) -> SeedBook:
@@ -78,8 +80,11 @@ def write_book(kinds: list[Kind]) -> SeedBook:
     with loading(db.engine) as loader:
         copier = _Copier(loader, book)
         for kind, built in models:
-            copier.copy(built, kind.loans - 1)
+            copier.copy(kind, built)
     return book
+
+
+_phones = count(1)
 
 
 def _model(lender_id: str, kind: Kind) -> Built:
@@ -87,7 +92,7 @@ def _model(lender_id: str, kind: Kind) -> Built:
     built = build_loan(
         now=KNOWN_AT, due=[kind.due_on], lender_id=lender_id, amount_minor=500_000, contract=contract,
         product_kind="secured_vehicle", country="CN", zone="Asia/Shanghai", locale="zh-CN", name="王小明",
-        address_lines=("上海市浦东新区世纪大道1号", "200120"),
+        address_lines=("上海市浦东新区世纪大道1号", "200120"), phone=f"+86139{next(_phones):08}",
     )  # fmt: skip
     if kind.is_secured:
         a_pledge(built, now=KNOWN_AT, pledged_on=date(2019, 6, 1))
@@ -123,11 +128,12 @@ class _Copier:
         self.loader, self.book, self.ring = loader, book, vault()
         self.numbers = count(1)
 
-    def copy(self, built: Built, times: int) -> None:
+    def copy(self, kind: Kind, built: Built) -> None:
         rows = [(table, row) for table, key in _TABLES for row in self._rows(table, key, built.borrower_id)]
         self._note(built.loan_id, rows)
-        for _ in range(times):
-            self._once(rows)
+        self.book.kind_of[built.loan_no] = kind.name
+        for _ in range(kind.loans - 1):
+            self.book.kind_of[self._once(rows)] = kind.name
 
     def _rows(self, table: str, key: str, borrower_id: str) -> Iterator[dict[str, Any]]:
         found = self.loader.connection.execute(text(f"SELECT * FROM {table} WHERE {key} = :id"), {"id": borrower_id})
@@ -138,13 +144,14 @@ class _Copier:
             if table == "collateral_things":
                 self.book.things[loan_id] = row["reference"]
 
-    def _once(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    def _once(self, rows: list[tuple[str, dict[str, Any]]]) -> str:
+        """Write a copy; return its loan number."""
         number = next(self.numbers)
         ids: dict[str, str] = {}
         for _, row in rows:
             if "id" in row:
                 ids[row["id"]] = f"01900000-0000-7000-8000-{len(ids):04x}{number:08x}"
-        loan_id = ""
+        loan_id = loan_no = ""
         for table, row in rows:
             copied = {
                 name: ids.get(value, value) if isinstance(value, str) and len(value) == 36 else value
@@ -153,9 +160,12 @@ class _Copier:
             if table == "loans":
                 loan_id = copied["id"]
             self._unlike(table, copied, number)
+            if table == "loans":
+                loan_no = copied["loan_no"]
             self.loader.add(table, **copied)
             if table == "collateral_things":
                 self.book.things[loan_id] = copied["reference"]
+        return loan_no
 
     def _unlike(self, table: str, row: dict[str, Any], number: int) -> None:
         """Give a copy what no two may share."""
@@ -166,6 +176,7 @@ class _Copier:
             name = _FAMILY[number % 20] + _GIVEN[number // 20 % 20] + _GIVEN[number // 400 % 20]
             row["name_sealed"] = self.ring.seal(name, place=f"borrowers.name:{row['id']}")
             lines = [f"上海市徐汇区漕溪北路{number}号", "200030"]
+            row["phone_sealed"] = self.ring.seal(f"+86138{number:08}", place=f"borrowers.phone:{row['id']}")
             row["address_sealed"] = self.ring.seal(orjson.dumps(lines).decode(), place=f"borrowers.address:{row['id']}")
 
 

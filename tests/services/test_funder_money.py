@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from app.domain.funder_statements import FunderStatement
+from app.domain.funding import FunderValues
 from app.domain.splits import Split
 from app.domain.spreadsheets import safe_cell
 from app.persistence.db import session
@@ -21,6 +23,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.funder_statements import outstanding_by_holder, statement_of
+from app.services.funders import put_funders
 from app.services.funding_checks import check_funding
 from app.services.pass_through import pass_on_due
 from app.services.payouts import PayoutsFile, decide_batch, make_batch, read_payouts_file
@@ -164,6 +167,26 @@ def test_a_declined_batch_is_payable_again(app: Flask) -> None:
 
 def test_a_name_that_looks_like_a_formula_is_text_in_the_file(app: Flask) -> None:
     assert [safe_cell(value) for value in ("=1+1", "＝1", "-A", "A", None, 3)] == ["'=1+1", "'＝1", "'-A", "A", "", 3]
+
+
+def test_whoever_gave_the_account_of_a_payee_approves_no_payout_to_it(app: Flask) -> None:
+    built = funded_loan({"A": 10_000}, now=START)
+    pay(built, 1_000, now=START)
+    pass_on_due(now=START)
+    with unit_of_work() as work:
+        lender = get_lender(work.session, built.lender_id)
+        values = FunderValues("A", "person", "Zhang San", account="6222 9999 9999")
+        put_funders(work, lender, [values], by="staff:Ben", now=START)
+    batch_id = batch(built)
+
+    with pytest.raises(ForbiddenError, match="account"):
+        approved(built, batch_id)
+    with unit_of_work() as work:
+        put_funders(work, lender, [replace(values, name="Zhang S.")], by="staff:Cid", now=START)  # the account is as it was
+    with pytest.raises(ForbiddenError, match="account"):
+        approved(built, batch_id)
+    with unit_of_work() as work:
+        decide_batch(work, batch_id, approve=True, staff=staff(built, "Dan", "compliance"), now=START)
 
 
 def test_money_that_waits_to_be_passed_on_holds_a_batch_up(app: Flask) -> None:

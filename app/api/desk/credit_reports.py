@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import Response
 from marshmallow import Schema, fields, validate
 
 from app.api.credit_report_forms import (
@@ -15,17 +16,21 @@ from app.api.credit_report_forms import (
     snapshot_view,
 )
 from app.api.desk.staff import door
+from app.domain.errors import NotFoundError
 from app.domain.times import EPOCH
 from app.persistence.queries import credit_report_views as queries
 from app.persistence.queries.borrowers import get_borrower_of_lender
 from app.persistence.queries.loans import get_own_loan_id
-from app.persistence.unit_of_work import Work
+from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import credit_files, credit_snapshots
+from app.services.attachments import DOWNLOAD_TYPE
 from app.services.credit_files import RejectedLine
-from app.web.answers import Answer
+from app.services.credit_statements import read_statement
+from app.services.staff_proofs import require_fresh_proof
+from app.web.answers import Answer, file_answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
-from app.web.fields import NUMBER_PATTERN, DateField, PageQuerySchema, PatternField, TextField
+from app.web.fields import NUMBER_PATTERN, DateField, InstantField, PageQuerySchema, PatternField, TextField
 from app.web.idempotency import answer_once
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.reads import end_reads, reads
@@ -64,6 +69,13 @@ class RejectedLineSchema(Schema):
     loan_no = PatternField(NUMBER_PATTERN, required=True)
     code = PatternField(r"[A-Za-z0-9._-]{1,40}", required=True)
     detail = TextField(400, load_default=None, allow_none=True)
+
+
+class DeskCreditStatementSchema(Schema):
+    """A borrower's own words beside what is reported of a loan."""
+
+    words = fields.String(required=True)
+    made_at = InstantField(required=True)
 
 
 class BureauAnswerSchema(Schema):
@@ -134,10 +146,11 @@ def list_credit_rows(query: dict[str, Any], snapshot_id: str) -> Answer:
 
 @door.post("/credit-reports/<id:snapshot_id>/approve")
 @permits("credit.approve")
-@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=_ONCE)
+@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=(*_ONCE, "step-up-required"))
 def approve_credit_snapshot(snapshot_id: str) -> Answer:
-    """Approve it: then its file may be made. Not for who had it made (409)."""
+    """Approve it: then its file may be made. Not for who had it made (409). Needs a fresh second factor."""
     at, who = now(), desk()
+    require_fresh_proof(who)
 
     def act(work: Work) -> Answer:
         credit_files.decide_snapshot(work, who.lender_id, snapshot_id, approve=True, by=who.name, now=at)
@@ -161,6 +174,39 @@ def decline_credit_snapshot(body: dict[str, Any], snapshot_id: str) -> Answer:
         return _answer(work, snapshot_id, 200)
 
     return answer_once(act)
+
+
+@door.post("/credit-reports/<id:snapshot_id>/file")
+@permits("credit.file")
+@answers(200, files=(DOWNLOAD_TYPE,), problems=("conflict", "step-up-required"))
+def make_credit_file(snapshot_id: str) -> Response:
+    """Make its file and take it out, every gate asked again. It asks for a fresh second factor, and who took it is noted.
+
+    Its SHA-256, kept as `file_sha256`, is in Repr-Digest. Made again, it counts in place of the one before.
+    """
+    require_fresh_proof(desk())
+    who = desk()
+    end_reads()
+    content, _ = credit_files.make_file_to_keep(who.lender_id, snapshot_id, by=who.name, clock=now)
+    response = file_answer(content, DOWNLOAD_TYPE, name=f"credit-{snapshot_id}.txt")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@door.get("/borrowers/<number:borrower_no>/loans/<number:loan_no>/credit-statement")
+@permits("credit.read")
+@answers(200, DeskCreditStatementSchema, example={"words": "I was in hospital.", "made_at": "2026-03-01T09:00:00Z"})
+def read_credit_statement(borrower_no: str, loan_no: str) -> dict[str, Any]:
+    """Read what the borrower adds to what is reported of the loan (404: nothing). That it was read is noted."""
+    who, at = desk(), now()
+    borrower_id = get_borrower_of_lender(reads(), who.lender_id, borrower_no)
+    loan_id = get_own_loan_id(reads(), who.lender_id, borrower_id, loan_no)
+    end_reads()
+    with unit_of_work() as work:
+        said = read_statement(work, borrower_id, loan_id, by=who.name, now=at)
+    if said is None:
+        raise NotFoundError("The borrower adds nothing to it.")
+    return {"words": said.words, "made_at": said.made_at}
 
 
 @door.post("/credit-reports/<id:snapshot_id>/submit")

@@ -14,7 +14,7 @@ from app.services import register_files, register_publication
 from app.services.registers import registers_for, words_in
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import Answer, file_answer
+from app.web.answers import Answer, personal_file
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import IdField, InstantField, PageQuerySchema, PatternField
@@ -162,7 +162,7 @@ def get_register_file(file_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = register_files.read_file(work, file_id, staff=acting(), now=now())
-    return file_answer(file.content, CSV, name=file.name)
+    return personal_file(file.content, CSV, name=file.name)
 
 
 @door.get("/register-figures")

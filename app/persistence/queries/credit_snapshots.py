@@ -95,7 +95,10 @@ _LOANS = (
     select(
         LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.product_kind, LoanRow.currency,
         LoanRow.zone, LoanRow.status, LoanRow.ended_at, LoanRow.principal_minor, LoanRow.disbursed_on, LoanRow.contract,
-        LoanRow.cap, LoanRow.stops, LenderRow.code.label("lender_code"), PositionSnapshotRow.open_rows,
+        LoanRow.cap, LoanRow.stops, LenderRow.code.label("lender_code"),
+        PositionSnapshotRow.anchor_no, PositionSnapshotRow.principal_balance_minor, PositionSnapshotRow.unapplied_minor,
+        PositionSnapshotRow.open_rows, PositionSnapshotRow.row_states, PositionSnapshotRow.last_effective_on,
+        PositionSnapshotRow.last_recorded_at, PositionSnapshotRow.holds_until, PositionSnapshotRow.paid_late_days,
         CreditEnrolmentRow.kind.label("enrolled_as"), BorrowerRow.country,
         BorrowerRow.name_sealed, BorrowerRow.national_id_sealed, BorrowerRow.address_sealed, BorrowerRow.phone_sealed,
     )

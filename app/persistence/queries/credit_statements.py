@@ -30,6 +30,17 @@ def mark_withdrawn(session: Session, borrower_id: str, loan_id: str, *, at: date
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
+def find_statement(session: Session, borrower_id: str, loan_id: str) -> CreditStatementRow | None:
+    """Return the one that stands to a loan, or None."""
+    return session.scalar(
+        select(CreditStatementRow).where(
+            CreditStatementRow.borrower_id == borrower_id,
+            CreditStatementRow.loan_id == loan_id,
+            CreditStatementRow.withdrawn_at.is_(None),
+        )
+    )
+
+
 def check_own(session: Session, borrower_id: str, loan_id: str) -> None:
     """Raise NotFoundError where a loan is not this borrower's."""
     statement = select(LoanRow.id).where(LoanRow.id == loan_id, LoanRow.borrower_id == borrower_id)

@@ -1,12 +1,12 @@
 """Letters: what one is made from, the documents as they were made, and the batches they are made in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, exists, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from app.domain.errors import NotFoundError
 from app.persistence.column_types import Instant
@@ -153,10 +153,25 @@ def replace_document(session: Session, row: Mapping[str, Any]) -> bool:
     return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
-def find_letter(session: Session, message_id: str, *, lock: bool = False) -> LetterRow | None:
+def find_letter(session: Session, message_id: str) -> LetterRow | None:
     """Return the letter of a message, or None."""
-    statement = select(LetterRow).where(LetterRow.message_id == message_id)
-    return session.scalar(statement.with_for_update() if lock else statement)
+    return session.scalar(select(LetterRow).where(LetterRow.message_id == message_id))
+
+
+def lock_letters(session: Session, message_ids: Collection[str]) -> dict[str, LetterRow]:
+    """Lock the letters of messages, without their documents, and return them by message."""
+    found: dict[str, LetterRow] = {}
+    for part in chunks(sorted(message_ids)):
+        statement = (
+            select(LetterRow)
+            .where(LetterRow.message_id.in_(part))
+            .order_by(LetterRow.message_id)
+            .options(defer(LetterRow.pdf_sealed))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        found |= {row.message_id: row for row in session.scalars(statement) if row.message_id is not None}
+    return found
 
 
 def get_letter(session: Session, letter_id: str) -> LetterRow:
@@ -199,7 +214,7 @@ def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: dateti
 
 
 def mark_letter(
-    session: Session, letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
+    letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
 ) -> None:
     """Write a letter's state; `at`: since when it stands in it, where that is known better than by now.
 
@@ -210,7 +225,6 @@ def mark_letter(
         setattr(letter, _TIMES[state], at or now)
     if state == "returned":
         letter.delivered_at = None
-    session.flush()
 
 
 def mark_unsendable(session: Session, message_id: str, reason: str) -> bool:

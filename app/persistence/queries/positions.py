@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Table, bindparam, case, func, insert, select, update
+from sqlalchemy import Table, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.late_charges import ON_TIME, Lateness
@@ -54,7 +54,7 @@ def find_snapshot(session: Session, borrower_id: str, loan_id: str) -> tuple[Sna
     """Return a loan's snapshot and its version, if the loan is that borrower's."""
     statement = _SNAPSHOT.where(PositionSnapshotRow.loan_id == loan_id, PositionSnapshotRow.borrower_id == borrower_id)
     row = session.execute(statement).first()
-    return None if row is None else (_snapshot(row), row.version)
+    return None if row is None else (snapshot_of_row(row), row.version)
 
 
 def find_snapshots(session: Session, loan_ids: Collection[str]) -> dict[str, tuple[Snapshot, int]]:
@@ -62,7 +62,7 @@ def find_snapshots(session: Session, loan_ids: Collection[str]) -> dict[str, tup
     found: dict[str, tuple[Snapshot, int]] = {}
     for part in chunks(loan_ids):
         rows = session.connection().execute(_SNAPSHOT.where(PositionSnapshotRow.loan_id.in_(part)))
-        found |= {row.loan_id: (_snapshot(row), row.version) for row in rows}
+        found |= {row.loan_id: (snapshot_of_row(row), row.version) for row in rows}
     return found
 
 
@@ -77,7 +77,8 @@ def find_recorded(session: Session, loan_ids: Collection[str]) -> dict[str, date
     return found
 
 
-def _snapshot(row: Row[Any]) -> Snapshot:
+def snapshot_of_row(row: Any) -> Snapshot:
+    """Return the value of a row that has the columns of a position as kept."""
     return Snapshot(
         anchor_no=row.anchor_no,
         principal_balance_minor=row.principal_balance_minor,

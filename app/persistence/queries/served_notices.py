@@ -162,7 +162,9 @@ def add_proof(session: Session, row: Mapping[str, Any]) -> bool:
     return session.execute(statement.values(**row).returning(DeliveryProofRow.id)).first() is not None
 
 
-def exists_notice(session: Session, message_id: str) -> bool:
-    """Return whether a message is a notice that was served."""
-    statement = select(ServedNoticeRow.id).where(ServedNoticeRow.message_id == message_id)
-    return session.execute(statement.limit(1)).first() is not None
+def find_notices_among(session: Session, message_ids: Collection[str]) -> set[str]:
+    """Return those of these messages that are notices that were served."""
+    found: set[str] = set()
+    for part in chunks(message_ids):
+        found |= set(session.scalars(select(ServedNoticeRow.message_id).where(ServedNoticeRow.message_id.in_(part))))
+    return found

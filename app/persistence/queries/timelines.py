@@ -25,11 +25,20 @@ from app.persistence.models.calls import CallRow
 from app.persistence.models.collateral import CollateralEventRow
 from app.persistence.models.contact_requests import ContactRequestRow
 from app.persistence.models.conversations import ConversationMessageRow, ConversationRow
+from app.persistence.models.credit_reports import (
+    CreditCorrectionRow,
+    CreditEnrolmentRow,
+    CreditOmissionRow,
+    CreditRejectionRow,
+    CreditReportRow,
+    CreditSnapshotRow,
+)
 from app.persistence.models.deliveries import DeliveryReceiptRow
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
+from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
 from app.persistence.models.manual_contacts import ManualContactRow
@@ -63,11 +72,12 @@ _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
     "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
+    "interest_stop.", "credit.correction_filed",
     "register_report.reported", "register_report.corrected", "register_report.removed",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
-_other, _of_call = aliased(LoanRow), aliased(MessageRow)
+_other, _of_call, _later_stop = aliased(LoanRow), aliased(MessageRow), aliased(InterestStopRow)
 
 
 class KeyFound(NamedTuple):
@@ -130,8 +140,31 @@ _IS_READING = or_(*(AuditRow.action == each for each in _READ))
 _IS_ACT = and_(*(not_(AuditRow.action.startswith(each)) for each in _TOLD_BY_OTHERS), not_(_IS_READING))
 _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
 
+_IS_LAST_OF_STOP = not_(
+    exists().where(
+        _later_stop.stop_id == InterestStopRow.stop_id,
+        _later_stop.loan_id == InterestStopRow.loan_id,
+        _later_stop.id != InterestStopRow.id,
+        _later_stop.recorded_at >= InterestStopRow.replaced_at,
+    )
+)
+"""Nothing is known of the stop from then on: it was taken back, rather than changed."""
+
 _TOLD_OUTCOMES = ("handed_over", "delivered", "returned", "done", "declined", "stopped")
 """Of steps of escalations: what is no more than waiting is on the escalation's own page."""
+
+_TELLS_OF_BORROWER = exists().where(
+    CreditReportRow.borrower_id == BORROWER,
+    CreditReportRow.snapshot_id == CreditSnapshotRow.id,
+    CreditReportRow.reason.is_(None),
+    *(
+        not_(
+            exists().where(left_out.snapshot_id == CreditReportRow.snapshot_id, left_out.loan_id == CreditReportRow.loan_id)
+        )
+        for left_out in (CreditOmissionRow, CreditRejectionRow)
+    ),
+)
+"""Whether the file of a snapshot told of the borrower, and the bureau took it."""
 
 _STREAMS: list[Stream] = [
     Stream("payment", "payment", LedgerEntryRow, LedgerEntryRow.recorded_at, ()),
@@ -169,6 +202,18 @@ _STREAMS: list[Stream] = [
         ),
     ),
     Stream(
+        "interest_stop_told", "interest_stop", InterestStopRow, InterestStopRow.recorded_at,
+        (of_lender(InterestStopRow.loan_id),),
+    ),
+    Stream(
+        "interest_stop_withdrawn", "interest_stop", InterestStopRow, InterestStopRow.replaced_at,
+        (of_lender(InterestStopRow.loan_id), _IS_LAST_OF_STOP),
+    ),
+    Stream(
+        "credit_furnished", "credit", CreditSnapshotRow, CreditSnapshotRow.submitted_at,
+        (CreditSnapshotRow.lender_id == LENDER, _TELLS_OF_BORROWER),
+    ),
+    Stream(
         "register_report", "register_report", RegisterReportEventRow, RegisterReportEventRow.at,
         (RegisterReportEventRow.lender_id == LENDER,),
     ),
@@ -184,6 +229,14 @@ _STREAMS += [
     Stream(f"{kind}_{what}", kind, table, at, (table.lender_id == LENDER,))
     for kind, table, instants in _CASES
     for what, at in instants.items()
+]
+_STREAMS += [
+    Stream(f"credit_{what}", "credit", at.class_, at, (at.class_.lender_id == LENDER,))
+    for what, at in (
+        ("started", CreditEnrolmentRow.started_at),
+        ("ended", CreditEnrolmentRow.ended_at),
+        ("corrected", CreditCorrectionRow.filed_at),
+    )
 ]
 _STREAMS += [
     Stream(f"{kind}_{what}", kind, table, at, ()) for kind, table, instants in _OWN for what, at in instants.items()
@@ -240,7 +293,7 @@ def _select(stream: Stream) -> Any:
         statement = statement.join(NoteRow, NoteRow.id == NoteVersionRow.note_id).where(
             NoteRow.borrower_id == BORROWER, NoteRow.lender_id == LENDER
         )
-    else:
+    elif table is not CreditSnapshotRow:  # which is of a lender, and says itself whom it tells of
         statement = statement.where(table.borrower_id == BORROWER)
     follows = or_(stream.at < _AT, rank < _RANK, and_(rank == _RANK, row_id < _KEY))
     return statement.where(*stream.where, stream.at <= _AT, follows).order_by(stream.at.desc(), row_id.desc()).limit(_LIMIT)
