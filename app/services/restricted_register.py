@@ -18,7 +18,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.restricted_register import RegisterReportRow
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.agenda import lock_agenda
-from app.persistence.queries.audit import add_audit
+from app.persistence.queries.audit import add_audit, add_audits
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work
@@ -132,6 +132,7 @@ def _write(
     contents = contents_of(work, passing, dict.fromkeys((each.loan.id for each in passing), wish.fields)) if stands else {}
     reports: list[dict[str, Any]] = []
     events: list[ReportEvent] = []
+    audits: list[tuple[str | None, dict[str, Any]]] = []
     for each in passing:
         assert each.notice is not None
         loan, report_id = each.loan, new_id()
@@ -153,10 +154,11 @@ def _write(
             events.append(ReportEvent(report_id, loan.borrower_id, loan.loan_no, register.key, REPORTED, contents[loan.id]))
         reports.append(row)
         outcomes[loan.id] = ReportOutcome(report_id, None, each.notice.message_id)
-        verb = "reported" if stands else "asked"
-        _audit(work, report_id, loan.id, loan.borrower_id, register.key, verb, wish.by, now)
+        audits.append((loan.borrower_id, {"report_id": report_id, "loan_id": loan.id, "register": register.key}))
     work.session.flush()
     queries.add_reports(work.session, reports)
+    verb = "reported" if stands else "asked"
+    add_audits(work.session, audits, at=now, actor=wish.by, action=f"register_report.{verb}")
     if wish.approved_by is not None:
         add_events(work, lender.id, events, by=wish.approved_by.by, now=now)
     return outcomes

@@ -1,16 +1,18 @@
 """The audit trail: append-only, each row with a keyed hash of what it says, all of them a chain once they are sealed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.domain.times import to_micros
+from app.persistence.bulk import add_rows
 from app.persistence.db import vault
 from app.persistence.ids import new_id
 from app.persistence.models.audit import AuditHeadRow, AuditRow
@@ -38,6 +40,21 @@ def add_audit(
     )  # fmt: skip
     row.mac = content_mac(ring, row, row.key_id)
     session.add(row)
+
+
+def add_audits(
+    session: Session, entries: Sequence[tuple[str | None, Mapping[str, Any]]], *, at: datetime, actor: str, action: str
+) -> None:
+    """Append one act on many people, as (borrower, facts) of each, in one statement."""
+    ring, lender_id = vault(), acting_for.get()
+    rows = []
+    for borrower_id, facts in entries:
+        row: dict[str, Any] = {
+            "id": new_id(), "at": at, "actor": actor, "action": action, "borrower_id": borrower_id, "facts": dict(facts),
+            "lender_id": lender_id, "key_id": ring.current_key_id,
+        }  # fmt: skip
+        rows.append({**row, "mac": content_mac(ring, SimpleNamespace(**row), row["key_id"])})
+    add_rows(session, cast(Table, AuditRow.__table__), rows)
 
 
 def content_mac(ring: Vault, row: Any, key_id: str | None) -> str:
