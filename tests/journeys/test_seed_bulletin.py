@@ -140,7 +140,7 @@ def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platfor
             rows = list(each_row(session, row, drill, lender_id=book.lender_id, now=noon(LAST)))
             assert len({each.key for each in rows}) == len(rows) == number, drill
             owed = {each for each, kind in book.kind_of.items() if kind in kinds}
-            assert {each.loan_no for each in rows} == owed, drill
+            assert {each.borrower_no for each in rows} == owed, drill
         assert verify_bulletin(session, row, now=noon(LAST + timedelta(days=9))).is_equal
 
 
