@@ -128,12 +128,10 @@ def _migrated(app: Flask) -> Flask:
         if db.engine.dialect.name == "sqlite":
             # Tests start from empty tables; what proves the triggers has databases of its own.
             with db.engine.connect() as connection, connection.begin():
-                for trigger in (
-                    "audit_is_never_deleted",
-                    "credit_reports_are_never_deleted",
-                    "bulletins_are_never_deleted",
-                    "bulletin_figures_are_never_deleted",
-                ):
+                found = connection.execute(
+                    text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%never_deleted'")
+                )
+                for trigger in found.scalars().all():
                     connection.execute(text(f"DROP TRIGGER {trigger}"))
     return app
 

@@ -14,6 +14,7 @@ from app.web.doors import Door, answers
 from app.web.fields import DateField, IdField, InstantField, PageQuerySchema
 from app.web.languages import request_locale
 from app.web.pagination import Key, page_answer, requested_key
+from app.web.rate_limit import take_public_read
 from app.web.reads import reads
 
 door = Door("bulletins", "Published figures with their definitions, frozen and chained by hashes.", prefix="/v1")
@@ -162,6 +163,7 @@ _BULLETIN: dict[str, Any] = {
 @answers(200, BulletinListSchema, example={"items": [_ITEM], "next_cursor": None})
 def list_bulletins(query: dict[str, Any]) -> Answer:
     """List published bulletins, the newest first."""
+    take_public_read()
     begin = requested_key(query)
     rows = page_published(reads(), after=(begin.at, begin.row_id) if begin else None, limit=query["limit"] + 1)
     items = [dict(row._mapping) for row in rows]
@@ -173,6 +175,7 @@ def list_bulletins(query: dict[str, Any]) -> Answer:
 @answers(200, BulletinSchema, example=_BULLETIN)
 def get_bulletin(bulletin_id: str) -> Answer:
     """Show a published bulletin: every figure with its definition, and what proves that it was not changed."""
+    take_public_read()
     return Answer(_view(read_published(reads(), bulletin_id)), headers=_OPEN)
 
 
@@ -180,6 +183,7 @@ def get_bulletin(bulletin_id: str) -> Answer:
 @answers(200, files=(PDF,))
 def get_bulletin_pdf(bulletin_id: str) -> Response:
     """Hand out a published bulletin as PDF, in the language asked for."""
+    take_public_read()
     published = read_published(reads(), bulletin_id)
     made = file_answer(pdf_of(published, request_locale()), PDF, name=f"bulletin-{published.document['chain_no']}.pdf")
     made.headers["Cache-Control"] = _OPEN["Cache-Control"]

@@ -73,6 +73,7 @@ from app.api.desk import explanations as desk_explanations
 from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
+from app.api.desk import interest_stops as desk_interest_stops
 from app.api.desk import law as desk_law
 from app.api.desk import letter_lists as desk_letter_lists
 from app.api.desk import letters as desk_letters
@@ -89,6 +90,7 @@ from app.api.desk import policies as desk_policies
 from app.api.desk import promises as desk_promises
 from app.api.desk import provider_templates as desk_provider_templates
 from app.api.desk import refunds as desk_refunds
+from app.api.desk import register_files
 from app.api.desk import register_reports as desk_register_reports
 from app.api.desk import rehearsals as desk_rehearsals
 from app.api.desk import service_levels as desk_service_levels
@@ -119,6 +121,7 @@ from app.web.openapi import Api
 _SHARED = (
     register_reports,
     desk_register_reports,
+    register_files,
     desk_funding,
     desk_payouts,
     desk_wind_downs,
@@ -162,6 +165,7 @@ _SHARED = (
     desk_experiments,
     desk_duties,
     desk_caps,
+    desk_interest_stops,
     desk_escalations,
     desk_escalation_policies,
     desk_law,

@@ -11,6 +11,7 @@ from app.services.licences import get_licence
 from app.web.doors import Door, answers
 from app.web.fields import DateField
 from app.web.languages import request_locale
+from app.web.rate_limit import take_public_read
 from app.web.reads import reads
 from app.web.request_context import now
 from app.wording.disclosure_words import flag_words, paragraph, rate_rule_words
@@ -101,5 +102,6 @@ def licence_answer(licence: Licence, today: date, locale: str) -> dict[str, Any]
 @answers(200, LicenceSchema, example=LICENCE_EXAMPLE)
 def get_lender_licence(code: str) -> dict[str, Any]:
     """Show a lender's licence, the rule on rates it is under, and what is wrong or not known. Needs no credential."""
+    take_public_read()
     licence, zone = get_licence(reads(), code)
     return licence_answer(licence, business_date(now(), zone), request_locale())

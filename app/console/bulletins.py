@@ -4,18 +4,20 @@ from typing import Any
 
 from flask import Response, current_app, request
 from marshmallow import Schema, fields, validate
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, after, begin, listed
-from app.domain.bulletins import BulletinState
+from app.domain.actors import same_person
+from app.domain.bulletins import BulletinState, FigureCell
 from app.domain.errors import ValidationError
 from app.persistence.models.bulletins import BulletinRow
 from app.persistence.queries.bulletins import get_bulletin, page_bulletins
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import bulletins as services
-from app.services.bulletin_checks import Verification, verify_bulletin
+from app.services.bulletin_checks import Difference, Verification, verify_bulletin
 from app.services.bulletin_drills import Drill, definition_of, drill_down, drill_of, export_csv
 from app.services.bulletin_figures import definitions
 from app.services.bulletins import WantedBulletin
@@ -72,15 +74,17 @@ def make_bulletin() -> BaseResponse:
 @pages.get(_ONE)
 @permits("bulletins.read")
 def bulletin(bulletin_id: str) -> Response:
-    """Show its numbers, those that are hidden too, and what can be done with it."""
+    """Show its numbers, of one's own lender those that are hidden too, and what can be done with it."""
     return _shown(bulletin_id, Form())
 
 
 @pages.post(_ONE)
 @permits("bulletins.publish")
 def act_on_bulletin(bulletin_id: str) -> BaseResponse:
-    """Freeze it, publish it, or put it aside."""
+    """Freeze it, publish it, or put it aside. Publishing asks for a fresh code: it cannot be taken back."""
     who, at = desk(), now()
+    if request.form.get("act") == "publish":
+        require_fresh_proof(who)
     given: dict[str, Any] = {"by": who.name, "now": at, "lender_id": who.lender_id}
 
     def act(work: Work, values: dict[str, Any]) -> str:
@@ -103,9 +107,13 @@ def check_bulletin(bulletin_id: str) -> Response:
     with reading() as session:
         row = get_bulletin(session, bulletin_id, lender_id=desk().lender_id)
         found: Verification | None = None
+        differences: list[Difference] = []
         if row.frozen_at is not None:
             found = verify_bulletin(session, row, now=now())
-        return page("bulletins/check.html", row=row, found=found, names=_names(), cell=_cell)
+            seen = {(each.key, each.cell, each.currency) for each in _numbers(session, row)}
+            is_own = row.lender_id is not None
+            differences = [each for each in found.differences if is_own or (each.key, each.cell, each.currency) in seen]
+        return page("bulletins/check.html", row=row, found=found, differences=differences, names=_names(), cell=_cell)
 
 
 @pages.get(f"{_ONE}/figures/<number:figure>")
@@ -123,10 +131,11 @@ def bulletin_rows(bulletin_id: str, figure: str) -> Response:
             after=None if start is None else start.row_id, limit=SIZE + 1,
         )  # fmt: skip
         keys = [Key(row.made_at, each.key) for each in rows]
-        numbers = [each for each in services.figures_of(work.session, row, now=now()) if each.key == figure]
+        numbers = [each for each in _numbers(work.session, row) if each.key == figure]
         own = [each for each in numbers if (each.cell, each.currency or None) == (drill.cell, drill.currency)]
         return page(
-            "bulletins/rows.html", row=row, drill=drill, definition=definition_of(figure), figure=own[0] if own else None,
+            "bulletins/rows.html", row=row, is_own=row.lender_id is not None, drill=drill,
+            definition=definition_of(figure), figure=own[0] if own else None,
             found=listed(rows, keys, cell=drill.cell, currency=drill.currency), cell=_cell, names=_names(),
         )  # fmt: skip
 
@@ -168,11 +177,15 @@ def _shown(bulletin_id: str, form: Form, *, status: int = 200) -> Response:
     end_reads()
     with reading() as session:
         row = get_bulletin(session, bulletin_id, lender_id=desk().lender_id)
-        numbers = services.figures_of(session, row, now=now())
+        numbers = _numbers(session, row)
         return page(
             "bulletins/bulletin.html", status=status, row=row, form=form, is_own=row.lender_id is not None,
             sections=_sections(numbers), acts=_acts(row), cell=_cell,
         )  # fmt: skip
+
+
+def _numbers(session: Session, row: BulletinRow) -> list[FigureCell]:
+    return services.shown_to(row, desk().lender_id, services.figures_of(session, row, now=now()))
 
 
 def _sections(numbers: Any) -> list[tuple[str, list[Any]]]:
@@ -194,7 +207,8 @@ def _acts(row: BulletinRow) -> list[str]:
     if row.state == BulletinState.DRAFT.value:
         return ["freeze", "discard"] if now() >= services.period_of(row).end_at else ["discard"]
     if row.state == BulletinState.FROZEN.value:
-        return ["discard"] if who.name in (row.made_by, row.frozen_by) else ["publish", "discard"]
+        is_first = any(same_person(who.name, each) for each in (row.made_by, row.frozen_by))
+        return ["discard"] if is_first else ["publish", "discard"]
     return []
 
 

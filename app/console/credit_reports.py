@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -13,6 +13,7 @@ from app.console.lists import SIZE, after, begin, listed, one_of
 from app.domain.credit_bureaus import ALL, FORMATS, LONGEST_LEAD_DAYS, NEGATIVE_ONLY, BureauValues
 from app.domain.credit_gates import GATE_REASONS, MARKED, WITHHELD
 from app.domain.credit_snapshots import (
+    CORRECTED_SINCE,
     DELETED,
     DISPUTE_MARK_CHANGED,
     ENDED_UNCLEAR,
@@ -41,6 +42,7 @@ from app.web.request_context import now
 
 REASONS = (
     *GATE_REASONS, NOT_ENROLLED, NOT_REPORTED_HERE, ENDED_UNCLEAR, INCOMPLETE, DELETED, DISPUTE_MARK_CHANGED,
+    CORRECTED_SINCE,
 )  # fmt: skip
 _HOME = f"{PREFIX}/credit-reports"
 _BUREAU = r"[A-Z][A-Z0-9_]{1,23}"
@@ -111,8 +113,10 @@ def credit_snapshot(snapshot_id: str) -> Response:
 @pages.post("/credit-reports/<id:snapshot_id>")
 @permits("credit.approve")
 def decide_credit_snapshot(snapshot_id: str) -> BaseResponse:
-    """Approve it, or decline it with a reason."""
+    """Approve it, which asks for a fresh code, or decline it with a reason."""
     who, at = desk(), now()
+    if request.form.get("decision") == "approve":
+        require_fresh_proof(who)
 
     def act(work: Work, values: dict[str, Any]) -> str:
         credit_files.decide_snapshot(

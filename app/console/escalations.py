@@ -87,7 +87,8 @@ def _list(form: Form, *, status: int = 200) -> Response:
 def _code() -> str | None:
     """Return the reason that the address asks for, if it may be one: those of other registers are not listed here."""
     given = request.args.get("reason", "")
-    return given if given in all_codes() or (given.isupper() and given.isascii() and len(given) <= 40) else None
+    is_code = given.isupper() and given.isascii() and given.isprintable() and len(given) <= 40
+    return given if given in all_codes() or is_code else None
 
 
 @pages.post("/escalations/approve")

@@ -19,8 +19,9 @@ from app.persistence.unit_of_work import reading
 from app.services import funding_desk, funding_shares
 from app.services.funder_statements import outstanding_by_holder
 from app.services.funders import masked_account, open_funder
+from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import file_answer
+from app.web.answers import personal_file
 from app.web.auth import desk, permits
 from app.web.fields import DateField
 from app.web.languages import request_locale
@@ -46,22 +47,22 @@ def funding() -> BaseResponse:
 @pages.get("/funding/funders/<number:funder_no>")
 @permits("funding.read")
 def funder(funder_no: str) -> BaseResponse:
-    """Show a funder and their statement of a period: the month so far, if none is named."""
-    at, staff = now(), acting()
+    """Show a funder and their statement of a period: the month so far, if none is named. A PDF asks for a fresh code."""
+    at, staff, as_pdf = now(), acting(), request.args.get("as") == "pdf"
+    if as_pdf:
+        require_fresh_proof(desk())
     end_reads()
     with reading() as session:
         today = business_date(at, get_lender(session, staff.lender_id).zone)
     first, last = _day("from", today.replace(day=1)), _day("to", today)
     problem = None
     try:
-        made = funding_desk.make_statement(
-            staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=request.args.get("as") == "pdf"
-        )
+        made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=as_pdf)
     except ValidationError as error:
         problem, first, last = error.detail, today.replace(day=1), today
         made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=False)
     if made.pdf is not None:
-        return file_answer(made.pdf, PDF, name=f"funder-{funder_no}-{last.isoformat()}.pdf")
+        return personal_file(made.pdf, PDF, name=f"funder-{funder_no}-{last.isoformat()}.pdf")
     known = open_funder(vault(), made.funder)
     return page(
         "funding/funder.html", row=made.funder, name=known.name, account=masked_account(known.account),

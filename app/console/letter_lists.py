@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema, fields, validate
+from marshmallow import ValidationError as SchemaError
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.console.forms import Form, refused, submit
@@ -100,6 +101,8 @@ def prove_letter(letter_id: str) -> BaseResponse:
             receipt = delivery_proofs.hand_in_receipt(letter_id, new, each.name, each.content, staff=staff, now=at)
     except (ConflictError, ValidationError) as error:
         return again(refused(error))
+    except SchemaError:
+        pass  # nothing was taken in; `submit` reads the form again and says what is wrong with it
     return submit(DeliveryProofFormSchema, act, again, files=[each.name for each in files])
 
 

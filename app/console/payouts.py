@@ -14,7 +14,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import payouts
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import file_answer
+from app.web.answers import personal_file
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
 from app.web.pagination import Key
@@ -104,7 +104,7 @@ def payouts_file(batch_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = payouts.read_payouts_file(work, batch_id, staff=acting(), now=now())
-    return file_answer(file.content, "text/csv", name=file.name)
+    return personal_file(file.content, "text/csv", name=file.name)
 
 
 def _list(form: Form, *, status: int = 200) -> BaseResponse:

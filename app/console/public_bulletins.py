@@ -10,6 +10,7 @@ from app.persistence.queries.bulletins import page_published
 from app.services.bulletin_readings import read_published
 from app.web.etag import body_etag, is_unchanged
 from app.web.pages import html_page
+from app.web.rate_limit import take_public_read
 from app.web.reads import reads
 from app.wording.amounts import written_date
 from app.wording.bulletin_words import ShownFigure, period_words, shown_figures, title_of
@@ -26,6 +27,7 @@ _MOST_BARS = 12
 @door.get(PATH)
 def published_bulletins() -> Response:
     """List what is published, the newest first."""
+    take_public_read()
     locale, words = _words()
     rows = [
         (row, words["until"].format(first=written_date(row.first_on, locale), last=written_date(row.last_on, locale)))
@@ -37,6 +39,7 @@ def published_bulletins() -> Response:
 @door.get(f"{PATH}/<id:bulletin_id>")
 def published_bulletin(bulletin_id: str) -> Response:
     """Show one with its charts, every definition beside its number."""
+    take_public_read()
     locale, words = _words()
     try:
         published = read_published(reads(), bulletin_id)

@@ -11,6 +11,7 @@ from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, begin, listed, one_of
 from app.domain.errors import ConflictError, refused_at
 from app.domain.registers import ReportState
+from app.persistence.queries import register_events as events
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.lenders import get_jurisdiction
 from app.persistence.queries.loans import find_loan_owners
@@ -20,7 +21,7 @@ from app.services.registers import get_register, registers_for, words_in
 from app.services.restricted_register import LONGEST_REASON
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import file_answer
+from app.web.answers import personal_file
 from app.web.auth import desk, permits
 from app.web.fields import NUMBER_PATTERN, PatternField, TextField
 from app.web.languages import request_locale
@@ -170,7 +171,7 @@ def register_file(file_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = register_files.read_file(work, file_id, staff=acting(), now=now())
-    return file_answer(file.content, "text/csv", name=file.name)
+    return personal_file(file.content, "text/csv", name=file.name)
 
 
 def _list(form: Form, *, status: int = 200) -> BaseResponse:
@@ -208,8 +209,8 @@ def _one(report_id: str, form: Form, *, status: int = 200) -> BaseResponse:
 def _files(form: Form, *, status: int = 200) -> BaseResponse:
     key = begin()
     lender_id, locale = desk().lender_id, request_locale()
-    rows = queries.page_files(reads(), lender_id, before="" if key is None else key.row_id, limit=SIZE + 1)
-    waiting = queries.count_unfiled(reads(), lender_id)
+    rows = events.page_files(reads(), lender_id, before="" if key is None else key.row_id, limit=SIZE + 1)
+    waiting = events.count_unfiled(reads(), lender_id)
     choices = [
         (each.key, words_in(each.name, locale), waiting.get(each.key, 0))
         for each in registers_for(get_jurisdiction(reads(), lender_id))

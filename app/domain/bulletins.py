@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.times import end_of_day, local_instant, rfc3339, zone_named
 
@@ -49,7 +50,7 @@ def check_move(state: str, to: BulletinState) -> None:
 
 def check_second_person(by: str, *others: str | None) -> None:
     """Refuse whoever made or froze a bulletin as the one who approves it. Raises ForbiddenError."""
-    if by in others:
+    if any(same_person(by, each) for each in others):
         raise ForbiddenError("A bulletin is approved and published by another person than made or froze it.")
 
 

@@ -18,7 +18,9 @@ from app.domain.errors import ValidationError
 
 YEAR_DAYS = 365
 OVER_CAP = "over_cap"
-"""The kind of follow-up, and of task, of a loan that asks more than its cap allows."""
+"""The kind of task of a loan that asks more than its cap allows, and of the follow-up that looks at a loan's cap."""
+CAP_UNKNOWN = "cap_unknown"
+"""The kind of task of a loan whose cap may bind and is not known."""
 APPLIES, OUTSIDE, UNKNOWN = "applies", "outside", "unknown"
 
 

@@ -46,6 +46,11 @@ def check_bureau(values: BureauValues) -> None:
         for name, (value, choices) in allowed.items()
         if value not in choices
     ]
+    errors += [
+        FieldError(f"/{name}", "invalid", f"{name} is one line: a line end in it would break the header of every file.")
+        for name in ("furnisher_code", "furnisher_name", "furnisher_address")
+        if not getattr(values, name).isprintable()
+    ]
     if not 1 <= values.lead_days <= LONGEST_LEAD_DAYS:
         errors.append(FieldError("/lead_days", "range", f"lead_days is 1 to {LONGEST_LEAD_DAYS}."))
     if errors:

@@ -1,6 +1,6 @@
 """Corrections and deletions of what was furnished: why there are any, what differs, and how each format says it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,9 +28,10 @@ OF_GROUND: Mapping[str, str] = {"not_mine": NOT_THEIRS, "identity_theft": IDENTI
 """Ground of a dispute that was upheld -> why the report is taken out."""
 
 COMPARED = (
-    "standing", "days_past_due", "balance_minor", "principal_balance_minor", "overdue_minor", "past_due_minor",
-    "overdue_principal", "terms_overdue", "paid_minor", "last_paid_on", "first_delinquent_on", "closed_on", "lost_on",
-    "charge_off_minor", "written_off_minor", "five_grade", "history", "month_codes",
+    "standing", "was", "days_past_due", "balance_minor", "principal_balance_minor", "overdue_minor", "past_due_minor",
+    "overdue_principal", "terms_overdue", "terms_left", "due_minor", "scheduled_minor", "paid_minor", "last_paid_on",
+    "first_delinquent_on", "closed_on", "lost_on", "charge_off_minor", "written_off_minor", "five_grade", "history",
+    "month_codes",
 )  # fmt: skip
 """Facts of an account that a correction is made for."""
 
@@ -60,6 +61,15 @@ def differences(old: Mapping[str, Any], new: CreditAccount) -> tuple[dict[str, A
     now = facts_of(new)
     names = [name for name in COMPARED if old.get(name) != now[name]]
     return {name: old.get(name) for name in names}, {name: now[name] for name in names}
+
+
+def with_corrections(account: Mapping[str, Any], decided: Iterable[Any]) -> dict[str, Any]:
+    """Return the facts that a bureau has: as furnished, with the corrections (`state`, `new`) that it was told since."""
+    found = dict(account)
+    for each in decided:
+        if each.state == FILED:
+            found |= each.new
+    return found
 
 
 def code_of(kind: str, reason: str, form: str, status: str) -> str:

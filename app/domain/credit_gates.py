@@ -108,6 +108,8 @@ class GateQuestion:
     """The oldest due date with something unpaid; None: nothing is, and no notice is of a run of arrears that goes on."""
     is_reported: bool = False
     """The run of arrears that goes on is reported already: its notice was given when that began."""
+    reported_notice_id: str | None = None
+    """That notice, where it is one that we served: should it turn out to have come back, no earlier one stands in for it."""
 
 
 def strictest(rules: Sequence[BureauRules]) -> BureauRules | None:
@@ -156,7 +158,15 @@ def reportable_on(notice: DeliveredNotice, asked: GateQuestion) -> date:
     """Return the first day of the loan's zone on which the house lets it be reported after this notice."""
     lead_days = 1 if asked.rules is None else asked.rules.lead_days
     first = business_date(notice.delivered_at, asked.zone) + timedelta(days=lead_days)
-    return first if notice.answer_by is None else max(first, notice.answer_by + timedelta(days=1))
+    return max([first, *(each.answer_by + timedelta(days=1) for each in _leaving_days(notice, asked) if each.answer_by)])
+
+
+def _leaving_days(notice: DeliveredNotice, asked: GateQuestion) -> list[DeliveredNotice]:
+    """Return the notices whose days to answer are waited for: a second letter is not broken by resting on the first."""
+    if asked.is_reported:
+        return [notice]
+    kinds = NOTICES[asked.kind]
+    return [notice, *(each for each in asked.notices if each.kind in kinds and _is_of_this_run(each, asked))]
 
 
 def _notice(asked: GateQuestion) -> DeliveredNotice | None:
@@ -170,7 +180,7 @@ def _notice(asked: GateQuestion) -> DeliveredNotice | None:
 
 def _is_of_this_run(notice: DeliveredNotice, asked: GateQuestion) -> bool:
     """Return whether it came once the loan was late as it is now: one about arrears that were paid does not count again."""
-    if asked.is_reported:
+    if asked.is_reported and asked.reported_notice_id in (None, notice.message_id):
         return True
     return asked.late_since is not None and business_date(notice.delivered_at, asked.zone) > asked.late_since
 

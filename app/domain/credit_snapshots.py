@@ -38,6 +38,8 @@ NOT_ENROLLED, NOT_REPORTED_HERE, ENDED_UNCLEAR, INCOMPLETE, DELETED = (
 closed it and does not say how; the format wants what is not known; it was taken out and is never told again."""
 DISPUTE_MARK_CHANGED = "DISPUTE_MARK_CHANGED"
 """Of an omission: disputed, or answered, since it was frozen; the next month carries the mark."""
+CORRECTED_SINCE = "CORRECTED_SINCE"
+"""Of an omission: what it tells of earlier months was put right since the freezing began; the next month tells it right."""
 
 _ADVERSE = {True: frozenset("123456GHJKL"), False: frozenset("1234567BDGZ")}
 _UNTOLD = {True: "D", False: "#"}
@@ -107,6 +109,19 @@ def mended(told: str, anew: str, *, is_metro2: bool) -> str:
     never = _NEVER[is_metro2]
     whole = anew.ljust(len(told), _UNTOLD[is_metro2])
     return "".join(code if code in never else now for code, now in zip(told, whole, strict=False))
+
+
+def is_worse(before: CreditAccount, after: CreditAccount) -> bool:
+    """Return whether anything that `after` tells is worse for the person than `before` was: now, or in any month told."""
+    first, was = after.first_delinquent_on, before.first_delinquent_on
+    if first is not None and (was is None or first < was):
+        return True
+    amounts = ("days_past_due", "overdue_minor", "past_due_minor", "charge_off_minor", "written_off_minor")
+    if any(getattr(after, name) > getattr(before, name) for name in amounts):
+        return True
+    told = [(_ADVERSE[True], *months) for months in zip(before.history, after.history, strict=False)]
+    told += [(_ADVERSE[False], *months) for months in zip(before.month_codes, after.month_codes, strict=False)]
+    return any(now in adverse and (was not in adverse or now > was) for adverse, was, now in told)
 
 
 def chained(before: str, row: Mapping[str, Any]) -> str:

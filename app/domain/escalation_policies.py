@@ -105,6 +105,17 @@ class EscalationPolicy:
         """Return the step of that key."""
         return next((each for each in self.steps if each.key == key), None)
 
+    def announced_by(self, step: EscalationStep) -> EscalationStep | None:
+        """Return the report to the credit system that a notice before reports announces; None: it announces none."""
+        return next(
+            (
+                each
+                for each in self.steps
+                if each.register == CREDIT and each.after is not None and each.after.step == step.key
+            ),
+            None,
+        )
+
     @property
     def needs_collateral(self) -> bool:
         """Whether a step asks what a loan is secured on."""

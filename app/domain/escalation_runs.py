@@ -1,13 +1,15 @@
 """How one loan's escalation goes on over days under stated assumptions, decided by the function that decides live."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from app.domain.escalation_cases import EscalationCase, GateStop, Spell, StepDecision, StepState
 from app.domain.escalation_policies import NOTICE_KINDS, EscalationPolicy, EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Outcome, Why
-from app.domain.escalations import EscalationCase, GateStop, Spell, StepDecision, StepState, decide, unasked
+from app.domain.escalations import decide, unasked
+from app.domain.times import business_date
 
 MOST_LOOKS = 2_000
 """At one loan: more than a run of some years has. A policy that needs more never comes to an end."""
@@ -53,9 +55,13 @@ def run(
     until: datetime,
     assumed: Assumptions,
     ask: Ask,
+    leaves_days: Mapping[str, int] | None = None,
 ) -> Iterator[Happening]:
-    """Yield what changes in [start, until), in its order. `case_at`: the loan at a moment, without its escalation."""
-    life = _Life(policy, spell, assumed)
+    """Yield what changes in [start, until), in its order. `case_at`: the loan at a moment, without its escalation.
+
+    `leaves_days`: step key -> days that its letter leaves to pay or to object, from the day on which it is written.
+    """
+    life = _Life(policy, spell, assumed, leaves_days or {})
     at: datetime | None = start
     for _ in range(MOST_LOOKS):
         if at is None or at >= until:
@@ -73,7 +79,7 @@ def run(
             yield Happening(at, None, Outcome.ENDED, decided.ends)
         acted = False
         for each in decided.steps:
-            change, acts = life.take(each, at)
+            change, acts = life.take(each, at, business_date(at, case.zone))
             acted = acted or acts
             if change is not None:
                 yield change
@@ -84,8 +90,10 @@ def run(
 class _Life:
     """What is recorded of one loan while it is run."""
 
-    def __init__(self, policy: EscalationPolicy, spell: Spell | None, assumed: Assumptions) -> None:
-        self.policy, self.spell, self.assumed = policy, spell, assumed
+    def __init__(
+        self, policy: EscalationPolicy, spell: Spell | None, assumed: Assumptions, leaves_days: Mapping[str, int]
+    ) -> None:
+        self.policy, self.spell, self.assumed, self.leaves_days = policy, spell, assumed, leaves_days
         self.told: dict[str, tuple[Outcome, str]] = {}
         self.comes: dict[str, datetime] = {}
         """Step key -> when its proof of delivery, or a person's yes, comes."""
@@ -94,7 +102,7 @@ class _Life:
                 if state.outcome is Outcome.HANDED_OVER and state.handed_over_at is not None:
                     self.comes[key] = state.handed_over_at + timedelta(days=assumed.delivery_days)
 
-    def take(self, each: StepDecision, at: datetime) -> tuple[Happening | None, bool]:
+    def take(self, each: StepDecision, at: datetime, today: date) -> tuple[Happening | None, bool]:
         """Record what becomes of a step; return what is new, and whether it is to be looked at again at once."""
         assert self.spell is not None
         key, step = each.step.key, each.step
@@ -117,8 +125,10 @@ class _Life:
                 outcome, reason, delivered_at = Outcome.HANDED_OVER, Why.AWAITS_DELIVERY, None
             else:
                 outcome, reason, delivered_at = Outcome.DONE, Why.ON_SCHEDULE, at
+            days = self.leaves_days.get(key)
             self._set(key, replace(state, outcome=outcome, attempt_no=state.attempt_no + 1, handed_over_at=at,
-                                   has_left=True, delivered_at=delivered_at))  # fmt: skip
+                                   has_left=True, delivered_at=delivered_at,
+                                   answer_by=None if days is None else today + timedelta(days=days)))  # fmt: skip
             return self._new(replace(each, outcome=outcome, reason=reason), at), True
         self._set(key, replace(state, outcome=each.outcome))
         return self._new(each, at), False

@@ -4,117 +4,17 @@ Pure: what the case is, by which policy, what the law and the gates of reporting
 rehearsals and for `why`. A step that must ask and was not given an answer does not happen.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from app.domain.escalation_policies import CAP, FORBEARANCE, EscalationPolicy, EscalationStep, Kind
+from app.domain.escalation_cases import NOT_ASKED, Decided, EscalationCase, Gates, Spell, StepDecision, StepState
+from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import HAPPENED, HOLD_WHY, Ends, Outcome, Why
-from app.domain.holds import Hold
 from app.domain.times import business_date, local_instant
 
 _DAY = timedelta(days=1)
 AGAIN_DAYS = 7
 """A notice that never left (no address, say) is tried again after so many days."""
-
-
-@dataclass(frozen=True, slots=True)
-class GateStop:
-    """Why the law, or a gate of reporting, lets a step not happen now. `allowed_on`: from when it would, if known."""
-
-    reason: str
-    rule: str | None = None
-    allowed_on: date | None = None
-    missing: tuple[str, ...] = ()
-
-
-Gates = Mapping[str, GateStop | None]
-"""Step key -> what its questions were answered; None: nothing stands in the way."""
-NOT_ASKED: Gates = {}
-
-
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """How a step stands as recorded, and how its notice fared."""
-
-    outcome: Outcome
-    attempt_no: int = 0
-    handed_over_at: datetime | None = None
-    has_left: bool = False
-    """Its notice left the house, or is leaving: nothing takes it back."""
-    delivered_at: datetime | None = None
-    """When the notice arrived, as a receipt proves; of a step without one, when it was done."""
-    came_back: bool = False
-    never_left: bool = False
-    lost_reason: str | None = None
-    """Why it never left, by the message's own reason."""
-    wanted_at: datetime | None = None
-    approved_at: tuple[datetime, ...] = ()
-    """When each person said yes, the first one first."""
-    is_declined: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Spell:
-    """One run of arrears that escalates. `is_stopped`: a person stopped it, until the arrears are over."""
-
-    anchor_no: int
-    late_since: date
-    steps: Mapping[str, StepState] = field(default_factory=dict)
-    is_stopped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EscalationCase:
-    """One loan at a moment. `oldest_due_on`: oldest unpaid due date that has passed; None: nothing is overdue."""
-
-    loan_id: str
-    zone: str
-    currency: str
-    oldest_due_on: date | None
-    next_due_on: date | None
-    """When the next open row falls due, today or later."""
-    overdue_minor: int
-    anchor_no: int
-    is_over: bool = False
-    is_arranged: bool = False
-    holds: tuple[Hold, ...] = ()
-    has_dispute: bool = False
-    forbearance_on: date | None = None
-    """When forbearance was considered last."""
-    is_cap_known: bool = True
-    is_secured: bool = False
-    spell: Spell | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StepDecision:
-    """What becomes of one step. `withdraw`: its notice has not left and must not any more."""
-
-    step: EscalationStep
-    outcome: Outcome
-    reason: str
-    rule: str | None = None
-    due_on: date | None = None
-    look_at: datetime | None = None
-    withdraw: bool = False
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What becomes of an escalation. `next_look_at` None: nothing changes by time alone."""
-
-    begins: bool = False
-    ends: Ends | None = None
-    steps: tuple[StepDecision, ...] = ()
-    next_look_at: datetime | None = None
-
-    @property
-    def ready(self) -> tuple[StepDecision, ...]:
-        """The steps that happen now."""
-        return tuple(each for each in self.steps if each.outcome is Outcome.READY)
 
 
 def decide(case: EscalationCase, policy: EscalationPolicy | None, now: datetime, gates: Gates = NOT_ASKED) -> Decided:
@@ -152,8 +52,8 @@ def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
 
 
 def asks(step: EscalationStep) -> bool:
-    """Return whether a step happens only once somebody else was asked."""
-    return bool(step.law) or step.kind is Kind.REPORT
+    """Return whether a step happens only once somebody else was asked: a notice names a report only where there is one."""
+    return bool(step.law) or step.kind in (Kind.REPORT, Kind.PRE_REPORT_NOTICE)
 
 
 def _ends(case: EscalationCase) -> Ends | None:
@@ -221,9 +121,10 @@ class _Looking:
 
     def _at(self, step: EscalationStep) -> StepDecision:
         state = self.spell.steps.get(step.key)
-        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED):
+        is_undone = state is not None and state.outcome is Outcome.DELIVERED and state.came_back
+        if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED) and not is_undone:
             return StepDecision(step, state.outcome, Why.ON_SCHEDULE)
-        if state is not None and state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED):
+        if state is not None and (is_undone or state.outcome in (Outcome.HANDED_OVER, Outcome.RETURNED)):
             known = self._on_its_way(step, state)
             if known is not None:
                 return known
@@ -266,10 +167,12 @@ class _Looking:
             before = self.seen.get(step.after.step)
             if before is None or before.outcome not in HAPPENED:
                 return self._behind(step, before)
-            happened_at = self.spell.steps[step.after.step].delivered_at
-            if happened_at is None:
+            happened = self.spell.steps[step.after.step]
+            if happened.delivered_at is None:
                 return self._behind(step, before)
-            free_on = business_date(happened_at, self.case.zone) + timedelta(days=step.after.days)
+            free_on = business_date(happened.delivered_at, self.case.zone) + timedelta(days=step.after.days)
+            if happened.answer_by is not None and step.kind not in NOTICE_KINDS:
+                free_on = max(free_on, happened.answer_by + _DAY)
             if self.today < free_on:
                 return self._wait(step, Why.NOTICE_TOO_RECENT, max(free_on, self._late_on(step)))
         if self.today < self._late_on(step):

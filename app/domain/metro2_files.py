@@ -158,5 +158,5 @@ def _check_furnisher(furnisher: Furnisher) -> None:
         or not number.strip("9")
     ):
         raise refused_at("/furnisher/identification_no", "The furnisher's number is 5 to 20 letters and digits; give it.")
-    if not (furnisher.name.isascii() and furnisher.name and furnisher.address.isascii() and furnisher.address):
-        raise refused_at("/furnisher/name", "The furnisher's name and address are needed, in Latin letters; give them.")
+    if not all(told and told.isascii() and told.isprintable() for told in (furnisher.name, furnisher.address)):
+        raise refused_at("/furnisher/name", "The furnisher's name and address are needed, each a line of Latin letters.")

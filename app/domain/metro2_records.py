@@ -71,12 +71,12 @@ _BASE_FIELDS = (
     "%-25.25s%-20.20s%-20.20s%-1s",  # surname, at 231
     "%s%s%s",  # SSN, birth, telephone
     "%s%-2s",  # ECOA, consumer information indicator
-    "%-2s%-32.32s%-32.32s%-20.20s%-2s%-9.9s",  # address, at 327
+    "%-2.2s%-32.32s%-32.32s%-20.20s%-2.2s%-9.9s",  # address, at 327
     "  ",  # address indicator, residence
 )
 _BASE = "".join(_BASE_FIELDS)
 _J1 = "J1 %-25.25s%-20.20s%-20.20s%-1s%s%s%s%s%-2s "
-_J2 = "J2 %-25.25s%-20.20s%-20.20s%-1s%s%s%s%s%-2s%-2s%-32.32s%-32.32s%-20.20s%-2s%-9.9s    "
+_J2 = "J2 %-25.25s%-20.20s%-20.20s%-1s%s%s%s%s%-2s%-2.2s%-32.32s%-32.32s%-20.20s%-2.2s%-9.9s    "
 
 
 def base_record(account: CreditAccount, furnisher: Furnisher, stamp: str, status: str, rating: str) -> str:

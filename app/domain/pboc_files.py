@@ -115,5 +115,5 @@ def _check_reporter(reporter: Reporter) -> None:
     code = reporter.institution_code
     if not (len(code) == 14 and code.isalnum() and code.isascii() and code == code.upper()):
         raise refused_at("/reporter/institution_code", "The institution's code has 14 capital letters and digits; give it.")
-    if not (len(reporter.district) == 6 and reporter.district.isdigit()):
+    if not (len(reporter.district) == 6 and reporter.district.isascii() and reporter.district.isdigit()):
         raise refused_at("/reporter/district", "The district is six digits of the administrative division; give it.")

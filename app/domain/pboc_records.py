@@ -188,8 +188,10 @@ def person_record(account: CreditAccount, reporter: Reporter) -> str:
     )  # fmt: skip
     born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
     sex = 1 if int(number[16]) % 2 else 2
-    facts = _PERSON_FACTS % (sex, born, "CHN", "", "", who.telephone if len(who.telephone) == 11 else "", "", on)
-    mail = _MAIL % (escape(f"{at.city}{at.line_1}{at.line_2}"), at.postcode, "", on) if at else ""
+    told = who.telephone
+    phone = told if len(told) == 11 and told.isascii() and told.isdigit() else ""
+    facts = _PERSON_FACTS % (sex, born, "CHN", "", "", phone, "", on)
+    mail = _MAIL % (escape(f"{at.city}{at.line_1}{at.line_2}"), escape(at.postcode), "", on) if at else ""
     return f"<Document><InBasInf>{base}{facts}{mail}</InBasInf></Document>"
 
 

@@ -90,6 +90,8 @@ _TABLE = (
     Permission("tasks.read", "read tasks for people", EVERYONE),
     Permission("tasks.close", "close a task with its outcome", EVERYONE),
     Permission("duties.read", "read what the law demands by when", EVERYONE),
+    Permission("interest_stops.ask", "ask that interest be stopped by law on a loan, or that a stop end", _APPROVERS),
+    Permission("interest_stops.approve", "approve or decline a stop of interest that somebody else asked for", _APPROVERS),
     # -- plans
     Permission("plans.read", "read requests for another plan, and what was offered", EVERYONE),
     Permission("plans.offer", "ask for another plan on a borrower's behalf; only the borrower accepts it", EVERYONE),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.times import business_date
 
@@ -140,6 +141,8 @@ class Notice:
     delivered_at: datetime | None
     returned_at: datetime | None = None
     message_id: str | None = None
+    answer_by: date | None = None
+    """The last day that its letter leaves to pay or to object; nothing is reported before that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,9 @@ def notice_gate(
 ) -> tuple[Gate | None, Notice | None]:
     """Return the newest delivered notice that has waited long enough and still counts, or why there is none.
 
-    `since`: a notice delivered before is of an earlier run of arrears, and none of this one.
+    `since`: the oldest due date unpaid; a notice delivered by then is of an earlier run of arrears, and none of this one.
+    Every letter of this run that arrived is waited for: a second one that leaves more days is not broken by resting on the
+    first.
     """
     delivered = [
         (business_date(each.delivered_at, zone), each.delivered_at, each)
@@ -208,10 +213,12 @@ def notice_gate(
     if not delivered:
         return Gate.NO_NOTICE_DELIVERED, None
     ripe = [each for each in delivered if (today - each[0]).days > register.wait_days]
-    if not ripe:
+    counts_from = date.min if since is None else since
+    leaves = [each.answer_by for on, _, each in delivered if each.answer_by is not None and on > counts_from]
+    if not ripe or today <= max(leaves, default=date.min):
         return Gate.NOTICE_TOO_RECENT, None
     valid = [
-        each for each in ripe if (today - each[0]).days <= register.notice_valid_days and (since is None or each[0] >= since)
+        each for each in ripe if (today - each[0]).days <= register.notice_valid_days and (since is None or each[0] > since)
     ]
     return (None, max(valid, key=lambda each: each[:2])[2]) if valid else (Gate.NOTICE_TOO_OLD, None)
 
@@ -224,7 +231,7 @@ def check_move(state: str, to: ReportState) -> None:
 
 def check_second(asked_by: str, by: str) -> None:
     """Refuse a decision of who asked. Raises ForbiddenError."""
-    if asked_by == by:
+    if same_person(asked_by, by):
         raise ForbiddenError("You asked for it; somebody else has to decide.")
 
 

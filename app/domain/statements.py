@@ -6,6 +6,7 @@ opening and movements make the closing, and both ends are the loan's positions o
 made.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,14 +19,25 @@ from app.domain.positions import Position
 from app.domain.replay import terms_under
 from app.domain.running_balances import UNMOVED, Balances, RunningBalances
 from app.domain.splits import NOTHING, Split
-from app.domain.terms import PLAIN, LoanTerms
+from app.domain.stops import Stop, standing
+from app.domain.terms import PLAIN, LoanTerms, known_terms
 
 INSTALMENT_DUE = "instalment_due"
 PLAN_CHANGED = "plan_changed"
 CHARGE_DUE = "charge_due"
 PAID_OUT = "paid_out"
 LATE_CHARGES = "late_charges"
-LINE_KINDS = (PAID_OUT, INSTALMENT_DUE, PLAN_CHANGED, CHARGE_DUE, LATE_CHARGES, *(kind.value for kind in EntryKind))
+INTEREST_STOPPED = "interest_stopped"
+"""Days of the period bear no interest by law; it moves nothing itself, since what is told to be due is due without them."""
+LINE_KINDS = (
+    PAID_OUT,
+    INSTALMENT_DUE,
+    PLAN_CHANGED,
+    CHARGE_DUE,
+    LATE_CHARGES,
+    INTEREST_STOPPED,
+    *(kind.value for kind in EntryKind),
+)
 """What a line may be; entries keep the name of their kind."""
 
 _ONE_DAY = timedelta(days=1)
@@ -108,6 +120,10 @@ class Line:
     """Of a reversal: the entry it takes back, if that is known."""
     undone_on: date | None = None
     """Of an entry: the value date of its reversal, when that is within the period or before it."""
+    stop: Stop | None = None
+    """Of days without interest: which, and by which rule. The line stands on the first of them that is in the period."""
+    stopped_minor: int = 0
+    """Of an instalment that fell due: what of its interest is not owed because of stops; `amount_minor` is without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +173,8 @@ class _Walk:
     known_at: datetime | None
     balances: Balances = field(init=False)
     """What stands after the last line."""
+    _terms: LoanTerms = field(init=False)
+    """With the stops that were known then."""
     _running: RunningBalances = field(init=False)
     _entries: list[LedgerEntry] = field(init=False)
     _done: int = field(init=False)
@@ -168,7 +186,8 @@ class _Walk:
         self._entries = sorted((e for e in known if e.effective_on <= self.period.last), key=lambda e: e.order)
         self._done = sum(entry.effective_on < self.period.first for entry in self._entries)
         self._version = self._version_on(self.period.eve)
-        self._running = RunningBalances(self.ledger.principal_minor, self.ledger.terms)
+        self._terms = known_terms(self.ledger.terms, self.known_at)
+        self._running = RunningBalances(self.ledger.principal_minor, self._terms)
         self._begin(self.period.eve)
         self.balances = self._running.balances(self.period.eve)
 
@@ -176,40 +195,54 @@ class _Walk:
         """Yield what happened, in order."""
         by_id = {entry.entry_id: entry for entry in self._entries}
         undone_on = {entry.reverses: entry.effective_on for entry in self._entries if entry.reverses}
-        for on in self._days():
+        stops = self._stops()
+        for on in sorted(self._days() | stops.keys()):
             version = self._version_on(on)
             if version is not self._version:
                 self._version = version
                 self._begin(on - _ONE_DAY)
                 yield self._line(on, PLAN_CHANGED, on - _ONE_DAY, plan_version=version.anchor_no if version else 0)
             yield from self._accrued(on)
+            for stop in stops.get(on, ()):
+                yield self._line(on, INTEREST_STOPPED, on - _ONE_DAY, stop=stop)
             lent_minor = self._running.pay_out(on)
             if lent_minor:
                 yield self._line(on, PAID_OUT, on - _ONE_DAY, amount_minor=lent_minor)
             for row in self._running.falling_due(on):
                 self._running.fall_due(row)
                 due = Split(*row.due)
-                yield self._line(on, INSTALMENT_DUE, on - _ONE_DAY, amount_minor=due.total, split=due, row_no=row.row_no)
+                yield self._line(
+                    on, INSTALMENT_DUE, on - _ONE_DAY, amount_minor=due.total, split=due, row_no=row.row_no,
+                    stopped_minor=row.stopped_minor,
+                )  # fmt: skip
             yield from self._charged(on)
             while self._done < len(self._entries) and self._entries[self._done].effective_on == on:
                 entry = self._entries[self._done]
                 yield self._apply(entry, by_id.get(entry.reverses or ""), undone_on.get(entry.entry_id))
         yield from self._accrued(self.period.last, ends=True)
 
-    def _days(self) -> list[date]:
+    def _stops(self) -> dict[date, list[Stop]]:
+        """Return the stops of which a day lies in the period, by the first such day."""
+        found: dict[date, list[Stop]] = defaultdict(list)
+        for each in standing(self.ledger.terms.stops, self.known_at):
+            if each.from_on <= self.period.last and (each.until_on is None or each.until_on > self.period.first):
+                found[max(each.from_on, self.period.first)].append(each)
+        return found
+
+    def _days(self) -> set[date]:
         days = {row.due_on for version in self.ledger.versions for row in version.rows}
         days |= {version.effective_on for version in self.ledger.versions if version.effective_on}
         days |= {entry.effective_on for entry in self._entries}
         days |= {entry.due_on for entry in self._entries if entry.due_on}
         days |= {each.on for each in self.ledger.terms.paid_out_later}
-        return sorted(day for day in days if self.period.first <= day <= self.period.last)
+        return {day for day in days if self.period.first <= day <= self.period.last}
 
     def _version_on(self, on: date) -> PlanVersion | None:
         return version_for(self.ledger.versions, on, self.known_at)
 
     def _begin(self, until: date) -> None:
         rows = self._version.rows if self._version else ()
-        self._running.terms = terms_under(self._version, self.ledger.terms)
+        self._running.terms = terms_under(self._version, self._terms)
         self._running.begin(rows, until, self._entries[: self._done])
 
     def _line(self, on: date, kind: str, charges_until: date, *, amount_minor: int = 0, **more: Any) -> Line:

@@ -46,15 +46,29 @@ NOT_STOPPED = Stopped()
 
 def stopped_by(stops: Iterable[Stop], known_at: datetime | None = None) -> Stopped:
     """Return the days that these stops take out, as now known or as was known at an instant."""
-    known = [
-        each
-        for each in stops
-        if (each.replaced_at is None if known_at is None else _stood(each, known_at))
-        and (each.until_on is None or each.from_on < each.until_on)
-    ]
+    known = standing(stops, known_at)
     if not known:
         return NOT_STOPPED
     return Stopped(_merged(known), _merged([each for each in known if each.scope == INTEREST_AND_CHARGES]))
+
+
+def standing(stops: Iterable[Stop], known_at: datetime | None = None) -> list[Stop]:
+    """Return the stops that take out at least a day, as now known or as was known at an instant; the first day first."""
+    return sorted(
+        (
+            each
+            for each in stops
+            if (each.replaced_at is None if known_at is None else _stood(each, known_at))
+            and (each.until_on is None or each.from_on < each.until_on)
+        ),
+        key=lambda each: (each.from_on, each.rule, each.recorded_at),
+    )
+
+
+def stop_on(stops: Iterable[Stop], on: date) -> Stop | None:
+    """Return the stop in which a day lies, as now known; of several the one that lasts longest. None: it bears interest."""
+    found = [each for each in standing(stops) if each.from_on <= on and (each.until_on is None or on < each.until_on)]
+    return max(found, key=lambda each: (each.until_on or date.max, each.scope == INTEREST_AND_CHARGES), default=None)
 
 
 def days_within(spans: Sequence[Span], start: date, end: date) -> int:

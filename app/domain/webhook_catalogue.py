@@ -77,6 +77,19 @@ NOUNS: Mapping[str, Noun] = {
             "reversed": "it was taken back, and so were its repayments",
         },
     ),
+    "register_report": Noun(
+        "report_id, loan_no, borrower_no, register, reason, mark",
+        {
+            "reported": "a report stands: two people decided it, and the register's next file has it",
+            "corrected": "what it says was corrected, or marked as disputed",
+            "removed": "it is taken off the register; reason says why (paid, dispute_upheld, retention_ended, hold, "
+            "notice_returned, our_error, law)",
+        },
+    ),
+    "payouts": Noun(
+        "batch_id, currency, until_on, payouts, total, file_sha256, by",
+        {"approved": "a batch of payouts to funders was approved; its file may be fetched and taken to the bank"},
+    ),
     "dispute": Noun(
         "dispute_id, reference, borrower_no, loan_no, kind, ground, amount, state, answer_due_on, credit_mark, "
         "correction_reference, breach, escalated_to",

@@ -38,6 +38,7 @@ from app.services.attachments import forget_unclaimed
 from app.services.delivery_figures import count_hours
 from app.services.duties import BATCH, look_at_due
 from app.services.engine_reports import EngineReport, write_report
+from app.services.escalations import look_at_all
 from app.services.invariants import count_candidates_without_decision
 from app.services.operations import keep_invariant_counts
 from app.services.reminders import SWEEP_BATCH, sweep
@@ -101,7 +102,13 @@ class Engine:
     def drain(self) -> int:
         """Work until nothing is due at the present instant of the book's clock; return how much was done."""
         total = 0
-        while done := self.dispatch_security() + self.sweep_all() + self.dispatch_all() + self.deliver_webhooks():
+        while done := (
+            self.dispatch_security()
+            + self.sweep_all()
+            + look_at_all(now=clock.now())
+            + self.dispatch_all()
+            + self.deliver_webhooks()
+        ):
             total += done
         return total
 

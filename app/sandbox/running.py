@@ -29,6 +29,7 @@ from app.sandbox.desk_staff import email_of, open_desk
 from app.sandbox.ports import HOST, free_ports
 from app.sandbox.provider_accounts import SandboxAccounts, write_providers
 from app.sandbox.sample_addresses import open_wechat
+from app.sandbox.sample_arrears import LETTERHEADS
 from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
 from app.sandbox.stand_in.client import StandInClient
 from app.sandbox.supervisor import Child, Supervisor
@@ -36,7 +37,6 @@ from config import ROOT, Settings
 
 WEB_WORKERS, WEB_THREADS = 2, 4
 READY_SECONDS = 60.0
-LETTERHEADS = Path(__file__).parent / "letterheads"
 Say = Callable[[str], None]
 _opener = build_opener(ProxyHandler({}))
 

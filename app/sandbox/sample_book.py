@@ -15,6 +15,7 @@ from app.domain.policies import share_of
 from app.domain.times import business_date, local_instant
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.sandbox.sample_addresses import addresses_of, demo_values
+from app.sandbox.sample_arrears import put_sample_arrears
 from app.sandbox.sample_devices import register_devices
 from app.sandbox.sample_holds import put_sample_holds
 from app.sandbox.sample_lenders import LENDERS, DemoBorrower, SampleLender, demos_of
@@ -57,6 +58,10 @@ def fill(*, now: datetime, seed: int = SEED) -> dict[str, int]:
     for sample in LENDERS:
         counts["holds"] += put_sample_holds(sample, now=now, seed=seed)
         counts["devices"] += register_devices(sample, now=now, seed=seed)
+    told = put_sample_arrears(now=now)
+    counts["lenders"] += 1
+    counts["borrowers"] += told
+    counts["loans"] += told
     return counts
 
 

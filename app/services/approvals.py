@@ -12,7 +12,15 @@ from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
 from app.domain.registers import ReportState
 from app.domain.wind_downs import WindDownState
-from app.persistence.queries import collateral_sales, credit_bureaus, desk_payments, escalation_pages, payouts, waivers
+from app.persistence.queries import (
+    collateral_sales,
+    credit_bureaus,
+    desk_payments,
+    escalation_pages,
+    interest_stop_requests,
+    payouts,
+    waivers,
+)
 from app.persistence.queries.contact_changes import page_proposed
 from app.persistence.queries.credit_corrections import find_corrections
 from app.persistence.queries.credit_report_views import find_waiting_snapshots
@@ -142,6 +150,11 @@ def _escalations(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         )
 
 
+def _interest_stops(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    for row in interest_stop_requests.page_waiting(reads, lender_id, limit=MOST_OF_A_KIND):
+        yield Waiting("interest_stop", row.id, row.asked_at, row.asked_by, row.borrower_no, row.loan_no, about=row.act)
+
+
 _GATHER: dict[str, Any] = {
     "payment": _payments,
     "waiver": _waivers,
@@ -155,6 +168,7 @@ _GATHER: dict[str, Any] = {
     "credit_snapshot": _credit_snapshots,
     "credit_correction": _credit_corrections,
     "escalation": _escalations,
+    "interest_stop": _interest_stops,
     "payouts": _payouts,
     "wind_down": _wind_downs,
     "register_report": _register_reports,

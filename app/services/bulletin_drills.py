@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.bulletins import PEOPLE, Definition, cell_values
 from app.domain.errors import NotFoundError, refused_at
+from app.domain.spreadsheets import safe_cell
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.bulletins import BulletinRow
 from app.persistence.models.loans import LoanRow
@@ -61,6 +62,8 @@ def drill_of(key: str, cell: str | None, currency: str | None) -> Drill:
     """Return the number that is asked for; without a cell the total. Raises NotFoundError, ValidationError."""
     definition = definition_of(key)
     cell = definition.cells_of_total if cell is None else cell
+    if not cell.isprintable() or not (currency or "").isprintable():
+        raise refused_at("/query/cell", "A cell and a currency are text without control characters.")
     if len(cell_values(cell)) != len(definition.dimensions):
         raise refused_at("/query/cell", f"A cell of {key} names {len(definition.dimensions)} values, joined by |.")
     return Drill(key, cell, currency or None)
@@ -92,8 +95,8 @@ def export_csv(work: Work, row: BulletinRow, drill: Drill, *, lender_id: str | N
     count = 0
     for each in each_row(work.session, row, drill, lender_id=lender_id, now=now):
         at = each.at.isoformat() if each.at else ""
-        out.writerow([each.row_id, each.kind, at, each.borrower_no or "", each.loan_no or "", each.cell, each.currency,
-                      each.amount, each.rows])  # fmt: skip
+        line = (each.row_id, each.kind, at, each.borrower_no, each.loan_no, each.cell, each.currency, each.amount, each.rows)
+        out.writerow([safe_cell(value) for value in line])
         count += 1
     facts = {"bulletin": row.id, "figure": drill.key, "cell": drill.cell, "rows": count}
     add_audit(work.session, at=now, actor=by, action="bulletin.exported", borrower_id=None, facts=facts)

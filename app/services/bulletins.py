@@ -1,7 +1,7 @@
 """Bulletins: a period is chosen, its figures are frozen and signed, a second person publishes them; errors are put right."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -101,6 +101,16 @@ def figures_of(session: Session, row: BulletinRow, *, now: datetime) -> list[Fig
     if row.frozen_at is not None:
         return queries.load_figures(session, row.id)
     return count_now(session, row, known_of(row, now), smallest=smallest_cell(session, row, now=now))
+
+
+def shown_to(row: BulletinRow, lender_id: str, cells: Sequence[FigureCell]) -> list[FigureCell]:
+    """Return the numbers that a lender's staff see: all of their own; of the whole installation what the public sees.
+
+    What is hidden there, and how many people are behind a number, tells of other lenders' borrowers.
+    """
+    if row.lender_id == lender_id:
+        return list(cells)
+    return [replace(each, people=0) for each in cells if each.hidden is None]
 
 
 def count_now(

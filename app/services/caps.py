@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.caps import UNKNOWN
+from app.domain.caps import OVER_CAP, UNKNOWN
 from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.caps import find_caps
+from app.persistence.queries.follow_ups import put_follow_ups
 from app.persistence.queries.loans import page_loans, set_loans
 from app.persistence.unit_of_work import Work
 from app.services import agenda
@@ -80,6 +81,7 @@ def look_up_caps(work: Work, lender: LenderRow, *, now: datetime, page: int = 30
         unknown += sum(loan.cap is None or loan.cap["may_bind"] for loan in loans)
         changed = [(loan, cap) for loan in loans if (cap := _looked_up(loan, lender, now)) != loan.cap]
         found += sum((loan.cap is None or loan.cap["may_bind"]) and not cap["may_bind"] for loan, cap in changed)
+        was_unknown = {loan.id: loan.borrower_id for loan, _ in changed if loan.cap is None or loan.cap["may_bind"]}
         agenda.touch(work, {loan.borrower_id for loan, _ in changed}, now=now)
         set_loans(
             work.session,
@@ -89,6 +91,7 @@ def look_up_caps(work: Work, lender: LenderRow, *, now: datetime, page: int = 30
             ],
         )
         rebuild_positions(work, [loan.id for loan, _ in changed])
+        put_follow_ups(work.session, OVER_CAP, was_unknown, at=now)
     return CapsLookedUp(unknown, found)
 
 

@@ -36,6 +36,7 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services import agenda
 from app.services.collateral_notices import find_proofs, proof_facts
+from app.services.collateral_sale_withdrawals import withdraw_sales
 from app.services.collateral_telling import tell_of_events
 
 LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
@@ -101,7 +102,7 @@ def record_events(
     told = _Told(
         work, lender_id, by, origin, now,
         today=business_date(now, lender.zone), zone=lender.zone,
-        proofs=find_proofs(session, announced) if announced else {},
+        proofs=find_proofs(session, announced, zone=lender.zone) if announced else {},
         things=things,
         known=queries.find_references(
             session, lender_id, {v.reference for v in batch} | {v.reverses for v in batch if v.reverses}
@@ -246,7 +247,10 @@ class _Told:
         original = self.known.get(values.reverses)
         if original is None or original.thing_id != thing.id:
             raise NotFoundError(f"There is no event {values.reverses} of {values.thing}.")
-        return str(reversible(self.events.get(thing.id, []), original.id).id)
+        event = reversible(self.events.get(thing.id, []), original.id)
+        if event.kind == EventKind.SOLD:
+            withdraw_sales(self.work, event.id, by=self.by, now=self.now)
+        return event.id
 
     def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "_Standing") -> ThingState | None:
         event = next(each for each in self.events[thing.id] if each.id == reverses_id)

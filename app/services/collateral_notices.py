@@ -13,6 +13,7 @@ from app.domain.served_notices import NoticeWanted, ServedNotice
 from app.domain.times import business_date
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.credit_gates import find_late_since
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services.desk_payments import DeskStaff
@@ -23,13 +24,27 @@ KINDS = frozenset({KIND, "default_notice"})
 """Notices after which a thing may be recovered."""
 
 
-def find_proofs(session: Session, thing_ids: Collection[str]) -> dict[str, ServedNotice]:
-    """Return thing id -> the newest delivered notice about a loan that it secures; a fixed number of statements."""
-    pledges = queries.find_pledges(session, thing_ids)
-    served = find_served(session, {each.loan_id for found in pledges.values() for each in found}, KINDS)
+def find_proofs(session: Session, thing_ids: Collection[str], *, zone: str) -> dict[str, ServedNotice]:
+    """Return thing id -> the newest delivered notice about a loan that it secures; a fixed number of statements.
+
+    One that came before the loan was late as it is now was about other arrears, and one about a loan that the thing secures
+    no longer is about nothing here.
+    """
+    pledges = {
+        thing_id: [each for each in found if each.ended_on is None]
+        for thing_id, found in queries.find_pledges(session, thing_ids).items()
+    }
+    loan_ids = {each.loan_id for found in pledges.values() for each in found}
+    late_since = find_late_since(session, loan_ids)
+    served = find_served(session, late_since, KINDS)
     found: dict[str, ServedNotice] = {}
     for thing_id, some in pledges.items():
-        delivered = [each for pledge in some for each in served.get(pledge.loan_id, ()) if each.delivered_at is not None]
+        delivered = [
+            each
+            for pledge in some
+            for each in served.get(pledge.loan_id, ())
+            if each.delivered_at is not None and business_date(each.delivered_at, zone) > late_since[pledge.loan_id]
+        ]
         if delivered:
             found[thing_id] = max(delivered, key=lambda each: (each.delivered_at, each.message_id))
     return found

@@ -7,6 +7,7 @@ a loan that is closed by it and goes back as a refund, which takes its own appro
 from datetime import datetime
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.book import check_text
 from app.domain.collateral_events import EventKind, ThingState
 from app.domain.collateral_sales import (
@@ -35,6 +36,7 @@ from app.services.collateral_law import require_enforceable
 from app.services.collateral_orders import order_of_thing
 from app.services.collateral_proceeds import book_proceeds, take_back_proceeds
 from app.services.collateral_sale_previews import US, SalePreview, SaleWished, preview_sale
+from app.services.collateral_sale_withdrawals import sale_task as _task
 from app.services.collateral_sale_words import tell_of_sale
 from app.services.desk_payments import DeskStaff
 from app.services.tasks import NewTask, add_task, finish_task
@@ -67,10 +69,13 @@ def tell_sale(
 
     Raises as `record_event`. The same reference again changes nothing; the sale's id is returned.
     """
-    known = sales.find_open_sale(work.session, thing.id)
+    open_sale = sales.find_open_sale(work.session, thing.id)
     told = EventValues(thing.reference, EventKind.SOLD, wished.sold_on, reference)
     result = record_event(work, thing.lender_id, told, by=by, origin=origin, now=now)
+    known = open_sale or sales.find_sale_of_event(work.session, result.event_id)
     if known is not None:
+        if known.state == _S.WAITING and known.event_id is None:
+            known.event_id = result.event_id  # asked for here, sold there: what is told takes it back as well
         return str(known.id)
     return _add(work, thing, wished, by=by, now=now, event_id=result.event_id)
 
@@ -85,7 +90,7 @@ def approve_sale(work: Work, sale_id: str, *, staff: DeskStaff, now: datetime) -
     if row.state == _S.BOOKED:
         return
     check_sale_move(row.state, _S.BOOKED)
-    if row.requested_by == staff.by:
+    if same_person(row.requested_by, staff.by):
         raise ForbiddenError("You asked for it: somebody else books a sale.")
     wished = wished_of(row)
     if wished.sold_by == US:
@@ -131,13 +136,13 @@ def reverse_sale(work: Work, sale_id: str, *, staff: DeskStaff, now: datetime, r
     check_sale_move(row.state, _S.REVERSED)
     row.reason = without_card_numbers(reason)
     take_back_proceeds(work, row, staff=staff, now=now, reason="sale reversed")
+    _move(work, row, _S.REVERSED, by=staff.by, now=now)
     today = business_date(now, get_lender(work.session, row.lender_id).zone)
     known = {each.reference for each in queries.find_events(work.session, [thing.id])[thing.id]}
     for reference in (_reference(row, name) for name in ("paid", "costs", "sold")):
         if reference in known:
             values = EventValues(thing.reference, EventKind.REVERSAL, today, f"{reference}:undo", reverses=reference)
             record_event(work, row.lender_id, values, by=staff.by, origin=f"desk:{staff.by}", now=now)
-    _move(work, row, _S.REVERSED, by=staff.by, now=now)
     pledges = queries.find_pledges(work.session, [thing.id])[thing.id]
     tell_of_sale(work, row, thing, pledges, now=now)
 
@@ -244,10 +249,6 @@ def _audit(work: Work, row: CollateralSaleRow, verb: str, *, by: str, now: datet
         "surplus_minor": row.surplus_minor, "shortfall_minor": row.shortfall_minor, "refund_id": row.refund_id,
     }  # fmt: skip
     add_audit(work.session, at=now, actor=by, action=f"collateral_sale.{verb}", borrower_id=row.borrower_id, facts=facts)
-
-
-def _task(sale_id: str) -> str:
-    return f"collateral_sale/{sale_id}"
 
 
 def _place(sale_id: str) -> str:

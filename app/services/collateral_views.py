@@ -1,7 +1,7 @@
 """Pledged things as they are shown: a line of a list and a page for staff, and to its borrower what is theirs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -45,7 +45,10 @@ class ShownPledge:
 
 @dataclass(frozen=True, slots=True)
 class ListedThing:
-    """A thing in a list: plate and VIN masked."""
+    """A thing in a list: plate and VIN masked, and no place.
+
+    Where it is kept stands on its page, whose opening is written down.
+    """
 
     id: str
     currency: str
@@ -226,6 +229,24 @@ class OwnEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSale:
+    """A sale that was booked, as the borrower sees it: the money, and not who of the staff decided it."""
+
+    id: str
+    currency: str
+    sold_on: date
+    proceeds_minor: int
+    method: str
+    sold_by: str
+    rule: str
+    costs_minor: int
+    claims_minor: int
+    loans: list[ShownShare]
+    surplus_minor: int
+    shortfall_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class OwnThing:
     """A thing that the borrower pledged, as the borrower sees it.
 
@@ -248,7 +269,7 @@ class OwnThing:
     get_back_by: str | None
     get_back_source: str | None
     events: list[OwnEvent]
-    sale: ShownSale | None
+    sale: OwnSale | None
 
 
 def listed_things(session: Session, ring: Vault, rows: Sequence[Any], *, now: datetime) -> list[ListedThing]:
@@ -270,7 +291,7 @@ def thing_page(session: Session, ring: Vault, thing_id: str, *, lender_id: str, 
     policies = values.find_insurance(session, [thing_id])[thing_id]
     undone = {event.reverses_id for event in events if event.reverses_id}
     return CollateralPage(
-        thing=_listed(ring, row, pledges, costs),
+        thing=replace(_listed(ring, row, pledges, costs), place=place_of(ring, row)),
         currency=row.currency,
         about=about_of(ring, row),
         pledges=[
@@ -413,8 +434,12 @@ def _own(session: Session, ring: Vault, row: Any, now: datetime) -> OwnThing:
             for each in reversed(rows)
             if each.id not in undone and each.reverses_id is None
         ],
-        sale=shown_sale(booked[0]) if booked else None,
+        sale=_own_sale(shown_sale(booked[0])) if booked else None,
     )
+
+
+def _own_sale(sale: ShownSale) -> OwnSale:
+    return OwnSale(**{each.name: getattr(sale, each.name) for each in fields(OwnSale)})
 
 
 def _listed(ring: Vault, row: Any, pledges: Sequence[Any], costs: CostSheet) -> ListedThing:
@@ -430,7 +455,7 @@ def _listed(ring: Vault, row: Any, pledges: Sequence[Any], costs: CostSheet) -> 
         vin,
         row.state,
         row.state_on,
-        place_of(ring, row),
+        None,
         row.in_custody_on,
         costs.days,
         costs.open_minor,

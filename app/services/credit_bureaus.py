@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from app.domain.actors import same_person
 from app.domain.credit_bureaus import BureauValues, check_bureau
 from app.domain.errors import ConflictError
 from app.persistence.ids import new_id
@@ -33,7 +34,7 @@ def decide_bureau(work: Work, lender_id: str, bureau_id: str, *, approve: bool, 
     row = queries.load_bureau(work.session, lender_id, bureau_id)
     if row.state != "waiting":
         raise ConflictError(f"It is {row.state} already.")
-    if approve and row.requested_by == by:
+    if approve and same_person(row.requested_by, by):
         raise ConflictError("Somebody else approves what you asked for.")
     if approve:
         before = queries.find_enabled(work.session, lender_id, row.bureau)

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.credit_accounts import CreditAccount, Standing, account_from
-from app.domain.credit_corrections import CORRECTION, DELETION, FILED, check_move
+from app.domain.credit_corrections import CORRECTION, DELETION, FILED, check_move, with_corrections
 from app.domain.credit_gates import BureauRules
 from app.domain.credit_refusals import ByteSink
-from app.domain.credit_snapshots import kind_of, status_told
+from app.domain.credit_snapshots import is_worse, kind_of, status_told
 from app.domain.errors import ConflictError
 from app.persistence.queries import credit_corrections as queries
 from app.persistence.queries.audit import add_audit
@@ -44,15 +44,16 @@ def make_correction_file(
         if setting is None:
             raise ConflictError("The lender is not enabled at this bureau.")
         waiting = [row for row in queries.find_approved(work.session, lender_id, bureau) if row.kind == kind]
-        told = {row.id: _told(work, row) for row in waiting}
-        as_of = max((account.as_of_on for account, _ in told.values()), default=date.min)
-        accounts, rows = [], []
         rules = BureauRules(setting.while_disputed, setting.lead_days)
+        told = {row.id: _told(work, row) for row in waiting}
+        waiting = [row for row in waiting if _may_tell(work, row, *told[row.id], setting.format, rules, now)]
+        as_of = max((told[row.id][0].as_of_on for row in waiting), default=date.min)
+        accounts, rows = [], []
         for row in waiting:
-            account, before = told[row.id]
+            account, _ = told[row.id]
             if row.kind == DELETION:
                 account = replace(account, as_of_on=as_of, standing=_DELETED.get(row.code, Standing.DELETED))
-            elif account.as_of_on != as_of or not _may_tell(work, account, before, setting.format, rules, now):
+            elif account.as_of_on != as_of:
                 continue
             accounts.append(account)
             rows.append(row)
@@ -77,20 +78,22 @@ def _told(work: Work, row: Any) -> tuple[CreditAccount, CreditAccount]:
     """Return the account as it is to be told and as it was furnished."""
     frozen = find_rows(work.session, row.snapshot_id, [row.loan_id])[row.loan_id]
     people = work.vault.open(frozen.people_sealed, place=people_place(row.snapshot_id, row.loan_id))
-    before = account_from(frozen.account, json.loads(people) if people else [{"surname": "", "first_name": ""}])
+    decided = queries.find_values_decided(work.session, [row.loan_id], row.bureau)
+    has = with_corrections(frozen.account, decided.get((row.snapshot_id, row.loan_id), ()))
+    before = account_from(has, json.loads(people) if people else [{"surname": "", "first_name": ""}])
     if people is None:
         (loan,) = find_reported_loans(work.session, [row.loan_id])
         before = replace(before, consumer=person_of(work.vault, loan))
-    after = account_from({**frozen.account, **(row.new or {})}, json.loads(people)) if people else before
+    after = account_from({**has, **(row.new or {})}, [{"surname": "", "first_name": ""}])
+    after = replace(after, consumer=before.consumer, associated=before.associated)
     return replace(after, is_correction=row.kind != DELETION), before
 
 
 def _may_tell(
-    work: Work, account: CreditAccount, before: CreditAccount, form: str, rules: BureauRules, now: datetime
+    work: Work, row: Any, account: CreditAccount, before: CreditAccount, form: str, rules: BureauRules, now: datetime
 ) -> bool:
-    """Return whether a correction may be told: always what is better for the person, else as the gates say."""
-    is_worse = account.days_past_due > before.days_past_due or account.overdue_minor > before.overdue_minor
-    if not is_worse:
+    """Return whether it may be told: a deletion and what is better for the person always, else as the gates say."""
+    if row.kind == DELETION or not is_worse(before, account):
         return True
     kind = kind_of(account, form, None)
     record = CreditRecord(kind, status_told(account, form), account.first_delinquent_on)

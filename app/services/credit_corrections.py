@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.credit_accounts import account_from
 from app.domain.credit_corrections import (
     APPROVED,
@@ -23,6 +24,7 @@ from app.domain.credit_corrections import (
     check_move,
     code_of,
     differences,
+    with_corrections,
 )
 from app.domain.credit_months import account_on
 from app.domain.credit_snapshots import mended, status_told
@@ -57,21 +59,24 @@ def propose_late_bookings(work: Work, lender_id: str, bureau: str, *, now: datet
     loans = queries.page_booked_late(work.session, lender_id, since=last.made_at, until=last.as_of, after=after, limit=PAGE)
     told = queries.find_latest_furnished(work.session, bureau, loans)
     known = queries.find_open(work.session, list(told), bureau)
+    decided = queries.find_values_decided(work.session, list(told), bureau)
     wanted = [loan for loan in find_reported_loans(work.session, list(told)) if (loan.id, LATE_BOOKING) not in known]
     for form in {told[loan.id].format for loan in wanted}:
         some = [loan for loan in wanted if told[loan.id].format == form]
         made = load_credit_loans(work.session, work.vault, some, form=form, now=now, known={loan.id for loan in some})
         for loan_id, loan in made.items():
             row = told[loan_id]
-            before = account_from(row.account, _NOBODY)
+            answers = decided.get((row.snapshot_id, loan_id), ())
+            has = with_corrections(row.account, answers)
+            before = account_from(has, _NOBODY)
             anew = account_on(loan, row.as_of)
             anew = replace(
                 anew,
                 history=mended(before.history, anew.history, is_metro2=True),
                 month_codes=anew.month_codes[:1] + mended(before.month_codes[1:], anew.month_codes[1:], is_metro2=False),
             )
-            old, new = differences(row.account, anew)
-            if old:
+            old, new = differences(has, anew)
+            if old and not (answers and answers[-1].state == DECLINED and answers[-1].new == new):
                 _propose(work, row, bureau, CORRECTION, LATE_BOOKING, old, new, {}, BY, now, status_told(anew, form))
     return max(loans, default=None) if len(loans) == PAGE else None
 
@@ -147,7 +152,7 @@ def decide_correction(work: Work, lender_id: str, correction_id: str, *, approve
     row = queries.load_correction(work.session, lender_id, correction_id)
     to = APPROVED if approve else DECLINED
     check_move(row.state, to)
-    if approve and row.proposed_by == by:
+    if approve and same_person(row.proposed_by, by):
         raise ConflictError("Somebody else approves what you proposed.")
     row.state, row.decided_by, row.decided_at = to, by, now
     row.version += 1

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import orjson
 
+from app.domain.actors import same_person
 from app.domain.credit_accounts import CreditAccount, account_from
 from app.domain.credit_gates import BureauRules
 from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import (
     ACKNOWLEDGED,
     APPROVED,
+    CORRECTED_SINCE,
     DECLINED,
     DELETED,
     DISPUTE_MARK_CHANGED,
@@ -74,7 +76,7 @@ def decide_snapshot(
     row = queries.load_snapshot(work.session, snapshot_id, lender_id)
     to = APPROVED if approve else DECLINED
     check_move(row.state, to)
-    if approve and row.made_by == by:
+    if approve and same_person(row.made_by, by):
         raise ConflictError("Somebody else approves what you had made.")
     if not approve and not (reason or "").strip():
         raise refused_at("/reason", "Say why it is declined.")
@@ -88,7 +90,9 @@ def make_file(
 ) -> MadeFile:
     """Write the file of an approved snapshot, all gates asked again; made anew, it counts in place of the one before.
 
-    Opens units of work of its own. Raises NotFoundError, ConflictError, ValidationError where nothing is left to report.
+    From its first commit on the file of before is none any more, and whoever makes one still is too late: what is left out
+    is of one file. Opens units of work of its own. Raises NotFoundError, ConflictError, ValidationError where nothing is
+    left to report.
     """
     with unit_of_work() as work:
         row = queries.load_snapshot(work.session, snapshot_id, lender_id)
@@ -98,13 +102,16 @@ def make_file(
             raise ConflictError("Reporting to this bureau was stopped; nothing is made for it.")
         header = Header(setting.furnisher_code, setting.furnisher_name, setting.furnisher_address, row.bureau)
         rules, form, as_of = BureauRules(setting.while_disputed, setting.lead_days), row.format, row.as_of
+        row.state, row.file_sha256, row.file_records = APPROVED, None, None
+        row.version += 1
+        making = row.version
+        queries.clear_omissions(work.session, snapshot_id)
     refused: list[str] = []
     made_at = clock()
-    accounts = _accounts(snapshot_id, row.bureau, rules, clock, page)
+    accounts = _accounts(snapshot_id, making, rules, clock, page)
     records, sha256 = write_file(form, out, header, accounts, as_of=as_of, at=made_at, refused=refused)
     with unit_of_work() as work:
-        row = queries.load_snapshot(work.session, snapshot_id, lender_id)
-        check_move(row.state, FILED)
+        row = _being_made(work, snapshot_id, making)
         _omit(work, snapshot_id, [(loan_id, INCOMPLETE, None) for loan_id in refused], clock())
         row.state, row.filed_by, row.filed_at = FILED, by, made_at
         row.file_sha256, row.file_records = sha256, records
@@ -198,17 +205,18 @@ def answer_snapshot(
 
 
 def _accounts(
-    snapshot_id: str, bureau: str, rules: BureauRules, clock: Callable[[], datetime], page: int
+    snapshot_id: str, making: int, rules: BureauRules, clock: Callable[[], datetime], page: int
 ) -> Iterator[CreditAccount]:
     """Yield what may still be furnished; what may not is put down as omitted, page by page."""
     after: str | None = None
     while True:
         with unit_of_work() as work:
-            now = clock()
+            now, snapshot = clock(), _being_made(work, snapshot_id, making)
             rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
             records = {row.loan_id: CreditRecord(row.kind, row.status, row.first_delinquency_on) for row in rows}
             gates = ask_month(work.session, records, now=now, rules=rules)
-            decided = corrections.find_decided(work.session, list(records), bureau)
+            decided = corrections.find_decided(work.session, list(records), snapshot.bureau)
+            late = corrections.find_decided(work.session, list(records), snapshot.bureau, since=snapshot.made_at)
             shut: list[tuple[str, str, str | None]] = []
             accounts = []
             for row in rows:
@@ -217,6 +225,8 @@ def _accounts(
                     shut.append((row.loan_id, DELETED, None))
                 elif not gate.is_open_to_report:
                     shut.append((row.loan_id, gate.reason or "", gate.rule))
+                elif row.loan_id in late:
+                    shut.append((row.loan_id, CORRECTED_SINCE, None))
                 elif gate.mark != row.mark:
                     shut.append((row.loan_id, DISPUTE_MARK_CHANGED, None))
                 else:
@@ -224,13 +234,20 @@ def _accounts(
                     accounts.append(
                         account_from(row.account, orjson.loads(work.vault.open(row.people_sealed, place=place) or ""))
                     )
-            if after is None:
-                queries.clear_omissions(work.session, snapshot_id)
             _omit(work, snapshot_id, shut, now)
         yield from accounts
         if len(rows) < page:
             return
         after = rows[-1].loan_id
+
+
+def _being_made(work: Work, snapshot_id: str, making: int) -> CreditSnapshotRow:
+    """Return the snapshot, locked, as long as its file is the one begun at that version. Raises ConflictError."""
+    row = queries.load_snapshot(work.session, snapshot_id)
+    if row.version != making:
+        raise ConflictError("Somebody else makes this file, or decided about it; look at it again.")
+    check_move(row.state, FILED)
+    return row
 
 
 def _omit(work: Work, snapshot_id: str, shut: Sequence[tuple[str, str, str | None]], now: datetime) -> None:

@@ -135,18 +135,22 @@ def _ask_page(
             cap_unknown=caps[loan.id].is_unknown,
             late_since=late_since.get(loan.id),
             is_reported=loan.id in reported,
+            reported_notice_id=reported.get(loan.id),
         )
         gates[loan.id] = decide_gate(asked, now)
     return gates
 
 
-def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str, date], now: datetime) -> set[str]:
-    """Return the loans of which the run of arrears that goes on is reported already.
+def _reported(
+    session: Session, loans: Collection[Any], late_since: Mapping[str, date], now: datetime
+) -> dict[str, str | None]:
+    """Return loan -> the notice it was enrolled by, of loans of which the run of arrears that goes on is reported already.
 
     The one that was enrolled may be over, and another have begun since: where the oldest due date unpaid is later than the
     enrolment, the ledger says whether the loan was ever current in between.
     """
-    since = queries.find_reported_late(session, [loan.id for loan in loans])
+    reported = queries.find_reported_late(session, [loan.id for loan in loans])
+    since = {loan_id: row.started_at for loan_id, row in reported.items()}
     doubted = [
         loan
         for loan in loans
@@ -159,7 +163,7 @@ def _reported(session: Session, loans: Collection[Any], late_since: Mapping[str,
         steps = steps_of(ledger, business_date(since[loan.id], loan.zone), business_date(now, loan.zone))
         if any(step.first_open_on is None or step.first_open_on >= step.from_on for step in steps):
             over.add(loan.id)
-    return since.keys() - over
+    return {loan_id: row.notice_message_id for loan_id, row in reported.items() if loan_id not in over}
 
 
 def reads_more(pack: LawPack) -> bool:

@@ -1,22 +1,26 @@
 """Duties of the law over a lender's book: how many by rule, with its paragraph and evidence, and each of them."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.law.rules import Rule
+from app.domain.times import business_date
 from app.persistence.queries import duties as queries
-from app.persistence.queries.tasks import page_duties
+from app.persistence.queries.lenders import get_zone
+from app.persistence.queries.tasks import find_zones_due, page_duties
 from app.services.duties import QUEUE
 from app.services.duty_alarms import alarm_rules
 from app.services.law_packs import find_rule
 
 WHEN = ("due_soon", "missed")
 MOST_LOANS = 50
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,47 @@ def page_of(
     reads: Connection | Session,
     *,
     lender_id: str | None,
-    today: date,
+    now: datetime,
     when: str | None = None,
     rule: str | None = None,
     borrower_no: str | None = None,
     after: tuple[Any, str] | None = None,
     limit: int,
 ) -> Sequence[Any]:
-    """Return open duties, missed ones first. `when`: due_soon (within the days of the default alarm), missed, or all."""
-    soon = today + timedelta(days=alarm_rules().days_for(rule or "")) if when == "due_soon" else None
+    """Return open duties, missed ones first. `when`: due_soon (within the days of the default alarm), missed, or all.
+
+    Days count where the loan is; of a duty that is about no single loan, where the lender is.
+    """
+    zone = "UTC" if lender_id is None else get_zone(reads, lender_id)
+    soon: date | None = None
+    also: dict[date, list[str]] = {}
+    if when == "due_soon":
+        days = timedelta(days=alarm_rules().days_for(rule or ""))
+        usual = business_date(now, "UTC") + days
+        soon = usual - _DAY  # wherever it is, today is at most a day before or after
+        zones = find_zones_due(reads, queue=QUEUE, lender_id=lender_id, zone=zone, first=usual, last=usual + _DAY)
+        also = {on + days: some for on, some in by_day(zones, now).items()}
     return page_duties(
-        reads, queue=QUEUE, lender_id=lender_id, overdue=when == "missed", due_by=soon, rule=rule, borrower_no=borrower_no,
-        after=after, limit=limit,
+        reads, queue=QUEUE, lender_id=lender_id, overdue=when == "missed", due_by=soon, also_by=also, zone=zone, rule=rule,
+        borrower_no=borrower_no, after=after, limit=limit,
     )  # fmt: skip
+
+
+def by_day(zones: Iterable[str], now: datetime) -> dict[date, list[str]]:
+    """Return day -> the zones in which it is that day now."""
+    found: dict[date, list[str]] = defaultdict(list)
+    for zone in zones:
+        found[business_date(now, zone)].append(zone)
+    return found
+
+
+def page_stopped(
+    reads: Connection | Session, lender_id: str, *, now: datetime, after: str | None = None, limit: int
+) -> Sequence[Any]:
+    """Return the stops of interest that are not over where their loans are, by their id, following `after`."""
+    today = business_date(now, "UTC")
+    zones = queries.find_zones_of_stops(reads, lender_id, first=today, last=today + _DAY)
+    return queries.page_stopped(reads, lender_id, today=by_day(zones, now), latest=today + _DAY, after=after, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +108,10 @@ class LawfulLoans:
     cap_unknown: Sequence[Any]
 
 
-def lawful_loans(reads: Connection | Session, lender_id: str, *, today: date) -> LawfulLoans:
-    """Return the loans whose interest is stopped, that are over their cap, and whose cap is not known."""
+def lawful_loans(reads: Connection | Session, lender_id: str, *, now: datetime) -> LawfulLoans:
+    """Return the loans whose interest is stopped where they are, that are over their cap, and whose cap is not known."""
     return LawfulLoans(
-        queries.page_stopped(reads, lender_id, today=today, limit=MOST_LOANS),
+        page_stopped(reads, lender_id, now=now, limit=MOST_LOANS),
         queries.page_capped(reads, lender_id, unknown=False, limit=MOST_LOANS),
         queries.page_capped(reads, lender_id, unknown=True, limit=MOST_LOANS),
     )

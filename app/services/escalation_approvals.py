@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.escalation_reasons import STOP_REASONS, Outcome, Why
 from app.domain.permissions import check_may
@@ -17,7 +18,6 @@ from app.services.case_records import put_record
 from app.services.desk_payments import DeskStaff
 from app.services.escalation_acts import take_back
 from app.services.escalation_cases import STOPPED, LoadedEscalation, load_escalations
-from app.services.escalation_policies import same_person
 from app.services.escalation_tellings import tell_lenders
 from app.services.escalation_writing import EscalationWriting
 from app.services.forbearance import ASSESSED

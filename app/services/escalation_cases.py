@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from app.domain.escalation_cases import EscalationCase, Spell, StepState
 from app.domain.escalation_policies import EscalationPolicy
 from app.domain.escalation_reasons import Outcome
-from app.domain.escalations import EscalationCase, Spell, StepState
 from app.domain.holds import Hold
 from app.domain.times import business_date
 from app.persistence.queries import escalations as queries
@@ -52,6 +52,8 @@ class LoadedEscalation:
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: dict[str, StepState] = field(default_factory=dict)
     """Step key -> how its notice fared."""
+    leaves: dict[str, date] = field(default_factory=dict)
+    """Step key -> the last day that its letter leaves to pay or to object."""
     last_spell_no: int = 0
 
     @property
@@ -64,7 +66,7 @@ class LoadedEscalation:
         """Return the case with its escalation as it stands in the rows."""
         if self.escalation is None or self.escalation["ended_at"] is not None:
             return replace(self.case, spell=None)
-        steps = {key: _state(row, self.notices.get(key)) for key, row in self.steps.items()}
+        steps = {key: _state(row, self.notices.get(key), self.leaves.get(key)) for key, row in self.steps.items()}
         is_stopped = self.escalation["state"] == STOPPED
         spell = Spell(self.escalation["anchor_no"], self.escalation["late_since"], steps, is_stopped)
         return replace(self.case, spell=spell)
@@ -147,6 +149,7 @@ class _Known:
             None if row is None else row._asdict(),
             {step.step_key: step._asdict() for step in steps},
             {step.step_key: self.fared[step.message_id] for step in steps if step.message_id in self.fared},
+            {step.step_key: self.leaves[step.message_id] for step in steps if step.message_id in self.leaves},
             self.spells.get(loan.id, 0),
         )
 
@@ -202,9 +205,11 @@ class _Known:
             row.message_id: row
             for rows in self.steps.values()
             for row in rows
-            if row.message_id is not None and row.outcome in _ON_THEIR_WAY
+            if row.message_id is not None and row.outcome in (*_ON_THEIR_WAY, Outcome.DELIVERED)
         }
         self.fared: dict[str, StepState] = {}
+        posted = [row.message_id for rows in self.steps.values() for row in rows if row.message_id is not None]
+        self.leaves = queries.find_answer_days(session, posted)
         if not waiting:
             return
         messages = queries.find_messages(session, list(waiting))
@@ -214,6 +219,8 @@ class _Known:
             message, notice = messages.get(message_id), told.get(message_id)
             delivered_at = None if notice is None else notice.delivered_at
             came_back = notice is not None and notice.returned_at is not None and delivered_at is None
+            if waiting[message_id].outcome == Outcome.DELIVERED and not came_back:
+                continue  # it arrived; only that it came back after all is news
             has_gone = message is None or message.state in _NEVER_LEFT
             self.fared[message_id] = StepState(
                 Outcome.HANDED_OVER,
@@ -225,7 +232,7 @@ class _Known:
             )
 
 
-def _state(row: Mapping[str, Any], notice: StepState | None) -> StepState:
+def _state(row: Mapping[str, Any], notice: StepState | None, answer_by: date | None) -> StepState:
     """Return a step as recorded, with how its notice fared."""
     approved = tuple(at for at in (row["approved_at"], row["confirmed_at"]) if at is not None)
     state = notice or StepState(Outcome(row["outcome"]), delivered_at=row["delivered_at"])
@@ -237,6 +244,7 @@ def _state(row: Mapping[str, Any], notice: StepState | None) -> StepState:
         wanted_at=row["wanted_at"],
         approved_at=approved,
         is_declined=row["declined_by"] is not None,
+        answer_by=answer_by,
     )
 
 

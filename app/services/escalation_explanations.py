@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.escalation_cases import NOT_ASKED, EscalationCase, StepDecision
 from app.domain.escalation_policies import EscalationPolicy
 from app.domain.escalation_reasons import Ends, Why
-from app.domain.escalations import NOT_ASKED, EscalationCase, StepDecision, decide
+from app.domain.escalations import decide
 from app.domain.times import business_date
 from app.services.escalation_cases import STOPPED, LoadedEscalation, load_escalations
 from app.services.escalation_gates import ask_gates

@@ -7,9 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.credit_gates import LENDER_NOT_ENABLED
+from app.domain.escalation_cases import Gates, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationStep, Kind
 from app.domain.escalation_reasons import Why
-from app.domain.escalations import Gates, GateStop, questions
+from app.domain.escalations import questions
+from app.persistence.queries.credit_gates import find_rules
 from app.services.credit_gates import ask_reports
 from app.services.escalation_cases import LoadedEscalation
 from app.services.law_facts import load_loan_laws
@@ -23,7 +26,8 @@ def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetim
     """Return loan -> the answers to the questions of its steps; loans without questions are absent.
 
     Of a report to the credit system that nobody has to approve any more, or at all, nothing is asked here: whoever starts
-    it asks every gate in the same transaction.
+    it asks every gate in the same transaction. A notice that announces such a report is served only where the lender is
+    enabled at a bureau: nobody is told of what cannot happen.
     """
     by_act: dict[str, dict[str, list[EscalationStep]]] = defaultdict(lambda: defaultdict(list))
     by_record: dict[str, dict[str, list[EscalationStep]]] = defaultdict(lambda: defaultdict(list))
@@ -35,6 +39,8 @@ def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetim
                 by_act[act][each.loan_id].append(step)
             if step.kind is Kind.REPORT and step.register == CREDIT and needs_person(each, step):
                 by_record[step.record][each.loan_id].append(step)
+    for loan_id, step in _announce_nothing(session, loaded, answers):
+        _stop(answers[loan_id], [step], GateStop(LENDER_NOT_ENABLED))
     for record, steps in by_record.items():
         for loan_id, gate in ask_reports(session, list(steps), now=now, kind=record).items():
             if not gate.is_open_to_report:
@@ -43,6 +49,21 @@ def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetim
         for loan_id, stop in ask_acts(session, act, steps, now).items():
             _stop(answers[loan_id], steps[loan_id], stop)
     return answers
+
+
+def _announce_nothing(
+    session: Session, loaded: Sequence[LoadedEscalation], answers: Mapping[str, Any]
+) -> list[tuple[str, EscalationStep]]:
+    """Return (loan, step) of notices before a report to the credit system that their lender cannot make."""
+    announced = [
+        (each, step)
+        for each in loaded
+        if each.loan_id in answers and each.policy is not None
+        for step in each.policy.steps
+        if step.key in answers[each.loan_id] and step.kind is Kind.PRE_REPORT_NOTICE and each.policy.announced_by(step)
+    ]
+    enabled = find_rules(session, {each.loan.lender_id for each, _ in announced}) if announced else {}
+    return [(each.loan_id, step) for each, step in announced if not enabled.get(each.loan.lender_id)]
 
 
 def needs_person(each: LoadedEscalation, step: EscalationStep) -> bool:

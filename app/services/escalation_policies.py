@@ -4,13 +4,13 @@ draft -> approved -> active -> retired. A document changes in draft alone; it is
 once it was rehearsed as it is; an older approved version comes back by being activated again. Every move is kept.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, NotFoundError
 from app.domain.escalation_policies import EscalationPolicy
 from app.persistence.ids import new_id
@@ -136,12 +136,6 @@ def get_version(session: Session, lender_id: str, key: str, version_no: int) -> 
 def named(row: EscalationPolicyRow) -> str:
     """Return how a version is called."""
     return f"Escalation policy {row.key} v{row.version_no}"
-
-
-def same_person(one: str, other: str) -> bool:
-    """Return whether two actors are the same one, however the name is written."""
-    plain = [unicodedata.normalize("NFKC", name).strip().casefold() for name in (one, other)]
-    return plain[0] == plain[1]
 
 
 def _check_move(row: EscalationPolicyRow, to: str) -> None:

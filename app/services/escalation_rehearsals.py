@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.credit_gates import stop_of_law
+from app.domain.credit_gates import LENDER_NOT_ENABLED, stop_of_law
+from app.domain.escalation_cases import EscalationCase, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import Outcome, Why
 from app.domain.escalation_runs import Assumptions, Happening, run
-from app.domain.escalations import EscalationCase, GateStop
-from app.domain.served_notices import LAW_WORD
+from app.domain.served_notices import LAW_WORD, LETTER
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.escalations import EscalationPolicyRow, EscalationRehearsalRow
@@ -34,6 +34,8 @@ from app.services.escalation_gates import stop_of
 from app.services.escalation_policies import as_values
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_gates import ask_pack
+from app.services.law_packs import pack_for
+from app.wording.letter_kinds import find_kind
 
 PAGE = 500
 MOST_STORIES = 4_096
@@ -153,7 +155,13 @@ def _changes(
         return by_day[day]
 
     spell = each.case_now().spell
-    return list(run(case_at, policy, spell, start=found.start, until=until, assumed=found.assumed, ask=asking.ask))
+    leaves_days = _leaves_days(policy, pack_for(each.loan.jurisdiction).pack.jurisdiction)
+    return list(
+        run(
+            case_at, policy, spell, start=found.start, until=until, assumed=found.assumed, ask=asking.ask,
+            leaves_days=leaves_days,
+        )
+    )  # fmt: skip
 
 
 def _count(found: Rehearsal, each: LoadedEscalation, until: datetime, changes: Sequence[Happening]) -> None:
@@ -175,6 +183,17 @@ def _count(found: Rehearsal, each: LoadedEscalation, until: datetime, changes: S
     for change in standing.values():
         assert change.step is not None
         found.standing[change.step.kind.value, str(change.outcome), str(change.reason)] += 1
+
+
+def _leaves_days(policy: EscalationPolicy, jurisdiction: str) -> dict[str, int]:
+    """Return step key -> the days that its letter will leave."""
+    found: dict[str, int] = {}
+    for step in policy.steps:
+        if step.notice is not None and step.notice.channel == LETTER:
+            kind = find_kind(jurisdiction, kind=step.notice.kind, template=step.notice.template)
+            if kind is not None:
+                found[step.key] = kind.pay_by_days
+    return found
 
 
 def _may_be_late(each: LoadedEscalation, until: datetime) -> bool:
@@ -216,6 +235,10 @@ class _Asking:
 
     def ask(self, case: EscalationCase, step: EscalationStep, at: datetime) -> GateStop | None:
         """Return what stands in the way of a step at a moment."""
+        announced = self.policy.announced_by(step) if step.kind is Kind.PRE_REPORT_NOTICE else None
+        if announced is not None and (stop := self.reports.get((case.loan_id, announced.record))) is not None:
+            if stop.reason == LENDER_NOT_ENABLED:
+                return stop
         if step.kind is Kind.REPORT:
             if step.register != CREDIT:
                 return None

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.escalation_cases import Decided, StepDecision
 from app.domain.escalation_policies import EscalationStep
 from app.domain.escalation_reasons import HAPPENED, Ends, Outcome, Why
-from app.domain.escalations import Decided, StepDecision
 from app.domain.times import rfc3339
 from app.persistence.ids import new_id
 from app.persistence.queries.escalations import write_escalations
@@ -163,6 +163,8 @@ class EscalationWriting:
             row = self._row(each, step)
         if decision.withdraw:
             self.back.setdefault(decision.reason, []).append(row["message_id"])
+        if row["outcome"] == Outcome.DELIVERED and decision.outcome not in HAPPENED:
+            row["delivered_at"] = None  # it came back after all, and counts for nothing
         fared, facts = each.notices.get(step.key), None
         if decision.outcome is Outcome.DELIVERED and row["outcome"] != Outcome.DELIVERED and fared is not None:
             row["delivered_at"] = fared.delivered_at

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from app.domain.escalation_cases import NOT_ASKED, GateStop
 from app.domain.escalation_reasons import Outcome
-from app.domain.escalations import NOT_ASKED, GateStop, decide
+from app.domain.escalations import decide
 from app.logs import logger
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit

@@ -51,6 +51,8 @@ def put_funders(
         funder_id = head.id if head else new_id()
         row = work.session.get_one(FunderRow, funder_id) if head else FunderRow(id=funder_id, lender_id=lender.id)
         row.funder_no, row.kind, row.locale, row.content_hash = values.funder_no, values.kind, values.locale, digest
+        if values.account != (open_funder(work.vault, row).account if head else None):
+            row.account_by = by[:90]
         for name in _SEALED:
             sealed = work.vault.seal(getattr(values, name), place=_place(name, funder_id))
             setattr(row, f"{name}_sealed", sealed)

@@ -1,11 +1,13 @@
 """What staff read of funders: names and statements, each reading written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from app.domain.errors import DomainError
 from app.domain.funder_statements import FunderStatement
+from app.domain.funding import FunderValues
 from app.domain.permissions import check_may
 from app.domain.times import business_date
 from app.persistence.queries import funding as queries
@@ -14,7 +16,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.funder_statements import statement_of
-from app.services.funders import open_funder
+from app.services.funders import open_funder, put_funders
 from app.wording.funder_statement_pdf import FunderDocument, funder_statement_pdf
 
 
@@ -45,6 +47,20 @@ def read_funder(staff: DeskStaff, funder_no: str, *, now: datetime) -> Any:
         return row
 
 
+def change_funder(work: Work, values: FunderValues, *, staff: DeskStaff, now: datetime) -> None:
+    """Bring a funder up to these values; without an account the one that is known stays, since nobody sees it whole.
+
+    Raises NotFoundError, ForbiddenError, ValidationError.
+    """
+    check_may(staff.role, "funding.write")
+    lender = get_lender(work.session, staff.lender_id)
+    known = open_funder(work.vault, queries.get_funder(work.session, lender.id, values.funder_no))
+    kept = replace(values, account=values.account or known.account)
+    (result,) = put_funders(work, lender, [kept], by=staff.by, now=now)
+    if isinstance(result, DomainError):
+        raise result
+
+
 def make_statement(
     staff: DeskStaff, funder_no: str, first: date, last: date, *, locale: str, now: datetime, as_pdf: bool
 ) -> MadeStatement:
@@ -54,7 +70,7 @@ def make_statement(
         lender = get_lender(work.session, staff.lender_id)
         funder = queries.get_funder(work.session, lender.id, funder_no)
         statement = statement_of(work.session, lender, funder_no, first, last, now=now)
-        _audit(work, "statement_read", staff, now, funder_id=funder.id)
+        _audit(work, "statement_exported" if as_pdf else "statement_read", staff, now, funder_id=funder.id)
         if not as_pdf:
             return MadeStatement(funder, statement, None)
         name = open_funder(work.vault, funder).name

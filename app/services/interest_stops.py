@@ -114,6 +114,24 @@ def _freezing_holds(
 # --- by hand -----------------------------------------------------------------------------------------------------------
 
 
+def check_stop(*, from_on: date, until_on: date | None, scope: str, rule: str, reason: str) -> None:
+    """Refuse what cannot be a stop. Raises ValidationError."""
+    if scope not in SCOPES:
+        raise refused_at("/scope", f"scope is not one of {', '.join(SCOPES)}.")
+    if until_on is not None and until_on <= from_on:
+        raise refused_at("/until_on", "until_on is the first day that bears interest again: a day after from_on.")
+    for name, text, most in (("rule", rule, 40), ("reason", reason, 400)):
+        if not text.strip() or len(text) > most:
+            raise refused_at(f"/{name}", f"{name} must have 1 to {most} characters.")
+
+
+def check_standing(work: Work, loan: LoanRow, stop_id: str, *, until_on: date | None, now: datetime) -> None:
+    """Refuse to end or take back what does not stand. Raises NotFoundError, ValidationError for a day before it began."""
+    row = _standing(work, loan, stop_id, now)
+    if until_on is not None:
+        _check_end(row, until_on)
+
+
 def put_stop(
     work: Work,
     loan: LoanRow,
@@ -127,13 +145,7 @@ def put_stop(
     now: datetime,
 ) -> str:
     """Stop interest on a loan by hand, with the rule that asks for it; return the stop's id. Raises ValidationError."""
-    if scope not in SCOPES:
-        raise refused_at("/scope", f"scope is not one of {', '.join(SCOPES)}.")
-    if until_on is not None and until_on <= from_on:
-        raise refused_at("/until_on", "until_on is the first day that bears interest again: a day after from_on.")
-    for name, text, most in (("rule", rule, 40), ("reason", reason, 400)):
-        if not text.strip() or len(text) > most:
-            raise refused_at(f"/{name}", f"{name} must have 1 to {most} characters.")
+    check_stop(from_on=from_on, until_on=until_on, scope=scope, rule=rule, reason=reason)
     agenda.touch(work, [loan.borrower_id], now=now)
     stop = WantedStop(rule, f"{HAND}/{from_on}", from_on, until_on, scope, reason)
     known = {(row.rule, row.occasion): row for row in find_stop_rows(work.session, [loan.id])}.get((rule, stop.occasion))
@@ -147,10 +159,14 @@ def put_stop(
 def end_stop(work: Work, loan: LoanRow, stop_id: str, *, until_on: date, by: str, now: datetime) -> None:
     """End a stop, or change its end: `until_on` is the first day that bears interest again. Raises NotFoundError."""
     row = _standing(work, loan, stop_id, now)
-    if until_on < row.from_on:
-        raise refused_at("/until_on", "until_on is before the first day of the stop.")
+    _check_end(row, until_on)
     _replace(work, row, _as_wanted(row)._replace(until_on=until_on), by=by, now=now)
     _take_in(work, [loan], now)
+
+
+def _check_end(row: InterestStopRow, until_on: date) -> None:
+    if until_on < row.from_on:
+        raise refused_at("/until_on", "until_on is before the first day of the stop.")
 
 
 def withdraw_stop(work: Work, loan: LoanRow, stop_id: str, *, by: str, now: datetime) -> None:

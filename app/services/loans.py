@@ -1,7 +1,7 @@
 """Loans and their plans as the core gives them. Plans are kept as given, also where our own formula would differ."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from app.domain.book import LOAN_STATUSES, PRODUCT_KINDS, LoanValues, PlanValues, PutResult, check_texts
+from app.domain.caps import OVER_CAP
 from app.domain.contract_forms import read_terms
 from app.domain.errors import (
     ConflictError,
@@ -27,6 +28,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT
 from app.persistence.queries import loans as queries
 from app.persistence.queries.agenda import find_decided_until, lock_agenda
+from app.persistence.queries.follow_ups import put_follow_ups
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services import agenda, reminders
@@ -164,6 +166,7 @@ def put_loans(
         row["autopay"] = words.get(row["id"], row["autopay"])
     queries.add_loans(session, added)
     queries.set_loans(session, updated)
+    put_follow_ups(session, OVER_CAP, _caps_told(heads.values(), updated), at=now)
     match_waiting(work, lender, [row["loan_no"] for row in added], now=now)
     expect_lines(work, lender, {row["loan_no"]: (row["id"], row["borrower_id"]) for row in added}, now=now)
     return results
@@ -330,6 +333,17 @@ def _loan_row(values: LoanValues, lender: LenderRow, head: queries.LoanHead | No
         "cap_unknown": cap["may_bind"],
         "marks": sorted(set(values.marks)),
     }
+
+
+def _caps_told(heads: Iterable[queries.LoanHead], updated: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return loan -> borrower of those whose cap may bind and came to be known, or is known no more."""
+    before = {head.id: head for head in heads}
+    told = {row["id"]: before[row["id"]] for row in updated if _may_bind(row["cap"]) is not _may_bind(before[row["id"]].cap)}
+    return {loan_id: head.borrower_id for loan_id, head in told.items()}
+
+
+def _may_bind(cap: Mapping[str, Any] | None) -> bool:
+    return bool(cap and cap.get("may_bind"))
 
 
 def _ending(status: str, head: queries.LoanHead | None, now: datetime) -> dict[str, datetime | None]:

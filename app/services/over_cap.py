@@ -1,16 +1,18 @@
-"""A loan that asks more than its cap allows: flagged for a person, told to the borrower and to the lender's systems.
+"""A loan that asks more than its cap allows, or whose cap is not known: a task for a person once money of it is due.
 
+What is over a cap is told to the borrower and to the lender's systems at once; both are listed whether money is due or not.
 What is above the cap is not collected from the day it became known (`domain/ceilings.py`). What was paid above it before is
 reckoned and shown to staff; it is set against principal or given back by a person, never by itself.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.caps import CN_SOURCE, OVER_CAP
+from app.domain.caps import CAP_UNKNOWN, CN_SOURCE, OVER_CAP
+from app.domain.law.questions import start_of_day
 from app.domain.plans import version_for
 from app.domain.replay import allocate, terms_under
 from app.domain.times import business_date
@@ -18,10 +20,12 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import find_borrower_nos
 from app.persistence.queries.loans import get_loan
+from app.persistence.queries.notices import find_notice
 from app.persistence.queries.positions import load_ledger
 from app.persistence.unit_of_work import Work
+from app.services.follow_ups import follow_up_at
 from app.services.notices import tell_borrower
-from app.services.positions import Loan
+from app.services.positions import Loan, position_of
 from app.services.tasks import NewTask, add_task, finish_task
 from app.services.terms import kernel_terms
 from app.services.webhook_events import announce
@@ -63,13 +67,38 @@ def above_cap(session: Session, loan: Loan, today: date) -> AboveCap:
 
 
 def follow(work: Work, loan_id: str, *, now: datetime) -> None:
-    """Flag a loan that is over its cap, or take the flag back. The follow-up that calls this holds the agenda row."""
+    """Make a loan's task, once while money of it is due, or take it back. Whoever calls holds the agenda row.
+
+    Where nothing is due yet, it is looked at again on the day on which something falls due.
+    """
     loan = get_loan(work.session, loan_id)
-    key = _key(loan)
+    today = business_date(now, loan.zone)
+    is_unknown = bool(loan.cap and loan.cap.get("may_bind"))
     if not loan.over_cap_minor:
-        finish_task(work, key, reason="it keeps its cap", by=_BY, now=now)
+        finish_task(work, _key(OVER_CAP, loan), reason="it keeps its cap", by=_BY, now=now)
+    if not is_unknown:
+        finish_task(work, _key(CAP_UNKNOWN, loan), reason="its cap is known", by=_BY, now=now)
+    if not loan.over_cap_minor and not is_unknown:
         return
-    found = above_cap(work.session, loan, business_date(now, loan.zone))
+    found = above_cap(work.session, loan, today) if loan.over_cap_minor else None
+    if found is not None:
+        _tell_once(work, loan, found, now)
+    position = position_of(work.session, loan, today)
+    if loan.status == "active" and position.due_to_date.total > 0:
+        task = _unknown(loan) if found is None else _over(loan, found)
+        add_task(work, task, now=now)
+    elif loan.status == "active" and position.next_due_on is not None:
+        due_on = max(position.next_due_on, today + timedelta(days=1))
+        follow_up_at(work, OVER_CAP, loan.id, loan.borrower_id, at=start_of_day(due_on, loan.zone))
+
+
+def _unknown(loan: LoanRow) -> NewTask:
+    assert loan.cap is not None
+    facts = {"code": loan.cap["code"], "currency": loan.currency}
+    return NewTask(_key(CAP_UNKNOWN, loan), loan.borrower_id, CAP_UNKNOWN, QUEUE, loan_id=loan.id, facts=facts)
+
+
+def _over(loan: LoanRow, found: AboveCap) -> NewTask:
     assert loan.cap is not None
     facts: dict[str, Any] = {
         "over_minor": found.over_minor,
@@ -80,8 +109,13 @@ def follow(work: Work, loan_id: str, *, now: datetime) -> None:
         "source": CN_SOURCE,
         "reckoning": RECKONING,
     }
-    made = add_task(work, NewTask(key, loan.borrower_id, OVER_CAP, QUEUE, loan_id=loan.id, facts=facts), now=now)
-    if not made.created:
+    return NewTask(_key(OVER_CAP, loan), loan.borrower_id, OVER_CAP, QUEUE, loan_id=loan.id, facts=facts)
+
+
+def _tell_once(work: Work, loan: LoanRow, found: AboveCap, now: datetime) -> None:
+    assert loan.cap is not None
+    key = f"charges:{loan.id}:over_cap"
+    if find_notice(work.session, loan.borrower_id, key) is not None:
         return
     audited = {"loan_id": loan.id, "over_minor": found.over_minor, "paid_minor": found.paid_minor}
     add_audit(work.session, at=now, actor=_BY, action="loan.over_cap", borrower_id=loan.borrower_id, facts=audited)
@@ -94,11 +128,8 @@ def follow(work: Work, loan_id: str, *, now: datetime) -> None:
     }
     announce(work, loan.lender_id, "charges.over_cap.v1", data, now=now, borrower_id=loan.borrower_id)
     told: dict[str, Value] = {"amount": {loan.currency: found.over_minor}, "loan": loan.loan_no}
-    tell_borrower(
-        work, loan.borrower_id, "charges_over_cap", told, now=now, loan_id=loan.id, key=f"charges:{loan.id}:over_cap"
-    )
+    tell_borrower(work, loan.borrower_id, "charges_over_cap", told, now=now, loan_id=loan.id, key=key)
 
 
-def _key(loan: LoanRow) -> str:
-    rate = None if loan.cap is None else loan.cap.get("annual_rate")
-    return f"{OVER_CAP}/{loan.id}/{rate}"
+def _key(kind: str, loan: LoanRow) -> str:
+    return f"{kind}/{loan.id}"

@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
+from app.domain.actors import same_person
 from app.domain.book import check_text
-from app.domain.errors import ConflictError, refused_at
+from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.money import Money, currency_exponent
 from app.domain.permissions import check_may
 from app.domain.registers import check_second
@@ -32,6 +33,7 @@ from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
 from app.services.funders import open_funder
+from app.services.webhook_events import announce
 
 COLUMNS = ("payout", "funder_no", "name", "account", "amount", "currency", "reference")
 _BOM = "\ufeff"
@@ -88,7 +90,7 @@ def decide_batch(
 ) -> None:
     """Approve a batch, or decline it: then all of it is payable again. Twice changes nothing.
 
-    Raises NotFoundError, ForbiddenError (who made it), ConflictError.
+    Raises NotFoundError, ForbiddenError (who made it, or gave the account of a payee), ConflictError.
     """
     check_may(staff.role, "payouts.approve")
     check_text("reason", reason or "", 200)
@@ -99,10 +101,14 @@ def decide_batch(
     if batch.state != queries.WAITING:
         raise ConflictError(f"The batch is {batch.state}; it is decided once.")
     check_second(batch.requested_by, staff.by)
+    if approve and any(same_person(each, staff.by) for each in queries.find_account_tellers(work.session, batch.id)):
+        raise ForbiddenError("You gave the account of somebody who is paid by this batch; somebody else approves it.")
     batch.state, batch.decided_by, batch.decided_at, batch.declined_reason = wanted, staff.by, now, reason
     batch.version += 1
     work.session.flush()
     _audit(work, batch, wanted, staff.by, now)
+    if approve:
+        announce(work, batch.lender_id, "payouts.approved.v1", _told(batch), now=now)
 
 
 def read_payouts_file(work: Work, batch_id: str, *, staff: DeskStaff, now: datetime) -> PayoutsFile:
@@ -156,6 +162,15 @@ def _written(ring: Vault, batch: Any, rows: Sequence[Any]) -> bytes:
         line = (row.id, row.funder_no, payee["name"], payee["account"], amount, batch.currency, f"PO-{row.id[-12:]}")
         writer.writerow([safe_cell(value) for value in line])
     return out.getvalue().encode()
+
+
+def _told(batch: PayoutBatchRow) -> dict[str, Any]:
+    """Return what the lender's systems are told of a batch: no funder by name."""
+    return {
+        "batch_id": batch.id, "currency": batch.currency, "until_on": batch.until_on.isoformat(), "payouts": batch.payouts,
+        "total": {"amount_minor": batch.total_minor, "currency": batch.currency}, "file_sha256": batch.sha256,
+        "by": batch.decided_by,
+    }  # fmt: skip
 
 
 def _place(payout_id: str) -> str:

@@ -17,6 +17,7 @@ from app.domain.refunds import OVERPAID, OVERPAID_STANDS, overpaid_minor
 from app.persistence.ids import new_id
 from app.persistence.models.loans import LoanRow
 from app.persistence.queries.chunks import chunks
+from app.persistence.queries.follow_ups import put_follow_ups
 from app.persistence.queries.ledger import StoredAllocation, change_allocations, find_allocations
 from app.persistence.queries.loans import set_loans
 from app.persistence.queries.positions import find_snapshot, find_snapshots, load_ledger, load_ledgers, set_snapshots
@@ -128,6 +129,8 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     removed: list[str] = []
     snapshots: dict[str, tuple[str, Snapshot, int]] = {}
     statuses: list[dict[str, Any]] = []
+    of_unknown_cap: dict[str, str] = {}
+    known_at: list[datetime] = []
     for loan in loans:
         versions, entries = ledgers[loan.id]
         terms = kernel_terms(loan).terms
@@ -141,6 +144,9 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
         snapshots[loan.id] = (loan.borrower_id, snapshot, version + 1)
         _follow_overpayment(work, loan, old, snapshot)
         _follow_cap(work, loan, snapshot, versions)
+        if loan.cap and loan.cap.get("may_bind") and snapshot.anchor_no and (old is None or not old.anchor_no):
+            of_unknown_cap[loan.id] = loan.borrower_id
+            known_at += [each.recorded_at for each in versions]
         was_paid = loan.ended_at is None and old is not None and old.settled
         status = status_after(loan.status, was_paid=was_paid, is_settled=snapshot.settled)
         if (status, snapshot.over_cap_minor) != (loan.status, loan.over_cap_minor):
@@ -149,6 +155,8 @@ def _rebuild(work: Work, loan_ids: Sequence[str]) -> None:
     change_allocations(session, added=added, replaced=replaced, removed=removed)
     set_snapshots(session, snapshots)
     set_loans(session, statuses)
+    if of_unknown_cap:
+        put_follow_ups(session, OVER_CAP, of_unknown_cap, at=min(known_at))
 
 
 def _follow_cap(work: Work, loan: _LoanFacts, snapshot: Snapshot, versions: Sequence[PlanVersion]) -> None:

@@ -18,13 +18,15 @@ from app.domain.registers import Register
 from app.domain.spreadsheets import safe_cell
 from app.persistence.ids import new_id
 from app.persistence.models.restricted_register import RegisterFileRow
-from app.persistence.queries import restricted_register as queries
+from app.persistence.queries import register_events as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.restricted_register import load_reports
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
 from app.services.register_contents import REMOVED, REPORTED, day_of, event_place, opened_line, order_of
+from app.services.register_gates import ask_gates
 from app.services.register_removals import look_at
 from app.services.registers import get_register, register_for
 
@@ -43,7 +45,9 @@ class RegisterFile:
 def make_file(work: Work, register: str, *, staff: DeskStaff, now: datetime) -> RegisterFileRow:
     """Make the next file of a register. What must not stand any more is taken off first, and never handed over.
 
-    Raises ForbiddenError, ValidationError, ConflictError (there is nothing to tell).
+    A report that was never handed over passes every gate again: where one shut since it was approved (a dispute, a consent
+    taken back, a hold) it waits for a later file. Raises ForbiddenError, ValidationError, ConflictError (there is nothing to
+    tell).
     """
     check_may(staff.role, "register_reports.export")
     lender = get_lender(work.session, staff.lender_id)
@@ -53,7 +57,9 @@ def make_file(work: Work, register: str, *, staff: DeskStaff, now: datetime) -> 
     waiting = queries.find_unfiled(work.session, lender.id, register)
     unseen = _never_seen(waiting)
     queries.mark_left_out(work.session, [row.id for row in waiting if row.report_id in unseen])
-    rows = [row for row in waiting if row.report_id not in unseen]
+    waiting = [row for row in waiting if row.report_id not in unseen]
+    shut = _shut(work, target, lender.id, [row.report_id for row in waiting if row.kind == REPORTED], now)
+    rows = [row for row in waiting if row.report_id not in shut]
     if not rows:
         raise ConflictError(f"There is nothing to tell {register} since its last file.")
     number = queries.newest_file_number(work.session, lender.id, register) + 1
@@ -84,6 +90,13 @@ def read_file(work: Work, file_id: str, *, staff: DeskStaff, now: datetime) -> R
         raise ConflictError("The file does not come out as it was made; its lines were changed.")
     _audit(work, file, "read", staff, now)
     return RegisterFile(f"{file.register}-{lender.code}-{file.number:04}.csv", content, digest)
+
+
+def _shut(work: Work, register: Register, lender_id: str, report_ids: Sequence[str], now: datetime) -> set[str]:
+    """Return those of these reports, which the register has not heard of, that a gate stops by now."""
+    loans = {row.id: row.loan_id for row in load_reports(work.session, lender_id, report_ids)}
+    asked = ask_gates(work.session, sorted(set(loans.values())), register, now=now, but_standing=True)
+    return {report_id for report_id, loan_id in loans.items() if asked[loan_id].gate is not None}
 
 
 def _never_seen(rows: Sequence[Any]) -> set[str]:

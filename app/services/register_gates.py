@@ -53,20 +53,32 @@ class AskedGate:
 
 
 def ask_gates(
-    session: Session, loan_ids: Collection[str], register: Register, *, now: datetime, but_waiting: bool = False
+    session: Session,
+    loan_ids: Collection[str],
+    register: Register,
+    *,
+    now: datetime,
+    but_waiting: bool = False,
+    but_standing: bool = False,
 ) -> Mapping[str, AskedGate]:
     """Return loan -> what stands in the way of reporting it; loans that do not exist are absent.
 
-    `but_waiting`: a report that waits for its decision is none yet, since it is that decision that asks.
+    `but_waiting`: a report that waits for its decision is none yet, since it is that decision that asks. `but_standing`: nor
+    is one that stands, since whoever asks is about to hand it over for the first time.
     """
     found: dict[str, AskedGate] = {}
     for part in chunks(loan_ids, _PAGE):
-        found |= _ask_page(session, part, register, now, but_waiting)
+        found |= _ask_page(session, part, register, now, but_waiting, but_standing)
     return found
 
 
 def _ask_page(
-    session: Session, loan_ids: Sequence[str], register: Register, now: datetime, but_waiting: bool
+    session: Session,
+    loan_ids: Sequence[str],
+    register: Register,
+    now: datetime,
+    but_waiting: bool,
+    but_standing: bool,
 ) -> dict[str, AskedGate]:
     loans = {loan.id: loan for loan in find_loans(session, loan_ids)}
     heads = find_gated_loans(session, loans)
@@ -79,7 +91,7 @@ def _ask_page(
     served = find_served(session, list(loans), register.notice_kinds)
     forborne = find_forborne(session, loans)
     caps = cap_states(session, loans)
-    live = find_live(session, loans, register.key, but_waiting=but_waiting)
+    live = set() if but_standing else find_live(session, loans, register.key, but_waiting=but_waiting)
     positions = _positions(session, list(loans.values()), now)
     found: dict[str, AskedGate] = {}
     for head in heads:
@@ -147,7 +159,7 @@ def _ask_law(pack: LawPack, facts: Mapping[str, Any], register: Register, now: d
 
 def _notices(served: Sequence[Any], told: Sequence[Mapping[str, Any]]) -> list[Notice]:
     """Return notices we served, and those that the core told of: of these one that came back is none."""
-    return [Notice(each.kind, each.delivered_at, each.returned_at, each.message_id) for each in served] + [
+    return [Notice(each.kind, each.delivered_at, each.returned_at, each.message_id, each.answer_by) for each in served] + [
         Notice(each["kind"], each.get("delivered_at")) for each in told if each.get("returned_at") is None
     ]
 

@@ -16,6 +16,7 @@ from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.register_contents import (
@@ -26,9 +27,9 @@ from app.services.register_contents import (
     report_place,
     sealed_line,
 )
+from app.services.register_events import ReportEvent, add_events
 from app.services.register_gates import AskedGate, ask_gates
 from app.services.registers import get_register
-from app.services.restricted_register import event_row
 from app.services.served_notices import find_served
 
 SYSTEM = "system"
@@ -152,8 +153,9 @@ def _tell(
     work: Work, row: RegisterReportRow, kind: str, content: Mapping[str, object], *, reason: str | None, by: str,
     now: datetime,
 ) -> None:  # fmt: skip
-    head = {"id": row.id, "borrower_id": row.borrower_id, "lender_id": row.lender_id, "register": row.register}
-    queries.add_events(work.session, [event_row(work, head, kind, content, by=by, now=now, reason=reason)])
+    (loan,) = find_loans(work.session, [row.loan_id])
+    event = ReportEvent(row.id, row.borrower_id, loan.loan_no, row.register, kind, content, reason, row.mark)
+    add_events(work, row.lender_id, [event], by=by, now=now)
     facts = {"report_id": row.id, "loan_id": row.loan_id, "register": row.register, "reason": reason}
     add_audit(work.session, at=now, actor=by, action=f"register_report.{kind}", borrower_id=row.borrower_id, facts=facts)
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from app.persistence.queries import register_events as events
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.loans import find_loans
@@ -20,12 +21,12 @@ def tell_due(*, now: datetime) -> int:
     told = 0
     while True:
         with looking() as session:
-            found = queries.find_untold(session, limit=AT_ONCE)
+            found = events.find_untold(session, limit=AT_ONCE)
         if not found:
             return told
         with unit_of_work() as work:
             lock_agenda(work.session, {row.borrower_id for row in found})
-            untold = queries.find_untold(work.session, limit=AT_ONCE)
+            untold = events.find_untold(work.session, limit=AT_ONCE)
             if not untold:
                 return told
             for row in untold:
@@ -39,5 +40,5 @@ def tell_due(*, now: datetime) -> int:
                     work, row.borrower_id, _TEMPLATES[row.kind], values, now=now, loan_id=loan.id,
                     key=f"register:{row.id}",
                 )  # fmt: skip
-            queries.mark_told(work.session, [row.id for row in untold], at=now)
+            events.mark_told(work.session, [row.id for row in untold], at=now)
             told += len(untold)

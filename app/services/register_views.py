@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.domain.permissions import check_may
 from app.domain.registers import Gate, ReportState
+from app.persistence.queries import register_events as events
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import reading, unit_of_work
@@ -52,9 +53,9 @@ def read_report(staff: DeskStaff, report_id: str, *, now: datetime) -> ShownRepo
         facts = {"report_id": row.id, "register": row.register}
         add_audit(work.session, at=now, actor=staff.by, action="register_report.read", borrower_id=row.borrower_id,
                   facts=facts)  # fmt: skip
-        events = queries.find_events(work.session, report_id)
+        happened = events.find_events(work.session, report_id)
         content = _content(work.vault, row)
-    return ShownReport(row, content, events, gates_of([row], now=now).get(row.id))
+    return ShownReport(row, content, happened, gates_of([row], now=now).get(row.id))
 
 
 def page_own(

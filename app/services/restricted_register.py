@@ -23,7 +23,8 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work
 from app.services.desk_payments import DeskStaff
-from app.services.register_contents import REPORTED, contents_of, event_place, report_place, sealed_line
+from app.services.register_contents import REPORTED, contents_of, report_place, sealed_line
+from app.services.register_events import ReportEvent, add_events
 from app.services.register_gates import AskedGate, ask_gates
 from app.services.registers import register_for
 
@@ -130,7 +131,7 @@ def _write(
     stands = wish.approved_by is not None
     contents = contents_of(work, passing, dict.fromkeys((each.loan.id for each in passing), wish.fields)) if stands else {}
     reports: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
+    events: list[ReportEvent] = []
     for each in passing:
         assert each.notice is not None
         loan, report_id = each.loan, new_id()
@@ -149,14 +150,15 @@ def _write(
                 "decided_by": wish.approved_by.by, "decided_at": now, "reported_at": now,
                 "keep_until": keep_until(register, business_date(now, loan.zone)),
             }  # fmt: skip
-            events.append(event_row(work, row, REPORTED, contents[loan.id], by=wish.approved_by.by, now=now))
+            events.append(ReportEvent(report_id, loan.borrower_id, loan.loan_no, register.key, REPORTED, contents[loan.id]))
         reports.append(row)
         outcomes[loan.id] = ReportOutcome(report_id, None, each.notice.message_id)
         verb = "reported" if stands else "asked"
         _audit(work, report_id, loan.id, loan.borrower_id, register.key, verb, wish.by, now)
     work.session.flush()
     queries.add_reports(work.session, reports)
-    queries.add_events(work.session, events)
+    if wish.approved_by is not None:
+        add_events(work, lender.id, events, by=wish.approved_by.by, now=now)
     return outcomes
 
 
@@ -168,7 +170,7 @@ def _approve(
     fields = {row.loan_id: tuple(row.fields) for row in rows}
     contents = contents_of(work, passing.values(), fields)
     outcomes: dict[str, ReportOutcome] = {}
-    events: list[dict[str, Any]] = []
+    events: list[ReportEvent] = []
     for row in rows:
         each = asked[row.loan_id]
         if each.gate is not None or each.notice is None or each.notice.delivered_at is None:
@@ -180,27 +182,12 @@ def _approve(
         row.state, row.decided_by, row.decided_at, row.reported_at = ReportState.STANDING.value, staff.by, now, now
         row.keep_until = keep_until(register, business_date(now, each.loan.zone))
         row.version += 1
-        head = {"id": row.id, "borrower_id": row.borrower_id, "lender_id": lender.id, "register": register.key}
-        events.append(event_row(work, head, REPORTED, contents[row.loan_id], by=staff.by, now=now))
+        events.append(ReportEvent(row.id, row.borrower_id, each.loan.loan_no, register.key, REPORTED, contents[row.loan_id]))
         _audit(work, row.id, row.loan_id, row.borrower_id, register.key, "reported", staff.by, now)
         outcomes[row.id] = ReportOutcome(row.id, None, row.notice_message_id)
     work.session.flush()
-    queries.add_events(work.session, events)
+    add_events(work, lender.id, events, by=staff.by, now=now)
     return outcomes
-
-
-def event_row(
-    work: Work, report_row: Mapping[str, Any], kind: str, content: Mapping[str, Any], *, by: str, now: datetime,
-    reason: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """Return an event of a report as it is stored; `content`: what its line hands over."""
-    event_id = new_id()
-    sealed, digest = sealed_line(work.vault, event_place(event_id), content)
-    return {
-        "id": event_id, "report_id": report_row["id"], "borrower_id": report_row["borrower_id"],
-        "lender_id": report_row["lender_id"], "register": report_row["register"], "kind": kind, "reason": reason,
-        "at": now, "by": by, "content_sealed": sealed, "content_sha256": digest,
-    }  # fmt: skip
 
 
 def _audit(

@@ -26,8 +26,10 @@ KINDS: Final = (
     "letter",
     "escalation",
     "credit",
+    "register_report",
     "refund",
     "collateral",
+    "interest_stop",
     "intent",
     "notice",
     "consent",
@@ -53,7 +55,8 @@ class TimelineEntry:
     corrected; hold: put, released; promise: made, or the state it came to; arrangement: agreed, ended; plan_request:
     asked, offered, ended; dispute: received, answered, escalated; hardship: opened, decided; letter: its state; refund:
     requested, closed; credit: started, furnished (`on`: the month), corrected, deleted, ended; escalation: begun, ended,
-    stopped, resumed, or the kind of the step; collateral: its kind of event;
+    stopped, resumed, or the kind of the step; register_report: reported, corrected, removed; collateral: its kind of event;
+    interest_stop: began, ended, goes_on (an end that was known is none any more), withdrawn;
     intent: opened, and its state; notice: told, withheld; consent: given, refused; wish: made, ended;
     session: signed_in, ended; act: the audit trail's action."""
     by: str | None = None

@@ -151,6 +151,22 @@ class Telling:
             "facts": _known({"step": row.step_key, "outcome": row.outcome, "rule": row.rule}), "link": row.escalation_id,
         }  # fmt: skip
 
+    def _interest_stop(self, row: Any, what: str) -> _Parts:
+        is_withdrawn = what == "withdrawn"
+        began = row.stop_id == row.id
+        code = "withdrawn" if is_withdrawn else "began" if began else "goes_on" if row.until_on is None else "ended"
+        facts = {"from": row.from_on, "until": row.until_on, "scope": row.scope, "rule": row.rule, "why": row.reason}
+        return {
+            "code": code, "by": row.replaced_by if is_withdrawn else row.recorded_by, "loan_no": row.loan_no,
+            "on": row.until_on if code == "ended" else row.from_on, "reason": row.rule, "facts": _known(facts),
+            "link": row.stop_id,
+        }  # fmt: skip
+
+    def _register_report(self, row: Any, _what: str) -> _Parts:
+        facts = {"register": row.register}
+        return {"code": row.kind, "by": row.by, "loan_no": row.loan_no, "reason": row.reason, "facts": facts,
+                "link": row.report_id}  # fmt: skip
+
     def _promise(self, row: Any, what: str) -> _Parts:
         is_made = what == "made"
         return {
@@ -261,6 +277,8 @@ _TELL: Mapping[str, Callable[[Telling, Any, str], _Parts]] = {
     "credit_correction": Telling._credit_correction, "credit_snapshot": Telling._credit_snapshot,
     "note": Telling._note,
     "hold": Telling._hold, "escalation": Telling._escalation,
+    "interest_stop": Telling._interest_stop,
+    "register_report": Telling._register_report,
     "promise": Telling._promise, "arrangement": Telling._arrangement,
     "plan_request": Telling._plan_request, "dispute": Telling._dispute, "hardship": Telling._hardship,
     "contact_request": Telling._contact_request, "letter": Telling._letter, "refund": Telling._refund,

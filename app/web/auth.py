@@ -88,6 +88,8 @@ class DeskPrincipal:
     """How long ago that was when this request came in; None: never, as with a key."""
     lender_name: str | None = None
     """What the lender of the session is called; None with a key."""
+    is_winding_down: bool = False
+    """Whether that lender takes no new loans; not asked with a key."""
 
     @property
     def name(self) -> str:
@@ -258,7 +260,7 @@ def staff_of(token: str) -> DeskPrincipal:
         mark_used(found.session_id, now=at)
     return DeskPrincipal(
         found.session_id, found.lender_id, found.name, found.role, found.locale, found.staff_id, found.session_id,
-        found.proved_at, at - found.proved_at, found.lender_name,
+        found.proved_at, at - found.proved_at, found.lender_name, bool(found.is_winding_down),
     )  # fmt: skip
 
 

@@ -48,6 +48,11 @@ def take_read(session_id: str) -> None:
         raise RateLimitedError("Too many requests; wait as long as Retry-After says.", {"retry_after_seconds": wait})
 
 
+def take_public_read() -> None:
+    """Count one request of a network to what anybody may read. Raises RateLimitedError."""
+    take_read(f"public:{address_prefix()}")
+
+
 def address_prefix() -> str:
     """Return the caller's network, /24 of IPv4 or /64 of IPv6: who shares a limit."""
     try:

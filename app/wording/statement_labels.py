@@ -48,6 +48,10 @@ class Labels(NamedTuple):
     undoes: str
     undone: str
     known_since: str
+    stopped: str
+    stopped_from: str
+    stopped_scopes: Mapping[str, str]
+    not_owed: str
     nothing: str
     kinds: Mapping[str, str]
     licences: Mapping[str, str]
@@ -97,12 +101,17 @@ EN = Labels(
     undoes="{kind} of {on} taken back",
     undone="taken back on {on}",
     known_since="known since {on}",
+    stopped="{what} stopped by law from {first} to {last}: {why}",
+    stopped_from="{what} stopped by law from {first} on: {why}",
+    stopped_scopes={"interest": "Interest", "interest_and_charges": "Interest and charges for lateness"},
+    not_owed="{amount} of its interest is not owed because of that",
     nothing="Nothing happened in this period.",
     kinds={
         "instalment_due": "Instalments due",
         "paid_out": "Paid out",
         "charge_due": "Charges due",
         "late_charges": "Late charges",
+        "interest_stopped": "Interest stopped",
         "plan_changed": "Plan changes",
         "repayment": "Repayment",
         "waiver": "Waiver",
@@ -165,12 +174,17 @@ ZH_CN = Labels(
     undoes="冲正{on}的{kind}",
     undone="已于{on}冲正",
     known_since="{on}入账",
+    stopped="自{first}至{last}依法停止计收{what}：{why}",
+    stopped_from="自{first}起依法停止计收{what}：{why}",
+    stopped_scopes={"interest": "利息", "interest_and_charges": "利息和逾期费用"},
+    not_owed="其中利息{amount}因此无需支付",
     nothing="本期间内无交易。",
     kinds={
         "instalment_due": "分期到期",
         "paid_out": "放款",
         "charge_due": "费用到期",
         "late_charges": "逾期费用",
+        "interest_stopped": "停止计息",
         "plan_changed": "还款计划变更",
         "repayment": "还款",
         "waiver": "减免",

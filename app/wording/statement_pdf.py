@@ -6,11 +6,13 @@ from datetime import date
 
 from app.domain.running_balances import Balances
 from app.domain.statements import INSTALMENT_DUE, PLAN_CHANGED, Line, Statement
+from app.domain.stops import Stop
 from app.domain.times import business_date, rfc3339
 from app.wording.amounts import currency_name, written_date, written_number
 from app.wording.pdf_fonts import width_of
 from app.wording.pdf_pages import LANDSCAPE, MARGIN, PORTRAIT, Column, Ink, Pages, TableRow
 from app.wording.statement_labels import Labels, labels
+from app.wording.stop_words import last_day, why_stopped
 
 _TEXT, _SMALL, _TABLE = Ink(9), Ink(8, grey=True), Ink(7.5)
 _GAP = 12.0
@@ -196,9 +198,14 @@ class _Setting:
     def _entry(self, line: Line) -> str:
         words = self.words
         if line.kind == INSTALMENT_DUE:
-            return words.instalment.format(row_no=line.row_no)
-        if line.kind == PLAN_CHANGED or line.entry is None:
+            not_owed = words.not_owed.format(amount=self._number(line.stopped_minor)) if line.stopped_minor else None
+            return self._joined(words.instalment.format(row_no=line.row_no), not_owed)
+        if line.kind == PLAN_CHANGED:
             return words.plan.format(version=line.plan_version)
+        if line.stop is not None:
+            return self._stop(line.stop)
+        if line.entry is None:
+            return self._kind(line.kind)
         if line.undoes is not None:
             kind = self._kind(line.undoes.kind.value)
             parts = [words.undoes.format(kind=kind, on=self._date(line.undoes.effective_on))]
@@ -211,6 +218,15 @@ class _Setting:
         if line.undone_on is not None:
             parts.append(words.undone.format(on=self._date(line.undone_on)))
         return self._joined(*parts)
+
+    def _stop(self, stop: Stop) -> str:
+        last = last_day(stop)
+        return (self.words.stopped_from if last is None else self.words.stopped).format(
+            what=self.words.stopped_scopes[stop.scope],
+            first=self._date(stop.from_on),
+            last="" if last is None else self._date(last),
+            why=why_stopped(stop.rule, self.document.locale),
+        )
 
     def _joined(self, *parts: str | None) -> str:
         return (", " if self.document.locale == "en" else "，").join(part for part in parts if part)

@@ -91,6 +91,8 @@ RULES_BEYOND_SCHEMAS = {
     "post_payment_at_desk",
     "decline_payment_at_desk",
     "reverse_payment_at_desk",
+    "post_interest_stop_request",
+    "decline_interest_stop_request",
     "post_waiver",
     "decline_waiver",
     "post_contact_change",

@@ -40,8 +40,9 @@ class Desk:
             now=START, code=code, jurisdiction="CN", currency="CNY", licence_kind="consumer_finance", role="first_party",
             role_reason="own",
         )  # fmt: skip
-        self.ann = a_desk_key(self.lender_id, staff="Ann")
-        self.ben = a_desk_key(self.lender_id, staff="Ben")
+        self.ann = a_desk_key(self.lender_id, staff=f"Ann {code}")
+        self.key = a_desk_key(self.lender_id, staff=f"Cid {code}")
+        self.ben = a_seat(client.application, self.lender_id, role="compliance").headers
         self._times = 0
 
     def post(self, path: str, who: dict[str, str], body: Any = None, status: int = 200) -> Any:
@@ -77,7 +78,8 @@ class Desk:
         assert begun["state"] == "making"
         go_on_freezing(now=START)
         snapshot_id: str = begun["id"]
-        self.post(f"/credit-reports/{snapshot_id}/approve", self.ann, status=409)
+        refused = self.post(f"/credit-reports/{snapshot_id}/approve", self.key, status=401)
+        assert refused["code"] == "step-up-required"
         self.post(f"/credit-reports/{snapshot_id}/approve", self.ben)
         make_file(self.lender_id, snapshot_id, io.BytesIO(), by="staff:Ann", clock=lambda: START)
         self.post(f"/credit-reports/{snapshot_id}/submit", self.ann, {"reference": "S-1"})

@@ -68,6 +68,11 @@ def test_a_statement_is_json_or_a_document(app: Flask, client: FlaskClient, loan
 
     assert told["totals"][0]["payable"] == {"amount_minor": 334, "currency": "USD"}
     assert document.data.startswith(b"%PDF")
+    assert document.headers["Cache-Control"] == "no-store"
+    key = a_desk_key(loan.lender_id, staff="Cid", role="compliance")
+    refused = client.get(path, headers={**key, "Accept": "application/pdf"})
+    assert refused.json["code"] == "step-up-required"  # it names a person and leaves the desk
+    assert client.get(path, headers=key).status_code == 200
 
 
 def test_a_share_is_transferred_once_and_shows_at_the_loan(app: Flask, client: FlaskClient, loan: Built) -> None:
@@ -101,6 +106,7 @@ def test_payouts_need_two_people_and_a_fresh_factor(app: Flask, client: FlaskCli
     assert send(client, ben, f"{path}/approve").json["state"] == "approved"
     file = send(client, ben, f"{path}/file", method="get")
     assert (file.status_code, file.data.count(b"\r\n")) == (200, 3)
+    assert file.headers["Cache-Control"] == "no-store"
     assert send(client, ann, "/funding/payout-batches", method="get").json["items"][0]["total"]["amount_minor"] == 1_001
 
 

@@ -1,6 +1,7 @@
 """The doors of letters that left: the borrower's own, the desk's list, what proves that one arrived, its document."""
 
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -142,6 +143,9 @@ def test_pages_of_letters_show_them_prove_them_and_note_who_looks(app: Flask, lo
     assert "Record a proof" not in agent.page(page).text
     assert agent.page(f"{page}/document").data == PDF
     assert senior.send(f"{page}/proofs", page, kind="signed_receipt", delivered_on="2026-03-01").status_code == 422
+    scan = (BytesIO(b"%PDF-1.7 a receipt"), "receipt.pdf")
+    wrong = senior.send(f"{page}/proofs", page, kind="hearsay", delivered_on="yesterday", content=scan)
+    assert wrong.status_code == 422  # with a file in it too
     done = senior.send(f"{page}/proofs", page, kind="signed_receipt", delivered_on="2026-03-01", reference="Jane Roe")
 
     assert done.status_code == 303

@@ -19,6 +19,8 @@ from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
+from app.persistence.models.interest_stop_requests import InterestStopRequestRow
+from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.plan_requests import PlanRequestRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.unit_of_work import unit_of_work
@@ -183,6 +185,37 @@ def test_a_waiver_is_given_up_or_waits_and_what_is_wrong_stands_at_its_field(sql
     page = f"/approvals/waivers/{waiting.id}"
     assert bob.send(f"{page}/approve", on=page).status_code == 303
     assert {row.state for row in rows(WaiverRow)} == {"granted"}
+
+
+# -- stops of interest
+
+
+def test_a_stop_of_interest_is_asked_for_by_one_and_approved_by_another(sqlite_book: Flask, loan: Built) -> None:
+    ann = seat_of(sqlite_book, loan, "compliance")
+    ben = seat_of(sqlite_book, loan, "compliance", name="Ben")
+    agent = seat_of(sqlite_book, loan, name="Cid")
+    path = f"/borrowers/{loan.borrower_no}/loans/{loan.loan_no}/interest-stops"
+    values = {"from_on": TODAY.isoformat(), "scope": "interest", "rule": "UK-BREATHING", "reason": "told by telephone"}
+
+    assert 'id="from_on"' not in agent.page(path).text
+    assert agent.send(path, **values).status_code == 403
+    wrong = ann.send(path, **{**values, "rule": "NO-SUCH"})
+    assert (wrong.status_code, 'id="rule-wrong"' in wrong.text, typed(wrong.text, "reason")) == (422, True, values["reason"])
+    assert ann.send(path, **values).status_code == 303
+    (asked,) = rows(InterestStopRequestRow)
+    page = f"/approvals/interest_stops/{asked.id}"
+    assert page in ben.page("/approvals?kind=interest_stop").text
+    assert ann.send(f"{page}/approve", on=page).status_code == 403
+    assert rows(InterestStopRow) == []
+    assert ben.send(f"{page}/approve", on=page).status_code == 303
+    (stop,) = rows(InterestStopRow)
+    one = f"{path}/{stop.stop_id}"
+    assert one in ann.page(path).text
+    assert ann.send(one, reason="It was another person.").status_code == 303
+    (back,) = [row for row in rows(InterestStopRequestRow) if row.act == "withdraw"]
+    declined = f"/approvals/interest_stops/{back.id}"
+    assert ben.send(f"{declined}/decline", on=declined, reason="It was not.").status_code == 303
+    assert [row.replaced_at for row in rows(InterestStopRow)] == [None]
 
 
 # -- contact data

@@ -4,10 +4,12 @@ from datetime import timedelta
 from random import Random
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.persistence.models.audit import AuditRow
-from app.persistence.unit_of_work import reading
+from app.persistence.models.staff import StaffSessionRow
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.bulletins import WantedBulletin, figures_of, freeze_bulletin, get_own, make_bulletin, publish_bulletin
 from tests.builders.book import build_lender, build_loan
 from tests.builders.bulletins import make_events
 from tests.builders.desk import a_seat
@@ -52,3 +54,56 @@ def test_rows_of_another_lender_are_nowhere(sqlite_book: Flask) -> None:
         assert eve.browser.get(address).status_code == 404, address
     agent = a_seat(sqlite_book, lender_id)
     assert agent.browser.get(path).status_code == 403
+
+
+def test_of_the_whole_installation_a_lender_sees_what_the_public_sees(sqlite_book: Flask) -> None:
+    lender_id = _lender()
+    _lender("beta")
+    ann = a_seat(sqlite_book, lender_id, role="admin")
+    with unit_of_work() as work:
+        wanted = WantedBulletin(FIRST.date(), LAST.date())
+        whole = make_bulletin(work, wanted, by="operator:Ann", now=START).id
+        freeze_bulletin(work, whole, by="operator:Ann", now=START)
+    path = f"/desk/bulletins/{whole}"
+
+    assert ann.browser.get(path).status_code == 404  # before it is published it tells of other lenders
+    assert whole not in ann.browser.get("/desk/bulletins").text
+    with unit_of_work() as work:
+        publish_bulletin(work, whole, by="operator:Bo", now=START)
+    page = ann.browser.get(path)
+    with reading() as session:
+        numbers = figures_of(session, get_own(session, whole, None), now=START)
+    hidden = [each for each in numbers if each.hidden]
+    assert page.status_code == 200
+    assert hidden
+    for each in hidden[:20]:
+        assert f"{each.key}?cell={each.cell}&".replace("|", "%7C").replace("*", "%2A") not in page.text
+        drilled = ann.browser.get(f"{path}/figures/{each.key}", query_string={"cell": each.cell, "currency": each.currency})
+        assert "<dt>People</dt>" not in drilled.text
+        assert "<dt>Number</dt><dd>–</dd>" in drilled.text
+    assert "too few" not in page.text
+
+
+def test_publishing_asks_for_a_fresh_code(sqlite_book: Flask) -> None:
+    lender_id = _lender()
+    ann, bo = (a_seat(sqlite_book, lender_id, role="compliance") for _ in range(2))
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+    one = path.removeprefix("/desk")
+    ann.send(one, act="freeze")
+    with unit_of_work() as work:
+        work.session.execute(update(StaffSessionRow).values(proved_at=StaffSessionRow.proved_at - timedelta(minutes=11)))
+
+    bo.send(one, act="publish")
+
+    assert sqlite_book.test_client().get(one).status_code == 404
+
+
+def test_an_address_with_control_characters_is_refused_and_breaks_nothing(sqlite_book: Flask) -> None:
+    lender_id = _lender()
+    ann = a_seat(sqlite_book, lender_id, role="compliance")
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+
+    for query in ("cell=%00%7C%2A", "currency=%00"):
+        answer = ann.browser.get(f"{path}/figures/reminders_sent?{query}")
+        assert answer.status_code == 200
+        assert "\x00" not in answer.text

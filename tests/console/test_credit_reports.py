@@ -108,6 +108,8 @@ def test_the_borrowers_own_words_stand_beside_what_was_told(sqlite_book: Flask) 
     with unit_of_work() as work:
         put_statement(work, loan.borrower_id, loan.loan_id, "I was in hospital.", now=START)
 
-    page = agent.page(f"/borrowers/{loan.borrower_no}/loans/{loan.loan_no}/credit-reports")
+    own = f"/borrowers/{loan.borrower_no}"
+    agent.send(f"{own}/opening", on=own, reason="caller")
+    page = agent.page(f"{own}/loans/{loan.loan_no}/credit-reports")
 
     assert "I was in hospital." in page.text

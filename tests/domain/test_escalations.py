@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.escalation_cases import NOT_ASKED, EscalationCase, GateStop, Spell, StepState
 from app.domain.escalation_policies import (
     CAP,
     CREDIT,
@@ -21,15 +22,7 @@ from app.domain.escalation_policies import (
 )
 from app.domain.escalation_reasons import Ends, Outcome, Why
 from app.domain.escalation_runs import Assumptions, run
-from app.domain.escalations import (
-    NOT_ASKED,
-    EscalationCase,
-    GateStop,
-    Spell,
-    StepState,
-    decide,
-    questions,
-)
+from app.domain.escalations import decide, questions
 from app.domain.holds import Hold
 
 DUE = date(2026, 3, 10)
@@ -113,6 +106,24 @@ def test_a_report_happens_when_everything_is_in_order_and_else_says_why_not(
     case: EscalationCase, now: datetime, told: str
 ) -> None:
     assert what(case, "report", now, report=None) == told
+
+
+@pytest.mark.parametrize(
+    ("key", "after", "now", "told"),
+    [
+        ("report", "pre", noon(41), "waiting NOTICE_TOO_RECENT"),
+        ("report", "pre", noon(42), "ready ON_SCHEDULE"),
+        ("pre", "letter", noon(30), "ready ON_SCHEDULE"),
+    ],
+)
+def test_what_a_letter_announces_waits_until_the_day_that_it_leaves_is_over(
+    key: str, after: str, now: datetime, told: str
+) -> None:
+    steps = {"notice": arrived(5), "letter": arrived(16), "pre": arrived(27)}
+    steps[after] = replace(steps[after], answer_by=DUE + 41 * DAY)
+    spell = Spell(1, DUE, {name: steps[name] for name in steps if name != key})
+
+    assert what(a_case(spell), key, now, report=None) == told
 
 
 def test_a_report_that_nobody_was_asked_about_does_not_happen() -> None:
@@ -354,5 +365,36 @@ def test_a_run_without_payments_reaches_every_step_on_the_day_that_the_assumptio
     assert days["referral", "done"] == 44
 
 
+def test_a_run_waits_as_long_as_the_letter_would_leave() -> None:
+    def case_at(at: datetime) -> EscalationCase:
+        return a_case(oldest_due_on=DUE, overdue_minor=10_000)
+
+    found = run(
+        case_at, a_policy(), None, start=noon(5), until=noon(120), assumed=Assumptions(delivery_days=2, approval_days=1),
+        ask=lambda *_: None, leaves_days={"pre": 14},
+    )  # fmt: skip
+
+    days = {(each.step.key, str(each.outcome)): (each.at.date() - DUE).days for each in found if each.step}
+    assert days["report", "done"] - days["pre", "handed_over"] == 15
+
+
 def test_why_codes_and_ends_are_told_apart() -> None:
     assert {each.value for each in Why}.isdisjoint(each.value for each in Ends)
+
+
+def came_back(attempt_no: int) -> StepState:
+    return StepState(Outcome.DELIVERED, attempt_no, noon(16), True, came_back=True)
+
+
+def test_a_notice_that_came_back_after_it_was_told_as_delivered_is_served_again_and_nothing_rests_on_it() -> None:
+    spell = a_spell(notice=arrived(5), letter=replace(came_back(1), approved_at=(noon(30),)))
+
+    assert what(a_case(spell), "letter", noon(31)) == "ready ON_SCHEDULE"
+    assert what(a_case(spell), "pre", noon(31)) == "waiting EARLIER_STEP_OUTSTANDING"
+
+
+def test_one_that_came_back_as_often_as_it_is_served_stays_so() -> None:
+    spell = a_spell(notice=arrived(5), letter=came_back(9))
+
+    assert what(a_case(spell), "letter", noon(31)) == "returned NOTICE_RETURNED"
+    assert what(a_case(spell), "pre", noon(31)) == "waiting NOTICE_NOT_DELIVERED"

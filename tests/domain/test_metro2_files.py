@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 
 from app.domain.credit_accounts import CreditAccount, CreditAddress, CreditConsumer, HolderChange, NumberChange, Standing
+from app.domain.credit_bureaus import BureauValues, check_bureau
 from app.domain.credit_months import account_on
 from app.domain.credit_refusals import Refusal
 from app.domain.errors import ValidationError
@@ -239,3 +240,22 @@ def test_the_hash_is_of_the_bytes_and_the_same_accounts_give_the_same_bytes() ->
 def test_personal_data_is_not_in_the_text_of_a_value() -> None:
     assert "Miller" not in repr(BORROWER)
     assert "123456789" not in repr(LATE)
+
+
+@pytest.mark.parametrize("told", ["Acme\nCredit", "Acme\tCredit", "Acme\r"])
+def test_a_line_end_in_the_furnishers_name_breaks_no_header(told: str) -> None:
+    for furnisher in (FURNISHER._replace(name=told), FURNISHER._replace(address=told)):
+        with pytest.raises(ValidationError):
+            write_metro2(BytesIO(), furnisher, [account_on(loan(paid_months(2)), date(2025, 6, 30))],
+                         activity_on=date(2025, 6, 30), at=AT)  # fmt: skip
+    values = BureauValues("EQUIFAX", "metro2", "ABC12345", told, told)
+    with pytest.raises(ValidationError) as refused:
+        check_bureau(values)
+    assert [each.pointer for each in refused.value.errors] == ["/furnisher_name", "/furnisher_address"]
+
+
+def test_no_part_of_an_address_moves_what_stands_after_it() -> None:
+    where = CreditAddress("x" * 90, "y" * 90, "z" * 9, "1" * 90, "w" * 90, "Cambodia")
+    line = _line(replace(account_on(loan(paid_months(2)), date(2025, 6, 30)), consumer=replace(BORROWER, address=where)))
+    assert len(line) == 426
+    assert line[328:330] == "CA"

@@ -262,3 +262,17 @@ def test_weekly_loans_and_single_payments_have_their_frequency() -> None:
 
     assert (weekly["RepayFreqcy"], weekly["RepayMode"], weekly["RepayPrd"]) == ("02", "19", len(rows()))
     assert (single["RepayFreqcy"], single["RepayMode"]) == ("07", "21")
+
+
+def test_nothing_of_a_person_is_read_as_an_element() -> None:
+    where = CreditAddress("<b>&</b>", "]]>", "", "<a/>&", country="CN")
+    who = replace(WHO, surname="毛&", first_name="<x>", address=where, telephone="<a>13</a>00")
+    data = _file([replace(CURRENT, consumer=who)], "110").decode()
+
+    assert read_pboc(data.encode())  # another reader takes it
+    assert not any(told in data for told in ("<b>", "<a/>", "<x>", "<a>", "毛&<"))
+
+
+def test_digits_of_other_scripts_are_no_district() -> None:
+    with pytest.raises(ValidationError):
+        write_pboc(BytesIO(), Reporter("10100000010001", "１１０１０２"), [CURRENT])

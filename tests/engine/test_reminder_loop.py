@@ -17,6 +17,7 @@ from app.engine.travel import travel
 from app.persistence.db import db
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.devices import EndpointRow
+from app.persistence.models.escalations import EscalationStepRow
 from app.persistence.models.loans import ESTIMATED_PLAN, LoanRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import AgendaRow, ContactRow, DecisionEventRow, DecisionRow
@@ -30,6 +31,8 @@ from app.services.positions import rebuild_positions
 from app.services.reminders import sweep
 from tests.builders.book import Built, build_loan, give_phone, pay, replan, set_status
 from tests.builders.cases import default_document
+from tests.builders.escalations import a_document as a_policy
+from tests.builders.escalations import put_in_force
 from tests.fakes.channels import FakeChannel
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -516,6 +519,19 @@ def test_a_year_of_travel_leaves_no_invariant_broken(engine: Engine, set_clock: 
         counts = check_invariants(session, until=datetime(2026, 5, 1, tzinfo=UTC))
     assert {name: count for name, count in counts.items() if count} == {}
     assert len(_rows(DecisionEventRow.seq)) >= 9
+
+
+def test_the_moved_clock_stands_still_where_an_escalation_is_to_be_looked_at(engine: Engine, set_clock: SetClock) -> None:
+    built = build_loan(now=START, due=[START.date() - timedelta(days=2)], zone="UTC")
+    steps = a_policy()["steps"]
+    steps[0]["approval"] = {"people": 1}
+    put_in_force(built.lender_id, now=START, steps=steps)
+    _let_the_clock_be_moved(set_clock)
+
+    travel(START + timedelta(days=8), engine.drain)
+
+    (wanted_at,) = _rows(EscalationStepRow.wanted_at)[:1]
+    assert wanted_at == datetime(2026, 3, 5, tzinfo=UTC)  # five days past due, at midnight
 
 
 def test_the_oracle_sees_a_missing_decision_a_late_push_and_a_night_contact(engine: Engine, set_clock: SetClock) -> None:

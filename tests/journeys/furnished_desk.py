@@ -14,12 +14,15 @@ from app.persistence.ids import new_id
 from app.persistence.models.conversations import ConversationRow
 from app.persistence.models.desk_acts import DeskPaymentRow, WaiverRow
 from app.persistence.models.escalations import EscalationRow
+from app.persistence.models.interest_stop_requests import InterestStopRequestRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.models.statement_lines import StatementLineRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.borrowers import get_borrower_id
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin
 from app.services.delivery_figures import count_hours
+from app.services.interest_stops import put_stop
 from app.services.pass_through import pass_on_due
 from app.services.rehearsals.channel_figures import load_figures
 from app.services.rehearsals.runs import rehearse
@@ -158,7 +161,17 @@ def with_acts(app: Flask, desk: Furnished) -> Furnished:
     done(who, f"{thing}/appraisals", thing, value="50000", valued_on=today.isoformat(), source="appraiser", haircut="0.2")
     done(who, f"{thing}/insurance", thing, cover="comprehensive", valid_until="2027-01-31", policy_no="PICC-778899")
     done(who, f"{thing}/quotes", thing)
+    stops = f"{path}/loans/CN-1001/interest-stops"
+    with unit_of_work() as work:
+        stopped = work.session.scalars(select(LoanRow).where(LoanRow.loan_no == "CN-1001")).one()
+        stop_id = put_stop(
+            work, stopped, from_on=today + timedelta(days=300), until_on=None, scope="interest", rule="UK-BREATHING",
+            reason="told", by="staff:Wu Jie", now=it.now,
+        )  # fmt: skip
+    assert senior.send(f"{path}/opening", on=path, reason="task").status_code == 303
+    done(senior, f"{stops}/{stop_id}", stops, until_on=(today + timedelta(days=309)).isoformat(), reason="It is over.")
     desk.values |= {
+        "stop_id": stop_id, "stop_request_id": _newest(InterestStopRequestRow),
         "snapshot_id": a_snapshot(it.lender_id, now=it.now), "escalation_id": _newest(EscalationRow),
         "funder_no": "F-1", "batch_id": batch.rpartition("/")[2], "report_id": a_standing_report(reported, now=it.now),
         "thing_id": thing.rpartition("/")[2], "canned_reply_id": canned.rpartition("/")[2],

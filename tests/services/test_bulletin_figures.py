@@ -13,8 +13,11 @@ from app.domain.bulletins import ALL, PEOPLE, AsKnown, Period, cell_name
 from app.persistence.queries.bulletin_rows import ROWS, page_rows
 from app.persistence.unit_of_work import reading
 from app.services.bulletin_figures import count_figures, definitions
-from tests.builders.book import Built, build_lender, build_loan
+from app.services.register_removals import look_at_reports
+from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.bulletins import Event, make_events
+from tests.builders.collateral import a_pledge, tell
+from tests.builders.registers import ask, reportable, second
 from tests.conftest import START
 
 ZONE = "UTC"
@@ -89,3 +92,34 @@ def test_a_number_is_the_count_or_the_sum_of_the_rows_that_one_drills_down_to(ap
                 after = page[-1].borrower_id if definition.unit == PEOPLE else page[-1].row_id
             value = sum(row.amount for row in rows) if definition.is_amount else len(rows)
             assert value == each.value, each
+
+
+def _number(key: str, known: AsKnown) -> int:
+    with reading() as session:
+        cells = count_figures(session.connection(), known, lender_id=None, smallest=1, only=[key])
+    return next((each.value for each in cells if each.cell == definitions().figures[key].cells_of_total), 0)
+
+
+def test_a_vehicle_taken_back_as_a_mistake_and_told_again_of_an_earlier_day_is_held(app: Flask) -> None:
+    (loan,) = _loans(1)
+    thing = a_pledge(loan, now=START)
+    days = [START.date() - timedelta(days=each) for each in (10, 5, 2)]
+    tell(loan, thing, "taken", days[0], now=START, reference="wrong")
+    tell(loan, thing, "reversal", days[2], now=START, reverses="wrong")
+    tell(loan, thing, "taken", days[1], now=START)
+
+    assert _number("vehicles_held", AsKnown(PERIOD, PERIOD.end_at)) == 1
+    assert _number("vehicles_taken", AsKnown(PERIOD, PERIOD.end_at)) == 1
+
+
+def test_whoever_was_taken_off_before_the_register_heard_of_them_was_not_reported(app: Flask) -> None:
+    loan = reportable(START)
+    ask([loan], now=START, approved_by=second(loan))
+    before = _number("people_reported", AsKnown(PERIOD, START))
+    pay(loan, 10_000, now=START + timedelta(hours=1))
+    look_at_reports(now=START + timedelta(hours=1))
+
+    assert before == 1
+    assert _number("people_reported", AsKnown(PERIOD, START)) == 1  # as it was known then
+    assert _number("people_reported", AsKnown(PERIOD, PERIOD.end_at)) == 0
+    assert _number("register_entries", AsKnown(PERIOD, PERIOD.end_at)) == 0

@@ -31,7 +31,7 @@ from app.services.collateral import NO_PLEDGE, PledgeValues, find_by_identity, m
 from app.services.collateral_events import EventValues, place_of, record_events
 from app.services.collateral_notices import serve_collateral_notice
 from app.services.desk_payments import DeskStaff
-from tests.builders.book import Built, build_lender, build_loan
+from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.collateral import a_pledge, tell
 from tests.conftest import START
 
@@ -282,3 +282,22 @@ def test_what_proves_a_delivery_stands_with_the_event_and_answers_whether_the_bo
     told = {"notice_message_id": message_id, "proof": "registered_post", "delivered_on": TODAY.isoformat()}
     assert facts_of("taken") == told
     assert count(TaskRow, TaskRow.rule == "collateral/no-notice-served") == 0
+
+
+def test_a_notice_about_arrears_that_were_paid_since_warned_nobody_of_this(app: Flask) -> None:
+    loan = build_loan(now=START, due=[TODAY - timedelta(days=40), TODAY - timedelta(days=10)])
+    thing = a_pledge(loan, now=START)
+    (message_id,) = serve(thing, loan.lender_id)
+    proof = {
+        "id": new_id(), "borrower_id": loan.borrower_id, "message_id": message_id, "kind": "registered_post",
+        "delivered_at": START - timedelta(days=20), "attachment_id": None, "by": "staff:Ann", "recorded_at": START,
+        "reference_sealed": None,
+    }  # fmt: skip
+    with unit_of_work() as work:
+        add_proof(work.session, proof)
+    pay(loan, 10_000, now=START - timedelta(days=15))
+
+    tell(loan, thing, "taken", TODAY, now=START)
+
+    assert facts_of("taken") == {}
+    assert count(TaskRow, TaskRow.rule == "collateral/no-notice-served") == 1

@@ -1,5 +1,6 @@
 """Sales: two people, the order of law, conserved to the cent in the ledger; the surplus a refund, the shortfall owed."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from app.api.value_forms import plain
 from app.domain.book import PaymentValues
 from app.domain.collateral_sales import OutsideClaim
 from app.domain.errors import ConflictError, CurrencyMismatchError, ForbiddenError, LawRefusedError, ValidationError
@@ -16,16 +18,18 @@ from app.domain.ledger import EntryKind
 from app.domain.money import Money
 from app.domain.splits import Split
 from app.engine.follow_ups import follow_up_due
-from app.persistence.db import session
+from app.persistence.db import session, vault
 from app.persistence.models.collateral import CollateralEventRow, CollateralSaleRow, CollateralThingRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.tasks import TaskRow
+from app.persistence.queries.collateral import page_things
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import unit_of_work
 from app.services.collateral_sale_previews import SaleWished, preview_sale
 from app.services.collateral_sales import approve_sale, decline_sale, request_sale, reverse_sale, tell_sale
+from app.services.collateral_views import listed_things, own_things
 from app.services.desk_payments import DeskStaff
 from app.services.payments import record_payment
 from app.services.quotes import payoff_on
@@ -116,6 +120,22 @@ def test_a_sale_pays_costs_then_the_loans_by_rank_and_what_is_over_is_a_refund_t
 
 
 @pytest.mark.both
+def test_the_borrower_sees_the_money_of_a_sale_and_not_who_decided_it(lender: str) -> None:
+    (loan, _), thing = a_held_thing(lender)
+    sale_id = sell(lender, thing, 50_000)
+    book(lender, sale_id)
+
+    (own,) = own_things(session(), vault(), loan.borrower_id, now=START)
+    (listed,) = listed_things(session(), vault(), page_things(session(), lender, limit=2), now=START)
+
+    told = json.dumps(plain(own))
+    assert own.sale is not None
+    assert own.sale.proceeds_minor == 50_000
+    assert "staff:" not in told
+    assert not {"requested_by", "decided_by", "reason", "refund_id"} & set(plain(own)["sale"])
+    assert listed.place is None
+
+
 def test_a_shortfall_stays_owed_and_the_borrower_is_told(lender: str) -> None:
     (first, second), thing = a_held_thing(lender)
     sale = book(lender, sell(lender, thing, 22_000))
@@ -240,3 +260,49 @@ def test_the_preview_is_what_is_booked(lender: str) -> None:
     paid = [Split(**each["paid"]) for each in sale.division["loans"]]
     assert paid == [share.paid for share in preview.division.loans]
     assert session().get_one(LoanRow, sale.division["loans"][0]["loan_id"])
+
+
+def tell_of(lender: str, thing: str) -> str:
+    wished = SaleWished(TODAY, Money(22_000, "USD"), "other", "other")
+    with unit_of_work() as work:
+        return tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)
+
+
+def state_of(sale_id: str) -> str:
+    session().expire_all()
+    return session().get_one(CollateralSaleRow, sale_id).state
+
+
+def test_a_sale_that_its_teller_takes_back_is_not_booked_any_more(lender: str) -> None:
+    (first,), thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+
+    assert (row_of(thing).state, state_of(sale_id)) == ("in_custody", "declined")
+    with pytest.raises(ConflictError):
+        book(lender, sale_id)
+    assert in_ledger(first) == 0
+
+
+def test_a_sale_whose_money_is_booked_is_not_taken_back_by_its_event_alone(lender: str) -> None:
+    (first,), thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    book(lender, sale_id)
+
+    with pytest.raises(ConflictError, match="reversed first"):
+        tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+    with unit_of_work() as work:
+        reverse_sale(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="another vehicle")
+    tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
+
+    assert (row_of(thing).state, state_of(sale_id)) == ("in_custody", "reversed")
+
+
+def test_a_sale_that_was_declined_does_not_come_back_when_the_same_is_told_again(lender: str) -> None:
+    _, thing = a_held_thing(lender, loans=1)
+    sale_id = tell_of(lender, thing)
+    with unit_of_work() as work:
+        decline_sale(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="not ours")
+
+    assert tell_of(lender, thing) == sale_id
+    assert state_of(sale_id) == "declined"

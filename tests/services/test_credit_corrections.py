@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.domain.book import PaymentValues
 from app.domain.disputes import DisputeValues
 from app.domain.errors import ConflictError
+from app.domain.ledger import EntryKind
 from app.persistence.db import db
-from app.persistence.models.credit_reports import CreditCorrectionRow
+from app.persistence.models.credit_reports import CreditCorrectionRow, CreditOmissionRow, CreditReportRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.credit_correction_files import make_correction_file
 from app.services.credit_corrections import decide_correction, look_for_corrections, propose_deletion
+from app.services.credit_files import decide_snapshot
 from app.services.credit_reporting import end_cured
 from app.services.credit_retention import retention_of
 from app.services.dispute_answers import AnswerValues, answer
@@ -23,7 +25,7 @@ from app.services.disputes import open_dispute
 from app.services.payments import record_payment
 from tests.builders.book import Built, pay
 from tests.conftest import START
-from tests.services.test_credit_files import BUREAU, DAY, MARCH, a_late_loan, a_lender, handed_in
+from tests.services.test_credit_files import BUREAU, DAY, MARCH, a_late_loan, a_lender, filed, handed_in
 from tests.services.test_credit_snapshots import freeze, rows_of
 
 
@@ -34,9 +36,9 @@ def look(lender: str, now: Any = START + DAY) -> list[CreditCorrectionRow]:
     return list(db.session().scalars(select(CreditCorrectionRow).order_by(CreditCorrectionRow.id)))
 
 
-def paid_late(loan: Built, on: date, now: Any = START + DAY) -> None:
+def paid_late(loan: Built, on: date, now: Any = START + DAY, amount: int = 10_000) -> None:
     with unit_of_work() as work:
-        values = PaymentValues(f"late-{on}", loan.loan_no, 10_000, "USD", on)
+        values = PaymentValues(f"late-{on}-{amount}", loan.loan_no, amount, "USD", on)
         record_payment(work, loan.lender_id, values, now=now, origin="test")
 
 
@@ -168,3 +170,105 @@ def test_what_was_told_for_as_long_as_it_may_be_is_proposed_to_be_taken_out(app:
     assert (found.reason, found.kind) == ("retention_over", "deletion")
     assert found.evidence["grade"] == "recalled"
     assert found.evidence["counted_from"] == "2026-01-31"
+
+
+def test_what_was_told_as_a_correction_is_not_proposed_again(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+    (found,) = look(lender)
+    decide(lender, found.id)
+    correction_file(lender)
+
+    assert [each.state for each in look(lender)] == ["filed"]
+
+    paid_late(loan, date(2026, 2, 21), START + 3 * DAY)
+    second = look(lender, START + 3 * DAY)[-1]
+    assert second.state == "proposed"
+    assert "days_past_due" not in second.old  # the bureau has that right by now
+    decide(lender, second.id)
+    assert correction_file(lender).splitlines()[1][123:125] == b"13"
+
+
+def test_what_a_person_declined_is_not_proposed_again_until_something_else_is_known(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+    (found,) = look(lender)
+    with unit_of_work() as work:
+        decide_correction(work, lender, found.id, approve=False, by="staff:Ben", now=START + DAY)
+
+    assert len(look(lender)) == 1
+    paid_late(loan, date(2026, 2, 10))
+    assert [each.state for each in look(lender)] == ["declined", "proposed"]
+
+
+def test_a_correction_whose_people_were_forgotten_tells_what_is_right_all_the_same(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    snapshot_id = handed_in(lender)
+    paid_late(loan, date(2026, 2, 20))
+    (found,) = look(lender)
+    decide(lender, found.id)
+    with unit_of_work() as work:
+        work.session.execute(
+            update(CreditReportRow).where(CreditReportRow.snapshot_id == snapshot_id).values(people_sealed=None)
+        )
+
+    data = correction_file(lender).splitlines()[1]
+
+    assert data[123:125] == b"11"
+    assert b"LEE" in data
+
+
+def test_a_month_frozen_before_a_correction_does_not_undo_it(app: Flask) -> None:
+    lender = a_lender()
+    due = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 6, 1)]
+    loan, other = a_late_loan(lender, due=due), a_late_loan(lender)
+    handed_in(lender)
+    march = freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU)
+    with unit_of_work() as work:
+        decide_snapshot(work, lender, march, approve=True, by="staff:Ben", now=START + 40 * DAY)
+    paid_late(loan, date(2026, 2, 20), START + 41 * DAY)
+    (found,) = look(lender, START + 41 * DAY)
+    with unit_of_work() as work:
+        decide_correction(work, lender, found.id, approve=True, by="staff:Ben", now=START + 41 * DAY)
+
+    data = filed(lender, march, START + 42 * DAY)
+
+    assert other.loan_no.encode() in data
+    assert loan.loan_no.encode() not in data
+    db.session().rollback()
+    assert [each.reason for each in db.session().scalars(select(CreditOmissionRow))] == ["CORRECTED_SINCE"]
+
+
+def test_what_is_better_for_one_does_not_wait_behind_what_is_worse_for_another(app: Flask) -> None:
+    lender = a_lender()
+    better, worse = a_late_loan(lender), a_late_loan(lender)
+    handed_in(lender)
+    booked(worse, "P1", date(2026, 3, 10), START + 9 * DAY)
+    disputed(better)
+    handed_in(lender, MARCH, START + 40 * DAY)
+    disputed(worse)
+    paid_late(better, date(2026, 2, 20), START + 41 * DAY)
+    booked(worse, "P1-back", date(2026, 3, 11), START + 41 * DAY, kind=EntryKind.REVERSAL, reverses_reference="P1")
+    for each in look(lender, START + 41 * DAY):
+        decide(lender, each.id)
+
+    told = correction_file(lender)
+
+    assert better.loan_no.encode() in told
+    assert worse.loan_no.encode() not in told
+
+
+def booked(loan: Built, reference: str, on: date, now: Any, **more: Any) -> None:
+    with unit_of_work() as work:
+        values = PaymentValues(reference, loan.loan_no, 10_000, "USD", on, **more)
+        record_payment(work, loan.lender_id, values, now=now, origin="test")
+
+
+def disputed(loan: Built) -> None:
+    with unit_of_work() as work:
+        open_dispute(work, loan.borrower_id, loan.loan_id, DisputeValues("dispute", "amount_wrong", "No."), now=START)

@@ -38,7 +38,8 @@ def a_late_loan(lender: str, **changes: Any) -> Built:
     person: dict[str, Any] = {
         "name": "Ann Lee", "national_id": "219099999", "country": "US", "address_lines": ("1 Main St", "Austin, TX 78701"),
     }  # fmt: skip
-    loan = build_loan(now=START - 200 * DAY, due=LATE, lender_id=lender, product_kind="instalment", **person, **changes)
+    due = changes.pop("due", LATE)
+    loan = build_loan(now=START - 200 * DAY, due=due, lender_id=lender, product_kind="instalment", **person, **changes)
     delivered(loan, START - 20 * DAY)
     enrol(loan)
     return loan
@@ -191,3 +192,48 @@ def test_the_next_month_waits_until_this_one_has_left_or_was_declined(app: Flask
         again = begin_snapshot(work, lender, BUREAU, FEBRUARY, by="staff:Ann", now=START)
 
     assert again != snapshot_id
+
+
+class Torn(io.BytesIO):
+    """What a file is written into when something happens as soon as it is begun."""
+
+    def __init__(self, what: Any) -> None:
+        super().__init__()
+        self.what = what
+
+    def write(self, data: Any) -> int:
+        what, self.what = self.what, None
+        if what is not None:
+            what()
+        return super().write(data)
+
+
+def test_of_two_who_make_a_file_at_once_the_one_that_began_first_is_too_late(app: Flask) -> None:
+    lender = a_lender()
+    a_late_loan(lender)
+    snapshot_id = approved(lender)
+
+    with pytest.raises(ConflictError, match="Somebody else makes this file"):
+        make_file(lender, snapshot_id, Torn(lambda: filed(lender, snapshot_id)), by="staff:Ann", clock=lambda: START)
+
+    assert (snapshot_of(snapshot_id).state, snapshot_of(snapshot_id).file_records) == ("filed", 1)
+
+
+def test_a_file_that_broke_off_is_none_and_the_one_before_neither(app: Flask) -> None:
+    lender = a_lender()
+    a_late_loan(lender)
+    snapshot_id = approved(lender)
+    filed(lender, snapshot_id)
+
+    def break_off() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        make_file(lender, snapshot_id, Torn(break_off), by="staff:Ann", clock=lambda: START)
+
+    db.session().rollback()
+    assert (snapshot_of(snapshot_id).state, snapshot_of(snapshot_id).file_sha256) == ("approved", None)
+    with pytest.raises(ConflictError):
+        submit_snapshot(lender, snapshot_id, reference="S-1", by="staff:Ann", now=START)
+    filed(lender, snapshot_id)
+    assert snapshot_of(snapshot_id).state == "filed"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -140,6 +141,20 @@ def test_the_day_that_the_letter_leaves_to_object_is_waited_for() -> None:
     assert decide_gate(asked, START + 2 * DAY).is_open_to_report
 
 
+def test_a_second_letter_that_leaves_more_days_is_not_broken_by_resting_on_the_first() -> None:
+    first = DeliveredNotice("negative_info_notice", START - 30 * DAY, "m", answer_by=(START - 16 * DAY).date())
+    second = DeliveredNotice("default_registration_notice", START - 2 * DAY, "n", answer_by=START.date())
+    asked = GateQuestion(
+        "l", "negative", "Asia/Shanghai", BureauRules(), Judgement("allow", None, None, ()), notices=[first, second],
+        late_since=LATE[0],
+    )  # fmt: skip
+    before_midnight_there = START.replace(hour=15, minute=59)
+
+    assert decide_gate(asked, before_midnight_there).reason == "NOTICE_TOO_RECENT"
+    assert decide_gate(asked, before_midnight_there + timedelta(minutes=1)).is_open_to_report
+    assert decide_gate(replace(asked, is_reported=True), before_midnight_there).is_open_to_report
+
+
 def test_a_clause_of_the_contract_is_no_notice(app: Flask) -> None:
     loan = a_loan()
     consent(loan, now=START - 80 * DAY)
@@ -267,3 +282,14 @@ def _counted() -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_no_notice_of_earlier_arrears_stands_in_for_one_that_came_back() -> None:
+    earlier = DeliveredNotice("negative_info_notice", START - 300 * DAY, "old")
+    asked = GateQuestion(
+        "L", "negative", "UTC", BureauRules(), Judgement("allow", None, None, ()), [earlier],
+        late_since=(START - 60 * DAY).date(), is_reported=True, reported_notice_id="new",
+    )  # fmt: skip
+
+    assert decide_gate(asked, START).reason == "NO_NOTICE_DELIVERED"
+    assert decide_gate(replace(asked, reported_notice_id="old"), START).is_open_to_report

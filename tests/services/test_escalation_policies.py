@@ -24,6 +24,7 @@ from app.services.escalation_rehearsals import rehearse, rehearse_version
 from app.services.escalations import look_at_all
 from app.services.holds import Teller, put_hold
 from app.services.policies import PolicyTamperedError
+from app.wording.letter_kinds import find_kind
 from tests.builders.book import build_lender, build_loan
 from tests.builders.escalations import a_document, proof_of, put_in_force
 
@@ -120,6 +121,20 @@ def test_the_next_version_takes_the_place_of_the_one_before_and_everybody_is_loo
 @pytest.mark.parametrize("name", shipped_names())
 def test_what_ships_is_in_order(name: str) -> None:
     assert find_problems(shipped(name)) == []
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_what_ships_waits_as_long_as_the_letter_leaves_before_what_it_announces(name: str) -> None:
+    document = shipped(name)
+    steps = {each["key"]: each for each in document["steps"]}
+    last = [each for each in document["steps"] if each["kind"] in ("report", "referral")]
+    for jurisdiction in document.get("jurisdictions") or ["CN", "US", "UK"]:
+        for step in last:
+            notice = steps[step["after"]["step"]]["notice"]
+            kind = find_kind(jurisdiction, kind=notice["kind"], template=notice["template"])
+            assert kind is not None
+            floor = 21 if (jurisdiction, step["kind"]) == ("UK", "referral") else 0
+            assert step["after"]["days"] >= max(kind.pay_by_days, floor), (jurisdiction, step["key"])
 
 
 NOTICE, LETTER = a_document()["steps"]

@@ -11,11 +11,14 @@ from sqlalchemy import event, select
 from app.domain.errors import ForbiddenError
 from app.domain.hold_terms import HoldValues
 from app.persistence.db import db
+from app.persistence.ids import new_id
 from app.persistence.models.credit_reports import CreditEnrolmentRow
 from app.persistence.models.escalations import EscalationRow, EscalationStepRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import escalations
+from app.services.credit_bureaus import end_bureau
 from app.services.desk_payments import DeskStaff
 from app.services.escalation_approvals import (
     Approved,
@@ -40,6 +43,7 @@ from tests.builders.escalations import (
     spells_of,
     steps_of,
 )
+from tests.builders.served import letter_that_leaves
 
 pytestmark = pytest.mark.both
 DUE = date(2026, 3, 10)
@@ -71,6 +75,24 @@ def test_a_notice_is_served_once_the_loan_is_late_enough(app: Flask) -> None:
         "notice": ("handed_over", "AWAITS_DELIVERY"),
         "letter": ("waiting", "NOTICE_NOT_DELIVERED"),
     }
+
+
+def test_what_a_letter_announces_waits_for_the_last_day_that_it_leaves(app: Flask) -> None:
+    notice = {**a_document()["steps"][0], "kind": "repayment_letter"}
+    referral = {"key": "refer", "kind": "referral", "days_past_due": 8, "after": {"step": "notice", "days": 1},
+                "law": ["enforce"], "needs": ["forbearance"], "approval": {"people": 2}}  # fmt: skip
+    loan = a_late_loan(steps=[notice, referral])
+    look_at(loan.borrower_id, now=day(5))
+    letter_that_leaves(message_of(loan.loan_id, "notice"), answer_by=day(20).date(), now=day(5))
+    proof_of(loan.loan_id, "notice", at=day(6))
+    look_at(loan.borrower_id, now=day(6))
+
+    look_at(loan.borrower_id, now=day(20))
+    last_day = steps_of(loan.loan_id)["refer"]
+    look_at(loan.borrower_id, now=day(21))
+
+    assert last_day == ("waiting", "NOTICE_TOO_RECENT")
+    assert steps_of(loan.loan_id)["refer"] == ("stopped", "FORBEARANCE_NOT_CONSIDERED")
 
 
 def test_the_next_step_waits_for_days_after_the_proof_that_the_notice_arrived(app: Flask) -> None:
@@ -237,8 +259,11 @@ def test_what_a_person_stopped_ends_when_it_is_paid_and_may_begin_anew(app: Flas
 
 def test_a_report_is_not_started_without_a_bureau_and_says_so(app: Flask) -> None:
     loan = a_late_loan(steps=up_to_report())
+    bureau_id = enable(loan.lender_id, now=START)
     look_at(loan.borrower_id, now=day(5))
     proof_of(loan.loan_id, "notice", at=day(7))
+    with unit_of_work() as work:
+        end_bureau(work, loan.lender_id, bureau_id, by="staff:Ann", now=day(8))
     look_at(loan.borrower_id, now=day(17))
     unconsidered = steps_of(loan.loan_id)["report"]
     with unit_of_work() as work:
@@ -305,6 +330,42 @@ def test_why_is_told_of_steps_whose_turn_has_not_come(app: Flask) -> None:
         ("notice", "handed_over", "AWAITS_DELIVERY"),
         ("letter", "waiting", "NOTICE_NOT_DELIVERED"),
     ]
+
+
+def test_a_notice_names_no_report_that_the_lender_cannot_make(app: Flask) -> None:
+    loan = a_late_loan(steps=up_to_report())
+    look_at(loan.borrower_id, now=day(5))
+    before = steps_of(loan.loan_id)["notice"]
+    enable(loan.lender_id, now=day(6))
+    look_at(loan.borrower_id, now=day(6))
+
+    assert before == ("stopped", "LENDER_NOT_ENABLED")
+    assert steps_of(loan.loan_id)["notice"] == ("handed_over", "AWAITS_DELIVERY")
+
+
+def test_a_notice_that_comes_back_after_it_was_told_as_delivered_carries_no_further_step(app: Flask) -> None:
+    loan = a_late_loan()
+    look_at(loan.borrower_id, now=day(5))
+    proof_of(loan.loan_id, "notice", at=day(6), kind="registered_post")
+    look_at(loan.borrower_id, now=day(6))
+    arrived = steps_of(loan.loan_id)["notice"]
+    came_back(loan, at=day(8))
+    look_at(loan.borrower_id, now=day(16))
+
+    assert arrived[0] == "delivered"
+    assert steps_of(loan.loan_id)["notice"] == ("handed_over", "AWAITS_DELIVERY")  # served a second time
+    assert steps_of(loan.loan_id)["letter"] == ("waiting", "NOTICE_NOT_DELIVERED")
+
+
+def came_back(loan: Built, *, at: datetime) -> None:
+    with unit_of_work() as work:
+        work.session.add(
+            LetterRow(
+                id=new_id(), borrower_id=loan.borrower_id, message_id=message_of(loan.loan_id, "notice"), jurisdiction="CN",
+                template="letter_arrears", locale="en", pages=1, sha256="0" * 64, pdf_sealed=b"", state="returned",
+                created_at=at, changed_at=at, returned_at=at,
+            )
+        )  # fmt: skip
 
 
 # -- what the tests are made with --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,15 +12,18 @@ from sqlalchemy import func, select, update
 
 from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from app.domain.funder_statements import FunderStatement
+from app.domain.funding import FunderValues
 from app.domain.splits import Split
 from app.domain.spreadsheets import safe_cell
 from app.persistence.db import session
 from app.persistence.models.funding import PassThroughEntryRow
+from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.funding import find_funded
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.funder_statements import outstanding_by_holder, statement_of
+from app.services.funders import put_funders
 from app.services.funding_checks import check_funding
 from app.services.pass_through import pass_on_due
 from app.services.payouts import PayoutsFile, decide_batch, make_batch, read_payouts_file
@@ -136,6 +140,20 @@ def test_payouts_take_two_people_and_pay_everything_once(app: Flask) -> None:
     assert statement(built, "A").totals[0].payable_minor == 0
 
 
+def test_the_lenders_systems_are_told_of_an_approved_batch_and_of_no_declined_one(app: Flask) -> None:
+    built = funded_loan({"A": 3_333, "B": 6_667}, now=START)
+    pay(built, 1_001, now=START)
+    pass_on_due(now=START)
+    declined = batch(built)
+    with unit_of_work() as work:
+        decide_batch(work, declined, approve=False, staff=staff(built, "Ben", "compliance"), now=START, reason="no")
+    file = approved(built, batch(built))
+
+    (told,) = session().scalars(select(WebhookEventRow).where(WebhookEventRow.type == "payouts.approved.v1"))
+    assert (told.data["payouts"], told.data["total"]) == (2, {"amount_minor": 1_001, "currency": "USD"})
+    assert told.data["file_sha256"] == file.sha256
+
+
 def test_a_declined_batch_is_payable_again(app: Flask) -> None:
     built = funded_loan({"A": 5_000}, now=START)
     pay(built, 1_000, now=START)
@@ -149,6 +167,26 @@ def test_a_declined_batch_is_payable_again(app: Flask) -> None:
 
 def test_a_name_that_looks_like_a_formula_is_text_in_the_file(app: Flask) -> None:
     assert [safe_cell(value) for value in ("=1+1", "＝1", "-A", "A", None, 3)] == ["'=1+1", "'＝1", "'-A", "A", "", 3]
+
+
+def test_whoever_gave_the_account_of_a_payee_approves_no_payout_to_it(app: Flask) -> None:
+    built = funded_loan({"A": 10_000}, now=START)
+    pay(built, 1_000, now=START)
+    pass_on_due(now=START)
+    with unit_of_work() as work:
+        lender = get_lender(work.session, built.lender_id)
+        values = FunderValues("A", "person", "Zhang San", account="6222 9999 9999")
+        put_funders(work, lender, [values], by="staff:Ben", now=START)
+    batch_id = batch(built)
+
+    with pytest.raises(ForbiddenError, match="account"):
+        approved(built, batch_id)
+    with unit_of_work() as work:
+        put_funders(work, lender, [replace(values, name="Zhang S.")], by="staff:Cid", now=START)  # the account is as it was
+    with pytest.raises(ForbiddenError, match="account"):
+        approved(built, batch_id)
+    with unit_of_work() as work:
+        decide_batch(work, batch_id, approve=True, staff=staff(built, "Dan", "compliance"), now=START)
 
 
 def test_money_that_waits_to_be_passed_on_holds_a_batch_up(app: Flask) -> None:

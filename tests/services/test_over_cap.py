@@ -32,11 +32,19 @@ DUE = [date(2026, 1 + month, 10) for month in range(1, 7)]
 LENT_ON = date(2026, 1, 10)
 
 
-def a_loan(interest: int = 20_00, *, signed_on: str = "2026-01-10", lender: str | None = None, no: str = "L1") -> Built:
+def a_loan(
+    interest: int = 20_00,
+    *,
+    signed_on: str = "2026-01-10",
+    lender: str | None = None,
+    no: str = "L1",
+    first_due: date | None = None,
+) -> Built:
     lender = lender or build_lender(
         now=START, code="acme", jurisdiction="CN", currency="USD", licence_kind="private_lender", zone="Asia/Shanghai"
     )
-    rows = tuple(PlanRow(n, on, Split(100_00, interest)) for n, on in enumerate(DUE, start=1))
+    due = DUE if first_due is None else [first_due + timedelta(days=30 * n) for n in range(6)]
+    rows = tuple(PlanRow(n, on, Split(100_00, interest)) for n, on in enumerate(due, start=1))
     with unit_of_work() as work:
         borrower = put_borrower(work, BorrowerValues(f"B-{no}"), now=START, origin="test").id
         contract = {"signed_on": signed_on}
@@ -55,9 +63,9 @@ def owed(loan: Built, on: date = date(2026, 7, 11)) -> int:
     return position_of(db.session(), row, on).outstanding_minor
 
 
-def flags() -> list[TaskRow]:
+def flags(kind: str = "over_cap") -> list[TaskRow]:
     db.session().rollback()
-    return list(db.session().scalars(select(TaskRow).where(TaskRow.kind == "over_cap")))
+    return list(db.session().scalars(select(TaskRow).where(TaskRow.kind == kind)))
 
 
 def test_what_is_above_the_cap_is_not_owed_and_the_loan_is_flagged_and_told_once(app: Flask) -> None:
@@ -107,6 +115,8 @@ def test_what_was_paid_above_the_cap_before_it_was_known_stays_booked_and_is_rec
     finally:
         base_rates.use_table(LPR_FILE)
     follow_up_due(now=START + timedelta(days=1))
+    assert flags() == []  # the row that was due is paid
+    follow_up_due(now=START + timedelta(days=10))
 
     db.session().rollback()
     assert list(db.session().execute(select(AllocationRow.row_no, AllocationRow.interest_minor))) == before
@@ -135,6 +145,52 @@ def test_a_loan_put_again_keeps_the_day_from_which_its_cap_is_kept(app: Flask) -
     assert cap is not None
     assert cap["kept_from"] == START.date().isoformat()
     assert list(differences(session())) == []
+
+
+def test_the_task_waits_until_money_of_the_loan_is_due_and_the_flag_does_not(app: Flask) -> None:
+    loan = a_loan(first_due=START.date() + timedelta(days=20))
+    follow_up_due(now=START)
+    early = flags(), [row.template for row in session().scalars(select(NoticeRow))]
+    with reading() as reads:
+        assert cap_states(reads, [loan.loan_id])[loan.loan_id].over_cap_minor > 0
+
+    follow_up_due(now=START + timedelta(days=19))
+    assert flags() == []
+    follow_up_due(now=START + timedelta(days=21))
+
+    assert early == ([], ["charges_over_cap"])
+    assert [task.state for task in flags()] == ["open"]
+    assert [row.type for row in session().scalars(select(WebhookEventRow))] == ["charges.over_cap.v1"]
+
+
+def test_a_cap_that_is_not_known_is_one_task_while_money_is_due_and_done_once_it_is_known(app: Flask) -> None:
+    loan = a_loan(signed_on="2031-01-02")
+    follow_up_due(now=START)
+    pay(loan, 1_00, now=START, reference="P-1")
+    follow_up_due(now=START + timedelta(days=1))
+    before = [(task.state, task.loan_id) for task in flags("cap_unknown")]
+    contract = {"signed_on": "2026-01-10"}
+    values = LoanValues("L1", "B-L1", "USD", 600_00, disbursed_on=LENT_ON, contract=contract)
+    later = START + timedelta(days=2)
+    with unit_of_work() as work:
+        put_loan(work, loan.lender_id, values, now=later, origin="test")
+    follow_up_due(now=later)
+
+    assert before == [("open", loan.loan_id)]
+    assert [task.state for task in flags("cap_unknown")] == ["done"]
+    assert [task.state for task in flags()] == ["open"]
+
+
+def test_a_cap_that_is_not_known_is_no_task_before_money_is_due(app: Flask) -> None:
+    a_loan(signed_on="2031-01-02", first_due=START.date() + timedelta(days=20))
+    follow_up_due(now=START)
+    db.session().rollback()
+    assert flags("cap_unknown") == []
+    assert db.session().scalar(select(LoanRow.cap_unknown)) is True
+
+    follow_up_due(now=START + timedelta(days=20, hours=12))
+
+    assert len(flags("cap_unknown")) == 1
 
 
 def test_a_plan_that_comes_to_keep_the_cap_takes_the_flag_back(app: Flask) -> None:

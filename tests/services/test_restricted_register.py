@@ -1,6 +1,6 @@
 """Reports to registers: only after a notice that came, on a basis, with nothing open, by two people; and off again."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,21 +10,26 @@ from sqlalchemy import select
 from app.domain.disputes import DisputeValues
 from app.domain.errors import ConflictError, ForbiddenError, LawRefusedError, ValidationError
 from app.domain.hold_terms import HoldValues
-from app.domain.registers import Gate
+from app.domain.registers import Gate, Notice, notice_gate
 from app.persistence.db import session
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
+from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.disputes import open_dispute
 from app.services.holds import Teller, put_hold
+from app.services.notes import Writer
 from app.services.register_files import RegisterFile, make_file, read_file
 from app.services.register_publication import public_figures, require_publishable
 from app.services.register_removals import look_at_reports, take_off
 from app.services.register_tellings import tell_due
+from app.services.registers import get_register
 from app.services.restricted_register import decide_reports
+from app.services.timelines import page_timeline
 from tests.builders.book import Built, pay
 from tests.builders.credit import delivered
 from tests.builders.registers import REGISTER, agree, approve, ask, cn_lender, late_loan, reportable, second
+from tests.builders.served import a_notice, handed_over, letter_that_leaves, serve
 from tests.conftest import START
 
 pytestmark = pytest.mark.both
@@ -97,6 +102,18 @@ def test_a_notice_is_waited_for_from_the_day_it_came(app: Flask) -> None:
     assert gate(loan) is Gate.NOTICE_TOO_RECENT
 
     assert ask([loan], now=START + timedelta(days=1))[loan.loan_id].gate is None
+
+
+def test_the_last_day_that_the_letter_leaves_is_waited_for(app: Flask) -> None:
+    loan = late_loan(START)
+    agree(loan, now=START)
+    sent = START - timedelta(days=30)
+    [message_id] = serve(a_notice(loan, kind="register_notice", template="letter_register"), now=sent)
+    letter_that_leaves(message_id, answer_by=(START + timedelta(days=2)).date(), now=sent)
+    handed_over(message_id, at=sent + timedelta(days=1))
+
+    assert ask([loan], now=START + timedelta(days=2))[loan.loan_id].gate is Gate.NOTICE_TOO_RECENT
+    assert ask([loan], now=START + timedelta(days=3))[loan.loan_id].gate is None
 
 
 def test_a_notice_about_arrears_that_were_paid_is_none(app: Flask) -> None:
@@ -243,3 +260,68 @@ def test_only_figures_are_public_and_small_ones_are_withheld(app: Flask) -> None
             require_publishable(work.session, loan.lender_id, ["name"], smallest_cell=None, now=START)
         with pytest.raises(ForbiddenError, match="never published"):
             require_publishable(work.session, loan.lender_id, ["loan_no"], smallest_cell=None, now=START)
+
+
+def test_the_lenders_systems_are_told_of_what_stands_what_is_corrected_and_what_is_taken_off(app: Flask) -> None:
+    loan = standing()
+    dispute(loan)
+    look_at_reports(now=START)
+    with unit_of_work() as work:
+        take_off(work, row(loan).id, "our_error", staff=second(loan), now=START)
+
+    told = session().execute(select(WebhookEventRow.type, WebhookEventRow.data).order_by(WebhookEventRow.id)).all()
+    about = {each.type: each.data for each in told if each.type.startswith("register_report.")}
+    assert list(about) == [f"register_report.{verb}.v1" for verb in ("reported", "corrected", "removed")]
+    assert about["register_report.corrected.v1"]["mark"] == "XB"
+    assert about["register_report.removed.v1"] == {
+        "report_id": row(loan).id, "loan_no": loan.loan_no, "borrower_no": loan.borrower_no, "register": REGISTER,
+        "reason": "our_error", "mark": "XB",
+    }  # fmt: skip
+
+
+def test_a_borrowers_timeline_has_what_was_reported_and_taken_off(app: Flask) -> None:
+    loan = standing()
+    with unit_of_work() as work:
+        take_off(work, row(loan).id, "our_error", staff=second(loan), now=START + timedelta(minutes=1))
+
+    reader = Writer("staff:Ann", "agent", loan.lender_id)
+    found = page_timeline(loan.borrower_no, reader=reader, now=START + timedelta(days=1), locale="en").entries
+
+    told = [(each.kind, each.code, each.reason, each.loan_no) for each in found if each.kind == "register_report"]
+    assert told == [
+        ("register_report", "removed", "our_error", loan.loan_no),
+        ("register_report", "reported", None, loan.loan_no),
+    ]
+    assert not [each for each in found if each.kind == "act" and each.code == "register_report.removed"]
+
+
+def test_a_report_that_was_never_handed_over_passes_every_gate_again(app: Flask) -> None:
+    loan = standing()
+    agree(loan, now=START, given=False)
+    with pytest.raises(ConflictError, match="nothing to tell"):
+        file_of(loan)
+
+    agree(loan, now=START)
+    file, _ = file_of(loan)
+
+    assert loan.loan_no in file.content.decode()
+
+
+def test_what_is_disputed_before_the_register_heard_of_it_is_not_handed_over(app: Flask) -> None:
+    loan = standing()
+    dispute(loan)
+
+    with pytest.raises(ConflictError, match="nothing to tell"):
+        file_of(loan)
+
+
+def test_the_last_day_that_the_letter_leaves_is_waited_for_and_the_due_day_is_no_day_of_arrears() -> None:
+    register = get_register(REGISTER)
+    came, on = START - timedelta(days=20), (START - timedelta(days=20)).date()
+    notice = Notice("register_notice", came, answer_by=START.date())
+
+    def at(days: int, since: date | None = None) -> Gate | None:
+        return notice_gate(register, [notice], "UTC", START.date() + timedelta(days=days), since=since)[0]
+
+    assert (at(0), at(1)) == (Gate.NOTICE_TOO_RECENT, None)
+    assert (at(1, on), at(1, on - timedelta(days=1))) == (Gate.NOTICE_TOO_OLD, None)

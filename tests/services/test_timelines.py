@@ -18,9 +18,11 @@ from app.domain.money import Money
 from app.persistence.db import db, session
 from app.persistence.ids import new_id
 from app.persistence.models.audit import AuditRow
+from app.persistence.models.loans import LoanRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.timelines import STREAMS
 from app.persistence.unit_of_work import unit_of_work
+from app.services import interest_stops
 from app.services.borrower_pages import Opening, open_borrower
 from app.services.borrowers import put_borrower
 from app.services.calls import ToldCall, log_call
@@ -55,6 +57,34 @@ def reader(lender_id: str, role: str = "agent") -> Writer:
 def entries(lender_id: str, *, role: str = "agent", **more: Any) -> list[TimelineEntry]:
     given = {"limit": 100, "now": START + timedelta(days=1), "locale": "en", **more}
     return page_timeline("B1", reader=reader(lender_id, role), **given).entries
+
+
+def test_a_stop_of_interest_is_told_when_it_begins_ends_and_is_taken_back(loan: Built) -> None:
+    def row(work: Any) -> LoanRow:
+        return work.session.get_one(LoanRow, loan.loan_id)
+
+    by = {"by": "staff:Eve"}
+    with unit_of_work() as work:
+        key = interest_stops.put_stop(
+            work, row(work), from_on=date(2026, 3, 1), until_on=None, scope="interest", rule="UK-BREATHING",
+            reason="told by telephone", now=START, **by,
+        )  # fmt: skip
+    with unit_of_work() as work:
+        later = START + timedelta(hours=1)
+        interest_stops.end_stop(work, row(work), key, until_on=date(2026, 3, 20), now=later, **by)
+    with unit_of_work() as work:
+        interest_stops.withdraw_stop(work, row(work), key, now=START + timedelta(hours=2), **by)
+
+    told = entries(loan.lender_id, kinds=["interest_stop"])
+    assert [(each.code, each.on, each.by, each.loan_no, each.reason) for each in told] == [
+        ("withdrawn", date(2026, 3, 1), "staff:Eve", "L1", "UK-BREATHING"),
+        ("ended", date(2026, 3, 20), "staff:Eve", "L1", "UK-BREATHING"),
+        ("began", date(2026, 3, 1), "staff:Eve", "L1", "UK-BREATHING"),
+    ]
+    assert not [each for each in entries(loan.lender_id) if each.code.startswith("interest_stop.")]
+    other = build_lender(now=START, code="other")
+    build_loan(now=START, due=DUE, borrower_no="B1", loan_no="L9", lender_id=other)
+    assert entries(other, kinds=["interest_stop"]) == []
 
 
 def at(minutes: int) -> Any:

@@ -6,17 +6,29 @@ from marshmallow import Schema, fields
 
 from app.api.borrower.money import example_money
 from app.domain.money import Money
+from app.domain.stops import SCOPES, Stop, stop_on, unpacked
 from app.services import accounts
 from app.services.accounts import Account
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import Door, answers
 from app.web.fields import DateField, IdField, MoneyField, PageQuerySchema
+from app.web.languages import request_locale
 from app.web.pagination import Key, page_answer, requested_key
 from app.web.reads import reads
 from app.web.request_context import now
+from app.wording.stop_words import stop_sentence
 
 door = Door("loans", "What the borrower owes: positions, schedule, payments.", prefix="/v1/me")
+
+
+class LoanStopSchema(Schema):
+    """Days on which a loan bears no interest by law."""
+
+    first = DateField(data_key="from", required=True, metadata={"description": "First day that bears none."})
+    until = DateField(required=True, allow_none=True, metadata={"description": "First day that bears interest again."})
+    scope = fields.String(required=True, metadata={"enum": list(SCOPES)})
+    sentence = fields.String(required=True, metadata={"description": "That it is stopped, and why, in your language."})
 
 
 class LoanSchema(Schema):
@@ -44,6 +56,9 @@ class LoanSchema(Schema):
     bucket = fields.String(required=True, metadata={"description": "Of days past due: current, 1-29, ..."})
     next_due_on = DateField(required=True, allow_none=True)
     next_due = MoneyField(required=True, allow_none=True)
+    interest_stopped = fields.Nested(
+        LoanStopSchema, required=True, allow_none=True, metadata={"description": "Null: it bears interest today."}
+    )
 
 
 class LoansSchema(Schema):
@@ -72,6 +87,7 @@ _EXAMPLE: dict[str, Any] = {
     "bucket": "1-29",
     "next_due_on": "2026-12-20",
     "next_due": example_money(104500),
+    "interest_stopped": None,
 }
 
 
@@ -99,7 +115,15 @@ def loan_view(account: Account) -> dict[str, Any]:
         "bucket": position.bucket,
         "next_due_on": position.next_due_on,
         "next_due": Money(position.next_due_minor, currency) if position.next_due_on else None,
+        "interest_stopped": _stop(stop_on(unpacked(loan.stops), position.as_of)),
     }
+
+
+def _stop(stop: Stop | None) -> dict[str, Any] | None:
+    if stop is None:
+        return None
+    sentence = stop_sentence(stop, request_locale())
+    return {"first": stop.from_on, "until": stop.until_on, "scope": stop.scope, "sentence": sentence}
 
 
 @door.get("/loans")

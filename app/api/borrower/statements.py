@@ -10,6 +10,7 @@ from app.api.borrower.money import SplitSchema, example_money, example_split, sp
 from app.domain.money import Money
 from app.domain.running_balances import Balances
 from app.domain.statements import LINE_KINDS, Line, Total
+from app.domain.stops import SCOPES, Stop
 from app.services import statements
 from app.services.statements import LoanStatement
 from app.web.answers import Answer, file_answer
@@ -21,6 +22,7 @@ from app.web.languages import request_locale
 from app.web.media import prefers
 from app.web.reads import end_reads
 from app.web.request_context import now
+from app.wording.stop_words import why_stopped
 
 PDF = "application/pdf"
 
@@ -45,6 +47,15 @@ class BalancesSchema(Schema):
     unapplied = MoneyField(required=True, metadata={"description": "Paid beyond all rows of the plan."})
 
 
+class StatementStopSchema(Schema):
+    """Days on which the loan bears no interest by law, and why, in your language."""
+
+    first = DateField(data_key="from", required=True, metadata={"description": "First day that bears none."})
+    until = DateField(required=True, allow_none=True, metadata={"description": "First day that bears interest again."})
+    scope = fields.String(required=True, metadata={"enum": list(SCOPES)})
+    why = fields.String(required=True)
+
+
 class StatementLineSchema(Schema):
     """One thing that happened, in the order in which it counts."""
 
@@ -64,6 +75,13 @@ class StatementLineSchema(Schema):
     recorded_at = InstantField(required=True, allow_none=True)
     reverses_id = IdField(required=True, allow_none=True)
     reversed_on = DateField(required=True, allow_none=True)
+    stop = fields.Nested(
+        StatementStopSchema, required=True, allow_none=True, metadata={"description": "Of `interest_stopped`: which days."}
+    )
+    stopped = MoneyField(
+        required=True,
+        metadata={"description": "Of an instalment: interest that is not owed because of a stop; not within `amount`."},
+    )
 
 
 class StatementTotalSchema(Schema):
@@ -123,6 +141,8 @@ _EXAMPLE_LINE = {
     "recorded_at": None,
     "reverses_id": None,
     "reversed_on": None,
+    "stop": None,
+    "stopped": example_money(0),
 }
 _EXAMPLE = {
     "loan_id": "01981e6a-7c1e-7000-8000-3f1c2a5b9d10",
@@ -204,7 +224,16 @@ def _line(line: Line, made: LoanStatement) -> dict[str, Any]:
         "recorded_at": entry and entry.recorded_at,
         "reverses_id": entry and entry.reverses,
         "reversed_on": line.undone_on,
+        "stop": _stop(line.stop),
+        "stopped": Money(line.stopped_minor, currency),
     }
+
+
+def _stop(stop: Stop | None) -> dict[str, Any] | None:
+    if stop is None:
+        return None
+    why = why_stopped(stop.rule, request_locale())
+    return {"first": stop.from_on, "until": stop.until_on, "scope": stop.scope, "why": why}
 
 
 def _total(total: Total, currency: str) -> dict[str, Any]:

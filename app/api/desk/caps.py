@@ -12,12 +12,13 @@ from app.api.desk.staff import door
 from app.domain.caps import CODES
 from app.domain.money import Money
 from app.domain.stops import SCOPES
-from app.domain.times import EPOCH, business_date
+from app.domain.times import EPOCH
 from app.persistence.queries.borrowers import get_borrower_of_lender
-from app.persistence.queries.duties import page_capped, page_stopped
+from app.persistence.queries.duties import page_capped
 from app.persistence.queries.loans import get_own_loan_id
 from app.services import base_rates
 from app.services.disclosures import disclosures
+from app.services.duty_lists import page_stopped
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
@@ -134,9 +135,9 @@ def list_capped_loans(query: dict[str, Any]) -> Answer:
 @answers(200, InterestStopsSchema, example={"items": [_STOP], "next_cursor": None})
 def list_interest_stops(query: dict[str, Any]) -> Answer:
     """List stops of interest that stand and are not over."""
-    begin, today = requested_key(query), business_date(now(), "UTC")
+    begin, at = requested_key(query), now()
     after = begin.row_id if begin else None
-    rows = page_stopped(reads(), desk().lender_id, today=today, after=after, limit=query["limit"] + 1)
+    rows = page_stopped(reads(), desk().lender_id, now=at, after=after, limit=query["limit"] + 1)
     shown = [{name: getattr(row, name) for name in _STOP} for row in rows]
     return page_answer(shown, [Key(EPOCH, row.id) for row in rows], query)
 

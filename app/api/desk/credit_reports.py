@@ -146,10 +146,11 @@ def list_credit_rows(query: dict[str, Any], snapshot_id: str) -> Answer:
 
 @door.post("/credit-reports/<id:snapshot_id>/approve")
 @permits("credit.approve")
-@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=_ONCE)
+@answers(200, CreditSnapshotSchema, example={**SNAPSHOT_EXAMPLE, "state": "approved"}, problems=(*_ONCE, "step-up-required"))
 def approve_credit_snapshot(snapshot_id: str) -> Answer:
-    """Approve it: then its file may be made. Not for who had it made (409)."""
+    """Approve it: then its file may be made. Not for who had it made (409). Needs a fresh second factor."""
     at, who = now(), desk()
+    require_fresh_proof(who)
 
     def act(work: Work) -> Answer:
         credit_files.decide_snapshot(work, who.lender_id, snapshot_id, approve=True, by=who.name, now=at)

@@ -7,7 +7,6 @@ from marshmallow import Schema, fields, validate
 from app.api.desk.explanations import RuleSchema
 from app.api.desk.staff import door
 from app.domain.law.rules import Rule
-from app.domain.times import business_date
 from app.services.duty_lists import WHEN, by_rule, page_of
 from app.services.law_packs import find_rule
 from app.web.answers import Answer
@@ -115,7 +114,7 @@ def list_duties(query: dict[str, Any]) -> Answer:
     rows = page_of(
         reads(),
         lender_id=desk().lender_id,
-        today=business_date(now(), "UTC"),
+        now=now(),
         when="missed" if query["overdue"] else query.get("when"),
         rule=query.get("rule"),
         borrower_no=query.get("borrower_no"),

@@ -19,8 +19,9 @@ from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, reading
 from app.services import funders, funding_checks, funding_desk, funding_shares
 from app.services.funder_statements import outstanding_by_holder
+from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import Answer, file_answer
+from app.web.answers import Answer, personal_file
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import NUMBER_PATTERN, DateField, InstantField, MoneyField, PageQuerySchema, PatternField, TextField
@@ -205,14 +206,20 @@ def get_funder(funder_no: str) -> dict[str, Any]:
 @door.get("/funding/funders/<number:funder_no>/statement")
 @permits("funding.read")
 @door.asks(FunderStatementQuerySchema)
-@answers(200, FunderStatementSchema, example=_STATEMENT, files=(PDF,))
+@answers(200, FunderStatementSchema, example=_STATEMENT, files=(PDF,), problems=("step-up-required",))
 def get_funder_statement(query: dict[str, Any], funder_no: str) -> dict[str, Any] | Response:
-    """Show what stood, what was passed on and what stands, loan by loan; as PDF where `Accept` asks for it."""
+    """Show what stood, what was passed on and what stands, loan by loan; as PDF where `Accept` asks for it.
+
+    The PDF names the funder and leaves the desk: it needs a fresh second factor.
+    """
+    as_pdf = prefers(PDF)
+    if as_pdf:
+        require_fresh_proof(desk())
     made = funding_desk.make_statement(
-        acting(), funder_no, query["first"], query["last"], locale=request_locale(), now=now(), as_pdf=prefers(PDF)
+        acting(), funder_no, query["first"], query["last"], locale=request_locale(), now=now(), as_pdf=as_pdf
     )
     if made.pdf is not None:
-        return file_answer(made.pdf, PDF, name=f"funder-{funder_no}-{query['last'].isoformat()}.pdf")
+        return personal_file(made.pdf, PDF, name=f"funder-{funder_no}-{query['last'].isoformat()}.pdf")
     statement = made.statement
     return {
         "funder_no": funder_no, "first": statement.first, "last": statement.last,

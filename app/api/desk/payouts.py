@@ -13,7 +13,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import payouts
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
-from app.web.answers import Answer, file_answer
+from app.web.answers import Answer, personal_file
 from app.web.auth import desk, permits
 from app.web.doors import answers
 from app.web.fields import DateField, IdField, InstantField, MoneyField, PageQuerySchema, PatternField, TextField
@@ -138,7 +138,7 @@ def get_payouts_file(batch_id: str) -> Response:
     end_reads()
     with unit_of_work() as work:
         file = payouts.read_payouts_file(work, batch_id, staff=acting(), now=now())
-    return file_answer(file.content, CSV, name=file.name)
+    return personal_file(file.content, CSV, name=file.name)
 
 
 def view(row: Any) -> dict[str, Any]:

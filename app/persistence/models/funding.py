@@ -27,6 +27,8 @@ class FunderRow(Base):
     email_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     account_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """Where payouts go: IBAN or account number, as told."""
+    account_by: Mapped[str | None] = mapped_column(String(90))
+    """Who told that account: they approve no payout to it. None: it was never told, or before this was kept."""
     locale: Mapped[str] = mapped_column(String(16), default="en", server_default="en")
     content_hash: Mapped[str] = mapped_column(String(64))
     """Keyed, of what was told last: the same again changes nothing."""

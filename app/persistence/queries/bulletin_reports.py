@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import exists, literal, select, union_all
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
 from app.domain.bulletins import AsKnown
@@ -57,10 +58,18 @@ def _corrected(known: AsKnown) -> Select[Any]:
 
 
 def _registered(*kinds: str) -> Any:
-    """Return the query of what registers were to be told in the period, of these kinds."""
+    """Return the query of what registers were to be told in the period, of these kinds.
+
+    A report that was taken off before any file told of it is none: the register never hears of it.
+    """
 
     def rows(known: AsKnown) -> Select[Any]:
         event, report = RegisterReportEventRow, RegisterReportRow
+        came, went = aliased(event), aliased(event)
+        never_heard = exists().where(
+            came.report_id == event.report_id, came.kind == "reported", came.file_id.is_(None),
+            went.report_id == event.report_id, went.kind == "removed", went.at <= known.known_at,
+        )  # fmt: skip
         return (
             figure_rows(
                 event.id, event.borrower_id, event.register, event.kind, lender_id=event.lender_id,
@@ -68,7 +77,7 @@ def _registered(*kinds: str) -> Any:
             )
             .select_from(event)
             .join(report, report.id == event.report_id)
-            .where(within(event.at, known), event.kind.in_(kinds))
+            .where(within(event.at, known), event.kind.in_(kinds), ~never_heard)
         )  # fmt: skip
 
     return rows

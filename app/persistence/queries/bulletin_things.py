@@ -31,7 +31,8 @@ def _held(known: AsKnown) -> Select[Any]:
         after.effective_on > event.effective_on, and_(after.effective_on == event.effective_on, after.no > event.no)
     )
     left = exists().where(
-        after.thing_id == event.thing_id, is_later, after.effective_on <= known.last_on,
+        after.thing_id == event.thing_id, after.kind != EventKind.REVERSAL.value, is_later,
+        after.effective_on <= known.last_on,
         after.to_state.is_not(None), after.to_state != ThingState.IN_CUSTODY.value, _stands(after, known),
     )  # fmt: skip
     return _events(event, known).where(event.kind == EventKind.TAKEN.value, event.effective_on <= known.last_on, ~left)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.bulletins import FigureCell
@@ -19,7 +19,7 @@ _IS_FROZEN = (BulletinRow.frozen_at.is_not(None), BulletinRow.state != "discarde
 
 
 def get_bulletin(session: Session, bulletin_id: str, *, lender_id: str | None = None) -> BulletinRow:
-    """Return a bulletin; with a lender only one of theirs or of the whole installation. Raises NotFoundError."""
+    """Return a bulletin; with a lender only what its staff see (`page_bulletins`). Raises NotFoundError."""
     statement = select(BulletinRow).where(BulletinRow.id == bulletin_id)
     if lender_id is not None:
         statement = statement.where(_seen_by(lender_id))
@@ -32,7 +32,10 @@ def get_bulletin(session: Session, bulletin_id: str, *, lender_id: str | None = 
 def page_bulletins(
     session: Session, *, lender_id: str | None, after: tuple[datetime, str] | None = None, limit: int
 ) -> Sequence[BulletinRow]:
-    """Return bulletins that a lender's staff see (None: all), newest first, after the one of that instant and id."""
+    """Return bulletins that a lender's staff see (None: all), newest first, after the one of that instant and id.
+
+    They see those of their lender, and of the whole installation those that are published: before, it tells of others.
+    """
     statement = select(BulletinRow).order_by(BulletinRow.made_at.desc(), BulletinRow.id.desc()).limit(limit)
     if lender_id is not None:
         statement = statement.where(_seen_by(lender_id))
@@ -42,7 +45,8 @@ def page_bulletins(
 
 
 def _seen_by(lender_id: str) -> Any:
-    return or_(BulletinRow.lender_id == lender_id, BulletinRow.lender_id.is_(None))
+    is_public = and_(BulletinRow.lender_id.is_(None), BulletinRow.published_at.is_not(None))
+    return or_(BulletinRow.lender_id == lender_id, is_public)
 
 
 def page_published(reads: Connection, *, after: tuple[datetime, str] | None = None, limit: int) -> Sequence[Any]:
@@ -99,7 +103,7 @@ def find_overlapping(session: Session, row: BulletinRow, *, below: int | None = 
         .order_by(BulletinRow.chain_no)
     )
     if row.lender_id is not None:
-        statement = statement.where(_seen_by(row.lender_id))
+        statement = statement.where(or_(BulletinRow.lender_id == row.lender_id, BulletinRow.lender_id.is_(None)))
     if below is not None:
         statement = statement.where(BulletinRow.chain_no < below)
     return session.scalars(statement).all()

@@ -1,6 +1,6 @@
 """Sales of pledged things, and what was quoted for getting one back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.domain.collateral_sales import SaleState
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.collateral import CollateralSaleRow, CollateralThingRow, RedemptionQuoteRow
+from app.persistence.queries.chunks import chunks
 
 _Sale, _Quote = CollateralSaleRow, RedemptionQuoteRow
 _OPEN = (SaleState.WAITING.value, SaleState.BOOKED.value)
@@ -37,6 +38,21 @@ def find_open_sale(session: Session, thing_id: str) -> CollateralSaleRow | None:
     """Return the sale of a thing that waits or is booked."""
     statement = select(_Sale).where(_Sale.thing_id == thing_id, _Sale.state.in_(_OPEN)).order_by(_Sale.id.desc())
     return session.scalars(statement.limit(1)).one_or_none()
+
+
+def find_sales_of_events(session: Session, event_ids: Collection[str]) -> Sequence[CollateralSaleRow]:
+    """Return the sales that wait or are booked of things that were sold by these events."""
+    found: list[CollateralSaleRow] = []
+    for part in chunks(sorted(set(event_ids))):
+        statement = select(_Sale).where(_Sale.event_id.in_(part), _Sale.state.in_(_OPEN)).order_by(_Sale.id)
+        found += session.scalars(statement.execution_options(populate_existing=True))
+    return found
+
+
+def find_sale_of_event(session: Session, event_id: str) -> CollateralSaleRow | None:
+    """Return the newest sale by which a thing was sold with this event, in whatever state."""
+    statement = select(_Sale).where(_Sale.event_id == event_id).order_by(_Sale.id.desc()).limit(1)
+    return session.scalars(statement).one_or_none()
 
 
 def find_sales(reads: Connection | Session, thing_id: str) -> Sequence[Any]:

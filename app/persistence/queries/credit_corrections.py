@@ -1,5 +1,6 @@
 """Corrections and deletions of what was furnished."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -28,8 +29,13 @@ _OVER = ("cured", "settled")
 _DECIDED = ("approved", "filed")
 
 
-def find_decided(session: Session, loan_ids: Collection[str], bureau: str) -> dict[str, str]:
-    """Return loan -> deletion or correction, of those that were approved for a bureau; a deletion stands over all."""
+def find_decided(
+    session: Session, loan_ids: Collection[str], bureau: str, *, since: datetime | None = None
+) -> dict[str, str]:
+    """Return loan -> deletion or correction, of those that were approved for a bureau; a deletion stands over all.
+
+    `since`: only of those that were approved from that instant on.
+    """
     found: dict[str, str] = {}
     for part in chunks(loan_ids):
         statement = select(CreditCorrectionRow.loan_id, CreditCorrectionRow.kind).where(
@@ -37,6 +43,8 @@ def find_decided(session: Session, loan_ids: Collection[str], bureau: str) -> di
             CreditCorrectionRow.bureau == bureau,
             CreditCorrectionRow.state.in_(_DECIDED),
         )
+        if since is not None:
+            statement = statement.where(CreditCorrectionRow.decided_at >= since)
         for loan_id, kind in session.execute(statement):
             if found.get(loan_id) != "deletion":
                 found[loan_id] = kind
@@ -62,6 +70,24 @@ def find_open(session: Session, loan_ids: Collection[str], bureau: str) -> set[t
             ),
         )
         found |= {(row[0], row[1]) for row in session.execute(statement)}
+    return found
+
+
+def find_values_decided(session: Session, loan_ids: Collection[str], bureau: str) -> dict[tuple[str, str], list[Any]]:
+    """Return (snapshot, loan) -> (state, new) of its corrections that were told or declined, oldest first."""
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    row = CreditCorrectionRow
+    for part in chunks(loan_ids):
+        statement = (
+            select(row.snapshot_id, row.loan_id, row.state, row.new)
+            .where(
+                row.loan_id.in_(part), row.bureau == bureau, row.kind == "correction", row.state.in_(("filed", "declined")),
+                row.new.is_not(None),
+            )
+            .order_by(row.proposed_at, row.id)
+        )  # fmt: skip
+        for each in session.execute(statement):
+            found[each.snapshot_id, each.loan_id].append(each)
     return found
 
 

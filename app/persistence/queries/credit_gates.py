@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -65,16 +65,18 @@ def find_late_since(session: Session, loan_ids: Collection[str]) -> dict[str, da
     return found
 
 
-def find_reported_late(session: Session, loan_ids: Collection[str]) -> dict[str, datetime]:
-    """Return loan -> since when it is reported as late, of loans of which it is."""
-    found: dict[str, datetime] = {}
+def find_reported_late(session: Session, loan_ids: Collection[str]) -> dict[str, Any]:
+    """Return loan -> (started_at, notice_message_id) of its report as late, of loans that are reported so."""
+    found: dict[str, Any] = {}
     for part in chunks(loan_ids):
-        statement = select(CreditEnrolmentRow.loan_id, CreditEnrolmentRow.started_at).where(
+        statement = select(
+            CreditEnrolmentRow.loan_id, CreditEnrolmentRow.started_at, CreditEnrolmentRow.notice_message_id
+        ).where(
             CreditEnrolmentRow.loan_id.in_(part),
             CreditEnrolmentRow.ended_at.is_(None),
             CreditEnrolmentRow.kind != POSITIVE,
         )
-        found |= {row.loan_id: row.started_at for row in session.execute(statement)}
+        found |= {row.loan_id: row for row in session.execute(statement)}
     return found
 
 

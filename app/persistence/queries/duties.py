@@ -1,10 +1,10 @@
 """Duties of the law over a lender's book: by rule, and the loans that a law has something to say about."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.borrowers import BorrowerRow
@@ -33,10 +33,34 @@ def count_by_rule(reads: Connection | Session, *, queue: str, lender_id: str | N
     return reads.execute(statement).all()
 
 
+def find_zones_of_stops(reads: Connection | Session, lender_id: str, *, first: date, last: date) -> list[str]:
+    """Return the zones of a lender's loans whose stop of interest ends in these days."""
+    statement = (
+        select(LoanRow.zone)
+        .join(InterestStopRow, InterestStopRow.loan_id == LoanRow.id)
+        .where(
+            LoanRow.lender_id == lender_id, InterestStopRow.replaced_at.is_(None), InterestStopRow.until_on >= first,
+            InterestStopRow.until_on <= last,
+        )
+        .distinct()
+    )  # fmt: skip
+    return list(reads.execute(statement).scalars())
+
+
 def page_stopped(
-    reads: Connection | Session, lender_id: str, *, today: date, after: str | None = None, limit: int
+    reads: Connection | Session,
+    lender_id: str,
+    *,
+    today: Mapping[date, Collection[str]],
+    latest: date,
+    after: str | None = None,
+    limit: int,
 ) -> Sequence[Any]:
-    """Return the stops of interest that stand and are not over, by their id, with the loans' and borrowers' numbers."""
+    """Return the stops of interest that stand and are not over, by their id, with the loans' and borrowers' numbers.
+
+    `today`: day -> the zones in which it is that day; in a zone that is not named, it is `latest` at the latest.
+    """
+    by_zone = [and_(InterestStopRow.until_on > on, LoanRow.zone.in_(sorted(zones))) for on, zones in today.items()]
     of_lender = select(LoanRow.id).where(LoanRow.lender_id == lender_id)
     statement = (
         select(InterestStopRow.__table__, LoanRow.loan_no, BorrowerRow.borrower_no)
@@ -44,7 +68,7 @@ def page_stopped(
         .join(BorrowerRow, BorrowerRow.id == InterestStopRow.borrower_id)
         .where(
             InterestStopRow.replaced_at.is_(None),
-            or_(InterestStopRow.until_on.is_(None), InterestStopRow.until_on > today),
+            or_(InterestStopRow.until_on.is_(None), InterestStopRow.until_on > latest, *by_zone),
             InterestStopRow.loan_id.in_(of_lender),
         )
         .order_by(InterestStopRow.id)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 from sqlalchemy import Table, and_, bindparam, func, or_, select
@@ -39,6 +39,11 @@ _FIXED_OF_STEP = frozenset({"borrower_id", "loan_id", "lender_id", "escalation_i
 
 _OPEN = PreparedSelect.of(
     select(*_ESCALATIONS.columns).where(among(EscalationRow.borrower_id, _IDS), EscalationRow.ended_at.is_(None))
+)
+_ANSWER_DAYS = PreparedSelect.of(
+    select(LetterRow.message_id, LetterRow.answer_by).where(
+        among(LetterRow.message_id, _IDS), LetterRow.answer_by.is_not(None)
+    )
 )
 _LAST_SPELLS = PreparedSelect.of(
     select(EscalationRow.loan_id, func.max(EscalationRow.spell_no).label("spell_no"))
@@ -161,6 +166,12 @@ def find_messages(session: Session, message_ids: Collection[str]) -> dict[str, A
     """Return message -> (id, contact, state, state_reason, sent_at, letter_state)."""
     rows = _MESSAGES.all(session.connection(), {"b_ids": list(message_ids)}) if message_ids else ()
     return {row.id: row for row in rows}
+
+
+def find_answer_days(session: Session, message_ids: Collection[str]) -> dict[str, date]:
+    """Return message -> the last day that its letter leaves to pay or to object; one that names none is absent."""
+    rows = _ANSWER_DAYS.all(session.connection(), {"b_ids": list(message_ids)}) if message_ids else ()
+    return {row.message_id: row.answer_by for row in rows}
 
 
 def write_escalations(

@@ -27,6 +27,11 @@ def get_lender_code(reads: Connection, lender_id: str) -> str:
     return reads.execute(select(LenderRow.code).where(LenderRow.id == lender_id)).scalar_one()
 
 
+def get_zone(reads: Connection | Session, lender_id: str) -> str:
+    """Return the zone of a lender that exists."""
+    return reads.execute(select(LenderRow.zone).where(LenderRow.id == lender_id)).scalar_one()
+
+
 def get_jurisdiction(reads: Connection, lender_id: str) -> str:
     """Return the jurisdiction of a lender who exists: a country, or EU."""
     return reads.execute(select(LenderRow.jurisdiction).where(LenderRow.id == lender_id)).scalar_one()

@@ -107,6 +107,17 @@ def find_payouts(reads: Connection | Session, batch_id: str) -> Sequence[Any]:
     return reads.execute(statement).all()
 
 
+def find_account_tellers(reads: Connection | Session, batch_id: str) -> set[str]:
+    """Return who told the accounts of those who are paid by a batch."""
+    statement = (
+        select(FunderRow.account_by)
+        .join(PayoutRow, PayoutRow.funder_id == FunderRow.id)
+        .where(PayoutRow.batch_id == batch_id, FunderRow.account_by.is_not(None))
+        .distinct()
+    )
+    return {str(row[0]) for row in reads.execute(statement)}
+
+
 def find_funders(session: Session, funder_ids: Sequence[str]) -> Sequence[Any]:
     """Return funders by id, in the order of their numbers."""
     statement = select(FunderRow.__table__).where(FunderRow.id.in_(funder_ids)).order_by(FunderRow.funder_no)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from app.persistence.models.funding import WindDownRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.staff import StaffAccountRow, StaffChallengeRow, StaffMembershipRow, StaffSessionRow
 from app.persistence.prepared import PreparedSelect
@@ -25,6 +26,9 @@ _SESSION = PreparedSelect.of(
         StaffAccountRow.locale,
         StaffMembershipRow.role,
         LenderRow.name.label("lender_name"),
+        exists()
+        .where(WindDownRow.lender_id == StaffSessionRow.lender_id, WindDownRow.state == "active")
+        .label("is_winding_down"),
     )
     .join(StaffAccountRow, StaffAccountRow.id == StaffSessionRow.staff_id)
     .join(LenderRow, LenderRow.id == StaffSessionRow.lender_id)

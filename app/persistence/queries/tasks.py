@@ -230,6 +230,8 @@ def page_duties(
     lender_id: str | None = None,
     overdue: bool = False,
     due_by: date | None = None,
+    also_by: Mapping[date, Collection[str]] | None = None,
+    zone: str = "UTC",
     rule: str | None = None,
     borrower_no: str | None = None,
     after: tuple[datetime, str] | None = None,
@@ -237,7 +239,8 @@ def page_duties(
 ) -> Sequence[Any]:
     """Return open tasks of that queue, those in breach first, then oldest first, following `after` (created_at, id).
 
-    `due_by`: only those that are not missed and whose last day is that one or earlier.
+    `due_by`: only those that are not missed and whose last day is that one or earlier; `also_by`: or, in the zones of loans
+    that are named with it, another day. `zone`: of what is about no single loan.
     """
     statement = (
         select(TaskRow.__table__, BorrowerRow.borrower_no, LoanRow.loan_no)
@@ -252,7 +255,9 @@ def page_duties(
     if overdue:
         statement = statement.where(TaskRow.breach.is_(True))
     if due_by is not None:
-        statement = statement.where(TaskRow.breach.is_(False), TaskRow.due_on <= due_by)
+        where = func.coalesce(LoanRow.zone, zone)
+        by_zone = [and_(TaskRow.due_on <= on, where.in_(sorted(zones))) for on, zones in (also_by or {}).items()]
+        statement = statement.where(TaskRow.breach.is_(False), or_(TaskRow.due_on <= due_by, *by_zone))
     if rule is not None:
         statement = statement.where(TaskRow.rule == rule)
     if borrower_no is not None:
@@ -263,6 +268,20 @@ def page_duties(
         is_breach = select(TaskRow.breach).where(TaskRow.id == task_id).scalar_subquery()
         statement = statement.where(or_(TaskRow.breach < is_breach, and_(TaskRow.breach == is_breach, later)))
     return reads.execute(statement).all()
+
+
+def find_zones_due(
+    reads: Connection | Session, *, queue: str, lender_id: str | None, zone: str, first: date, last: date
+) -> list[str]:
+    """Return the zones of loans with an open task of that queue whose last day is in these days; of no loan: `zone`."""
+    statement = (
+        select(func.coalesce(LoanRow.zone, zone))
+        .select_from(TaskRow)
+        .outerjoin(LoanRow, LoanRow.id == TaskRow.loan_id)
+        .where(TaskRow.state == "open", TaskRow.queue == queue, TaskRow.due_on >= first, TaskRow.due_on <= last)
+        .distinct()
+    )
+    return list(reads.execute(statement if lender_id is None else statement.where(seen_by(lender_id))).scalars())
 
 
 def seen_by(lender_id: str) -> ColumnElement[bool]:

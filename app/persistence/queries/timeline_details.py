@@ -26,6 +26,7 @@ from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
+from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import AllocationRow, LedgerEntryRow, LoanRow
 from app.persistence.models.manual_contacts import ManualContactRow
@@ -38,14 +39,17 @@ from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.reminders import AgendaRow, DecisionEventRow, DecisionRow
+from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import BORROWER, LENDER
 
 TABLES: Final[Mapping[str, str]] = {
     "payment": "payment", "decision": "decision", "message": "message", "attempt": "attempt", "receipt": "receipt",
     "call": "call", "word": "word", "note": "note", "hold_put": "hold", "hold_released": "hold",
-    "escalation": "escalation", "credit_started": "credit_enrolment", "credit_ended": "credit_enrolment",
+    "escalation": "escalation", "interest_stop_told": "interest_stop", "interest_stop_withdrawn": "interest_stop",
+    "credit_started": "credit_enrolment", "credit_ended": "credit_enrolment",
     "credit_corrected": "credit_correction", "credit_furnished": "credit_snapshot",
+    "register_report": "register_report",
     "hardship_opened": "hardship", "hardship_decided": "hardship", "letter": "letter", "notice": "notice", "act": "act",
     "reading": "act", "promise_made": "promise", "promise_settled": "promise", "arrangement_agreed": "arrangement",
     "arrangement_ended": "arrangement", "plan_request_asked": "plan_request", "plan_request_offered": "plan_request",
@@ -147,6 +151,11 @@ _DETAILS = Bundle(
         "hold": _on_loan(
             "hold", HoldRow, HoldRow.kind, HoldRow.from_at, HoldRow.until_at, HoldRow.by, HoldRow.released_by
         ),
+        "interest_stop": _on_loan(
+            "interest_stop", InterestStopRow, InterestStopRow.stop_id, InterestStopRow.from_on, InterestStopRow.until_on,
+            InterestStopRow.scope, InterestStopRow.rule, InterestStopRow.reason, InterestStopRow.recorded_by,
+            InterestStopRow.replaced_by,
+        ),
         "escalation": _on_loan(
             "escalation", EscalationEventRow, EscalationEventRow.escalation_id, EscalationEventRow.kind,
             EscalationEventRow.step_key, EscalationEventRow.outcome, EscalationEventRow.reason, EscalationEventRow.rule,
@@ -164,6 +173,12 @@ _DETAILS = Bundle(
             CreditSnapshotRow.id, CreditSnapshotRow.bureau, CreditSnapshotRow.as_of, CreditSnapshotRow.submitted_by,
             CreditSnapshotRow.submission_reference,
         ).where(among(CreditSnapshotRow.id, ids_named("b_credit_snapshot")), CreditSnapshotRow.lender_id == LENDER),
+        "register_report": _of(
+            "register_report", RegisterReportEventRow, RegisterReportEventRow.report_id, RegisterReportEventRow.register,
+            RegisterReportEventRow.kind, RegisterReportEventRow.reason, RegisterReportEventRow.by, LoanRow.loan_no,
+        )
+        .join(RegisterReportRow, RegisterReportRow.id == RegisterReportEventRow.report_id)
+        .join(LoanRow, LoanRow.id == RegisterReportRow.loan_id),
         "promise": _on_loan(
             "promise", PromiseRow, PromiseRow.amount_minor, PromiseRow.currency, PromiseRow.paid_minor,
             PromiseRow.promised_on, PromiseRow.state, PromiseRow.made_by, PromiseRow.channel,

@@ -38,6 +38,7 @@ from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.hardship import HardshipRequestRow
 from app.persistence.models.holds import HoldRow
+from app.persistence.models.interest_stops import InterestStopRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
 from app.persistence.models.manual_contacts import ManualContactRow
@@ -50,6 +51,7 @@ from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.promises import PromiseRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.models.reminders import DecisionRow
+from app.persistence.models.restricted_register import RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.visits import VisitRow
 from app.persistence.queries.borrower_page_lists import (
     BORROWER,
@@ -70,11 +72,12 @@ _LIMIT: Any = bindparam("b_limit", type_=Integer())
 _TOLD_BY_OTHERS = (
     "hold.", "promise.", "note.", "notes.", "call.", "dispute.", "hardship.", "refund.", "plan_request.", "arrangement.",
     "payment_intent.", "session.", "consent.", "wish.", "visit.", "contact_request.", "escalation.", "collateral_event.",
-    "credit.correction_filed",
+    "interest_stop.", "credit.correction_filed",
+    "register_report.reported", "register_report.corrected", "register_report.removed",
 )  # fmt: skip
 """Beginnings of actions whose effect is an entry of its own."""
 _READ = ("borrower.opened", "borrower.unmasked", "borrower.read", "notes.read", "call_card.read", "collateral.opened")
-_other, _of_call = aliased(LoanRow), aliased(MessageRow)
+_other, _of_call, _later_stop = aliased(LoanRow), aliased(MessageRow), aliased(InterestStopRow)
 
 
 class KeyFound(NamedTuple):
@@ -137,6 +140,16 @@ _IS_READING = or_(*(AuditRow.action == each for each in _READ))
 _IS_ACT = and_(*(not_(AuditRow.action.startswith(each)) for each in _TOLD_BY_OTHERS), not_(_IS_READING))
 _OF_MESSAGE = (MessageRow.borrower_id == BORROWER, message_of_lender())
 
+_IS_LAST_OF_STOP = not_(
+    exists().where(
+        _later_stop.stop_id == InterestStopRow.stop_id,
+        _later_stop.loan_id == InterestStopRow.loan_id,
+        _later_stop.id != InterestStopRow.id,
+        _later_stop.recorded_at >= InterestStopRow.replaced_at,
+    )
+)
+"""Nothing is known of the stop from then on: it was taken back, rather than changed."""
+
 _TOLD_OUTCOMES = ("handed_over", "delivered", "returned", "done", "declined", "stopped")
 """Of steps of escalations: what is no more than waiting is on the escalation's own page."""
 
@@ -189,8 +202,20 @@ _STREAMS: list[Stream] = [
         ),
     ),
     Stream(
+        "interest_stop_told", "interest_stop", InterestStopRow, InterestStopRow.recorded_at,
+        (of_lender(InterestStopRow.loan_id),),
+    ),
+    Stream(
+        "interest_stop_withdrawn", "interest_stop", InterestStopRow, InterestStopRow.replaced_at,
+        (of_lender(InterestStopRow.loan_id), _IS_LAST_OF_STOP),
+    ),
+    Stream(
         "credit_furnished", "credit", CreditSnapshotRow, CreditSnapshotRow.submitted_at,
         (CreditSnapshotRow.lender_id == LENDER, _TELLS_OF_BORROWER),
+    ),
+    Stream(
+        "register_report", "register_report", RegisterReportEventRow, RegisterReportEventRow.at,
+        (RegisterReportEventRow.lender_id == LENDER,),
     ),
     Stream("letter", "letter", LetterRow, LetterRow.created_at, ()),
     Stream("notice", "notice", NoticeRow, NoticeRow.created_at, (seen_by_lender(NoticeRow.loan_id),)),
@@ -256,6 +281,10 @@ def _select(stream: Stream) -> Any:
         )
     elif table in (DeliveryAttemptRow, DeliveryReceiptRow, LetterRow):
         statement = statement.join(MessageRow, MessageRow.id == table.message_id).where(*_OF_MESSAGE)
+    elif table is RegisterReportEventRow:
+        statement = statement.join(RegisterReportRow, RegisterReportRow.id == table.report_id).where(
+            RegisterReportRow.borrower_id == BORROWER
+        )
     elif table is ConversationMessageRow:
         statement = statement.join(ConversationRow, ConversationRow.id == table.conversation_id).where(
             ConversationRow.borrower_id == BORROWER, conversation_of_lender()

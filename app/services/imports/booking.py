@@ -4,10 +4,9 @@ Every step asks first what the book has and writes only what differs, so an impo
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import groupby
 
 from app.domain.book import LoanValues, PaymentResult, PaymentValues, PlanValues, PutResult
 from app.domain.errors import DomainError
@@ -25,10 +24,11 @@ from app.services.borrowers import put_borrowers
 from app.services.imports import funding
 from app.services.imports.collateral import TakenRow, done_of, put_rows
 from app.services.imports.entries import payments_of, told_already
+from app.services.imports.groups import Group
 from app.services.imports.maps import ImportMap
 from app.services.imports.reports import LISTED, ImportReport
-from app.services.imports.staging import Stage, StagedRow
-from app.services.imports.values import Context, Records, contexts_of
+from app.services.imports.staging import Stage
+from app.services.imports.values import Records
 from app.services.lenders import put_lender
 from app.services.loan_accounts import loan_numbers, put_loan_accounts, put_standing_orders
 from app.services.loans import put_loans, put_plans
@@ -36,38 +36,6 @@ from app.services.mismatches import differing_loans
 from app.services.money_moves import follow_ledger
 from app.services.payments import record_payments
 from app.services.tapes import put_tapes
-
-_GROUPS = 300
-_ROWS = 6000
-
-
-@dataclass
-class Group:
-    """The rows of one loan (or one borrower, lender, payment ...), in order."""
-
-    key: str
-    rows: list[StagedRow]
-    contexts: list[Context]
-
-    @property
-    def line(self) -> int:
-        """Where the group begins in the file."""
-        return self.rows[0].line
-
-
-def batches(stage: Stage) -> Iterator[list[Group]]:
-    """Yield the staged rows, grouped, in batches of a size for one unit of work."""
-    batch: list[Group] = []
-    count = 0
-    for key, found in groupby(stage.rows(), key=lambda row: row.group):
-        rows = list(found)
-        batch.append(Group(key, rows, contexts_of([row.values for row in rows])))
-        count += len(rows)
-        if len(batch) >= _GROUPS or count >= _ROWS:
-            yield batch
-            batch, count = [], 0
-    if batch:
-        yield batch
 
 
 @dataclass

@@ -22,10 +22,11 @@ from app.persistence.queries.lenders import find_lender, find_lenders
 from app.persistence.queries.lenders import get_lender as get_lender_by_id
 from app.persistence.queries.loans import page_tape_marks, set_loans
 from app.persistence.unit_of_work import Work, in_unit_of_work, unit_of_work
-from app.services.imports.booking import Booking, Group, batches
+from app.services.imports.booking import Booking
 from app.services.imports.checking import Checker, expected_minor
 from app.services.imports.collateral import TYPES as COLLATERAL
 from app.services.imports.funding import TYPES as FUNDING
+from app.services.imports.groups import Group, batches
 from app.services.imports.maps import ImportMap, load_maps
 from app.services.imports.reading import SourceFile
 from app.services.imports.reports import ImportReport
