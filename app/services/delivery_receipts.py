@@ -43,6 +43,7 @@ class _Told(NamedTuple):
     report: DeliveryReport
     is_latest: bool
     """There was no other try after it."""
+    batch: "_Batch"
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
     attempts = queries.lock_attempts(work.session, {each.id for each in about.values()}, skip_locked=skip_locked)
     wanted = {attempt.message_id for attempt in attempts.values()}
     messages = queries.lock_messages(work.session, wanted, skip_locked=skip_locked)
-    told = _Batch(lock_letters(work.session, [each.id for each in messages.values() if each.channel == "letter"]))
+    batch = _Batch(lock_letters(work.session, [each.id for each in messages.values() if each.channel == "letter"]))
     outcomes = {
         row.id: IGNORED  # our own id, told by a provider that never had the message
         for row, report in reports
@@ -97,8 +98,8 @@ def apply_reports(work: Work, reports: Sequence[Report], *, now: datetime, skip_
         message = messages[attempt.message_id]
         row.message_id, row.borrower_id = message.id, message.borrower_id
         is_latest = attempt.id == tries[message.id][-1].id
-        outcomes[row.id] = _apply(work, _Told(message, attempt, row, report, is_latest), now, told)
-    _wake(work, told, now)
+        outcomes[row.id] = _apply(work, _Told(message, attempt, row, report, is_latest, batch), now)
+    _wake(work, batch, now)
     return outcomes
 
 
@@ -129,7 +130,7 @@ def _is_of(attempt: DeliveryAttemptRow, provider: str) -> bool:
     return attempt.provider == provider or attempt.provider in _ATTEMPTED_AS.get(provider, ())
 
 
-def _apply(work: Work, told: _Told, now: datetime, batch: "_Batch") -> str:
+def _apply(work: Work, told: _Told, now: datetime) -> str:
     message, attempt, row, report = told.message, told.attempt, told.row, told.report
     at = report.at if report.at is not None and report.at <= now + _FUTURE else row.received_at
     before = Progress(message.state, message.state_reason, message.sent_at, message.delivered_at)
@@ -161,10 +162,12 @@ def _apply(work: Work, told: _Told, now: datetime, batch: "_Batch") -> str:
     if message.channel == "letter":
         about = replace(report, message_id=message.id)
         changed = (
-            letters.apply_event(work, about, now=now, provider=row.provider, is_signed=row.is_signed, locked=batch.letters)
+            letters.apply_event(
+                work, about, now=now, provider=row.provider, is_signed=row.is_signed, locked=told.batch.letters
+            )
             or changed
         )
-    batch.note(message, before.state)
+    told.batch.note(message, before.state)
     return APPLIED if changed else NO_CHANGE
 
 

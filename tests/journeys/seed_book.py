@@ -66,7 +66,7 @@ class SeedBook:
     lender_id: str
     things: dict[str, str] = field(default_factory=dict)
     kind_of: dict[str, str] = field(default_factory=dict)
-    """Loan number -> the name of its kind."""
+    """Borrower number -> the name of their loan's kind."""
 
 
 def write_book(kinds: list[Kind]) -> SeedBook:
@@ -131,7 +131,7 @@ class _Copier:
     def copy(self, kind: Kind, built: Built) -> None:
         rows = [(table, row) for table, key in _TABLES for row in self._rows(table, key, built.borrower_id)]
         self._note(built.loan_id, rows)
-        self.book.kind_of[built.loan_no] = kind.name
+        self.book.kind_of[built.borrower_no] = kind.name
         for _ in range(kind.loans - 1):
             self.book.kind_of[self._once(rows)] = kind.name
 
@@ -145,13 +145,13 @@ class _Copier:
                 self.book.things[loan_id] = row["reference"]
 
     def _once(self, rows: list[tuple[str, dict[str, Any]]]) -> str:
-        """Write a copy; return its loan number."""
+        """Write a copy; return its borrower number."""
         number = next(self.numbers)
         ids: dict[str, str] = {}
         for _, row in rows:
             if "id" in row:
                 ids[row["id"]] = f"01900000-0000-7000-8000-{len(ids):04x}{number:08x}"
-        loan_id = loan_no = ""
+        loan_id = borrower_no = ""
         for table, row in rows:
             copied = {
                 name: ids.get(value, value) if isinstance(value, str) and len(value) == 36 else value
@@ -160,12 +160,12 @@ class _Copier:
             if table == "loans":
                 loan_id = copied["id"]
             self._unlike(table, copied, number)
-            if table == "loans":
-                loan_no = copied["loan_no"]
+            if table == "borrowers":
+                borrower_no = copied["borrower_no"]
             self.loader.add(table, **copied)
             if table == "collateral_things":
                 self.book.things[loan_id] = copied["reference"]
-        return loan_no
+        return borrower_no
 
     def _unlike(self, table: str, row: dict[str, Any], number: int) -> None:
         """Give a copy what no two may share."""

@@ -3,6 +3,7 @@
 The figures are a result: some of the book is stopped by disputes, holds, lacking consents and notices that nobody can prove.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,8 @@ from tests.conftest import make_settings
 from tests.journeys.seed_book import KNOWN_AT, LENDER, SeedBook, days_from, kinds_of, noon, write_book
 
 _T = TypeVar("_T")
+SHARE = int(os.environ.get("SEED_BULLETIN_SHARE", "1"))
+"""Part of the book while somebody works on this: 100 is a hundredth of it, in seconds."""
 FIRST, LAST = date(2020, 3, 18), date(2020, 4, 26)
 LETTERS, VEHICLES, PEOPLE, LOANS = 11_894, 4_946, 34_918, 40_000
 _HAPPENED = ("handed_over", "done")
@@ -116,10 +119,9 @@ def platform(tmp_path: Path) -> Iterator[Flask]:
     clock.use(clock.system_now)
 
 
-@pytest.mark.parametrize("share", [100, 1])
-def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platform: Flask, share: int) -> None:
-    letters, vehicles, people = LETTERS // share, VEHICLES // share, PEOPLE // share
-    book = _prepared(letters, vehicles, people, LOANS // share)
+def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platform: Flask) -> None:
+    letters, vehicles, people = (each // SHARE for each in (LETTERS, VEHICLES, PEOPLE))
+    book = _prepared(letters, vehicles, people, LOANS // SHARE)
 
     predicted = _policy_in_force(book)
     taken = _forty_days(book)
@@ -140,7 +142,7 @@ def test_the_bulletin_prints_what_happened_and_the_rehearsal_had_said_so(platfor
             rows = list(each_row(session, row, drill, lender_id=book.lender_id, now=noon(LAST)))
             assert len({each.key for each in rows}) == len(rows) == number, drill
             owed = {each for each, kind in book.kind_of.items() if kind in kinds}
-            assert {each.loan_no for each in rows} == owed, drill
+            assert {each.borrower_no for each in rows} == owed, drill
         assert verify_bulletin(session, row, now=noon(LAST + timedelta(days=9))).is_equal
 
 
@@ -340,5 +342,5 @@ def _timed(what: str, act: Callable[..., _T], *given: Any) -> _T:
     made = act(*given)
     taken = time.perf_counter() - began
     if taken > 0.5:
-        print(f"{what}: {taken:.1f} s, cpu {time.process_time() - cpu:.1f}", flush=True)
+        print(f"{what}: {taken:.1f} s, cpu {time.process_time() - cpu:.1f} s", flush=True)
     return made

@@ -10,16 +10,19 @@ from sqlalchemy import select, update
 
 from app.domain.errors import ConflictError, ForbiddenError, ValidationError
 from app.domain.escalation_runs import Assumptions
+from app.domain.hold_terms import HoldValues
 from app.domain.times import business_date
 from app.persistence.models.escalations import EscalationEventRow, EscalationPolicyRow, EscalationStepRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services import escalation_policies as policies
+from app.services import escalation_rehearsals
 from app.services.desk_payments import DeskStaff
 from app.services.escalation_approvals import approve_steps
 from app.services.escalation_documents import find_problems, shipped, shipped_names
 from app.services.escalation_rehearsals import rehearse, rehearse_version
 from app.services.escalations import look_at_all
+from app.services.holds import Teller, put_hold
 from app.services.policies import PolicyTamperedError
 from app.wording.letter_kinds import find_kind
 from tests.builders.book import build_lender, build_loan
@@ -205,3 +208,31 @@ def test_a_rehearsal_writes_nothing_of_loans_and_a_run_under_its_assumptions_giv
     assert len(loans) == predicted.loans
     assert happened == wanted
     assert predicted.total("repayment_letter", "handed_over") == 9
+
+
+def test_loans_that_are_alike_are_rehearsed_once_and_one_with_a_hold_for_itself(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender_id = build_lender(now=NOW)
+    loans = [build_loan(now=NOW, due=[date(2026, 2, 20)], lender_id=lender_id) for _ in range(4)]
+    with unit_of_work() as work:
+        put_hold(work, loans[2].borrower_id, HoldValues("hardship"), teller=Teller("operator:Ann"), now=NOW)
+    policy_id = put_in_force(lender_id, now=NOW, steps=[NOTICE], at="09:00")
+    runs: list[str] = []
+    run_one = escalation_rehearsals._changes
+
+    def counted(found: Any, each: Any, *given: Any) -> Any:
+        runs.append(each.loan_id)
+        return run_one(found, each, *given)
+
+    monkeypatch.setattr(escalation_rehearsals, "_changes", counted)
+
+    with reading() as session:
+        policy = policies.as_values(session.get_one(EscalationPolicyRow, policy_id))
+        predicted = rehearse(session, policy, lender_id, start=NOW, days=40, assumed=ASSUMED)
+
+    assert predicted.loans == 4
+    assert len(runs) == 2
+    assert loans[2].loan_id in runs
+    assert predicted.total("arrears_notice", "handed_over") == 3
+    assert predicted.standing["arrears_notice", "stopped", "HOLD_HARDSHIP"] == 1
