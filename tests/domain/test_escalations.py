@@ -123,7 +123,7 @@ def test_what_a_letter_announces_waits_until_the_day_that_it_leaves_is_over(
     steps[after] = replace(steps[after], answer_by=DUE + 41 * DAY)
     spell = Spell(1, DUE, {name: steps[name] for name in steps if name != key})
 
-    assert what(a_case(spell), key, now, report=None) == told
+    assert what(a_case(spell), key, now, pre=None, report=None) == told
 
 
 def test_a_report_that_nobody_was_asked_about_does_not_happen() -> None:
