@@ -43,6 +43,15 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "list_bulletins",
+    "make_credit_file",
+    "correct_register_report",
+    "remove_register_report",
+    "decline_escalation_step",
+    "stop_escalation",
+    "resume_escalation",
+    "record_forbearance",
+    "post_collateral_notice",
     "list_own_credit_reports",
     "put_own_credit_statement",
     "post_credit_bureau",
