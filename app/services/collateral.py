@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain.book import PutResult, check_text
 from app.domain.collateral_events import ENDS, EventKind, ThingState
 from app.domain.collateral_things import KINDS, masked_plate, masked_vin, normal_plate, normal_vin
-from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, NotFoundError, ValidationError, refused_at
+from app.domain.errors import ConflictError, CurrencyMismatchError, DomainError, ValidationError, refused_at
 from app.domain.times import business_date
 from app.persistence.ids import new_id
 from app.persistence.models.collateral import CollateralPledgeRow, CollateralThingRow
@@ -194,7 +194,7 @@ class _Put:
         """Put one, into the rows that are known. Raises DomainError."""
         _check(values, self.today)
         if loan is None:
-            raise NotFoundError(f"There is no loan {values.loan_no}.")
+            raise refused_at("/loan_no", f"There is no loan {values.loan_no}; send the loan first.")
         currency = values.currency or loan.currency
         if currency != loan.currency:
             raise CurrencyMismatchError(f"Loan {loan.loan_no} is in {loan.currency}, the pledge in {currency}.")

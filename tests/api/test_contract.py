@@ -43,6 +43,8 @@ with warnings.catch_warnings():
     from schemathesis.generation import GenerationMode
 
 RULES_BEYOND_SCHEMAS = {
+    "rehearse_escalation_policy",
+    "check_escalation_policy",
     "list_bulletins",
     "make_credit_file",
     "correct_register_report",

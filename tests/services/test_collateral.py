@@ -13,7 +13,6 @@ from app.domain.errors import (
     CurrencyMismatchError,
     DomainError,
     ForbiddenError,
-    NotFoundError,
     ValidationError,
 )
 from app.engine.follow_ups import follow_up_due
@@ -75,7 +74,7 @@ def test_a_thing_of_another_borrower_or_currency_and_an_unknown_loan_are_refused
         a_pledge(other, now=START, reference="V-A")
     with pytest.raises(CurrencyMismatchError):
         a_pledge(mine, now=START, currency="EUR")
-    with pytest.raises(NotFoundError, match="no loan NONE"):
+    with pytest.raises(ValidationError, match="no loan NONE"):
         a_pledge(replace(mine, loan_no="NONE"), now=START)
     with pytest.raises(ValidationError, match="check digit"):
         a_pledge(mine, now=START, vin="1M8GDM9A1KP042788")
