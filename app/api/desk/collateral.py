@@ -1,5 +1,6 @@
 """Staff see pledged things of their lender, find one by plate or VIN, and write down what happened to it."""
 
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -119,7 +120,7 @@ def list_collateral(query: dict[str, Any]) -> Answer:
         after, most = begin.row_id if begin else "", query["limit"] + 1
         rows = queries.page_things(session, desk().lender_id, state=query.get("state"), after=after, limit=most)
         shown = [plain(each) for each in listed_things(session, vault(), rows, now=now())]
-    return page_answer(shown, [Key(EPOCH, row.id) for row in rows], query)
+    return replace(page_answer(shown, [Key(EPOCH, row.id) for row in rows], query), dumped=True)
 
 
 @door.post("/collateral/search")
