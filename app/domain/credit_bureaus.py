@@ -1,5 +1,6 @@
 """Reporting to a bureau: what is set per lender, and who may say so."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ METRO2, PBOC = "metro2", "pboc"
 FORMATS = (METRO2, PBOC)
 ALL, NEGATIVE_ONLY = "all", "negative_only"
 LONGEST_LEAD_DAYS = 90
+_OF_PBOC: Mapping[str, tuple[str, str]] = {
+    "furnisher_code": (r"[0-9A-Z]{14}", "For PBOC records this is the institution's code: 14 capital letters and digits."),
+    "furnisher_address": (r"[0-9]{6}", "For PBOC records this is the district: six digits of the administrative division."),
+}
+"""Field -> its form in PBOC records, and what to say of another: the file of a month that is frozen could not be made."""
 STATES = ("waiting", "enabled", "declined", "ended")
 
 
@@ -24,7 +30,7 @@ class BureauValues:
     furnisher_code: str
     furnisher_name: str
     furnisher_address: str
-    """As the header of the file names the lender, on one line."""
+    """As the header of the file names the lender, on one line; of PBOC records the district's six digits."""
     reports: str = ALL
     while_disputed: str = WITHHELD
     lead_days: int = 1
@@ -51,6 +57,12 @@ def check_bureau(values: BureauValues) -> None:
         for name in ("furnisher_code", "furnisher_name", "furnisher_address")
         if not getattr(values, name).isprintable()
     ]
+    if values.format == PBOC:
+        errors += [
+            FieldError(f"/{name}", "invalid", told)
+            for name, (form, told) in _OF_PBOC.items()
+            if not re.fullmatch(form, getattr(values, name))
+        ]
     if not 1 <= values.lead_days <= LONGEST_LEAD_DAYS:
         errors.append(FieldError("/lead_days", "range", f"lead_days is 1 to {LONGEST_LEAD_DAYS}."))
     if errors:

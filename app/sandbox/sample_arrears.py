@@ -132,7 +132,7 @@ def _ask_for_register_report(platform: Platform) -> None:
 
 def _enable_bureau(platform: Platform) -> None:
     """Enable a bureau, and begin to report those who agreed to it."""
-    bureau = BureauValues(_BUREAU, "pboc", "91310000123456", "弘远信息", "310101 上海市示例路88号")
+    bureau = BureauValues(_BUREAU, "pboc", "91310000123456", "弘远信息", "310101")
     reported = [platform.of(story) for story in (FUNDED, PLEDGED)]
     with unit_of_work() as work:
         bureau_id = ask_bureau(work, platform.lender_id, bureau, by=FIRST, now=platform.ago(80))
