@@ -28,7 +28,7 @@ from app.persistence.queries import payouts as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.funding import count_unpassed
-from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.lenders import get_lender, lock_lender
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
@@ -59,6 +59,7 @@ def make_batch(work: Work, currency: str, until_on: date, *, staff: DeskStaff, n
     lender = get_lender(work.session, staff.lender_id)
     if until_on > business_date(now, lender.zone):
         raise refused_at("/until_on", "The day is in the future; pay out what was booked until today.")
+    lock_lender(work.session, lender.id)  # of two who make a batch at once the later one sees the earlier one's
     if queries.page_batches(work.session, lender.id, state=queries.WAITING, limit=1):
         raise ConflictError("A batch of payouts waits for approval already; have it decided first.")
     if count_unpassed(work.session, lender.id):

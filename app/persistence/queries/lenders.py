@@ -22,6 +22,11 @@ def get_lender(session: Session, lender_id: str) -> LenderRow:
     return row
 
 
+def lock_lender(session: Session, lender_id: str) -> None:
+    """Have one transaction at a time past here for a lender. Rows that point to the lender are still added meanwhile."""
+    session.execute(select(LenderRow.id).where(LenderRow.id == lender_id).with_for_update(key_share=True))
+
+
 def get_lender_code(reads: Connection, lender_id: str) -> str:
     """Return the code of a lender who exists."""
     return reads.execute(select(LenderRow.code).where(LenderRow.id == lender_id)).scalar_one()
