@@ -68,6 +68,8 @@ def test_days_on_every_channel_with_five_percent_faults_on_every_provider(
     stretch.prepare(tmp_path)
     use_letterheads(tmp_path)
     stand_in.program(*bad_weather(0.05))
+    with reading() as session:  # letters that the sample book says were posted long ago, by nobody of this run
+        brought = set(session.scalars(select(MessageRow.id)))
 
     stretch.run()
 
@@ -90,7 +92,7 @@ def test_days_on_every_channel_with_five_percent_faults_on_every_provider(
         rows = session.execute(select(MessageRow.id, MessageRow.channel, MessageRow.state)).all()
         tried = Counter(session.scalars(select(DeliveryAttemptRow.message_id)))
     for row in rows:
-        if row.channel not in OUTWARD:
+        if row.channel not in OUTWARD or row.id in brought:
             continue
         was_taken = row.id in received.get(row.channel, ())
         if row.state in ("delivered", "sent"):

@@ -72,8 +72,15 @@ _PUSHES_AFTER_PAYMENT = text(
        SELECT 1 FROM decisions d JOIN promises p ON p.loan_id = d.loan_id AND p.promise_no = d.anchor_no
         WHERE d.contact_id = m.contact_id AND d.subject_kind = 'promise' AND p.made_at <= t.started_at
           AND (p.settled_at IS NULL OR p.settled_at > t.started_at))
+       AND NOT EXISTS (
+       SELECT 1 FROM served_notices s
+         JOIN loans l ON l.id = s.loan_id
+         JOIN instalments i ON i.loan_id = l.id AND i.anchor_no = l.anchor_no
+        WHERE s.message_id = m.id
+          AND ({_DUE} > {_PAID_AT.format(at="t.started_at")} OR {_TOLD_LATE.format(at="t.started_at")}))
     """  # noqa: S608 constants of this module only
 )
+"""A served notice is of no decision: it is held against what its loan owed at all, not against one instalment."""
 _COUNTS: Mapping[str, str] = {
     "decisions_twice": """
         SELECT COUNT(*) FROM (SELECT 1 FROM decisions
@@ -82,7 +89,10 @@ _COUNTS: Mapping[str, str] = {
         SELECT COUNT(*) FROM decisions d
          WHERE (SELECT COUNT(*) FROM decision_events e WHERE e.decision_id = d.id) <> d.event_count""",
     "contacts_without_decision": """
-        SELECT COUNT(*) FROM contacts c WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.contact_id = c.id)""",
+        SELECT COUNT(*) FROM contacts c WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.contact_id = c.id)
+           AND NOT EXISTS (SELECT 1 FROM manual_contacts h WHERE h.contact_id = c.id)
+           AND NOT EXISTS (SELECT 1 FROM messages m JOIN served_notices s ON s.message_id = m.id
+                            WHERE m.contact_id = c.id)""",
     "sent_decisions_without_message": """
         SELECT COUNT(*) FROM decisions d WHERE d.outcome IN ('SENT', 'CONSOLIDATED')
            AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.contact_id = d.contact_id)""",
