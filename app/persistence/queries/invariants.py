@@ -74,13 +74,14 @@ _PUSHES_AFTER_PAYMENT = text(
           AND (p.settled_at IS NULL OR p.settled_at > t.started_at))
        AND NOT EXISTS (
        SELECT 1 FROM served_notices s
+         JOIN contacts c ON c.id = m.contact_id
          JOIN loans l ON l.id = s.loan_id
-         JOIN instalments i ON i.loan_id = l.id AND i.anchor_no = l.anchor_no
+         JOIN instalments i ON i.loan_id = l.id AND i.anchor_no = l.anchor_no AND i.due_on < c.local_date
         WHERE s.message_id = m.id
           AND ({_DUE} > {_PAID_AT.format(at="t.started_at")} OR {_TOLD_LATE.format(at="t.started_at")}))
     """  # noqa: S608 constants of this module only
 )
-"""A served notice is of no decision: it is held against what its loan owed at all, not against one instalment."""
+"""A served notice is of no decision: it is held against what was overdue of its loan on its day, of whichever instalment."""
 _COUNTS: Mapping[str, str] = {
     "decisions_twice": """
         SELECT COUNT(*) FROM (SELECT 1 FROM decisions
