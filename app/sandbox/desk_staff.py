@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.errors import NotFoundError
+from app.domain.errors import NotFoundError, ValidationError
+from app.domain.passwords import check_password
 from app.domain.permissions import ROLES
 from app.persistence.models.staff import StaffAccountRow
 from app.persistence.queries.lenders import find_lenders
@@ -23,6 +24,8 @@ from app.services.staff_factors import STEP, code_at
 NAMES = {"agent": "Mei Chen", "supervisor": "Omar Haddad", "compliance": "Ines Duarte", "admin": "Ada Novak"}
 FILE = "desk-password.json"
 _NETWORK = "sandbox"
+_LETTERS = "bcdfghjkmnpqrstvwxz"
+"""No digits (mostly digits are guessed, says the desk) and no vowels (so nobody's name): 67 bits in sixteen letters."""
 _OPERATOR = staff.Manager("operator:sandbox")
 
 
@@ -98,12 +101,18 @@ def _account(work: Work, role: str) -> StaffAccountRow | None:
 
 
 def _password(path: Path) -> str:
-    """Return the password that this sandbox keeps, made at first."""
-    try:
-        kept: str = json.loads(path.read_text())["password"]
-    except (OSError, ValueError, KeyError):
-        kept = "-".join(secrets.token_hex(2) for _ in range(4))
+    """Return the password that this sandbox keeps; made anew where there is none, or one that the desk would refuse."""
+    password = _kept(path)
+    if password is None:
+        password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump({"password": kept}, out)
-    return kept
+            json.dump({"password": password}, out)
+    return password
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return check_password(json.loads(path.read_text())["password"], common=passwords.common_passwords(), names=())
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return None

@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 
 from app.domain.errors import NotFoundError
+from app.domain.passwords import check_password
 from app.domain.permissions import ROLES
-from app.sandbox.desk_staff import FILE, email_of, open_desk, shown_code
+from app.sandbox.desk_staff import FILE, NAMES, email_of, open_desk, shown_code
+from app.services.passwords import common_passwords
 from app.services.staff_factors import STEP
 from app.services.staff_sign_in import begin, finish
 from tests.builders.book import build_lender
@@ -38,6 +40,29 @@ def test_a_second_start_changes_nothing_and_a_lost_password_makes_a_new_one(sqli
     fresh = open_desk(tmp_path, now=START + STEP)
     assert fresh != password
     assert begin(email_of("agent"), fresh, NETWORK, now=START).challenge
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ['{"password": "1234-5678-90a1-2345"}', '["a list"]', '{"password": 7}', "cut o"],
+    ids=["refused", "no record", "no text", "cut off"],
+)
+def test_a_kept_password_that_the_desk_would_refuse_is_made_anew(sqlite_book: Flask, tmp_path: Path, kept: str) -> None:
+    build_lender(now=START)
+    (tmp_path / FILE).write_text(kept)
+
+    password = open_desk(tmp_path, now=START)
+
+    assert password not in kept
+    assert begin(email_of("agent"), password, NETWORK, now=START).challenge
+
+
+def test_no_password_that_a_start_makes_is_one_that_the_desk_refuses(sqlite_book: Flask, tmp_path: Path) -> None:
+    names = [part for role in ROLES for part in (NAMES[role], email_of(role))]
+
+    for number in range(400):  # one in sixty was refused while it had digits
+        made = open_desk(tmp_path / str(number), now=START)
+        assert check_password(made, common=common_passwords(), names=names) == made
 
 
 def test_the_command_tells_a_code_in_the_sandbox_alone(sqlite_book: Flask, tmp_path: Path) -> None:
