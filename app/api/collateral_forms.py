@@ -4,23 +4,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from app.api.value_forms import plain
-from app.services.collateral_quotes import QuotedLoan, RedemptionQuote
-from app.services.collateral_views import (
+from app.services.collateral_cost_views import ShownCost
+from app.services.collateral_own import OwnEvent, OwnLoan, OwnThing
+from app.services.collateral_page_values import (
     CollateralPage,
     ListedThing,
-    OwnEvent,
-    OwnLoan,
-    OwnThing,
     ShownAppraisal,
-    ShownCost,
     ShownEvent,
     ShownPledge,
     ShownPolicy,
     ShownQuote,
-    ShownSale,
-    ShownShare,
     ShownWorth,
 )
+from app.services.collateral_quotes import QuotedLoan, RedemptionQuote
+from app.services.collateral_sale_views import ShownSale, ShownShare
 
 _ID = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
 _AT = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -12,19 +12,8 @@ from typing import Any
 
 import orjson
 
-from app.domain.book import check_text
-from app.domain.collateral_events import (
-    COST_KINDS,
-    MOVES,
-    OPENING,
-    EventKind,
-    ThingEvent,
-    ThingState,
-    moved,
-    reversible,
-    state_after,
-)
-from app.domain.errors import ConflictError, DomainError, NotFoundError, refused_at
+from app.domain.collateral_events import MOVES, EventKind, ThingEvent, ThingState, moved, reversible, state_after
+from app.domain.errors import DomainError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.served_notices import ServedNotice
 from app.domain.times import business_date
@@ -33,49 +22,13 @@ from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
-from app.persistence.vault import Vault
 from app.services import agenda
+from app.services.collateral_event_values import EventResult, EventValues, check_event, same_event
+from app.services.collateral_histories import events_of
 from app.services.collateral_notices import find_proofs, proof_facts
 from app.services.collateral_sale_withdrawals import withdraw_sales
+from app.services.collateral_standings import Standing
 from app.services.collateral_telling import tell_of_events
-
-LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
-_AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE, EventKind.COSTS_PAID})
-
-
-@dataclass(frozen=True, slots=True)
-class EventValues:
-    """One event as it is told. `thing`: the lender's own number of it; `reference`: the teller's own of the event.
-
-    `amount_minor`: of a cost, what it was; of `taken` and `storage_rate`, what each day costs; of
-    `costs_paid`, what was paid of them.
-    """
-
-    thing: str
-    kind: str
-    effective_on: date
-    reference: str
-    cost_kind: str | None = None
-    amount_minor: int | None = None
-    currency: str | None = None
-    is_charged: bool = False
-    reason: str | None = None
-    """A code of the teller's: voluntary, court_order ..."""
-    reverses: str | None = None
-    """Reference of the event that a reversal takes back."""
-    place: str | None = field(default=None, repr=False)
-    note: str | None = field(default=None, repr=False)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Ids of a served notice, a sale, a quote; nothing personal."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventResult:
-    """What became of one event. `created` False: it was recorded before."""
-
-    event_id: str
-    thing_id: str
-    created: bool
 
 
 def record_event(work: Work, lender_id: str, values: EventValues, *, by: str, origin: str, now: datetime) -> EventResult:
@@ -119,27 +72,6 @@ def record_events(
     return results
 
 
-def events_of(rows: Sequence[Any]) -> list[ThingEvent]:
-    """Return stored events as the rules see them."""
-    return [
-        ThingEvent(
-            row.id, row.no, row.kind, row.effective_on, row.reverses_id, row.cost_kind, row.amount_minor, row.is_charged
-        )
-        for row in rows
-    ]
-
-
-def text_of(ring: Vault, row: Any) -> Mapping[str, str]:
-    """Return what of an event may be personal, opened: `place`, `note`."""
-    text = ring.open(row.text_sealed, place=f"collateral_events.text:{row.id}")
-    return orjson.loads(text) if text else {}
-
-
-def place_of(ring: Vault, thing: Any) -> str | None:
-    """Return where a thing in custody is kept, opened."""
-    return ring.open(thing.place_sealed, place=f"collateral_things.place:{thing.id}")
-
-
 def _of_kinds(
     things: Mapping[str, CollateralThingRow], batch: Sequence[EventValues], kinds: Sequence[str]
 ) -> list[CollateralThingRow]:
@@ -169,11 +101,11 @@ class _Told:
     known: dict[str, Any]
     events: dict[str, list[ThingEvent]]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    _standing: dict[str, "_Standing"] = field(default_factory=dict)
+    _standing: dict[str, "Standing"] = field(default_factory=dict)
 
     def take(self, values: EventValues) -> EventResult:
         """Check one event against what came before it, and keep it to be written. Raises what is wrong with it."""
-        _check(values)
+        check_event(values)
         thing = self.things.get(values.thing)
         if thing is None:
             raise NotFoundError(f"There is no pledged thing {values.thing}; put it with what it secures first.")
@@ -181,8 +113,8 @@ class _Told:
             raise refused_at("/currency", f"{values.thing} is kept in {thing.currency}, not in {values.currency}.")
         before = self.known.get(values.reference)
         if before is not None:
-            return _same(before, values, thing)
-        state = self._standing.get(thing.id) or _Standing.of(thing)
+            return same_event(before, values, thing)
+        state = self._standing.get(thing.id) or Standing.of(thing)
         reverses_id = self._reversed(values, thing) if values.kind == EventKind.REVERSAL else None
         after: ThingState | None
         if reverses_id is not None:
@@ -252,14 +184,14 @@ class _Told:
             withdraw_sales(self.work, event.id, by=self.by, now=self.now)
         return event.id
 
-    def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "_Standing") -> ThingState | None:
+    def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "Standing") -> ThingState | None:
         event = next(each for each in self.events[thing.id] if each.id == reverses_id)
         if EventKind(event.kind) not in MOVES:
             return None
         left = [each for each in self.events[thing.id] if each.id != reverses_id]
         return state_after(left)[0]
 
-    def _replayed(self, thing: CollateralThingRow, no: int) -> "_Standing":
+    def _replayed(self, thing: CollateralThingRow, no: int) -> "Standing":
         """Return where a thing stands after a reversal; where it is kept is not known again until it is told."""
         stands = self.events[thing.id]
         state, on = state_after(stands)
@@ -268,32 +200,7 @@ class _Told:
             each.effective_on for each in stands if each.kind == EventKind.TAKEN and each.id not in undone
         ]  # fmt: skip
         since = max(taken, default=None) if state is ThingState.IN_CUSTODY else None
-        return _Standing(state.value, on, no, since, None, is_place_new=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Where a thing stands while a batch is taken in."""
-
-    state: str
-    on: date
-    last_no: int
-    in_custody_on: date | None
-    place: str | None = None
-    is_place_new: bool = False
-
-    @classmethod
-    def of(cls, thing: CollateralThingRow) -> "_Standing":
-        return cls(thing.state, thing.state_on, thing.last_no, thing.in_custody_on)
-
-    def numbered(self, no: int) -> "_Standing":
-        return _Standing(self.state, self.on, no, self.in_custody_on, self.place, self.is_place_new)
-
-    def after(self, state: ThingState, values: EventValues, no: int) -> "_Standing":
-        if state is not ThingState.IN_CUSTODY:
-            return _Standing(state.value, values.effective_on, no, None, None, is_place_new=True)
-        since = values.effective_on if values.kind == EventKind.TAKEN else self.in_custody_on
-        return _Standing(state.value, values.effective_on, no, since, values.place, is_place_new=True)
+        return Standing(state.value, on, no, since, None, is_place_new=True)
 
 
 class _Known:
@@ -301,31 +208,3 @@ class _Known:
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
-
-
-def _same(before: Any, values: EventValues, thing: CollateralThingRow) -> EventResult:
-    was = (before.thing_id, before.kind, before.effective_on, before.amount_minor, before.cost_kind)
-    told = (thing.id, values.kind, values.effective_on, values.amount_minor, values.cost_kind)
-    if was != told:
-        raise ConflictError(f"Reference {values.reference} stands for another event; give each its own.")
-    return EventResult(before.id, before.thing_id, created=False)
-
-
-def _check(values: EventValues) -> None:
-    check_text("reference", values.reference, LONGEST_REFERENCE)
-    check_text("place", values.place or "", LONGEST_TEXT)
-    check_text("note", values.note or "", LONGEST_TEXT)
-    check_text("reason", values.reason or "", LONGEST_REASON)
-    if values.kind not in tuple(EventKind):
-        raise refused_at("/kind", f"kind is not one of {', '.join(EventKind)}.")
-    kind = EventKind(values.kind)
-    if (kind is EventKind.COST) != (values.cost_kind is not None):
-        raise refused_at("/cost_kind", "A cost, and nothing else, says of which kind it is.")
-    if values.cost_kind is not None and values.cost_kind not in COST_KINDS:
-        raise refused_at("/cost_kind", f"cost_kind is not one of {', '.join(COST_KINDS)}.")
-    if kind in _AMOUNT_NEEDED and values.amount_minor is None:
-        raise refused_at("/amount", f"A {kind.value} says how much.")
-    if values.amount_minor is not None and kind not in OPENING | {EventKind.COST, EventKind.COSTS_PAID}:
-        raise refused_at("/amount", f"{kind.value} has no amount.")
-    if values.amount_minor is not None and values.amount_minor < 0:
-        raise refused_at("/amount", "The amount is negative; a cost taken back is a reversal of it.")

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from app.domain.errors import NotFoundError
 from app.persistence.queries import collateral as queries
 from app.persistence.unit_of_work import Work
+from app.services.collateral_cost_views import ShownCost
 from app.services.collateral_redemptions import quote_redemption
-from app.services.collateral_views import ShownCost
 
 BORROWER = "borrower"
 

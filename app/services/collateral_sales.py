@@ -31,7 +31,8 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
-from app.services.collateral_events import EventValues, record_event
+from app.services.collateral_event_values import EventValues
+from app.services.collateral_events import record_event
 from app.services.collateral_law import require_enforceable
 from app.services.collateral_orders import order_of_thing
 from app.services.collateral_proceeds import book_proceeds, take_back_proceeds

@@ -27,7 +27,9 @@ from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.served_notices import add_proof
 from app.persistence.unit_of_work import unit_of_work
 from app.services.collateral import NO_PLEDGE, PledgeValues, find_by_identity, masked_of, pledged, put_pledges, refer
-from app.services.collateral_events import EventValues, place_of, record_events
+from app.services.collateral_event_values import EventValues
+from app.services.collateral_events import record_events
+from app.services.collateral_histories import place_of
 from app.services.collateral_notices import serve_collateral_notice
 from app.services.desk_payments import DeskStaff
 from tests.builders.book import Built, build_lender, build_loan, pay

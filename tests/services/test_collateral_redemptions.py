@@ -18,7 +18,7 @@ from app.persistence.models.loans import LedgerEntryRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import unit_of_work
-from app.services.collateral_events import events_of
+from app.services.collateral_histories import events_of
 from app.services.collateral_redemptions import quote_redemption, redeem, redemption_on
 from app.services.desk_payments import DeskStaff
 from app.services.positions import position_of

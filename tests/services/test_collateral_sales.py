@@ -27,9 +27,10 @@ from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.collateral import page_things
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import unit_of_work
+from app.services.collateral_own import own_things
+from app.services.collateral_pages import listed_things
 from app.services.collateral_sale_previews import SaleWished, preview_sale
 from app.services.collateral_sales import approve_sale, decline_sale, request_sale, reverse_sale, tell_sale
-from app.services.collateral_views import listed_things, own_things
 from app.services.desk_payments import DeskStaff
 from app.services.payments import record_payment
 from app.services.quotes import payoff_on

@@ -15,6 +15,7 @@ from app.persistence.queries import collateral as queries
 from app.persistence.queries.collateral_sales import get_shown
 from app.persistence.unit_of_work import Work, reading
 from app.services import collateral_sales
+from app.services.collateral_page_values import CollateralPage
 from app.services.collateral_quotes import RedemptionQuote, quote_at_desk
 from app.services.collateral_redemptions import LONGEST_RECEIPT, redeem
 from app.services.collateral_sale_previews import (
@@ -26,7 +27,7 @@ from app.services.collateral_sale_previews import (
     preview_sale,
     shown_preview,
 )
-from app.services.collateral_views import CollateralPage, ShownSale, shown_sale
+from app.services.collateral_sale_views import ShownSale, shown_sale
 from app.web.acting import acting
 from app.web.answers import Answer
 from app.web.auth import desk, permits

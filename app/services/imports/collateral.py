@@ -12,7 +12,8 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.collateral import find_things
 from app.persistence.unit_of_work import Work
 from app.services.collateral import PledgeValues, put_pledges
-from app.services.collateral_events import EventResult, EventValues, record_events
+from app.services.collateral_event_values import EventResult, EventValues
+from app.services.collateral_events import record_events
 from app.services.collateral_sale_previews import OTHERS, SaleWished
 from app.services.collateral_sales import tell_sale
 from app.services.collateral_values import AppraisalValues, InsuranceValues, put_appraisals, put_insurance
