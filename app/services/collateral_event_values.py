@@ -8,10 +8,11 @@ from typing import Any
 from app.domain.book import check_text
 from app.domain.collateral_events import COST_KINDS, OPENING, EventKind
 from app.domain.errors import ConflictError, refused_at
-from app.persistence.models.collateral import CollateralThingRow
 
 LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
 
+_KINDS = frozenset(kind.value for kind in EventKind)
+_AMOUNT_TAKEN = OPENING | {EventKind.COST, EventKind.COSTS_PAID}
 _AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE, EventKind.COSTS_PAID})
 
 
@@ -50,7 +51,7 @@ class EventResult:
     created: bool
 
 
-def same_event(before: Any, values: EventValues, thing: CollateralThingRow) -> EventResult:
+def same_event(before: Any, values: EventValues, thing: Any) -> EventResult:
     """Return an event that was told before. Raises ConflictError where its reference stands for another."""
     was = (before.thing_id, before.kind, before.effective_on, before.amount_minor, before.cost_kind)
     told = (thing.id, values.kind, values.effective_on, values.amount_minor, values.cost_kind)
@@ -62,10 +63,14 @@ def same_event(before: Any, values: EventValues, thing: CollateralThingRow) -> E
 def check_event(values: EventValues) -> None:
     """Refuse an event that says too little, or what its kind does not have. Raises ValidationError."""
     check_text("reference", values.reference, LONGEST_REFERENCE)
-    check_text("place", values.place or "", LONGEST_TEXT)
-    check_text("note", values.note or "", LONGEST_TEXT)
-    check_text("reason", values.reason or "", LONGEST_REASON)
-    if values.kind not in tuple(EventKind):
+    for name, text, most in (
+        ("place", values.place, LONGEST_TEXT),
+        ("note", values.note, LONGEST_TEXT),
+        ("reason", values.reason, LONGEST_REASON),
+    ):
+        if text is not None:
+            check_text(name, text, most)
+    if values.kind not in _KINDS:
         raise refused_at("/kind", f"kind is not one of {', '.join(EventKind)}.")
     kind = EventKind(values.kind)
     if (kind is EventKind.COST) != (values.cost_kind is not None):
@@ -74,7 +79,7 @@ def check_event(values: EventValues) -> None:
         raise refused_at("/cost_kind", f"cost_kind is not one of {', '.join(COST_KINDS)}.")
     if kind in _AMOUNT_NEEDED and values.amount_minor is None:
         raise refused_at("/amount", f"A {kind.value} says how much.")
-    if values.amount_minor is not None and kind not in OPENING | {EventKind.COST, EventKind.COSTS_PAID}:
+    if values.amount_minor is not None and kind not in _AMOUNT_TAKEN:
         raise refused_at("/amount", f"{kind.value} has no amount.")
     if values.amount_minor is not None and values.amount_minor < 0:
         raise refused_at("/amount", "The amount is negative; a cost taken back is a reversal of it.")

@@ -4,8 +4,7 @@ What is told has happened: it is recorded where the table of moves allows it, an
 for compliance. Nothing here, and nothing behind it, recovers a thing.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +17,6 @@ from app.domain.free_text import without_card_numbers
 from app.domain.served_notices import ServedNotice
 from app.domain.times import business_date
 from app.persistence.ids import new_id
-from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
@@ -28,7 +26,10 @@ from app.services.collateral_histories import events_of
 from app.services.collateral_notices import find_proofs, proof_facts
 from app.services.collateral_sale_withdrawals import withdraw_sales
 from app.services.collateral_standings import Standing
-from app.services.collateral_telling import tell_of_events
+from app.services.collateral_telling import ENFORCING, tell_of_events
+
+ANNOUNCED = frozenset({EventKind.NOTICE_SERVED, EventKind.TAKEN})
+"""Kinds of which a delivered notice is kept as their proof."""
 
 
 def record_event(work: Work, lender_id: str, values: EventValues, *, by: str, origin: str, now: datetime) -> EventResult:
@@ -47,20 +48,21 @@ def record_events(
     `by`: who is answerable; `origin`: who told. Takes the borrowers' agenda rows.
     """
     session = work.session
-    known = queries.find_things(session, lender_id, {values.thing for values in batch})
-    agenda.touch(work, {thing.borrower_id for thing in known.values()}, now=now)
-    things = queries.find_things(session, lender_id, {values.thing for values in batch})
+    numbers = {values.thing for values in batch}
+    agenda.touch(work, queries.find_owners(session, lender_id, numbers), now=now)
+    things = queries.find_standings(session, lender_id, numbers)
     lender = get_lender(session, lender_id)
-    announced = {thing.id for thing in _of_kinds(things, batch, (EventKind.NOTICE_SERVED, EventKind.TAKEN))}
+    pledges = queries.find_pledges(session, _of_kinds(things, batch, ANNOUNCED | ENFORCING))
+    announced = _of_kinds(things, batch, ANNOUNCED)
     told = _Told(
         work, lender_id, by, origin, now,
         today=business_date(now, lender.zone), zone=lender.zone,
-        proofs=find_proofs(session, announced, zone=lender.zone) if announced else {},
-        things=things,
+        proofs=find_proofs(session, {key: pledges[key] for key in announced}, zone=lender.zone) if announced else {},
+        things=things, pledges=pledges,
         known=queries.find_references(
             session, lender_id, {v.reference for v in batch} | {v.reverses for v in batch if v.reverses}
         ),
-        events=_events_of(session, things.values()),
+        events=_events_of(session, _of_kinds(things, batch, {EventKind.REVERSAL})),
     )  # fmt: skip
     results: list[EventResult | DomainError] = []
     for values in batch:
@@ -72,17 +74,13 @@ def record_events(
     return results
 
 
-def _of_kinds(
-    things: Mapping[str, CollateralThingRow], batch: Sequence[EventValues], kinds: Sequence[str]
-) -> list[CollateralThingRow]:
-    return [things[values.thing] for values in batch if values.kind in kinds and values.thing in things]
+def _of_kinds(things: Mapping[str, Any], batch: Sequence[EventValues], kinds: Collection[str]) -> set[str]:
+    return {things[values.thing].id for values in batch if values.kind in kinds and values.thing in things}
 
 
-def _events_of(session: Any, things: Any) -> dict[str, list[ThingEvent]]:
-    found: dict[str, list[ThingEvent]] = defaultdict(list)
-    for thing_id, rows in queries.find_events(session, [thing.id for thing in things]).items():
-        found[thing_id] = events_of(rows)
-    return found
+def _events_of(session: Any, thing_ids: Collection[str]) -> dict[str, list[ThingEvent]]:
+    """Return what happened before to the things whose standing is made anew: of the others it is not asked."""
+    return {thing_id: events_of(rows) for thing_id, rows in queries.find_events(session, thing_ids).items()}
 
 
 @dataclass
@@ -97,7 +95,8 @@ class _Told:
     today: date
     zone: str
     proofs: Mapping[str, ServedNotice]
-    things: dict[str, CollateralThingRow]
+    things: Mapping[str, Any]
+    pledges: Mapping[str, Sequence[Any]]
     known: dict[str, Any]
     events: dict[str, list[ThingEvent]]
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -146,22 +145,22 @@ class _Told:
         ring = self.work.vault
         moves = [
             {
-                "b_id": thing_id, "b_state": state.state, "b_state_on": state.on, "b_last_no": state.last_no,
-                "b_in_custody_on": state.in_custody_on,
-                "b_place": ring.seal(state.place, place=f"collateral_things.place:{thing_id}")
+                "id": thing_id, "state": state.state, "state_on": state.on, "last_no": state.last_no,
+                "in_custody_on": state.in_custody_on, "version": by_id[thing_id].version + 1,
+                "place_sealed": ring.seal(state.place, place=f"collateral_things.place:{thing_id}")
                 if state.is_place_new else by_id[thing_id].place_sealed,
             }
             for thing_id, state in self._standing.items()
         ]  # fmt: skip
         queries.move_things(self.work.session, moves)
-        tell_of_events(self.work, self.rows, now=self.now)
+        tell_of_events(self.work, self.rows, self.pledges, by=self.by, now=self.now)
 
     def _row(
-        self, thing: CollateralThingRow, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
+        self, thing: Any, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
     ) -> dict[str, Any]:
         said = {name: without_card_numbers(text) for name, text in (("place", values.place), ("note", values.note)) if text}
         facts = dict(values.facts) | ({"reason": values.reason} if values.reason else {})
-        if event.kind in (EventKind.NOTICE_SERVED, EventKind.TAKEN):
+        if event.kind in ANNOUNCED:
             facts |= proof_facts(self.proofs.get(thing.id), event.effective_on, self.zone)
         text = orjson.dumps(said).decode() if said else None
         return {
@@ -173,7 +172,7 @@ class _Told:
             "text_sealed": self.work.vault.seal(text, place=f"collateral_events.text:{event.id}"),
         }  # fmt: skip
 
-    def _reversed(self, values: EventValues, thing: CollateralThingRow) -> str:
+    def _reversed(self, values: EventValues, thing: Any) -> str:
         if not values.reverses:
             raise refused_at("/reverses", "A reversal names the event that it takes back.")
         original = self.known.get(values.reverses)
@@ -184,14 +183,14 @@ class _Told:
             withdraw_sales(self.work, event.id, by=self.by, now=self.now)
         return event.id
 
-    def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "Standing") -> ThingState | None:
+    def _undone(self, thing: Any, reverses_id: str, state: "Standing") -> ThingState | None:
         event = next(each for each in self.events[thing.id] if each.id == reverses_id)
         if EventKind(event.kind) not in MOVES:
             return None
         left = [each for each in self.events[thing.id] if each.id != reverses_id]
         return state_after(left)[0]
 
-    def _replayed(self, thing: CollateralThingRow, no: int) -> "Standing":
+    def _replayed(self, thing: Any, no: int) -> "Standing":
         """Return where a thing stands after a reversal; where it is kept is not known again until it is told."""
         stands = self.events[thing.id]
         state, on = state_after(stands)

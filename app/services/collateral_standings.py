@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from app.domain.collateral_events import EventKind, ThingState
-from app.persistence.models.collateral import CollateralThingRow
 from app.services.collateral_event_values import EventValues
 
 
@@ -20,7 +20,7 @@ class Standing:
     is_place_new: bool = False
 
     @classmethod
-    def of(cls, thing: CollateralThingRow) -> "Standing":
+    def of(cls, thing: Any) -> "Standing":
         """Return where a stored thing stands."""
         return cls(thing.state, thing.state_on, thing.last_no, thing.in_custody_on)
 
