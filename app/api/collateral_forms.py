@@ -27,7 +27,7 @@ _THING = ListedThing(
 )
 _SALE = ShownSale(
     _ID, "CNY", "booked", _ON, 5_000_000, 20_000, "auction", "us", "cn-civil-code@1", 100_500, 0,
-    [ShownShare("CN-1001", 1, 4_899_500, 0)], 0, 0, None, "staff:Wang Fang", _AT, "staff:Li Na", _AT, None,
+    [ShownShare("CN-1001", 1, 4_899_500, 0)], 0, 0, None, "staff:Wang Fang", _AT, "staff:Li Na", _AT, None, 2, None, None,
 )  # fmt: skip
 _QUOTE = ShownQuote(_ID, "CNY", _AT, "staff:Wang Fang", _ON, _ON, "arrears", 580_500)
 

@@ -10,10 +10,11 @@ from app.console.borrower_acts import amount_field
 from app.console.collateral_thing import PATH, money_of, submit_about, thing_page
 from app.console.forms import Form
 from app.console.frame import pages
-from app.domain.collateral_sales import METHODS, OutsideClaim
+from app.domain.collateral_sales import FIGURES, METHODS, OutsideClaim
 from app.domain.desk_payments import METHODS as WAYS
 from app.persistence.queries import collateral as queries
 from app.persistence.unit_of_work import Work
+from app.services import collateral_sale_reversals as reversals
 from app.services import collateral_sales
 from app.services.collateral_quotes import quote_at_desk
 from app.services.collateral_redemptions import LONGEST_RECEIPT, redeem
@@ -26,6 +27,7 @@ from app.services.collateral_sale_previews import (
     preview_sale,
     shown_preview,
 )
+from app.services.collateral_sale_rows import LONGEST_REASON
 from app.web.acting import acting
 from app.web.auth import desk, permits
 from app.web.fields import DateField, IdField, TextField
@@ -61,7 +63,15 @@ class SaleFormSchema(Schema):
 
 
 class ApproveSaleFormSchema(Schema):
-    """Yes."""
+    """Yes, as it was looked at; by whose figures, where the core tells others."""
+
+    sale_id = IdField(required=True)
+    sale_version = fields.Integer(load_default=None)
+    figures = fields.String(load_default=None, validate=validate.OneOf(FIGURES))
+
+
+class ApproveReversalFormSchema(Schema):
+    """Yes, take it back."""
 
     sale_id = IdField(required=True)
 
@@ -70,7 +80,7 @@ class EndSaleFormSchema(Schema):
     """No, or not any more, and why."""
 
     sale_id = IdField(required=True)
-    end_reason = TextField(collateral_sales.LONGEST_REASON, required=True)
+    end_reason = TextField(LONGEST_REASON, required=True)
 
 
 @pages.post(f"{PATH}/quotes")
@@ -126,7 +136,9 @@ def book_collateral_sale(thing_id: str) -> BaseResponse:
     """Book a sale that somebody else asked for."""
 
     def act(work: Work, values: dict[str, Any]) -> None:
-        collateral_sales.approve_sale(work, values["sale_id"], staff=acting(), now=now())
+        collateral_sales.approve_sale(
+            work, values["sale_id"], staff=acting(), now=now(), figures=values["figures"], version=values["sale_version"]
+        )
 
     return submit_about(thing_id, "decision", ApproveSaleFormSchema, act)
 
@@ -146,11 +158,34 @@ def leave_collateral_sale(thing_id: str) -> BaseResponse:
 @pages.post(f"{PATH}/sales/reverse")
 @permits("collateral.approve_sale")
 def undo_collateral_sale(thing_id: str) -> BaseResponse:
-    """Take back a sale that was booked by mistake."""
+    """Ask for a sale that was booked by mistake to be taken back by somebody else."""
 
     def act(work: Work, values: dict[str, Any]) -> None:
         reason = values["end_reason"]
-        collateral_sales.reverse_sale(work, values["sale_id"], staff=acting(), now=now(), reason=reason)
+        reversals.ask_reversal(work, values["sale_id"], staff=acting(), now=now(), reason=reason)
+
+    return submit_about(thing_id, "decision", EndSaleFormSchema, act)
+
+
+@pages.post(f"{PATH}/sales/reversal/approve")
+@permits("collateral.approve_sale")
+def approve_collateral_undoing(thing_id: str) -> BaseResponse:
+    """Take a sale back that somebody else asked to."""
+
+    def act(work: Work, values: dict[str, Any]) -> None:
+        reversals.approve_reversal(work, values["sale_id"], staff=acting(), now=now())
+
+    return submit_about(thing_id, "decision", ApproveReversalFormSchema, act)
+
+
+@pages.post(f"{PATH}/sales/reversal/decline")
+@permits("collateral.approve_sale")
+def decline_collateral_undoing(thing_id: str) -> BaseResponse:
+    """Leave a sale booked that somebody asked to take back."""
+
+    def act(work: Work, values: dict[str, Any]) -> None:
+        reason = values["end_reason"]
+        reversals.decline_reversal(work, values["sale_id"], staff=acting(), now=now(), reason=reason)
 
     return submit_about(thing_id, "decision", EndSaleFormSchema, act)
 

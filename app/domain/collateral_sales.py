@@ -30,6 +30,19 @@ SALE_MOVES: Mapping[SaleState, frozenset[SaleState]] = {
     _S.DECLINED: frozenset(),
     _S.REVERSED: frozenset(),
 }
+
+
+class ReversalState(StrEnum):
+    """Whether a booked sale is to be taken back."""
+
+    WAITING = "waiting"
+    """Asked for by one: the sale stays booked until another decides."""
+    DECLINED = "declined"
+    DONE = "done"
+
+
+ASKED, TOLD = FIGURES = ("asked", "told")
+"""Whose figures of a sale are booked where the lender's core tells others than were asked for."""
 METHODS = ("auction", "private", "court", "dealer", "other")
 
 

@@ -24,7 +24,7 @@ from app.services import agenda
 from app.services.collateral_event_values import EventResult, EventValues, check_event, same_event
 from app.services.collateral_histories import events_of
 from app.services.collateral_notices import find_proofs, proof_facts
-from app.services.collateral_sale_withdrawals import withdraw_sales
+from app.services.collateral_sale_withdrawals import require_not_booked, withdraw_sales
 from app.services.collateral_standings import Standing
 from app.services.collateral_telling import ENFORCING, tell_of_events
 
@@ -179,6 +179,9 @@ class _Told:
         if original is None or original.thing_id != thing.id:
             raise NotFoundError(f"There is no event {values.reverses} of {values.thing}.")
         event = reversible(self.events.get(thing.id, []), original.id)
+        sale_id = original.facts.get("sale_id")
+        if sale_id is not None and event.kind != EventKind.SOLD:
+            require_not_booked(self.work, sale_id, lender_id=self.lender_id)
         if event.kind == EventKind.SOLD:
             withdraw_sales(self.work, event.id, by=self.by, now=self.now)
         return event.id

@@ -123,7 +123,7 @@ def _own(session: Session, ring: Vault, row: Any, now: datetime) -> OwnThing:
             for each in reversed(rows)
             if each.id not in undone and each.reverses_id is None
         ],
-        sale=_own_sale(shown_sale(booked[0])) if booked else None,
+        sale=_own_sale(shown_sale(ring, booked[0])) if booked else None,
     )
 
 

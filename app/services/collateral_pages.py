@@ -107,7 +107,7 @@ def thing_page(session: Session, ring: Vault, thing_id: str, *, lender_id: str, 
             )
             for each in sales.find_quotes(session, thing_id)
         ],
-        sales=[shown_sale(each) for each in sales.find_sales(session, thing_id)],
+        sales=[shown_sale(ring, each) for each in sales.find_sales(session, thing_id)],
     )
 
 

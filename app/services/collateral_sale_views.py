@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from app.persistence.vault import Vault
+from app.services.collateral_sale_rows import reason_of, reversal_reason_of
+
 
 @dataclass(frozen=True, slots=True)
 class ShownShare:
@@ -16,8 +19,30 @@ class ShownShare:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTold:
+    """What the lender's core tells of a sale otherwise. `taken`: whose figures were booked, `asked` or `told`."""
+
+    currency: str
+    proceeds_minor: int
+    sold_on: date
+    by: str
+    at: datetime
+    taken: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReversal:
+    """That somebody asked to take a booked sale back. `state`: waiting, declined, done."""
+
+    state: str
+    asked_by: str
+    asked_at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ShownSale:
-    """A sale; how it was divided is shown once it is booked."""
+    """A sale; how it was divided is shown once it is booked. `version`: to say at its approval what was looked at."""
 
     id: str
     currency: str
@@ -39,10 +64,13 @@ class ShownSale:
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    version: int
+    told: ShownTold | None
+    reversal: ShownReversal | None
 
 
-def shown_sale(row: Any) -> ShownSale:
-    """Return a sale as it is shown."""
+def shown_sale(ring: Vault, row: Any) -> ShownSale:
+    """Return a sale as it is shown to staff."""
     division = row.division
     return ShownSale(
         row.id,
@@ -67,5 +95,23 @@ def shown_sale(row: Any) -> ShownSale:
         row.requested_at,
         row.decided_by,
         row.decided_at,
-        row.reason,
+        reason_of(ring, row),
+        row.version,
+        _told(row),
+        _reversal(ring, row),
     )
+
+
+def _told(row: Any) -> ShownTold | None:
+    told = row.told
+    if told is None:
+        return None
+    sold_on, at = date.fromisoformat(told["sold_on"]), datetime.fromisoformat(told["at"])
+    return ShownTold(row.currency, told["proceeds_minor"], sold_on, told["by"], at, told.get("taken"))
+
+
+def _reversal(ring: Vault, row: Any) -> ShownReversal | None:
+    if row.reversal_state is None:
+        return None
+    reason = reversal_reason_of(ring, row)
+    return ShownReversal(row.reversal_state, row.reversal_asked_by, row.reversal_asked_at, reason)
