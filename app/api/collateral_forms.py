@@ -51,6 +51,7 @@ THING_PAGE: dict[str, Any] = plain(
         redemption="arrears",
         redemption_source="The house asks for what is due",
         redemption_grade="H",
+        not_looked_at=None,
         events=[
             ShownEvent(
                 _ID, 2, "taken", _ON, _AT, "staff:Wang Fang", "desk:staff:Wang Fang", "T-1", "notice_served", "in_custody",
@@ -67,13 +68,13 @@ OWN_THING: dict[str, Any] = plain(
     OwnThing(
         _ID, "CNY", "vehicle", "Wuling Hongguang, white", "粤B12345", [OwnLoan(_ID, "CN-1001")], "in_custody", _ON, "Yard 7",
         _ON, [ShownCost("recovery", 80_000), ShownCost("storage", 500)], 80_500, 500, "arrears",
-        "The house asks for what is due", [OwnEvent("taken", _ON, 500, None)], None,
+        "The house asks for what is due", None, [OwnEvent("taken", _ON, 500, None)], None,
     )
 )  # fmt: skip
 QUOTE: dict[str, Any] = plain(
     RedemptionQuote(
         _ID, _ID, "CNY", _AT, _ON, _ON, "arrears", 580_500, [ShownCost("recovery", 80_000), ShownCost("storage", 500)],
         80_500, 500, [QuotedLoan(_ID, "CN-1001", 500_000, 480_000, 20_000, 0, 0)], "cn-civil-code@1",
-        "The house asks for what is due", "H",
+        "The house asks for what is due", "H", None,
     )
 )  # fmt: skip

@@ -84,6 +84,8 @@ class ProceedsOrder:
     """P the text of the law was read; R reported by others; U recalled, unverified; H a rule of the house."""
     redemption_source: str
     redemption_grade: str
+    not_looked_at: str | None = None
+    """What else may be the law of getting a thing back, of which nothing was read: every quote says so."""
 
     @property
     def name(self) -> str:

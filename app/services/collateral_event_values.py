@@ -33,7 +33,7 @@ class EventValues:
     currency: str | None = None
     is_charged: bool = False
     reason: str | None = None
-    """A code of the teller's: voluntary, court_order ..."""
+    """A code of the teller's: voluntary, court_order ...; anything else is words, and sealed."""
     reverses: str | None = None
     """Reference of the event that a reversal takes back."""
     place: str | None = field(default=None, repr=False)

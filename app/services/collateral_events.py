@@ -4,6 +4,7 @@ What is told has happened: it is recorded where the table of moves allows it, an
 for compliance. Nothing here, and nothing behind it, recovers a thing.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -28,6 +29,7 @@ from app.services.collateral_sale_withdrawals import require_not_booked, withdra
 from app.services.collateral_standings import Standing
 from app.services.collateral_telling import ENFORCING, tell_of_events
 
+_CODE = re.compile(r"[a-z][a-z0-9_]*")
 ANNOUNCED = frozenset({EventKind.NOTICE_SERVED, EventKind.TAKEN})
 """Kinds of which a delivered notice is kept as their proof."""
 
@@ -158,8 +160,13 @@ class _Told:
     def _row(
         self, thing: Any, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
     ) -> dict[str, Any]:
-        said = {name: without_card_numbers(text) for name, text in (("place", values.place), ("note", values.note)) if text}
-        facts = dict(values.facts) | ({"reason": values.reason} if values.reason else {})
+        words = {"place": values.place, "note": values.note}
+        facts = dict(values.facts)
+        if values.reason and _CODE.fullmatch(values.reason):
+            facts["reason"] = values.reason
+        else:
+            words["reason"] = values.reason  # words, which may name somebody: sealed with the others
+        said = {name: without_card_numbers(text) for name, text in words.items() if text}
         if event.kind in ANNOUNCED:
             facts |= proof_facts(self.proofs.get(thing.id), event.effective_on, self.zone)
         text = orjson.dumps(said).decode() if said else None

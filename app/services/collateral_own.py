@@ -59,6 +59,7 @@ class OwnThing:
     """A thing that the borrower pledged, as the borrower sees it.
 
     `get_back_by`: `arrears` or `payoff`, what is paid beside the costs while it is in custody; None while it is not.
+    `not_looked_at`: what else may be the law there, of which nothing was read.
     """
 
     id: str
@@ -76,6 +77,7 @@ class OwnThing:
     daily_minor: int
     get_back_by: str | None
     get_back_source: str | None
+    not_looked_at: str | None
     events: list[OwnEvent]
     sale: OwnSale | None
 
@@ -118,6 +120,7 @@ def _own(session: Session, ring: Vault, row: Any, now: datetime) -> OwnThing:
         daily_minor=costs.daily_minor,
         get_back_by=order.redemption.value if is_held else None,
         get_back_source=order.redemption_source if is_held else None,
+        not_looked_at=order.not_looked_at if is_held else None,
         events=[
             OwnEvent(each.kind, each.effective_on, each.amount_minor, each.cost_kind)
             for each in reversed(rows)

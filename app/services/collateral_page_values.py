@@ -143,6 +143,7 @@ class CollateralPage:
     redemption: str
     redemption_source: str
     redemption_grade: str
+    not_looked_at: str | None
     events: list[ShownEvent]
     appraisals: list[ShownAppraisal]
     insurance: list[ShownPolicy]

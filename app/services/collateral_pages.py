@@ -79,6 +79,7 @@ def thing_page(session: Session, ring: Vault, thing_id: str, *, lender_id: str, 
         redemption=order.redemption.value,
         redemption_source=order.redemption_source,
         redemption_grade=order.redemption_grade,
+        not_looked_at=order.not_looked_at,
         events=[_event(ring, each, undone) for each in reversed(events)],
         appraisals=[
             ShownAppraisal(
@@ -158,7 +159,7 @@ def _event(ring: Vault, row: Any, undone: set[str]) -> ShownEvent:
         row.cost_kind,
         row.amount_minor,
         row.is_charged,
-        row.facts.get("reason"),
+        row.facts.get("reason") or text.get("reason"),
         row.facts.get("proof"),
         text.get("place"),
         text.get("note"),

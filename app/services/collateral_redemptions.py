@@ -179,6 +179,7 @@ def parts_of(found: Redemption) -> dict[str, Any]:
         "rule": found.order.name,
         "source": found.order.redemption_source,
         "grade": found.order.redemption_grade,
+        "not_looked_at": found.order.not_looked_at,
     }
 
 

@@ -110,7 +110,7 @@ class CollateralEventRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """Nothing personal: reason codes, ids of the notice that proves service, of the sale."""
     text_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """JSON of what may be personal: place, note, proof."""
+    """JSON of what may be personal: place, note, a reason in words."""
 
     __table_args__ = (
         UniqueConstraint("lender_id", "reference"),
