@@ -28,6 +28,7 @@ from app.web.languages import request_locale
 from app.web.pagination import Key
 from app.web.reads import end_reads, reads
 from app.web.request_context import now
+from app.wording.refusal_words import refused_in_words
 
 PDF = "application/pdf"
 
@@ -59,7 +60,8 @@ def funder(funder_no: str) -> BaseResponse:
     try:
         made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=as_pdf)
     except ValidationError as error:
-        problem, first, last = error.detail, today.replace(day=1), today
+        problem = refused_in_words(error, request_locale())[0] or error.detail
+        first, last = today.replace(day=1), today
         made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=False)
     if made.pdf is not None:
         return personal_file(made.pdf, PDF, name=f"funder-{funder_no}-{last.isoformat()}.pdf")
