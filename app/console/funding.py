@@ -14,7 +14,7 @@ from app.persistence.db import vault
 from app.persistence.queries import funding as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_owners
-from app.persistence.queries.wind_downs import find_live
+from app.persistence.queries.wind_downs import find_waiting
 from app.persistence.unit_of_work import reading
 from app.services import funding_desk, funding_shares
 from app.services.funder_statements import outstanding_by_holder
@@ -38,11 +38,11 @@ PDF = "application/pdf"
 def funding() -> BaseResponse:
     """List funders, and say whether the lender winds down."""
     key = begin()
-    live = find_live(reads(), desk().lender_id)
+    waiting = find_waiting(reads(), desk().lender_id)
     end_reads()
     rows = funding_desk.page_funders(acting(), after="" if key is None else key.row_id, limit=SIZE + 1, now=now())
     shown = [(row, open_funder(vault(), row).name) for row in rows]
-    return page("funding/list.html", found=listed(shown, [Key(row.recorded_at, row.id) for row in rows]), live=live)
+    return page("funding/list.html", found=listed(shown, [Key(row.recorded_at, row.id) for row in rows]), waiting=waiting)
 
 
 @pages.get("/funding/funders/<number:funder_no>")

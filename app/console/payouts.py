@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, begin, listed
+from app.persistence.db import vault
 from app.persistence.queries import payouts as queries
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import payout_reviews, payouts
@@ -126,4 +127,5 @@ def _one(batch_id: str, form: Form, *, status: int = 200) -> BaseResponse:
         problem = payout_reviews.problem_of(work, seen.batch, now=at)
     found = listed(seen.payouts, [Key(seen.batch.requested_at, each.id) for each in seen.payouts])
     said = None if problem is None else refused_in_words(problem, request_locale())[0] or problem.detail
-    return page("funding/payout.html", status=status, row=seen.batch, found=found, problem=said, form=form)
+    why = payouts.why_declined(vault(), seen.batch)
+    return page("funding/payout.html", status=status, row=seen.batch, why=why, found=found, problem=said, form=form)

@@ -108,7 +108,8 @@ def decide_batch(
         raise ForbiddenError("You gave the account of somebody who is paid by this batch; somebody else approves it.")
     if approve:
         refuse_if_changed(work, batch, now=now)
-    batch.state, batch.decided_by, batch.decided_at, batch.declined_reason = wanted, staff.by, now, reason
+    batch.state, batch.decided_by, batch.decided_at = wanted, staff.by, now
+    batch.declined_reason_sealed = work.vault.seal(reason, place=_declined_place(batch.id))
     batch.version += 1
     work.session.flush()
     _audit(work, batch, wanted, staff.by, now)
@@ -131,6 +132,15 @@ def read_payouts_file(work: Work, batch_id: str, *, staff: DeskStaff, now: datet
         raise ConflictError("The file does not come out as it was approved; its payouts were changed.")
     _audit(work, batch, "read", staff.by, now)
     return PayoutsFile(f"payouts-{batch.until_on.isoformat()}-{batch.currency}-{batch.id[:8]}.csv", content, digest)
+
+
+def why_declined(ring: Vault, row: Any) -> str | None:
+    """Return why nothing is paid by a batch."""
+    return ring.open(row.declined_reason_sealed, place=_declined_place(row.id)) or row.declined_reason
+
+
+def _declined_place(batch_id: str) -> str:
+    return f"payout_batches.declined_reason:{batch_id}"
 
 
 def _rows(work: Work, batch: PayoutBatchRow, payable: dict[str, int]) -> list[PayoutRow]:

@@ -125,7 +125,10 @@ def test_whoever_approves_a_batch_is_shown_who_is_paid_what(app: Flask, client: 
     assert [(each["amount"]["amount_minor"], each["payable"]["amount_minor"]) for each in rest["items"]] == [(667, 667)]
     assert rest["next_cursor"] is None
     page = ben.page(f"/funding/payouts/{made['id']}").text
-    assert [word in page for word in ("Funder A", "…89 A", "$3.34", "Funder B", "$6.67", "Taken back")] == [*[True] * 5, False]
+    assert [word in page for word in ("Funder A", "…89 A", "$3.34", "Funder B", "$6.67", "Taken back")] == [
+        *[True] * 5,
+        False,
+    ]
 
     other = a_seat(app, build_lender(now=START, code="other"), role="admin")
     agent = a_seat(app, loan.lender_id)

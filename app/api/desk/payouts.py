@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from app.api.borrower.money import example_money
 from app.api.desk.staff import door
 from app.domain.money import Money
+from app.persistence.db import vault
 from app.persistence.queries import payouts as queries
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import payout_reviews, payouts
@@ -161,14 +162,8 @@ def approve_payout_batch(batch_id: str) -> Answer:
 
     Refused (409) once something of it was taken back, or a payee's account is another, since it was made: make it again.
     """
-    at, staff = now(), acting()
     require_fresh_proof(desk())
-
-    def act(work: Work) -> Answer:
-        payouts.decide_batch(work, batch_id, approve=True, staff=staff, now=at)
-        return _answer(work, batch_id, 200)
-
-    return answer_once(act)
+    return _decide(batch_id, approve=True)
 
 
 @door.post("/funding/payout-batches/<id:batch_id>/decline")
@@ -177,13 +172,7 @@ def approve_payout_batch(batch_id: str) -> Answer:
 @answers(200, PayoutBatchSchema, example={**_BATCH, "state": "declined"}, problems=_ONCE)
 def decline_payout_batch(body: dict[str, Any], batch_id: str) -> Answer:
     """Pay nothing by a batch: all of it is payable again."""
-    at, staff = now(), acting()
-
-    def act(work: Work) -> Answer:
-        payouts.decide_batch(work, batch_id, approve=False, staff=staff, now=at, reason=body["reason"])
-        return _answer(work, batch_id, 200)
-
-    return answer_once(act)
+    return _decide(batch_id, approve=False, reason=body["reason"])
 
 
 @door.get("/funding/payout-batches/<id:batch_id>/file")
@@ -200,7 +189,18 @@ def get_payouts_file(batch_id: str) -> Response:
 
 def view(row: Any) -> dict[str, Any]:
     """Return a batch as the schema says it."""
-    return {**row._mapping, "total": Money(row.total_minor, row.currency)}
+    declined_reason = payouts.why_declined(vault(), row)
+    return {**row._mapping, "total": Money(row.total_minor, row.currency), "declined_reason": declined_reason}
+
+
+def _decide(batch_id: str, *, approve: bool, reason: str | None = None) -> Answer:
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        payouts.decide_batch(work, batch_id, approve=approve, staff=staff, now=at, reason=reason)
+        return _answer(work, batch_id, 200)
+
+    return answer_once(act)
 
 
 def _payee(each: payout_reviews.SeenPayout, currency: str) -> dict[str, Any]:
