@@ -70,6 +70,7 @@ RULES_BEYOND_SCHEMAS = {
     "get_funder_statement",
     "list_payout_batches",
     "list_payees",
+    "list_funder_entries",
     "post_payout_batch",
     "decline_payout_batch",
     "post_wind_down",
