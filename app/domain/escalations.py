@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from app.domain.escalation_cases import NOT_ASKED, Decided, EscalationCase, Gates, Spell, StepDecision, StepState
-from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, EscalationPolicy, EscalationStep, Kind
+from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, Approval, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import HAPPENED, HOLD_WHY, Ends, Outcome, Why
 from app.domain.times import business_date, local_instant
 
@@ -54,6 +54,14 @@ def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
 def asks(step: EscalationStep) -> bool:
     """Return whether a step happens only once somebody else was asked: a notice names a report only where there is one."""
     return bool(step.law) or step.kind in (Kind.REPORT, Kind.PRE_REPORT_NOTICE)
+
+
+def lapse_of(given_at: datetime, approval: Approval, policy: EscalationPolicy) -> datetime:
+    """Return from when a first yes counts no more: so many days after it, and not beyond the version it was given to."""
+    since = policy.in_force_since
+    if since is not None and given_at < since:
+        return since
+    return given_at + timedelta(days=approval.valid_days)
 
 
 def _ends(case: EscalationCase) -> Ends | None:
@@ -246,7 +254,7 @@ class _Looking:
             return None
         given = () if state is None else state.approved_at
         if given:
-            lapses_at = min(given) + timedelta(days=step.approval.valid_days)
+            lapses_at = lapse_of(min(given), step.approval, self.policy)
             if self.now >= lapses_at:
                 return StepDecision(step, Outcome.NEEDS_APPROVAL, Why.APPROVAL_LAPSED)
             if len(given) >= step.approval.people:

@@ -62,11 +62,20 @@ class LoadedEscalation:
         loan_id: str = self.loan.id
         return loan_id
 
+    def is_by_policy(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the policy in force has a step as recorded: of that key, and of that kind."""
+        step = None if self.policy is None else self.policy.step(row["step_key"])
+        return step is not None and step.kind == row["kind"]
+
     def case_now(self) -> EscalationCase:
         """Return the case with its escalation as it stands in the rows."""
         if self.escalation is None or self.escalation["ended_at"] is not None:
             return replace(self.case, spell=None)
-        steps = {key: _state(row, self.notices.get(key), self.leaves.get(key)) for key, row in self.steps.items()}
+        steps = {
+            key: _state(row, self.notices.get(key), self.leaves.get(key))
+            for key, row in self.steps.items()
+            if self.is_by_policy(row)
+        }
         is_stopped = self.escalation["state"] == STOPPED
         spell = Spell(self.escalation["anchor_no"], self.escalation["late_since"], steps, is_stopped)
         return replace(self.case, spell=spell)

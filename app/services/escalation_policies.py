@@ -5,6 +5,7 @@ once it was rehearsed as it is; an older approved version comes back by being ac
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +43,7 @@ def policies_in_force(session: Session) -> Mapping[str, EscalationPolicy]:
     """
     found: dict[str, EscalationPolicy] = {}
     for row in queries.find_active(session):
-        found[row.lender_id] = as_values(row)
+        found[row.lender_id] = replace(as_values(row), in_force_since=row.activated_at)
     return found
 
 
@@ -117,10 +118,15 @@ def activate(work: Work, row: EscalationPolicyRow, *, by: str, now: datetime) ->
 
 
 def retire(work: Work, row: EscalationPolicyRow, *, by: str, now: datetime) -> None:
-    """Take a version out of use. Of one in force, nothing happens by it from now on. Raises ConflictError."""
+    """Take a version out of use. Of one in force, nothing happens by it from now on, and what has not left does not leave.
+
+    Raises ConflictError.
+    """
     queries.lock_lender(work.session, row.lender_id)
     work.session.refresh(row)
     _check_move(row, "retired")
+    if row.status == "active":
+        queries.look_again(work.session, row.lender_id, now=now)
     row.status, row.retired_at = "retired", now
     _kept(work, row, "retired", by, now)
 

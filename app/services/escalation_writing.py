@@ -23,6 +23,13 @@ _UNSEEN = (Why.EARLIER_STEP_OUTSTANDING, Why.NOT_LATE_ENOUGH, Why.LAW_NOT_ASKED,
 _KEPT = frozenset({Outcome.HANDED_OVER, Outcome.DELIVERED, Outcome.DONE, Outcome.RETURNED, Outcome.DECLINED})
 """Outcomes that the end of an escalation leaves as they are."""
 
+_ANEW: Mapping[str, Any] = {
+    "outcome": "", "reason": "", "rule": None, "due_on": None, "message_id": None, "handed_over_at": None,
+    "delivered_at": None, "wanted_at": None, "approved_by": None, "approved_at": None, "confirmed_by": None,
+    "confirmed_at": None, "declined_by": None, "declined_reason": None,
+}  # fmt: skip
+"""Of a step of which nothing has happened."""
+
 
 @dataclass(slots=True)
 class EscalationWriting:
@@ -47,6 +54,8 @@ class EscalationWriting:
             self._begin(each)
         if decided.ends is not None:
             self.end(each, decided.ends)
+        elif each.escalation is not None and each.escalation["state"] == "open":
+            self._stand_still(each)
         for step in decided.steps:
             self._step(each, step)
         row = each.escalation
@@ -97,13 +106,7 @@ class EscalationWriting:
     ) -> None:
         """Have no step happen that has not, and no notice leave that has not."""
         for step in each.steps.values():
-            fared = each.notices.get(step["step_key"])
-            is_out = step["outcome"] in _KEPT
-            if step["outcome"] == Outcome.HANDED_OVER and fared is not None and not fared.has_left and not fared.never_left:
-                self.back.setdefault(why, []).append(step["message_id"])
-                is_out = False
-            if not is_out and step["outcome"] != Outcome.ENDED:
-                self._change(each, step, outcome, why, by=by)
+            self._drop(each, step, why, by=by, outcome=outcome)
 
     def acted(self, due: Due, acted: Acted) -> None:
         """Write what came of a step that was made to happen."""
@@ -133,6 +136,24 @@ class EscalationWriting:
             events=self.events,
         )
 
+    def _drop(
+        self, each: LoadedEscalation, step: dict[str, Any], why: str, *, by: str | None = None, outcome: Outcome
+    ) -> None:
+        fared = each.notices.get(step["step_key"])
+        is_out = step["outcome"] in _KEPT
+        if step["outcome"] == Outcome.HANDED_OVER and fared is not None and not fared.has_left and not fared.never_left:
+            self.back.setdefault(why, []).append(step["message_id"])
+            is_out = False
+        if not is_out and step["outcome"] != Outcome.ENDED:
+            self._change(each, step, outcome, why, by=by)
+
+    def _stand_still(self, each: LoadedEscalation) -> None:
+        """Have nothing happen, and no notice leave, that an earlier version asked for and the policy in force does not."""
+        why = Why.NO_POLICY if each.policy is None else Why.NOT_IN_POLICY
+        for step in each.steps.values():
+            if not each.is_by_policy(step):
+                self._drop(each, step, why, outcome=Outcome.STOPPED)
+
     def _begin(self, each: LoadedEscalation) -> None:
         loan, policy = each.loan, each.policy
         assert policy is not None
@@ -157,7 +178,7 @@ class EscalationWriting:
             attempt_no = 1 if row is None else row["attempt_no"] + 1
             self.due.append(Due(each, step, each.escalation["id"], attempt_no))
             return
-        if row is None:
+        if row is None or row["kind"] != step.kind.value:
             if decision.reason in _UNSEEN:
                 return
             row = self._row(each, step)
@@ -180,12 +201,12 @@ class EscalationWriting:
             row = each.steps[step.key] = {
                 "id": new_id(), "escalation_id": each.escalation["id"], "borrower_id": each.loan.borrower_id,
                 "loan_id": each.loan.id, "lender_id": each.loan.lender_id, "step_key": step.key, "kind": step.kind.value,
-                "outcome": "", "reason": "", "rule": None, "due_on": None, "attempt_no": 0, "message_id": None,
-                "handed_over_at": None, "delivered_at": None, "wanted_at": None, "approved_by": None, "approved_at": None,
-                "confirmed_by": None, "confirmed_at": None, "declined_by": None, "declined_reason": None,
-                "changed_at": self.now, "version": 0,
+                "attempt_no": 0, "changed_at": self.now, "version": 0, **_ANEW,
             }  # fmt: skip
             self.new_steps.append(row)
+        elif row["kind"] != step.kind.value:  # what was another kind under this key counts for nothing
+            row.update(_ANEW, kind=step.kind.value)
+            each.notices.pop(step.key, None)
         return row
 
     def _change(

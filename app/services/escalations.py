@@ -15,7 +15,7 @@ from app.domain.escalations import decide
 from app.logs import logger
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit
-from app.persistence.queries.escalation_policies import exists_active
+from app.persistence.queries.escalation_policies import exists_active, exists_open
 from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.services.escalation_acts import key_of, perform, take_back
 from app.services.escalation_cases import LoadedEscalation, load_escalations
@@ -45,7 +45,7 @@ def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
     Any number of engines may do so at once. One borrower who cannot be looked at does not hold up the others.
     """
     with looking() as session:
-        if not exists_active(session) or not clocks.exists_escalations_due(session, now=now):
+        if not clocks.exists_escalations_due(session, now=now) or not (exists_active(session) or exists_open(session)):
             return 0
     claimed: list[str] = []
     try:
