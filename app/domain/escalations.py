@@ -129,6 +129,8 @@ class _Looking:
 
     def _at(self, step: EscalationStep) -> StepDecision:
         state = self.spell.steps.get(step.key)
+        if state is not None and state.kind not in (None, step.kind):
+            return StepDecision(step, Outcome.STOPPED, Why.NOT_IN_POLICY)  # its key was another step's in these arrears
         is_undone = state is not None and state.outcome is Outcome.DELIVERED and state.came_back
         if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED) and not is_undone:
             return StepDecision(step, state.outcome, Why.ON_SCHEDULE)

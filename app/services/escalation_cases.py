@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from app.domain.escalation_cases import EscalationCase, Spell, StepState
-from app.domain.escalation_policies import EscalationPolicy
+from app.domain.escalation_policies import EscalationPolicy, Kind
 from app.domain.escalation_reasons import Outcome
 from app.domain.holds import Hold
 from app.domain.times import business_date
@@ -71,11 +71,7 @@ class LoadedEscalation:
         """Return the case with its escalation as it stands in the rows."""
         if self.escalation is None or self.escalation["ended_at"] is not None:
             return replace(self.case, spell=None)
-        steps = {
-            key: _state(row, self.notices.get(key), self.leaves.get(key))
-            for key, row in self.steps.items()
-            if self.is_by_policy(row)
-        }
+        steps = {key: _state(row, self.notices.get(key), self.leaves.get(key)) for key, row in self.steps.items()}
         is_stopped = self.escalation["state"] == STOPPED
         spell = Spell(self.escalation["anchor_no"], self.escalation["late_since"], steps, is_stopped)
         return replace(self.case, spell=spell)
@@ -248,6 +244,7 @@ def _state(row: Mapping[str, Any], notice: StepState | None, answer_by: date | N
     return replace(
         state,
         outcome=Outcome(row["outcome"]),
+        kind=Kind(row["kind"]),
         attempt_no=row["attempt_no"],
         handed_over_at=row["handed_over_at"],
         wanted_at=row["wanted_at"],

@@ -23,13 +23,6 @@ _UNSEEN = (Why.EARLIER_STEP_OUTSTANDING, Why.NOT_LATE_ENOUGH, Why.LAW_NOT_ASKED,
 _KEPT = frozenset({Outcome.HANDED_OVER, Outcome.DELIVERED, Outcome.DONE, Outcome.RETURNED, Outcome.DECLINED})
 """Outcomes that the end of an escalation leaves as they are."""
 
-_ANEW: Mapping[str, Any] = {
-    "outcome": "", "reason": "", "rule": None, "due_on": None, "message_id": None, "handed_over_at": None,
-    "delivered_at": None, "wanted_at": None, "approved_by": None, "approved_at": None, "confirmed_by": None,
-    "confirmed_at": None, "declined_by": None, "declined_reason": None,
-}  # fmt: skip
-"""Of a step of which nothing has happened."""
-
 
 @dataclass(slots=True)
 class EscalationWriting:
@@ -178,10 +171,12 @@ class EscalationWriting:
             attempt_no = 1 if row is None else row["attempt_no"] + 1
             self.due.append(Due(each, step, each.escalation["id"], attempt_no))
             return
-        if row is None or row["kind"] != step.kind.value:
+        if row is None:
             if decision.reason in _UNSEEN:
                 return
             row = self._row(each, step)
+        elif decision.reason == Why.NOT_IN_POLICY:
+            return
         if decision.withdraw:
             self.back.setdefault(decision.reason, []).append(row["message_id"])
         if row["outcome"] == Outcome.DELIVERED and decision.outcome not in HAPPENED:
@@ -201,12 +196,12 @@ class EscalationWriting:
             row = each.steps[step.key] = {
                 "id": new_id(), "escalation_id": each.escalation["id"], "borrower_id": each.loan.borrower_id,
                 "loan_id": each.loan.id, "lender_id": each.loan.lender_id, "step_key": step.key, "kind": step.kind.value,
-                "attempt_no": 0, "changed_at": self.now, "version": 0, **_ANEW,
+                "outcome": "", "reason": "", "rule": None, "due_on": None, "attempt_no": 0, "message_id": None,
+                "handed_over_at": None, "delivered_at": None, "wanted_at": None, "approved_by": None, "approved_at": None,
+                "confirmed_by": None, "confirmed_at": None, "declined_by": None, "declined_reason": None,
+                "changed_at": self.now, "version": 0,
             }  # fmt: skip
             self.new_steps.append(row)
-        elif row["kind"] != step.kind.value:  # what was another kind under this key counts for nothing
-            row.update(_ANEW, kind=step.kind.value)
-            each.notices.pop(step.key, None)
         return row
 
     def _change(

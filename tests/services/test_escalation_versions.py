@@ -7,12 +7,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.domain.errors import ValidationError
 from app.persistence.models.escalations import EscalationPolicyRow, EscalationRow, EscalationStepRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.escalation_approvals import approve_steps, stop_escalation
-from app.services.escalation_policies import retire
+from app.services.escalation_policies import retire, save_draft
 from app.services.escalations import look_at_all
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.escalations import a_document, look_at, message_of, proof_of, put_in_force, steps_of
@@ -61,8 +62,21 @@ def test_a_notice_counts_for_no_step_of_another_kind_that_has_its_key(app: Flask
 
     look_at(loan.borrower_id, now=day(20))
 
-    assert steps_of(loan.loan_id)["notice"] == ("handed_over", "AWAITS_DELIVERY")
-    assert steps_of(loan.loan_id)["letter"] == ("waiting", "NOTICE_NOT_DELIVERED")
+    assert steps_of(loan.loan_id) == {"notice": ("delivered", "ON_SCHEDULE")}
+
+
+def test_a_key_stands_for_one_kind_of_step_in_all_that_was_approved(app: Flask) -> None:
+    loan = a_late_loan(NOTICE)
+    other = a_document(version=2, steps=[{**NOTICE, "kind": "repayment_letter"}])
+
+    with pytest.raises(ValidationError) as refused, unit_of_work() as work:
+        save_draft(work, loan.lender_id, other, by="staff:Ann", now=START)
+
+    (error,) = refused.value.errors
+    assert (error.pointer, error.detail) == (
+        "/steps/0/key",
+        "notice is of kind arrears_notice in test v1; give this step another key.",
+    )
 
 
 def test_a_notice_that_no_version_in_force_asks_for_does_not_leave(app: Flask) -> None:

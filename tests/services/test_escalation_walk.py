@@ -18,8 +18,7 @@ from app.persistence.models.escalations import EscalationEventRow, EscalationPol
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.messages import MessageRow
-from app.persistence.models.served_notices import DeliveryProofRow
-from app.persistence.models.tasks import TaskRow
+from app.persistence.models.served_notices import DeliveryProofRow, ServedNoticeRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.agenda import touch
 from app.services.case_records import put_record
@@ -96,7 +95,7 @@ class World:
 
     def pays(self, loan: Built) -> None:
         self.told += 1
-        reference, amount = f"walk-{self.told}", self.random.choice((2_000, EACH, EACH, EACH - 200, 3 * EACH))
+        reference, amount = f"walk-{self.told}", self.random.choice((2_000, EACH, EACH - 200))
         amount = min(amount, 3 * EACH - sum(each for _, each in self.paid[loan.loan_id]))
         if amount > 0 and loan.loan_id not in self.over:
             pay(loan, amount, now=self.now, reference=reference)
@@ -123,7 +122,9 @@ class World:
         if self.holds:
             hold_id, _ = self.holds.popitem()
             with unit_of_work() as work:
-                release_hold(work, loan.borrower_id, hold_id, teller=Teller("core", loan.lender_id), now=self.now, reason="over")
+                release_hold(
+                    work, loan.borrower_id, hold_id, teller=Teller("core", loan.lender_id), now=self.now, reason="over"
+                )
 
     def disputes(self, loan: Built) -> None:
         if loan.loan_id not in self.dispute:
@@ -164,14 +165,17 @@ class World:
             if waiting:
                 decline_step(work, waiting[0], reason="amount_in_doubt", staff=_staff(loan, "Ann"), now=self.now)
 
-    def is_stopped_or_goes_on(self, loan: Built) -> None:
+    def stops(self, loan: Built) -> None:
         row = self._open(loan)
         if row is not None:
             with unit_of_work() as work:
-                if row.state == "stopped":
-                    resume_escalation(work, row.id, staff=_staff(loan, "Ann"), now=self.now)
-                else:
-                    stop_escalation(work, row.id, reason="business_decision", staff=_staff(loan, "Ann"), now=self.now)
+                stop_escalation(work, row.id, reason="business_decision", staff=_staff(loan, "Ann"), now=self.now)
+
+    def goes_on(self, loan: Built) -> None:
+        row = self._open(loan)
+        if row is not None:
+            with unit_of_work() as work:
+                resume_escalation(work, row.id, staff=_staff(loan, "Ann"), now=self.now)
 
     def has_another_policy(self, loan: Built) -> None:
         self._retires(loan)
@@ -199,6 +203,7 @@ class World:
 
     def gets_the_letters(self, loan: Built) -> None:
         """What waits at the printer leaves; of what has left, some arrives and some comes back, even after its proof."""
+        self.look_once()
         with unit_of_work() as work:
             for step in self._steps(work.session, loan):
                 message = None if step.message_id is None else work.session.get(MessageRow, step.message_id)
@@ -225,12 +230,16 @@ class World:
     # -- what must hold ------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Look as the engine does, twice; what happened anew is held against what was done, not what was recorded."""
-        look_at_all(now=self.now)
-        count = self.check()
+        """Look as the engine does, twice."""
+        count = self.look_once()
         for loan in self.loans:
             look_at(loan.borrower_id, now=self.now)
         assert self.check() == 0, f"the same moment looked at twice did more; before it did {count}"
+
+    def look_once(self) -> int:
+        """Look as the engine does; what happened anew is held against what was done, not what was recorded."""
+        look_at_all(now=self.now)
+        return self.check()
 
     def check(self) -> int:
         """Return how many steps happened since the last check, each with all that must come first."""
@@ -258,9 +267,7 @@ class World:
             before = session.scalars(select(EscalationStepRow).where(
                 EscalationStepRow.escalation_id == row.escalation_id, EscalationStepRow.step_key == step["after"]["step"],
             )).one()  # fmt: skip
-            proofs = session.scalars(
-                select(DeliveryProofRow).where(DeliveryProofRow.message_id == before.message_id)
-            ).all()
+            proofs = session.scalars(select(DeliveryProofRow).where(DeliveryProofRow.message_id == before.message_id)).all()
             wanted = next(each for each in self.steps if each["key"] == before.step_key)["kind"]
             assert before.kind == wanted, "it rests on a notice of another kind"
             assert not _is_back(session, before.message_id), "it rests on a notice that came back"
@@ -275,17 +282,15 @@ class World:
         if "forbearance" in step.get("needs", ()):
             assert loan.loan_id in self.considered
 
-    def _live(self, session: Any, loan: Built) -> list[tuple[str, str]]:
-        prefix = "escalation/"
-        from app.persistence.models.served_notices import ServedNoticeRow
-
+    def _live(self, session: Any, loan: Built) -> list[tuple[str, ...]]:
+        """Escalation, step and kind of each notice that is under way or arrived."""
         rows = session.execute(
-            select(ServedNoticeRow.key).join(MessageRow, MessageRow.id == ServedNoticeRow.message_id)
+            select(ServedNoticeRow.key, ServedNoticeRow.kind).join(MessageRow, MessageRow.id == ServedNoticeRow.message_id)
             .outerjoin(LetterRow, LetterRow.message_id == MessageRow.id)
             .where(ServedNoticeRow.loan_id == loan.loan_id, MessageRow.state.not_in(("cancelled", "failed", "expired")),
-                   LetterRow.returned_at.is_(None), ServedNoticeRow.key.startswith(prefix))
-        ).scalars()  # fmt: skip
-        return [tuple(key.split("/")[1:3]) for key in rows]  # type: ignore[misc]
+                   LetterRow.returned_at.is_(None))
+        )  # fmt: skip
+        return [(*key.split("/")[1:3], kind) for key, kind in rows]
 
     def _open(self, loan: Built) -> Any:
         with reading() as session:
@@ -295,18 +300,21 @@ class World:
 
     def _steps(self, session: Any, loan: Built) -> list[Any]:
         open_ones = select(EscalationRow.id).where(EscalationRow.loan_id == loan.loan_id)
-        return list(session.scalars(select(EscalationStepRow).where(EscalationStepRow.escalation_id.in_(open_ones))))
+        steps = select(EscalationStepRow).where(EscalationStepRow.escalation_id.in_(open_ones))
+        return list(session.scalars(steps.order_by(EscalationStepRow.id)))
 
 
-ACTS: list[Callable[[World, Built], None]] = [
-    World.pays, World.bounces, World.is_held, World.is_let_go, World.is_let_go, World.disputes, World.settles,
-    World.settles, World.is_considered, World.is_agreed_to, World.is_agreed_to, World.is_agreed_to, World.is_declined,
-    World.is_stopped_or_goes_on, World.has_another_policy, World.has_no_policy, World.is_over, World.gets_the_letters,
-    World.gets_the_letters, World.gets_the_letters, World.gets_the_letters, World.gets_the_letters,
+DISTURBS: list[Callable[[World, Built], None]] = [
+    World.pays, World.pays, World.bounces, World.bounces, World.is_held, World.disputes, World.is_declined,
+    World.stops, World.has_another_policy, World.has_another_policy, World.has_no_policy, World.is_over,
+]  # fmt: skip
+GOES_ON: list[Callable[[World, Built], None]] = [
+    World.gets_the_letters, World.gets_the_letters, World.is_agreed_to, World.is_agreed_to, World.is_considered,
+    World.is_let_go, World.settles, World.goes_on,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(4))
 def test_nothing_happens_twice_or_after_payment_or_past_its_gate(app: Flask, seed: int) -> None:
     world = World(Random(seed))
     lender = build_lender(now=START)
@@ -317,11 +325,15 @@ def test_nothing_happens_twice_or_after_payment_or_past_its_gate(app: Flask, see
 
     for _ in range(40):
         world.now += timedelta(days=world.random.randint(0, 5), hours=world.random.randint(0, 23))
-        for _ in range(world.random.randint(0, 3)):
+        for _ in range(world.random.randint(1, 3)):
             world.now += timedelta(minutes=1)
-            world.random.choice(ACTS)(world, world.random.choice(world.loans))
-            if world.random.random() < 0.8:
-                world.look()
+            acts = DISTURBS if world.random.random() < 0.12 else GOES_ON
+            world.random.choice(acts)(world, world.random.choice(world.loans))
+            world.gets_the_letters(world.random.choice(world.loans))
+            if world.policy_id is None and world.random.random() < 0.5:
+                world.has_another_policy(first)
+            if world.random.random() < 0.5:
+                world.look_once()
         world.look()
 
 

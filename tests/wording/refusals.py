@@ -66,7 +66,9 @@ def refusals_by_module() -> dict[str, list[str]]:
     found = {}
     for layer in _LAYERS:
         for path in sorted((_APP / layer).rglob("*.py")):
-            said = [text for text in _sentences(ast.parse(path.read_text(encoding="utf-8"))) if not _OF_OPERATORS.search(text)]
+            said = [
+                text for text in _sentences(ast.parse(path.read_text(encoding="utf-8"))) if not _OF_OPERATORS.search(text)
+            ]
             if said:
                 found[path.relative_to(_APP).with_suffix("").as_posix()] = [_IN_PIECES.get(text, text) for text in said]
     return found

@@ -52,6 +52,14 @@ def find_version(session: Session, lender_id: str, key: str, version_no: int) ->
     return session.scalar(statement, execution_options={"populate_existing": True})
 
 
+def find_documents(session: Session, lender_id: str) -> Sequence[Any]:
+    """Return (key, version, document) of a lender's versions that were in force, or may come into force as they are."""
+    statement = select(EscalationPolicyRow.key, EscalationPolicyRow.version_no, EscalationPolicyRow.document).where(
+        EscalationPolicyRow.lender_id == lender_id, EscalationPolicyRow.approved_at.is_not(None)
+    )
+    return session.execute(statement.order_by(EscalationPolicyRow.created_at, EscalationPolicyRow.id)).all()
+
+
 def get_policy(session: Session, policy_id: str) -> EscalationPolicyRow:
     """Return a version by its id. Raises NotFoundError."""
     row = session.get(EscalationPolicyRow, policy_id)

@@ -35,7 +35,7 @@ _EVENTS = cast(Table, EscalationEventRow.__table__)
 ESCALATION_COLUMNS = tuple(column.name for column in _ESCALATIONS.columns)
 STEP_COLUMNS = tuple(column.name for column in _STEPS.columns)
 _FIXED = frozenset({"borrower_id", "loan_id", "lender_id", "spell_no", "began_at", "late_since", "anchor_no"})
-_FIXED_OF_STEP = frozenset({"borrower_id", "loan_id", "lender_id", "escalation_id", "step_key"})
+_FIXED_OF_STEP = frozenset({"borrower_id", "loan_id", "lender_id", "escalation_id", "step_key", "kind"})
 
 _OPEN = PreparedSelect.of(
     select(*_ESCALATIONS.columns).where(among(EscalationRow.borrower_id, _IDS), EscalationRow.ended_at.is_(None))
