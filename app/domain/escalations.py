@@ -41,13 +41,8 @@ def decide(case: EscalationCase, policy: EscalationPolicy | None, now: datetime,
     return Decided(begins, None, steps, min(looks, default=None))
 
 
-def questions(case: EscalationCase, policy: EscalationPolicy | None, now: datetime) -> tuple[EscalationStep, ...]:
-    """Return the steps for which everything else is in order, so that the law and the gates of reporting are to be asked."""
-    return unasked(decide(case, policy, now))
-
-
 def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
-    """Return the steps of a decision that do not happen because nobody was asked about them."""
+    """Return the steps for which all else is in order, so that the law and the gates of reporting are to be asked."""
     return tuple(each.step for each in decided.steps if each.reason == Why.LAW_NOT_ASKED)
 
 
@@ -238,9 +233,9 @@ class _Looking:
         return considered_on is not None and self.spell.late_since <= considered_on <= self.today
 
     def _asked(self, step: EscalationStep) -> StepDecision | None:
-        if not asks(step):
-            return None
         if step.key not in self.gates:
+            if not asks(step):
+                return None  # but where whoever makes it happen has refused, that is its answer for today
             return StepDecision(step, Outcome.STOPPED, Why.LAW_NOT_ASKED, look_at=self._tomorrow())
         stop = self.gates[step.key]
         if stop is None:

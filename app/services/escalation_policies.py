@@ -153,8 +153,8 @@ def _check_kinds(session: Session, lender_id: str, document: Mapping[str, Any]) 
         for before in row.document["steps"]:
             index, kind = steps.get(before["key"], (0, before["kind"]))
             if kind != before["kind"]:
-                told = f"{before['key']} is of kind {before['kind']} in {row.key} v{row.version_no}; give this step another key."
-                raise refused_at(f"/steps/{index}/key", told)
+                stands = f"{before['key']} is of kind {before['kind']} in {row.key} v{row.version_no}"
+                raise refused_at(f"/steps/{index}/key", f"{stands}; give this step another key.")
 
 
 def _check_move(row: EscalationPolicyRow, to: str) -> None:

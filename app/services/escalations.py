@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from app.domain.escalation_cases import NOT_ASKED, GateStop
 from app.domain.escalation_reasons import Outcome
-from app.domain.escalations import decide
+from app.domain.escalations import decide, unasked
 from app.logs import logger
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit
@@ -108,10 +108,12 @@ def _decide_all(
     refused: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
     again = list(loaded)
     for _ in range(MOST_ROUNDS):
-        gates = ask_gates(work.session, again, now)
-        for each in again:
-            answers = {**gates.get(each.loan_id, NOT_ASKED), **refused.get(each.loan_id, NOT_ASKED)}
-            decided = decide(each.case_now(), each.policy, now, answers)
+        first = [(each, decide(each.case_now(), each.policy, now, refused.get(each.loan_id, NOT_ASKED))) for each in again]
+        gates = ask_gates(work.session, [(each, unasked(decided)) for each, decided in first], now)
+        for each, decided in first:
+            if each.loan_id in gates:
+                answers = {**gates[each.loan_id], **refused.get(each.loan_id, NOT_ASKED)}
+                decided = decide(each.case_now(), each.policy, now, answers)
             writing.take(each, decided)
             looks[each.loan_id] = decided.next_look_at
         due, writing.due = writing.due, []

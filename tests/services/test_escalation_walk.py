@@ -1,4 +1,4 @@
-"""Escalations over random runs of what happens to a borrower: nothing twice, nothing after payment, nothing past its gate."""
+"""Escalations over random runs of events: nothing happens twice, nothing after payment, nothing past its gate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.book import PaymentValues
-from app.domain.ledger import EntryKind
 from app.domain.hold_terms import HoldValues
+from app.domain.ledger import EntryKind
 from app.persistence.ids import new_id
 from app.persistence.models.escalations import EscalationEventRow, EscalationPolicyRow, EscalationRow, EscalationStepRow
 from app.persistence.models.holds import HoldRow
@@ -23,8 +23,13 @@ from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.agenda import touch
 from app.services.case_records import put_record
 from app.services.desk_payments import DeskStaff
-from app.services.escalation_approvals import approve_steps, decline_step, record_forbearance, resume_escalation
-from app.services.escalation_approvals import stop_escalation
+from app.services.escalation_approvals import (
+    approve_steps,
+    decline_step,
+    record_forbearance,
+    resume_escalation,
+    stop_escalation,
+)
 from app.services.escalation_policies import retire
 from app.services.escalations import look_at_all
 from app.services.holds import Teller, put_hold, release_hold
