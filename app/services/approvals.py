@@ -11,7 +11,6 @@ from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
 from app.domain.registers import ReportState
-from app.domain.wind_downs import WindDownState
 from app.persistence.queries import (
     collateral_sales,
     credit_bureaus,
@@ -29,7 +28,7 @@ from app.persistence.queries.provider_templates import list_provider_templates
 from app.persistence.queries.refunds import page_refunds
 from app.persistence.queries.restricted_register import page_of_lender
 from app.persistence.queries.tasks import page_tasks
-from app.persistence.queries.wind_downs import find_live
+from app.persistence.queries.wind_downs import find_waiting
 from app.services.waivers import parts_of
 
 MOST_OF_A_KIND = 100
@@ -105,8 +104,8 @@ def _payouts(reads: Connection, lender_id: str) -> Iterator[Waiting]:
 
 
 def _wind_downs(reads: Connection, lender_id: str) -> Iterator[Waiting]:
-    row = find_live(reads, lender_id)
-    if row is not None and row.state == WindDownState.WAITING:
+    row = find_waiting(reads, lender_id)
+    if row is not None:
         yield Waiting("wind_down", row.id, row.requested_at, row.requested_by)
 
 

@@ -69,6 +69,8 @@ RULES_BEYOND_SCHEMAS = {
     "post_share",
     "get_funder_statement",
     "list_payout_batches",
+    "list_payees",
+    "list_funder_entries",
     "post_payout_batch",
     "decline_payout_batch",
     "post_wind_down",
