@@ -113,6 +113,29 @@ def check_period(period: Period) -> None:
         raise refused_at("/last_on", f"The last day must be the first or one of the {LONGEST_DAYS - 1} days after it.")
 
 
+def touching(period: Period, others: Sequence[Period]) -> list[int]:
+    """Return the places of those that overlap a period or follow one another from it without a day between them."""
+    found: list[int] = []
+    reached, left = [period], list(enumerate(others))
+    while reached:
+        one = reached.pop()
+        near = [each for each in left if _touch(one, each[1])]
+        left = [each for each in left if each not in near]
+        reached += [other for _, other in near]
+        found += [place for place, _ in near]
+    return sorted(found)
+
+
+def overlap(one: Period, other: Period) -> bool:
+    """Return whether two periods have a day in common."""
+    return one.first_on <= other.last_on and other.first_on <= one.last_on
+
+
+def _touch(one: Period, other: Period) -> bool:
+    day = timedelta(days=1)
+    return one.first_on <= other.last_on + day and other.first_on <= one.last_on + day
+
+
 def check_over(period: Period, now: datetime) -> None:
     """Refuse to freeze a period that goes on. Raises ConflictError."""
     if now < period.end_at:
@@ -147,11 +170,15 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All figures of a bulletin, in their order. `smallest_cell`: the house's own; a law may ask for more."""
+    """All figures of a bulletin, in their order. `smallest_cell`: the house's own; a law may ask for more.
+
+    `dominance_percent`: of an amount, how exactly the second largest contributor may work out the largest; 0: not asked.
+    """
 
     smallest_cell: int
     sections: Mapping[str, Mapping[str, str]]
     figures: Mapping[str, Definition]
+    dominance_percent: int = 0
 
 
 def read_definitions(document: Mapping[str, Any]) -> Definitions:
@@ -165,10 +192,12 @@ def read_definitions(document: Mapping[str, Any]) -> Definitions:
         )  # fmt: skip
         if made.unit not in UNITS or made.section not in sections or made.key in figures:
             raise ValueError(f"{made.key}: its unit or section is unknown, or it is there twice.")
+        if made.is_amount and made.dimensions:
+            raise ValueError(f"{made.key}: an amount has no parts; which of them one person makes is not asked.")
         if any(set(words) != set(LOCALES) for words in (made.names, made.definitions, sections[made.section])):
             raise ValueError(f"{made.key}: name and definition are needed in {', '.join(LOCALES)}.")
         figures[made.key] = made
-    return Definitions(int(document["smallest_cell"]), sections, figures)
+    return Definitions(int(document["smallest_cell"]), sections, figures, int(document.get("dominance_percent", 0)))
 
 
 # -- cells -------------------------------------------------------------------------------------------------------------

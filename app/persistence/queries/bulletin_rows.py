@@ -64,10 +64,10 @@ def count_rows(reads: Connection, definition: Definition, known: AsKnown, *, len
 def each_row(
     reads: Connection, definition: Definition, known: AsKnown, *, lender_id: str | None
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (row id, finest cell, currency, person id) of each row."""
+    """Yield (id of the thing counted, finest cell, currency, person id) of each row."""
     rows = _rows(definition, known)
     dimensions = _dimensions(definition, rows)
-    statement = select(rows.c.row_id, rows.c.currency, rows.c.person_id, *dimensions).where(*_of_lender(rows, lender_id))
+    statement = select(rows.c.thing_id, rows.c.currency, rows.c.person_id, *dimensions).where(*_of_lender(rows, lender_id))
     for row in reads.execute(statement):
         yield row[0], cell_name(row[3:]), row[1], row[2]
 
