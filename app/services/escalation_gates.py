@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.domain.credit_gates import LENDER_NOT_ENABLED
-from app.domain.escalation_cases import Gates, GateStop
+from app.domain.escalation_cases import Decided, Gates, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationStep, Kind
 from app.domain.escalation_reasons import Why
-from app.domain.escalations import questions
+from app.domain.escalations import questions, unasked
 from app.persistence.queries.credit_gates import find_rules
 from app.services.credit_gates import ask_reports
 from app.services.escalation_cases import LoadedEscalation
@@ -22,8 +22,12 @@ Asked = Mapping[str, EscalationStep]
 """Loan -> a step of it."""
 
 
-def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetime) -> Mapping[str, Gates]:
+def ask_gates(
+    session: Session, loaded: Sequence[LoadedEscalation], now: datetime, *, first: Mapping[str, Decided] | None = None
+) -> Mapping[str, Gates]:
     """Return loan -> the answers to the questions of its steps; loans without questions are absent.
+
+    `first`: loan -> what was decided before anybody was asked, where the caller has it.
 
     Of a report to the credit system that nobody has to approve any more, or at all, nothing is asked here: whoever starts
     it asks every gate in the same transaction. A notice that announces such a report is served only where the lender is
@@ -33,7 +37,8 @@ def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetim
     by_record: dict[str, dict[str, list[EscalationStep]]] = defaultdict(lambda: defaultdict(list))
     answers: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
     for each in loaded:
-        for step in questions(each.case_now(), each.policy, now):
+        asked = questions(each.case_now(), each.policy, now) if first is None else unasked(first[each.loan_id])
+        for step in asked:
             answers[each.loan_id][step.key] = None
             for act in step.law:
                 by_act[act][each.loan_id].append(step)

@@ -108,10 +108,14 @@ def _decide_all(
     refused: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
     again = list(loaded)
     for _ in range(MOST_ROUNDS):
-        gates = ask_gates(work.session, again, now)
+        cases = {each.loan_id: each.case_now() for each in again}
+        first = {each.loan_id: decide(cases[each.loan_id], each.policy, now) for each in again}
+        gates = ask_gates(work.session, again, now, first=first)
         for each in again:
             answers = {**gates.get(each.loan_id, NOT_ASKED), **refused.get(each.loan_id, NOT_ASKED)}
-            decided = decide(each.case_now(), each.policy, now, answers)
+            decided = first[each.loan_id]
+            if answers:
+                decided = decide(cases[each.loan_id], each.policy, now, answers)
             writing.take(each, decided)
             looks[each.loan_id] = decided.next_look_at
         due, writing.due = writing.due, []
