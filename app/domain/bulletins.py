@@ -10,9 +10,10 @@ from typing import Any
 
 from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
-from app.domain.times import end_of_day, local_instant, rfc3339, zone_named
+from app.domain.times import business_date, local_instant, rfc3339, zone_named
 
 LONGEST_DAYS = 366
+EARLIEST = date(1970, 1, 1)
 COUNT, PEOPLE, AMOUNT = "count", "people", "amount"
 UNITS = (COUNT, PEOPLE, AMOUNT)
 """count: rows; people: borrowers, each once; amount: minor units of one currency."""
@@ -70,7 +71,7 @@ class Period:
     @property
     def end_at(self) -> datetime:
         """The first instant after it."""
-        return end_of_day(self.last_on, self.zone)
+        return local_instant(self.last_on + timedelta(days=1), datetime.min.time(), self.zone)
 
     @property
     def days(self) -> Sequence[date]:
@@ -106,9 +107,14 @@ class AsKnown:
         return min(self.period.end_at, self.known_at + timedelta(microseconds=1))
 
 
-def check_period(period: Period) -> None:
-    """Refuse a period that is none, or longer than a year. Raises ValidationError."""
+def check_period(period: Period, now: datetime) -> None:
+    """Refuse a period that is none, longer than a year, has not begun or is before any book. Raises ValidationError."""
     zone_named(period.zone)
+    if period.first_on < EARLIEST:
+        raise refused_at("/first_on", f"The first day must be {EARLIEST.isoformat()} or later.")
+    today = business_date(now, period.zone)
+    if period.first_on > today:
+        raise refused_at("/first_on", f"The first day must be today ({today.isoformat()}) or earlier.")
     if not 0 <= (period.last_on - period.first_on).days < LONGEST_DAYS:
         raise refused_at("/last_on", f"The last day must be the first or one of the {LONGEST_DAYS - 1} days after it.")
 

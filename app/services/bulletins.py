@@ -60,7 +60,7 @@ def make_bulletin(work: Work, wanted: WantedBulletin, *, by: str, now: datetime)
         _check_corrects(corrected, wanted)
     zone = wanted.zone or (corrected.zone if corrected else _zone(work.session, wanted.lender_id))
     period = Period(wanted.first_on, wanted.last_on, zone)
-    check_period(period)
+    check_period(period, now)
     row = BulletinRow(
         id=new_id(), lender_id=wanted.lender_id, first_on=period.first_on, last_on=period.last_on, zone=zone,
         state=BulletinState.DRAFT.value, corrects_id=wanted.corrects_id, note=wanted.note, made_by=by, made_at=now,

@@ -1,6 +1,5 @@
 """The public pages of bulletins in a browser: they keep nobody out, ask nothing elsewhere, and print as they are."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), rea
 
 
 @pytest.fixture
-def pages(sqlite_book: Flask) -> Iterator[list[str]]:
+def pages(sqlite_book: Flask) -> list[str]:
     """Addresses of a list of two bulletins, of each, and of one that is not there."""
     lender_id = build_lender(now=START)
     loans = [build_loan(now=START, due=[START.date()], lender_id=lender_id) for _ in range(10)]
@@ -29,7 +28,7 @@ def pages(sqlite_book: Flask) -> Iterator[list[str]]:
     first = _published(WantedBulletin(first_on, last_on, lender_id))
     again = _published(WantedBulletin(first_on, last_on, lender_id, corrects_id=first, note="A count told late."))
     missing = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
-    yield ["/bulletins", *(f"/bulletins/{each}" for each in (first, again, missing))]
+    return ["/bulletins", *(f"/bulletins/{each}" for each in (first, again, missing))]
 
 
 def _published(wanted: WantedBulletin) -> str:
