@@ -6,6 +6,7 @@ from random import Random
 from flask import Flask
 from sqlalchemy import select, update
 
+from app import clock
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.staff import StaffSessionRow
@@ -121,7 +122,8 @@ def test_what_became_known_later_is_told_apart_from_a_difference(sqlite_book: Fl
             select(LetterRow).where(LetterRow.delivered_at > FIRST + timedelta(days=1), LetterRow.delivered_at < LAST)
         ).first()
         assert letter is not None
-        mark_letter(work.session, letter, "returned", now=START + timedelta(days=1))
+        mark_letter(work.session, letter, "returned", now=START + timedelta(minutes=1))
+    clock.use(lambda: START + timedelta(minutes=2))
 
     page = ann.browser.get(f"{path}/check").text
 
