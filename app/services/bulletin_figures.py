@@ -57,7 +57,7 @@ def _counted(
 def _count_one(reads: Connection, definition: Definition, known: AsKnown, lender_id: str | None) -> CountedFigure:
     finest: dict[tuple[str, str], CellSum] = defaultdict(CellSum)
     for row in count_rows(reads, definition, known, lender_id=lender_id):
-        finest[row.cell, row.currency].add(CellSum(row.rows, row.amount, {row.person_id: row.amount}))
+        finest[row.cell, row.currency].take(row)
     sums: dict[tuple[str, str], CellSum] = defaultdict(CellSum)
     for (name, currency), cell in finest.items():
         for wider in cells_with(name):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from app.domain.bulletins import ALL, PEOPLE, AsKnown, Definition, cell_values, cells_with
 from app.domain.dominance import tells_of_one
 from app.domain.small_cells import COMPLEMENT, SMALL, Atom, hidden_cells
-from app.persistence.queries.bulletin_rows import count_rows, each_row
+from app.persistence.queries.bulletin_rows import Counted, count_rows, each_row
 
 DOMINATED: Final = "dominated"
 """Why an amount is hidden: nearly all of it, or of what it adds to what is published, is one person's."""
@@ -45,10 +45,19 @@ class CellSum:
     amount: int = 0
     people: dict[str, int] = field(default_factory=dict)
 
+    def take(self, row: Counted) -> None:
+        """Take in what one person's rows come to."""
+        self.rows += row.rows
+        self.amount += row.amount
+        self.people[row.person_id] = self.people.get(row.person_id, 0) + row.amount
+
     def add(self, other: "CellSum") -> None:
         """Take in another cell."""
         self.rows += other.rows
         self.amount += other.amount
+        if not self.people:
+            self.people = dict(other.people)
+            return
         for person, amount in other.people.items():
             self.people[person] = self.people.get(person, 0) + amount
 
@@ -132,7 +141,7 @@ def _dominated(scope: Scope, group: Sequence[CountedFigure], before: Sequence[Ea
         for bulletin in before:
             people: dict[tuple[str, str], CellSum] = defaultdict(CellSum)
             for row in count_rows(scope.reads, definition, bulletin.known, lender_id=bulletin.lender_id):
-                people[row.cell, row.currency].add(CellSum(row.rows, row.amount, {row.person_id: row.amount}))
+                people[row.cell, row.currency].take(row)
             for place, cell in people.items():
                 if (definition.key, *place) in bulletin.shown:
                     published[place].append(cell.people)
