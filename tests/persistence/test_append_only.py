@@ -19,7 +19,7 @@ from tests.conftest import START, make_settings
 
 TABLES = (
     "served_notices", "delivery_proofs", "escalation_events", "register_files", "register_report_events", "share_transfers",
-    "collateral_events",
+    "collateral_events", "fact_revisions",
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def test_the_database_refuses_to_change_or_delete_what_was_appended(guarded: Fla
     for table in TABLES:
         written(table)
         column = "register" if table.startswith("register") else "kind"
-        column = "reference" if table == "share_transfers" else column
+        column = {"share_transfers": "reference", "fact_revisions": "fact"}.get(table, column)
         for statement in (f"UPDATE {table} SET {column} = 'other'", f"DELETE FROM {table}"):
             with pytest.raises(DBAPIError, match="append-only"):
                 run(statement)
