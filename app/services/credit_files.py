@@ -41,8 +41,9 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_events import note_furnished
 from app.services.credit_formats import Header, write_file
 from app.services.credit_gates import CreditRecord
+from app.services.credit_people import people_place
 from app.services.credit_quiet_gates import ask_month
-from app.services.credit_snapshots import PAGE, people_place
+from app.services.credit_snapshots import PAGE
 from app.services.webhook_events import announce
 
 _LONGEST_REASON = 200
