@@ -90,6 +90,14 @@ def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
 
 
+def _collateral_reversals(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    """By the id of the thing, as its sales."""
+    for row in collateral_sales.page_reversals(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(row.proceeds_minor, row.currency)
+        at, by = row.reversal_asked_at, row.reversal_asked_by
+        yield Waiting("collateral_reversal", row.thing_id, at, by, row.borrower_no, None, amount)
+
+
 def _payouts(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in payouts.page_batches(reads, lender_id, state=payouts.WAITING, limit=MOST_OF_A_KIND):
         yield Waiting("payouts", row.id, row.requested_at, row.requested_by, amount=Money(row.total_minor, row.currency))
@@ -163,6 +171,7 @@ _GATHER: dict[str, Any] = {
     "letter": _letters,
     "provider_template": _provider_templates,
     "collateral_sale": _collateral_sales,
+    "collateral_reversal": _collateral_reversals,
     "credit_bureau": _credit_bureaus,
     "credit_snapshot": _credit_snapshots,
     "credit_correction": _credit_corrections,
