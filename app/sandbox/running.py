@@ -36,7 +36,8 @@ from app.sandbox.supervisor import Child, Supervisor
 from config import ROOT, Settings
 
 WEB_WORKERS, WEB_THREADS = 2, 4
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
+"""A busy machine may need long; a process that ends while starting is told at once."""
 Say = Callable[[str], None]
 _opener = build_opener(ProxyHandler({}))
 
