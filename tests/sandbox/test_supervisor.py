@@ -21,7 +21,7 @@ def a_child(tmp_path: Path, name: str, program: str) -> Child:
     return Child(name, [sys.executable, "-c", program], dict(os.environ), tmp_path / f"{name}.log", tmp_path)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> None:
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if condition():
@@ -75,7 +75,7 @@ def test_a_child_that_ends_while_starting_is_named_with_its_log(tmp_path: Path) 
     supervisor = Supervisor([a_child(tmp_path, "web", "raise SystemExit('no database')")], lambda _text: None)
 
     with pytest.raises(ChildError, match=r"web ended while starting[\s\S]*no database"):
-        supervisor.start(lambda: False, ready_seconds=10)
+        supervisor.start(lambda: False, ready_seconds=PATIENT)
     supervisor.stop()
 
 
