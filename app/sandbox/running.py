@@ -60,7 +60,7 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
             signal.signal(number, supervisor.request_stop)
         try:
             say("Starting web, engine and provider stand-in ...")
-            if supervisor.start(lambda: _is_ready(settings, stand_in_port), ready_seconds=READY_SECONDS):
+            if supervisor.start(lambda: _is_ready(settings, stand_in_port, logs), ready_seconds=READY_SECONDS):
                 say(greeting(settings, stand_in_port, desk_password))
                 supervisor.watch()
             say("Stopping ...")
@@ -138,7 +138,10 @@ def greeting(settings: Settings, stand_in_port: int, desk_password: str) -> str:
     )
 
 
-def _is_ready(settings: Settings, stand_in_port: int) -> bool:
+def _is_ready(settings: Settings, stand_in_port: int, logs: Path) -> bool:
+    """Whether all answer that somebody is about to use: without the engine no code comes to the phone."""
+    if not _engine_has_started(logs / "engine.log"):
+        return False
     if not StandInClient(f"http://{HOST}:{stand_in_port}").is_healthy():
         return False
     try:
@@ -146,6 +149,11 @@ def _is_ready(settings: Settings, stand_in_port: int) -> bool:
             return bool(json.load(answer)["status"] == "ok")
     except (URLError, OSError, ValueError):
         return False
+
+
+def _engine_has_started(log: Path) -> bool:
+    """Whether the engine, which answers at no port, has said so in its log, which began with this start."""
+    return log.exists() and b"engine started" in log.read_bytes()
 
 
 @contextmanager

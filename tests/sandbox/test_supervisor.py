@@ -101,3 +101,14 @@ def test_a_taken_port_is_refused_with_the_way_out() -> None:
 def test_two_sandboxes_on_one_folder_are_refused(tmp_path: Path) -> None:
     with running._alone(tmp_path), pytest.raises(RefusedError, match="DUECOURSE_VAR_DIR"), running._alone(tmp_path):
         pass
+
+
+def test_the_sandbox_is_not_ready_before_its_engine_is(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    assert not running._engine_has_started(log)
+    log.write_text('{"event":"loading"}\n')
+    assert not running._engine_has_started(log)
+
+    log.write_text('{"owner":"e-1","event":"engine started","level":"info"}\n')
+
+    assert running._engine_has_started(log)
