@@ -191,7 +191,7 @@ def test_where_a_limit_keeps_every_loan_open_a_person_is_asked_to_pay_the_surplu
 
 
 def test_any_sale_is_conserved_to_the_cent_in_the_ledger(lender: str) -> None:
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(
         st.integers(0, 90_000), st.integers(0, 9_000), st.integers(1, 3),
         st.lists(st.builds(OutsideClaim, st.integers(1, 4), st.integers(0, 20_000)), max_size=2),
