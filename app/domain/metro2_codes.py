@@ -48,6 +48,7 @@ _PAID_AFTER = {
     Standing.SURRENDERED: "61",
 }
 _DELETED = {Standing.DELETED: "DA", Standing.DELETED_FRAUD: "DF"}
+DELETIONS = frozenset(_DELETED.values())
 _COMMENTS = {
     Arrangement.PLAN: "AC",
     Arrangement.FORBEARANCE: "CP",
