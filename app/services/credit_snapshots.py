@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from app.domain.credit_accounts import CreditAccount, consumers_of, facts_of
-from app.domain.credit_bureaus import ALL
+from app.domain.credit_bureaus import ALL, METRO2
 from app.domain.credit_gates import POSITIVE, BureauRules, ReportGate
 from app.domain.credit_histories import month_end
 from app.domain.credit_snapshots import (
@@ -40,6 +40,7 @@ from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled, get_bureau
+from app.persistence.queries.credit_numbers import find_unclear_numbers
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.services.credit_formats import problem_of
@@ -128,6 +129,7 @@ def _rows(
     }
     rules = BureauRules(setting.while_disputed, setting.lead_days)
     gates = ask_month(session, records, now=now, rules=rules)
+    unclear = find_unclear_numbers(session, snapshot.lender_id, list(records)) if form == METRO2 else {}
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -135,7 +137,8 @@ def _rows(
         if loan.id in changed and changed[loan.id] == "deletion":
             row["reason"], row["rule"] = DELETED, None
         if row["reason"] is None and account is not None:
-            _complete(work, row, _marked(account, row["mark"], before.get(loan.id)), kinds[loan.id], form)
+            marked = _marked(account, row["mark"], before.get(loan.id))
+            _complete(work, row, marked, kinds[loan.id], form, unclear.get(loan.id))
         elif account is not None:
             row["account"] = facts_of(account)
         rows.append(row)
@@ -218,11 +221,11 @@ def _marked(account: CreditAccount, mark: str | None, before: Before | None) -> 
     return replace(account, condition_code=code or "XR", condition_standing=stands)
 
 
-def _complete(work: Work, row: dict[str, Any], account: CreditAccount, kind: str, form: str) -> None:
-    """Put what is furnished into its row, or why the format does not take it."""
+def _complete(work: Work, row: dict[str, Any], account: CreditAccount, kind: str, form: str, unclear: str | None) -> None:
+    """Put what is furnished into its row, or why the format does not take it. `unclear`: of its number."""
     if row["last_snapshot_id"] is None:
         account = without_untold(account, is_negative=kind != POSITIVE)
-    problem = problem_of(account, form)
+    problem = unclear or problem_of(account, form)
     row["account"], row["history"] = facts_of(account), history_told(account, form)
     if problem is not None:
         row["reason"], row["rule"] = INCOMPLETE, problem
