@@ -6,6 +6,7 @@ from app.persistence.queries.credit_bureaus import find_all_enabled
 from app.persistence.queries.credit_snapshots import find_making, find_unnoted
 from app.persistence.unit_of_work import looking, unit_of_work
 from app.services.credit_corrections import propose_late_bookings, propose_retention, propose_upheld
+from app.services.credit_dispute_marks import propose_marks
 from app.services.credit_reporting import end_cured
 from app.services.credit_snapshots import freeze_page
 from app.services.credit_submissions import note_page
@@ -55,7 +56,7 @@ def look_after_reports(*, now: datetime) -> None:
     for lender_id, bureau in enabled:
         with unit_of_work() as work:
             propose_upheld(work, lender_id, bureau, now=now)
-        for propose in (propose_late_bookings, propose_retention):
+        for propose in (propose_late_bookings, propose_retention, propose_marks):
             after = ""
             while after is not None:
                 with unit_of_work() as work:

@@ -17,6 +17,7 @@ from app.domain.credit_corrections import (
     DECLINED,
     DELETION,
     DELETION_REASONS,
+    DISPUTED,
     LATE_BOOKING,
     OF_GROUND,
     PROPOSED,
@@ -76,7 +77,8 @@ def propose_late_bookings(work: Work, lender_id: str, bureau: str, *, now: datet
                 month_codes=anew.month_codes[:1] + mended(before.month_codes[1:], anew.month_codes[1:], is_metro2=False),
             )
             old, new = differences(has, anew)
-            if old and not (answers and answers[-1].state == DECLINED and answers[-1].new == new):
+            said = [each for each in answers if each.reason != DISPUTED]
+            if old and not (said and said[-1].state == DECLINED and said[-1].new == new):
                 _propose(work, row, bureau, CORRECTION, LATE_BOOKING, old, new, {}, BY, now, status_told(anew, form))
     return max(loans, default=None) if len(loans) == PAGE else None
 
@@ -151,13 +153,27 @@ def decide_correction(work: Work, lender_id: str, correction_id: str, *, approve
     """Approve or decline a correction. Raises NotFoundError, ConflictError: who proposed it does not approve it."""
     row = queries.load_correction(work.session, lender_id, correction_id)
     to = APPROVED if approve else DECLINED
-    check_move(row.state, to)
+    if row.state != PROPOSED:
+        raise ConflictError(f"It is {row.state}; it cannot become {to}.")
     if approve and same_person(row.proposed_by, by):
         raise ConflictError("Somebody else approves what you proposed.")
+    decide_row(work, row, to, by=by, now=now)
+
+
+def decide_row(work: Work, row: CreditCorrectionRow, to: str, *, by: str, now: datetime) -> None:
+    """Move one that is not told yet. Raises ConflictError."""
+    check_move(row.state, to)
     row.state, row.decided_by, row.decided_at = to, by, now
     row.version += 1
     work.session.flush()
     _audit(work, row, by, now)
+
+
+def propose_told_otherwise(
+    work: Work, row: Any, bureau: str, reason: str, old: Mapping[str, Any], new: Mapping[str, Any], *, now: datetime
+) -> str:
+    """Propose that some facts of what was furnished (its row) are told otherwise, by the book; return the id."""
+    return _propose(work, row, bureau, CORRECTION, reason, old, new, {}, BY, now, row.status)
 
 
 def look_for_corrections(work: Work, lender_id: str, bureau: str, *, now: datetime) -> None:
