@@ -7,6 +7,7 @@ from app.persistence.queries.credit_snapshots import find_making, find_unnoted
 from app.persistence.unit_of_work import looking, unit_of_work
 from app.services.credit_corrections import propose_late_bookings, propose_retention, propose_upheld
 from app.services.credit_dispute_marks import propose_marks
+from app.services.credit_people import Place, forget_page
 from app.services.credit_reporting import end_cured
 from app.services.credit_snapshots import freeze_page
 from app.services.credit_submissions import note_page
@@ -41,6 +42,16 @@ def go_on_noting(*, now: datetime, pages: int = _PAGES) -> int:
             if not note_page(snapshot_id, now=now):
                 break
     return done
+
+
+def forget_people(*, now: datetime) -> None:
+    """Forget whom frozen reports name whose time is over, page by page."""
+    after: Place | None = None
+    while True:
+        with unit_of_work() as work:
+            after = forget_page(work, now=now, after=after)
+        if after is None:
+            return
 
 
 def look_after_reports(*, now: datetime) -> None:

@@ -271,20 +271,25 @@ def find_upheld(session: Session, lender_id: str, grounds: Collection[str]) -> S
     return session.execute(statement).all()
 
 
-def find_over(session: Session, loan_ids: Collection[str]) -> dict[str, datetime]:
-    """Return loan -> when its arrears that were reported were over, of loans with no enrolment against them that stands."""
-    found: dict[str, datetime] = {}
+def find_over(session: Session, loan_ids: Collection[str]) -> dict[str, datetime | None]:
+    """Return loan -> when its arrears that were reported were over, of loans with no enrolment against them that stands.
+
+    None: its last one was ended by hand, so that nobody looked when the arrears were over.
+    """
+    found: dict[str, datetime | None] = {}
     for part in chunks(loan_ids):
         statement = (
             select(
                 CreditEnrolmentRow.loan_id,
                 func.max(case((CreditEnrolmentRow.end_reason.in_(_OVER), CreditEnrolmentRow.ended_at))).label("over"),
+                func.max(CreditEnrolmentRow.ended_at).label("last"),
                 func.count().filter(CreditEnrolmentRow.ended_at.is_(None)).label("standing"),
             )
             .where(CreditEnrolmentRow.loan_id.in_(part), CreditEnrolmentRow.kind != POSITIVE)
             .group_by(CreditEnrolmentRow.loan_id)
         )
         for row in session.execute(statement):
-            if not row.standing and row.over is not None:
-                found[row.loan_id] = from_micros(row.over) if isinstance(row.over, int) else row.over
+            if not row.standing:
+                over = row.over if row.over == row.last else None
+                found[row.loan_id] = from_micros(over) if isinstance(over, int) else over
     return found
