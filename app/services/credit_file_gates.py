@@ -90,8 +90,9 @@ def _refuse(found: Sequence[Shut]) -> None:
     with unit_of_work() as work:
         loans = find_told_loans(work.session, [loan_id for loan_id, _, _ in found[:_NAMED]])
     named = ", ".join(f"{loans[loan_id].loan_no} ({reason})" for loan_id, reason, _ in found[:_NAMED])
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    if len(found) > _NAMED:
+        named += ", …"
     raise ConflictError(
-        f"Since the file was made, {len(found)} of its accounts may not be reported any more: {named}{more}. "
+        f"Since the file was made, {len(found)} of its accounts may not be reported any more: {named}. "
         "Make the file again, which leaves them out, and hand in that one."
     )
