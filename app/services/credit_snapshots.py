@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.credit_accounts import CreditAccount, facts_of
-from app.domain.credit_bureaus import ALL
+from app.domain.credit_bureaus import ALL, METRO2
 from app.domain.credit_gates import POSITIVE, BureauRules, ReportGate
 from app.domain.credit_histories import month_end
 from app.domain.credit_snapshots import (
@@ -37,6 +37,7 @@ from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled, get_bureau
+from app.persistence.queries.credit_numbers import find_unclear_numbers
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
@@ -126,6 +127,7 @@ def _rows(
     }
     rules = BureauRules(setting.while_disputed, setting.lead_days)
     gates = ask_month(session, records, now=now, rules=rules, loans=loans)
+    unclear = find_unclear_numbers(session, snapshot.lender_id, list(records)) if form == METRO2 else {}
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -134,7 +136,7 @@ def _rows(
             row["reason"], row["rule"] = DELETED, None
         if row["reason"] is None and account is not None:
             marked = _marked(account, row["mark"], before.get(loan.id))
-            _complete(work.vault, row, loan, marked, month.people.get(loan.id), form)
+            _complete(work.vault, row, loan, marked, month.people.get(loan.id), form, unclear.get(loan.id))
         elif account is not None:
             row["account"] = facts_of(account)
             row["terms_mark"] = terms_mark(loan) if row["last_snapshot_id"] is None else None
@@ -222,17 +224,26 @@ def _marked(account: CreditAccount, mark: str | None, before: Before | None) -> 
     return replace(account, condition_code=code or "XR", condition_standing=stands)
 
 
-def _complete(ring: Vault, row: dict[str, Any], loan: Any, account: CreditAccount, people: People | None, form: str) -> None:
+def _complete(
+    ring: Vault,
+    row: dict[str, Any],
+    loan: Any,
+    account: CreditAccount,
+    people: People | None,
+    form: str,
+    unclear: str | None,
+) -> None:
     """Put what is furnished into its row with whom it names, or why the format does not take it.
 
     `people`: whom the month before named, where they are the same; None: the borrower's record is read.
+    `unclear`: why its number may not stand in a file.
     """
     people = people or read_people(ring, loan)
     if account.consumer is UNKNOWN_PERSON:
         account = replace(account, consumer=people.consumer)
     if row["last_snapshot_id"] is None:
         account = without_untold(account, is_negative=row["kind"] != POSITIVE)
-    problem = problem_of(account, form)
+    problem = unclear or problem_of(account, form)
     row["account"], row["history"] = facts_of(account), history_told(account, form)
     if problem is not None:
         row["reason"], row["rule"] = INCOMPLETE, problem

@@ -99,6 +99,14 @@ def find_making(session: Session) -> Sequence[str]:
     return session.scalars(statement).all()
 
 
+def find_unnoted(session: Session) -> Sequence[str]:
+    """Return the snapshots that were handed in and of which not all that follows is noted, the oldest first."""
+    statement = select(CreditSnapshotRow.id).where(
+        CreditSnapshotRow.state.in_(FURNISHED), CreditSnapshotRow.noted_at.is_(None)
+    )
+    return session.scalars(statement.order_by(CreditSnapshotRow.submitted_at)).all()
+
+
 _LOANS = (
     select(
         LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.product_kind, LoanRow.currency,
