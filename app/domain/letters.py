@@ -40,6 +40,8 @@ REASONS: Mapping[str, str] = {
     "complaints": "RENDER_ERROR",
     "reports_to": "RENDER_ERROR",
     "register": "RENDER_ERROR",
+    "itemisation": "RENDER_ERROR",
+    "current_creditor": "RENDER_ERROR",
 }
 """What a letter was refused for -> the reason its message carries (see reasons.yaml)."""
 

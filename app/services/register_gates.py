@@ -44,6 +44,8 @@ class AskedGate:
     """What stands in the way of one loan. `gate` None: nothing; then `notice` is the one the report rests on."""
 
     loan: LoanRow
+    on: date
+    """The day of its position, where the loan is."""
     position: Position
     late_since: date | None
     gate: Gate | None
@@ -116,7 +118,13 @@ def _ask_page(
         )
         gate, notice = gate_of(register, asked, now)
         found[loan.id] = AskedGate(
-            loan, position, late_since.get(loan.id), gate, notice, rule if gate in (Gate.LAW, Gate.NO_CONSENT) else None
+            loan,
+            business_date(now, loan.zone),
+            position,
+            late_since.get(loan.id),
+            gate,
+            notice,
+            rule if gate in (Gate.LAW, Gate.NO_CONSENT) else None,
         )
     return found
 
