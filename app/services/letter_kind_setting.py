@@ -116,6 +116,7 @@ def _values(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words
         and f"To whom lender {lead.lender_code} reports its letterhead file must say, under `reports_to`, in {locale}.",
         "register": not register
         and f"Which register lender {lead.lender_code} uses its letterhead file must say, under `register`, in {locale}.",
+        "regulator": not lead.regulator and f"Who supervises lender {lead.lender_code} is not recorded.",
         "current_creditor": not creditor
         and f"For whom lender {lead.lender_code} collects its letterhead file must say, under `creditor`, in {locale}.",
     }

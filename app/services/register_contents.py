@@ -12,7 +12,7 @@ from app.domain.times import business_date
 from app.persistence.queries.restricted_register import find_people
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
-from app.services.register_gates import AskedGate
+from app.services.register_gates import LoanToday
 
 REPORTED, CORRECTED, REMOVED = "reported", "corrected", "removed"
 AMOUNTS_ON = "amounts_on"
@@ -21,12 +21,12 @@ _HEAD = ("action", "report", "reason", "mark", "on")
 
 
 def contents_of(
-    work: Work, asked: Collection[AskedGate], fields: Mapping[str, Collection[str]]
+    work: Work, loans: Collection[LoanToday], fields: Mapping[str, Collection[str]]
 ) -> dict[str, dict[str, str | int | None]]:
     """Return loan -> what is handed over of it; `fields`: loan -> which. Personal data is opened for what names it only."""
-    people = find_people(work.session, {each.loan.borrower_id for each in asked})
+    people = find_people(work.session, {each.loan.borrower_id for each in loans})
     found: dict[str, dict[str, str | int | None]] = {}
-    for each in asked:
+    for each in loans:
         day: dict[str, str | int | None] = {AMOUNTS_ON: each.on.isoformat()}
         known = _known(each)
         wanted = fields[each.loan.id]
@@ -37,7 +37,7 @@ def contents_of(
     return found
 
 
-def _known(each: AskedGate) -> dict[str, str | int | None]:
+def _known(each: LoanToday) -> dict[str, str | int | None]:
     loan, position = each.loan, each.position
     signed = loan.contract.get("signed_on") or (None if loan.disbursed_on is None else loan.disbursed_on.isoformat())
 

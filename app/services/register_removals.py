@@ -11,7 +11,7 @@ from typing import Any
 
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.permissions import check_may
-from app.domain.registers import Register, RemovalReason, ReportState, check_move, must_correct, removal_due_on
+from app.domain.registers import RemovalReason, ReportState, check_move, must_correct, removal_due_on
 from app.domain.times import business_date
 from app.persistence.models.restricted_register import RegisterReportRow
 from app.persistence.queries import register_events as events
@@ -34,7 +34,7 @@ from app.services.register_contents import (
     sealed_line,
 )
 from app.services.register_events import ReportEvent, add_events
-from app.services.register_gates import AskedGate, ask_gates
+from app.services.register_gates import LoanToday, loans_today
 from app.services.registers import get_register
 from app.services.served_notices import find_served
 
@@ -44,7 +44,7 @@ DISPUTED = "XB"
 BY_STAFF = (RemovalReason.OUR_ERROR, RemovalReason.LAW, RemovalReason.DISPUTE_UPHELD)
 _ENDS = frozenset({"identity_theft", "deceased", "insolvent", "breathing_space", "mental_health_crisis"})
 """Holds under which a report does not stand on."""
-_PAGE = 300
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,16 @@ def look_at(work: Work, lender_id: str, report_ids: Sequence[str], *, now: datet
     lock_agenda(session, queries.find_owners(session, lender_id, report_ids))
     rows = [row for row in queries.load_reports(session, lender_id, report_ids) if row.state == ReportState.STANDING]
     changed = 0
-    for name in sorted({row.register for row in rows}):
-        some = [row for row in rows if row.register == name]
-        for part in chunks(some, _PAGE):
-            changed += _look_at_page(work, lender_id, get_register(name), part, now)
+    for name in sorted({row.register for row in rows}):  # of one register a loan has one report that stands
+        for part in chunks([row for row in rows if row.register == name], _PAGE):
+            changed += _look_at_page(work, lender_id, part, now)
     return changed
 
 
-def _look_at_page(work: Work, lender_id: str, register: Register, rows: Sequence[RegisterReportRow], now: datetime) -> int:
+def _look_at_page(work: Work, lender_id: str, rows: Sequence[RegisterReportRow], now: datetime) -> int:
     session = work.session
     loan_ids = [row.loan_id for row in rows]
-    asked = ask_gates(session, loan_ids, register, now=now)
+    today = loans_today(session, loan_ids, now=now)
     upheld = queries.find_upheld(session, loan_ids)
     served = find_served(session, loan_ids)
     came = {each.message_id for notices in served.values() for each in notices if each.delivered_at is not None}
@@ -95,16 +94,16 @@ def _look_at_page(work: Work, lender_id: str, register: Register, rows: Sequence
     kept: list[RegisterReportRow] = []
     gone: list[_Told] = []
     for row in rows:
-        reason = _reason(row, asked[row.loan_id], upheld.get(row.loan_id), came, holds, now)
+        reason = _reason(row, today[row.loan_id], upheld.get(row.loan_id), came, holds, now)
         if reason is None:
             kept.append(row)
             continue
         since = {RemovalReason.PAID: booked.get(row.loan_id), RemovalReason.DISPUTE_UPHELD: upheld.get(row.loan_id)}
-        zone = asked[row.loan_id].loan.zone
+        zone = today[row.loan_id].loan.zone
         gone.append(_removed(row, reason, by=SYSTEM, now=now, since=business_date(since.get(reason) or now, zone)))
     _tell(work, lender_id, REMOVED, gone, by=SYSTEM, now=now)
     disputed = queries.find_disputed(session, [row.loan_id for row in kept])
-    corrected = _what_changed(work, kept, asked, booked, disputed, now)
+    corrected = _what_changed(work, kept, today, booked, disputed, now)
     _tell(work, lender_id, CORRECTED, corrected, by=SYSTEM, now=now)
     return len(gone) + len(corrected)
 
@@ -112,7 +111,7 @@ def _look_at_page(work: Work, lender_id: str, register: Register, rows: Sequence
 def _what_changed(
     work: Work,
     rows: Sequence[RegisterReportRow],
-    asked: Mapping[str, AskedGate],
+    today: Mapping[str, LoanToday],
     booked: Mapping[str, datetime | None],
     disputed: Collection[str],
     now: datetime,
@@ -130,7 +129,7 @@ def _what_changed(
         and (at := booked.get(row.loan_id)) is not None
         and at >= (row.stated_at or row.reported_at or now)
     ]
-    stands = contents_of(work, [asked[row.loan_id] for row in moved], {row.loan_id: row.fields for row in moved})
+    stands = contents_of(work, [today[row.loan_id] for row in moved], {row.loan_id: row.fields for row in moved})
     found: list[_Told] = []
     for row in rows:
         mark = DISPUTED if row.loan_id in disputed else None
@@ -147,13 +146,13 @@ def _what_changed(
 
 def _reason(
     row: RegisterReportRow,
-    asked: AskedGate,
+    today: LoanToday,
     upheld_at: datetime | None,
     came: set[str],
     holds: set[tuple[str, str | None]],
     now: datetime,
 ) -> RemovalReason | None:
-    if asked.position.overdue_minor <= 0:
+    if today.position.overdue_minor <= 0:
         return RemovalReason.PAID
     if upheld_at is not None and row.reported_at is not None and upheld_at > row.reported_at:
         return RemovalReason.DISPUTE_UPHELD
@@ -161,7 +160,7 @@ def _reason(
         return RemovalReason.NOTICE_RETURNED
     if not holds.isdisjoint({(row.borrower_id, row.loan_id), (row.borrower_id, None)}):
         return RemovalReason.HOLD
-    if row.keep_until is not None and asked.on > row.keep_until:
+    if row.keep_until is not None and today.on > row.keep_until:
         return RemovalReason.RETENTION_ENDED
     return None
 
@@ -188,8 +187,8 @@ def correct(work: Work, report_id: str, *, staff: DeskStaff, now: datetime) -> R
     row = _locked(work, report_id, staff.lender_id)
     if row.state != ReportState.STANDING:
         raise ConflictError(f"The report is {row.state}; only what stands is corrected.")
-    asked = ask_gates(work.session, [row.loan_id], get_register(row.register), now=now)
-    content = contents_of(work, asked.values(), {row.loan_id: tuple(row.fields)})[row.loan_id]
+    today = loans_today(work.session, [row.loan_id], now=now)
+    content = contents_of(work, today.values(), {row.loan_id: tuple(row.fields)})[row.loan_id]
     said = opened_line(work.vault, report_place(row.id), row.content_sealed or b"{}")
     if {**said, AMOUNTS_ON: None} != {**content, AMOUNTS_ON: None}:
         row.stated_at = now

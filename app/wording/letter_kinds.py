@@ -26,7 +26,7 @@ KINDS = (
 NOTICES_OF_LAW = ("validation_notice",)
 """Kinds that a law asks of some and of nobody else; they stand in no other jurisdiction's file."""
 NEEDS = ("licence", "contract", "ledger", "cap", "ways_to_pay", "complaints", "reports_to", "register", "itemisation",
-         "current_creditor")  # fmt: skip
+         "current_creditor", "regulator")  # fmt: skip
 """Parts that can be lacking, and for which a letter is then refused by name."""
 AS_LAW = frozenset({"P", "M", "R"})
 """Grades whose source is shown: the law's own words were read (P), in part (M), or in a rendering (R)."""
@@ -112,9 +112,14 @@ def kinds_of(jurisdiction: str) -> Mapping[str, LetterKind]:
     own = _read(jurisdiction.lower()) if jurisdiction.lower() != _DEFAULT else {}
     sayings = {key: _saying(key, each) for key, each in {**base["says"], **own.get("says", {})}.items()}
     return {
-        kind: _kind(jurisdiction, kind, each, sayings, own.get("reports_to"))
+        kind: _kind(jurisdiction, kind, {**each, "says": _said_by(each, own)}, sayings, own.get("reports_to"))
         for kind, each in {**base["letters"], **own.get("letters", {})}.items()
     }
+
+
+def _said_by(each: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Return what a kind says, after what every letter of the jurisdiction says (`says_always`)."""
+    return list(dict.fromkeys([*own.get("says_always", ()), *each["says"]]))
 
 
 def _kind(
