@@ -155,7 +155,9 @@ def post(work: Any, message_id: str, raw: str, at: datetime) -> None:
     """What the post tells of a letter, signed."""
     letter = work.session.scalars(select(LetterRow).where(LetterRow.message_id == message_id)).one()
     told = Told.DELIVERED if raw == "delivered" else Told.FAILED
-    apply_event(work, DeliveryReport(f"{message_id}/{raw}", told, at=at, raw_code=raw, message_id=letter.message_id), now=START)
+    apply_event(
+        work, DeliveryReport(f"{message_id}/{raw}", told, at=at, raw_code=raw, message_id=letter.message_id), now=START
+    )
 
 
 def test_who_may_what(app: Flask, client: FlaskClient) -> None:

@@ -1,11 +1,10 @@
-"""What the study asks of each kind of letter in each jurisdiction: where it stands in ours, or by which name it is refused."""
+"""What the study asks of each kind of letter by jurisdiction: where it stands in ours, or by which name it is refused."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-import app as package
 from app.domain.letters import LetterRefusedError
 from app.services.letter_setting import set_letter
 from app.wording.catalogue import render

@@ -100,7 +100,7 @@ def page_untold_removals(session: Session, *, due_by: date, after: str = "", lim
         .order_by(RegisterReportEventRow.id)
         .limit(limit)
     )  # fmt: skip
-    return [UntoldRemoval(*row) for row in session.execute(statement)]
+    return [UntoldRemoval(**row._mapping) for row in session.execute(statement)]
 
 
 def write_told(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
