@@ -4,23 +4,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from app.api.value_forms import plain
-from app.services.collateral_quotes import QuotedLoan, RedemptionQuote
-from app.services.collateral_views import (
+from app.services.collateral_cost_views import ShownCost
+from app.services.collateral_own import OwnEvent, OwnLoan, OwnThing
+from app.services.collateral_page_values import (
     CollateralPage,
     ListedThing,
-    OwnEvent,
-    OwnLoan,
-    OwnThing,
     ShownAppraisal,
-    ShownCost,
     ShownEvent,
     ShownPledge,
     ShownPolicy,
     ShownQuote,
-    ShownSale,
-    ShownShare,
     ShownWorth,
 )
+from app.services.collateral_quotes import QuotedLoan, RedemptionQuote
+from app.services.collateral_sale_views import ShownSale, ShownShare
 
 _ID = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
 _AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -30,7 +27,7 @@ _THING = ListedThing(
 )
 _SALE = ShownSale(
     _ID, "CNY", "booked", _ON, 5_000_000, 20_000, "auction", "us", "cn-civil-code@1", 100_500, 0,
-    [ShownShare("CN-1001", 1, 4_899_500, 0)], 0, 0, None, "staff:Wang Fang", _AT, "staff:Li Na", _AT, None,
+    [ShownShare("CN-1001", 1, 4_899_500, 0)], 0, 0, None, "staff:Wang Fang", _AT, "staff:Li Na", _AT, None, 2, None, None,
 )  # fmt: skip
 _QUOTE = ShownQuote(_ID, "CNY", _AT, "staff:Wang Fang", _ON, _ON, "arrears", 580_500)
 
@@ -54,6 +51,7 @@ THING_PAGE: dict[str, Any] = plain(
         redemption="arrears",
         redemption_source="The house asks for what is due",
         redemption_grade="H",
+        not_looked_at=None,
         events=[
             ShownEvent(
                 _ID, 2, "taken", _ON, _AT, "staff:Wang Fang", "desk:staff:Wang Fang", "T-1", "notice_served", "in_custody",
@@ -70,13 +68,13 @@ OWN_THING: dict[str, Any] = plain(
     OwnThing(
         _ID, "CNY", "vehicle", "Wuling Hongguang, white", "粤B12345", [OwnLoan(_ID, "CN-1001")], "in_custody", _ON, "Yard 7",
         _ON, [ShownCost("recovery", 80_000), ShownCost("storage", 500)], 80_500, 500, "arrears",
-        "The house asks for what is due", [OwnEvent("taken", _ON, 500, None)], None,
+        "The house asks for what is due", None, [OwnEvent("taken", _ON, 500, None)], None,
     )
 )  # fmt: skip
 QUOTE: dict[str, Any] = plain(
     RedemptionQuote(
         _ID, _ID, "CNY", _AT, _ON, _ON, "arrears", 580_500, [ShownCost("recovery", 80_000), ShownCost("storage", 500)],
         80_500, 500, [QuotedLoan(_ID, "CN-1001", 500_000, 480_000, 20_000, 0, 0)], "cn-civil-code@1",
-        "The house asks for what is due", "H",
+        "The house asks for what is due", "H", None,
     )
 )  # fmt: skip

@@ -70,6 +70,7 @@ from app.api.desk import escalation_policies as desk_escalation_policies
 from app.api.desk import escalations as desk_escalations
 from app.api.desk import experiments as desk_experiments
 from app.api.desk import explanations as desk_explanations
+from app.api.desk import funder_entries as desk_funder_entries
 from app.api.desk import funding as desk_funding
 from app.api.desk import hardship as desk_hardship
 from app.api.desk import holds as desk_holds
@@ -123,6 +124,7 @@ _SHARED = (
     desk_register_reports,
     register_files,
     desk_funding,
+    desk_funder_entries,
     desk_payouts,
     desk_wind_downs,
     attachments,

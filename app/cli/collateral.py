@@ -22,7 +22,7 @@ def list_things(lender: str, state: str | None, limit: int) -> None:
     from app.persistence.db import vault
     from app.persistence.queries.collateral import page_things
     from app.persistence.unit_of_work import reading
-    from app.services.collateral_views import listed_things
+    from app.services.collateral_pages import listed_things
 
     if state is not None and state not in tuple(ThingState):
         raise ValidationError(f"--state is not one of {', '.join(ThingState)}.")
@@ -49,8 +49,8 @@ def show(lender: str, thing: str) -> None:
     from app.domain.money import Money
     from app.persistence.queries.collateral import find_things
     from app.persistence.unit_of_work import unit_of_work
+    from app.services.collateral_pages import open_thing
     from app.services.collateral_redemptions import redemption_on
-    from app.services.collateral_views import open_thing
 
     now = clock.now()
     with unit_of_work() as work:

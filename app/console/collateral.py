@@ -19,7 +19,8 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import collateral
 from app.services.collateral_desk import pledge_at_desk
-from app.services.collateral_views import ListedThing, listed_things
+from app.services.collateral_page_values import ListedThing
+from app.services.collateral_pages import listed_things
 from app.web.acting import acting
 from app.web.auth import desk, permits
 from app.web.fields import NUMBER_PATTERN, DateField, PatternField, TextField

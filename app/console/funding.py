@@ -14,7 +14,7 @@ from app.persistence.db import vault
 from app.persistence.queries import funding as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_owners
-from app.persistence.queries.wind_downs import find_live
+from app.persistence.queries.wind_downs import find_waiting
 from app.persistence.unit_of_work import reading
 from app.services import funding_desk, funding_shares
 from app.services.funder_statements import outstanding_by_holder
@@ -28,6 +28,7 @@ from app.web.languages import request_locale
 from app.web.pagination import Key
 from app.web.reads import end_reads, reads
 from app.web.request_context import now
+from app.wording.refusal_words import refused_in_words
 
 PDF = "application/pdf"
 
@@ -37,11 +38,11 @@ PDF = "application/pdf"
 def funding() -> BaseResponse:
     """List funders, and say whether the lender winds down."""
     key = begin()
-    live = find_live(reads(), desk().lender_id)
+    waiting = find_waiting(reads(), desk().lender_id)
     end_reads()
     rows = funding_desk.page_funders(acting(), after="" if key is None else key.row_id, limit=SIZE + 1, now=now())
     shown = [(row, open_funder(vault(), row).name) for row in rows]
-    return page("funding/list.html", found=listed(shown, [Key(row.recorded_at, row.id) for row in rows]), live=live)
+    return page("funding/list.html", found=listed(shown, [Key(row.recorded_at, row.id) for row in rows]), waiting=waiting)
 
 
 @pages.get("/funding/funders/<number:funder_no>")
@@ -59,7 +60,8 @@ def funder(funder_no: str) -> BaseResponse:
     try:
         made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=as_pdf)
     except ValidationError as error:
-        problem, first, last = error.detail, today.replace(day=1), today
+        problem = refused_in_words(error, request_locale())[0] or error.detail
+        first, last = today.replace(day=1), today
         made = funding_desk.make_statement(staff, funder_no, first, last, locale=request_locale(), now=at, as_pdf=False)
     if made.pdf is not None:
         return personal_file(made.pdf, PDF, name=f"funder-{funder_no}-{last.isoformat()}.pdf")

@@ -9,17 +9,20 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
 from app.console.lists import SIZE, begin, listed
+from app.persistence.db import vault
 from app.persistence.queries import payouts as queries
 from app.persistence.unit_of_work import Work, unit_of_work
-from app.services import payouts
+from app.services import payout_reviews, payouts
 from app.services.staff_proofs import require_fresh_proof
 from app.web.acting import acting
 from app.web.answers import personal_file
 from app.web.auth import desk, permits
 from app.web.fields import DateField, PatternField, TextField
+from app.web.languages import request_locale
 from app.web.pagination import Key
 from app.web.reads import end_reads, reads
 from app.web.request_context import now
+from app.wording.refusal_words import refused_in_words
 
 _PATH = "/funding/payouts"
 _HOME = f"{PREFIX}{_PATH}"
@@ -115,5 +118,14 @@ def _list(form: Form, *, status: int = 200) -> BaseResponse:
 
 
 def _one(batch_id: str, form: Form, *, status: int = 200) -> BaseResponse:
-    row = queries.get_batch(reads(), desk().lender_id, batch_id)
-    return page("funding/payout.html", status=status, row=row, form=form)
+    key, at, staff = begin(), now(), acting()
+    end_reads()
+    with unit_of_work() as work:
+        seen = payout_reviews.read_payees(
+            work, batch_id, after="" if key is None else key.row_id, limit=SIZE + 1, staff=staff, now=at
+        )
+        problem = payout_reviews.problem_of(work, seen.batch, now=at)
+    found = listed(seen.payouts, [Key(seen.batch.requested_at, each.id) for each in seen.payouts])
+    said = None if problem is None else refused_in_words(problem, request_locale())[0] or problem.detail
+    why = payouts.why_declined(vault(), seen.batch)
+    return page("funding/payout.html", status=status, row=seen.batch, why=why, found=found, problem=said, form=form)

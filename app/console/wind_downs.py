@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.console.forms import Form, submit
 from app.console.frame import PREFIX, page, pages
 from app.domain.wind_downs import LONGEST_CONTACT, LONGEST_REASON, WindDownTerms
+from app.persistence.db import vault
 from app.persistence.queries import wind_downs as queries
 from app.persistence.unit_of_work import Work
 from app.services import wind_downs
@@ -104,6 +105,12 @@ def _decide(wind_down_id: str, *, approve: bool) -> BaseResponse:
 
 
 def _shown(form: Form, *, status: int = 200) -> BaseResponse:
-    rows = [(row, wind_downs.terms_of(row)) for row in queries.list_wind_downs(reads(), desk().lender_id)]
-    live = next((each for each in rows if each[0].state in ("waiting", "active")), None)
-    return page("funding/wind_down.html", status=status, rows=rows, live=live, form=form)
+    rows = [
+        (row, wind_downs.terms_of(row), wind_downs.words_of(vault(), row)[0], wind_downs.since_of(row))
+        for row in queries.list_wind_downs(reads(), desk().lender_id)
+    ]
+    by_state = {each[0].state: each for each in rows}
+    return page(
+        "funding/wind_down.html", status=status, rows=rows, active=by_state.get("active"),
+        waiting=by_state.get("waiting"), form=form,
+    )  # fmt: skip

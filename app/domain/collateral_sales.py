@@ -30,6 +30,19 @@ SALE_MOVES: Mapping[SaleState, frozenset[SaleState]] = {
     _S.DECLINED: frozenset(),
     _S.REVERSED: frozenset(),
 }
+
+
+class ReversalState(StrEnum):
+    """Whether a booked sale is to be taken back."""
+
+    WAITING = "waiting"
+    """Asked for by one: the sale stays booked until another decides."""
+    DECLINED = "declined"
+    DONE = "done"
+
+
+ASKED, TOLD = FIGURES = ("asked", "told")
+"""Whose figures of a sale are booked where the lender's core tells others than were asked for."""
 METHODS = ("auction", "private", "court", "dealer", "other")
 
 
@@ -71,6 +84,8 @@ class ProceedsOrder:
     """P the text of the law was read; R reported by others; U recalled, unverified; H a rule of the house."""
     redemption_source: str
     redemption_grade: str
+    not_looked_at: str | None = None
+    """What else may be the law of getting a thing back, of which nothing was read: every quote says so."""
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.escalation_policies import EscalationStep
+from app.domain.escalation_policies import EscalationStep, Kind
 from app.domain.escalation_reasons import Ends, Outcome
 from app.domain.holds import Hold
 
@@ -46,6 +46,8 @@ class StepState:
     approved_at: tuple[datetime, ...] = ()
     """When each person said yes, the first one first."""
     is_declined: bool = False
+    kind: Kind | None = None
+    """What the step was when it was recorded; None: as the policy has it."""
 
 
 @dataclass(frozen=True, slots=True)

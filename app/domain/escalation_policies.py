@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -100,6 +100,8 @@ class EscalationPolicy:
     steps: tuple[EscalationStep, ...]
     stop_on: frozenset[str] = field(default_factory=lambda: STOPPING)
     description: str = ""
+    in_force_since: datetime | None = None
+    """A yes that was given before was to another version, which may have said something else. None: it does not matter."""
 
     def step(self, key: str) -> EscalationStep | None:
         """Return the step of that key."""

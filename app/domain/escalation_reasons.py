@@ -65,6 +65,7 @@ class Why(StrEnum):
     BEGUN = "BEGUN"
     AWAITS_DELIVERY = "AWAITS_DELIVERY"
     NO_POLICY = "NO_POLICY"
+    NOT_IN_POLICY = "NOT_IN_POLICY"
 
 
 class Ends(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from app.domain.escalation_cases import NOT_ASKED, Decided, EscalationCase, Gates, Spell, StepDecision, StepState
-from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, EscalationPolicy, EscalationStep, Kind
+from app.domain.escalation_policies import CAP, FORBEARANCE, NOTICE_KINDS, Approval, EscalationPolicy, EscalationStep, Kind
 from app.domain.escalation_reasons import HAPPENED, HOLD_WHY, Ends, Outcome, Why
 from app.domain.times import business_date, local_instant
 
@@ -41,19 +41,22 @@ def decide(case: EscalationCase, policy: EscalationPolicy | None, now: datetime,
     return Decided(begins, None, steps, min(looks, default=None))
 
 
-def questions(case: EscalationCase, policy: EscalationPolicy | None, now: datetime) -> tuple[EscalationStep, ...]:
-    """Return the steps for which everything else is in order, so that the law and the gates of reporting are to be asked."""
-    return unasked(decide(case, policy, now))
-
-
 def unasked(decided: Decided) -> tuple[EscalationStep, ...]:
-    """Return the steps of a decision that do not happen because nobody was asked about them."""
+    """Return the steps for which all else is in order, so that the law and the gates of reporting are to be asked."""
     return tuple(each.step for each in decided.steps if each.reason == Why.LAW_NOT_ASKED)
 
 
 def asks(step: EscalationStep) -> bool:
     """Return whether a step happens only once somebody else was asked: a notice names a report only where there is one."""
     return bool(step.law) or step.kind in (Kind.REPORT, Kind.PRE_REPORT_NOTICE)
+
+
+def lapse_of(given_at: datetime, approval: Approval, policy: EscalationPolicy) -> datetime:
+    """Return from when a first yes counts no more: so many days after it, and not beyond the version it was given to."""
+    since = policy.in_force_since
+    if since is not None and given_at < since:
+        return since
+    return given_at + timedelta(days=approval.valid_days)
 
 
 def _ends(case: EscalationCase) -> Ends | None:
@@ -121,6 +124,8 @@ class _Looking:
 
     def _at(self, step: EscalationStep) -> StepDecision:
         state = self.spell.steps.get(step.key)
+        if state is not None and state.kind not in (None, step.kind):
+            return StepDecision(step, Outcome.STOPPED, Why.NOT_IN_POLICY)  # its key was another step's in these arrears
         is_undone = state is not None and state.outcome is Outcome.DELIVERED and state.came_back
         if state is not None and (state.outcome in HAPPENED or state.outcome is Outcome.ENDED) and not is_undone:
             return StepDecision(step, state.outcome, Why.ON_SCHEDULE)
@@ -228,9 +233,9 @@ class _Looking:
         return considered_on is not None and self.spell.late_since <= considered_on <= self.today
 
     def _asked(self, step: EscalationStep) -> StepDecision | None:
-        if not asks(step):
-            return None
         if step.key not in self.gates:
+            if not asks(step):
+                return None  # but where whoever makes it happen has refused, that is its answer for today
             return StepDecision(step, Outcome.STOPPED, Why.LAW_NOT_ASKED, look_at=self._tomorrow())
         stop = self.gates[step.key]
         if stop is None:
@@ -246,7 +251,7 @@ class _Looking:
             return None
         given = () if state is None else state.approved_at
         if given:
-            lapses_at = min(given) + timedelta(days=step.approval.valid_days)
+            lapses_at = lapse_of(min(given), step.approval, self.policy)
             if self.now >= lapses_at:
                 return StepDecision(step, Outcome.NEEDS_APPROVAL, Why.APPROVAL_LAPSED)
             if len(given) >= step.approval.people:

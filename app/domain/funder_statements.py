@@ -38,7 +38,10 @@ class FunderLine:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
-    """All loans in one currency. `paid_out_minor`: in the period; `payable_minor`: at its end, negative: owed back."""
+    """All loans in one currency. `paid_out_minor`: in the period; `payable_minor`: at its end, negative: owed back.
+
+    payable = payable before + passed - service fee - paid out.
+    """
 
     currency: str
     opening_minor: int
@@ -47,6 +50,8 @@ class CurrencyTotal:
     service_fee_minor: int
     given_up_minor: int
     closing_minor: int
+    payable_before_minor: int
+    """Before the first day."""
     paid_out_minor: int
     payable_minor: int
 
@@ -72,7 +77,9 @@ def check_period(first: date, last: date, today: date) -> None:
         raise refused_at("/query/from", f"A statement is of {LONGEST_PERIOD_DAYS} days at most.")
 
 
-def total_of_lines(currency: str, lines: Sequence[FunderLine], *, paid_out_minor: int, payable_minor: int) -> CurrencyTotal:
+def total_of_lines(
+    currency: str, lines: Sequence[FunderLine], *, payable_before_minor: int, paid_out_minor: int, payable_minor: int
+) -> CurrencyTotal:
     """Return the sum of lines in one currency."""
     return CurrencyTotal(
         currency,
@@ -82,6 +89,7 @@ def total_of_lines(currency: str, lines: Sequence[FunderLine], *, paid_out_minor
         sum(line.service_fee_minor for line in lines),
         sum(line.given_up_minor for line in lines),
         sum(line.closing_minor for line in lines),
+        payable_before_minor,
         paid_out_minor,
         payable_minor,
     )

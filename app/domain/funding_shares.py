@@ -1,7 +1,8 @@
 """Shares of a loan: who holds which part of its principal on which day. What nobody funded is the lender's own part."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -33,38 +34,45 @@ class Held:
 
 
 class Shares:
-    """The shares of one loan over time. `whole_minor`: the principal that all are parts of."""
+    """The shares of one loan over time. `whole_minor`: the principal that all are parts of.
 
-    def __init__(self, whole_minor: int, movements: Sequence[Movement]) -> None:
+    Who holds what is worked out for the days that are asked for: a loan may have a thousand funders, each of a day of their
+    own.
+    """
+
+    def __init__(self, whole_minor: int, movements: Iterable[Movement]) -> None:
         self.whole_minor = whole_minor
         self.movements = tuple(sorted(movements, key=lambda each: each.effective_on))
-        self._days: list[date] = []
-        self._held: list[Held] = [_held(whole_minor, {})]
-        units: dict[str, int] = {}
-        for day, moved in groupby(self.movements, key=lambda each: each.effective_on):
-            for each in moved:
-                units[each.holder] = units.get(each.holder, 0) + each.units_minor
-            self._days.append(day)
-            self._held.append(_held(whole_minor, units))
+        self._days = [each.effective_on for each in self.movements]
+        self._held: dict[int, Held] = {}
 
     def on(self, day: date) -> Held:
         """Return who holds what at the end of a day."""
-        return self._held[bisect_right(self._days, day)]
-
-    def spans(self) -> Sequence[Held]:
-        """Return every state there was, in order."""
-        return self._held
+        moved = bisect_right(self._days, day)
+        held = self._held.get(moved)
+        if held is None:
+            units: defaultdict[str, int] = defaultdict(int)
+            for each in self.movements[:moved]:
+                units[each.holder] += each.units_minor
+            held = self._held[moved] = _held(self.whole_minor, units)
+        return held
 
     def check(self, currency: str) -> None:
         """Refuse shares that are more than the loan, or less than nothing, on any day. Raises ValidationError."""
-        for held in self._held:
-            for holder, units in held.units.items():
-                if units >= 0:
-                    continue
-                short = Money(-units, currency)
-                if holder == OWN:
-                    raise refused_at("/units", f"The shares would be {short} more than the loan's principal.")
-                raise refused_at("/units", f"A funder would give {short} more than they hold on that day, or later.")
+        units: defaultdict[str, int] = defaultdict(int)
+        own = self.whole_minor
+        for _, moved in groupby(self.movements, key=lambda each: each.effective_on):
+            holders = set()
+            for each in moved:
+                units[each.holder] += each.units_minor
+                own -= each.units_minor
+                holders.add(each.holder)
+            if own < 0:
+                raise refused_at("/units", f"The shares would be {Money(-own, currency)} more than the loan's principal.")
+            short = -min(units[holder] for holder in holders)
+            if short > 0:
+                held = Money(short, currency)
+                raise refused_at("/units", f"A funder would give {held} more than they hold on that day, or later.")
 
 
 def _held(whole_minor: int, units: Mapping[str, int]) -> Held:

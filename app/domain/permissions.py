@@ -43,7 +43,7 @@ _TABLE = (
     Permission("collateral.redeem", "give a thing back for what its quote says, taking the money in", EVERYONE),
     Permission("collateral.reverse", "take back an event of a pledged thing that was recorded by mistake", SENIOR),
     Permission("collateral.sell", "have a sale of a pledged thing booked by somebody else", SENIOR),
-    Permission("collateral.approve_sale", "book, decline or take back a sale that somebody else asked for", SENIOR),
+    Permission("collateral.approve_sale", "book, decline or take back a sale, when somebody else asked for it", SENIOR),
     Permission("contacts.read_changes", "read changes of a borrower's contact data, masked", EVERYONE),
     Permission("contacts.change", "propose another phone, e-mail or address, have it proved by a code, cancel it", EVERYONE),
     Permission("contacts.confirm", "confirm a change of contact data on documents", frozenset({SUPERVISOR, COMPLIANCE})),

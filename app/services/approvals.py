@@ -11,7 +11,6 @@ from app.domain.money import Money
 from app.domain.plan_requests import RequestState
 from app.domain.refunds import RefundState
 from app.domain.registers import ReportState
-from app.domain.wind_downs import WindDownState
 from app.persistence.queries import (
     collateral_sales,
     credit_bureaus,
@@ -29,7 +28,7 @@ from app.persistence.queries.provider_templates import list_provider_templates
 from app.persistence.queries.refunds import page_refunds
 from app.persistence.queries.restricted_register import page_of_lender
 from app.persistence.queries.tasks import page_tasks
-from app.persistence.queries.wind_downs import find_live
+from app.persistence.queries.wind_downs import find_waiting
 from app.services.waivers import parts_of
 
 MOST_OF_A_KIND = 100
@@ -91,14 +90,22 @@ def _collateral_sales(reads: Connection, lender_id: str) -> Iterator[Waiting]:
         yield Waiting("collateral_sale", row.thing_id, row.requested_at, row.requested_by, row.borrower_no, None, amount)
 
 
+def _collateral_reversals(reads: Connection, lender_id: str) -> Iterator[Waiting]:
+    """By the id of the thing, as its sales."""
+    for row in collateral_sales.page_reversals(reads, lender_id, limit=MOST_OF_A_KIND):
+        amount = Money(row.proceeds_minor, row.currency)
+        at, by = row.reversal_asked_at, row.reversal_asked_by
+        yield Waiting("collateral_reversal", row.thing_id, at, by, row.borrower_no, None, amount)
+
+
 def _payouts(reads: Connection, lender_id: str) -> Iterator[Waiting]:
     for row in payouts.page_batches(reads, lender_id, state=payouts.WAITING, limit=MOST_OF_A_KIND):
         yield Waiting("payouts", row.id, row.requested_at, row.requested_by, amount=Money(row.total_minor, row.currency))
 
 
 def _wind_downs(reads: Connection, lender_id: str) -> Iterator[Waiting]:
-    row = find_live(reads, lender_id)
-    if row is not None and row.state == WindDownState.WAITING:
+    row = find_waiting(reads, lender_id)
+    if row is not None:
         yield Waiting("wind_down", row.id, row.requested_at, row.requested_by)
 
 
@@ -164,6 +171,7 @@ _GATHER: dict[str, Any] = {
     "letter": _letters,
     "provider_template": _provider_templates,
     "collateral_sale": _collateral_sales,
+    "collateral_reversal": _collateral_reversals,
     "credit_bureau": _credit_bureaus,
     "credit_snapshot": _credit_snapshots,
     "credit_correction": _credit_corrections,

@@ -122,12 +122,15 @@ def put_pledges(
     ids = {pledge.id for found in stored.values() for pledge in found}
     pledges = {(row.thing_id, row.loan_id): row for row in queries.load_pledges(session, ids)}
     results: list[PutResult | DomainError] = []
+    put = _Put(work, lender_id, by, origin, now, today)
     for values in batch:
         try:
-            put = _Put(work, lender_id, by, origin, now, today)
             results.append(put.put(values, loans.get(values.loan_no), things, pledges))
         except DomainError as error:
             results.append(error)
+    session.flush()
+    session.add_all(put.pledges)
+    queries.add_events(session, put.events)
     session.flush()
     return results
 
@@ -183,6 +186,9 @@ class _Put:
     origin: str
     now: datetime
     today: date
+    pledges: list[CollateralPledgeRow] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """New pledges, and first events of new things: written when the things are."""
 
     def put(
         self,
@@ -217,7 +223,7 @@ class _Put:
                 recorded_at=self.now, by=self.by,
             )  # fmt: skip
             pledges[thing.id, loan.id] = pledge
-            self.work.session.add(pledge)
+            self.pledges.append(pledge)
             changed = True
         else:
             told = (values.rank, values.limit_minor, values.pledged_on, values.ended_on)
@@ -241,7 +247,6 @@ class _Put:
         )  # fmt: skip
         self._identified(thing, values)
         self.work.session.add(thing)
-        self.work.session.flush()
         event = {
             "id": new_id(), "thing_id": thing_id, "borrower_id": loan.borrower_id, "lender_id": self.lender_id, "no": 1,
             "kind": EventKind.PLEDGED.value, "effective_on": values.pledged_on, "recorded_at": self.now, "by": self.by,
@@ -249,7 +254,7 @@ class _Put:
             "to_state": ThingState.PLEDGED.value, "reverses_id": None, "cost_kind": None, "amount_minor": None,
             "is_charged": False, "facts": {}, "text_sealed": None,
         }  # fmt: skip
-        queries.add_events(self.work.session, [event])
+        self.events.append(event)
         return thing
 
     def _identified(self, thing: CollateralThingRow, values: PledgeValues) -> bool:

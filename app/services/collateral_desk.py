@@ -11,7 +11,8 @@ from app.domain.permissions import check_may
 from app.persistence.queries import collateral as queries
 from app.persistence.unit_of_work import Work
 from app.services.collateral import PledgeValues, put_pledges
-from app.services.collateral_events import EventResult, EventValues, record_event
+from app.services.collateral_event_values import EventResult, EventValues
+from app.services.collateral_events import record_event
 from app.services.collateral_values import AppraisalValues, InsuranceValues, put_appraisals, put_insurance
 from app.services.desk_payments import DeskStaff
 

@@ -4,78 +4,34 @@ What is told has happened: it is recorded where the table of moves allows it, an
 for compliance. Nothing here, and nothing behind it, recovers a thing.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 
-from app.domain.book import check_text
-from app.domain.collateral_events import (
-    COST_KINDS,
-    MOVES,
-    OPENING,
-    EventKind,
-    ThingEvent,
-    ThingState,
-    moved,
-    reversible,
-    state_after,
-)
-from app.domain.errors import ConflictError, DomainError, NotFoundError, refused_at
+from app.domain.collateral_events import MOVES, EventKind, ThingEvent, ThingState, moved, reversible, state_after
+from app.domain.errors import DomainError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.served_notices import ServedNotice
 from app.domain.times import business_date
 from app.persistence.ids import new_id
-from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
-from app.persistence.vault import Vault
 from app.services import agenda
+from app.services.collateral_event_values import EventResult, EventValues, check_event, same_event
+from app.services.collateral_histories import events_of
 from app.services.collateral_notices import find_proofs, proof_facts
-from app.services.collateral_sale_withdrawals import withdraw_sales
-from app.services.collateral_telling import tell_of_events
+from app.services.collateral_sale_withdrawals import require_not_booked, withdraw_sales
+from app.services.collateral_standings import Standing
+from app.services.collateral_telling import ENFORCING, tell_of_events
 
-LONGEST_REFERENCE, LONGEST_TEXT, LONGEST_REASON = 120, 500, 40
-_AMOUNT_NEEDED = frozenset({EventKind.COST, EventKind.STORAGE_RATE, EventKind.COSTS_PAID})
-
-
-@dataclass(frozen=True, slots=True)
-class EventValues:
-    """One event as it is told. `thing`: the lender's own number of it; `reference`: the teller's own of the event.
-
-    `amount_minor`: of a cost, what it was; of `taken` and `storage_rate`, what each day costs; of
-    `costs_paid`, what was paid of them.
-    """
-
-    thing: str
-    kind: str
-    effective_on: date
-    reference: str
-    cost_kind: str | None = None
-    amount_minor: int | None = None
-    currency: str | None = None
-    is_charged: bool = False
-    reason: str | None = None
-    """A code of the teller's: voluntary, court_order ..."""
-    reverses: str | None = None
-    """Reference of the event that a reversal takes back."""
-    place: str | None = field(default=None, repr=False)
-    note: str | None = field(default=None, repr=False)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Ids of a served notice, a sale, a quote; nothing personal."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventResult:
-    """What became of one event. `created` False: it was recorded before."""
-
-    event_id: str
-    thing_id: str
-    created: bool
+_CODE = re.compile(r"[a-z][a-z0-9_]*")
+ANNOUNCED = frozenset({EventKind.NOTICE_SERVED, EventKind.TAKEN})
+"""Kinds of which a delivered notice is kept as their proof."""
 
 
 def record_event(work: Work, lender_id: str, values: EventValues, *, by: str, origin: str, now: datetime) -> EventResult:
@@ -94,20 +50,21 @@ def record_events(
     `by`: who is answerable; `origin`: who told. Takes the borrowers' agenda rows.
     """
     session = work.session
-    known = queries.find_things(session, lender_id, {values.thing for values in batch})
-    agenda.touch(work, {thing.borrower_id for thing in known.values()}, now=now)
-    things = queries.find_things(session, lender_id, {values.thing for values in batch})
+    numbers = {values.thing for values in batch}
+    agenda.touch(work, queries.find_owners(session, lender_id, numbers), now=now)
+    things = queries.find_standings(session, lender_id, numbers)
     lender = get_lender(session, lender_id)
-    announced = {thing.id for thing in _of_kinds(things, batch, (EventKind.NOTICE_SERVED, EventKind.TAKEN))}
+    pledges = queries.find_pledges(session, _of_kinds(things, batch, ANNOUNCED | ENFORCING))
+    announced = _of_kinds(things, batch, ANNOUNCED)
     told = _Told(
         work, lender_id, by, origin, now,
         today=business_date(now, lender.zone), zone=lender.zone,
-        proofs=find_proofs(session, announced, zone=lender.zone) if announced else {},
-        things=things,
+        proofs=find_proofs(session, {key: pledges[key] for key in announced}, zone=lender.zone) if announced else {},
+        things=things, pledges=pledges,
         known=queries.find_references(
             session, lender_id, {v.reference for v in batch} | {v.reverses for v in batch if v.reverses}
         ),
-        events=_events_of(session, things.values()),
+        events=_events_of(session, _of_kinds(things, batch, {EventKind.REVERSAL})),
     )  # fmt: skip
     results: list[EventResult | DomainError] = []
     for values in batch:
@@ -119,38 +76,13 @@ def record_events(
     return results
 
 
-def events_of(rows: Sequence[Any]) -> list[ThingEvent]:
-    """Return stored events as the rules see them."""
-    return [
-        ThingEvent(
-            row.id, row.no, row.kind, row.effective_on, row.reverses_id, row.cost_kind, row.amount_minor, row.is_charged
-        )
-        for row in rows
-    ]
+def _of_kinds(things: Mapping[str, Any], batch: Sequence[EventValues], kinds: Collection[str]) -> set[str]:
+    return {things[values.thing].id for values in batch if values.kind in kinds and values.thing in things}
 
 
-def text_of(ring: Vault, row: Any) -> Mapping[str, str]:
-    """Return what of an event may be personal, opened: `place`, `note`."""
-    text = ring.open(row.text_sealed, place=f"collateral_events.text:{row.id}")
-    return orjson.loads(text) if text else {}
-
-
-def place_of(ring: Vault, thing: Any) -> str | None:
-    """Return where a thing in custody is kept, opened."""
-    return ring.open(thing.place_sealed, place=f"collateral_things.place:{thing.id}")
-
-
-def _of_kinds(
-    things: Mapping[str, CollateralThingRow], batch: Sequence[EventValues], kinds: Sequence[str]
-) -> list[CollateralThingRow]:
-    return [things[values.thing] for values in batch if values.kind in kinds and values.thing in things]
-
-
-def _events_of(session: Any, things: Any) -> dict[str, list[ThingEvent]]:
-    found: dict[str, list[ThingEvent]] = defaultdict(list)
-    for thing_id, rows in queries.find_events(session, [thing.id for thing in things]).items():
-        found[thing_id] = events_of(rows)
-    return found
+def _events_of(session: Any, thing_ids: Collection[str]) -> dict[str, list[ThingEvent]]:
+    """Return what happened before to the things whose standing is made anew: of the others it is not asked."""
+    return {thing_id: events_of(rows) for thing_id, rows in queries.find_events(session, thing_ids).items()}
 
 
 @dataclass
@@ -165,15 +97,16 @@ class _Told:
     today: date
     zone: str
     proofs: Mapping[str, ServedNotice]
-    things: dict[str, CollateralThingRow]
+    things: Mapping[str, Any]
+    pledges: Mapping[str, Sequence[Any]]
     known: dict[str, Any]
     events: dict[str, list[ThingEvent]]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    _standing: dict[str, "_Standing"] = field(default_factory=dict)
+    _standing: dict[str, "Standing"] = field(default_factory=dict)
 
     def take(self, values: EventValues) -> EventResult:
         """Check one event against what came before it, and keep it to be written. Raises what is wrong with it."""
-        _check(values)
+        check_event(values)
         thing = self.things.get(values.thing)
         if thing is None:
             raise NotFoundError(f"There is no pledged thing {values.thing}; put it with what it secures first.")
@@ -181,8 +114,8 @@ class _Told:
             raise refused_at("/currency", f"{values.thing} is kept in {thing.currency}, not in {values.currency}.")
         before = self.known.get(values.reference)
         if before is not None:
-            return _same(before, values, thing)
-        state = self._standing.get(thing.id) or _Standing.of(thing)
+            return same_event(before, values, thing)
+        state = self._standing.get(thing.id) or Standing.of(thing)
         reverses_id = self._reversed(values, thing) if values.kind == EventKind.REVERSAL else None
         after: ThingState | None
         if reverses_id is not None:
@@ -214,22 +147,27 @@ class _Told:
         ring = self.work.vault
         moves = [
             {
-                "b_id": thing_id, "b_state": state.state, "b_state_on": state.on, "b_last_no": state.last_no,
-                "b_in_custody_on": state.in_custody_on,
-                "b_place": ring.seal(state.place, place=f"collateral_things.place:{thing_id}")
+                "id": thing_id, "state": state.state, "state_on": state.on, "last_no": state.last_no,
+                "in_custody_on": state.in_custody_on, "version": by_id[thing_id].version + 1,
+                "place_sealed": ring.seal(state.place, place=f"collateral_things.place:{thing_id}")
                 if state.is_place_new else by_id[thing_id].place_sealed,
             }
             for thing_id, state in self._standing.items()
         ]  # fmt: skip
         queries.move_things(self.work.session, moves)
-        tell_of_events(self.work, self.rows, now=self.now)
+        tell_of_events(self.work, self.rows, self.pledges, by=self.by, now=self.now)
 
     def _row(
-        self, thing: CollateralThingRow, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
+        self, thing: Any, values: EventValues, event: ThingEvent, before: str, after: ThingState | None
     ) -> dict[str, Any]:
-        said = {name: without_card_numbers(text) for name, text in (("place", values.place), ("note", values.note)) if text}
-        facts = dict(values.facts) | ({"reason": values.reason} if values.reason else {})
-        if event.kind in (EventKind.NOTICE_SERVED, EventKind.TAKEN):
+        words = {"place": values.place, "note": values.note}
+        facts = dict(values.facts)
+        if values.reason and _CODE.fullmatch(values.reason):
+            facts["reason"] = values.reason
+        else:
+            words["reason"] = values.reason  # words, which may name somebody: sealed with the others
+        said = {name: without_card_numbers(text) for name, text in words.items() if text}
+        if event.kind in ANNOUNCED:
             facts |= proof_facts(self.proofs.get(thing.id), event.effective_on, self.zone)
         text = orjson.dumps(said).decode() if said else None
         return {
@@ -241,25 +179,28 @@ class _Told:
             "text_sealed": self.work.vault.seal(text, place=f"collateral_events.text:{event.id}"),
         }  # fmt: skip
 
-    def _reversed(self, values: EventValues, thing: CollateralThingRow) -> str:
+    def _reversed(self, values: EventValues, thing: Any) -> str:
         if not values.reverses:
             raise refused_at("/reverses", "A reversal names the event that it takes back.")
         original = self.known.get(values.reverses)
         if original is None or original.thing_id != thing.id:
             raise NotFoundError(f"There is no event {values.reverses} of {values.thing}.")
         event = reversible(self.events.get(thing.id, []), original.id)
+        sale_id = original.facts.get("sale_id")
+        if sale_id is not None and event.kind != EventKind.SOLD:
+            require_not_booked(self.work, sale_id, lender_id=self.lender_id)
         if event.kind == EventKind.SOLD:
             withdraw_sales(self.work, event.id, by=self.by, now=self.now)
         return event.id
 
-    def _undone(self, thing: CollateralThingRow, reverses_id: str, state: "_Standing") -> ThingState | None:
+    def _undone(self, thing: Any, reverses_id: str, state: "Standing") -> ThingState | None:
         event = next(each for each in self.events[thing.id] if each.id == reverses_id)
         if EventKind(event.kind) not in MOVES:
             return None
         left = [each for each in self.events[thing.id] if each.id != reverses_id]
         return state_after(left)[0]
 
-    def _replayed(self, thing: CollateralThingRow, no: int) -> "_Standing":
+    def _replayed(self, thing: Any, no: int) -> "Standing":
         """Return where a thing stands after a reversal; where it is kept is not known again until it is told."""
         stands = self.events[thing.id]
         state, on = state_after(stands)
@@ -268,32 +209,7 @@ class _Told:
             each.effective_on for each in stands if each.kind == EventKind.TAKEN and each.id not in undone
         ]  # fmt: skip
         since = max(taken, default=None) if state is ThingState.IN_CUSTODY else None
-        return _Standing(state.value, on, no, since, None, is_place_new=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Where a thing stands while a batch is taken in."""
-
-    state: str
-    on: date
-    last_no: int
-    in_custody_on: date | None
-    place: str | None = None
-    is_place_new: bool = False
-
-    @classmethod
-    def of(cls, thing: CollateralThingRow) -> "_Standing":
-        return cls(thing.state, thing.state_on, thing.last_no, thing.in_custody_on)
-
-    def numbered(self, no: int) -> "_Standing":
-        return _Standing(self.state, self.on, no, self.in_custody_on, self.place, self.is_place_new)
-
-    def after(self, state: ThingState, values: EventValues, no: int) -> "_Standing":
-        if state is not ThingState.IN_CUSTODY:
-            return _Standing(state.value, values.effective_on, no, None, None, is_place_new=True)
-        since = values.effective_on if values.kind == EventKind.TAKEN else self.in_custody_on
-        return _Standing(state.value, values.effective_on, no, since, values.place, is_place_new=True)
+        return Standing(state.value, on, no, since, None, is_place_new=True)
 
 
 class _Known:
@@ -301,31 +217,3 @@ class _Known:
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
-
-
-def _same(before: Any, values: EventValues, thing: CollateralThingRow) -> EventResult:
-    was = (before.thing_id, before.kind, before.effective_on, before.amount_minor, before.cost_kind)
-    told = (thing.id, values.kind, values.effective_on, values.amount_minor, values.cost_kind)
-    if was != told:
-        raise ConflictError(f"Reference {values.reference} stands for another event; give each its own.")
-    return EventResult(before.id, before.thing_id, created=False)
-
-
-def _check(values: EventValues) -> None:
-    check_text("reference", values.reference, LONGEST_REFERENCE)
-    check_text("place", values.place or "", LONGEST_TEXT)
-    check_text("note", values.note or "", LONGEST_TEXT)
-    check_text("reason", values.reason or "", LONGEST_REASON)
-    if values.kind not in tuple(EventKind):
-        raise refused_at("/kind", f"kind is not one of {', '.join(EventKind)}.")
-    kind = EventKind(values.kind)
-    if (kind is EventKind.COST) != (values.cost_kind is not None):
-        raise refused_at("/cost_kind", "A cost, and nothing else, says of which kind it is.")
-    if values.cost_kind is not None and values.cost_kind not in COST_KINDS:
-        raise refused_at("/cost_kind", f"cost_kind is not one of {', '.join(COST_KINDS)}.")
-    if kind in _AMOUNT_NEEDED and values.amount_minor is None:
-        raise refused_at("/amount", f"A {kind.value} says how much.")
-    if values.amount_minor is not None and kind not in OPENING | {EventKind.COST, EventKind.COSTS_PAID}:
-        raise refused_at("/amount", f"{kind.value} has no amount.")
-    if values.amount_minor is not None and values.amount_minor < 0:
-        raise refused_at("/amount", "The amount is negative; a cost taken back is a reversal of it.")

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.collateral_events import EventKind, ThingState
-from app.persistence.queries import collateral as queries
 from app.persistence.queries.chunks import chunks
 from app.persistence.unit_of_work import Work
 from app.services.law_facts import LoanLaw, load_loan_laws
@@ -24,17 +23,23 @@ VOLUNTARY = "voluntary"
 """Reason of a custody that the borrower brought about: nobody need be warned of it."""
 
 
-def note_enforcement(work: Work, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-    """Have people look at recoveries and sales that were told of, and that the law or the house objects to."""
+def note_enforcement(
+    work: Work, rows: Sequence[Mapping[str, Any]], pledges: Mapping[str, Sequence[Any]], *, now: datetime
+) -> None:
+    """Have people look at recoveries and sales that were told of, and that the law or the house objects to.
+
+    `pledges`: of each thing of `rows`, by its id.
+    """
     if not rows:
         return
-    pledges = queries.find_pledges(work.session, {row["thing_id"] for row in rows})
-    loan_ids = [pledge.loan_id for found in pledges.values() for pledge in found if pledge.ended_on is None]
+    loan_ids = [
+        pledge.loan_id for row in rows for pledge in pledges.get(row["thing_id"], ()) if pledge.ended_on is None
+    ]  # fmt: skip
     laws = loan_laws(work, loan_ids, now=now)
     answers = {loan_id: ask_enforce(law, now) for loan_id, law in laws.items()}
     tasks: list[NewTask] = []
     for row in rows:
-        for pledge in pledges[row["thing_id"]]:
+        for pledge in pledges.get(row["thing_id"], ()):
             answer = answers.get(pledge.loan_id)
             if answer is not None and pledge.ended_on is None and row["facts"].get("reason") != VOLUNTARY:
                 tasks += objections(
@@ -42,7 +47,7 @@ def note_enforcement(work: Work, rows: Sequence[Mapping[str, Any]], *, now: date
                 )  # fmt: skip
         if _is_unannounced(row):
             facts = {"event_id": row["id"], "thing_id": row["thing_id"]}
-            loan_id = pledges[row["thing_id"]][0].loan_id if pledges[row["thing_id"]] else None
+            loan_id = next((pledge.loan_id for pledge in pledges.get(row["thing_id"], ())), None)
             key = f"collateral/{row['id']}/no-notice"
             task = NewTask(
                 key, row["borrower_id"], REVIEW, COMPLIANCE, loan_id=loan_id, rule=NO_NOTICE, due_at=now, facts=facts

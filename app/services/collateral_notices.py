@@ -1,6 +1,6 @@
 """Notices that something pledged may be recovered: served like any notice, and told as served by what proves it."""
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -24,21 +24,18 @@ KINDS = frozenset({KIND, "default_notice"})
 """Notices after which a thing may be recovered."""
 
 
-def find_proofs(session: Session, thing_ids: Collection[str], *, zone: str) -> dict[str, ServedNotice]:
+def find_proofs(session: Session, pledges: Mapping[str, Sequence[Any]], *, zone: str) -> dict[str, ServedNotice]:
     """Return thing id -> the newest delivered notice about a loan that it secures; a fixed number of statements.
 
     One that came before the loan was late as it is now was about other arrears, and one about a loan that the thing secures
     no longer is about nothing here.
     """
-    pledges = {
-        thing_id: [each for each in found if each.ended_on is None]
-        for thing_id, found in queries.find_pledges(session, thing_ids).items()
-    }
-    loan_ids = {each.loan_id for found in pledges.values() for each in found}
+    standing = {thing_id: [each for each in found if each.ended_on is None] for thing_id, found in pledges.items()}
+    loan_ids = {each.loan_id for found in standing.values() for each in found}
     late_since = find_late_since(session, loan_ids)
     served = find_served(session, late_since, KINDS)
     found: dict[str, ServedNotice] = {}
-    for thing_id, some in pledges.items():
+    for thing_id, some in standing.items():
         delivered = [
             each
             for pledge in some

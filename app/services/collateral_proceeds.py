@@ -21,12 +21,13 @@ from app.persistence.queries.desk_entries import find_desk_entry
 from app.persistence.queries.ledger import find_references
 from app.persistence.queries.loans import get_loan
 from app.persistence.queries.refunds import find_refund
+from app.persistence.queries.tasks import find_task_named
 from app.persistence.unit_of_work import Work
 from app.services.desk_entries import keep_entry
 from app.services.desk_payments import DeskStaff
 from app.services.payments import record_payment
 from app.services.refunds import Staff, cancel_refund, request_refund
-from app.services.tasks import NewTask, add_task
+from app.services.tasks import NewTask, add_task, finish_task
 
 CHANNEL = "collateral_sale"
 SURPLUS_TASK, SURPLUS_QUEUE = "collateral_surplus", "refund"
@@ -70,7 +71,7 @@ def book_proceeds(work: Work, row: CollateralSaleRow, division: Division, *, by:
         return None
     if bears is None:
         facts = {"sale_id": row.id, "amount_minor": division.surplus_minor, "currency": row.currency}
-        task = NewTask(f"{SURPLUS_TASK}/{row.id}", row.borrower_id, SURPLUS_TASK, SURPLUS_QUEUE, due_at=now, facts=facts)
+        task = NewTask(_surplus_task(row), row.borrower_id, SURPLUS_TASK, SURPLUS_QUEUE, due_at=now, facts=facts)
         add_task(work, task, now=now)
         return None
     amount = Money(division.surplus_minor, row.currency)
@@ -93,24 +94,48 @@ def pay_in(
     keep_entry(work, act, kind=EntryKind.REPAYMENT, amount_minor=amount.minor, channel=payer.channel)
 
 
+def require_reversible(work: Work, row: CollateralSaleRow) -> None:
+    """Refuse to take a sale back whose money has left, or whose repayments the core has told of and not reversed.
+
+    Raises ConflictError, which says what is to be done.
+    """
+    refund = None if row.refund_id is None else find_refund(work.session, row.refund_id)
+    if refund is not None and refund.state == RefundState.SENT:
+        raise ConflictError("The refund of the surplus is on its way; wait until its provider says whether it arrived.")
+    paid_out = find_task_named(work.session, _surplus_task(row))
+    if (refund is not None and refund.state == RefundState.DONE) or (paid_out is not None and paid_out.state == "done"):
+        raise ConflictError(
+            "The surplus of this sale has been paid out, so the sale stays booked: correct what is wrong in your core, loan "
+            "by loan, and claim back from the borrower there what is too much."
+        )
+    references = [reference_of_share(row, each["loan_id"]) for each in row.division["loans"]]
+    for entry in find_references(work.session, row.lender_id, references).values():
+        kept = find_desk_entry(work.session, entry.entry_id)
+        if kept is None or (kept.told_at is not None and kept.reversed_at is None):
+            raise ConflictError(
+                "Your core has told of the repayments of this sale: have them reversed there, then take the sale back here."
+            )
+
+
 def take_back_proceeds(work: Work, row: CollateralSaleRow, *, staff: DeskStaff, now: datetime, reason: str) -> None:
-    """Reverse what a sale booked, and let its refund be. Raises ConflictError where the money has left."""
+    """Reverse what a sale booked and nobody reversed yet, let its refund be, and end the task to pay a surplus out.
+
+    The caller has asked `require_reversible`.
+    """
     if row.refund_id is not None:
         refund = find_refund(work.session, row.refund_id)
         if refund is not None and refund.state != RefundState.CANCELLED:
             cancel_refund(
                 work, row.lender_id, row.refund_id, staff=Staff(staff.by, staff.role), now=now, reason=reason
             )  # fmt: skip
+    finish_task(work, _surplus_task(row), reason=reason, by=staff.by, now=now)
     references = [reference_of_share(row, each["loan_id"]) for each in row.division["loans"]]
     entries = find_references(work.session, row.lender_id, references)
     for share in row.division["loans"]:
         reference = reference_of_share(row, share["loan_id"])
-        entry = entries.get(reference)
-        if entry is None:
+        kept = find_desk_entry(work.session, entries[reference].entry_id) if reference in entries else None
+        if kept is None or kept.reversed_at is not None:
             continue
-        kept = find_desk_entry(work.session, entry.entry_id)
-        if kept is None or kept.told_at is not None:
-            raise ConflictError("Your core has told of the repayments of this sale; have them reversed there.")
         loan = get_loan(work.session, share["loan_id"])
         today = business_date(now, loan.zone)
         values = PaymentValues(
@@ -118,6 +143,10 @@ def take_back_proceeds(work: Work, row: CollateralSaleRow, *, staff: DeskStaff, 
             reverses_reference=reference,
         )  # fmt: skip
         record_payment(work, row.lender_id, values, now=now, origin=f"{ORIGIN}{staff.by}"[:40])
+
+
+def _surplus_task(row: CollateralSaleRow) -> str:
+    return f"{SURPLUS_TASK}/{row.id}"
 
 
 def reference_of_share(row: CollateralSaleRow, loan_id: str) -> str:

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from app.domain.errors import NotFoundError
 from app.persistence.queries import collateral as queries
 from app.persistence.unit_of_work import Work
+from app.services.collateral_cost_views import ShownCost
 from app.services.collateral_redemptions import quote_redemption
-from app.services.collateral_views import ShownCost
 
 BORROWER = "borrower"
 
@@ -31,6 +31,7 @@ class RedemptionQuote:
 
     `basis`: `arrears`, what is due by then, or `payoff`, all that is owed; by the rule named, with its source and how well
     that was read (P, R, U, H). `costs` are all until then, `costs_open` what of them is not paid.
+    `not_looked_at`: what else may be the law there, of which nothing was read.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RedemptionQuote:
     rule: str
     source: str
     grade: str
+    not_looked_at: str | None
 
 
 def quote_own(work: Work, borrower_id: str, thing_id: str, on: date | None, *, now: datetime) -> RedemptionQuote:
@@ -82,4 +84,5 @@ def _quoted(work: Work, thing: object, on: date | None, *, by: str, now: datetim
         rule=found.order.name,
         source=found.order.redemption_source,
         grade=found.order.redemption_grade,
+        not_looked_at=found.order.not_looked_at,
     )

@@ -29,7 +29,9 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work
-from app.services.collateral_events import EventValues, events_of, record_event
+from app.services.collateral_event_values import EventValues
+from app.services.collateral_events import record_event
+from app.services.collateral_histories import events_of
 from app.services.collateral_orders import order_of_thing
 from app.services.collateral_proceeds import Payer, pay_in
 from app.services.desk_limits import desk_limits
@@ -177,6 +179,7 @@ def parts_of(found: Redemption) -> dict[str, Any]:
         "rule": found.order.name,
         "source": found.order.redemption_source,
         "grade": found.order.redemption_grade,
+        "not_looked_at": found.order.not_looked_at,
     }
 
 

@@ -17,9 +17,9 @@ from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
-from app.services.collateral_events import events_of
+from app.services.collateral_histories import events_of
 from app.services.collateral_orders import order_of_thing
-from app.services.collateral_views import ShownShare
+from app.services.collateral_sale_views import ShownShare
 from app.services.quotes import payoff_on
 
 US, OTHERS = "us", "other"

@@ -5,8 +5,8 @@ from datetime import datetime
 from app.domain.collateral_sales import SaleState
 from app.domain.errors import ConflictError
 from app.persistence.queries import collateral_sales as queries
-from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work
+from app.services.collateral_sale_rows import move_sale, seal_said
 from app.services.tasks import finish_task
 
 REASON = "what was told is taken back"
@@ -17,6 +17,12 @@ def sale_task(sale_id: str) -> str:
     return f"collateral_sale/{sale_id}"
 
 
+def require_not_booked(work: Work, sale_id: str, *, lender_id: str) -> None:
+    """Refuse to take back by hand what a booked sale wrote into a thing's events. Raises ConflictError."""
+    if queries.get_sale(work.session, sale_id, lender_id=lender_id).state == SaleState.BOOKED:
+        raise ConflictError("A booked sale wrote this; have the sale taken back, that takes this back as well.")
+
+
 def withdraw_sales(work: Work, event_id: str, *, by: str, now: datetime) -> None:
     """Let the sale be that waits because of an event which is taken back now. The caller holds the agenda row.
 
@@ -25,11 +31,6 @@ def withdraw_sales(work: Work, event_id: str, *, by: str, now: datetime) -> None
     for sale in queries.find_sales_of_events(work.session, [event_id]):
         if sale.state == SaleState.BOOKED:
             raise ConflictError("The sale is booked; have it reversed first, that takes its money back as well.")
-        sale.state, sale.decided_by, sale.decided_at, sale.reason = SaleState.DECLINED.value, by[:90], now, REASON
-        sale.version += 1
-        work.session.flush()
-        facts = {"sale_id": sale.id, "thing_id": sale.thing_id, "event_id": event_id}
-        add_audit(
-            work.session, at=now, actor=by, action="collateral_sale.declined", borrower_id=sale.borrower_id, facts=facts
-        )
+        sale.reason_sealed = seal_said(work.vault, sale.id, "reason", REASON)
+        move_sale(work, sale, SaleState.DECLINED, by=by, now=now)
         finish_task(work, sale_task(sale.id), reason="declined", by=by, now=now)

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.domain.collateral_events import EventKind
 from app.persistence.queries import collateral as queries
-from app.persistence.queries.audit import add_audit
+from app.persistence.queries.audit import add_audits
 from app.persistence.queries.borrowers import get_borrower
 from app.persistence.queries.follow_ups import add_follow_ups
 from app.persistence.unit_of_work import Work
@@ -33,22 +33,23 @@ _NOTICES: Mapping[str, str] = {
     _K.REVERSAL: "collateral_corrected",
 }
 """Costs stand in the app with the thing; that it was written off is the lender's own affair; the first pledge was agreed."""
+_AUDITED = ("thing_id", "kind", "amount_minor")
 ENFORCING = frozenset({_K.TAKEN, _K.SOLD})
 
 
-def tell_of_events(work: Work, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-    """Have events that were just appended followed up."""
-    for row in rows:
-        facts = {
-            "thing_id": row["thing_id"],
-            "event_id": row["id"],
-            "kind": row["kind"],
-            "amount_minor": row["amount_minor"],
-        }
-        action = f"collateral_event.{row['kind']}"
-        add_audit(work.session, at=now, actor=row["by"], action=action, borrower_id=row["borrower_id"], facts=facts)
+def tell_of_events(
+    work: Work, rows: Sequence[Mapping[str, Any]], pledges: Mapping[str, Sequence[Any]], *, by: str, now: datetime
+) -> None:
+    """Have events that were just appended followed up. `pledges`: of each thing that was recovered or sold."""
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        said = [
+            (row["borrower_id"], {"event_id": row["id"], **{name: row[name] for name in _AUDITED}})
+            for row in rows
+            if row["kind"] == kind
+        ]
+        add_audits(work.session, said, at=now, actor=by, action=f"collateral_event.{kind}")
     work.session.flush()
-    note_enforcement(work, [row for row in rows if row["kind"] in ENFORCING], now=now)
+    note_enforcement(work, [row for row in rows if row["kind"] in ENFORCING], pledges, now=now)
     add_follow_ups(work.session, FOLLOW_UP, [(row["id"], row["borrower_id"]) for row in rows], at=now)
 
 

@@ -21,7 +21,8 @@ QUEUE, TASK = "collections", "referral"
 _TAKEN_BACK_AS: Mapping[str, str] = {
     Ends.CURED: "PAID", Ends.LOAN_OVER: "LOAN_CLOSED", Ends.REPLANNED: "REANCHORED", Ends.ARRANGED: "HOLD_PLAN_AGREED",
     Ends.STOPPED_BY_PERSON: "STAFF_EXCLUDED", Why.OPEN_DISPUTE: "HOLD_DISPUTE", Why.BELOW_MINIMUM: "BELOW_TOLERANCE",
-    Why.CAP_UNKNOWN: "LEGAL_REVIEW", Why.FORBEARANCE_NOT_CONSIDERED: "LEGAL_REVIEW",
+    Why.NO_POLICY: "POLICY_INACTIVE", Why.NOT_IN_POLICY: "POLICY_INACTIVE", Why.CAP_UNKNOWN: "LEGAL_REVIEW",
+    Why.FORBEARANCE_NOT_CONSIDERED: "LEGAL_REVIEW",
 }  # fmt: skip
 """Why an escalation takes a notice back -> the code that the message then carries (docs/reasons.md)."""
 BY = "escalation"

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.domain.actors import same_person
 from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.escalation_reasons import STOP_REASONS, Outcome, Why
+from app.domain.escalations import lapse_of
 from app.domain.permissions import check_may
 from app.domain.times import business_date
 from app.persistence.queries import agenda as clocks
@@ -150,13 +151,13 @@ def _approve(
     if each is None or step is None or step["outcome"] != Outcome.NEEDS_APPROVAL:
         found.left[step_id] = "NOT_WAITING"
         return
-    policy = each.policy.step(step["step_key"]) if each.policy is not None else None
-    approval = None if policy is None else policy.approval
-    if approval is None:
+    asked = None if each.policy is None else each.policy.step(step["step_key"])
+    approval = None if asked is None else asked.approval
+    if each.policy is None or approval is None:
         found.left[step_id] = "NOT_WAITING"
         return
     first_at = step["approved_at"]
-    if first_at is None or now >= first_at + timedelta(days=approval.valid_days):
+    if first_at is None or now >= lapse_of(first_at, approval, each.policy):
         step["approved_by"], step["approved_at"] = staff.by, now
         step["confirmed_by"] = step["confirmed_at"] = None
     elif same_person(step["approved_by"], staff.by):

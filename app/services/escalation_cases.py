@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from app.domain.escalation_cases import EscalationCase, Spell, StepState
-from app.domain.escalation_policies import EscalationPolicy
+from app.domain.escalation_policies import EscalationPolicy, Kind
 from app.domain.escalation_reasons import Outcome
 from app.domain.holds import Hold
 from app.domain.times import business_date
@@ -61,6 +61,11 @@ class LoadedEscalation:
         """The loan's id."""
         loan_id: str = self.loan.id
         return loan_id
+
+    def is_by_policy(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the policy in force has a step as recorded: of that key, and of that kind."""
+        step = None if self.policy is None else self.policy.step(row["step_key"])
+        return step is not None and step.kind == row["kind"]
 
     def case_now(self) -> EscalationCase:
         """Return the case with its escalation as it stands in the rows."""
@@ -239,6 +244,7 @@ def _state(row: Mapping[str, Any], notice: StepState | None, answer_by: date | N
     return replace(
         state,
         outcome=Outcome(row["outcome"]),
+        kind=Kind(row["kind"]),
         attempt_no=row["attempt_no"],
         handed_over_at=row["handed_over_at"],
         wanted_at=row["wanted_at"],

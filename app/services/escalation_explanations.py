@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain.escalation_cases import NOT_ASKED, EscalationCase, StepDecision
+from app.domain.escalation_cases import EscalationCase, StepDecision
 from app.domain.escalation_policies import EscalationPolicy
 from app.domain.escalation_reasons import Ends, Why
-from app.domain.escalations import decide
+from app.domain.escalations import decide, unasked
 from app.domain.times import business_date
 from app.services.escalation_cases import STOPPED, LoadedEscalation, load_escalations
 from app.services.escalation_gates import ask_gates
@@ -56,8 +56,10 @@ def explain_loan(session: Session, borrower_id: str, loan_id: str, *, now: datet
         return None
     (each,) = found
     case = each.case_now()
-    gates = ask_gates(session, found, now).get(loan_id, NOT_ASKED)
-    decided = decide(case, each.policy, now, gates)
+    decided = decide(case, each.policy, now)
+    gates = ask_gates(session, [(each, unasked(decided))], now).get(loan_id)
+    if gates is not None:
+        decided = decide(case, each.policy, now, gates)
     days = 0 if case.oldest_due_on is None else (business_date(now, case.zone) - case.oldest_due_on).days
     state = NONE if each.escalation is None else str(each.escalation["state"])
     steps = tuple(_explained(each, step) for step in decided.steps)

@@ -11,7 +11,6 @@ from app.domain.credit_gates import LENDER_NOT_ENABLED
 from app.domain.escalation_cases import Gates, GateStop
 from app.domain.escalation_policies import CREDIT, EscalationStep, Kind
 from app.domain.escalation_reasons import Why
-from app.domain.escalations import questions
 from app.persistence.queries.credit_gates import find_rules
 from app.services.credit_gates import ask_reports
 from app.services.escalation_cases import LoadedEscalation
@@ -22,8 +21,10 @@ Asked = Mapping[str, EscalationStep]
 """Loan -> a step of it."""
 
 
-def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetime) -> Mapping[str, Gates]:
-    """Return loan -> the answers to the questions of its steps; loans without questions are absent.
+def ask_gates(
+    session: Session, asked: Sequence[tuple[LoadedEscalation, Sequence[EscalationStep]]], now: datetime
+) -> Mapping[str, Gates]:
+    """Return loan -> the answers to the questions of its steps (`escalations.unasked`); loans without any are absent.
 
     Of a report to the credit system that nobody has to approve any more, or at all, nothing is asked here: whoever starts
     it asks every gate in the same transaction. A notice that announces such a report is served only where the lender is
@@ -32,14 +33,14 @@ def ask_gates(session: Session, loaded: Sequence[LoadedEscalation], now: datetim
     by_act: dict[str, dict[str, list[EscalationStep]]] = defaultdict(lambda: defaultdict(list))
     by_record: dict[str, dict[str, list[EscalationStep]]] = defaultdict(lambda: defaultdict(list))
     answers: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
-    for each in loaded:
-        for step in questions(each.case_now(), each.policy, now):
+    for each, steps_asked in asked:
+        for step in steps_asked:
             answers[each.loan_id][step.key] = None
             for act in step.law:
                 by_act[act][each.loan_id].append(step)
             if step.kind is Kind.REPORT and step.register == CREDIT and needs_person(each, step):
                 by_record[step.record][each.loan_id].append(step)
-    for loan_id, step in _announce_nothing(session, loaded, answers):
+    for loan_id, step in _announce_nothing(session, [each for each, steps in asked if steps], answers):
         _stop(answers[loan_id], [step], GateStop(LENDER_NOT_ENABLED))
     for record, steps in by_record.items():
         for loan_id, gate in ask_reports(session, list(steps), now=now, kind=record).items():

@@ -5,13 +5,14 @@ once it was rehearsed as it is; an older approved version comes back by being ac
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.domain.actors import same_person
-from app.domain.errors import ConflictError, ForbiddenError, NotFoundError
+from app.domain.errors import ConflictError, ForbiddenError, NotFoundError, refused_at
 from app.domain.escalation_policies import EscalationPolicy
 from app.persistence.ids import new_id
 from app.persistence.models.escalations import EscalationPolicyRow
@@ -42,7 +43,7 @@ def policies_in_force(session: Session) -> Mapping[str, EscalationPolicy]:
     """
     found: dict[str, EscalationPolicy] = {}
     for row in queries.find_active(session):
-        found[row.lender_id] = as_values(row)
+        found[row.lender_id] = replace(as_values(row), in_force_since=row.activated_at)
     return found
 
 
@@ -65,6 +66,7 @@ def save_draft(work: Work, lender_id: str, document: dict[str, Any], *, by: str,
     """
     check_document(document)
     queries.lock_lender(work.session, lender_id)
+    _check_kinds(work.session, lender_id, document)
     row = find_version(work.session, lender_id, document["escalation_policy"], document["version"])
     if row is None:
         row = EscalationPolicyRow(
@@ -92,6 +94,7 @@ def approve(work: Work, row: EscalationPolicyRow, *, by: str, now: datetime) -> 
     if not queries.exists_rehearsal(work.session, row.id, row.content_hash):
         raise ConflictError(f"{named(row)} was not rehearsed as it is; rehearse it, and look at what it would do.")
     check_document(row.document)
+    _check_kinds(work.session, row.lender_id, row.document)
     row.status, row.approved_by, row.approved_at = "approved", by, now
     _kept(work, row, "approved", by, now)
 
@@ -117,10 +120,15 @@ def activate(work: Work, row: EscalationPolicyRow, *, by: str, now: datetime) ->
 
 
 def retire(work: Work, row: EscalationPolicyRow, *, by: str, now: datetime) -> None:
-    """Take a version out of use. Of one in force, nothing happens by it from now on. Raises ConflictError."""
+    """Take a version out of use. Of one in force, nothing happens by it from now on, and what has not left does not leave.
+
+    Raises ConflictError.
+    """
     queries.lock_lender(work.session, row.lender_id)
     work.session.refresh(row)
     _check_move(row, "retired")
+    if row.status == "active":
+        queries.look_again(work.session, row.lender_id, now=now)
     row.status, row.retired_at = "retired", now
     _kept(work, row, "retired", by, now)
 
@@ -136,6 +144,17 @@ def get_version(session: Session, lender_id: str, key: str, version_no: int) -> 
 def named(row: EscalationPolicyRow) -> str:
     """Return how a version is called."""
     return f"Escalation policy {row.key} v{row.version_no}"
+
+
+def _check_kinds(session: Session, lender_id: str, document: Mapping[str, Any]) -> None:
+    """Refuse a step under a key that is another kind of step in an approved version: what happened is told by its key."""
+    steps = {step["key"]: (index, step["kind"]) for index, step in enumerate(document["steps"])}
+    for row in queries.find_documents(session, lender_id):
+        for before in row.document["steps"]:
+            index, kind = steps.get(before["key"], (0, before["kind"]))
+            if kind != before["kind"]:
+                stands = f"{before['key']} is of kind {before['kind']} in {row.key} v{row.version_no}"
+                raise refused_at(f"/steps/{index}/key", f"{stands}; give this step another key.")
 
 
 def _check_move(row: EscalationPolicyRow, to: str) -> None:

@@ -47,6 +47,8 @@ class EscalationWriting:
             self._begin(each)
         if decided.ends is not None:
             self.end(each, decided.ends)
+        elif each.escalation is not None and each.escalation["state"] == "open":
+            self._stand_still(each)
         for step in decided.steps:
             self._step(each, step)
         row = each.escalation
@@ -97,13 +99,7 @@ class EscalationWriting:
     ) -> None:
         """Have no step happen that has not, and no notice leave that has not."""
         for step in each.steps.values():
-            fared = each.notices.get(step["step_key"])
-            is_out = step["outcome"] in _KEPT
-            if step["outcome"] == Outcome.HANDED_OVER and fared is not None and not fared.has_left and not fared.never_left:
-                self.back.setdefault(why, []).append(step["message_id"])
-                is_out = False
-            if not is_out and step["outcome"] != Outcome.ENDED:
-                self._change(each, step, outcome, why, by=by)
+            self._drop(each, step, why, by=by, outcome=outcome)
 
     def acted(self, due: Due, acted: Acted) -> None:
         """Write what came of a step that was made to happen."""
@@ -133,6 +129,24 @@ class EscalationWriting:
             events=self.events,
         )
 
+    def _drop(
+        self, each: LoadedEscalation, step: dict[str, Any], why: str, *, by: str | None = None, outcome: Outcome
+    ) -> None:
+        fared = each.notices.get(step["step_key"])
+        is_out = step["outcome"] in _KEPT
+        if step["outcome"] == Outcome.HANDED_OVER and fared is not None and not fared.has_left and not fared.never_left:
+            self.back.setdefault(why, []).append(step["message_id"])
+            is_out = False
+        if not is_out and step["outcome"] != Outcome.ENDED:
+            self._change(each, step, outcome, why, by=by)
+
+    def _stand_still(self, each: LoadedEscalation) -> None:
+        """Have nothing happen, and no notice leave, that an earlier version asked for and the policy in force does not."""
+        why = Why.NO_POLICY if each.policy is None else Why.NOT_IN_POLICY
+        for step in each.steps.values():
+            if not each.is_by_policy(step):
+                self._drop(each, step, why, outcome=Outcome.STOPPED)
+
     def _begin(self, each: LoadedEscalation) -> None:
         loan, policy = each.loan, each.policy
         assert policy is not None
@@ -161,6 +175,8 @@ class EscalationWriting:
             if decision.reason in _UNSEEN:
                 return
             row = self._row(each, step)
+        elif decision.reason == Why.NOT_IN_POLICY:
+            return
         if decision.withdraw:
             self.back.setdefault(decision.reason, []).append(row["message_id"])
         if row["outcome"] == Outcome.DELIVERED and decision.outcome not in HAPPENED:

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from app.domain.escalation_cases import NOT_ASKED, GateStop
 from app.domain.escalation_reasons import Outcome
-from app.domain.escalations import decide
+from app.domain.escalations import decide, unasked
 from app.logs import logger
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit
-from app.persistence.queries.escalation_policies import exists_active
+from app.persistence.queries.escalation_policies import exists_active, exists_open
 from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.services.escalation_acts import key_of, perform, take_back
 from app.services.escalation_cases import LoadedEscalation, load_escalations
@@ -45,7 +45,7 @@ def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
     Any number of engines may do so at once. One borrower who cannot be looked at does not hold up the others.
     """
     with looking() as session:
-        if not exists_active(session) or not clocks.exists_escalations_due(session, now=now):
+        if not clocks.exists_escalations_due(session, now=now) or not (exists_active(session) or exists_open(session)):
             return 0
     claimed: list[str] = []
     try:
@@ -108,10 +108,12 @@ def _decide_all(
     refused: dict[str, dict[str, GateStop | None]] = defaultdict(dict)
     again = list(loaded)
     for _ in range(MOST_ROUNDS):
-        gates = ask_gates(work.session, again, now)
-        for each in again:
-            answers = {**gates.get(each.loan_id, NOT_ASKED), **refused.get(each.loan_id, NOT_ASKED)}
-            decided = decide(each.case_now(), each.policy, now, answers)
+        first = [(each, decide(each.case_now(), each.policy, now, refused.get(each.loan_id, NOT_ASKED))) for each in again]
+        gates = ask_gates(work.session, [(each, unasked(decided)) for each, decided in first], now)
+        for each, decided in first:
+            if each.loan_id in gates:
+                answers = {**gates[each.loan_id], **refused.get(each.loan_id, NOT_ASKED)}
+                decided = decide(each.case_now(), each.policy, now, answers)
             writing.take(each, decided)
             looks[each.loan_id] = decided.next_look_at
         due, writing.due = writing.due, []

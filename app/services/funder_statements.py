@@ -65,21 +65,23 @@ def _outstanding(loan: Any, transfers: Any, passed: Any, funder_id: str, until: 
 
 
 def _totals(reads: Reads, lender: Any, funder_id: str, first: date, last: date, lines: list[FunderLine]) -> list[Any]:
+    eve = first - timedelta(days=1)
+    net_before = payouts.sums_of_funder(reads, funder_id, until=eve)
     net = payouts.sums_of_funder(reads, funder_id, until=last)
-    paid: defaultdict[str, int] = defaultdict(int)
+    paid_before: defaultdict[str, int] = defaultdict(int)
     paid_within: defaultdict[str, int] = defaultdict(int)
     for row in payouts.payouts_of_funder(reads, funder_id):
         on = business_date(row.decided_at, lender.zone)
         if on <= last:
-            paid[row.currency] += row.amount_minor
-            paid_within[row.currency] += row.amount_minor if on >= first else 0
-    currencies = sorted({*net, *paid, *(line.currency for line in lines)})
+            (paid_before if on < first else paid_within)[row.currency] += row.amount_minor
+    currencies = sorted({*net, *paid_before, *paid_within, *(line.currency for line in lines)})
     return [
         total_of_lines(
             currency,
             [line for line in lines if line.currency == currency],
+            payable_before_minor=net_before.get(currency, 0) - paid_before[currency],
             paid_out_minor=paid_within[currency],
-            payable_minor=net.get(currency, 0) - paid[currency],
+            payable_minor=net.get(currency, 0) - paid_before[currency] - paid_within[currency],
         )
         for currency in currencies
     ]

@@ -75,8 +75,13 @@ def open_funder(ring: Vault, row: Any) -> OpenFunder:
     return OpenFunder(
         ring.open(row.name_sealed, place=_place("name", row.id)) or "",
         ring.open(row.email_sealed, place=_place("email", row.id)),
-        ring.open(row.account_sealed, place=_place("account", row.id)),
+        open_account(ring, row.id, row.account_sealed),
     )
+
+
+def open_account(ring: Vault, funder_id: str, sealed: bytes | None) -> str | None:
+    """Return where a funder's payouts go."""
+    return ring.open(sealed, place=_place("account", funder_id))
 
 
 def masked_account(account: str | None) -> str | None:

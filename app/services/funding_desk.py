@@ -6,13 +6,14 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.errors import DomainError
-from app.domain.funder_statements import FunderStatement
+from app.domain.funder_statements import FunderStatement, check_period
 from app.domain.funding import FunderValues
 from app.domain.permissions import check_may
 from app.domain.times import business_date
 from app.persistence.queries import funding as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.pass_through import page_of_funder
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.desk_payments import DeskStaff
 from app.services.funder_statements import statement_of
@@ -78,6 +79,30 @@ def make_statement(
         return MadeStatement(
             funder, statement, funder_statement_pdf(FunderDocument(lender.name, name, statement, on, locale))
         )
+
+
+def page_entries(
+    staff: DeskStaff,
+    funder_no: str,
+    first: date,
+    last: date,
+    *,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    now: datetime,
+) -> Sequence[Any]:
+    """Return what was booked for a funder in a period, oldest first, following `after`: what a statement adds up.
+
+    Raises NotFoundError, ValidationError.
+    """
+    check_may(staff.role, "funding.read")
+    with unit_of_work() as work:
+        lender = get_lender(work.session, staff.lender_id)
+        check_period(first, last, business_date(now, lender.zone))
+        funder = queries.get_funder(work.session, lender.id, funder_no)
+        rows = page_of_funder(work.session, funder.id, first=first, last=last, after=after, limit=limit)
+        _audit(work, "entries_read", staff, now, funder_id=funder.id, entries=len(rows))
+        return rows
 
 
 def _audit(work: Work, verb: str, staff: DeskStaff, now: datetime, **facts: Any) -> None:

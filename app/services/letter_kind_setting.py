@@ -17,10 +17,12 @@ from app.domain.itemisations import LAST_PAYMENT, Itemisation
 from app.domain.letter_ledgers import LetterLedger, require_whole
 from app.domain.letters import LetterRefusedError, refused
 from app.domain.times import business_date, zone_named
+from app.services.collateral_letters import KIND as COLLATERAL
 from app.services.letter_parts import LetterParts
 from app.wording.amounts import written_date, written_number
 from app.wording.letter_contents import Section, Table
 from app.wording.letter_kinds import LetterKind
+from app.wording.letter_pledges import pledge_section
 from app.wording.letter_texts import Letterhead
 from app.wording.letter_words import Words
 from app.wording.statement_labels import labels
@@ -44,7 +46,7 @@ def set_kind(parts: LetterParts, head: Letterhead, words: Words) -> KindSetting:
     assert kind is not None
     values = _values(parts, kind, head, words)
     pay_by = f"{words.pay_by if kind.asks_to_pay else words.dispute_until}{words.colon}{values['pay_by']}"
-    statements = tuple(_statements(parts, kind, values))
+    statements = (*_pledges(parts, kind), *_statements(parts, kind, values))
     facts = _facts(parts, kind, head, words, statements)
     tables = tuple(ledger_table(ledger, words, parts) for ledger in parts.ledgers)
     if "itemisation" in kind.needs:
@@ -204,6 +206,16 @@ def _statements(parts: LetterParts, kind: LetterKind, values: Mapping[str, str])
             by_heading.setdefault(heading, []).append(said.said(parts.locale, values))
     for heading, paragraphs in by_heading.items():
         yield Section(heading, tuple(paragraphs))
+
+
+def _pledges(parts: LetterParts, kind: LetterKind) -> Iterator[Section]:
+    """Yield what is pledged, named one by one. Raises LetterRefusedError where nothing is that the letter could be about."""
+    if kind.kind == COLLATERAL:
+        if not parts.pledges:
+            raise refused(
+                "pledged", f"Nothing is pledged for loan {parts.loans[0].loan_no} any more: the letter is about it."
+            )
+        yield pledge_section(parts.pledges, parts.locale)
 
 
 def _facts(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words, statements: tuple[Section, ...]) -> Section:

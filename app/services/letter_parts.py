@@ -19,6 +19,8 @@ from app.persistence.queries.letters import find_letter_loans, find_letter_messa
 from app.persistence.queries.positions import find_recorded
 from app.persistence.queries.served_notices import find_kinds_of
 from app.persistence.unit_of_work import Work
+from app.services.collateral_letters import KIND as COLLATERAL
+from app.services.collateral_letters import pledges_of_letter
 from app.services.law_packs import pack_for
 from app.services.letter_itemisations import itemisations_of
 from app.services.policies import policy_version
@@ -26,6 +28,7 @@ from app.services.positions import position_by, snapshots_of
 from app.services.terms import kernel_terms
 from app.wording.catalogue import render
 from app.wording.letter_kinds import KINDS, LetterKind, find_kind
+from app.wording.letter_pledges import LetterPledge
 from app.wording.letter_texts import letter_law
 from app.wording.template_texts import purpose_of
 from app.wording.variables import Value, write_variables
@@ -61,6 +64,8 @@ class LetterParts:
     """Where the borrower lives, as far as is known: its last day ends there."""
     itemisations: tuple[Itemisation | LetterRefusedError, ...] = field(default=(), repr=False)
     """One a loan, of kinds that need them: how the debt came to be what it is, or why that cannot be told."""
+    pledges: tuple[LetterPledge, ...] = field(default=(), repr=False)
+    """What its loans have pledged, of a letter about that."""
 
 
 def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
@@ -171,6 +176,9 @@ def _parts(work: Work, message: Any, loans: tuple[Any, ...], snapshots: Mapping[
         as_of=of.as_of,
         zone=message.zone or (loans[0].zone if loans else "UTC"),
         itemisations=of.itemisations,
+        pledges=pledges_of_letter(work, [loan.id for loan in loans], as_of=of.as_of)
+        if of.kind is not None and of.kind.kind == COLLATERAL
+        else (),
     )
 
 

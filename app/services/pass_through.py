@@ -14,22 +14,25 @@ from app.persistence.ids import new_id
 from app.persistence.queries import funding as funded_queries
 from app.persistence.queries import pass_through as queries
 from app.persistence.queries.agenda import lock_agenda
-from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.lenders import get_zone
 from app.persistence.unit_of_work import Work, looking, unit_of_work
 from app.services.funding_shares import shares_of
 
 LOANS_AT_ONCE = 20
 """One unit of work passes on as many: a loan may have a thousand funders."""
+ROWS_AT_ONCE = 10_000
+"""So many rows are gathered before they are written: of shares told late all payments are passed on at once."""
 
 
 def pass_on_due(*, now: datetime, lender_id: str | None = None) -> int:
     """Pass on everything that waits, loans by loans; return how many rows were booked."""
-    booked = 0
+    booked, after = 0, ""
     while True:
         with looking() as session:
-            due = funded_queries.find_unpassed(session, limit=LOANS_AT_ONCE, lender_id=lender_id)
+            due = funded_queries.find_unpassed(session, after=after, limit=LOANS_AT_ONCE, lender_id=lender_id)
         if not due:
             return booked
+        after = due[-1].loan_id  # what changes behind it meanwhile is for the next time: no loan is looked at twice
         with unit_of_work() as work:
             lock_agenda(work.session, [row.borrower_id for row in due])
             booked += pass_on_loans(work, [row.loan_id for row in due], now=now)
@@ -54,20 +57,25 @@ def pass_on_loans(work: Work, loan_ids: Collection[str], *, now: datetime) -> in
         each.entry_id: key for key in funded for each in changed(shares[key], recoveries[key], marks[key])
     }  # fmt: skip
     parts = queries.find_parts(session, again)
-    rows: list[dict[str, Any]] = []
+    booked, rows = 0, list[dict[str, Any]]()
     added: list[Mapping[str, Any]] = []
     updated: list[Mapping[str, Any]] = []
     days: dict[str, date] = {}
     for key, loan in funded.items():
         fee = read_service_fee(loan.service_fee)
-        on = days.setdefault(loan.lender_id, business_date(now, get_lender(session, loan.lender_id).zone))
+        if loan.lender_id not in days:
+            days[loan.lender_id] = business_date(now, get_zone(session, loan.lender_id))
+        on = days[loan.lender_id]
         for each in pass_on(shares[key], fee, recoveries[key], marks[key], parts, standing[key]):
             rows += _rows(loan, each, on, now)
             (updated if each.entry_id in marks[key] else added).append(_mark(loan, each))
+            if len(rows) >= ROWS_AT_ONCE:
+                queries.add_passed(session, rows)
+                booked, rows = booked + len(rows), []
     queries.add_passed(session, rows)
     queries.set_marks(session, added, updated)
     funded_queries.mark_passed(session, {key: versions[key][0] for key in funded if key in versions})
-    return len(rows)
+    return booked + len(rows)
 
 
 def _rows(loan: Any, passed: Passed, on: date, now: datetime) -> list[dict[str, Any]]:

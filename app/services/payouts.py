@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import orjson
-
 from app.domain.actors import same_person
 from app.domain.book import check_text
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
@@ -27,12 +25,12 @@ from app.persistence.models.funding import PayoutBatchRow, PayoutRow
 from app.persistence.queries import payouts as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.chunks import chunks
-from app.persistence.queries.funding import count_unpassed
 from app.persistence.queries.lenders import get_lender, lock_lender
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
 from app.services.funders import open_funder
+from app.services.payout_reviews import Payee, open_payee, refuse_if_changed, refuse_while_passing_on, seal_payee
 from app.services.webhook_events import announce
 
 COLUMNS = ("payout", "funder_no", "name", "account", "amount", "currency", "reference")
@@ -57,16 +55,19 @@ def make_batch(work: Work, currency: str, until_on: date, *, staff: DeskStaff, n
     check_may(staff.role, "payouts.make")
     currency_exponent(currency)
     lender = get_lender(work.session, staff.lender_id)
-    if until_on > business_date(now, lender.zone):
+    today = business_date(now, lender.zone)
+    if until_on > today:
         raise refused_at("/until_on", "The day is in the future; pay out what was booked until today.")
     lock_lender(work.session, lender.id)  # of two who make a batch at once the later one sees the earlier one's
-    if queries.page_batches(work.session, lender.id, state=queries.WAITING, limit=1):
-        raise ConflictError("A batch of payouts waits for approval already; have it decided first.")
-    if count_unpassed(work.session, lender.id):
-        raise ConflictError("Money that came in is being passed on right now; try again in a minute.")
+    if queries.exists_waiting(work.session, lender.id, currency):
+        raise ConflictError(f"A batch of payouts in {currency} waits for approval already; have it decided first.")
+    refuse_while_passing_on(work.session, lender.id)
     paid = queries.sum_paid(work.session, lender.id, currency)
+    by_now = queries.sum_net(
+        work.session, lender.id, currency, until=today
+    )  # what was taken back after that day is not paid
     payable = {
-        funder_id: net - paid.get(funder_id, 0)
+        funder_id: min(net, by_now[funder_id]) - paid.get(funder_id, 0)
         for funder_id, net in queries.sum_net(work.session, lender.id, currency, until=until_on).items()
     }
     batch = PayoutBatchRow(
@@ -91,7 +92,8 @@ def decide_batch(
 ) -> None:
     """Approve a batch, or decline it: then all of it is payable again. Twice changes nothing.
 
-    Raises NotFoundError, ForbiddenError (who made it, or gave the account of a payee), ConflictError.
+    Raises NotFoundError, ForbiddenError (who made it, or gave the account of a payee), ConflictError (it was decided the
+    other way, or something changed since it was made: `payout_reviews.py`).
     """
     check_may(staff.role, "payouts.approve")
     check_text("reason", reason or "", 200)
@@ -104,7 +106,10 @@ def decide_batch(
     check_second(batch.requested_by, staff.by)
     if approve and any(same_person(each, staff.by) for each in queries.find_account_tellers(work.session, batch.id)):
         raise ForbiddenError("You gave the account of somebody who is paid by this batch; somebody else approves it.")
-    batch.state, batch.decided_by, batch.decided_at, batch.declined_reason = wanted, staff.by, now, reason
+    if approve:
+        refuse_if_changed(work, batch, now=now)
+    batch.state, batch.decided_by, batch.decided_at = wanted, staff.by, now
+    batch.declined_reason_sealed = work.vault.seal(reason, place=_declined_place(batch.id))
     batch.version += 1
     work.session.flush()
     _audit(work, batch, wanted, staff.by, now)
@@ -129,6 +134,15 @@ def read_payouts_file(work: Work, batch_id: str, *, staff: DeskStaff, now: datet
     return PayoutsFile(f"payouts-{batch.until_on.isoformat()}-{batch.currency}-{batch.id[:8]}.csv", content, digest)
 
 
+def why_declined(ring: Vault, row: Any) -> str | None:
+    """Return why nothing is paid by a batch."""
+    return ring.open(row.declined_reason_sealed, place=_declined_place(row.id)) or row.declined_reason
+
+
+def _declined_place(batch_id: str) -> str:
+    return f"payout_batches.declined_reason:{batch_id}"
+
+
 def _rows(work: Work, batch: PayoutBatchRow, payable: dict[str, int]) -> list[PayoutRow]:
     rows = []
     for part in chunks(sorted(payable)):
@@ -137,9 +151,7 @@ def _rows(work: Work, batch: PayoutBatchRow, payable: dict[str, int]) -> list[Pa
             if known.account is None:
                 continue
             payout_id = new_id()
-            payee = orjson.dumps({"name": known.name, "account": known.account}).decode()
-            sealed = work.vault.seal(payee, place=_place(payout_id))
-            assert sealed is not None
+            sealed = seal_payee(work.vault, payout_id, Payee(known.name, known.account))
             rows.append(
                 PayoutRow(
                     id=payout_id,
@@ -158,9 +170,9 @@ def _written(ring: Vault, batch: Any, rows: Sequence[Any]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in rows:
-        payee = orjson.loads(ring.open(row.payee_sealed, place=_place(row.id)) or "{}")
+        payee = open_payee(ring, row)
         amount = str(Money(row.amount_minor, batch.currency).to_decimal())
-        line = (row.id, row.funder_no, payee["name"], payee["account"], amount, batch.currency, f"PO-{row.id[-12:]}")
+        line = (row.id, row.funder_no, payee.name, payee.account, amount, batch.currency, f"PO-{row.id[-12:]}")
         writer.writerow([safe_cell(value) for value in line])
     return out.getvalue().encode()
 
@@ -172,10 +184,6 @@ def _told(batch: PayoutBatchRow) -> dict[str, Any]:
         "total": {"amount_minor": batch.total_minor, "currency": batch.currency}, "file_sha256": batch.sha256,
         "by": batch.decided_by,
     }  # fmt: skip
-
-
-def _place(payout_id: str) -> str:
-    return f"payouts.payee:{payout_id}"
 
 
 def _audit(work: Work, batch: Any, verb: str, by: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.domain.book import check_text
-from app.domain.errors import NotFoundError, refused_at
+from app.domain.errors import ConflictError, NotFoundError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.money import Money
 from app.domain.positions import Snapshot
@@ -41,6 +41,7 @@ from app.persistence.models.refunds import RefundRow
 from app.persistence.queries import refunds as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.collateral_sales import exists_reversal_of
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loan_owners, get_loan
 from app.persistence.queries.positions import find_snapshot
@@ -128,6 +129,8 @@ def approve_refund(
     check_move(row.state, RefundState.APPROVED)
     rules = refund_rules(lender.code)
     check_may_approve(row.amount_minor, row.currency, rules, requested_by=row.requested_by, by=staff.by, role=staff.role)
+    if exists_reversal_of(work.session, row.id):
+        raise ConflictError("It is the surplus of a sale that somebody asked to take back; have that decided first.")
     others = queries.find_claims(work.session, row.loan_id, without=row.id)
     loan = get_loan(work.session, row.loan_id)
     check_amount(row.amount_minor, row.currency, refundable_minor(_snapshot(work, loan), others))

@@ -1,6 +1,7 @@
 """Winding a lender down: no new loans, collection only. Its book, reminders and help for borrowers go on.
 
 Switched on by an admin and approved by another; what is refused says so by name (`winding-down`), and each borrower is told.
+One that is in force is corrected by another, in the same way: it takes its place, and nobody is told twice.
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
 from app.services.notices import tell_borrower
 
@@ -29,16 +31,21 @@ _S = WindDownState
 
 
 def ask_wind_down(work: Work, reason: str, terms: WindDownTerms, *, staff: DeskStaff, now: datetime) -> str:
-    """Ask for it; somebody else approves it. Raises ForbiddenError, ValidationError, ConflictError (one is there)."""
+    """Ask for it, or for other terms of one in force; somebody else approves it.
+
+    Raises ForbiddenError, ValidationError, ConflictError (one waits already).
+    """
     check_may(staff.role, "wind_down.set")
     if not reason.strip():
         raise refused_at("/reason", "reason is empty; say why no new loans are made.")
     check_text("reason", reason, LONGEST_REASON)
     check_text("contact", terms.contact or "", LONGEST_CONTACT)
-    if queries.find_live(work.session, staff.lender_id) is not None:
-        raise ConflictError("The lender winds down already, or it waits for approval.")
+    if queries.find_waiting(work.session, staff.lender_id) is not None:
+        raise ConflictError("A wind-down waits for approval already; have it decided first.")
+    wind_down_id = new_id()
     row = WindDownRow(
-        id=new_id(), lender_id=staff.lender_id, state=_S.WAITING.value, reason=reason,
+        id=wind_down_id, lender_id=staff.lender_id, state=_S.WAITING.value,
+        reason_sealed=work.vault.seal(reason, place=_place("reason", wind_down_id)),
         terms={"longer_plans": terms.longer_plans, "contact": terms.contact}, requested_by=staff.by, requested_at=now,
         version=1,
     )  # fmt: skip
@@ -61,10 +68,26 @@ def decide_wind_down(
     if approve:
         check_second(row.requested_by, staff.by)
     check_text("reason", reason or "", 200)
-    row.state, row.decided_by, row.decided_at, row.declined_reason = wanted.value, staff.by, now, reason
+    if approve:
+        _take_its_place(work, row, staff.by, now)
+    row.state, row.decided_by, row.decided_at = wanted.value, staff.by, now
+    row.declined_reason_sealed = work.vault.seal(reason, place=_place("declined_reason", row.id))
     row.version += 1
     work.session.flush()
     _audit(work, row, "switched_on" if approve else "declined", staff.by, now)
+
+
+def _take_its_place(work: Work, row: WindDownRow, by: str, now: datetime) -> None:
+    """End what is in force, if anything is: `row` corrects it. Who was told of it is not told again."""
+    before = queries.load_active(work.session, row.lender_id)
+    if before is None:
+        return
+    before.state, before.ended_by, before.ended_at = _S.ENDED.value, by, now
+    before.version += 1
+    row.since_at = since_of(before)
+    row.told_until, row.told_at = before.told_until, before.told_at
+    work.session.flush()  # of those in force there is one
+    _audit(work, before, "corrected", by, now)
 
 
 def end_wind_down(work: Work, wind_down_id: str, *, staff: DeskStaff, now: datetime) -> None:
@@ -90,6 +113,19 @@ def terms_in_force(reads: Connection | Session, lender_id: str) -> WindDownTerms
 def terms_of(row: Any) -> WindDownTerms:
     """Return its terms as stored."""
     return WindDownTerms(bool(row.terms.get("longer_plans")), row.terms.get("contact"))
+
+
+def since_of(row: Any) -> Any:
+    """Return since when the lender winds down, or did: through all its corrections; None: it never began."""
+    return row.since_at or row.decided_at
+
+
+def words_of(ring: Vault, row: Any) -> tuple[str, str | None]:
+    """Return why it was asked for, and why it was declined."""
+    return (
+        ring.open(row.reason_sealed, place=_place("reason", row.id)) or row.reason,
+        ring.open(row.declined_reason_sealed, place=_place("declined_reason", row.id)) or row.declined_reason,
+    )
 
 
 def refusal_of_new_loans(session: Session, lender_id: str) -> WindingDownError | None:
@@ -128,6 +164,10 @@ def _tell_some(lender_id: str, wind_down_id: str, now: datetime) -> int | None:
             )
         row.told_until = page[-1]
         return len(page)
+
+
+def _place(name: str, wind_down_id: str) -> str:
+    return f"wind_downs.{name}:{wind_down_id}"
 
 
 def _audit(work: Work, row: WindDownRow, verb: str, by: str, now: datetime) -> None:

@@ -20,6 +20,7 @@ class _Words(NamedTuple):
     issued: str
     columns: tuple[str, ...]
     total: str
+    payable_before: str
     paid_out: str
     payable: str
     note: str
@@ -30,16 +31,18 @@ _WORDS = {
     "en": _Words(
         "Funder's statement", "Funder", "Period", "{first} to {last}", "Issued on",
         ("Loan", "Opening", "Moved", "Principal", "Interest", "Fees", "Penalties", "Service fee", "Given up", "Closing"),
-        "Total {currency}", "Paid out in the period", "Payable at its end",
-        "Closing = opening + moved - principal - given up. Moved: funded, bought or sold. Given up: principal nobody pays"
-        " any more. Amounts count by the day of booking; what was reversed is taken back in the period when it was known.",
+        "Total {currency}", "Payable before the period", "Paid out in the period", "Payable at its end",
+        "Closing = opening + moved - principal - given up. Payable at its end = payable before + what was passed on"
+        " - service fee - paid out. Moved: funded, bought or sold. Given up: principal nobody pays any more. Amounts count"
+        " by the day of booking; what was reversed is taken back in the period when it was known.",
         "Nothing was outstanding and nothing was passed on in this period.",
     ),
     "zh-CN": _Words(
         "出资人对账单", "出资人", "期间", "{first} 至 {last}", "出具日期",
         ("贷款", "期初", "份额变动", "本金", "利息", "费用", "罚息", "服务费", "核减", "期末"),
-        "合计 {currency}", "本期已付", "期末应付",
-        "期末 = 期初 + 份额变动 - 本金 - 核减。份额变动：出资、受让或转让。核减：不再收取的本金。"
+        "合计 {currency}", "期初应付", "本期已付", "期末应付",
+        "期末 = 期初 + 份额变动 - 本金 - 核减。期末应付 = 期初应付 + 本期分配 - 服务费 - 本期已付。"
+        "份额变动：出资、受让或转让。核减：不再收取的本金。"
         "金额按入账日统计；冲正在知悉的期间收回。",
         "本期无余额，也无分配。",
     ),
@@ -80,7 +83,11 @@ def funder_statement_pdf(document: FunderDocument) -> bytes:
         lines = [line for line in statement.lines if line.currency == total.currency]
         pages.space(_GAP)
         pages.table(_columns(words), _rows(lines, total, words, locale), _TABLE, caption=total.currency)
-        said = ((words.paid_out, total.paid_out_minor), (words.payable, total.payable_minor))
+        said = (
+            (words.payable_before, total.payable_before_minor),
+            (words.paid_out, total.paid_out_minor),
+            (words.payable, total.payable_minor),
+        )
         for name, minor in said:
             pages.paragraph(f"{name}: {written_number(minor, total.currency, locale)} {total.currency}", Ink(9))
     if not statement.totals:

@@ -56,8 +56,9 @@ def _why_not_eligible(error: PlanNotEligibleError, locale: str) -> str:
 
 @lru_cache(maxsize=4)
 def _catalogue(locale: str) -> tuple[Mapping[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
-    path = _FOLDER / f"{locale}.yaml"
-    said: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    said: dict[str, str] = {}
+    for path in (*_FOLDER.glob(f"{locale}.yaml"), *sorted(_FOLDER.glob(f"{locale}-*.yaml"))):
+        said |= yaml.safe_load(path.read_text(encoding="utf-8"))
     exact = {english: words for english, words in said.items() if not _PLACE.search(english)}
     return exact, tuple((_pattern(english), words) for english, words in said.items() if english not in exact)
 

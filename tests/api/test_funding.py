@@ -18,7 +18,7 @@ from app.services.wind_downs import tell_borrowers
 from tests.builders.access import a_desk_key, signed_in
 from tests.builders.book import Built, build_lender, pay
 from tests.builders.desk import Seat, a_seat
-from tests.builders.funding import funded_loan
+from tests.builders.funding import funded_loan, transfer
 from tests.conftest import START
 
 TODAY = START.date().isoformat()
@@ -108,6 +108,55 @@ def test_payouts_need_two_people_and_a_fresh_factor(app: Flask, client: FlaskCli
     assert (file.status_code, file.data.count(b"\r\n")) == (200, 3)
     assert file.headers["Cache-Control"] == "no-store"
     assert send(client, ann, "/funding/payout-batches", method="get").json["items"][0]["total"]["amount_minor"] == 1_001
+
+
+def test_whoever_approves_a_batch_is_shown_who_is_paid_what(app: Flask, client: FlaskClient, loan: Built) -> None:
+    ann = a_seat(app, loan.lender_id, role="admin", name="Ann")
+    ben = a_seat(app, loan.lender_id, role="compliance", name="Ben")
+    made = send(client, ann, "/funding/payout-batches", {"currency": "USD", "until_on": TODAY}).json
+    path = f"/funding/payout-batches/{made['id']}"
+
+    assert send(client, ben, path, method="get").json == made
+    first = send(client, ben, f"{path}/payees?limit=1", method="get").json
+    rest = send(client, ben, f"{path}/payees?limit=1&cursor={first['next_cursor']}", method="get").json
+    assert [{key: each[key] for key in ("funder_no", "name", "account", "changed")} for each in first["items"]] == [
+        {"funder_no": "A", "name": "Funder A", "account": "…89 A", "changed": []}
+    ]
+    assert [(each["amount"]["amount_minor"], each["payable"]["amount_minor"]) for each in rest["items"]] == [(667, 667)]
+    assert rest["next_cursor"] is None
+    page = ben.page(f"/funding/payouts/{made['id']}").text
+    assert [word in page for word in ("Funder A", "…89 A", "$3.34", "Funder B", "$6.67", "Taken back")] == [
+        *[True] * 5,
+        False,
+    ]
+
+    other = a_seat(app, build_lender(now=START, code="other"), role="admin")
+    agent = a_seat(app, loan.lender_id)
+    for wanted in (path, f"{path}/payees"):
+        assert send(client, other, wanted, method="get").status_code == 404
+        assert send(client, agent, wanted, method="get").status_code == 403
+
+
+def test_what_was_taken_back_since_a_batch_was_made_is_shown_and_keeps_it_from_being_approved(
+    app: Flask, client: FlaskClient, loan: Built
+) -> None:
+    ann = a_seat(app, loan.lender_id, role="admin", name="Ann")
+    ben = a_seat(app, loan.lender_id, role="compliance", name="Ben", locale="zh-CN")
+    made = send(client, ann, "/funding/payout-batches", {"currency": "USD", "until_on": TODAY}).json
+    path = f"/funding/payout-batches/{made['id']}"
+    transfer(loan, "A", "B", 3_333, now=START, on=START.date())
+    pass_on_due(now=START)
+
+    refused = send(client, ben, f"{path}/approve")
+    shown = send(client, ben, f"{path}/payees", method="get").json["items"]
+    page = ben.page(f"/funding/payouts/{made['id']}").text
+
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+    assert [each["changed"] for each in shown] == [["taken_back"], []]
+    assert "部分款项已被收回（出资人 A）" in page
+    assert "已收回" in page
+    assert send(client, ben, path, method="get").json["state"] == "waiting"
+    assert send(client, ben, f"{path}/decline", {"reason": "again"}).json["state"] == "declined"
 
 
 def wind_down(app: Flask, client: FlaskClient, loan: Built, **more: Any) -> str:

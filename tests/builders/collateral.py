@@ -8,7 +8,8 @@ from app.domain.book import PutResult
 from app.domain.errors import DomainError
 from app.persistence.unit_of_work import unit_of_work
 from app.services.collateral import PledgeValues, put_pledges
-from app.services.collateral_events import EventResult, EventValues, record_event
+from app.services.collateral_event_values import EventResult, EventValues
+from app.services.collateral_events import record_event
 from tests.builders.book import Built
 
 _numbers = count(1)

@@ -13,12 +13,18 @@ from tests.builders.book import Built, build_loan
 
 
 def fund(
-    built: Built, shares: Mapping[str, int], *, now: datetime, on: date | None = None, fee: Mapping[str, str] | None = None
+    built: Built,
+    shares: Mapping[str, int],
+    *,
+    now: datetime,
+    on: date | None = None,
+    fee: Mapping[str, str] | None = None,
+    currency: str = "USD",
 ) -> None:
     """Have each funder (made if need be) fund so many minor units of the loan."""
     funders = [FunderValues(no, "person", f"Funder {no}", f"{no.lower()}@example.com", f"DE89 {no}") for no in shares]
     given = [
-        ShareValues(f"S-{built.loan_no}-{no}", built.loan_no, units, "USD", on or now.date(), no, service_fee=fee)
+        ShareValues(f"S-{built.loan_no}-{no}", built.loan_no, units, currency, on or now.date(), no, service_fee=fee)
         for no, units in shares.items()
     ]
     with unit_of_work() as work:
@@ -27,21 +33,27 @@ def fund(
         _all_right(put_shares(work, lender, given, by="test", now=now))
 
 
-def transfer(built: Built, giver: str, taker: str, units: int, *, now: datetime, on: date) -> None:
+def transfer(built: Built, giver: str, taker: str, units: int, *, now: datetime, on: date, currency: str = "USD") -> None:
     """Give a part of a share to another funder."""
-    values = ShareValues(f"T-{giver}-{taker}-{on}-{units}", built.loan_no, units, "USD", on, taker, giver)
+    reference = f"T-{built.loan_no}-{giver}-{taker}-{on}-{units}"
+    values = ShareValues(reference, built.loan_no, units, currency, on, taker, giver)
     with unit_of_work() as work:
         _all_right(put_shares(work, get_lender(work.session, built.lender_id), [values], by="test", now=now))
 
 
 def funded_loan(
-    shares: Mapping[str, int], *, now: datetime, fee: Mapping[str, str] | None = None, instalments: int = 2
+    shares: Mapping[str, int],
+    *,
+    now: datetime,
+    fee: Mapping[str, str] | None = None,
+    instalments: int = 2,
+    currency: str = "USD",
 ) -> Built:
     """A loan of what the shares add up to, in equal instalments of principal, a month apart from ten days ago."""
     whole = sum(shares.values())
     due = [now.date() + timedelta(days=30 * n - 10) for n in range(instalments)]
-    built = build_loan(now=now, due=due, amount_minor=whole // instalments)
-    fund(built, shares, now=now, on=now.date() - timedelta(days=60), fee=fee)
+    built = build_loan(now=now, due=due, amount_minor=whole // instalments, currency=currency)
+    fund(built, shares, now=now, on=now.date() - timedelta(days=60), fee=fee, currency=currency)
     return built
 
 

@@ -22,7 +22,7 @@ from app.domain.escalation_policies import (
 )
 from app.domain.escalation_reasons import Ends, Outcome, Why
 from app.domain.escalation_runs import Assumptions, run
-from app.domain.escalations import decide, questions
+from app.domain.escalations import decide, unasked
 from app.domain.holds import Hold
 
 DUE = date(2026, 3, 10)
@@ -128,7 +128,7 @@ def test_what_a_letter_announces_waits_until_the_day_that_it_leaves_is_over(
 
 def test_a_report_that_nobody_was_asked_about_does_not_happen() -> None:
     assert what(a_case(OLD), "report", noon(40)) == "stopped LAW_NOT_ASKED"
-    assert [step.key for step in questions(a_case(OLD), a_policy(), noon(40))] == ["report"]
+    assert [step.key for step in unasked(decide(a_case(OLD), a_policy(), noon(40)))] == ["report"]
 
 
 def test_what_the_law_says_is_the_reason_with_its_rule_and_the_day_from_which_it_would() -> None:
@@ -269,7 +269,7 @@ class World:
 
     def look(self, now: datetime) -> None:
         case = replace(self.case, spell=self.spell)
-        gates = {step.key: self.gate for step in questions(case, self.policy, now)}
+        gates = {step.key: self.gate for step in unasked(decide(case, self.policy, now))}
         decided = decide(case, self.policy, now, gates or NOT_ASKED)
         if decided.ends is not None:
             self.ends.append((decided.ends, now))

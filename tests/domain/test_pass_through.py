@@ -139,6 +139,32 @@ def test_shares_of_more_than_the_loan_and_gifts_of_more_than_one_has_are_refused
         Shares(100, movements_of(late)).check("CNY")
 
 
+@given(
+    st.integers(0, 200),
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(-60, 60), st.integers(0, 5)), max_size=12),
+)
+@settings(max_examples=300)
+def test_who_holds_what_on_a_day_is_all_that_moved_until_its_end(whole: int, moved: list[tuple[str, int, int]]) -> None:
+    shares = Shares(whole, [Movement(holder, units, DAY + timedelta(days=on)) for holder, units, on in moved])
+    problems, keys = set(), {}
+    for on in range(-1, 7):
+        units: dict[str, int] = {}
+        for holder, part, day in moved:
+            units[holder] = units.get(holder, 0) + (part if day <= on else 0)
+        wanted = {OWN: whole - sum(units.values()), **units}
+
+        held = shares.on(DAY + timedelta(days=on))
+        assert held.units == {holder: part for holder, part in wanted.items() if part}
+        assert list(held.units) == sorted(held.units)
+        assert keys.setdefault(held.key, held.units) == held.units
+        problems |= {holder == OWN for holder, part in wanted.items() if part < 0}
+    if not problems:
+        shares.check("CNY")
+        return
+    with pytest.raises(ValidationError, match="would be" if problems == {True} else "would"):
+        shares.check("CNY")
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> dict[str, Any]:
     """A loan, its funders, transfers, and moments: at each some entries count, spread so; later ones may differ."""

@@ -40,7 +40,8 @@ from app.services import escalation_policies as policies
 from app.services.bulletin_checks import verify_bulletin
 from app.services.bulletin_drills import Drill, each_row
 from app.services.bulletins import WantedBulletin, freeze_bulletin, make_bulletin, publish_bulletin
-from app.services.collateral_events import EventValues, record_events
+from app.services.collateral_event_values import EventValues
+from app.services.collateral_events import record_events
 from app.services.delivery_receipts import apply_reports
 from app.services.desk_payments import DeskStaff
 from app.services.escalation_approvals import MOST_AT_ONCE, approve_waiting

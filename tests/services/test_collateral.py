@@ -27,8 +27,11 @@ from app.persistence.models.webhooks import WebhookEventRow
 from app.persistence.queries.served_notices import add_proof
 from app.persistence.unit_of_work import unit_of_work
 from app.services.collateral import NO_PLEDGE, PledgeValues, find_by_identity, masked_of, pledged, put_pledges, refer
-from app.services.collateral_events import EventValues, place_of, record_events
+from app.services.collateral_event_values import EventValues
+from app.services.collateral_events import record_events
+from app.services.collateral_histories import place_of
 from app.services.collateral_notices import serve_collateral_notice
+from app.services.collateral_pages import thing_page
 from app.services.desk_payments import DeskStaff
 from tests.builders.book import Built, build_lender, build_loan, pay
 from tests.builders.collateral import a_pledge, tell
@@ -300,3 +303,21 @@ def test_a_notice_about_arrears_that_were_paid_since_warned_nobody_of_this(app: 
 
     assert facts_of("taken") == {}
     assert count(TaskRow, TaskRow.rule == "collateral/no-notice-served") == 1
+
+
+def test_a_reason_that_is_no_code_is_words_and_sealed(app: Flask) -> None:
+    loan = a_loan()
+    coded, worded = a_pledge(loan, now=START), a_pledge(loan, now=START)
+    tell(loan, coded, "taken", TODAY, now=START, reason="court_order")
+    tell(loan, worded, "taken", TODAY, now=START, reason="Mr Zhou brought it himself")
+
+    session().expire_all()
+    rows = {
+        row.thing_id: row for row in session().scalars(select(CollateralEventRow).where(CollateralEventRow.kind == "taken"))
+    }
+    plain, sealed = rows[thing_of(coded).id], rows[thing_of(worded).id]
+    assert (plain.facts["reason"], plain.text_sealed) == ("court_order", None)
+    assert "reason" not in sealed.facts
+    assert b"Zhou" not in bytes(sealed.text_sealed or b"")
+    page = thing_page(session(), vault(), sealed.thing_id, lender_id=loan.lender_id, now=START)
+    assert page.events[0].reason == "Mr Zhou brought it himself"

@@ -12,13 +12,15 @@ from sqlalchemy import func, select
 from app.domain.collateral_events import costs_on
 from app.domain.errors import ConflictError, CurrencyMismatchError, ForbiddenError, ValidationError
 from app.domain.money import Money
-from app.persistence.db import session
+from app.persistence.db import session, vault
 from app.persistence.models.collateral import CollateralPledgeRow, CollateralThingRow
 from app.persistence.models.loans import LedgerEntryRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import unit_of_work
-from app.services.collateral_events import events_of
+from app.services.collateral_histories import events_of
+from app.services.collateral_own import own_thing
+from app.services.collateral_quotes import quote_own
 from app.services.collateral_redemptions import quote_redemption, redeem, redemption_on
 from app.services.desk_payments import DeskStaff
 from app.services.positions import position_of
@@ -150,3 +152,18 @@ def test_a_thing_at_home_has_no_price_and_a_day_before_today_none_either(app: Fl
 
     with pytest.raises(ConflictError, match="not in custody"):
         redemption_on(session(), row_of(thing), None, now=START)
+
+
+@pytest.mark.parametrize(("country", "says"), [("US", True), ("CN", False)])
+def test_a_quote_names_what_of_the_law_was_not_looked_at(app: Flask, country: str, says: bool) -> None:
+    lender = a_lender(country)
+    (loan, _), thing = a_held_thing(lender)
+
+    with unit_of_work() as work:
+        quote = quote_own(work, loan.borrower_id, row_of(thing).id, None, now=START)
+    own = own_thing(session(), vault(), loan.borrower_id, row_of(thing).id, now=START)
+
+    assert ("Reinstatement was not looked at" in (quote.not_looked_at or "")) is says
+    assert own.not_looked_at == quote.not_looked_at
+    tell(loan, thing, "released", TODAY, now=START)
+    assert own_thing(session(), vault(), loan.borrower_id, row_of(thing).id, now=START).not_looked_at is None

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,15 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.api.value_forms import plain
-from app.domain.book import PaymentValues
 from app.domain.collateral_sales import OutsideClaim
 from app.domain.errors import ConflictError, CurrencyMismatchError, ForbiddenError, LawRefusedError, ValidationError
-from app.domain.ledger import EntryKind
 from app.domain.money import Money
 from app.domain.splits import Split
 from app.engine.follow_ups import follow_up_due
 from app.persistence.db import session, vault
-from app.persistence.models.collateral import CollateralEventRow, CollateralSaleRow, CollateralThingRow
+from app.persistence.models.collateral import CollateralEventRow, CollateralSaleRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
 from app.persistence.models.notices import NoticeRow
 from app.persistence.models.refunds import RefundRow
@@ -27,14 +24,14 @@ from app.persistence.models.tasks import TaskRow
 from app.persistence.queries.collateral import page_things
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import unit_of_work
+from app.services.collateral_own import own_things
+from app.services.collateral_pages import listed_things
 from app.services.collateral_sale_previews import SaleWished, preview_sale
-from app.services.collateral_sales import approve_sale, decline_sale, request_sale, reverse_sale, tell_sale
-from app.services.collateral_views import listed_things, own_things
-from app.services.desk_payments import DeskStaff
-from app.services.payments import record_payment
+from app.services.collateral_sales import approve_sale, decline_sale, request_sale, tell_sale
 from app.services.quotes import payoff_on
-from tests.builders.book import Built, build_lender, build_loan
+from tests.builders.book import Built, build_lender
 from tests.builders.collateral import a_pledge, tell
+from tests.builders.collateral_sales import a_held_thing, book, row_of, sell, staff, take_back
 from tests.conftest import START
 
 TODAY = START.date()
@@ -43,52 +40,6 @@ TODAY = START.date()
 @pytest.fixture
 def lender(app: Flask) -> str:
     return build_lender(now=START, code="cn", jurisdiction="CN", zone="UTC")
-
-
-def a_held_thing(lender: str, loans: int = 2, **more: Any) -> tuple[list[Built], str]:
-    """A vehicle in custody for three days that secures loans of 200.00 in ranks 1, 2 ..., with a fee on the first."""
-    first: Built | None = None
-    found = []
-    for _ in range(loans):
-        more = {"borrower_no": first.borrower_no} if first else {}
-        due = [TODAY - timedelta(days=40), TODAY + timedelta(days=20)]
-        loan = build_loan(now=START, due=due, lender_id=lender, **more)
-        first = first or loan
-        found.append(loan)
-    charge = PaymentValues(
-        f"FEE-{found[0].loan_no}", found[0].loan_no, 700, "USD", TODAY - timedelta(days=5), EntryKind.CHARGE,
-        split=Split(fees=700), due_on=TODAY - timedelta(days=5),
-    )  # fmt: skip
-    with unit_of_work() as work:
-        record_payment(work, lender, charge, now=START, origin="ingest")
-    thing = ""
-    for rank, loan in enumerate(found, start=1):
-        thing = a_pledge(loan, now=START, reference=thing or None, rank=rank)
-    tell(found[0], thing, "notice_served", TODAY - timedelta(days=20), now=START)
-    tell(found[0], thing, "taken", TODAY - timedelta(days=2), now=START, amount_minor=500)
-    return found, thing
-
-
-def row_of(reference: str) -> CollateralThingRow:
-    session().expire_all()
-    return session().scalars(select(CollateralThingRow).where(CollateralThingRow.reference == reference)).one()
-
-
-def staff(lender: str, name: str = "Ann", role: str = "supervisor") -> DeskStaff:
-    return DeskStaff(f"staff:{name}", role, lender)
-
-
-def sell(lender: str, thing: str, minor: int, **more: Any) -> str:
-    wished = SaleWished(TODAY, Money(minor, "USD"), **more)
-    with unit_of_work() as work:
-        return request_sale(work, row_of(thing).id, wished, staff=staff(lender), now=START)
-
-
-def book(lender: str, sale_id: str, name: str = "Bob") -> CollateralSaleRow:
-    with unit_of_work() as work:
-        approve_sale(work, sale_id, staff=staff(lender, name), now=START)
-    session().expire_all()
-    return session().get_one(CollateralSaleRow, sale_id)
 
 
 def owed(loan: Built) -> int:
@@ -195,7 +146,7 @@ def test_a_sale_that_the_core_tells_of_has_happened_and_waits_to_be_divided(lend
     for _ in range(2):
         with unit_of_work() as work:
             wished = SaleWished(TODAY, Money(22_000, "USD"), sold_by="other")
-            sale_id = tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)
+            sale_id, _ = tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)
 
     assert row_of(thing).state == "sold"
     assert in_ledger(first) == 0
@@ -209,8 +160,7 @@ def test_a_sale_booked_by_mistake_is_taken_back_whole(lender: str) -> None:
     (first, second), thing = a_held_thing(lender)
     before = (owed(first), owed(second))
     sale = book(lender, sell(lender, thing, 50_000, sale_costs_minor=1_000))
-    with unit_of_work() as work:
-        reverse_sale(work, sale.id, staff=staff(lender, "Bob"), now=START, reason="another vehicle")
+    take_back(lender, sale.id)
 
     assert (owed(first), owed(second)) == before
     session().expire_all()
@@ -265,7 +215,7 @@ def test_the_preview_is_what_is_booked(lender: str) -> None:
 def tell_of(lender: str, thing: str) -> str:
     wished = SaleWished(TODAY, Money(22_000, "USD"), "other", "other")
     with unit_of_work() as work:
-        return tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)
+        return tell_sale(work, row_of(thing), wished, reference="S1", by="core", origin="import:x", now=START)[0]
 
 
 def state_of(sale_id: str) -> str:
@@ -291,8 +241,7 @@ def test_a_sale_whose_money_is_booked_is_not_taken_back_by_its_event_alone(lende
 
     with pytest.raises(ConflictError, match="reversed first"):
         tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
-    with unit_of_work() as work:
-        reverse_sale(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="another vehicle")
+    take_back(lender, sale_id)
     tell(first, thing, "reversal", TODAY, now=START, reverses="S1")
 
     assert (row_of(thing).state, state_of(sale_id)) == ("in_custody", "reversed")

@@ -29,9 +29,10 @@ from app.services.escalation_approvals import (
     stop_escalation,
 )
 from app.services.escalation_explanations import explain_loan
-from app.services.escalations import look_at_all
+from app.services.escalations import look_at_all, look_at_due
 from app.services.holds import Teller, put_hold, release_hold
 from tests.builders.book import Built, build_lender, build_loan, pay, replan
+from tests.builders.collateral import a_pledge
 from tests.builders.credit import enable
 from tests.builders.escalations import (
     a_document,
@@ -355,6 +356,23 @@ def test_a_notice_that_comes_back_after_it_was_told_as_delivered_carries_no_furt
     assert arrived[0] == "delivered"
     assert steps_of(loan.loan_id)["notice"] == ("handed_over", "AWAITS_DELIVERY")  # served a second time
     assert steps_of(loan.loan_id)["letter"] == ("waiting", "NOTICE_NOT_DELIVERED")
+
+
+def test_a_case_that_nobody_takes_over_is_not_offered_again_the_same_day(app: Flask) -> None:
+    notice, _ = a_document()["steps"]
+    refer = {"key": "refer", "kind": "referral", "days_past_due": 5, "after": {"step": "notice", "days": 0},
+             "secured_only": True, "needs": ["forbearance"]}  # fmt: skip
+    loan = a_late_loan(steps=[{**notice, "kind": "collateral_notice", "secured_only": True}, refer])
+    a_pledge(loan, now=START)
+    look_at(loan.borrower_id, now=day(5))
+    proof_of(loan.loan_id, "notice", at=day(6))
+    with unit_of_work() as work:
+        record_forbearance(work, escalation_of(loan), outcome="offered", staff=staff(loan), now=day(6))
+
+    looks = [look_at_due(now=day(7)) for _ in range(3)]
+
+    assert looks == [1, 0, 0]
+    assert steps_of(loan.loan_id)["refer"] == ("stopped", "LAW")  # as whoever takes such cases over says
 
 
 def came_back(loan: Built, *, at: datetime) -> None:

@@ -29,6 +29,7 @@ from app.services.letter_kind_setting import ledger_table, pay_by_of, set_kind
 from app.services.letter_parts import LetterParts
 from app.services.letter_setting import set_letter
 from app.wording.letter_kinds import AS_LAW, KINDS, LetterKind, kinds_of, letter_kind
+from app.wording.letter_pledges import LetterPledge
 from app.wording.letter_texts import letter_law, read_letterhead
 from app.wording.letter_words import words_in
 from app.wording.lint import lint_message
@@ -76,7 +77,7 @@ def parts(kind: LetterKind, locale: str = "en", *, rows: tuple[LedgerRow, ...] =
         message_id="0" * 32, borrower_id="b", template=kind.template, locale=locale, title="A letter", body="Hello,\nBye",
         name="王小明", address=("上海市浦东新区世纪大道1号", "200120"), country="CN", written_on=date(2026, 3, 24),
         jurisdiction=kind.jurisdiction, notice=None, loans=(facts,), positions=(), ledgers=(ledger,), kind=kind, as_of=NOON,
-        zone="Asia/Shanghai",
+        zone="Asia/Shanghai", pledges=(LetterPledge("vehicle", "pledged", "CNY", "Wuling Hongguang, white", "粤B12345"),),
     )  # fmt: skip
 
 

@@ -1,17 +1,18 @@
 """Passing on in the book: once per entry, differences only, and what the ledger says is what funders have."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from app.domain.book import PaymentValues
 from app.domain.errors import ConflictError, DomainError, ValidationError
 from app.domain.funding import ShareValues
 from app.domain.ledger import EntryKind
 from app.domain.splits import Split
-from app.persistence.db import session
+from app.persistence.db import db, session
 from app.persistence.models.funding import FunderRow, PassThroughEntryRow
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import unit_of_work
@@ -123,3 +124,55 @@ def test_the_same_share_twice_changes_nothing_and_another_under_its_reference_is
     assert not same.changed
     assert isinstance(differing, ConflictError)
     assert isinstance(too_much, ValidationError)
+
+
+def statements(act: Callable[[], int]) -> tuple[int, int]:
+    """Return what came back, and how many statements it took."""
+    taken: list[str] = []
+
+    def note(*call: object) -> None:
+        taken.append(str(call[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        return act(), len(taken)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_passing_on_takes_no_more_statements_for_more_funders_payments_or_loans(app: Flask) -> None:
+    def book(loans: int, funders: int, payments: int) -> int:
+        for _ in range(loans):
+            built = funded_loan({f"F{n}": 1_000 for n in range(funders)}, now=START)
+            for _ in range(payments):
+                pay(built, 100 * funders, now=START)
+        return loans * funders * payments
+
+    few = book(1, 2, 1)
+    assert statements(lambda: pass_on_due(now=START))[0] == few
+    few = book(1, 2, 1)
+    rows, taken = statements(lambda: pass_on_due(now=START))
+    assert rows == few
+    many = book(4, 9, 3)
+
+    assert statements(lambda: pass_on_due(now=START)) == (many, taken)
+
+
+def test_each_loan_is_looked_at_once_however_many_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.pass_through.LOANS_AT_ONCE", 2)
+    loans = [funded_loan({"A": 1_000}, now=START) for _ in range(5)]
+    for built in loans:
+        pay(built, 100, now=START)
+
+    assert pass_on_due(now=START) == 5
+    assert all(passed(built) == {"A": Split(100)} for built in loans)
+
+
+def test_rows_are_written_in_parts_and_none_is_lost(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.pass_through.ROWS_AT_ONCE", 4)
+    built = funded_loan({name: 1_000 for name in "ABC"}, now=START)
+    for _ in range(5):
+        pay(built, 300, now=START)
+
+    assert pass_on_due(now=START) == 15
+    assert passed(built) == {name: Split(500) for name in "ABC"}

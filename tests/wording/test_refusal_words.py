@@ -2,15 +2,21 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.domain.errors import FieldError, PlanNotEligibleError, refused_at
+from app.domain.metro2_refusals import DETAILS as METRO2_DETAILS
+from app.domain.pboc_checks import DETAILS as PBOC_DETAILS
 from app.wording.refusal_words import refusal_words, refused_in_words
+from tests.wording.refusals import NOT_YET, refusals_by_module
 
 _APP = Path(__file__).resolve().parents[2] / "app"
+_WORDS = _APP / "content" / "refusals"
 _ASKED = (
     "domain/promise_terms", "domain/payment_intents", "domain/disputes", "domain/hardship", "domain/contact_requests",
     "domain/option_limits", "services/plan_requests", "services/arrangements", "services/disputes", "services/hardship",
@@ -54,11 +60,37 @@ def _refusals() -> Iterator[str]:
 
 @pytest.mark.parametrize("sentence", sorted(set(_refusals())))
 def test_every_refusal_of_a_borrower_has_chinese_words(sentence: str) -> None:
-    said = refusal_words(sentence, "zh-CN")
+    assert _is_said(sentence)
 
-    assert said is not None
-    assert re.search(r"[\u4e00-\u9fff]", said)
-    assert "{" not in said
+
+@pytest.mark.parametrize("sentence", sorted({*METRO2_DETAILS.values(), *PBOC_DETAILS.values()}))
+def test_why_an_account_stays_out_of_a_credit_file_has_chinese_words(sentence: str) -> None:
+    assert _is_said(sentence)
+
+
+def test_every_module_that_refuses_does_so_in_chinese_too_but_those_still_to_come() -> None:
+    silent = {
+        module: missing for module, said in refusals_by_module().items() if (missing := sorted(filter(_is_unsaid, said)))
+    }
+
+    assert {module: missing for module, missing in silent.items() if module not in NOT_YET} == {}
+    assert set(NOT_YET) - set(silent) == set(), "these say everything in Chinese now: take them off the list"
+
+
+def test_no_refusal_has_two_sets_of_words() -> None:
+    documents = [yaml.compose(path.read_text(encoding="utf-8")) for path in sorted(_WORDS.glob("zh-CN*.yaml"))]
+    said = Counter(key.value for document in documents for key, _ in document.value)
+
+    assert [sentence for sentence, times in said.items() if times > 1] == []
+
+
+def _is_unsaid(sentence: str) -> bool:
+    return not _is_said(sentence)
+
+
+def _is_said(sentence: str) -> bool:
+    said = refusal_words(sentence, "zh-CN")
+    return said is not None and re.search(r"[\u4e00-\u9fff]", said) is not None and "{" not in said
 
 
 def test_what_differs_each_time_is_carried_over() -> None:

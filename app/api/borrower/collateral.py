@@ -9,8 +9,8 @@ from app.api.collateral_forms import OWN_THING, QUOTE
 from app.api.value_forms import form_of, plain
 from app.persistence.db import vault
 from app.persistence.unit_of_work import Work, reading
+from app.services.collateral_own import OwnThing, own_thing, own_things
 from app.services.collateral_quotes import RedemptionQuote, quote_own
-from app.services.collateral_views import OwnThing, own_thing, own_things
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers

@@ -8,7 +8,7 @@ from app.api.borrower.loans import door
 from app.persistence.db import vault
 from app.persistence.queries.wind_downs import find_for_borrower
 from app.services import register_views
-from app.services.wind_downs import terms_of
+from app.services.wind_downs import since_of, terms_of
 from app.web.answers import Answer
 from app.web.auth import borrower
 from app.web.doors import answers
@@ -121,7 +121,7 @@ def list_banners() -> dict[str, Any]:
     rows = find_for_borrower(reads(), borrower().borrower_id)
     return {
         "items": [
-            {"kind": "winding_down", "lender_id": row.lender_id, "since": row.decided_at, "contact": terms_of(row).contact,
+            {"kind": "winding_down", "lender_id": row.lender_id, "since": since_of(row), "contact": terms_of(row).contact,
              "longer_plans": terms_of(row).longer_plans}
             for row in rows
         ]

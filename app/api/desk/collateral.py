@@ -15,9 +15,10 @@ from app.persistence.db import vault
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import Work, reading, unit_of_work
-from app.services import collateral, collateral_desk, collateral_events, collateral_values
+from app.services import collateral, collateral_desk, collateral_event_values, collateral_values
 from app.services.collateral_notices import serve_collateral_notice
-from app.services.collateral_views import CollateralPage, ListedThing, listed_things, open_thing, thing_page
+from app.services.collateral_page_values import CollateralPage, ListedThing
+from app.services.collateral_pages import listed_things, open_thing, thing_page
 from app.web.acting import acting
 from app.web.answers import Answer
 from app.web.auth import desk, permits
@@ -80,10 +81,10 @@ class NewCollateralEventSchema(Schema):
     cost_kind = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(COST_KINDS))
     amount = MoneyField(load_default=None, allow_none=True)
     is_charged = fields.Boolean(load_default=False)
-    reason = TextField(collateral_events.LONGEST_REASON, load_default=None, allow_none=True)
-    reverses = TextField(collateral_events.LONGEST_REFERENCE, load_default=None, allow_none=True)
-    place = TextField(collateral_events.LONGEST_TEXT, load_default=None, allow_none=True)
-    note = TextField(collateral_events.LONGEST_TEXT, load_default=None, allow_none=True)
+    reason = TextField(collateral_event_values.LONGEST_REASON, load_default=None, allow_none=True)
+    reverses = TextField(collateral_event_values.LONGEST_REFERENCE, load_default=None, allow_none=True)
+    place = TextField(collateral_event_values.LONGEST_TEXT, load_default=None, allow_none=True)
+    note = TextField(collateral_event_values.LONGEST_TEXT, load_default=None, allow_none=True)
 
 
 class NewAppraisalSchema(Schema):

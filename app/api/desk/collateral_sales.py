@@ -8,13 +8,14 @@ from app.api.collateral_forms import QUOTE, SALE, THING_PAGE
 from app.api.desk.collateral import page_of
 from app.api.desk.staff import door
 from app.api.value_forms import form_of, plain
-from app.domain.collateral_sales import METHODS, OutsideClaim
+from app.domain.collateral_sales import FIGURES, METHODS, OutsideClaim
 from app.domain.desk_payments import METHODS as WAYS
 from app.domain.errors import CurrencyMismatchError
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.collateral_sales import get_shown
 from app.persistence.unit_of_work import Work, reading
-from app.services import collateral_sales
+from app.services import collateral_sale_reversals, collateral_sales
+from app.services.collateral_page_values import CollateralPage
 from app.services.collateral_quotes import RedemptionQuote, quote_at_desk
 from app.services.collateral_redemptions import LONGEST_RECEIPT, redeem
 from app.services.collateral_sale_previews import (
@@ -26,7 +27,8 @@ from app.services.collateral_sale_previews import (
     preview_sale,
     shown_preview,
 )
-from app.services.collateral_views import CollateralPage, ShownSale, shown_sale
+from app.services.collateral_sale_rows import LONGEST_REASON
+from app.services.collateral_sale_views import ShownSale, shown_sale
 from app.web.acting import acting
 from app.web.answers import Answer
 from app.web.auth import desk, permits
@@ -73,12 +75,34 @@ class NewSaleSchema(Schema):
     note = TextField(LONGEST_NOTE, load_default=None, allow_none=True)
 
 
+class SaleApprovalSchema(Schema):
+    """What is booked."""
+
+    figures = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(FIGURES),
+        metadata={"description": "Needed where your core tells another sale than was asked for: whose figures are booked."},
+    )
+    version = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        validate=validate.Range(1),
+        metadata={"description": "The sale's version as you looked at it; 409 where it has changed since."},
+    )
+
+
 class SaleReasonSchema(Schema):
     """Why."""
 
-    reason = TextField(collateral_sales.LONGEST_REASON, required=True)
+    reason = TextField(LONGEST_REASON, required=True)
 
 
+_REVERSAL = {
+    "state": "waiting", "asked_by": "staff:Li Na", "asked_at": "2026-11-24T09:00:00Z", "reason": "another vehicle",
+}  # fmt: skip
+_REVERSED = {**SALE, "state": "reversed", "reversal": {**_REVERSAL, "state": "done"}}
 _PREVIEW = {
     "currency": "CNY", "proceeds": {"amount_minor": 5_000_000, "currency": "CNY"}, "costs": SALE["costs"],
     "uncovered_costs": {"amount_minor": 0, "currency": "CNY"}, "loans": SALE["loans"], "claims": SALE["claims"],
@@ -161,13 +185,17 @@ def post_collateral_sale(body: dict[str, Any], thing_id: str) -> Answer:
 
 @door.post("/collateral-sales/<id:sale_id>/approve")
 @permits("collateral.approve_sale")
+@door.takes(SaleApprovalSchema, example={"figures": "told", "version": 2})
 @answers(200, form_of(ShownSale), example=SALE, problems=(*_ONCE, "law-refused"))
-def approve_collateral_sale(sale_id: str) -> Answer:
-    """Book a sale that somebody else asked for: the loans are paid by rank, a surplus becomes a refund that waits."""
+def approve_collateral_sale(body: dict[str, Any], sale_id: str) -> Answer:
+    """Book a sale that somebody else asked for: the loans are paid by rank, a surplus becomes a refund that waits.
+
+    409 where your core tells another amount or day (`told`) and `figures` does not say whose are booked.
+    """
     at, staff = now(), acting()
 
     def act(work: Work) -> Answer:
-        collateral_sales.approve_sale(work, sale_id, staff=staff, now=at)
+        collateral_sales.approve_sale(work, sale_id, staff=staff, now=at, figures=body["figures"], version=body["version"])
         return _answer(work, sale_id, 200)
 
     return answer_once(act)
@@ -191,13 +219,45 @@ def decline_collateral_sale(body: dict[str, Any], sale_id: str) -> Answer:
 @door.post("/collateral-sales/<id:sale_id>/reverse")
 @permits("collateral.approve_sale")
 @door.takes(SaleReasonSchema, example={"reason": "another vehicle"})
-@answers(200, form_of(ShownSale), example={**SALE, "state": "reversed"}, problems=_ONCE)
+@answers(200, form_of(ShownSale), example={**SALE, "reversal": _REVERSAL}, problems=_ONCE)
 def reverse_collateral_sale(body: dict[str, Any], sale_id: str) -> Answer:
-    """Take back a sale that was booked by mistake, with its repayments and its refund; 409 where the surplus has left."""
+    """Ask for a sale that was booked by mistake to be taken back by somebody else; until then it stays booked.
+
+    409 where its surplus has left, or your core has told of its repayments and not reversed them.
+    """
     at, staff = now(), acting()
 
     def act(work: Work) -> Answer:
-        collateral_sales.reverse_sale(work, sale_id, staff=staff, now=at, reason=body["reason"])
+        collateral_sale_reversals.ask_reversal(work, sale_id, staff=staff, now=at, reason=body["reason"])
+        return _answer(work, sale_id, 200)
+
+    return answer_once(act)
+
+
+@door.post("/collateral-sales/<id:sale_id>/reversal/approve")
+@permits("collateral.approve_sale")
+@answers(200, form_of(ShownSale), example=_REVERSED, problems=_ONCE)
+def approve_collateral_reversal(sale_id: str) -> Answer:
+    """Take a sale back that somebody else asked to, with its repayments and its refund."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        collateral_sale_reversals.approve_reversal(work, sale_id, staff=staff, now=at)
+        return _answer(work, sale_id, 200)
+
+    return answer_once(act)
+
+
+@door.post("/collateral-sales/<id:sale_id>/reversal/decline")
+@permits("collateral.approve_sale")
+@door.takes(SaleReasonSchema, example={"reason": "it was this vehicle"})
+@answers(200, form_of(ShownSale), example={**SALE, "reversal": {**_REVERSAL, "state": "declined"}}, problems=_ONCE)
+def decline_collateral_reversal(body: dict[str, Any], sale_id: str) -> Answer:
+    """Leave a sale booked that somebody asked to take back."""
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        collateral_sale_reversals.decline_reversal(work, sale_id, staff=staff, now=at, reason=body["reason"])
         return _answer(work, sale_id, 200)
 
     return answer_once(act)
@@ -215,4 +275,4 @@ def _wished(body: dict[str, Any]) -> SaleWished:
 
 def _answer(work: Work, sale_id: str, status: int) -> Answer:
     row = get_shown(work.session, sale_id, lender_id=desk().lender_id)
-    return Answer(plain(shown_sale(row)), status, dumped=True)
+    return Answer(plain(shown_sale(work.vault, row)), status, dumped=True)

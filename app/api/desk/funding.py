@@ -128,8 +128,12 @@ class FunderTotalSchema(Schema):
     service_fee = MoneyField(required=True)
     given_up = MoneyField(required=True)
     closing = MoneyField(required=True)
+    payable_before = MoneyField(required=True, metadata={"description": "Before the first day; negative: owed back."})
     paid_out = MoneyField(required=True, metadata={"description": "In the period."})
-    payable = MoneyField(required=True, metadata={"description": "At its end; negative: owed back."})
+    payable = MoneyField(
+        required=True,
+        metadata={"description": "At its end: payable before + passed - service fee - paid out; negative: owed back."},
+    )
 
 
 class FunderStatementSchema(Schema):
@@ -160,7 +164,13 @@ _SHARES = {"loan_no": "CN-1001", "principal": example_money(1_200_000), "service
            }  # fmt: skip
 _LINE = {"opening": example_money(500_000), "moved": example_money(0), "passed": example_split(20_000, 0),
          "service_fee": example_money(0), "given_up": example_money(0), "closing": example_money(480_000)}  # fmt: skip
-_TOTAL = {**_LINE, "currency": "CNY", "paid_out": example_money(20_000), "payable": example_money(0)}
+_TOTAL = {
+    **_LINE,
+    "currency": "CNY",
+    "payable_before": example_money(0),
+    "paid_out": example_money(20_000),
+    "payable": example_money(0),
+}
 _STATEMENT = {"funder_no": "F-1", "from": "2026-06-01", "to": "2026-06-30", "lines": [{"loan_no": "CN-1001", **_LINE}],
               "totals": [_TOTAL]}  # fmt: skip
 _DUMP = FunderSchema()
@@ -306,5 +316,7 @@ def _amounts(each: FunderLine | CurrencyTotal) -> dict[str, Any]:
 
 
 def _total(total: CurrencyTotal) -> dict[str, Any]:
-    paid = {name: Money(getattr(total, f"{name}_minor"), total.currency) for name in ("paid_out", "payable")}
+    paid = {
+        name: Money(getattr(total, f"{name}_minor"), total.currency) for name in ("payable_before", "paid_out", "payable")
+    }
     return {"currency": total.currency, **_amounts(total), **paid}

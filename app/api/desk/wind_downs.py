@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
 from app.domain.wind_downs import LONGEST_CONTACT, LONGEST_REASON, WindDownState, WindDownTerms
+from app.persistence.db import vault
 from app.persistence.queries import wind_downs as queries
 from app.persistence.unit_of_work import Work
 from app.services import wind_downs
@@ -43,6 +44,9 @@ class WindDownSchema(Schema):
     reason = fields.String(required=True)
     longer_plans = fields.Boolean(required=True)
     contact = fields.String(required=True, allow_none=True)
+    since_at = InstantField(
+        required=True, allow_none=True, metadata={"description": "Of one in force: since when, through its corrections."}
+    )
     requested_by = fields.String(required=True)
     requested_at = InstantField(required=True)
     decided_by = fields.String(required=True, allow_none=True)
@@ -67,10 +71,12 @@ class DeclineWindDownSchema(Schema):
 
 _EXAMPLE = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057", "state": "waiting", "reason": "The platform closes.",
-    "longer_plans": True, "contact": "400-000-0000", "requested_by": "staff:Ann", "requested_at": "2026-06-01T01:00:00Z",
+    "longer_plans": True, "contact": "400-000-0000", "since_at": None, "requested_by": "staff:Ann",
+    "requested_at": "2026-06-01T01:00:00Z",
     "decided_by": None, "decided_at": None, "declined_reason": None, "told_at": None, "ended_by": None, "ended_at": None,
 }  # fmt: skip
 _DUMP = WindDownSchema()
+_IN_FORCE = WindDownState.ACTIVE.value
 
 
 @door.get("/wind-downs")
@@ -86,7 +92,7 @@ def list_wind_downs() -> dict[str, Any]:
 @door.takes(NewWindDownSchema, example={"reason": "The platform closes.", "longer_plans": True, "contact": "400-000-0000"})
 @answers(201, WindDownSchema, example=_EXAMPLE, problems=_ONCE)
 def post_wind_down(body: dict[str, Any]) -> Answer:
-    """Ask to wind down; another admin approves it. Needs a fresh second factor."""
+    """Ask to wind down, or for other terms while you do; another admin approves it. Needs a fresh second factor."""
     at, staff = now(), acting()
     require_fresh_proof(desk())
     terms = WindDownTerms(body["longer_plans"], body["contact"])
@@ -101,15 +107,12 @@ def post_wind_down(body: dict[str, Any]) -> Answer:
 @permits("wind_down.set")
 @answers(200, WindDownSchema, example={**_EXAMPLE, "state": "active"}, problems=_ONCE)
 def approve_wind_down(wind_down_id: str) -> Answer:
-    """Switch it on, as another admin: new loans are refused from now on, and each borrower is told."""
-    at, staff = now(), acting()
+    """Switch it on, as another admin: new loans are refused from now on, and each borrower is told once.
+
+    One that is in force already is ended: this one takes its place.
+    """
     require_fresh_proof(desk())
-
-    def act(work: Work) -> Answer:
-        wind_downs.decide_wind_down(work, wind_down_id, approve=True, staff=staff, now=at)
-        return _answer(work, wind_down_id, 200)
-
-    return answer_once(act)
+    return _decide(wind_down_id, approve=True)
 
 
 @door.post("/wind-downs/<id:wind_down_id>/decline")
@@ -118,13 +121,7 @@ def approve_wind_down(wind_down_id: str) -> Answer:
 @answers(200, WindDownSchema, example={**_EXAMPLE, "state": "declined"}, problems=_ONCE)
 def decline_wind_down(body: dict[str, Any], wind_down_id: str) -> Answer:
     """Go on as before."""
-    at, staff = now(), acting()
-
-    def act(work: Work) -> Answer:
-        wind_downs.decide_wind_down(work, wind_down_id, approve=False, staff=staff, now=at, reason=body["reason"])
-        return _answer(work, wind_down_id, 200)
-
-    return answer_once(act)
+    return _decide(wind_down_id, approve=False, reason=body["reason"])
 
 
 @door.post("/wind-downs/<id:wind_down_id>/end")
@@ -144,11 +141,24 @@ def end_wind_down(wind_down_id: str) -> Answer:
 
 def view(row: Any) -> dict[str, Any]:
     """Return one as the schema says it."""
-    terms = wind_downs.terms_of(row)
-    return {**row._mapping, "longer_plans": terms.longer_plans, "contact": terms.contact}
+    terms, (reason, declined_reason) = wind_downs.terms_of(row), wind_downs.words_of(vault(), row)
+    return {
+        **row._mapping, "longer_plans": terms.longer_plans, "contact": terms.contact, "reason": reason,
+        "declined_reason": declined_reason, "since_at": wind_downs.since_of(row) if row.state == _IN_FORCE else None,
+    }  # fmt: skip
+
+
+def _decide(wind_down_id: str, *, approve: bool, reason: str | None = None) -> Answer:
+    at, staff = now(), acting()
+
+    def act(work: Work) -> Answer:
+        wind_downs.decide_wind_down(work, wind_down_id, approve=approve, staff=staff, now=at, reason=reason)
+        return _answer(work, wind_down_id, 200)
+
+    return answer_once(act)
 
 
 def _answer(work: Work, wind_down_id: str, status: int) -> Answer:
     work.session.flush()
-    (row,) = (row for row in queries.list_wind_downs(work.session, desk().lender_id) if row.id == wind_down_id)
+    row = queries.get_wind_down(work.session, desk().lender_id, wind_down_id)
     return Answer(_DUMP.dump(view(row)), status, dumped=True)

@@ -110,7 +110,7 @@ class CollateralEventRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """Nothing personal: reason codes, ids of the notice that proves service, of the sale."""
     text_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """JSON of what may be personal: place, note, proof."""
+    """JSON of what may be personal: place, note, a reason in words."""
 
     __table_args__ = (
         UniqueConstraint("lender_id", "reference"),
@@ -236,6 +236,16 @@ class CollateralSaleRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(90))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     reason: Mapped[str | None] = mapped_column(String(200))
+    """Of rows that were decided before reasons were sealed."""
+    reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
+    told: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """What the lender's core told of it otherwise: {proceeds_minor, sold_on, reference, by, at}; once decided also `taken`
+    (asked, told) and `asked`, what had been asked for."""
+    reversal_state: Mapped[str | None] = mapped_column(String(12))
+    """waiting, declined, done; None: nobody asked to take it back."""
+    reversal_asked_by: Mapped[str | None] = mapped_column(String(90))
+    reversal_asked_at: Mapped[datetime | None] = mapped_column(Instant)
+    reversal_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (

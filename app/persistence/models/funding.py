@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.persistence.column_types import Id, Instant, Json, Sealed
 from app.persistence.db import Base
 
-_OPEN_BATCH = text("state = 'waiting'")
+_WAITING = text("state = 'waiting'")
+_IN_FORCE = text("state = 'active'")
 
 
 class FunderRow(Base):
@@ -163,12 +164,14 @@ class PayoutBatchRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(90))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     declined_reason: Mapped[str | None] = mapped_column(String(200))
+    """As it was kept before `declined_reason_sealed`."""
+    declined_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
         Index(
             "uq_payout_batches_waiting", "lender_id", "currency", unique=True,
-            sqlite_where=_OPEN_BATCH, postgresql_where=_OPEN_BATCH,
+            sqlite_where=_WAITING, postgresql_where=_WAITING,
         ),
         Index("ix_payout_batches_lender_id", "lender_id", "requested_at"),
     )  # fmt: skip
@@ -198,7 +201,9 @@ class WindDownRow(Base):
     lender_id: Mapped[str] = mapped_column(Id, ForeignKey("lenders.id"))
     state: Mapped[str] = mapped_column(String(12))
     """waiting, active, declined, ended."""
-    reason: Mapped[str] = mapped_column(String(400))
+    reason: Mapped[str] = mapped_column(String(400), default="")
+    """As it was kept before `reason_sealed`; empty since."""
+    reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     terms: Mapped[dict[str, Any]] = mapped_column(Json)
     """{"longer_plans": bool, "contact": text}: what is still offered, and whom borrowers ask."""
     requested_by: Mapped[str] = mapped_column(String(90))
@@ -206,6 +211,10 @@ class WindDownRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(90))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     declined_reason: Mapped[str | None] = mapped_column(String(200))
+    """As it was kept before `declined_reason_sealed`."""
+    declined_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
+    since_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when the lender winds down, of one that corrects another; None: since it was decided."""
     told_until: Mapped[str | None] = mapped_column(Id)
     """The last borrower who was told of it, in the order of ids."""
     told_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -215,8 +224,6 @@ class WindDownRow(Base):
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
-        Index(
-            "uq_wind_downs_live", "lender_id", unique=True,
-            sqlite_where=text("state IN ('waiting', 'active')"), postgresql_where=text("state IN ('waiting', 'active')"),
-        ),
-    )  # fmt: skip
+        Index("uq_wind_downs_waiting", "lender_id", unique=True, sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("uq_wind_downs_active", "lender_id", unique=True, sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+    )

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
+from app.persistence.bulk import add_rows, change_rows
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.collateral import (
     CollateralEventRow,
@@ -20,19 +21,8 @@ from app.persistence.queries.chunks import chunks
 from app.persistence.vault import SearchHash
 
 _Thing, _Pledge, _Event = CollateralThingRow, CollateralPledgeRow, CollateralEventRow
-_ADD_EVENTS = insert(cast(Table, _Event.__table__))
-_MOVE = (
-    update(cast(Table, _Thing.__table__))
-    .where(_Thing.id == bindparam("b_id"))
-    .values(
-        state=bindparam("b_state"),
-        state_on=bindparam("b_state_on"),
-        place_sealed=bindparam("b_place"),
-        in_custody_on=bindparam("b_in_custody_on"),
-        last_no=bindparam("b_last_no"),
-        version=_Thing.version + 1,
-    )
-)
+_THINGS, _EVENTS = cast(Table, _Thing.__table__), cast(Table, _Event.__table__)
+_MOVED = ("id", "state", "state_on", "place_sealed", "in_custody_on", "last_no", "version")
 
 
 def find_things(session: Session, lender_id: str, references: Collection[str]) -> dict[str, CollateralThingRow]:
@@ -41,6 +31,31 @@ def find_things(session: Session, lender_id: str, references: Collection[str]) -
     for part in chunks(sorted(set(references))):
         statement = select(_Thing).where(_Thing.lender_id == lender_id, _Thing.reference.in_(part))
         found |= {row.reference: row for row in session.scalars(statement.execution_options(populate_existing=True))}
+    return found
+
+
+def find_owners(session: Session, lender_id: str, references: Collection[str]) -> set[str]:
+    """Return whose a lender's things are, by its numbers of them."""
+    found: set[str] = set()
+    for part in chunks(sorted(set(references))):
+        of_part = (_Thing.lender_id == lender_id, _Thing.reference.in_(part))
+        found.update(session.scalars(select(_Thing.borrower_id).where(*of_part).distinct()))
+    return found
+
+
+def find_standings(session: Session, lender_id: str, references: Collection[str]) -> dict[str, Any]:
+    """Return where a lender's things stand by its numbers of them, as plain rows: what they are stays sealed and unread."""
+    columns = (
+        _Thing.reference,
+        _Thing.borrower_id,
+        _Thing.lender_id,
+        _Thing.currency,
+        *(_THINGS.c[name] for name in _MOVED),
+    )
+    found: dict[str, Any] = {}
+    for part in chunks(sorted(set(references))):
+        statement = select(*columns).where(_Thing.lender_id == lender_id, _Thing.reference.in_(part))
+        found |= {row.reference: row for row in session.execute(statement)}
     return found
 
 
@@ -157,15 +172,14 @@ def get_event(reads: Connection | Session, event_id: str) -> Any:
 
 
 def add_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append events in one statement."""
-    if rows:
-        session.execute(_ADD_EVENTS, list(rows))
+    """Append events in one statement; all give the same columns."""
+    add_rows(session, _EVENTS, rows)
 
 
 def move_things(session: Session, moves: Sequence[Mapping[str, Any]]) -> None:
-    """Write where things stand now. The caller holds their borrowers' agenda rows."""
+    """Write where things stand now, whole: `_MOVED`. The caller holds their borrowers' agenda rows."""
     if moves:
-        session.connection().execute(_MOVE, list(moves))
+        change_rows(session, _THINGS, moves, columns={name: name for name in _MOVED}, key="id")
         session.expire_all()
 
 

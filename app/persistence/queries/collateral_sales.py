@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.domain.collateral_sales import SaleState
+from app.domain.collateral_sales import ReversalState, SaleState
 from app.domain.errors import NotFoundError
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.collateral import CollateralSaleRow, CollateralThingRow, RedemptionQuoteRow
@@ -69,6 +69,19 @@ def page_waiting(
     if after is not None:
         statement = statement.where(tuple_(_Sale.requested_at, _Sale.id) > after)
     return reads.execute(statement.order_by(_Sale.requested_at, _Sale.id).limit(limit)).all()
+
+
+def page_reversals(reads: Connection | Session, lender_id: str, *, limit: int) -> Sequence[Any]:
+    """Return a lender's booked sales that somebody asked to take back, the longest waiting first."""
+    waits = (_Sale.lender_id == lender_id, _Sale.state == SaleState.BOOKED.value)
+    statement = _shown().where(*waits, _Sale.reversal_state == ReversalState.WAITING.value)
+    return reads.execute(statement.order_by(_Sale.reversal_asked_at, _Sale.id).limit(limit)).all()
+
+
+def exists_reversal_of(session: Session, refund_id: str) -> bool:
+    """Return whether somebody asked to take back the sale whose surplus this refund is."""
+    statement = select(_Sale.id).where(_Sale.refund_id == refund_id, _Sale.reversal_state == ReversalState.WAITING.value)
+    return session.scalar(statement.limit(1)) is not None
 
 
 def find_quotes(reads: Connection | Session, thing_id: str, *, limit: int = 20) -> Sequence[Any]:

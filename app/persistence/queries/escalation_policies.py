@@ -8,14 +8,14 @@ from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
-from app.persistence.models.escalations import EscalationPolicyRow, EscalationRehearsalRow
+from app.persistence.models.escalations import EscalationPolicyRow, EscalationRehearsalRow, EscalationRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
 from app.persistence.models.reminders import AgendaRow
 
 _ACTIVE = select(
     EscalationPolicyRow.id, EscalationPolicyRow.lender_id, EscalationPolicyRow.key, EscalationPolicyRow.version_no,
-    EscalationPolicyRow.document, EscalationPolicyRow.content_hash,
+    EscalationPolicyRow.document, EscalationPolicyRow.content_hash, EscalationPolicyRow.activated_at,
 ).where(EscalationPolicyRow.status == "active")  # fmt: skip
 
 
@@ -27,6 +27,11 @@ def find_active(session: Session) -> Sequence[Any]:
 def exists_active(session: Session) -> bool:
     """Return whether any policy is in force."""
     return session.scalar(select(EscalationPolicyRow.id).where(EscalationPolicyRow.status == "active").limit(1)) is not None
+
+
+def exists_open(session: Session) -> bool:
+    """Return whether any arrears escalate still, by whatever policy."""
+    return session.scalar(select(EscalationRow.id).where(EscalationRow.ended_at.is_(None)).limit(1)) is not None
 
 
 def find_active_of(session: Session, lender_id: str) -> EscalationPolicyRow | None:
@@ -45,6 +50,14 @@ def find_version(session: Session, lender_id: str, key: str, version_no: int) ->
         EscalationPolicyRow.version_no == version_no,
     )
     return session.scalar(statement, execution_options={"populate_existing": True})
+
+
+def find_documents(session: Session, lender_id: str) -> Sequence[Any]:
+    """Return (key, version, document) of a lender's versions that were in force, or may come into force as they are."""
+    statement = select(EscalationPolicyRow.key, EscalationPolicyRow.version_no, EscalationPolicyRow.document).where(
+        EscalationPolicyRow.lender_id == lender_id, EscalationPolicyRow.approved_at.is_not(None)
+    )
+    return session.execute(statement.order_by(EscalationPolicyRow.created_at, EscalationPolicyRow.id)).all()
 
 
 def get_policy(session: Session, policy_id: str) -> EscalationPolicyRow:

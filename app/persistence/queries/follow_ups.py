@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
+from app.persistence.bulk import add_rows
 from app.persistence.models.follow_ups import FollowUpRow
 from app.persistence.queries.chunks import chunks
 
@@ -51,5 +52,4 @@ def add_follow_ups(session: Session, kind: str, subjects: Sequence[tuple[str, st
         {"kind": kind, "subject_id": subject_id, "borrower_id": borrower_id, "due_at": at, "next_try_at": at, "tries": 0}
         for subject_id, borrower_id in subjects
     ]
-    if rows:
-        session.execute(insert(FollowUpRow), rows)
+    add_rows(session, cast(Table, FollowUpRow.__table__), rows)

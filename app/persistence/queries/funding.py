@@ -1,14 +1,15 @@
 """Funders, the loans they funded, and the shares that went from one to another."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, Table, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.domain.funder_claims import Transfer
 from app.domain.funding_shares import OWN
+from app.persistence import bulk
 from app.persistence.models.funding import FundedLoanRow, FunderRow, ShareTransferRow
 from app.persistence.models.loans import LoanRow, PositionSnapshotRow
 from app.persistence.queries.chunks import chunks
@@ -72,10 +73,13 @@ def find_funded(reads: Connection | Session, loan_ids: Collection[str]) -> dict[
 
 
 def find_transfers(reads: Connection | Session, loan_ids: Collection[str]) -> dict[str, list[Any]]:
-    """Return every transfer of shares of these loans, in the order they were told."""
+    """Return every transfer of shares of these loans, in the order they were told: whose, to whom, how much, from when."""
     found: dict[str, list[Any]] = {loan_id: [] for loan_id in loan_ids}
     for part in chunks(loan_ids):
-        statement = select(ShareTransferRow.__table__).where(ShareTransferRow.loan_id.in_(part))
+        statement = select(
+            ShareTransferRow.loan_id, ShareTransferRow.giver_id, ShareTransferRow.taker_id, ShareTransferRow.units_minor,
+            ShareTransferRow.effective_on, ShareTransferRow.recorded_on,
+        ).where(ShareTransferRow.loan_id.in_(part))  # fmt: skip
         for row in reads.execute(statement.order_by(ShareTransferRow.recorded_at, ShareTransferRow.id)):
             found[row.loan_id].append(row)
     return found
@@ -125,8 +129,11 @@ def page_funded(reads: Connection | Session, lender_id: str, *, after: str = "",
     return reads.execute(statement).all()
 
 
-def find_unpassed(session: Session, *, limit: int, lender_id: str | None = None) -> Sequence[Any]:
-    """Return (loan, borrower) of funded loans whose ledger or shares changed since they were passed on."""
+def find_unpassed(session: Session, *, after: str = "", limit: int, lender_id: str | None = None) -> Sequence[Any]:
+    """Return (loan, borrower) of funded loans whose ledger or shares changed since they were passed on, by loan id.
+
+    `after`: only those that follow it.
+    """
     statement = (
         select(FundedLoanRow.loan_id, FundedLoanRow.borrower_id)
         .join(PositionSnapshotRow, PositionSnapshotRow.loan_id == FundedLoanRow.loan_id)
@@ -134,6 +141,8 @@ def find_unpassed(session: Session, *, limit: int, lender_id: str | None = None)
         .order_by(FundedLoanRow.loan_id)
         .limit(limit)
     )
+    if after:
+        statement = statement.where(FundedLoanRow.loan_id > after)
     if lender_id is not None:
         statement = statement.where(FundedLoanRow.lender_id == lender_id)
     return session.execute(statement).all()
@@ -152,5 +161,6 @@ def count_unpassed(session: Session, lender_id: str) -> int:
 
 def mark_passed(session: Session, versions: Mapping[str, int]) -> None:
     """Note up to which version of its snapshot each loan was passed on."""
-    for loan_id, version in versions.items():
-        session.execute(update(FundedLoanRow).where(FundedLoanRow.loan_id == loan_id).values(passed_version=version))
+    rows = [{"loan_id": loan_id, "passed_version": version} for loan_id, version in versions.items()]
+    columns = {name: name for name in ("passed_version", "loan_id")}
+    bulk.change_rows(session, cast(Table, FundedLoanRow.__table__), rows, columns=columns, key="loan_id")

@@ -1,10 +1,10 @@
 """What of a loan's ledger was passed on, to whom; sums are worked out in the database."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.funder_claims import PrincipalPassed
@@ -14,7 +14,7 @@ from app.domain.pass_through import Mark, Part, Recovery, Standing
 from app.domain.splits import Split
 from app.persistence import bulk
 from app.persistence.models.funding import PassThroughEntryRow, PassThroughMarkRow
-from app.persistence.models.loans import AllocationRow, LedgerEntryRow, PositionSnapshotRow
+from app.persistence.models.loans import AllocationRow, LedgerEntryRow, LoanRow, PositionSnapshotRow
 from app.persistence.queries.chunks import chunks
 
 _ENTRIES = cast(Table, PassThroughEntryRow.__table__)
@@ -182,12 +182,21 @@ def sum_of_funder(
     return [(loan_id, is_money, int(fee), _split(columns)) for loan_id, is_money, fee, *columns in reads.execute(statement)]
 
 
-def page_of_funder(reads: Connection | Session, funder_id: str, *, first: date, last: date, limit: int) -> Sequence[Any]:
-    """Return what was booked for a funder in a period (both days inclusive), oldest first, at most `limit`."""
+def page_of_funder(
+    reads: Connection | Session, funder_id: str, *, first: date, last: date, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[Any]:
+    """Return what was booked for a funder in a period (both days inclusive) with the loans' numbers, oldest first.
+
+    `after`: (booked_at, id) of the row that the page follows.
+    """
+    key = tuple_(PassThroughEntryRow.booked_at, PassThroughEntryRow.id)
     statement = (
-        select(_ENTRIES)
+        select(_ENTRIES, LoanRow.loan_no)
+        .join(LoanRow, LoanRow.id == PassThroughEntryRow.loan_id)
         .where(PassThroughEntryRow.funder_id == funder_id, PassThroughEntryRow.booked_on.between(first, last))
         .order_by(PassThroughEntryRow.booked_at, PassThroughEntryRow.id)
         .limit(limit)
     )
+    if after is not None:
+        statement = statement.where(key > after)
     return reads.execute(statement).all()

@@ -1,10 +1,10 @@
 """Payouts to funders, and what is still payable."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
@@ -20,8 +20,13 @@ _NET = func.sum(
 )
 
 
-def sum_net(reads: Connection | Session, lender_id: str, currency: str, *, until: date) -> dict[str, int]:
-    """Return funder -> the money passed on to them that is theirs, of what was booked until the end of a day."""
+def sum_net(
+    reads: Connection | Session, lender_id: str, currency: str, *, until: date, funder_ids: Sequence[str] | None = None
+) -> dict[str, int]:
+    """Return funder -> the money passed on to them that is theirs, of what was booked until the end of a day.
+
+    `funder_ids`: only of these, of which there are no more than a page.
+    """
     statement = (
         select(PassThroughEntryRow.funder_id, _NET)
         .where(
@@ -30,17 +35,23 @@ def sum_net(reads: Connection | Session, lender_id: str, currency: str, *, until
         )
         .group_by(PassThroughEntryRow.funder_id)
     )  # fmt: skip
+    if funder_ids is not None:
+        statement = statement.where(PassThroughEntryRow.funder_id.in_(funder_ids))
     return {str(row[0]): int(row[1]) for row in reads.execute(statement)}
 
 
-def sum_paid(reads: Connection | Session, lender_id: str, currency: str) -> dict[str, int]:
-    """Return funder -> what was paid out, or is to be once somebody approves it."""
+def sum_paid(
+    reads: Connection | Session, lender_id: str, currency: str, *, funder_ids: Sequence[str] | None = None
+) -> dict[str, int]:
+    """Return funder -> what was paid out, or is to be once somebody approves it. `funder_ids`: as above."""
     statement = (
         select(PayoutRow.funder_id, func.sum(PayoutRow.amount_minor))
         .join(PayoutBatchRow, PayoutBatchRow.id == PayoutRow.batch_id)
         .where(PayoutBatchRow.lender_id == lender_id, PayoutBatchRow.currency == currency, PayoutBatchRow.state != DECLINED)
         .group_by(PayoutRow.funder_id)
     )
+    if funder_ids is not None:
+        statement = statement.where(PayoutRow.funder_id.in_(funder_ids))
     return {row[0]: int(row[1]) for row in reads.execute(statement)}
 
 
@@ -64,6 +75,14 @@ def payouts_of_funder(reads: Connection | Session, funder_id: str) -> Sequence[A
         .where(PayoutRow.funder_id == funder_id, PayoutBatchRow.state == APPROVED)
     )
     return reads.execute(statement).all()
+
+
+def exists_waiting(reads: Connection | Session, lender_id: str, currency: str) -> bool:
+    """Return whether a batch in a currency waits for approval."""
+    statement = select(PayoutBatchRow.id).where(
+        PayoutBatchRow.lender_id == lender_id, PayoutBatchRow.currency == currency, PayoutBatchRow.state == WAITING
+    )
+    return reads.execute(statement).first() is not None
 
 
 def load_batch(session: Session, lender_id: str, batch_id: str) -> PayoutBatchRow:
@@ -98,13 +117,30 @@ def page_batches(
 
 def find_payouts(reads: Connection | Session, batch_id: str) -> Sequence[Any]:
     """Return the payouts of a batch with the funders' numbers, by number."""
-    statement = (
-        select(PayoutRow.__table__, FunderRow.funder_no)
-        .join(FunderRow, FunderRow.id == PayoutRow.funder_id)
-        .where(PayoutRow.batch_id == batch_id)
-        .order_by(FunderRow.funder_no)
+    statement = _payouts(PayoutRow.__table__, FunderRow.funder_no).where(PayoutRow.batch_id == batch_id)
+    return reads.execute(statement.order_by(FunderRow.funder_no)).all()
+
+
+def page_payees(reads: Connection | Session, batch_id: str, *, after: str = "", limit: int) -> Sequence[Any]:
+    """Return payouts of a batch with their funders as they are known now, by payout id, following `after`."""
+    statement = _payouts(PayoutRow.__table__, FunderRow.funder_no, FunderRow.account_sealed).where(
+        PayoutRow.batch_id == batch_id
     )
-    return reads.execute(statement).all()
+    if after:
+        statement = statement.where(PayoutRow.id > after)
+    return reads.execute(statement.order_by(PayoutRow.id).limit(limit)).all()
+
+
+def find_told_since(reads: Connection | Session, batch_id: str, since: datetime) -> Sequence[Any]:
+    """Return the payouts of a batch whose funder was told anew at an instant or later, as `page_payees` does."""
+    statement = _payouts(PayoutRow.__table__, FunderRow.funder_no, FunderRow.account_sealed).where(
+        PayoutRow.batch_id == batch_id, FunderRow.recorded_at >= since
+    )
+    return reads.execute(statement.order_by(FunderRow.funder_no)).all()
+
+
+def _payouts(*columns: Any) -> Select[Any]:
+    return select(*columns).join(FunderRow, FunderRow.id == PayoutRow.funder_id)
 
 
 def find_account_tellers(reads: Connection | Session, batch_id: str) -> set[str]:

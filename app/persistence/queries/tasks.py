@@ -27,8 +27,8 @@ def add_tasks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(TaskRow).on_conflict_do_nothing(index_elements=["natural_key"])
-    session.execute(statement, rows)
+    statement = dialect.insert(TaskRow.__table__).on_conflict_do_nothing(index_elements=["natural_key"])
+    session.connection().execute(statement, rows)
 
 
 _WITHDRAW = PreparedChange(

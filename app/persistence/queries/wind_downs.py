@@ -12,18 +12,21 @@ from app.persistence.models.funding import WindDownRow
 from app.persistence.models.loans import LoanRow
 
 _ACTIVE = WindDownState.ACTIVE.value
-_LIVE = (WindDownState.WAITING.value, _ACTIVE)
+_WAITING = WindDownState.WAITING.value
 
 
 def find_active(reads: Connection | Session, lender_id: str) -> Any:
     """Return the columns of a lender's wind-down that is in force, or None."""
-    statement = select(WindDownRow.__table__).where(WindDownRow.lender_id == lender_id, WindDownRow.state == _ACTIVE)
-    return reads.execute(statement).one_or_none()
+    return _find(reads, lender_id, _ACTIVE)
 
 
-def find_live(reads: Connection | Session, lender_id: str) -> Any:
-    """Return the one that is in force or waits for approval, or None."""
-    statement = select(WindDownRow.__table__).where(WindDownRow.lender_id == lender_id, WindDownRow.state.in_(_LIVE))
+def find_waiting(reads: Connection | Session, lender_id: str) -> Any:
+    """Return the columns of the one that waits for approval, or None."""
+    return _find(reads, lender_id, _WAITING)
+
+
+def _find(reads: Connection | Session, lender_id: str, state: str) -> Any:
+    statement = select(WindDownRow.__table__).where(WindDownRow.lender_id == lender_id, WindDownRow.state == state)
     return reads.execute(statement).one_or_none()
 
 
@@ -33,6 +36,15 @@ def list_wind_downs(reads: Connection | Session, lender_id: str) -> Sequence[Any
     return reads.execute(statement.order_by(WindDownRow.requested_at.desc(), WindDownRow.id.desc()).limit(100)).all()
 
 
+def get_wind_down(reads: Connection | Session, lender_id: str, wind_down_id: str) -> Any:
+    """Return one's columns. Raises NotFoundError."""
+    statement = select(WindDownRow.__table__).where(WindDownRow.id == wind_down_id, WindDownRow.lender_id == lender_id)
+    row = reads.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such wind-down.")
+    return row
+
+
 def load_wind_down(session: Session, lender_id: str, wind_down_id: str) -> WindDownRow:
     """Return one to change, locked. Raises NotFoundError."""
     statement = select(WindDownRow).where(WindDownRow.id == wind_down_id, WindDownRow.lender_id == lender_id)
@@ -40,6 +52,12 @@ def load_wind_down(session: Session, lender_id: str, wind_down_id: str) -> WindD
     if row is None:
         raise NotFoundError("There is no such wind-down.")
     return row
+
+
+def load_active(session: Session, lender_id: str) -> WindDownRow | None:
+    """Return the one in force to change, locked, or None."""
+    statement = select(WindDownRow).where(WindDownRow.lender_id == lender_id, WindDownRow.state == _ACTIVE)
+    return session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
 
 def find_untold(session: Session) -> Sequence[Any]:

@@ -12,7 +12,8 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.queries.collateral import find_things
 from app.persistence.unit_of_work import Work
 from app.services.collateral import PledgeValues, put_pledges
-from app.services.collateral_events import EventResult, EventValues, record_events
+from app.services.collateral_event_values import EventResult, EventValues
+from app.services.collateral_events import record_events
 from app.services.collateral_sale_previews import OTHERS, SaleWished
 from app.services.collateral_sales import tell_sale
 from app.services.collateral_values import AppraisalValues, InsuranceValues, put_appraisals, put_insurance
@@ -110,16 +111,15 @@ def _sold(
             by=origin, origin=origin, now=now,
         )  # fmt: skip
         return missing
+    thing_id = thing.id
     wished = SaleWished(given["effective_on"], Money(given.get("amount_minor") or 0, currency), "other", OTHERS)
-    before = thing.last_no
     try:
-        sale_id = tell_sale(
+        sale_id, changed = tell_sale(
             work, thing, wished, reference=given["reference"], by=origin, origin=origin, now=now
         )  # fmt: skip
     except DomainError as error:
         return error
-    work.session.refresh(thing)
-    return EventResult(sale_id, thing.id, created=thing.last_no != before)
+    return EventResult(sale_id, thing_id, created=changed)
 
 
 def _is_sale(row: TakenRow) -> bool:
