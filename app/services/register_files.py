@@ -79,7 +79,7 @@ def make_file(work: Work, register: str, *, staff: DeskStaff, now: datetime) -> 
     asked = ask_gates(work.session, loans, target, now=now, but_standing=True)
     first = {row.report_id for row in waiting if row.kind == REPORTED}
     shut = {each: gate for each in first if (gate := asked[reports[each].loan_id].gate) is not None}
-    rows = [row for row in waiting if row.report_id not in shut]
+    rows: Sequence[Any] = [row for row in waiting if row.report_id not in shut]
     if not rows:
         raise ConflictError(f"There is nothing to tell {register} since its last file.{_waits(shut)}")
     if target.amounts_of == DAY_OF_FILE:

@@ -95,11 +95,12 @@ def page_untold_removals(session: Session, *, due_by: date, after: str = "", lim
         .where(
             RegisterReportEventRow.kind == "removed", RegisterReportEventRow.file_id.is_(None),
             RegisterReportEventRow.left_out.is_(False), RegisterReportRow.removal_due_on <= due_by, heard,
-            RegisterReportEventRow.id > after,
         )
         .order_by(RegisterReportEventRow.id)
         .limit(limit)
     )  # fmt: skip
+    if after:
+        statement = statement.where(RegisterReportEventRow.id > after)
     return [UntoldRemoval(**row._mapping) for row in session.execute(statement)]
 
 
