@@ -1,6 +1,7 @@
 """What letters say of the things that their loans have pledged: opened for the letter alone, quoted for its day."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,15 +26,18 @@ def pledges_of_letter(work: Work, loan_ids: Collection[str], *, as_of: datetime)
 
 def _pledge(work: Work, thing_id: str, lender_id: str, as_of: datetime) -> LetterPledge:
     thing, ring = queries.get_thing(work.session, thing_id, lender_id=lender_id), work.vault
-    named = {"about": about_of(ring, thing), "plate": plate_of(ring, thing), "vin": vin_of(ring, thing)}
+    named = LetterPledge(
+        thing.kind, thing.state, thing.currency,
+        about=about_of(ring, thing), plate=plate_of(ring, thing), vin=vin_of(ring, thing),
+    )  # fmt: skip
     if thing.state != ThingState.IN_CUSTODY:
-        return LetterPledge(thing.kind, thing.state, thing.currency, **named)
-    place = place_of(ring, thing)
+        return named
+    named = replace(named, place=place_of(ring, thing))
     try:
         found = redemption_on(work.session, thing, None, now=as_of)
     except DomainError:  # a loan that cannot be quoted: the letter says that the sum is to be asked for
-        return LetterPledge(thing.kind, thing.state, thing.currency, **named, place=place)
-    return LetterPledge(
-        thing.kind, thing.state, thing.currency, **named, place=place, quoted_on=found.on, total_minor=found.total_minor,
-        costs_minor=found.costs.open_minor, daily_minor=found.costs.daily_minor, not_looked_at=found.order.not_looked_at,
+        return named
+    return replace(
+        named, quoted_on=found.on, total_minor=found.total_minor, costs_minor=found.costs.open_minor,
+        daily_minor=found.costs.daily_minor, not_looked_at=found.order.not_looked_at,
     )  # fmt: skip

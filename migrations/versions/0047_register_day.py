@@ -60,8 +60,7 @@ def _postgresql() -> list[str]:
     said = {
         _EVENTS: "OLD.told_sealed IS NOT NULL AND (NEW.told_sealed IS DISTINCT FROM OLD.told_sealed "
         "OR NEW.told_sha256 IS DISTINCT FROM OLD.told_sha256)",
-        _FILES: "NEW.columns IS DISTINCT FROM OLD.columns "
-        "OR NEW.held_back IS DISTINCT FROM OLD.held_back",
+        _FILES: "NEW.columns IS DISTINCT FROM OLD.columns OR NEW.held_back IS DISTINCT FROM OLD.held_back",
     }
     found = []
     for table, changed in said.items():
