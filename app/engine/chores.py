@@ -21,6 +21,7 @@ from app.services.callback_posts import apply_waiting, tidy_waiting
 from app.services.credit_chores import forget_people, go_on_freezing, go_on_noting, look_after_reports
 from app.services.escalations import look_at_due
 from app.services.pass_through import pass_on_due
+from app.services.register_alarms import alarm_removals
 from app.services.register_removals import look_at_reports
 from app.services.register_tellings import tell_due
 from app.services.wind_downs import tell_borrowers
@@ -72,6 +73,7 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
         ("credit people", lambda: forget_people(now=clock.now()), FORGET_SECONDS),
         ("pass-through", lambda: pass_on_due(now=clock.now()), PASS_SECONDS),
         ("register reports", lambda: look_at_reports(now=clock.now()), REGISTER_SECONDS),
+        ("register removals", lambda: alarm_removals(now=clock.now()), REGISTER_SECONDS),
         ("register tellings", lambda: tell_due(now=clock.now()), TELL_SECONDS),
         ("wind-down", lambda: tell_borrowers(now=clock.now()), TELL_SECONDS),
     ]

@@ -7,7 +7,7 @@ from app.persistence.queries.credit_snapshots import find_making, find_unnoted
 from app.persistence.unit_of_work import looking, unit_of_work
 from app.services.credit_corrections import propose_late_bookings, propose_retention, propose_upheld
 from app.services.credit_dispute_marks import propose_marks
-from app.services.credit_people import Place, forget_page
+from app.services.credit_forgetting import Place, forget_page
 from app.services.credit_reporting import end_cured
 from app.services.credit_snapshots import freeze_page
 from app.services.credit_submissions import note_page

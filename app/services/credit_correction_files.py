@@ -25,7 +25,7 @@ from app.services.credit_facts import person_of
 from app.services.credit_files import MadeFile
 from app.services.credit_formats import Header, write_file
 from app.services.credit_gates import CreditRecord, ask_reports
-from app.services.credit_snapshots import people_place
+from app.services.credit_people import people_place
 from app.services.webhook_events import NewEvent, announce_many
 
 _DELETED = {"DF": Standing.DELETED_FRAUD}

@@ -36,7 +36,8 @@ from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, unit_of_work
 from app.services.credit_file_gates import Shut, check_still_open, shut_of
 from app.services.credit_formats import Header, write_file
-from app.services.credit_snapshots import PAGE, people_place
+from app.services.credit_people import people_place
+from app.services.credit_snapshots import PAGE
 from app.services.credit_submissions import note_page
 from app.services.credit_words import decline_place, detail_place
 from app.services.webhook_events import announce

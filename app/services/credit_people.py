@@ -1,54 +1,61 @@
-"""Forgetting whom a frozen report names, once what it told may be told no longer; the facts and the chain stay.
+"""Of whom a report tells: read from the borrower's own record, or from the month before where that has not changed since.
 
-What was told against a person counts as their retention does (`credit_retention`); what was not, from its month on.
+A borrower's name, number, address and phone are sealed one by one and must be opened, parted and put together. What was
+frozen a month ago is all that in one piece; whether the record is the same is seen by its sealed bytes, unopened. Each
+month's piece is sealed for its own row, so that none opens in another's place.
 """
 
-from datetime import date, datetime
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
 
-from app.domain.credit_gates import POSITIVE
-from app.domain.times import business_date
-from app.persistence.queries import credit_people as queries
-from app.persistence.queries.audit import add_audit
-from app.persistence.queries.law_cases import find_governing
-from app.persistence.queries.loans import find_told_loans
-from app.persistence.unit_of_work import Work
-from app.services.credit_retention import ended_on, ends_of_arrears, retention_of
+import orjson
 
-PAGE = 500
-_SHORTEST_YEARS = 5
-"""Of all packs and the table: no row is looked at before."""
+from app.domain.credit_accounts import CreditConsumer, people_from, people_of
+from app.persistence.vault import Vault
+from app.services.credit_facts import person_of
+
+_SEALED = ("name_sealed", "national_id_sealed", "address_sealed", "phone_sealed")
 
 
-class Place(NamedTuple):
-    """Where to go on: after this row."""
+class People(NamedTuple):
+    """Whom a report names, the JSON of it that is kept sealed, and the mark of the record that it was read from."""
 
-    snapshot_id: str
-    loan_id: str
-
-
-def forget_page(work: Work, *, now: datetime, after: Place | None = None, page: int = PAGE) -> Place | None:
-    """Forget the people of the next rows whose time is over; return where to go on, None at the end."""
-    rows = queries.page_named(work.session, before=_years_before(now.date()), after=after, limit=page)
-    loan_ids = sorted({row.loan_id for row in rows})
-    countries = {each.id: each.country or each.jurisdiction for each in find_governing(work.session, loan_ids)}
-    loans = find_told_loans(work.session, loan_ids)
-    ends = ends_of_arrears(work.session, [row.loan_id for row in rows if row.kind != POSITIVE], now=now)
-    over = []
-    for row in rows:
-        if row.kind == POSITIVE:
-            ended, first = row.as_of, row.as_of
-        else:
-            ended, first = ended_on(row.account, ends.get(row.loan_id)), row.first_delinquency_on
-        kept = retention_of(countries[row.loan_id], ended_on=ended, first_delinquency_on=first, now=now)
-        if kept is not None and kept.until_on < business_date(now, loans[row.loan_id].zone):
-            over.append((row.snapshot_id, row.loan_id))
-    if over:
-        queries.mark_forgotten(work.session, over)
-        facts = {"reports": len(over), "snapshot_ids": sorted({snapshot_id for snapshot_id, _ in over})}
-        add_audit(work.session, at=now, actor="system", action="credit.people_forgotten", borrower_id=None, facts=facts)
-    return Place(rows[-1].snapshot_id, rows[-1].loan_id) if len(rows) == page else None
+    consumer: CreditConsumer
+    told: str
+    mark: str
 
 
-def _years_before(day: date) -> date:
-    return date(day.year - _SHORTEST_YEARS, day.month, min(day.day, 28))
+def people_place(snapshot_id: str, loan_id: str) -> str:
+    """Return the place under which the people of a report are sealed."""
+    return f"credit_reports.people:{snapshot_id}/{loan_id}"
+
+
+def mark_of(loan: Any) -> str:
+    """Return what changes when the borrower's record does: over its sealed bytes, so that it says nothing of them."""
+    parts = [bytes(getattr(loan, name) or b"") for name in _SEALED]
+    sizes = ",".join(str(len(part)) for part in parts)
+    return sha256(b"\0".join((f"{loan.country}:{sizes}".encode(), *parts))).hexdigest()
+
+
+def read_people(ring: Vault, loan: Any) -> People:
+    """Return whom a report on a loan (a row of `queries.credit_snapshots`) names, by the borrower's record."""
+    consumer = person_of(ring, loan)
+    return People(consumer, orjson.dumps(people_of((consumer,))).decode(), mark_of(loan))
+
+
+def go_on_with_people(ring: Vault, snapshot_id: str, rows: Mapping[str, Any], loans: Iterable[Any]) -> dict[str, People]:
+    """Return loan -> whom a snapshot's row of it names, of those whose borrower's record is the same as then."""
+    found: dict[str, People] = {}
+    for loan in loans:
+        row = rows.get(loan.id)
+        if row is None or row.people_sealed is None:
+            continue
+        mark = mark_of(loan)
+        if row.people_mark != mark:
+            continue
+        told = ring.open(row.people_sealed, place=people_place(snapshot_id, loan.id)) or ""
+        consumer, *others = people_from(orjson.loads(told))
+        if not others:
+            found[loan.id] = People(consumer, told, mark)
+    return found

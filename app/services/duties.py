@@ -14,14 +14,14 @@ import orjson
 from app.domain.duties import Duty, duties_of, rules_of
 from app.domain.law.questions import start_of_day
 from app.domain.times import MICROSECOND, business_date
-from app.logs import logger
 from app.metrics import DUTY_LOOKS
 from app.persistence.models.tasks import TaskRow
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.tasks import find_tasks_of, mark_breaches
-from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.persistence.unit_of_work import Work, looking
 from app.services import interest_stops
 from app.services.duty_alarms import MISSED, NEAR, alarm, alarm_rules
+from app.services.each_alone import look_in_batch
 from app.services.law_facts import LoanLaw, load_loan_laws
 from app.services.law_packs import find_rule, references, vocabulary
 from app.services.tasks import NewTask, add_tasks
@@ -59,30 +59,14 @@ def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
     with looking() as session:
         if not clocks.exists_duties_due(session, now=now):
             return 0
-    claimed: list[str] = []
-    try:
-        with unit_of_work() as work:
-            claimed = clocks.claim_duties(work.session, now=now, limit=limit)
-            look(work, claimed, now=now)
-    except Exception:
-        if not claimed:
-            raise
-        logger().exception("a look at duties failed; looking one by one", borrowers=len(claimed))
-        for borrower_id in claimed:
-            _look_at_one(borrower_id, now)
+    claimed = look_in_batch(
+        lambda session: clocks.claim_duties(session, now=now, limit=limit),
+        lambda work, borrower_ids: look(work, borrower_ids, now=now),
+        lambda session, borrower_id: clocks.set_duties_at(session, {borrower_id: now + PUT_OFF}),
+        what="duties",
+    )
     DUTY_LOOKS.inc(len(claimed))
     return len(claimed)
-
-
-def _look_at_one(borrower_id: str, now: datetime) -> None:
-    try:
-        with unit_of_work() as work:
-            clocks.lock_agenda(work.session, [borrower_id])
-            look(work, [borrower_id], now=now)
-    except Exception:
-        logger().exception("duties cannot be told; put off", borrower_id=borrower_id)
-        with unit_of_work() as work:
-            clocks.set_duties_at(work.session, {borrower_id: now + PUT_OFF})
 
 
 def look(work: Work, borrower_ids: Collection[str], *, now: datetime) -> Looked:

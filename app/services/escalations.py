@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from app.domain.escalation_cases import NOT_ASKED, GateStop
 from app.domain.escalation_reasons import Outcome
 from app.domain.escalations import decide, unasked
-from app.logs import logger
 from app.persistence.queries import agenda as clocks
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.escalation_policies import exists_active, exists_open
-from app.persistence.unit_of_work import Work, looking, unit_of_work
+from app.persistence.unit_of_work import Work, looking
+from app.services.each_alone import look_in_batch
 from app.services.escalation_acts import key_of, perform, take_back
 from app.services.escalation_cases import LoadedEscalation, load_escalations
 from app.services.escalation_gates import ask_gates
@@ -47,17 +47,12 @@ def look_at_due(*, now: datetime, limit: int = BATCH) -> int:
     with looking() as session:
         if not clocks.exists_escalations_due(session, now=now) or not (exists_active(session) or exists_open(session)):
             return 0
-    claimed: list[str] = []
-    try:
-        with unit_of_work() as work:
-            claimed = clocks.claim_escalations(work.session, now=now, limit=limit)
-            look(work, claimed, now=now)
-    except Exception:
-        if not claimed:
-            raise
-        logger().exception("a look at escalations failed; looking one by one", borrowers=len(claimed))
-        for borrower_id in claimed:
-            _look_at_one(borrower_id, now)
+    claimed = look_in_batch(
+        lambda session: clocks.claim_escalations(session, now=now, limit=limit),
+        lambda work, borrower_ids: look(work, borrower_ids, now=now),
+        lambda session, borrower_id: clocks.set_escalations_at(session, {borrower_id: now + PUT_OFF}),
+        what="escalations",
+    )
     return len(claimed)
 
 
@@ -67,17 +62,6 @@ def look_at_all(*, now: datetime) -> int:
     while count := look_at_due(now=now):
         done += count
     return done
-
-
-def _look_at_one(borrower_id: str, now: datetime) -> None:
-    try:
-        with unit_of_work() as work:
-            clocks.lock_agenda(work.session, [borrower_id])
-            look(work, [borrower_id], now=now)
-    except Exception:
-        logger().exception("an escalation cannot be told; put off", borrower_id=borrower_id)
-        with unit_of_work() as work:
-            clocks.set_escalations_at(work.session, {borrower_id: now + PUT_OFF})
 
 
 def look(work: Work, borrower_ids: Collection[str], *, now: datetime, by: str = BY) -> Looked:

@@ -71,6 +71,17 @@ def test_another_lenders_escalations_are_not_found_and_agents_decide_nothing(app
     assert sent(f"{path}/stop", {"reason": "business_decision"}, agent) == 403
 
 
+def test_a_refusal_is_said_in_chinese_too(app: Flask, client: FlaskClient) -> None:
+    loan = a_waiting_loan()
+    key = a_desk_key(loan.lender_id, staff="Ann", role="supervisor") | {"Accept-Language": "zh-CN", "Idempotency-Key": "1"}
+
+    answer = client.post(
+        f"{DESK}/escalations/approve", json={"step_ids": ["0190b6c0-0000-7000-8000-000000000000"]}, headers=key
+    )
+
+    assert answer.json["errors"][0]["detail"].endswith("请刷新列表后重新选择。")
+
+
 def test_a_policy_goes_its_way_by_two_people(app: Flask, client: FlaskClient) -> None:
     lender_id = build_lender(now=START)
     ann = a_desk_key(lender_id, staff="Ann", role="compliance")

@@ -77,9 +77,10 @@ def test_every_module_that_refuses_does_so_in_chinese_too_but_those_still_to_com
     assert set(NOT_YET) - set(silent) == set(), "these say everything in Chinese now: take them off the list"
 
 
-def test_no_refusal_has_two_sets_of_words() -> None:
-    documents = [yaml.compose(path.read_text(encoding="utf-8")) for path in sorted(_WORDS.glob("zh-CN*.yaml"))]
-    said = Counter(key.value for document in documents for key, _ in document.value)
+@pytest.mark.parametrize("name", ["zh-CN.yaml", "zh-CN-arrears.yaml"])
+def test_no_refusal_has_two_sets_of_words_in_one_file(name: str) -> None:
+    document = yaml.compose((_WORDS / name).read_text(encoding="utf-8"))
+    said = Counter(key.value for key, _ in document.value)
 
     assert [sentence for sentence, times in said.items() if times > 1] == []
 

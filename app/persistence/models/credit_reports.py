@@ -166,6 +166,10 @@ class CreditReportRow(Base):
     """The account facts (domain/credit_accounts), without the person's name and numbers: those are the file's."""
     people_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """JSON of whom the report names (credit_accounts.consumers_of); None: not furnished, or no longer kept."""
+    people_mark: Mapped[str | None] = mapped_column(String(64))
+    """Of the borrower's sealed record that the people were read from: the same, so are they. None: nobody is named."""
+    terms_mark: Mapped[str | None] = mapped_column(String(64))
+    """Of the loan's terms that the history was worked out by, where nothing of the loan was ever furnished."""
     sha256: Mapped[str] = mapped_column(String(64))
     """Chained: of the row before it and of this one, without the people."""
 
