@@ -112,7 +112,9 @@ def test_a_payment_rating_stands_with_the_statuses_that_need_one_and_no_other() 
 def test_every_refusal_has_a_case_and_says_what_to_do() -> None:
     tried = {code for code, _, _ in CASES} | {"RATING"}
 
-    assert set(DETAILS) - tried == {"OTHER_MONTH", "OPENED_CHANGED", "HISTORY_BROKEN", "DOFD_MOVED"}
+    assert set(DETAILS) - tried == {
+        "OTHER_MONTH", "OPENED_CHANGED", "HISTORY_BROKEN", "DOFD_MOVED", "ACCOUNT_NUMBER_SHARED",
+    }  # fmt: skip
     for detail in DETAILS.values():
         assert detail.endswith(".")
         assert ";" in detail or ":" in detail
