@@ -6,13 +6,19 @@ SHELL := /bin/sh
 # Several processes make up a run: bytecode is kept, whatever the shell says, or each would compile the program again.
 export PYTHONDONTWRITEBYTECODE :=
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# The first that runs and is new enough: of several, version managers leave names that do not run.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$each && break; done)
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rfEs
+# One whose Python is gone has nothing that is ready.
+GONE := $(shell [ -x $(BIN)/python ] || rm -f $(RUN_READY) $(DEV_READY))
+# An environment that was broken off while it was made has a python and no pip: it is made anew.
+WHOLE = $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 help:  ## what there is to make
@@ -46,13 +52,15 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Duecourse needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Duecourse needs Python 3.11 or newer; $(PYTHON) is older. Name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Making the environment in $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV) || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 $(RUN_READY): requirements.txt | $(BIN)/python
+	@$(WHOLE)
 	@if [ ! -e $(DEV_READY) ] || [ requirements.txt -nt $(DEV_READY) ]; then echo "Installing what it runs on (once, half a minute or so) ..."; $(PIP) -r requirements.txt; fi
 	@touch $@
 
 $(DEV_READY): requirements-dev.txt | $(BIN)/python
+	@$(WHOLE)
 	@echo "Installing what it runs on and is tested with (once, a minute or so) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

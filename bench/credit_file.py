@@ -3,15 +3,13 @@
 The accounts are made ahead (20,000 lives, told again until there are enough), so that what is measured is checking and
 writing alone. Each job runs in a process of its own, whose memory is taken after a tenth and at the end.
 
-With --from-book, a book of so many loans instead: its first month frozen page by page (gates, law, ledger, history), and the
-month after it (of ten loans eight paid, two did not), each with its file and csv.writer on as many rows.
+With --from-book, a book of so many loans instead: two months frozen from the database, with their files (credit_months.py).
 
-Run: python -m bench.credit_file [--loans 1000000] [--from-book 20000]
+Run: python -m bench.credit_file [--loans 1000000] [--from-book 20000 [--database sqlite|postgresql|both]]
 """
 
 import argparse
 import csv
-import gc
 import multiprocessing
 import random
 import tempfile
@@ -20,7 +18,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from io import TextIOWrapper
 from itertools import cycle, islice
 from pathlib import Path
@@ -34,22 +31,13 @@ from app.domain.credit_accounts import (
     OverduePrincipal,
     Standing,
 )
-from app.domain.credit_bureaus import BureauValues
 from app.domain.credit_histories import five_grade, rating_of
 from app.domain.metro2_files import write_metro2
 from app.domain.metro2_records import Furnisher
 from app.domain.pboc_codes import is_citizen_number
 from app.domain.pboc_files import write_pboc
 from app.domain.pboc_records import Reporter
-from app.persistence import schema
-from app.persistence.db import vault
-from app.persistence.unit_of_work import unit_of_work
-from app.services.credit_bureaus import ask_bureau, decide_bureau
-from app.services.credit_files import decide_snapshot, make_file, submit_snapshot
-from app.services.credit_snapshots import PAGE, begin_snapshot, freeze_page
-from bench.books.credit import AS_OF as BOOK_AS_OF
-from bench.books.credit import NEXT_AS_OF, NEXT_NOW, NOW, build_credit_book, go_on
-from bench.sweep import app_on, in_process
+from bench.credit_months import csv_rows, measure_books, peak_mib
 
 LIVES = 20_000
 AS_OF = date(2026, 3, 31)
@@ -148,19 +136,6 @@ def _person(rng: random.Random, number: int, country: str) -> CreditConsumer:
     )
 
 
-def _csv_rows(accounts: Iterator[CreditAccount]) -> Iterator[tuple[object, ...]]:
-    """Yield the fields of a base segment as they stand, one row an account."""
-    for a in accounts:
-        who, at = a.consumer, a.consumer.address
-        yield (
-            a.loan_no, a.product, a.opened_on, a.original_minor, a.terms, a.frequency, a.scheduled_minor, a.paid_minor,
-            a.standing, a.days_past_due, a.history, a.arrangement, a.condition_code, a.balance_minor, a.past_due_minor,
-            a.charge_off_minor, a.as_of_on, a.first_delinquent_on, a.closed_on, a.last_paid_on, who.surname, who.first_name,
-            who.middle_name, who.generation, who.id_number, who.born_on, who.telephone, who.relation, who.indicator,
-            *(at or ()),
-        )  # fmt: skip
-
-
 def _job(what: str, loans: int, folder: str) -> Told:
     """Do one job once over `loans` accounts and return what it took."""
     accounts = made("CN" if what.startswith("pboc") else "US")
@@ -169,7 +144,7 @@ def _job(what: str, loans: int, folder: str) -> Told:
     def coming() -> Iterator[CreditAccount]:
         for number, account in enumerate(islice(cycle(accounts), loans)):
             if number == loans // 10:
-                marks.append(_peak_mib())
+                marks.append(peak_mib())
             yield account
 
     path = Path(folder) / f"{what}.out"
@@ -181,18 +156,12 @@ def _job(what: str, loans: int, folder: str) -> Told:
             write_pboc(out, REPORTER, coming())
         else:
             text = TextIOWrapper(out, encoding="utf-8", newline="")
-            csv.writer(text).writerows(_csv_rows(coming()))
+            csv.writer(text).writerows(csv_rows(coming()))
             text.flush()
     seconds = time.process_time() - begin
     size = path.stat().st_size
     path.unlink()
-    return Told(seconds, marks[0], _peak_mib(), size)
-
-
-def _peak_mib() -> float:
-    """Return the most memory this process has held, without what its parent held before it."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return Told(seconds, marks[0], peak_mib(), size)
 
 
 def _alone(work: Callable[..., Told], *given: object) -> Told:
@@ -201,80 +170,16 @@ def _alone(work: Callable[..., Told], *given: object) -> Told:
         return pool.submit(work, *given).result()
 
 
-def measure_book(loans: int) -> None:
-    """Freeze a book's first month and the one after, and make their files, each page with all gates asked."""
-    with tempfile.TemporaryDirectory(prefix="duecourse-bench-") as folder:
-        url = f"sqlite:///{Path(folder) / 'book.db'}"
-        lender_id = in_process(partial(_build, loans), url, Path(folder))
-        told = in_process(partial(_month, lender_id, loans, BOOK_AS_OF, NOW), url, Path(folder))
-        told |= in_process(partial(_next_month, lender_id, loans), url, Path(folder))
-    for name, each in told.items():
-        print(f"figure book_{name}_loans_per_second {loans / each.seconds:,.0f}")
-        print(f"figure book_{name}_peak_mib {each.peak_at_tenth:.0f} after a tenth, {each.peak:.0f} at the end")
-    for which in ("first", "next"):
-        ratio = told[f"{which}_file"].seconds / told[f"{which}_csv"].seconds
-        print(f"ratio book_{which}_file_to_csv_writer {ratio:.1f} x")
-
-
-def _build(loans: int, url: str, folder: Path) -> str:
-    with app_on(url, folder, now=NOW) as engine:
-        schema.upgrade(engine)
-        lender_id = build_credit_book(engine, vault(), loans=loans)
-        values = BureauValues("EXPERIAN", "metro2", "FURN123", "BENCH LENDING", "1 MAIN ST AUSTIN TX 78701")
-        with unit_of_work() as work:
-            bureau_id = ask_bureau(work, lender_id, values, by="staff:Ann", now=NOW)
-            decide_bureau(work, lender_id, bureau_id, approve=True, by="staff:Ben", now=NOW)
-        return lender_id
-
-
-def _next_month(lender_id: str, loans: int, url: str, folder: Path) -> dict[str, Told]:
-    with app_on(url, folder, now=NEXT_NOW) as engine:
-        go_on(engine)
-    return _month(lender_id, loans, NEXT_AS_OF, NEXT_NOW, url, folder)
-
-
-def _month(lender_id: str, loans: int, as_of: date, now: datetime, url: str, folder: Path) -> dict[str, Told]:
-    """Freeze a month, make its file, write the same accounts with csv.writer, and hand it in."""
-    which = "first" if as_of == BOOK_AS_OF else "next"
-    with app_on(url, folder, now=now):
-        gc.collect()
-        gc.freeze()  # as `flask credit snapshot` does
-        with unit_of_work() as work:
-            snapshot_id = begin_snapshot(work, lender_id, "EXPERIAN", as_of, by="staff:Ann", now=now)
-        begin, pages, marks = time.process_time(), 0, [0.0]
-        more = True
-        while more:
-            with unit_of_work() as work:
-                more = freeze_page(work, snapshot_id, now=now)
-            pages += 1
-            if pages * PAGE <= max(loans // 10, PAGE):
-                marks[0] = _peak_mib()
-        frozen = Told(time.process_time() - begin, marks[0], _peak_mib(), 0)
-        with unit_of_work() as work:
-            decide_snapshot(work, lender_id, snapshot_id, approve=True, by="staff:Ben", now=now)
-        before, begin = _peak_mib(), time.process_time()
-        with (folder / "file.out").open("wb") as out:
-            told = make_file(lender_id, snapshot_id, out, by="staff:Ann", clock=lambda: now)
-        file = Told(time.process_time() - begin, before, _peak_mib(), 0)
-        assert told.records == loans - loans // 10, told
-        accounts = made("US")
-        begin = time.process_time()
-        with (folder / "rows.csv").open("w", newline="", encoding="utf-8") as text:
-            csv.writer(text).writerows(_csv_rows(islice(cycle(accounts), told.records)))
-        plain = Told(time.process_time() - begin, before, _peak_mib(), 0)
-        submit_snapshot(lender_id, snapshot_id, reference=which, by="staff:Ann", now=now)
-        return {f"{which}_freeze": frozen, f"{which}_file": file, f"{which}_csv": plain}
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loans", type=int, default=1_000_000)
     parser.add_argument("--from-book", type=int, default=0)
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="sqlite")
     given = parser.parse_args()
     loans = given.loans
     if given.from_book:
-        measure_book(given.from_book)
+        measure_books(given.from_book, given.database)
         return
     with tempfile.TemporaryDirectory(prefix="duecourse-bench-") as folder:
         best: dict[str, Told] = {}

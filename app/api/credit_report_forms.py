@@ -8,6 +8,8 @@ from app.domain import credit_corrections, credit_snapshots
 from app.domain.credit_bureaus import ALL, FORMATS, NEGATIVE_ONLY, STATES
 from app.domain.credit_gates import KINDS, MARKED, WITHHELD
 from app.domain.money import Money
+from app.persistence.db import vault
+from app.services.credit_words import decline_reason_of
 from app.web.fields import DateField, IdField, InstantField, MoneyField
 
 _ID = "01981e6a-7c1e-7000-8000-3f1c2a5b9d10"
@@ -185,7 +187,8 @@ _NO_COUNTS: dict[str, Any] = {
 
 def snapshot_view(row: Any, omitted: Any) -> dict[str, Any]:
     """Return a snapshot as it is told."""
-    return {**row._mapping, "counts": {**_NO_COUNTS, **row.counts}, "omitted": dict(omitted)}
+    told = {"decline_reason": decline_reason_of(vault(), row), "counts": {**_NO_COUNTS, **row.counts}}
+    return {**row._mapping, **told, "omitted": dict(omitted)}
 
 
 def row_view(row: Any) -> dict[str, Any]:

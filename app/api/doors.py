@@ -50,6 +50,7 @@ from app.api.desk import attachments as desk_attachments
 from app.api.desk import audit as desk_audit
 from app.api.desk import borrower_sessions as desk_borrower_sessions
 from app.api.desk import borrowers as desk_borrowers
+from app.api.desk import bulletins as desk_bulletins
 from app.api.desk import call_tasks as desk_call_tasks
 from app.api.desk import calls as desk_calls
 from app.api.desk import canned_responses as desk_canned_responses
@@ -154,6 +155,7 @@ _SHARED = (
     desk_statement_lines,
     desk_audit,
     desk_calls,
+    desk_bulletins,
     desk_letter_lists,
     desk_letters,
     desk_conversations,

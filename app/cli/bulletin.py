@@ -95,7 +95,10 @@ def list_command() -> None:
 @click.argument("bulletin_id")
 @says_why
 def verify(bulletin_id: str) -> None:
-    """Count a frozen bulletin anew, as it was known then, and say whether it is equal; exit 1 where it is not."""
+    """Count a frozen bulletin anew, as it was known then, and say whether it is equal; exit 1 where it is not.
+
+    What became known later is listed and is no difference: a correction would say it.
+    """
     from app.persistence.queries.bulletins import get_bulletin
     from app.persistence.unit_of_work import reading
     from app.services.bulletin_checks import verify_bulletin
@@ -107,6 +110,8 @@ def verify(bulletin_id: str) -> None:
         found = verify_bulletin(session, get_bulletin(session, bulletin_id), now=clock.now(), public=public)
     for each in found.differences:
         click.echo(f"differs: {each.key} {each.cell} {each.currency} frozen {each.frozen} counted {each.counted}")
+    for each in found.later:
+        click.echo(f"known later: {each.key} {each.cell} {each.currency} frozen {each.frozen} now {each.counted}")
     signed = {True: "signed", False: "WRONG SIGNATURE", None: "not signed"}[found.is_signed]
     click.echo(
         f"{'equal' if found.is_equal else 'DIFFERENT'}: {found.numbers} numbers, document "

@@ -108,12 +108,16 @@ def check_bulletin(bulletin_id: str) -> Response:
         row = get_bulletin(session, bulletin_id, lender_id=desk().lender_id)
         found: Verification | None = None
         differences: list[Difference] = []
+        later: list[Difference] = []
         if row.frozen_at is not None:
             found = verify_bulletin(session, row, now=now())
             seen = {(each.key, each.cell, each.currency) for each in _numbers(session, row)}
             is_own = row.lender_id is not None
             differences = [each for each in found.differences if is_own or (each.key, each.cell, each.currency) in seen]
-        return page("bulletins/check.html", row=row, found=found, differences=differences, names=_names(), cell=_cell)
+            later = list(found.later) if is_own else []  # of the installation a correction says it, as far as it may be told
+        return page(
+            "bulletins/check.html", row=row, found=found, differences=differences, later=later, names=_names(), cell=_cell
+        )
 
 
 @pages.get(f"{_ONE}/figures/<number:figure>")

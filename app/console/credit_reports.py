@@ -24,6 +24,7 @@ from app.domain.credit_snapshots import (
 from app.domain.errors import ConflictError, ValidationError
 from app.domain.money import Money
 from app.domain.times import EPOCH
+from app.persistence.db import vault
 from app.persistence.queries import credit_bureaus as bureaus
 from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_report_views as queries
@@ -32,6 +33,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import credit_bureaus, credit_corrections, credit_files, credit_snapshots
 from app.services.attachments import DOWNLOAD_TYPE
 from app.services.credit_statements import read_statement
+from app.services.credit_words import decline_reason_of, detail_of
 from app.services.staff_proofs import require_fresh_proof
 from app.web.answers import repr_digest
 from app.web.auth import desk, permits
@@ -241,9 +243,11 @@ def _one(snapshot_id: str, form: Form, *, status: int = 200) -> Response:
     shown = [(row, *_sums(row)) for row in rows]
     found = listed(shown, [Key(EPOCH, row.loan_id) for row in rows], reason=reason)
     omitted = queries.count_omitted(reads(), [snapshot_id]).get(snapshot_id, {})
+    ring = vault()
+    rejections = [(line.loan_no, line.code, detail_of(ring, line)) for line in queries.find_rejections(reads(), snapshot_id)]
     return page(
         "credit_reports/one.html", status=status, snapshot=snapshot, found=found, reason=reason, omitted=omitted, form=form,
-        rejections=queries.find_rejections(reads(), snapshot_id),
+        rejections=rejections, declined_for=decline_reason_of(ring, snapshot),
     )  # fmt: skip
 
 

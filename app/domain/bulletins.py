@@ -10,9 +10,10 @@ from typing import Any
 
 from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
-from app.domain.times import end_of_day, local_instant, rfc3339, zone_named
+from app.domain.times import business_date, local_instant, rfc3339, zone_named
 
 LONGEST_DAYS = 366
+EARLIEST = date(1970, 1, 1)
 COUNT, PEOPLE, AMOUNT = "count", "people", "amount"
 UNITS = (COUNT, PEOPLE, AMOUNT)
 """count: rows; people: borrowers, each once; amount: minor units of one currency."""
@@ -70,7 +71,7 @@ class Period:
     @property
     def end_at(self) -> datetime:
         """The first instant after it."""
-        return end_of_day(self.last_on, self.zone)
+        return local_instant(self.last_on + timedelta(days=1), datetime.min.time(), self.zone)
 
     @property
     def days(self) -> Sequence[date]:
@@ -106,11 +107,39 @@ class AsKnown:
         return min(self.period.end_at, self.known_at + timedelta(microseconds=1))
 
 
-def check_period(period: Period) -> None:
-    """Refuse a period that is none, or longer than a year. Raises ValidationError."""
+def check_period(period: Period, now: datetime) -> None:
+    """Refuse a period that is none, longer than a year, has not begun or is before any book. Raises ValidationError."""
     zone_named(period.zone)
+    if period.first_on < EARLIEST:
+        raise refused_at("/first_on", f"The first day must be {EARLIEST.isoformat()} or later.")
+    today = business_date(now, period.zone)
+    if period.first_on > today:
+        raise refused_at("/first_on", f"The first day must be today ({today.isoformat()}) or earlier.")
     if not 0 <= (period.last_on - period.first_on).days < LONGEST_DAYS:
         raise refused_at("/last_on", f"The last day must be the first or one of the {LONGEST_DAYS - 1} days after it.")
+
+
+def touching(period: Period, others: Sequence[Period]) -> list[int]:
+    """Return the places of those that overlap a period or follow one another from it without a day between them."""
+    found: list[int] = []
+    reached, left = [period], list(enumerate(others))
+    while reached:
+        one = reached.pop()
+        near = [each for each in left if _touch(one, each[1])]
+        left = [each for each in left if each not in near]
+        reached += [other for _, other in near]
+        found += [place for place, _ in near]
+    return sorted(found)
+
+
+def overlap(one: Period, other: Period) -> bool:
+    """Return whether two periods have a day in common."""
+    return one.first_on <= other.last_on and other.first_on <= one.last_on
+
+
+def _touch(one: Period, other: Period) -> bool:
+    day = timedelta(days=1)
+    return one.first_on <= other.last_on + day and other.first_on <= one.last_on + day
 
 
 def check_over(period: Period, now: datetime) -> None:
@@ -147,11 +176,15 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All figures of a bulletin, in their order. `smallest_cell`: the house's own; a law may ask for more."""
+    """All figures of a bulletin, in their order. `smallest_cell`: the house's own; a law may ask for more.
+
+    `dominance_percent`: of an amount, how exactly the second largest contributor may work out the largest; 0: not asked.
+    """
 
     smallest_cell: int
     sections: Mapping[str, Mapping[str, str]]
     figures: Mapping[str, Definition]
+    dominance_percent: int = 0
 
 
 def read_definitions(document: Mapping[str, Any]) -> Definitions:
@@ -165,10 +198,12 @@ def read_definitions(document: Mapping[str, Any]) -> Definitions:
         )  # fmt: skip
         if made.unit not in UNITS or made.section not in sections or made.key in figures:
             raise ValueError(f"{made.key}: its unit or section is unknown, or it is there twice.")
+        if made.is_amount and made.dimensions:
+            raise ValueError(f"{made.key}: an amount has no parts; which of them one person makes is not asked.")
         if any(set(words) != set(LOCALES) for words in (made.names, made.definitions, sections[made.section])):
             raise ValueError(f"{made.key}: name and definition are needed in {', '.join(LOCALES)}.")
         figures[made.key] = made
-    return Definitions(int(document["smallest_cell"]), sections, figures)
+    return Definitions(int(document["smallest_cell"]), sections, figures, int(document.get("dominance_percent", 0)))
 
 
 # -- cells -------------------------------------------------------------------------------------------------------------

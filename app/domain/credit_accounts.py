@@ -5,7 +5,7 @@ written again to the byte. Amounts are minor units of `currency`; a fact that is
 Personal data is apart, in `CreditConsumer`, so that it can be kept sealed (`facts_of`, `consumers_of`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -252,8 +252,13 @@ def facts_of(account: CreditAccount) -> dict[str, Any]:
 
 def consumers_of(account: CreditAccount) -> list[dict[str, Any]]:
     """Return the people, the borrower first, as JSON takes it. Personal data: to be kept sealed."""
+    return people_of((account.consumer, *account.associated))
+
+
+def people_of(consumers: Iterable[CreditConsumer]) -> list[dict[str, Any]]:
+    """Return people as JSON takes them, as `consumers_of` does those of an account."""
     people = []
-    for person in (account.consumer, *account.associated):
+    for person in consumers:
         told = {name: getattr(person, name) for name in _OF_PERSON}
         told["born_on"] = person.born_on.isoformat() if person.born_on else None
         told["indicator_on"] = person.indicator_on.isoformat() if person.indicator_on else None
@@ -264,9 +269,18 @@ def consumers_of(account: CreditAccount) -> list[dict[str, Any]]:
 
 def account_from(facts: Mapping[str, Any], people: list[Mapping[str, Any]]) -> CreditAccount:
     """Return the account that `facts_of` and `consumers_of` told. A field added since has its default."""
+    first, *others = people_from(people)
+    return account_of(facts, first, tuple(others))
+
+
+def account_of(
+    facts: Mapping[str, Any], consumer: CreditConsumer, associated: tuple[CreditConsumer, ...] = ()
+) -> CreditAccount:
+    """Return the account that `facts_of` told, of these people. A field added since has its default."""
     told = {name: facts[name] for name in _FACTS if name in facts}
-    for name in _DATES & told.keys():
-        told[name] = _day(told[name])
+    for name in _DATES:
+        if told.get(name) is not None:
+            told[name] = date.fromisoformat(told[name])
     told["standing"] = Standing(facts["standing"])
     told["was"] = Standing(facts.get("was", Standing.OPEN))
     told["five_grade"] = FiveGrade(facts.get("five_grade", FiveGrade.NORMAL))
@@ -276,8 +290,12 @@ def account_from(facts: Mapping[str, Any], people: list[Mapping[str, Any]]) -> C
     told["holder_change"] = HolderChange(change[0], change[1], date.fromisoformat(change[2])) if change else None
     number = facts.get("number_change")
     told["number_change"] = NumberChange(*number) if number else None
-    first, *others = [_person(person) for person in people]
-    return CreditAccount(**told, consumer=first, associated=tuple(others))
+    return CreditAccount(**told, consumer=consumer, associated=associated)
+
+
+def people_from(people: Iterable[Mapping[str, Any]]) -> list[CreditConsumer]:
+    """Return the people that `people_of` told. A field added since has its default."""
+    return [_person(person) for person in people]
 
 
 def _person(told: Mapping[str, Any]) -> CreditConsumer:

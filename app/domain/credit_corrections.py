@@ -13,16 +13,17 @@ CORRECTION, DELETION = "correction", "deletion"
 PROPOSED, APPROVED, DECLINED, FILED = "proposed", "approved", "declined", "filed"
 MOVES: Mapping[str, frozenset[str]] = {
     PROPOSED: frozenset({APPROVED, DECLINED}),
-    APPROVED: frozenset({FILED}),
+    APPROVED: frozenset({FILED, DECLINED}),
     DECLINED: frozenset(),
     FILED: frozenset(),
 }
-LATE_BOOKING, DISPUTE_UPHELD, NOT_THEIRS, IDENTITY_THEFT, RETENTION_OVER, TOLD_WRONG = (
-    "late_booking", "dispute_upheld", "not_theirs", "identity_theft", "retention_over", "told_wrong",
+"""State -> where it may go. A person declines what waits alone; what was approved is let go of when it is overtaken."""
+LATE_BOOKING, DISPUTE_UPHELD, NOT_THEIRS, IDENTITY_THEFT, RETENTION_OVER, TOLD_WRONG, DISPUTED = (
+    "late_booking", "dispute_upheld", "not_theirs", "identity_theft", "retention_over", "told_wrong", "disputed",
 )  # fmt: skip
-REASONS = (LATE_BOOKING, DISPUTE_UPHELD, NOT_THEIRS, IDENTITY_THEFT, RETENTION_OVER, TOLD_WRONG)
+REASONS = (LATE_BOOKING, DISPUTE_UPHELD, NOT_THEIRS, IDENTITY_THEFT, RETENTION_OVER, TOLD_WRONG, DISPUTED)
 """late_booking: a payment or a reversal became known later than its day; not_theirs: the debt is another person's;
-told_wrong: staff found it."""
+told_wrong: staff found it; disputed: it is, or no longer is, and the bureau has another word."""
 DELETION_REASONS = frozenset({NOT_THEIRS, IDENTITY_THEFT, RETENTION_OVER, TOLD_WRONG})
 OF_GROUND: Mapping[str, str] = {"not_mine": NOT_THEIRS, "identity_theft": IDENTITY_THEFT}
 """Ground of a dispute that was upheld -> why the report is taken out."""
@@ -70,6 +71,13 @@ def with_corrections(account: Mapping[str, Any], decided: Iterable[Any]) -> dict
         if each.state == FILED:
             found |= each.new
     return found
+
+
+def mark_told(account: Mapping[str, Any]) -> str:
+    """Return the mark of a dispute that stands at a bureau which has these facts; empty: none does."""
+    code: str = account.get("condition_code", "")
+    standing: str = account.get("condition_standing", "")
+    return "" if code == "XR" else code or standing
 
 
 def code_of(kind: str, reason: str, form: str, status: str) -> str:

@@ -10,11 +10,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
+from itertools import chain, islice
 from typing import NamedTuple
 
 from app.domain.credit_accounts import HISTORY_MONTHS, MONTH_CODES, CreditAccount, FiveGrade, Standing
 from app.domain.ledger import EntryKind, LedgerEntry, counting
-from app.domain.plans import PlanVersion
+from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import OpenRow, Snapshot, replay
 from app.domain.terms import PLAIN, LoanTerms
 from app.domain.waterfall import open_after, paid_in_order
@@ -141,18 +143,26 @@ def _by_sum(ledger: LoanLedger, days: Sequence[date]) -> list[tuple[date, date |
     if version.effective_on is not None or paid_in_order(terms, ledger.entries) is None:
         return None
     money = sorted((entry.effective_on, entry.amount_minor) for entry in ledger.entries)
+    rows = version.rows
     found: list[tuple[date, date | None]] = []
-    came = sum_minor = 0
+    came = paid_rows = left_minor = 0
     for day in days:
         while came < len(money) and money[came][0] <= day:
-            sum_minor += money[came][1]
+            left_minor += money[came][1]
             came += 1
-        rows, _, _ = open_after(version.rows, sum_minor, terms.strategy)
-        if not rows:
+        while paid_rows < len(rows) and (total := rows[paid_rows].due.total) <= left_minor:
+            left_minor -= total
+            paid_rows += 1
+        if paid_rows == len(rows):
             return None  # settled, or not: that is for the balance to say
-        late = (row.due_on for row in rows if row.due.principal + row.due.interest >= ledger.unit_minor)
+        first, _, _ = open_after(rows[paid_rows : paid_rows + 1], left_minor, terms.strategy)
+        late = (row.due_on for row in chain(first, islice(rows, paid_rows + 1, None)) if _can_be_late(row, ledger))
         found.append((day, next(late, None)))
     return found
+
+
+def _can_be_late(row: PlanRow, ledger: LoanLedger) -> bool:
+    return row.due.principal + row.due.interest >= ledger.unit_minor
 
 
 def _overdue_minor(ledger: LoanLedger, day: date) -> int:
@@ -182,8 +192,9 @@ def follow(state: Delinquency, steps: Sequence[Step], until: date, *, is_loss_fr
 
 def _entered(state: Delinquency, step: Step, *, is_lost: bool) -> Delinquency:
     """Return the state once the step's own change is made."""
-    left = max(state.to_make_good_minor - step.paid_minor, 0)
-    state = state._replace(to_make_good_minor=left, set_aside_on=state.set_aside_on if left else None)
+    if state.to_make_good_minor or state.set_aside_on:
+        left = max(state.to_make_good_minor - step.paid_minor, 0)
+        state = state._replace(to_make_good_minor=left, set_aside_on=state.set_aside_on if left else None)
     if is_lost or state.first_on is None or days_at(step.first_open_on, step.from_on) >= DELINQUENT_DAYS:
         return state
     if step.by_plan and step.overdue_before_minor > step.paid_minor:
@@ -251,12 +262,17 @@ def month_end(day: date) -> date:
 
 def month_ends(after: date, before: date) -> list[date]:
     """Return the months' last days from the month of `after` up to, not including, the month of `before`."""
+    return list(_month_ends(month_end(after), before.replace(day=1)))
+
+
+@lru_cache(maxsize=1024)
+def _month_ends(first: date, until: date) -> tuple[date, ...]:
     found = []
-    day = month_end(after)
-    while day < before.replace(day=1):
+    day = first
+    while day < until:
         found.append(day)
         day = month_end(day + timedelta(days=1))
-    return found
+    return tuple(found)
 
 
 def pushed(history: str, bytes_newest_last: Iterable[str], months: int = HISTORY_MONTHS, fill: str = "B") -> str:

@@ -256,10 +256,12 @@ def _past(loan: CreditLoan, steps: Sequence[Step], events: Sequence[CreditEvent]
     """Return the history and the month codes, worked out from the steps."""
     history, codes = "", ""
     due_in = _months_due(loan.ledger)
+    came = 1  # steps that have come; the first stands for the time before it, too
     for day in month_ends(loan.opened_on, as_of):
-        so_far = [step for step in steps if step.from_on <= day] or list(steps[:1])
-        state = _closed_by_money(state_on(events, day) if events else START, so_far[-1].settled_on, loan.ledger)
-        days = _days(so_far, day, state)
+        while came < len(steps) and steps[came].from_on <= day:
+            came += 1
+        state = _closed_by_money(state_on(events, day) if events else START, steps[came - 1].settled_on, loan.ledger)
+        days = _days(steps[:came], day, state)
         history += history_byte(state.standing, state.was, days)
         is_due = any(row.due.total for row in _due_in_month(loan.ledger, day)) if due_in is None else _month(day) in due_in
         codes += month_code(state.standing, days, is_due=is_due)

@@ -1,7 +1,6 @@
 """A month of reports to one bureau, frozen: its states, what a report says against a person, and the chain over its rows."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -87,11 +86,11 @@ def without_untold(account: CreditAccount, *, is_negative: bool) -> CreditAccoun
     Its history is worked out from the ledger; the notice was of the run of arrears that goes on, so months against the
     person before that run are said to be not known.
     """
-    return replace(
-        account,
-        history=_masked(account.history, is_metro2=True, keep_run=is_negative),
-        month_codes=account.month_codes[:1] + _masked(account.month_codes[1:], is_metro2=False, keep_run=is_negative),
-    )
+    history = _masked(account.history, is_metro2=True, keep_run=is_negative)
+    codes = account.month_codes[:1] + _masked(account.month_codes[1:], is_metro2=False, keep_run=is_negative)
+    if (history, codes) == (account.history, account.month_codes):
+        return account
+    return replace(account, history=history, month_codes=codes)
 
 
 def _masked(months: str, *, is_metro2: bool, keep_run: bool) -> str:
@@ -124,10 +123,12 @@ def is_worse(before: CreditAccount, after: CreditAccount) -> bool:
     return any(now in adverse and (was not in adverse or now > was) for adverse, was, now in told)
 
 
-def chained(before: str, row: Mapping[str, Any]) -> str:
-    """Return the hash of a row chained to the one before it (the empty text for the first)."""
-    told = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(f"{before}\n{told}".encode()).hexdigest()
+def chained(before: str, told: bytes) -> str:
+    """Return the hash of a row chained to the one before it (the empty text for the first).
+
+    `told` is what of the row never changes: compact JSON with sorted keys in UTF-8, days in ISO form.
+    """
+    return hashlib.sha256(b"%b\n%b" % (before.encode(), told)).hexdigest()
 
 
 def added(counts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

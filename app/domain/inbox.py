@@ -34,6 +34,7 @@ CATEGORY_OF_TEMPLATE: Mapping[str, str] = {
             "letter_register",
             "letter_negative_info",
             "negative_info",
+            "letter_validation",
             "letter_default_registration",
             "letter_default",
         ),

@@ -6,6 +6,7 @@ the way is said too: withdrawn (by whoever drafted it, by a payment, by a hold),
 """
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 STAGES = ("draft", "approved", "printed", "sent", "delivered", "returned", "withdrawn", "failed")
 MOVES: Mapping[str, frozenset[str]] = {
@@ -49,6 +50,15 @@ def stage_of(message_state: str, letter_state: str | None, *, is_proven: bool = 
     if is_proven:
         return "delivered"
     return _OF_LETTER.get(letter_state or "") or _OF_MESSAGE.get(message_state, "approved")
+
+
+LEAVES_NO_DAY = timedelta(days=14)
+"""How long a letter that names no last day keeps its like from being written. A figure of this house."""
+
+
+def is_twin(answer_by: date | None, made_on: date, today: date) -> bool:
+    """Return whether a letter like one that was made on a day would be the same again: its own days are not over."""
+    return today <= (made_on + LEAVES_NO_DAY if answer_by is None else answer_by)
 
 
 def stage_of_draft(task_state: str) -> str:

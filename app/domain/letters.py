@@ -24,6 +24,7 @@ class LetterRefusedError(DomainError):
 
 REASONS: Mapping[str, str] = {
     "address": "NO_ENDPOINT",
+    "recipient": "NO_ENDPOINT",
     "address_too_long": "ENDPOINT_INVALID",
     "address_characters": "ENDPOINT_INVALID",
     "letterhead": "RENDER_ERROR",
@@ -40,6 +41,9 @@ REASONS: Mapping[str, str] = {
     "complaints": "RENDER_ERROR",
     "reports_to": "RENDER_ERROR",
     "register": "RENDER_ERROR",
+    "itemisation": "RENDER_ERROR",
+    "current_creditor": "RENDER_ERROR",
+    "regulator": "RENDER_ERROR",
 }
 """What a letter was refused for -> the reason its message carries (see reasons.yaml)."""
 

@@ -7,13 +7,14 @@ does not (contact-law study §7). A refusal names the field and what to do, with
 import re
 from datetime import date, timedelta
 
-from app.domain.credit_accounts import BANKRUPT, DELETED, CreditAccount, CreditConsumer, Standing
+from app.domain.credit_accounts import BANKRUPT, CreditAccount, CreditConsumer, Standing
 from app.domain.credit_histories import history_byte, month_ends
 from app.domain.credit_refusals import Refusal
 from app.domain.metro2_codes import (
     BY_LATENESS,
     CHARGED,
     CONDITIONS,
+    DELETIONS,
     FREQUENCIES,
     GENERATIONS,
     HISTORY,
@@ -42,7 +43,7 @@ def check_account(account: CreditAccount, status: str, rating: str) -> list[Refu
     """Return what is wrong with an account that is to be told as this status and rating; nothing: it may be written."""
     found: list[Refusal] = []
     _identity(account, found)
-    if account.standing in DELETED:
+    if status in DELETIONS:
         return found
     _dates(account, status, found)
     _amounts(account, status, found)

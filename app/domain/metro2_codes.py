@@ -48,6 +48,7 @@ _PAID_AFTER = {
     Standing.SURRENDERED: "61",
 }
 _DELETED = {Standing.DELETED: "DA", Standing.DELETED_FRAUD: "DF"}
+DELETIONS = frozenset(_DELETED.values())
 _COMMENTS = {
     Arrangement.PLAN: "AC",
     Arrangement.FORBEARANCE: "CP",
@@ -120,9 +121,13 @@ def duration_of(account: CreditAccount) -> str:
 _THREE_DIGITS = tuple(f"{number:03}" for number in range(1000))
 
 
+SHARED_NUMBER, ODD_NUMBER = "loan_no:ACCOUNT_NUMBER_SHARED", "loan_no:ACCOUNT_NUMBER"
+"""Of loans whose account number is, or may be, another's of the lender: neither is told, lest they be taken for one."""
+
+
 def account_number(loan_no: str) -> str:
     """Return a loan's number as an account number: its letters and digits, upper-case; the format takes no others.
 
-    Two loans whose numbers differ in punctuation alone would be one: a furnisher with such numbers maps them itself.
+    Two loans whose numbers differ in punctuation or case alone have one: both are refused (SHARED_NUMBER).
     """
     return "".join(letter for letter in loan_no.upper() if letter.isascii() and letter.isalnum())

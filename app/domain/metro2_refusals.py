@@ -7,6 +7,7 @@ from app.domain.credit_refusals import Refusal
 DETAILS: Mapping[str, str] = {
     "ACCOUNT_NUMBER": "The account number has up to 30 capital letters and digits, nothing else; map it.",
     "ACCOUNT_NUMBER_SSN": "The account number contains the Social Security number; use another.",
+    "ACCOUNT_NUMBER_SHARED": "Another loan of the lender has it but for punctuation or case; give one another number.",
     "CURRENCY": "The file is in US dollars; report this loan where its currency is reported.",
     "OPENED_LATER": "It was opened after the day it is reported as of; correct one of the two.",
     "DATE_ORDER": "The day lies before the opening or after the day reported; correct it or the other.",

@@ -20,6 +20,9 @@ _FREQUENCIES = {"M": "03", "W": "02", "B": "13", "Q": "04", "S": "05", "Y": "06"
 OTHER_CONSUMER_LOAN = "91"
 """Other personal consumer loan. A loan on a vehicle's title is no car loan (21), which pays for the car."""
 
+OPEN = Standing.OPEN
+"""By a name of its own: compared for a million accounts, and a member's hash and its look-up in the class are slow."""
+
 
 def account_type(account: CreditAccount) -> str:
     """Return D1 for instalments, R1 for a line of credit. C1, of a debt buyer, has other segments and is not written."""
@@ -28,16 +31,17 @@ def account_type(account: CreditAccount) -> str:
 
 def account_status(account: CreditAccount) -> str:
     """Return 1 normal, 2 overdue, 3 closed, 42 bad debt that was charged off."""
-    if account.standing in CLOSED:
-        return "3"
-    if account.standing is Standing.CHARGED_OFF:
-        return "42"
+    if account.standing is not OPEN:
+        if account.standing in CLOSED:
+            return "3"
+        if account.standing is Standing.CHARGED_OFF:
+            return "42"
     return "2" if account.overdue_minor else "1"
 
 
 def report_code(account: CreditAccount) -> str:
     """Return why it is reported: 10 newly opened, 20 closed, 32 closed on the month's day, 30 the month's balance."""
-    if account.standing in CLOSED:
+    if account.standing is not OPEN and account.standing in CLOSED:
         return "32" if account.closed_on == account.as_of_on else "20"
     opened, as_of = account.opened_on, account.as_of_on
     return "10" if (opened.year, opened.month) == (as_of.year, as_of.month) else "30"
@@ -91,12 +95,26 @@ def full_name(who: CreditConsumer) -> str:
 
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_SHIFT = 48 * sum(_WEIGHTS)
+
+
+def _weighed(at: int, digits: int) -> dict[str, int]:
+    """Return what each run of so many digits, beginning at that place, adds to the weighted sum."""
+    runs = [f"{number:0{digits}}" for number in range(10**digits)]
+    return {run: sum(map(mul, _WEIGHTS[at:], map(int, run))) for run in runs}
+
+
+_1ST, _2ND, _3RD, _4TH, _5TH, _6TH = (_weighed(at, 3 if at < 15 else 2) for at in range(0, 17, 3))
 
 
 def is_citizen_number(number: str) -> bool:
     """Return whether it is a citizen's number of 18 characters with a right check character. Source: GB 11643-1999."""
-    if len(number) != 18 or not (number[:17].isdigit() and number.isascii()):
+    if len(number) != 18:
         return False
-    # The bytes of digits are 48 more than the digits: one subtraction is less than 17 conversions.
-    return "10X98765432"[(sum(map(mul, _WEIGHTS, number.encode())) - _SHIFT) % 11] == number[17]
+    try:  # three digits at a time: six look-ups are a third of seventeen products
+        total = (
+            _1ST[number[:3]] + _2ND[number[3:6]] + _3RD[number[6:9]] + _4TH[number[9:12]] + _5TH[number[12:15]]
+            + _6TH[number[15:17]]
+        )  # fmt: skip
+    except KeyError:
+        return False
+    return "10X98765432"[total % 11] == number[17]

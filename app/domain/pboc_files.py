@@ -11,6 +11,7 @@ from app.domain.credit_accounts import DELETED, CreditAccount
 from app.domain.credit_refusals import ByteSink, Refusal, Refuse, refused_account
 from app.domain.errors import refused_at
 from app.domain.pboc_checks import check_account
+from app.domain.pboc_codes import OPEN
 from app.domain.pboc_records import (
     Reporter,
     account_record,
@@ -18,6 +19,7 @@ from app.domain.pboc_records import (
     deletion_record,
     person_deletion_record,
     person_record,
+    record_bytes,
 )
 
 _FLUSH_RECORDS = 1000
@@ -79,10 +81,11 @@ def pboc_lines(
     if record_type not in _WRITERS:
         raise refused_at("/record_type", "The record type is none that is written; take 210, 212, 214, 110 or 114.")
     write, digest, records, refused = _WRITERS[record_type], sha256(), 0, 0
+    tells_accounts, takes_out = record_type in ("210", "212", "214"), record_type == "214"
     lines: list[str] = []
     for account in accounts:
         wrong = check_account(account)
-        if (record_type == "214") != (account.standing in DELETED) and record_type in ("210", "212", "214"):
+        if tells_accounts and takes_out != (account.standing is not OPEN and account.standing in DELETED):
             wrong.append(
                 Refusal("standing", "OTHER_RECORD", "A deleted account goes into a file of 214 alone; sort it there.")
             )
@@ -104,8 +107,7 @@ def pboc_lines(
 
 
 def _taken(lines: list[str], hashed: Callable[[bytes], None]) -> bytes:
-    lines.append("")
-    data = "\r\n".join(lines).encode()
+    data = record_bytes(lines)
     hashed(data)
     lines.clear()
     return data

@@ -4,11 +4,13 @@ Element names and order as in the samples that `pboc_schema.py` names.
 """
 
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from app.domain.credit_accounts import CLOSED, CreditAccount, CreditConsumer
 from app.domain.pboc_codes import (
+    OPEN,
     OTHER_CONSUMER_LOAN,
     account_status,
     account_type,
@@ -48,20 +50,27 @@ def _template(outer: str, *names: str) -> str:
     return f"<{outer}>" + "".join(f"<{name}>%s</{name}>" for name in names) + f"</{outer}>"
 
 
-_BASE = _template(
-    "AcctBsSgmt", "InfRecType", "AcctType", "AcctCode", "RptDate", "RptDateCode", "Name", "IDType", "IDNum", "MngmtOrgCode"
-)
-_FACTS = (
-    "<AcctBsInfSgmt><BusiLines>1</BusiLines><BusiDtlLines>%s</BusiDtlLines><OpenDate>%s</OpenDate><Cy>CNY</Cy>%s"
+_ACCOUNT = (
+    "<Document><InAcctInf><AcctBsSgmt><InfRecType>210</InfRecType><AcctType>%s</AcctType><AcctCode>{institution}%s</AcctCode>"
+    "<RptDate>%s</RptDate><RptDateCode>%s</RptDateCode><Name>%s</Name><IDType>10</IDType><IDNum>%s</IDNum>"
+    "<MngmtOrgCode>{institution}</MngmtOrgCode></AcctBsSgmt>"
+    "<AcctBsInfSgmt><BusiLines>1</BusiLines><BusiDtlLines>{business}</BusiDtlLines><OpenDate>%s</OpenDate><Cy>CNY</Cy>%s"
     "<LoanAmt>%d</LoanAmt><Flag>0</Flag><DueDate>%s</DueDate><RepayMode>%s</RepayMode><RepayFreqcy>%s</RepayFreqcy>"
-    "<RepayPrd>%d</RepayPrd><ApplyBusiDist>%s</ApplyBusiDist><GuarMode>%s</GuarMode><OthRepyGuarWay>0</OthRepyGuarWay>"
-    "<AssetTrandFlag>%d</AssetTrandFlag><FundSou>%s</FundSou><LoanForm>1</LoanForm></AcctBsInfSgmt>"
+    "<RepayPrd>%d</RepayPrd><ApplyBusiDist>{district}</ApplyBusiDist><GuarMode>%s</GuarMode>"
+    "<OthRepyGuarWay>0</OthRepyGuarWay><AssetTrandFlag>%d</AssetTrandFlag><FundSou>{fund_source}</FundSou>"
+    "<LoanForm>1</LoanForm></AcctBsInfSgmt>%s{monthly}%s</InAcctInf></Document>"
 )
-_MONTHLY = _template(
-    "AcctMthlyBlgInfSgmt", "Month", "SettDate", "AcctStatus", "AcctBal", "RemRepPrd", "FiveCate", "FiveCateAdjDate",
-    "RpyStatus", "OverdPrd", "TotOverd", "OverdPrinc", "Oved31_60Princ", "Oved61_90Princ", "Oved91_180Princ", "OvedPrinc180",
-    "CurRpyAmt", "ActRpyAmt", "LatRpyDate", "CloseDate",
-)  # fmt: skip
+_MONTHLY = (
+    "<AcctMthlyBlgInfSgmt><Month>%s</Month><SettDate>%s</SettDate><AcctStatus>%s</AcctStatus><AcctBal>%d</AcctBal>"
+    "<RemRepPrd>%d</RemRepPrd><FiveCate>%s</FiveCate><FiveCateAdjDate>%s</FiveCateAdjDate><RpyStatus>%s</RpyStatus>%s"
+    "<CurRpyAmt>%d</CurRpyAmt><ActRpyAmt>%d</ActRpyAmt><LatRpyDate>%s</LatRpyDate><CloseDate>%s</CloseDate>"
+    "</AcctMthlyBlgInfSgmt>"
+)
+_OVERDUE = (
+    "<OverdPrd>%d</OverdPrd><TotOverd>%d</TotOverd><OverdPrinc>%d</OverdPrinc><Oved31_60Princ>%d</Oved31_60Princ>"
+    "<Oved61_90Princ>%d</Oved61_90Princ><Oved91_180Princ>%d</Oved91_180Princ><OvedPrinc180>%d</OvedPrinc180>"
+)
+_NOTHING_OVERDUE = _OVERDUE % ((0,) * 7)
 _SPECIAL = (
     "<AcctSpecTrstDspnSgmt><CagOfTrdNm>1</CagOfTrdNm>"
     + _template("CagOfTrdInf", "ChanTranType", "TranDate", "TranAmt", "DueTranMon", "DetInfo")
@@ -75,77 +84,90 @@ _PERSON_FACTS = _template("FcsInfSgmt", "Sex", "DOB", "Nation", "HouseAdd", "HhD
 _MAIL = _template("MlgInfSgmt", "MailAddr", "MailPc", "MailDist", "MlgInfoUpDate")
 
 
+def record_bytes(records: list[str]) -> bytes:
+    """Return records as the file has them, one a line: UTF-8 already, as `_utf8` put every text that is not ASCII."""
+    return "\r\n".join([*records, ""]).encode("latin-1")
+
+
+def _utf8(text: str) -> str:
+    """Return a text as XML, each byte of its UTF-8 as one character: a record stays of one byte a character all along."""
+    return (text if text.isalnum() else escape(text)).encode().decode("latin-1")
+
+
 def account_code(account: CreditAccount, reporter: Reporter) -> str:
     """Return the account's code: the institution's and the loan's number, the same every month."""
     return reporter.institution_code + account.loan_no
 
 
+@lru_cache(maxsize=8)
+def _account_of(reporter: Reporter) -> str:
+    """Return the template of this reporter's accounts: one that is filled at once takes half the time of its segments."""
+    return _ACCOUNT.format(
+        institution=reporter.institution_code, district=reporter.district, fund_source=reporter.fund_source,
+        business=OTHER_CONSUMER_LOAN, monthly=_MONTHLY,
+    )  # fmt: skip
+
+
 def account_record(account: CreditAccount, reporter: Reporter) -> str:
-    """Return record 210 of one month."""
-    who = account.consumer
-    on = _ISO[account.closed_on or account.as_of_on]
-    base = _BASE % (
-        210,
+    """Return record 210 of one month, for `record_bytes`, as every record here."""
+    who, change = account.consumer, account.holder_change
+    lent = account.original_minor // _UNIT
+    return _account_of(reporter) % (
         account_type(account),
-        account_code(account, reporter),
-        on,
+        account.loan_no,
+        _ISO[account.closed_on or account.as_of_on],
         report_code(account),
-        escape(full_name(who)),
-        10,
+        _utf8(full_name(who)),
         who.id_number,
-        reporter.institution_code,
-    )
-    line = f"<AcctCredLine>{account.original_minor // _UNIT}</AcctCredLine>" if account.product == "revolving" else ""
-    facts = _FACTS % (
-        OTHER_CONSUMER_LOAN,
         _ISO[account.opened_on],
-        line,
-        account.original_minor // _UNIT,
+        f"<AcctCredLine>{lent}</AcctCredLine>" if account.product == "revolving" else "",
+        lent,
         _ISO[account.ends_on],
         repay_mode(account),
         repay_frequency(account),
         account.terms,
-        reporter.district,
         guarantee(account),
-        bool(account.holder_change and account.holder_change.kind == "purchased_from"),
-        reporter.fund_source,
+        change is not None and change.kind == "purchased_from",
+        _related(account) if account.associated else "",
+        *_month(account),
+        "" if account.standing is OPEN else _special(account),
     )
-    parts = (base, facts, _related(account), monthly_segment(account), _special(account))
-    return f"<Document><InAcctInf>{''.join(parts)}</InAcctInf></Document>"
 
 
-def monthly_segment(account: CreditAccount) -> str:
-    """Return the segment of the month's performance."""
-    aged = account.overdue_principal
-    return _MONTHLY % (
-        _ISO[account.as_of_on][:7],
-        _ISO[account.due_on or account.as_of_on],
+def _month(account: CreditAccount) -> tuple[object, ...]:
+    """Return the values of the segment of the month's performance."""
+    on, due_on, closed_on = _ISO[account.as_of_on], account.due_on, account.closed_on
+    return (
+        on[:7],
+        on if due_on is None else _ISO[due_on],
         account_status(account),
         account.principal_balance_minor // _UNIT,
         account.terms_left,
-        account.five_grade.value,
-        _ISO[account.as_of_on],
+        account.five_grade._value_,
+        on,
         account.month_codes[:1],
-        account.terms_overdue,
-        account.overdue_minor // _UNIT,
-        sum(aged) // _UNIT,
-        aged.from_31_to_60 // _UNIT,
-        aged.from_61_to_90 // _UNIT,
-        aged.from_91_to_180 // _UNIT,
-        aged.over_180 // _UNIT,
+        _overdue(account) if account.overdue_minor or account.terms_overdue else _NOTHING_OVERDUE,
         account.due_minor // _UNIT,
         account.paid_minor // _UNIT,
         _ISO[account.last_paid_on],
-        _ISO[account.closed_on] if account.standing in CLOSED else "",
+        _ISO[closed_on] if closed_on is not None and account.standing in CLOSED else "",
+    )
+
+
+def _overdue(account: CreditAccount) -> str:
+    aged = account.overdue_principal
+    return _OVERDUE % (
+        account.terms_overdue,
+        account.overdue_minor // _UNIT,
+        sum(aged) // _UNIT,
+        *(minor // _UNIT for minor in aged[1:]),
     )
 
 
 def _related(account: CreditAccount) -> str:
-    if not account.associated:
-        return ""
     owed = account.original_minor // _UNIT
     told = "".join(
-        _RELATED % (1, escape(full_name(who)), 10, who.id_number, 2 if who.relation == "5" else 1, owed)
+        _RELATED % (1, _utf8(full_name(who)), 10, who.id_number, 2 if who.relation == "5" else 1, owed)
         for who in account.associated
     )
     return f"<RltRepymtInfSgmt><RltRepymtNm>{len(account.associated)}</RltRepymtNm>{told}</RltRepymtInfSgmt>"
@@ -169,7 +191,7 @@ def correction_record(account: CreditAccount, reporter: Reporter) -> str:
         account_type(account),
         "H",
     )
-    return f"<Document><InAcctMdfc>{base}<MdfcSgmt>{monthly_segment(account)}</MdfcSgmt></InAcctMdfc></Document>"
+    return f"<Document><InAcctMdfc>{base}<MdfcSgmt>{_MONTHLY % _month(account)}</MdfcSgmt></InAcctMdfc></Document>"
 
 
 def deletion_record(account: CreditAccount, reporter: Reporter) -> str:
@@ -184,18 +206,18 @@ def person_record(account: CreditAccount, reporter: Reporter) -> str:
     number, at = who.id_number, who.address
     code = "10" if account.as_of_on.replace(day=1) <= account.opened_on else "20"
     base = _PERSON % (
-        110, escape(full_name(who)), 10, number, reporter.institution_code, on, code, reporter.institution_code, 1
+        110, _utf8(full_name(who)), 10, number, reporter.institution_code, on, code, reporter.institution_code, 1
     )  # fmt: skip
     born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
     sex = 1 if int(number[16]) % 2 else 2
     told = who.telephone
     phone = told if len(told) == 11 and told.isascii() and told.isdigit() else ""
     facts = _PERSON_FACTS % (sex, born, "CHN", "", "", phone, "", on)
-    mail = _MAIL % (escape(f"{at.city}{at.line_1}{at.line_2}"), escape(at.postcode), "", on) if at else ""
+    mail = _MAIL % (_utf8(f"{at.city}{at.line_1}{at.line_2}"), _utf8(at.postcode), "", on) if at else ""
     return f"<Document><InBasInf>{base}{facts}{mail}</InBasInf></Document>"
 
 
 def person_deletion_record(who: CreditConsumer, reporter: Reporter) -> str:
     """Return record 114: the person's basic information is taken out."""
     told = _template("InBsInfDlt", "InfRecType", "Name", "IDType", "IDNum", "InfSurcCode")
-    return f"<Document>{told % (114, escape(full_name(who)), 10, who.id_number, reporter.institution_code)}</Document>"
+    return f"<Document>{told % (114, _utf8(full_name(who)), 10, who.id_number, reporter.institution_code)}</Document>"

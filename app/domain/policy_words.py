@@ -23,6 +23,7 @@ TEMPLATES: Mapping[str, str] = {
     "letter_register": "notice before a register",
     "letter_negative_info": "notice before credit reporting",
     "negative_info": "notice before credit reporting, short",
+    "letter_validation": "validation notice of a debt collector",
     "letter_default_registration": "notice before a default is registered",
     "letter_default": "default notice",
     "restructure_offer": "offer of another plan",

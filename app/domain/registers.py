@@ -20,6 +20,10 @@ FIELDS = (
 """What there is to hand over of a report. `name` and `national_id` are the borrower's."""
 
 
+DAY_OF_FILE, DAY_OF_APPROVAL = "file", "approval"
+"""Of which day the amounts in a file are: the file's own, or the one on which the report was approved."""
+
+
 class ReportState(StrEnum):
     """Where a report is."""
 
@@ -117,6 +121,8 @@ class Register:
     """From the report on; then it is removed."""
     objection: Mapping[str, str]
     """How a borrower objects, by locale."""
+    amounts_of: str = DAY_OF_FILE
+    """file or approval: of which day the amounts are that a file hands over."""
 
     def basis(self, key: str) -> Basis:
         """Return the basis of that name. Raises ValidationError: this register rests on others."""
@@ -233,6 +239,15 @@ def check_second(asked_by: str, by: str) -> None:
     """Refuse a decision of who asked. Raises ForbiddenError."""
     if same_person(asked_by, by):
         raise ForbiddenError("You asked for it; somebody else has to decide.")
+
+
+AMOUNTS = ("principal", "outstanding", "overdue", "overdue_since")
+"""What is told of the debt itself; the days past due grow by themselves, and are no correction."""
+
+
+def must_correct(told: Mapping[str, object], stands: Mapping[str, object]) -> bool:
+    """Return whether what a register was told of the debt is not what stands in the book; both name the same fields."""
+    return any(told.get(name) != stands.get(name) for name in AMOUNTS)
 
 
 def keep_until(register: Register, reported_on: date) -> date:

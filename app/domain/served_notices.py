@@ -25,6 +25,11 @@ RECEIPT, OPENED = "receipt", "opened_in_app"
 BY_STAFF = ("registered_post", "signed_receipt", "handed_over", "courier")
 """What people record: what the post says of a number, a receipt with a signature, a hand-over in person, a courier's."""
 PROOFS = (RECEIPT, OPENED, *BY_STAFF)
+SEEN = "seen_in_app"
+"""It was opened in the app, where the law of that notice does not take that for delivery, or not without a consent that was
+not given. It is kept, and proves nothing."""
+KEPT = (*PROOFS, SEEN)
+"""All that is recorded of a notice's arrival."""
 OUTLASTS_RETURN = frozenset({OPENED, "signed_receipt", "handed_over"})
 """Proofs by the addressee's own hand: what the post tells later of its own copy takes none of them away."""
 
@@ -76,7 +81,7 @@ Proof = tuple[str, datetime]
 
 def delivery_of(proofs: Sequence[Proof], returned_at: datetime | None) -> tuple[datetime, str] | None:
     """Return since when a notice counts as delivered, and by which proof; None: nothing proves it, or it came back."""
-    standing = [each for each in proofs if returned_at is None or each[0] in OUTLASTS_RETURN]
+    standing = [each for each in proofs if each[0] != SEEN and (returned_at is None or each[0] in OUTLASTS_RETURN)]
     if not standing:
         return None
     kind, at = min(standing, key=lambda each: (each[1], PROOFS.index(each[0])))

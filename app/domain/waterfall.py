@@ -6,6 +6,7 @@ is the usual loan with the usual payments; `replay.py` does everything, and a pr
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from app.domain.allocation import Order, Strategy, Surplus
 from app.domain.ledger import EntryKind, LedgerEntry
@@ -14,6 +15,7 @@ from app.domain.splits import Split
 from app.domain.terms import EarlySettlement, LoanTerms
 
 
+@lru_cache(maxsize=64)
 def order_of(strategy: Strategy) -> Order | None:
     """Return the one order of a strategy that goes row by row whatever is due; None when it does otherwise."""
     orders = {stage.order for stage in strategy.stages}
@@ -55,9 +57,11 @@ def open_after(rows: Sequence[PlanRow], paid_minor: int, strategy: Strategy) -> 
         due = row[2]
         total = due[0] + due[1] + due[2] + due[3]
         if total > left:
-            part = _part(left, due, order_of(strategy) or ())
-            still_open = [PlanRow(row.row_no, row.due_on, due.minus(part))]
-            return [*still_open, *(later for later in rows[index + 1 :] if sum(later[2]) > 0)], principal + part[0], 0
+            first = row
+            if left:
+                part = _part(left, due, order_of(strategy) or ())
+                first, principal = PlanRow(row.row_no, row.due_on, due.minus(part)), principal + part[0]
+            return [first, *(later for later in rows[index + 1 :] if sum(later[2]) > 0)], principal, 0
         left -= total
         principal += due[0]
     return [], principal, left

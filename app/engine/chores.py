@@ -18,9 +18,10 @@ from app.engine.wechat_links import exchange_links
 from app.services.audit_trail import seal
 from app.services.call_ranking import rank_due
 from app.services.callback_posts import apply_waiting, tidy_waiting
-from app.services.credit_chores import go_on_freezing, look_after_reports
+from app.services.credit_chores import forget_people, go_on_freezing, go_on_noting, look_after_reports
 from app.services.escalations import look_at_due
 from app.services.pass_through import pass_on_due
+from app.services.register_alarms import alarm_removals
 from app.services.register_removals import look_at_reports
 from app.services.register_tellings import tell_due
 from app.services.wind_downs import tell_borrowers
@@ -48,8 +49,12 @@ ESCALATION_BATCHES = 20
 """In one tick: after a policy comes into force everybody is to be looked at, and others want the database too."""
 FREEZE_SECONDS = 5.0
 """How long a month that somebody wants frozen waits at most until the next pages of it are."""
+NOTING_SECONDS = 60.0
+"""How long what follows from a credit file that was handed in waits at most, where noting it broke off."""
 REPORTS_SECONDS = 3600.0
 """How long it takes at most until it is noticed that what was reported has to be put right."""
+FORGET_SECONDS = 6 * 3600.0
+"""How long a name stands at most in a frozen credit report after the last day on which it may."""
 LINK_SECONDS = 2.0
 """How long somebody who has just opened a link waits at most until it is looked at."""
 
@@ -63,9 +68,12 @@ def chores_of(settings: Settings, channels: Mapping[str, Channel]) -> list[Chore
         ("escalations", _escalate, ESCALATION_SECONDS),
         ("audit trail", lambda: seal(now=clock.now()), SEAL_SECONDS),
         ("credit snapshots", lambda: go_on_freezing(now=clock.now()), FREEZE_SECONDS),
+        ("credit submissions", lambda: go_on_noting(now=clock.now()), NOTING_SECONDS),
         ("credit reports", lambda: look_after_reports(now=clock.now()), REPORTS_SECONDS),
+        ("credit people", lambda: forget_people(now=clock.now()), FORGET_SECONDS),
         ("pass-through", lambda: pass_on_due(now=clock.now()), PASS_SECONDS),
         ("register reports", lambda: look_at_reports(now=clock.now()), REGISTER_SECONDS),
+        ("register removals", lambda: alarm_removals(now=clock.now()), REGISTER_SECONDS),
         ("register tellings", lambda: tell_due(now=clock.now()), TELL_SECONDS),
         ("wind-down", lambda: tell_borrowers(now=clock.now()), TELL_SECONDS),
     ]

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -19,16 +19,12 @@ from sqlalchemy import Engine
 from app import clock
 from app.domain.errors import RefusedError
 from app.domain.permissions import ROLES
-from app.persistence import schema
-from app.persistence.db import session
-from app.persistence.queries.lenders import find_lenders
 from app.persistence.unit_of_work import close_session
-from app.sandbox import sample_book
+from app.sandbox.book_making import Say, prepare_book
 from app.sandbox.credentials import write_service_account
 from app.sandbox.desk_staff import email_of, open_desk
 from app.sandbox.ports import HOST, free_ports
 from app.sandbox.provider_accounts import SandboxAccounts, write_providers
-from app.sandbox.sample_addresses import open_wechat
 from app.sandbox.sample_arrears import LETTERHEADS
 from app.sandbox.sample_lenders import DEMO_BORROWERS, demo_phone
 from app.sandbox.stand_in.client import StandInClient
@@ -36,16 +32,16 @@ from app.sandbox.supervisor import Child, Supervisor
 from config import ROOT, Settings
 
 WEB_WORKERS, WEB_THREADS = 2, 4
-READY_SECONDS = 60.0
-Say = Callable[[str], None]
+READY_SECONDS = 180.0
+"""A busy machine may need long; a process that ends while starting is told at once."""
 _opener = build_opener(ProxyHandler({}))
 
 
 def run(settings: Settings, engine: Engine, say: Say) -> None:
     """Run until SIGINT or SIGTERM. Raises RefusedError (the port is taken, it runs already) and ChildError."""
-    check_port(settings.port)
     with _alone(settings.var_dir):
-        prepare_book(engine, say)
+        check_port(settings.port)
+        prepare_book(engine, settings.var_dir, say)
         desk_password = open_desk(settings.var_dir, now=clock.machine_now())
         close_session()
         engine.dispose()
@@ -64,7 +60,7 @@ def run(settings: Settings, engine: Engine, say: Say) -> None:
             signal.signal(number, supervisor.request_stop)
         try:
             say("Starting web, engine and provider stand-in ...")
-            if supervisor.start(lambda: _is_ready(settings, stand_in_port), ready_seconds=READY_SECONDS):
+            if supervisor.start(lambda: _is_ready(settings, stand_in_port, logs), ready_seconds=READY_SECONDS):
                 say(greeting(settings, stand_in_port, desk_password))
                 supervisor.watch()
             say("Stopping ...")
@@ -81,22 +77,6 @@ def check_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError:
             raise RefusedError(f"Port {port} is taken. Choose another: make run PORT={free_ports(1)[0]}") from None
-
-
-def prepare_book(engine: Engine, say: Say) -> None:
-    """Bring the schema up to date, fill an empty database with the sample book, and register it with WeChat."""
-    if not schema.is_at_head(engine):
-        say("Migrating the database ...")
-        schema.upgrade(engine)
-    is_filled = bool(find_lenders(session()))
-    close_session()
-    if not is_filled:
-        say("Making the sample book ...")
-        counts = sample_book.fill(now=clock.now())
-        close_session()
-        say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")
-    open_wechat(now=clock.now())
-    close_session()
 
 
 def child_environment(settings: Settings, accounts: SandboxAccounts) -> dict[str, str]:
@@ -158,7 +138,10 @@ def greeting(settings: Settings, stand_in_port: int, desk_password: str) -> str:
     )
 
 
-def _is_ready(settings: Settings, stand_in_port: int) -> bool:
+def _is_ready(settings: Settings, stand_in_port: int, logs: Path) -> bool:
+    """Whether all answer that somebody is about to use: without the engine no code comes to the phone."""
+    if not _engine_has_started(logs / "engine.log"):
+        return False
     if not StandInClient(f"http://{HOST}:{stand_in_port}").is_healthy():
         return False
     try:
@@ -166,6 +149,11 @@ def _is_ready(settings: Settings, stand_in_port: int) -> bool:
             return bool(json.load(answer)["status"] == "ok")
     except (URLError, OSError, ValueError):
         return False
+
+
+def _engine_has_started(log: Path) -> bool:
+    """Whether the engine, which answers at no port, has said so in its log, which began with this start."""
+    return log.exists() and b"engine started" in log.read_bytes()
 
 
 @contextmanager
@@ -177,6 +165,7 @@ def _alone(var_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise RefusedError(
-                f"A sandbox is running on {var_dir} already; end it first, or choose another folder by DUECOURSE_VAR_DIR."
+                f"A sandbox is running on {var_dir} already; end it first, or give this one a folder and a port of its own: "
+                f"DUECOURSE_VAR_DIR=/path/to/another make run PORT={free_ports(1)[0]}"
             ) from None
         yield

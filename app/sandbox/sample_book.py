@@ -19,7 +19,7 @@ from app.sandbox.sample_arrears import put_sample_arrears
 from app.sandbox.sample_devices import register_devices
 from app.sandbox.sample_holds import put_sample_holds
 from app.sandbox.sample_lenders import LENDERS, DemoBorrower, SampleLender, demos_of
-from app.sandbox.sample_loans import PRODUCTS, Product, due_dates, first_due, level_plan, paid_so_far
+from app.sandbox.sample_loans import PRODUCTS, Product, due_dates, level_plan, paid_so_far
 from app.sandbox.sample_people import PLACES, borrower_of
 from app.services.borrowers import put_borrowers
 from app.services.lenders import put_lender
@@ -90,10 +90,8 @@ def sample_loans(sample: SampleLender, borrower: BorrowerValues, *, now: datetim
         shift = 0 if rng.random() < 0.6 else rng.randint(0, 27)
         step = product.days or 30
         elapsed = rng.randint(0, count + (1 if rng.random() < 0.1 else -1))
-        first = first_due(next_due + timedelta(days=shift % step), elapsed, product)
-        rows = level_plan(
-            _principal(sample, product, rng), product.yearly_rate, due_dates(first, count, product.days), product.days
-        )
+        dates = due_dates(next_due + timedelta(days=shift % step), count, product.days, rows_before=elapsed)
+        rows = level_plan(_principal(sample, product, rng), product.yearly_rate, dates, product.days)
         payments = [(paid.on, paid.amount_minor, paid.row_no) for paid in paid_so_far(rows, today, rng)]
         yield _loan(sample, borrower.borrower_no, number, product, rows, payments, now)
 
@@ -103,10 +101,8 @@ def _demo_loans(
 ) -> Iterator[SampleLoan]:
     for number, (name, count, paid_rows, days_to_due) in enumerate(demo.loans, 1):
         product = next(product for product in PRODUCTS if product.name == name)
-        first = first_due(today + timedelta(days=days_to_due), paid_rows, product)
-        rows = level_plan(
-            _principal(sample, product, rng), product.yearly_rate, due_dates(first, count, product.days), product.days
-        )
+        dates = due_dates(today + timedelta(days=days_to_due), count, product.days, rows_before=paid_rows)
+        rows = level_plan(_principal(sample, product, rng), product.yearly_rate, dates, product.days)
         payments = [(row.due_on, row.due.total, row.row_no) for row in rows[:paid_rows]]
         yield _loan(sample, demo.borrower_no, number, product, rows, payments, now)
 

@@ -53,18 +53,15 @@ class Paid:
     amount_minor: int
 
 
-def due_dates(first: date, count: int, days: int | None) -> list[date]:
-    """Return `count` due dates from `first`: every `days` days, or monthly on its day (or the month's last)."""
+def due_dates(due_on: date, count: int, days: int | None, *, rows_before: int = 0) -> list[date]:
+    """Return `count` due dates, of which the one after the first `rows_before` is `due_on`.
+
+    Every `days` days, or monthly on the day of `due_on`; where a month is too short for that, on its last.
+    """
+    places = range(-rows_before, count - rows_before)
     if days is not None:
-        return [first + timedelta(days=days * n) for n in range(count)]
-    return [_months_on(first, n) for n in range(count)]
-
-
-def first_due(due_on: date, rows_before: int, product: Product) -> date:
-    """Return the first due date of a plan that has `rows_before` rows before the one due on `due_on`."""
-    if product.days is not None:
-        return due_on - timedelta(days=product.days * rows_before)
-    return _months_on(due_on, -rows_before)
+        return [due_on + timedelta(days=days * n) for n in places]
+    return [_months_on(due_on, n) for n in places]
 
 
 def _months_on(on: date, months: int) -> date:

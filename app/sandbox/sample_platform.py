@@ -16,8 +16,9 @@ from app.domain.errors import DomainError
 from app.domain.plans import PlanRow
 from app.domain.times import business_date, local_instant
 from app.persistence.unit_of_work import unit_of_work
-from app.sandbox.sample_loans import Product, due_dates, first_due, level_plan
+from app.sandbox.sample_loans import Product, due_dates, level_plan
 from app.sandbox.sample_people import PLACES, phone_of
+from app.services import base_rates
 from app.services.borrowers import put_borrowers
 from app.services.desk_payments import DeskStaff
 from app.services.lenders import put_lender
@@ -110,22 +111,32 @@ class StoryValues:
 
 
 def story_values(number: int, story: Story, *, now: datetime) -> StoryValues:
-    """Return the values of a story; `number` is its place among all. Signed a year ago: the rates of then are published."""
+    """Return the values of a story; `number` is its place among all."""
     today = business_date(now, ZONE)
     paid_rows = 12 - story.late // 30
-    first = first_due(today - timedelta(days=story.late) if story.late else today + timedelta(days=9), paid_rows, _MONTHLY)
-    rows = level_plan(story.principal_minor, story.yearly_rate, due_dates(first, _MONTHLY.rows[0], None), None)
-    disbursed_on = first - timedelta(days=30)
+    open_from = today + timedelta(days=-story.late if story.late else 9)
+    dates = due_dates(open_from, _MONTHLY.rows[0], None, rows_before=paid_rows)
+    rows = level_plan(story.principal_minor, story.yearly_rate, dates, None)
+    disbursed_on = dates[0] - timedelta(days=30)
     known_at = local_instant(disbursed_on, time(10), ZONE)
     loan = LoanValues(
         story.loan_no, story.borrower_no, CURRENCY, story.principal_minor, product=_MONTHLY.name, disbursed_on=disbursed_on,
-        maturity_on=rows[-1].due_on, contract={"annual_rate": f"{float(story.yearly_rate):.4f}"}, recorded_at=known_at,
-        product_kind=story.product_kind,
+        maturity_on=rows[-1].due_on, contract={"annual_rate": f"{float(story.yearly_rate):.4f}", **_signed(disbursed_on)},
+        recorded_at=known_at, product_kind=story.product_kind,
     )  # fmt: skip
     return StoryValues(
         _borrower(number, story), loan, PlanValues(story.loan_no, rows, recorded_at=known_at),
         tuple(_payment(story, row) for row in rows[:paid_rows]),
     )  # fmt: skip
+
+
+def _signed(disbursed_on: date) -> dict[str, str]:
+    """Return the day of signing, for which a rate must be published: a cap that is not known stops reports and escalation.
+
+    Where the table in use has grown old, all of them were signed on the day of its last rate.
+    """
+    fixings = base_rates.fixings()
+    return {"signed_on": min(disbursed_on, fixings[-1].fixed_on).isoformat()} if fixings else {}
 
 
 def _borrower(number: int, story: Story) -> BorrowerValues:

@@ -50,6 +50,15 @@ class ShownRow:
     amount: int
     rows: int
 
+    def as_told(self) -> dict[str, Any]:
+        """Return it as a program is told: an instant apart from a day, and the cell as its values."""
+        is_instant = isinstance(self.at, datetime)
+        return {
+            "row_id": self.row_id, "kind": self.kind, "at": self.at if is_instant else None,
+            "on": None if is_instant else self.at, "borrower_no": self.borrower_no, "loan_no": self.loan_no,
+            "of": list(cell_values(self.cell)), "currency": self.currency or None, "amount": self.amount, "rows": self.rows,
+        }  # fmt: skip
+
 
 def definition_of(key: str) -> Definition:
     """Return a definition by its key. Raises NotFoundError."""

@@ -19,7 +19,9 @@ from app.domain.bulletins import (
     check_period,
     check_second_person,
     document_of,
+    overlap,
     sha256_of,
+    touching,
 )
 from app.domain.errors import ConflictError, refused_at
 from app.persistence.ids import new_id
@@ -28,7 +30,8 @@ from app.persistence.queries import bulletins as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import find_lenders, get_lender
 from app.persistence.unit_of_work import Work
-from app.services.bulletin_figures import Earlier, count_figures, definitions
+from app.services.bulletin_figures import count_figures, definitions
+from app.services.bulletin_hiding import Earlier
 from app.services.bulletin_signatures import sign
 from app.services.law_gates import ask_law, require_lawful
 
@@ -57,7 +60,7 @@ def make_bulletin(work: Work, wanted: WantedBulletin, *, by: str, now: datetime)
         _check_corrects(corrected, wanted)
     zone = wanted.zone or (corrected.zone if corrected else _zone(work.session, wanted.lender_id))
     period = Period(wanted.first_on, wanted.last_on, zone)
-    check_period(period)
+    check_period(period, now)
     row = BulletinRow(
         id=new_id(), lender_id=wanted.lender_id, first_on=period.first_on, last_on=period.last_on, zone=zone,
         state=BulletinState.DRAFT.value, corrects_id=wanted.corrects_id, note=wanted.note, made_by=by, made_at=now,
@@ -117,17 +120,20 @@ def count_now(
     session: Session, row: BulletinRow, known: AsKnown, *, smallest: int, only: Sequence[str] | None = None
 ) -> list[FigureCell]:
     """Return the numbers counted from the rows of the book, whatever was frozen."""
-    earlier = [
-        Earlier(
-            each.id,
-            AsKnown(period_of(each), each.frozen_at),
-            each.lender_id,
-            frozenset((f.key, f.cell, f.currency) for f in queries.load_figures(session, each.id) if f.hidden is None),
-        )
-        for each in queries.find_overlapping(session, row, below=row.chain_no)
-        if each.frozen_at is not None
-    ]
-    return count_figures(session.connection(), known, lender_id=row.lender_id, smallest=smallest, earlier=earlier, only=only)
+    frozen = queries.find_frozen(session, row, below=row.chain_no)
+    near = [frozen[place] for place in touching(period_of(row), [period_of(each) for each in frozen])]
+    before = {each.id: _earlier(session, each) for each in near}
+    return count_figures(
+        session.connection(), known, lender_id=row.lender_id, smallest=smallest, only=only,
+        earlier=[before[each.id] for each in near if overlap(period_of(row), period_of(each))],
+        touching=list(before.values()),
+    )  # fmt: skip
+
+
+def _earlier(session: Session, row: BulletinRow) -> Earlier:
+    shown = ((each.key, each.cell, each.currency) for each in queries.load_figures(session, row.id) if each.hidden is None)
+    assert row.frozen_at is not None
+    return Earlier(row.id, AsKnown(period_of(row), row.frozen_at), row.lender_id, frozenset(shown))
 
 
 # -- freezing and publishing -------------------------------------------------------------------------------------------

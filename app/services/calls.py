@@ -17,6 +17,7 @@ from app.persistence.models.calls import CallRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.queries import calls as queries
 from app.persistence.queries.audit import add_audit
+from app.persistence.queries.fact_revisions import CALL_OUTCOME, add_revision
 from app.persistence.queries.loans import find_loan_ids, find_loan_owners
 from app.persistence.queries.tasks import get_task
 from app.persistence.unit_of_work import Work
@@ -155,6 +156,7 @@ def tell_dial(work: Work, row: CallRow, *, outcome: str, seconds: int, note: str
     told = ToldCall(outcome, row.called_at, seconds=seconds, note=note)
     _check(told, now)
     agenda.touch(work, [row.borrower_id], now=now)
+    add_revision(work.session, CALL_OUTCOME, row.id, row.called_at, before_word=row.outcome, now=now)
     row.outcome, row.result, row.seconds = telephone_outcome(outcome), result_of(outcome), seconds
     work.session.flush()
     assert row.message_id is not None

@@ -1,7 +1,9 @@
 """Whether what was frozen is still what it was: the chain of a snapshot worked out again from its rows."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy.orm import Session
 
 from app.domain.credit_snapshots import chained
@@ -25,17 +27,17 @@ def check_chain(session: Session, snapshot_id: str) -> Chain:
     chain, rows, is_whole, after = "", 0, True, None
     while page := page_chain(session, snapshot_id, after=after, limit=_PAGE):
         for row in page:
-            chain = chained(chain, told_of(row))
-            is_whole = is_whole and chain == row.sha256
-        rows, after = rows + len(page), page[-1].loan_id
-        session.expunge_all()
+            chain = chain_on(chain, row)
+            is_whole = is_whole and chain == row["sha256"]
+        rows, after = rows + len(page), page[-1]["loan_id"]
     return Chain(rows, chain, is_whole and chain == snapshot.chain_sha256)
 
 
-def told_of(row: CreditReportRow) -> dict[str, object]:
-    """Return what of a row is part of the chain: all but the people, who may be forgotten, and the snapshot itself."""
-    return {
-        column.key: getattr(row, column.key)
-        for column in CreditReportRow.__table__.columns
-        if column.key not in ("people_sealed", "sha256", "snapshot_id")
-    }
+_UNCHAINED = frozenset({"snapshot_id", "people_sealed", "people_mark", "terms_mark", "sha256"})
+"""The snapshot itself, the people, who may be forgotten, and what only helps the month after."""
+_CHAINED = tuple(column.key for column in CreditReportRow.__table__.columns if column.key not in _UNCHAINED)
+
+
+def chain_on(before: str, row: Mapping[str, Any]) -> str:
+    """Return the chain's hash with one more row, by the names of its columns."""
+    return chained(before, orjson.dumps({name: row[name] for name in _CHAINED}, option=orjson.OPT_SORT_KEYS))

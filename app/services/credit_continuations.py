@@ -15,8 +15,8 @@ from app.domain.money import currency_exponent
 from app.persistence.queries.arrangements import find_agreed
 from app.persistence.queries.credit_continuations import find_since
 from app.persistence.queries.positions import snapshot_of_row
-from app.persistence.vault import Vault
-from app.services.credit_facts import find_events, known_number, person_of, stated_opening
+from app.services.credit_facts import UNKNOWN_PERSON, find_events, known_number, stated_opening
+from app.services.credit_people import People
 from app.services.terms import kernel_terms
 
 _ACTIVE = "active"
@@ -26,9 +26,9 @@ _MARGIN = timedelta(days=1)
 
 def continue_loans(
     session: Session,
-    ring: Vault,
     loans: Sequence[Any],
     before: Mapping[str, CreditAccount],
+    people: Mapping[str, People],
     as_of: date,
     *,
     form: str,
@@ -37,7 +37,8 @@ def continue_loans(
 ) -> dict[str, CreditAccount]:
     """Return the accounts as of a day of those of these loans (rows of `queries.credit_snapshots`) that go on plainly.
 
-    `before`: loan -> what was furnished in the month before, which was begun at `frozen_at`.
+    `before`: loan -> what was furnished in the month before, which was begun at `frozen_at`; of what was never furnished,
+    what was worked out then. `people`: whom they name, where that is known; the others name nobody yet.
     """
     plain = [loan for loan in loans if loan.id in before and _is_plain(loan, before[loan.id], as_of)]
     if not plain:
@@ -65,7 +66,7 @@ def continue_loans(
                 opened_on=stated_opening(loan) or previous.opened_on,
                 product=loan.product_kind or "instalment",
                 original_minor=loan.principal_minor,
-                consumer=person_of(ring, loan),
+                consumer=people[loan.id].consumer if loan.id in people else UNKNOWN_PERSON,
                 snapshot=snapshot,
                 terms=terms,
                 unit_minor=10 ** currency_exponent(loan.currency),

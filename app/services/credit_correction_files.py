@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.credit_accounts import CreditAccount, Standing, account_from
-from app.domain.credit_corrections import CORRECTION, DELETION, FILED, check_move, with_corrections
+from app.domain.credit_bureaus import METRO2
+from app.domain.credit_corrections import CORRECTION, DELETION, DISPUTED, FILED, check_move, mark_told, with_corrections
 from app.domain.credit_gates import BureauRules
 from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import is_worse, kind_of, status_told
@@ -19,11 +20,12 @@ from app.persistence.queries.credit_bureaus import find_enabled
 from app.persistence.queries.credit_snapshots import find_reported_loans, find_rows
 from app.persistence.queries.loans import find_told_loans
 from app.persistence.unit_of_work import Work, unit_of_work
+from app.services.credit_dispute_marks import marks_now
 from app.services.credit_facts import person_of
 from app.services.credit_files import MadeFile
 from app.services.credit_formats import Header, write_file
 from app.services.credit_gates import CreditRecord, ask_reports
-from app.services.credit_snapshots import people_place
+from app.services.credit_people import people_place
 from app.services.webhook_events import NewEvent, announce_many
 
 _DELETED = {"DF": Standing.DELETED_FRAUD}
@@ -93,6 +95,9 @@ def _may_tell(
     work: Work, row: Any, account: CreditAccount, before: CreditAccount, form: str, rules: BureauRules, now: datetime
 ) -> bool:
     """Return whether it may be told: a deletion and what is better for the person always, else as the gates say."""
+    if row.reason == DISPUTED:
+        frozen = queries.find_latest_furnished(work.session, row.bureau, {row.loan_id: row.borrower_id})
+        return form == METRO2 and mark_told(row.new) == marks_now(work, frozen, now).get(row.loan_id)
     if row.kind == DELETION or not is_worse(before, account):
         return True
     kind = kind_of(account, form, None)

@@ -6,7 +6,7 @@ never theirs; and information that was told of for as long as the law lets it.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from app.domain.actors import same_person
@@ -17,6 +17,7 @@ from app.domain.credit_corrections import (
     DECLINED,
     DELETION,
     DELETION_REASONS,
+    DISPUTED,
     LATE_BOOKING,
     OF_GROUND,
     PROPOSED,
@@ -40,7 +41,7 @@ from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_told_loans
 from app.persistence.unit_of_work import Work
 from app.services.credit_facts import load_credit_loans
-from app.services.credit_retention import retention_of
+from app.services.credit_retention import ended_on, ends_of_arrears, retention_of
 
 PAGE = 500
 BY = "system"
@@ -76,7 +77,8 @@ def propose_late_bookings(work: Work, lender_id: str, bureau: str, *, now: datet
                 month_codes=anew.month_codes[:1] + mended(before.month_codes[1:], anew.month_codes[1:], is_metro2=False),
             )
             old, new = differences(has, anew)
-            if old and not (answers and answers[-1].state == DECLINED and answers[-1].new == new):
+            said = [each for each in answers if each.reason != DISPUTED]
+            if old and not (said and said[-1].state == DECLINED and said[-1].new == new):
                 _propose(work, row, bureau, CORRECTION, LATE_BOOKING, old, new, {}, BY, now, status_told(anew, form))
     return max(loans, default=None) if len(loans) == PAGE else None
 
@@ -101,18 +103,17 @@ def propose_upheld(work: Work, lender_id: str, bureau: str, *, now: datetime) ->
 def propose_retention(work: Work, lender_id: str, bureau: str, *, now: datetime, after: str | None = None) -> str | None:
     """Propose to take out what may not be told any longer, of a page of loans. Returns where to go on, None at the end."""
     loans = queries.page_told_against(work.session, lender_id, after=after, limit=PAGE)
-    over = queries.find_over(work.session, list(loans))
     told = queries.find_latest_furnished(work.session, bureau, loans)
     known = queries.find_open(work.session, list(told), bureau)
     zones = {loan_id: loan.zone for loan_id, loan in find_told_loans(work.session, list(told)).items()}
+    ends = ends_of_arrears(work.session, list(told), now=now)
     for governed in find_governing(work.session, list(told)):
         row = told[governed.id]
         if (governed.id, RETENTION_OVER) in known:
             continue
-        ended_at = over.get(governed.id)
         kept = retention_of(
             governed.country or governed.jurisdiction,
-            ended_on=_ended_on(row, ended_at, zones[governed.id]),
+            ended_on=ended_on(row.account, ends.get(governed.id)),
             first_delinquency_on=row.first_delinquency_on,
             now=now,
         )
@@ -151,13 +152,27 @@ def decide_correction(work: Work, lender_id: str, correction_id: str, *, approve
     """Approve or decline a correction. Raises NotFoundError, ConflictError: who proposed it does not approve it."""
     row = queries.load_correction(work.session, lender_id, correction_id)
     to = APPROVED if approve else DECLINED
-    check_move(row.state, to)
+    if row.state != PROPOSED:
+        raise ConflictError(f"It is {row.state}; it cannot become {to}.")
     if approve and same_person(row.proposed_by, by):
         raise ConflictError("Somebody else approves what you proposed.")
+    decide_row(work, row, to, by=by, now=now)
+
+
+def decide_row(work: Work, row: CreditCorrectionRow, to: str, *, by: str, now: datetime) -> None:
+    """Move one that is not told yet. Raises ConflictError."""
+    check_move(row.state, to)
     row.state, row.decided_by, row.decided_at = to, by, now
     row.version += 1
     work.session.flush()
     _audit(work, row, by, now)
+
+
+def propose_told_otherwise(
+    work: Work, row: Any, bureau: str, reason: str, old: Mapping[str, Any], new: Mapping[str, Any], *, now: datetime
+) -> str:
+    """Propose that some facts of what was furnished (its row) are told otherwise, by the book; return the id."""
+    return _propose(work, row, bureau, CORRECTION, reason, old, new, {}, BY, now, row.status)
 
 
 def look_for_corrections(work: Work, lender_id: str, bureau: str, *, now: datetime) -> None:
@@ -168,14 +183,6 @@ def look_for_corrections(work: Work, lender_id: str, bureau: str, *, now: dateti
         after = propose(work, lender_id, bureau, now=now)
         while after is not None:
             after = propose(work, lender_id, bureau, now=now, after=after)
-
-
-def _ended_on(row: Any, ended_at: datetime | None, zone: str) -> date | None:
-    """Return the day on which what was told against the person was over: paid off, or cured; None: it goes on."""
-    closed_on = row.account.get("closed_on")
-    if closed_on is not None:
-        return date.fromisoformat(closed_on)
-    return None if ended_at is None else business_date(ended_at, zone)
 
 
 def _all_of(row: Any) -> dict[str, Any]:

@@ -29,8 +29,11 @@ _LOSSES = frozenset({"93", "97"})
 """Metro 2 account statuses: given to collection, charged off (as US-FCRA-DOFD names them)."""
 
 
-def note_furnished(work: Work, rows: Sequence[Any], *, now: datetime) -> None:
-    """Record what was furnished for the first time of these loans (rows of a snapshot); again, nothing changes."""
+def note_furnished(work: Work, rows: Sequence[Any], *, furnished_at: datetime, now: datetime) -> None:
+    """Record what was furnished for the first time of these loans (rows of a snapshot); again, nothing changes.
+
+    `furnished_at`: when the file was handed in, from which the law counts; `now`: when that is noted.
+    """
     against = {row.loan_id: row for row in rows if row.kind != POSITIVE}
     if not against:
         return
@@ -45,7 +48,7 @@ def note_furnished(work: Work, rows: Sequence[Any], *, now: datetime) -> None:
             reference = f"{_PREFIX}{_SHORT[kind]}-{loan_id}"
             if f"{loan.lender_code}/{reference}" in known or not looks_for(pack, kind):
                 continue
-            facts = {"kind": kind, "on": business_date(now, loan.zone).isoformat()}
+            facts = {"kind": kind, "on": business_date(furnished_at, loan.zone).isoformat()}
             put_record(
                 work, row.borrower_id, "events", facts, by=_BY, now=now, reference=reference, lender_id=loan.lender_id,
                 loan_no=loan.loan_no, decide=False,

@@ -18,10 +18,7 @@ from app.domain.credit_refusals import ByteSink
 from app.domain.credit_snapshots import (
     ACKNOWLEDGED,
     APPROVED,
-    CORRECTED_SINCE,
     DECLINED,
-    DELETED,
-    DISPUTE_MARK_CHANGED,
     FILED,
     INCOMPLETE,
     REJECTED,
@@ -29,20 +26,20 @@ from app.domain.credit_snapshots import (
     check_move,
 )
 from app.domain.errors import ConflictError, refused_at
+from app.domain.free_text import without_card_numbers
 from app.persistence.ids import new_id
 from app.persistence.models.credit_reports import CreditSnapshotRow
-from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import get_bureau
-from app.persistence.queries.credit_enrolments import mark_ended
 from app.persistence.queries.loans import find_loan_owners
 from app.persistence.unit_of_work import Work, unit_of_work
-from app.services.credit_events import note_furnished
+from app.services.credit_file_gates import Shut, check_still_open, shut_of
 from app.services.credit_formats import Header, write_file
-from app.services.credit_gates import CreditRecord
-from app.services.credit_quiet_gates import ask_month
-from app.services.credit_snapshots import PAGE, people_place
+from app.services.credit_people import people_place
+from app.services.credit_snapshots import PAGE
+from app.services.credit_submissions import note_page
+from app.services.credit_words import decline_place, detail_place
 from app.services.webhook_events import announce
 
 _LONGEST_REASON = 200
@@ -81,7 +78,9 @@ def decide_snapshot(
     if not approve and not (reason or "").strip():
         raise refused_at("/reason", "Say why it is declined.")
     row.state, row.decided_by, row.decided_at = to, by, now
-    row.decline_reason = None if approve else (reason or "").strip()[:_LONGEST_REASON]
+    if not approve:
+        words = without_card_numbers((reason or "").strip()[:_LONGEST_REASON])
+        row.decline_reason_sealed = work.vault.seal(words, place=decline_place(row.id))
     _moved(work, row, by, now)
 
 
@@ -134,6 +133,7 @@ def make_file_to_keep(
             raise ConflictError(f"It tells of more than {most} accounts: have it made by `flask credit file`.")
     out = BytesIO()
     told = make_file(lender_id, snapshot_id, out, by=by, clock=clock)
+    check_still_open(lender_id, snapshot_id, clock=clock, page=PAGE)
     with unit_of_work() as work:
         facts = {"snapshot_id": snapshot_id, "lender_id": lender_id, "sha256": told.sha256, "records": told.records}
         add_audit(work.session, at=clock(), actor=by, action="credit.file_taken_out", borrower_id=None, facts=facts)
@@ -143,31 +143,31 @@ def make_file_to_keep(
 def submit_snapshot(
     lender_id: str, snapshot_id: str, *, reference: str | None, by: str, now: datetime, page: int = PAGE
 ) -> None:
-    """Say that the file was handed in; from then on the bureau has what it tells. Said twice with one reference, once.
+    """Say that the file is handed in; from then on the bureau has what it tells. Said twice with one reference, once.
 
-    What the law counts from it (negative information was furnished first, a loss with its first delinquency) is recorded
-    before, each once. Opens units of work of its own. Raises NotFoundError, ConflictError.
+    To be said before it leaves: every gate is asked once more, and a file of which anything may not leave any more is
+    refused by its loans. What the law counts from it (negative information was furnished first, a loss with its first
+    delinquency) follows page by page, each once; where that breaks off, saying it again or the engine goes on. Opens units
+    of work of its own. Raises NotFoundError, ConflictError.
     """
     with unit_of_work() as work:
         row = queries.load_snapshot(work.session, snapshot_id, lender_id)
-        if row.state == SUBMITTED and row.submission_reference == reference:
-            return
-        check_move(row.state, SUBMITTED)
-    after: str | None = None
-    while True:
-        with unit_of_work() as work:
-            rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
-            left = queries.find_rows(work.session, snapshot_id, [each.loan_id for each in rows])
-            told = [each for each in rows if not left[each.loan_id].is_out]
-            note_furnished(work, told, now=now)
-            ended = [each.loan_id for each in told if each.account.get("closed_on")]
-            mark_ended(work.session, ended, by="system", reason="settled", at=now)
-        if len(rows) < page:
-            break
-        after = rows[-1].loan_id
+        is_in = row.state == SUBMITTED and row.submission_reference == reference
+        if not is_in:
+            check_move(row.state, SUBMITTED)
+    if not is_in:
+        looked_at = check_still_open(lender_id, snapshot_id, clock=lambda: now, page=page)
+        _hand_in(lender_id, snapshot_id, looked_at, reference=reference, by=by, now=now)
+    while note_page(snapshot_id, now=now, page=page):
+        pass
+
+
+def _hand_in(lender_id: str, snapshot_id: str, looked_at: int, *, reference: str | None, by: str, now: datetime) -> None:
     with unit_of_work() as work:
         row = queries.load_snapshot(work.session, snapshot_id, lender_id)
         check_move(row.state, SUBMITTED)
+        if row.version != looked_at:
+            raise ConflictError("Somebody else makes this file, or decided about it; look at it again.")
         row.state, row.submitted_by, row.submitted_at, row.submission_reference = SUBMITTED, by, now, reference
         _moved(work, row, by, now, reference=reference)
         data = {
@@ -195,9 +195,13 @@ def answer_snapshot(
         owner = owners.get(line.loan_no)
         if owner is None or owner[0] not in known or known[owner[0]].reason is not None:
             raise refused_at(f"/rejected/{index}/loan_no", "No such loan is in this file.")
+        line_id = new_id()
+        detail = (
+            work.vault.seal(without_card_numbers(line.detail[:400]), place=detail_place(line_id)) if line.detail else None
+        )
         lines.append(
-            {"id": new_id(), "snapshot_id": snapshot_id, "loan_id": owner[0], "code": line.code[:40],
-             "detail": (line.detail or "")[:400], "told_at": now}
+            {"id": line_id, "snapshot_id": snapshot_id, "loan_id": owner[0], "code": line.code[:40], "detail": "",
+             "detail_sealed": detail, "told_at": now}
         )  # fmt: skip
     queries.add_rejections(work.session, lines)
     row.state, row.answered_at = to, now
@@ -213,28 +217,15 @@ def _accounts(
         with unit_of_work() as work:
             now, snapshot = clock(), _being_made(work, snapshot_id, making)
             rows = queries.page_furnished(work.session, snapshot_id, after=after, limit=page)
-            records = {row.loan_id: CreditRecord(row.kind, row.status, row.first_delinquency_on) for row in rows}
-            gates = ask_month(work.session, records, now=now, rules=rules)
-            decided = corrections.find_decided(work.session, list(records), snapshot.bureau)
-            late = corrections.find_decided(work.session, list(records), snapshot.bureau, since=snapshot.made_at)
-            shut: list[tuple[str, str, str | None]] = []
+            shut = shut_of(work.session, snapshot, rows, rules, now=now)
             accounts = []
             for row in rows:
-                gate = gates[row.loan_id]
-                if decided.get(row.loan_id) == "deletion":
-                    shut.append((row.loan_id, DELETED, None))
-                elif not gate.is_open_to_report:
-                    shut.append((row.loan_id, gate.reason or "", gate.rule))
-                elif row.loan_id in late:
-                    shut.append((row.loan_id, CORRECTED_SINCE, None))
-                elif gate.mark != row.mark:
-                    shut.append((row.loan_id, DISPUTE_MARK_CHANGED, None))
-                else:
+                if row.loan_id not in shut:
                     place = people_place(snapshot_id, row.loan_id)
                     accounts.append(
                         account_from(row.account, orjson.loads(work.vault.open(row.people_sealed, place=place) or ""))
                     )
-            _omit(work, snapshot_id, shut, now)
+            _omit(work, snapshot_id, list(shut.values()), now)
         yield from accounts
         if len(rows) < page:
             return
@@ -250,7 +241,7 @@ def _being_made(work: Work, snapshot_id: str, making: int) -> CreditSnapshotRow:
     return row
 
 
-def _omit(work: Work, snapshot_id: str, shut: Sequence[tuple[str, str, str | None]], now: datetime) -> None:
+def _omit(work: Work, snapshot_id: str, shut: Sequence[Shut], now: datetime) -> None:
     queries.add_omissions(
         work.session,
         [

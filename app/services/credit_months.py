@@ -1,22 +1,26 @@
-"""A page's accounts of a month: what the bureau has of each loan, and what is told next, by the month before or whole."""
+"""A page's accounts of a month: what the bureau has of each loan, and what is told next, by the month before or whole.
+
+What was furnished goes on with what was told. What never was is worked out whole each month, and may go on with what was
+worked out a month ago as long as neither its ledger nor the terms it is read by have changed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy.orm import Session
+import orjson
 
-from app.domain.credit_accounts import CreditAccount, account_from
+from app.domain.credit_accounts import CreditAccount, account_of
 from app.domain.credit_months import CreditLoan, account_on
-from app.domain.credit_snapshots import mended
+from app.domain.credit_snapshots import INCOMPLETE, mended
 from app.persistence.models.credit_reports import CreditSnapshotRow
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.unit_of_work import Work
 from app.services.credit_continuations import continue_loans
-from app.services.credit_facts import load_credit_loans
-
-_UNKNOWN_PEOPLE: list[Mapping[str, Any]] = [{"surname": "", "first_name": ""}]
+from app.services.credit_facts import UNKNOWN_PERSON, load_credit_loans
+from app.services.credit_people import People, go_on_with_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,23 @@ class Before:
     account: CreditAccount
 
 
-def furnished_before(session: Session, previous_id: str | None, loan_ids: Sequence[str]) -> dict[str, Before]:
+@dataclass(frozen=True, slots=True)
+class MonthBefore:
+    """By loan: what was furnished last; of what never was, what was worked out a month ago; whom the row of then names."""
+
+    furnished: Mapping[str, Before]
+    untold: Mapping[str, CreditAccount]
+    people: Mapping[str, People]
+
+
+def month_before(work: Work, previous_id: str | None, loans: Sequence[Any]) -> MonthBefore:
     """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished."""
     if previous_id is None:
-        return {}
-    rows = queries.find_rows(session, previous_id, loan_ids)
+        return MonthBefore({}, {}, {})
+    session = work.session
+    rows = queries.find_rows(session, previous_id, [loan.id for loan in loans])
     found = {
-        loan_id: Before(previous_id, account_from(row.account, _UNKNOWN_PEOPLE))
+        loan_id: Before(previous_id, account_of(row.account, UNKNOWN_PERSON))
         for loan_id, row in rows.items()
         if row.reason is None and not row.is_out
     }
@@ -42,8 +56,29 @@ def furnished_before(session: Session, previous_id: str | None, loan_ids: Sequen
     }
     keys = [(snapshot_id, loan_id) for loan_id, snapshot_id in earlier.items()]
     for loan_id, row in queries.find_accounts(session, keys).items():
-        found[loan_id] = Before(earlier[loan_id], account_from(row.account, _UNKNOWN_PEOPLE))
-    return found
+        found[loan_id] = Before(earlier[loan_id], account_of(row.account, UNKNOWN_PERSON))
+    untold = {
+        loan.id: account_of(row.account, UNKNOWN_PERSON)
+        for loan in loans
+        if (row := rows.get(loan.id)) is not None and loan.id not in found and _goes_on_untold(row, loan)
+    }
+    return MonthBefore(found, untold, go_on_with_people(work.vault, previous_id, rows, loans))
+
+
+def _goes_on_untold(row: Any, loan: Any) -> bool:
+    """Return whether the row tells the loan whole, by the same terms as now: what the format refused was cut to be told."""
+    if row.reason in (None, INCOMPLETE) or row.last_snapshot_id is not None or not row.account:
+        return False
+    return row.terms_mark == terms_mark(loan)  # type: ignore[no-any-return]
+
+
+def terms_mark(loan: Any) -> str:
+    """Return what changes when anything of the loan's own record does by which its past is worked out from its ledger."""
+    read = [
+        loan.contract, loan.cap, loan.stops, loan.principal_minor, loan.disbursed_on, loan.currency, loan.zone,
+        loan.product_kind,
+    ]  # fmt: skip
+    return sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _account(loan: CreditLoan, as_of: date, before: Before | None, *, is_corrected: bool) -> CreditAccount:
@@ -65,19 +100,24 @@ def accounts_of(
     work: Work,
     snapshot: CreditSnapshotRow,
     loans: Sequence[Any],
-    before: Mapping[str, Before],
+    before: MonthBefore,
     changed: Mapping[str, str],
     now: datetime,
 ) -> dict[str, CreditAccount]:
-    """Return what a report says of each loan: from the month before where that is enough, else from its ledger."""
-    form, as_of = snapshot.format, snapshot.as_of
+    """Return what a report says of each loan: from the month before where that is enough, else from its ledger.
+
+    It names whom `before` knows; of the others the person is `credit_facts.UNKNOWN_PERSON`, to be read where it is told.
+    """
+    form, as_of, session = snapshot.format, snapshot.as_of, work.session
     accounts: dict[str, CreditAccount] = {}
     if snapshot.previous_id is not None:
-        frozen_at = queries.get_snapshot(work.session, snapshot.previous_id).made_at
-        told = {loan_id: each.account for loan_id, each in before.items() if loan_id not in changed}
-        accounts = continue_loans(work.session, work.vault, loans, told, as_of, form=form, frozen_at=frozen_at, now=now)
+        frozen_at = queries.get_snapshot(session, snapshot.previous_id).made_at
+        known = {**before.untold} | {loan_id: each.account for loan_id, each in before.furnished.items()}
+        told = {loan_id: account for loan_id, account in known.items() if loan_id not in changed}
+        accounts = continue_loans(session, loans, told, before.people, as_of, form=form, frozen_at=frozen_at, now=now)
     rest = [loan for loan in loans if loan.id not in accounts]
-    for loan_id, loan in load_credit_loans(work.session, work.vault, rest, form=form, now=now).items():
+    unread = {loan.id for loan in rest}
+    for loan_id, loan in load_credit_loans(session, work.vault, rest, form=form, now=now, known=unread).items():
         if loan.opened_on <= as_of:
-            accounts[loan_id] = _account(loan, as_of, before.get(loan_id), is_corrected=loan_id in changed)
+            accounts[loan_id] = _account(loan, as_of, before.furnished.get(loan_id), is_corrected=loan_id in changed)
     return accounts

@@ -31,13 +31,16 @@ def ask_month(
     *,
     now: datetime,
     rules: BureauRules | None,
+    loans: Sequence[Any] | None = None,
 ) -> dict[str, ReportGate]:
     """Return what `ask_reports` does of these records, loan -> what is about to be furnished of it.
 
-    `rules` as there: None is the strictest of the bureaus at which the lender is enabled.
+    `rules` as there: None is the strictest of the bureaus at which the lender is enabled. `loans`: rows of
+    `queries.credit_snapshots` of whoever has read them already, of all that is asked about.
     """
-    good = [loan_id for loan_id, record in records.items() if record.kind == POSITIVE]
-    groups = _groups(session, good, records, now)
+    good = {loan_id for loan_id, record in records.items() if record.kind == POSITIVE}
+    known = find_groupable(session, good) if loans is None else [loan for loan in loans if loan.id in good]
+    groups = _groups(session, known, records, now)
     alone = {member: ids[0] for ids in groups for member in ids[1:]}
     asked = {loan_id: record for loan_id, record in records.items() if loan_id not in alone}
     gates = dict(ask_reports(session, list(asked), now=now, records=asked, rules=rules))
@@ -47,11 +50,8 @@ def ask_month(
     return gates
 
 
-def _groups(
-    session: Session, loan_ids: Sequence[str], records: Mapping[str, CreditRecord], now: datetime
-) -> list[list[str]]:
+def _groups(session: Session, loans: Sequence[Any], records: Mapping[str, CreditRecord], now: datetime) -> list[list[str]]:
     """Return the loans that have one answer, together; those with a story of their own are in none."""
-    loans = find_groupable(session, loan_ids)
     packs = {
         (loan.country, loan.jurisdiction): pack_for(loan.country or loan.jurisdiction).pack
         for loan in {(loan.country, loan.jurisdiction): loan for loan in loans}.values()

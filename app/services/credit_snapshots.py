@@ -4,15 +4,13 @@ Each page is one commit of its rows, the counts, the chain's hash and the cursor
 page or none. What was furnished last is the history; a month in which a loan was withheld stays a month not told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-import orjson
-
-from app.domain.credit_accounts import CreditAccount, consumers_of, facts_of
-from app.domain.credit_bureaus import ALL
+from app.domain.credit_accounts import CreditAccount, facts_of
+from app.domain.credit_bureaus import ALL, METRO2
 from app.domain.credit_gates import POSITIVE, BureauRules, ReportGate
 from app.domain.credit_histories import month_end
 from app.domain.credit_snapshots import (
@@ -24,7 +22,6 @@ from app.domain.credit_snapshots import (
     NOT_ENROLLED,
     NOT_REPORTED_HERE,
     added,
-    chained,
     check_as_of,
     check_move,
     history_told,
@@ -40,14 +37,20 @@ from app.persistence.queries import credit_corrections as corrections
 from app.persistence.queries import credit_snapshots as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.credit_bureaus import find_enabled, get_bureau
+from app.persistence.queries.credit_numbers import find_unclear_numbers
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
+from app.persistence.vault import Vault
+from app.services.credit_checks import chain_on
+from app.services.credit_facts import UNKNOWN_PERSON
 from app.services.credit_formats import problem_of
 from app.services.credit_gates import CreditRecord
-from app.services.credit_months import Before, accounts_of, furnished_before
+from app.services.credit_months import Before, accounts_of, month_before, terms_mark
+from app.services.credit_people import People, people_place, read_people
 from app.services.credit_quiet_gates import ask_month
 
-PAGE = 500
+PAGE = 1000
+"""Loans of a commit: some 12 KiB of memory each while it lasts."""
 _CLOSED, _CANCELLED = "closed", "cancelled"
 
 
@@ -91,7 +94,7 @@ def freeze_page(work: Work, snapshot_id: str, *, now: datetime, page: int = PAGE
     rows = _rows(work, snapshot, setting, loans, now)
     chain = snapshot.chain_sha256
     for row in rows:
-        chain = row["sha256"] = chained(chain, _told(row))
+        chain = row["sha256"] = chain_on(chain, row)
     queries.add_reports(work.session, rows)
     snapshot.chain_sha256, snapshot.counts = chain, added(snapshot.counts, rows)
     if loans:
@@ -106,28 +109,25 @@ def freeze_page(work: Work, snapshot_id: str, *, now: datetime, page: int = PAGE
     return False
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a row is part of the chain: all but the people, who may be forgotten."""
-    return {name: value for name, value in row.items() if name not in ("people_sealed", "sha256", "snapshot_id")}
-
-
 def _rows(
     work: Work, snapshot: CreditSnapshotRow, setting: CreditBureauRow, loans: Sequence[Any], now: datetime
 ) -> list[dict[str, Any]]:
     session, form = work.session, snapshot.format
     ids = [loan.id for loan in loans]
-    before = furnished_before(session, snapshot.previous_id, ids)
+    month = month_before(work, snapshot.previous_id, loans)
+    before = month.furnished
     changed = corrections.find_decided(session, ids, snapshot.bureau)
     wanted = [loan for loan in loans if _is_wanted(loan, before.get(loan.id), snapshot.as_of)]
     enrolled = [loan for loan in wanted if loan.enrolled_as is not None or loan.id in before]
-    accounts = accounts_of(work, snapshot, enrolled, before, changed, now)
+    accounts = accounts_of(work, snapshot, enrolled, month, changed, now)
     kinds = {loan.id: kind_of(accounts[loan.id], form, loan.enrolled_as) for loan in enrolled if loan.id in accounts}
     records = {
         loan_id: CreditRecord(kind, status_told(accounts[loan_id], form), accounts[loan_id].first_delinquent_on)
         for loan_id, kind in kinds.items()
     }
     rules = BureauRules(setting.while_disputed, setting.lead_days)
-    gates = ask_month(session, records, now=now, rules=rules)
+    gates = ask_month(session, records, now=now, rules=rules, loans=loans)
+    unclear = find_unclear_numbers(session, snapshot.lender_id, list(records)) if form == METRO2 else {}
     rows = []
     for loan in wanted:
         account = accounts.get(loan.id)
@@ -135,9 +135,11 @@ def _rows(
         if loan.id in changed and changed[loan.id] == "deletion":
             row["reason"], row["rule"] = DELETED, None
         if row["reason"] is None and account is not None:
-            _complete(work, row, _marked(account, row["mark"], before.get(loan.id)), kinds[loan.id], form)
+            marked = _marked(account, row["mark"], before.get(loan.id))
+            _complete(work.vault, row, loan, marked, month.people.get(loan.id), form, unclear.get(loan.id))
         elif account is not None:
             row["account"] = facts_of(account)
+            row["terms_mark"] = terms_mark(loan) if row["last_snapshot_id"] is None else None
         rows.append(row)
     return rows
 
@@ -179,6 +181,8 @@ def _row(
         "last_snapshot_id": None if before is None else before.snapshot_id,
         "account": {},
         "people_sealed": None,
+        "people_mark": None,
+        "terms_mark": None,
         "sha256": "",
     }
 
@@ -213,24 +217,36 @@ def _marked(account: CreditAccount, mark: str | None, before: Before | None) -> 
         told = before.account.condition_code
         stands = "" if told == "XR" else told or before.account.condition_standing
     code = mark or ""
+    if code == stands and not account.condition_code and account.condition_standing == stands:
+        return account
     if code == stands:
         return replace(account, condition_code="", condition_standing=stands)
     return replace(account, condition_code=code or "XR", condition_standing=stands)
 
 
-def _complete(work: Work, row: dict[str, Any], account: CreditAccount, kind: str, form: str) -> None:
-    """Put what is furnished into its row, or why the format does not take it."""
+def _complete(
+    ring: Vault,
+    row: dict[str, Any],
+    loan: Any,
+    account: CreditAccount,
+    people: People | None,
+    form: str,
+    unclear: str | None,
+) -> None:
+    """Put what is furnished into its row with whom it names, or why the format does not take it.
+
+    `people`: whom the month before named, where they are the same; None: the borrower's record is read.
+    `unclear`: why its number may not stand in a file.
+    """
+    people = people or read_people(ring, loan)
+    if account.consumer is UNKNOWN_PERSON:
+        account = replace(account, consumer=people.consumer)
     if row["last_snapshot_id"] is None:
-        account = without_untold(account, is_negative=kind != POSITIVE)
-    problem = problem_of(account, form)
+        account = without_untold(account, is_negative=row["kind"] != POSITIVE)
+    problem = unclear or problem_of(account, form)
     row["account"], row["history"] = facts_of(account), history_told(account, form)
     if problem is not None:
         row["reason"], row["rule"] = INCOMPLETE, problem
         return
-    people = orjson.dumps(consumers_of(account)).decode()
-    row["people_sealed"] = work.vault.seal(people, place=people_place(row["snapshot_id"], row["loan_id"]))
-
-
-def people_place(snapshot_id: str, loan_id: str) -> str:
-    """Return the place under which the people of a report are sealed."""
-    return f"credit_reports.people:{snapshot_id}/{loan_id}"
+    row["people_sealed"] = ring.seal(people.told, place=people_place(row["snapshot_id"], row["loan_id"]))
+    row["people_mark"] = people.mark

@@ -13,15 +13,17 @@ from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.free_text import without_card_numbers
 from app.domain.letter_stages import LEFT
 from app.domain.permissions import may
-from app.domain.served_notices import BY_STAFF, OPENED
+from app.domain.served_notices import BY_STAFF, OPENED, SEEN
 from app.domain.times import business_date, local_instant
 from app.persistence.ids import new_id
 from app.persistence.queries import letters as letter_queries
 from app.persistence.queries import served_notices as queries
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.lenders import get_lender
+from app.persistence.queries.served_notices import find_kinds_of
 from app.persistence.unit_of_work import Work, reading, unit_of_work
 from app.services import agenda, attachments, letter_views
+from app.services.app_openings import Opening, counting
 from app.services.desk_payments import DeskStaff
 from app.services.letters import pdf_of
 
@@ -109,26 +111,33 @@ def _check(letter: letter_views.ShownLetter, new: NewProof, *, has_file: bool, t
 
 
 def open_own(borrower_id: str, letter_id: str, *, now: datetime) -> bytes:
-    """Return a letter's document to its addressee, and keep that they opened it: once, and that is a proof of delivery.
+    """Return a letter's document to its addressee, and keep that they opened it: once.
 
-    Raises NotFoundError, also for another borrower's letter and for one that has not left.
+    That is a proof of delivery where the law of that notice takes it for one (content/letters, `opened_in_app`). Raises
+    NotFoundError, also for another borrower's letter and for one that has not left.
     """
     with unit_of_work() as work:
         letter = letter_views.get_own(work.session, borrower_id, letter_id)
         pdf = pdf_of(work, letter_queries.get_letter(work.session, letter.id))
-        if letter.opened_at is None:
+        if OPENED not in {each.kind for each in letter.proofs}:
             _opened(work, letter, now)
     return pdf
 
 
 def _opened(work: Work, letter: letter_views.ShownLetter, now: datetime) -> None:
+    kind = find_kinds_of(work.session, [letter.message_id]).get(letter.message_id)
+    opening = Opening(letter.borrower_id, letter.loan_id, kind, now)
+    counts = opening in counting(work.session, [opening])
+    if not counts and SEEN in {each.kind for each in letter.proofs}:
+        return
     agenda.touch(work, [letter.borrower_id], now=now)
     row = {
-        "id": new_id(), "borrower_id": letter.borrower_id, "message_id": letter.message_id, "kind": OPENED,
+        "id": new_id(), "borrower_id": letter.borrower_id, "message_id": letter.message_id,
+        "kind": OPENED if counts else SEEN,
         "delivered_at": now, "reference_sealed": None, "attachment_id": None, "by": "borrower", "recorded_at": now,
     }  # fmt: skip
     if queries.add_proof(work.session, row):
-        facts = {"letter_id": letter.id, "sha256": letter.sha256}
+        facts = {"letter_id": letter.id, "sha256": letter.sha256, "proves": counts}
         add_audit(
             work.session, at=now, actor="borrower", action="letter.opened", borrower_id=letter.borrower_id, facts=facts
         )

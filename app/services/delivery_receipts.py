@@ -19,6 +19,7 @@ from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.queries import delivery_receipts as queries
 from app.persistence.queries import served_notices
 from app.persistence.queries.agenda import lock_agenda, set_escalations_at
+from app.persistence.queries.fact_revisions import MESSAGE_SENT, add_revision
 from app.persistence.queries.letters import lock_letters
 from app.persistence.unit_of_work import Work
 from app.services import agenda, letters
@@ -145,7 +146,7 @@ def _apply(work: Work, told: _Told, now: datetime) -> str:
     changed = _keep_paid_for(attempt, report)
     if after != before:
         changed = True
-        _write(message, after)
+        _write(work, message, after, now)
         if after.state == "failed":
             attempt.error_code, attempt.raw_code = (
                 report.error_code or attempt.error_code,
@@ -185,11 +186,13 @@ def _keep_paid_for(attempt: DeliveryAttemptRow, report: DeliveryReport) -> bool:
     return True
 
 
-def _write(message: MessageRow, after: Progress) -> None:
+def _write(work: Work, message: MessageRow, after: Progress, now: datetime) -> None:
     if message.state == "sending" and after.state != "sending":
         message.leased_by = message.leased_until = None
     message.state, message.state_reason = after.state, after.reason
     message.lane = lane_of(after.state, message_class=message.message_class, channel=message.channel)
+    if message.sent_at != after.sent_at:  # it turns out that it had left after all
+        add_revision(work.session, MESSAGE_SENT, message.id, message.sent_at, now=now)
     message.sent_at, message.delivered_at = after.sent_at, after.delivered_at
     message.version += 1
 

@@ -14,6 +14,7 @@ from app.persistence.db import vault
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.queries import disputes as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.fact_revisions import DISPUTE_ANSWERED, add_revision
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import Work
 from app.services import dispute_cases
@@ -67,6 +68,8 @@ def answer(
     if business_date(now, get_loan(work.session, row.loan_id).zone) > row.answer_due_on:
         dispute_cases.note_breach(work, row, now=now)
     row.state, row.credit_mark = values.outcome, mark_of(row.kind, values.outcome)
+    if row.answered_at is not None:
+        add_revision(work.session, DISPUTE_ANSWERED, row.id, row.answered_at, now=now)
     row.answered_at, row.answered_by = now, staff
     row.answer_sealed = work.vault.seal(without_card_numbers(values.words), place=f"disputes.answer:{row.id}")
     row.upheld_minor, row.correction_reference = values.upheld_minor, values.correction_reference

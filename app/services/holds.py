@@ -23,6 +23,7 @@ from app.persistence.queries import holds as queries
 from app.persistence.queries.agenda import lock_agenda
 from app.persistence.queries.audit import add_audit
 from app.persistence.queries.borrowers import get_borrower
+from app.persistence.queries.fact_revisions import HOLD_UNTIL, add_revision
 from app.persistence.queries.lenders import find_lenders, get_lender
 from app.persistence.queries.loans import find_loan_owners, get_loan
 from app.persistence.unit_of_work import Work
@@ -211,6 +212,7 @@ def _move_end(work: Work, row: HoldRow, until_at: datetime | None, *, teller: Te
     if wanted is not None and (row.until_at is None or wanted < row.until_at):
         check_may_lift(row.kind, teller.role)
     before = row.until_at
+    add_revision(work.session, HOLD_UNTIL, row.id, before, now=now)
     row.until_at = wanted
     row.version += 1
     work.session.flush()

@@ -31,6 +31,7 @@ from app.persistence.unit_of_work import Work, unit_of_work
 from app.services import agenda, letter_approvals, reminders
 from app.services.contact_gates import answer_of, open_check, require_contact
 from app.services.letter_approvals import LONGEST_WAIT, Approved
+from app.services.letter_twins import require_no_twin
 from app.services.letters import make_letter
 from app.services.manual_contacts import Maker, add_contact, record
 from app.services.manual_message_words import check_true, values_of
@@ -93,7 +94,8 @@ def draft_letter(
 ) -> LetterDraft:
     """Draft a letter about a loan; the same draft again while one waits is that one.
 
-    Raises ValidationError, NotFoundError, and what `require_contact` raises for what would stand in its way for good.
+    Raises ValidationError, NotFoundError, ConflictError (its like is on its way), and what `require_contact` raises for what
+    would stand in its way for good.
     """
     agenda.touch(work, [borrower_id], now=now)
     check = _check(work.session, borrower_id, template, loan_no, lender_id, now)
@@ -103,6 +105,7 @@ def draft_letter(
     loan_id = check.loans[0].loan_id
     waiting = queries.find_waiting(work.session, borrower_id, loan_id, template)
     if waiting is None:
+        require_no_twin(work.session, loan_id, template, lender_id=lender_id, now=now)
         task_id = add_task(
             work,
             NewTask(f"letter-draft/{new_id()}", borrower_id, KIND, QUEUE, loan_id=loan_id, due_at=now + timedelta(days=1),
@@ -170,6 +173,7 @@ def approve_draft(
     _check_open(task, now)
     if KIND not in outward_channels():
         raise ConflictError("This installation has no printer: nothing would be posted.")
+    require_no_twin(work.session, task.loan_id or "", str(task.facts["template"]), lender_id=lender_id, now=now)
     check = _check_of(work.session, task, lender_id, now)
     answer = answer_of(check, locale=locale)
     is_overridden = require_contact(answer, role=role, override_reason=override_reason)

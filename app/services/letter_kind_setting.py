@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from app.domain.itemisations import LAST_PAYMENT, Itemisation
 from app.domain.letter_ledgers import LetterLedger, require_whole
-from app.domain.letters import refused
+from app.domain.letters import LetterRefusedError, refused
 from app.domain.times import business_date, zone_named
 from app.services.collateral_letters import KIND as COLLATERAL
 from app.services.letter_parts import LetterParts
@@ -44,10 +45,12 @@ def set_kind(parts: LetterParts, head: Letterhead, words: Words) -> KindSetting:
     kind = parts.kind
     assert kind is not None
     values = _values(parts, kind, head, words)
-    pay_by = f"{words.pay_by}{words.colon}{values['pay_by']}"
+    pay_by = f"{words.pay_by if kind.asks_to_pay else words.dispute_until}{words.colon}{values['pay_by']}"
     statements = (*_pledges(parts, kind), *_statements(parts, kind, values))
     facts = _facts(parts, kind, head, words, statements)
     tables = tuple(ledger_table(ledger, words, parts) for ledger in parts.ledgers)
+    if "itemisation" in kind.needs:
+        tables = (*(itemisation_table(each, words, parts.locale) for each in _itemised(parts)), *tables)
     fixed = "".join(
         each for said in kind.says for each in (said.heading.get(parts.locale, ""), said.text.get(parts.locale, ""))
     )
@@ -75,6 +78,24 @@ def ledger_table(ledger: LetterLedger, words: Words, parts: LetterParts) -> Tabl
     return Table(caption, words.ledger_of_columns, tuple(rows), text_columns=frozenset({0, 1}))
 
 
+def itemisation_table(item: Itemisation, words: Words, locale: str) -> Table:
+    """Return how a debt came to be what it is: what was owed then, what came on, what was paid, and the sum of it."""
+    on = written_date(item.since, locale)
+    named = words.since_payment if item.basis == LAST_PAYMENT else words.since_lent
+    lines = (
+        (words.owed_then.format(on=on), item.owed_then_minor),
+        (words.interest_since, item.charged.interest),
+        (words.fees_since, item.charged.fees),
+        (words.penalties_since, item.charged.penalties),
+        (words.paid_since, 0),
+        (words.credited_since, 0),
+        (words.owed_now, item.owed_now_minor),
+    )
+    rows = tuple((name, written_number(minor, item.currency, locale)) for name, minor in lines)
+    caption = words.itemisation_of.format(loan=item.loan_no, currency=item.currency, on=on, named=named)
+    return Table(caption, words.itemisation_columns, rows)
+
+
 # -- what must be there ------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +104,7 @@ def _values(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words
     lead, locale = parts.loans[0], parts.locale
     reports_to = head.reports_to.get(locale) or (kind.reports_to or {}).get(locale, "")
     register = head.register.get(locale, "")
+    creditor = _current_creditor(lead, head, locale)
     if "ledger" in kind.needs:
         require_whole(parts.ledgers)
     lacking = {
@@ -96,6 +118,9 @@ def _values(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words
         and f"To whom lender {lead.lender_code} reports its letterhead file must say, under `reports_to`, in {locale}.",
         "register": not register
         and f"Which register lender {lead.lender_code} uses its letterhead file must say, under `register`, in {locale}.",
+        "regulator": not lead.regulator and f"Who supervises lender {lead.lender_code} is not recorded.",
+        "current_creditor": not creditor
+        and f"For whom lender {lead.lender_code} collects its letterhead file must say, under `creditor`, in {locale}.",
     }
     for need in kind.needs:
         if need == "cap":
@@ -112,7 +137,30 @@ def _values(parts: LetterParts, kind: LetterKind, head: Letterhead, words: Words
         "register": register,
         "complaints": lead.complaints_contact or "",
         "regulator": lead.regulator or "",
+        "creditor": creditor,
+        "mailing_address": words.joiner.join((head.name, *head.address)),
+        "addressee": words.joiner.join((parts.name or "", *parts.address)),
+        "account": words.joiner.join(_masked(_contract_no(loan)) for loan in parts.loans),
     }
+
+
+def _itemised(parts: LetterParts) -> list[Itemisation]:
+    """Return the itemisation of each loan. Raises LetterRefusedError where one cannot be told."""
+    found = []
+    for each in parts.itemisations:
+        if isinstance(each, LetterRefusedError):
+            raise each
+        found.append(each)
+    if len(found) != len(parts.loans):
+        raise refused("itemisation", "How the debt came to be what it is was not looked at.")
+    return found
+
+
+def _current_creditor(loan: Any, head: Letterhead, locale: str) -> str:
+    """Return to whom a debt is owed now; "" where nobody said so. Who lends for itself is the creditor."""
+    if loan.role == FIRST_PARTY:
+        return str(loan.legal_name or head.name)
+    return head.creditor.get(locale, "")
 
 
 def _require_cap(loan: Any) -> None:
@@ -134,6 +182,11 @@ def _signed_on(loan: Any) -> date | None:
     except ValueError:
         return None
     return on
+
+
+def _masked(number: str) -> str:
+    """Return the last four characters of a number: a form that is sent back by post shows no more of it."""
+    return f"…{number[-4:]}" if len(number) > 4 else number
 
 
 def _contract_no(loan: Any) -> str:
@@ -159,9 +212,7 @@ def _pledges(parts: LetterParts, kind: LetterKind) -> Iterator[Section]:
     """Yield what is pledged, named one by one. Raises LetterRefusedError where nothing is that the letter could be about."""
     if kind.kind == COLLATERAL:
         if not parts.pledges:
-            raise refused(
-                "pledged", f"Nothing is pledged for loan {parts.loans[0].loan_no} any more: the letter is about it."
-            )
+            raise refused("pledged", f"Nothing is pledged for loan {parts.loans[0].loan_no} any more.")
         yield pledge_section(parts.pledges, parts.locale)
 
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy.orm import Session
 
+from app.domain.itemisations import Itemisation
 from app.domain.letter_ledgers import LedgerRow, LetterLedger
+from app.domain.letters import LetterRefusedError
 from app.domain.positions import Position, Snapshot, open_rows_at
 from app.domain.times import business_date
 from app.persistence.queries.letters import find_letter_loans, find_letter_messages, find_loans_of_letters_by_hand
@@ -20,6 +22,7 @@ from app.persistence.unit_of_work import Work
 from app.services.collateral_letters import KIND as COLLATERAL
 from app.services.collateral_letters import pledges_of_letter
 from app.services.law_packs import pack_for
+from app.services.letter_itemisations import itemisations_of
 from app.services.policies import policy_version
 from app.services.positions import position_by, snapshots_of
 from app.services.terms import kernel_terms
@@ -59,6 +62,8 @@ class LetterParts:
     """When its facts stand."""
     zone: str
     """Where the borrower lives, as far as is known: its last day ends there."""
+    itemisations: tuple[Itemisation | LetterRefusedError, ...] = field(default=(), repr=False)
+    """One a loan, of kinds that need them: how the debt came to be what it is, or why that cannot be told."""
     pledges: tuple[LetterPledge, ...] = field(default=(), repr=False)
     """What its loans have pledged, of a letter about that."""
 
@@ -82,6 +87,15 @@ def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
         found = about[message.id]
         days[message.id] = business_date(as_of[message.id], found[0].zone if found else "UTC")
         by_day.setdefault(days[message.id], {}).update({loan.id: loan for loan in found})
+    itemised = itemisations_of(
+        session,
+        [
+            (loan, days[key])
+            for key, kind in kinds.items()
+            if kind is not None and "itemisation" in kind.needs
+            for loan in about[key]
+        ],
+    )
     snapshots = {day: snapshots_of(session, list(loans.values()), day) for day, loans in by_day.items()}
     for message in messages:
         loans = tuple({loan.id: loan for loan in about[message.id]}.values())
@@ -91,7 +105,13 @@ def load_parts(work: Work, message_ids: Sequence[str]) -> Iterator[LetterParts]:
             message,
             loans,
             snapshots.get(day, {}),
-            _Of(day, as_of[message.id], kinds[message.id], served.get(message.id)),
+            _Of(
+                day,
+                as_of[message.id],
+                kinds[message.id],
+                served.get(message.id),
+                tuple(itemised[loan.id, day] for loan in loans if (loan.id, day) in itemised),
+            ),
         )
 
 
@@ -102,6 +122,7 @@ class _Of(NamedTuple):
     as_of: datetime
     kind: LetterKind | None
     served_as: str | None
+    itemisations: tuple[Itemisation | LetterRefusedError, ...]
 
 
 def _kind(message: Any, loans: Sequence[Any], served_as: str | None) -> LetterKind | None:
@@ -154,6 +175,7 @@ def _parts(work: Work, message: Any, loans: tuple[Any, ...], snapshots: Mapping[
         kind=of.kind,
         as_of=of.as_of,
         zone=message.zone or (loans[0].zone if loans else "UTC"),
+        itemisations=of.itemisations,
         pledges=pledges_of_letter(work, [loan.id for loan in loans], as_of=of.as_of)
         if of.kind is not None and of.kind.kind == COLLATERAL
         else (),

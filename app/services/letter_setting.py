@@ -40,6 +40,8 @@ def set_letter(parts: LetterParts) -> Setting:
         raise refused("letterhead", "The message is about no loan, so that nobody knows which lender writes.")
     if not parts.address:
         raise refused("address", "There is no postal address.")
+    if not (parts.name or "").strip():
+        raise refused("recipient", "There is no name to write to: whoever lives there would read it.")
     lead = parts.loans[0]
     head = letterhead_of(lead.lender_code)
     words = words_in(parts.locale)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.domain.letter_stages import STAGES, stage_of
-from app.domain.served_notices import OPENED, delivery_of
+from app.domain.served_notices import OPENED, SEEN, delivery_of
 from app.persistence.db import vault
 from app.persistence.queries import letter_lists as queries
 from app.persistence.queries.served_notices import find_proofs
@@ -131,7 +131,7 @@ def _shown(reads: Connection | Session, rows: Sequence[Any]) -> list[ShownLetter
 
 def _letter(row: Any, proofs: Sequence[Any]) -> ShownLetter:
     delivered = delivery_of([*told_of(row), *((each.kind, each.delivered_at) for each in proofs)], row.returned_at)
-    opened = [each.delivered_at for each in proofs if each.kind == OPENED]
+    opened = [each.delivered_at for each in proofs if each.kind in (OPENED, SEEN)]
     stage = stage_of(row.message_state, row.letter_state, is_proven=delivered is not None)
     sealed = row.text_sealed
     text = orjson.loads(vault().open(sealed, place=f"messages.text:{row.message_id}") or "{}") if sealed else {}

@@ -183,12 +183,12 @@ def _move(
     if row is None:
         return False
     if told == row.state == "delivered" and is_believed and row.delivered_at is None:
-        queries.mark_letter(row, told, now=now, at=at)  # who said so before was not surely the post
+        queries.mark_letter(work.session, row, told, now=now, at=at)  # who said so before was not surely the post
         return True
     state = next_letter_state(row.state, told)
     if state is None:
         return False
-    queries.mark_letter(row, state, now=now, at=at, is_believed=is_believed)
+    queries.mark_letter(work.session, row, state, now=now, at=at, is_believed=is_believed)
     if state == "returned" and is_believed:
         agenda.touch(work, [row.borrower_id], now=now)
         _retire_address(work, row, now)

@@ -28,6 +28,7 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import ESTIMATED_PLAN, OF_CONTRACT
 from app.persistence.queries import loans as queries
 from app.persistence.queries.agenda import find_decided_until, lock_agenda
+from app.persistence.queries.fact_revisions import LOAN_ENDED, add_revision
 from app.persistence.queries.follow_ups import put_follow_ups
 from app.persistence.queries.lenders import get_lender
 from app.persistence.unit_of_work import Work
@@ -142,6 +143,8 @@ def put_loans(
             "version": head.version + 1 if head else 1,
         }
         row |= _ending(values.status, head, now)
+        if head and head.ended_at is not None and (row["ended_at"], values.status) != (head.ended_at, head.status):
+            add_revision(session, LOAN_ENDED, loan_id, head.ended_at, before_word=head.status, now=now)
         if head is not None and ESTIMATED_PLAN in head.marks:
             row["marks"] = sorted({*values.marks, ESTIMATED_PLAN})
         if head:

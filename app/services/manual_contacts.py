@@ -126,6 +126,7 @@ def ask_again(work: Work, cases: Mapping[str, LoadedCase], rules: Rules, *, now:
     horizon = now.date() + timedelta(days=rules.lead_days + 2)
     loans_of = find_loans_of(work.session, {row.borrower_id for row in rows}, now, horizon=horizon)
     kinds = find_kinds(work.session, [row.contact_id for row in rows if row.kind == NOTICE])
+    standing: list[dict[str, Any]] = []
     for row in rows:
         loaded = by_hand[row.contact_id]
         contact = next(each for each in loaded.case.contacts if each.contact_id == row.contact_id)
@@ -139,9 +140,10 @@ def ask_again(work: Work, cases: Mapping[str, LoadedCase], rules: Rules, *, now:
             set_aside = {(each["reason"], each["rule"]) for each in row.overridden}
             stopped = still_stops(check, set_aside, passing=_OF_HOURS if row.channel == "letter" else ())
             if stopped is None:
-                _stand(work, row, check, loaded.case_version + 1, rules.rules_epoch)
+                standing.append(_stamp(row, check, loaded.case_version + 1, rules.rules_epoch))
             else:
                 _take_back(work, row, stopped.reason.value, stopped.rule, contact.reached_out, now)
+    mark_standing(work.session, standing)
 
 
 def _loans(row: ManualContactRow, found: Sequence[LoanNow]) -> list[LoanNow]:
@@ -168,16 +170,13 @@ def _check(row: ManualContactRow, case: Case, loans: Sequence[LoanNow], rules: R
     )  # fmt: skip
 
 
-def _stand(work: Work, row: ManualContactRow, check: ContactCheck, version: int, rules_epoch: int) -> None:
+def _stamp(row: ManualContactRow, check: ContactCheck, version: int, rules_epoch: int) -> dict[str, Any]:
     end = check.now + timedelta(days=1)
     if row.channel == "letter":
         end += timedelta(days=LETTERS_WAIT_DAYS)  # its own end comes sooner
     else:
         end = check.closes_at(end, is_overridden=bool(row.overridden))
-    stamp: dict[str, Any] = {
-        "b_contact_id": row.contact_id, "b_version": version, "b_epoch": rules_epoch, "b_not_after": end
-    }  # fmt: skip
-    mark_standing(work.session, [stamp])
+    return {"b_contact_id": row.contact_id, "b_version": version, "b_epoch": rules_epoch, "b_not_after": end}
 
 
 def _take_back(work: Work, row: ManualContactRow, reason: str, rule: str | None, reached_out: bool, now: datetime) -> None:

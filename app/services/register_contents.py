@@ -12,28 +12,32 @@ from app.domain.times import business_date
 from app.persistence.queries.restricted_register import find_people
 from app.persistence.unit_of_work import Work
 from app.persistence.vault import Vault
-from app.services.register_gates import AskedGate
+from app.services.register_gates import LoanToday
 
 REPORTED, CORRECTED, REMOVED = "reported", "corrected", "removed"
+AMOUNTS_ON = "amounts_on"
+"""The day of which the amounts of a content are, where the loan is."""
+_HEAD = ("action", "report", "reason", "mark", "on")
 
 
 def contents_of(
-    work: Work, asked: Collection[AskedGate], fields: Mapping[str, Collection[str]]
+    work: Work, loans: Collection[LoanToday], fields: Mapping[str, Collection[str]]
 ) -> dict[str, dict[str, str | int | None]]:
     """Return loan -> what is handed over of it; `fields`: loan -> which. Personal data is opened for what names it only."""
-    people = find_people(work.session, {each.loan.borrower_id for each in asked})
+    people = find_people(work.session, {each.loan.borrower_id for each in loans})
     found: dict[str, dict[str, str | int | None]] = {}
-    for each in asked:
+    for each in loans:
+        day: dict[str, str | int | None] = {AMOUNTS_ON: each.on.isoformat()}
         known = _known(each)
         wanted = fields[each.loan.id]
         for name in {"name", "national_id"} & set(wanted):
             sealed = getattr(people[each.loan.borrower_id], f"{name}_sealed")
             known[name] = work.vault.open(sealed, place=f"borrowers.{name}:{each.loan.borrower_id}")
-        found[each.loan.id] = {name: known[name] for name in wanted}
+        found[each.loan.id] = day | {name: known[name] for name in wanted}
     return found
 
 
-def _known(each: AskedGate) -> dict[str, str | int | None]:
+def _known(each: LoanToday) -> dict[str, str | int | None]:
     loan, position = each.loan, each.position
     signed = loan.contract.get("signed_on") or (None if loan.disbursed_on is None else loan.disbursed_on.isoformat())
 
@@ -69,14 +73,29 @@ def report_place(report_id: str) -> str:
     return f"register_reports.content:{report_id}"
 
 
+def declined_place(report_id: str) -> str:
+    """Where it is sealed why a report was declined."""
+    return f"register_reports.declined_reason:{report_id}"
+
+
+def told_place(event_id: str) -> str:
+    """Where the line of an event is sealed as a file handed it over."""
+    return f"register_report_events.told:{event_id}"
+
+
 def event_place(event_id: str) -> str:
     """Where the line of an event is sealed."""
     return f"register_report_events.content:{event_id}"
 
 
 def order_of(register: Register) -> tuple[str, ...]:
-    """Return the columns of the register's file."""
-    return ("action", "report", "reason", "mark", "on", *register.fields)
+    """Return the columns of the register's next file."""
+    return (*_HEAD, AMOUNTS_ON, *register.fields)
+
+
+def order_of_old(register: Register) -> tuple[str, ...]:
+    """Return the columns of a file that was made before files kept their columns."""
+    return (*_HEAD, *register.fields)
 
 
 def day_of(at: Any, zone: str) -> str:

@@ -40,16 +40,37 @@ _OBJECTIONS = frozenset({"credit_objection", "credit_dispute"})
 
 
 @dataclass(frozen=True, slots=True)
-class AskedGate:
-    """What stands in the way of one loan. `gate` None: nothing; then `notice` is the one the report rests on."""
+class LoanToday:
+    """A loan with what is owed on it today."""
 
     loan: LoanRow
+    on: date
+    """The day of its position, where the loan is."""
     position: Position
     late_since: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedGate(LoanToday):
+    """What stands in the way of one loan. `gate` None: nothing; then `notice` is the one the report rests on."""
+
     gate: Gate | None
     notice: Notice | None
     rule: str | None
     """Of the law that stops it."""
+
+
+def loans_today(session: Session, loan_ids: Collection[str], *, now: datetime) -> dict[str, LoanToday]:
+    """Return loan -> what is owed on it today, without asking any gate; loans that do not exist are absent."""
+    found: dict[str, LoanToday] = {}
+    for part in chunks(loan_ids, _PAGE):
+        loans = find_loans(session, part)
+        late_since, positions = find_late_since(session, part), _positions(session, loans, now)
+        found |= {
+            loan.id: LoanToday(loan, business_date(now, loan.zone), positions[loan.id], late_since.get(loan.id))
+            for loan in loans
+        }
+    return found
 
 
 def ask_gates(
@@ -116,7 +137,13 @@ def _ask_page(
         )
         gate, notice = gate_of(register, asked, now)
         found[loan.id] = AskedGate(
-            loan, position, late_since.get(loan.id), gate, notice, rule if gate in (Gate.LAW, Gate.NO_CONSENT) else None
+            loan,
+            business_date(now, loan.zone),
+            position,
+            late_since.get(loan.id),
+            gate,
+            notice,
+            rule if gate in (Gate.LAW, Gate.NO_CONSENT) else None,
         )
     return found
 

@@ -15,7 +15,7 @@ from app.persistence.queries.audit import add_audit
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.persistence.vault import Vault
 from app.services.desk_payments import DeskStaff
-from app.services.register_contents import opened_line, report_place
+from app.services.register_contents import declined_place, opened_line, report_place
 from app.services.register_gates import ask_gates
 from app.services.registers import get_register, words_in
 
@@ -31,6 +31,7 @@ class ShownReport:
     events: Sequence[Any]
     gate: Gate | None
     """Of one that waits: what stands in its way now."""
+    declined_reason: str | None = None
 
 
 def gates_of(rows: Sequence[Any], *, now: datetime) -> dict[str, Gate | None]:
@@ -55,7 +56,8 @@ def read_report(staff: DeskStaff, report_id: str, *, now: datetime) -> ShownRepo
                   facts=facts)  # fmt: skip
         happened = events.find_events(work.session, report_id)
         content = _content(work.vault, row)
-    return ShownReport(row, content, happened, gates_of([row], now=now).get(row.id))
+        declined = declined_reason(work.vault, row)
+    return ShownReport(row, content, happened, gates_of([row], now=now).get(row.id), declined)
 
 
 def page_own(
@@ -63,20 +65,36 @@ def page_own(
 ) -> list[dict[str, Any]]:
     """Return a borrower's own reports, newest first: what, to whom, on which basis, how to object, and the state."""
     rows = queries.page_own(reads, borrower_id, before=before, limit=limit)
-    return [own_view(ring, row, locale) for row in rows]
+    heard = events.find_handed_over(reads, [row.id for row in rows])
+    return [_own_view(ring, row, locale, heard.get(row.id)) for row in rows]
 
 
-def own_view(ring: Vault, row: Any, locale: str) -> dict[str, Any]:
-    """Return one as its borrower sees it."""
+def own_report(reads: Connection, ring: Vault, borrower_id: str, report_id: str, *, locale: str) -> dict[str, Any]:
+    """Return one of a borrower's own reports. Raises NotFoundError, also for one that was never approved."""
+    row = queries.get_shown(reads, report_id, borrower_id=borrower_id, reported=True)
+    return _own_view(ring, row, locale, events.find_handed_over(reads, [report_id]).get(report_id))
+
+
+def declined_reason(ring: Vault, row: Any) -> str | None:
+    """Return why a report was declined, opened."""
+    found: str | None = row.declined_reason
+    if row.declined_reason_sealed is not None:
+        return ring.open(row.declined_reason_sealed, place=declined_place(row.id))
+    return found
+
+
+def _own_view(ring: Vault, row: Any, locale: str, handed_over_at: datetime | None) -> dict[str, Any]:
     register = get_register(row.register)
     basis = register.bases[row.basis]
     return {
         "id": row.id, "loan_id": row.loan_id, "loan_no": row.loan_no, "state": row.state,
         "register": words_in(register.name, locale), "kept_by": register.kept_by,
         "basis": {"source": basis.source, "words": words_in(basis.words, locale), "verified": basis.is_verified},
-        "content": _content(ring, row) or {}, "notice_kind": row.notice_kind, "notice_delivered_at": row.notice_delivered_at,
-        "reported_at": row.reported_at, "keep_until": row.keep_until, "disputed": row.mark is not None,
-        "how_to_object": words_in(register.objection, locale), "removed_at": row.removed_at,
+        "content": _content(ring, row) or {}, "notice_kind": row.notice_kind,
+        "notice_delivered_at": row.notice_delivered_at,
+        "reported_at": row.reported_at, "handed_over_at": handed_over_at, "keep_until": row.keep_until,
+        "disputed": row.mark is not None, "how_to_object": words_in(register.objection, locale),
+        "removed_at": row.removed_at,
         "removal_reason": row.removal_reason, "removal_due_on": row.removal_due_on,
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from app.domain.errors import ValidationError, refused_at
-from app.domain.registers import FIELDS, Basis, Register
+from app.domain.registers import DAY_OF_APPROVAL, DAY_OF_FILE, FIELDS, Basis, Register
 
 _FILE = Path(__file__).resolve().parents[1] / "content" / "registers" / "registers.yaml"
 _GRADES = ("primary", "secondary", "recalled")
@@ -65,6 +65,8 @@ def _check(register: Register) -> None:
     wrong += [f"grade {basis.grade}" for basis in register.bases.values() if basis.grade not in _GRADES]
     if register.kind not in _KINDS or register.share_kind not in _SHARE_KINDS:
         wrong.append(f"kind {register.kind} or share_kind {register.share_kind}")
+    if register.amounts_of not in (DAY_OF_FILE, DAY_OF_APPROVAL):
+        wrong.append(f"amounts_of {register.amounts_of}")
     if not register.bases or not register.notice_kinds or not register.jurisdictions:
         wrong.append("no basis, no notice, or no jurisdiction")
     days = (register.wait_days, register.notice_valid_days, register.removal_days, register.keep_years)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.book import check_text
+from app.domain.free_text import without_card_numbers
 from app.domain.permissions import check_may
 from app.domain.registers import Gate, Register, ReportState, check_move, check_second, keep_until
 from app.domain.times import business_date
@@ -18,12 +19,12 @@ from app.persistence.models.lenders import LenderRow
 from app.persistence.models.restricted_register import RegisterReportRow
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.agenda import lock_agenda
-from app.persistence.queries.audit import add_audit, add_audits
+from app.persistence.queries.audit import add_audits
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.persistence.unit_of_work import Work
 from app.services.desk_payments import DeskStaff
-from app.services.register_contents import REPORTED, contents_of, report_place, sealed_line
+from app.services.register_contents import REPORTED, contents_of, declined_place, report_place, sealed_line
 from app.services.register_events import ReportEvent, add_events
 from app.services.register_gates import AskedGate, ask_gates
 from app.services.registers import register_for
@@ -91,6 +92,7 @@ def decide_reports(
     """
     check_may(staff.role, "register_reports.approve")
     check_text("reason", reason or "", LONGEST_REASON)
+    reason = without_card_numbers((reason or "").strip())
     lender = get_lender(work.session, staff.lender_id)
     lock_agenda(work.session, queries.find_owners(work.session, lender.id, report_ids))
     rows = queries.load_reports(work.session, lender.id, report_ids)
@@ -104,10 +106,10 @@ def decide_reports(
     if not approve:
         for row in rows:
             row.state, row.decided_by, row.decided_at = ReportState.DECLINED.value, staff.by, now
-            row.declined_reason = reason
+            row.declined_reason_sealed = work.vault.seal(reason, place=declined_place(row.id)) if reason else None
             row.version += 1
-            _audit(work, row.id, row.loan_id, row.borrower_id, row.register, "declined", staff.by, now)
         work.session.flush()
+        _audit(work, rows, "declined", staff.by, now)
         return outcomes
     for name in sorted({row.register for row in rows}):
         some = [row for row in rows if row.register == name]
@@ -142,13 +144,13 @@ def _write(
             "notice_message_id": each.notice.message_id, "notice_kind": each.notice.kind,
             "notice_delivered_at": each.notice.delivered_at, "asked_by": wish.by, "asked_at": now, "content_sealed": None,
             "content_sha256": None, "decided_by": None, "decided_at": None, "reported_at": None, "keep_until": None,
-            "version": 1,
+            "stated_at": None, "version": 1,
         }  # fmt: skip
         if wish.approved_by is not None:
             sealed, digest = sealed_line(work.vault, report_place(report_id), contents[loan.id])
             row |= {
                 "state": ReportState.STANDING.value, "content_sealed": sealed, "content_sha256": digest,
-                "decided_by": wish.approved_by.by, "decided_at": now, "reported_at": now,
+                "decided_by": wish.approved_by.by, "decided_at": now, "reported_at": now, "stated_at": now,
                 "keep_until": keep_until(register, business_date(now, loan.zone)),
             }  # fmt: skip
             events.append(ReportEvent(report_id, loan.borrower_id, loan.loan_no, register.key, REPORTED, contents[loan.id]))
@@ -173,6 +175,7 @@ def _approve(
     contents = contents_of(work, passing.values(), fields)
     outcomes: dict[str, ReportOutcome] = {}
     events: list[ReportEvent] = []
+    reported: list[RegisterReportRow] = []
     for row in rows:
         each = asked[row.loan_id]
         if each.gate is not None or each.notice is None or each.notice.delivered_at is None:
@@ -182,18 +185,19 @@ def _approve(
         row.notice_message_id, row.notice_kind = each.notice.message_id, each.notice.kind
         row.notice_delivered_at = each.notice.delivered_at
         row.state, row.decided_by, row.decided_at, row.reported_at = ReportState.STANDING.value, staff.by, now, now
+        row.stated_at = now
         row.keep_until = keep_until(register, business_date(now, each.loan.zone))
         row.version += 1
         events.append(ReportEvent(row.id, row.borrower_id, each.loan.loan_no, register.key, REPORTED, contents[row.loan_id]))
-        _audit(work, row.id, row.loan_id, row.borrower_id, register.key, "reported", staff.by, now)
         outcomes[row.id] = ReportOutcome(row.id, None, row.notice_message_id)
+        reported.append(row)
     work.session.flush()
+    _audit(work, reported, "reported", staff.by, now)
     add_events(work, lender.id, events, by=staff.by, now=now)
     return outcomes
 
 
-def _audit(
-    work: Work, report_id: str, loan_id: str, borrower_id: str, register: str, verb: str, by: str, now: datetime
-) -> None:
-    facts = {"report_id": report_id, "loan_id": loan_id, "register": register}
-    add_audit(work.session, at=now, actor=by, action=f"register_report.{verb}", borrower_id=borrower_id, facts=facts)
+def _audit(work: Work, rows: Sequence[RegisterReportRow], verb: str, by: str, now: datetime) -> None:
+    """Write down what became of reports: ids, and never why one was declined."""
+    told = [(row.borrower_id, {"report_id": row.id, "loan_id": row.loan_id, "register": row.register}) for row in rows]
+    add_audits(work.session, told, at=now, actor=by, action=f"register_report.{verb}")

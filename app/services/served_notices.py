@@ -97,10 +97,11 @@ def _served(row: Any, recorded: Sequence[Proof]) -> ServedNotice:
 
 
 def told_of(row: Any) -> list[Proof]:
-    """Return what the ways themselves tell of a message, by its columns in the queries' rows."""
-    return proofs_told(
-        row.channel, post_at=row.post_delivered_at, receipt_at=row.receipt_at, opened_at=row.read_at or row.clicked_at
-    )
+    """Return what the ways themselves tell of a message, by its columns in the queries' rows.
+
+    A read mark tells nothing: whoever marks a whole list as read has opened none of it.
+    """
+    return proofs_told(row.channel, post_at=row.post_delivered_at, receipt_at=row.receipt_at, opened_at=row.clicked_at)
 
 
 def take_back_notices(work: Work, message_ids: Collection[str], *, reason: str, now: datetime) -> int:

@@ -23,7 +23,10 @@ KINDS = (
     "default_notice",
 )
 """The kinds of letters that a case may go through, in no order."""
-NEEDS = ("licence", "contract", "ledger", "cap", "ways_to_pay", "complaints", "reports_to", "register")
+NOTICES_OF_LAW = ("validation_notice",)
+"""Kinds that a law asks of some and of nobody else; they stand in no other jurisdiction's file."""
+NEEDS = ("licence", "contract", "ledger", "cap", "ways_to_pay", "complaints", "reports_to", "register", "itemisation",
+         "current_creditor", "regulator")  # fmt: skip
 """Parts that can be lacking, and for which a letter is then refused by name."""
 AS_LAW = frozenset({"P", "M", "R"})
 """Grades whose source is shown: the law's own words were read (P), in part (M), or in a rendering (R)."""
@@ -73,6 +76,8 @@ class LetterKind:
     least_grade: str | None = None
     reports_to: Mapping[str, str] | None = None
     """To whom information goes that a letter tells of, by locale, where the jurisdiction has one such place."""
+    asks_to_pay: bool = True
+    """Whether its last day is one to pay by; False: one until which its addressee can dispute, and nothing is asked for."""
 
 
 def letter_kind(jurisdiction: str, kind: str) -> LetterKind:
@@ -107,9 +112,14 @@ def kinds_of(jurisdiction: str) -> Mapping[str, LetterKind]:
     own = _read(jurisdiction.lower()) if jurisdiction.lower() != _DEFAULT else {}
     sayings = {key: _saying(key, each) for key, each in {**base["says"], **own.get("says", {})}.items()}
     return {
-        kind: _kind(jurisdiction, kind, each, sayings, own.get("reports_to"))
+        kind: _kind(jurisdiction, kind, {**each, "says": _said_by(each, own)}, sayings, own.get("reports_to"))
         for kind, each in {**base["letters"], **own.get("letters", {})}.items()
     }
+
+
+def _said_by(each: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Return what a kind says, after what every letter of the jurisdiction says (`says_always`)."""
+    return list(dict.fromkeys([*own.get("says_always", ()), *each["says"]]))
 
 
 def _kind(
@@ -119,7 +129,7 @@ def _kind(
     sayings: Mapping[str, Saying],
     reports_to: Mapping[str, str] | None,
 ) -> LetterKind:
-    if kind not in KINDS or (unknown := sorted(set(each["needs"]) - set(NEEDS))):
+    if kind not in (*KINDS, *NOTICES_OF_LAW) or (unknown := sorted(set(each["needs"]) - set(NEEDS))):
         raise ValueError(f"{jurisdiction} {kind}: no such kind, or nothing is known of {unknown}")
     least = each.get("least_days", {})
     return LetterKind(
@@ -133,6 +143,7 @@ def _kind(
         least.get("days"),
         least.get("grade"),
         reports_to,
+        bool(each.get("asks_to_pay", True)),
     )
 
 

@@ -20,6 +20,7 @@ _DEFAULT = "default"
 _KEYS = frozenset(
     {
         "lender",
+        "creditor",
         "name",
         "address",
         "country",
@@ -102,6 +103,8 @@ class Letterhead:
     """By locale: the database or bureau that this lender reports to."""
     register: Mapping[str, str] = field(default_factory=dict)
     """By locale: the register of an authority or association that it reports to."""
+    creditor: Mapping[str, str] = field(default_factory=dict)
+    """By locale: for whom a collector collects."""
 
     def notice_text(self, rule: NoticeRule, locale: str) -> tuple[str, ...]:
         """Return the words of a notice in a language, prescribed or supplied. Raises LetterRefusedError."""
@@ -202,6 +205,7 @@ def read_letterhead(path: Path) -> Letterhead:
             },
             reports_to={locale: str(each) for locale, each in document.get("reports_to", {}).items()},
             register={locale: str(each) for locale, each in document.get("register", {}).items()},
+            creditor={locale: str(each) for locale, each in document.get("creditor", {}).items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise refused("letterhead", f"{path.name}: {error} is missing or not as it should be.") from None

@@ -48,6 +48,18 @@ class Words(NamedTuple):
     proof_slot: str
     ledger_of: str
     ledger_of_columns: tuple[str, ...]
+    dispute_until: str
+    itemisation_of: str
+    itemisation_columns: tuple[str, ...]
+    since_payment: str
+    since_lent: str
+    owed_then: str
+    interest_since: str
+    fees_since: str
+    penalties_since: str
+    paid_since: str
+    credited_since: str
+    owed_now: str
 
 
 EN = Words(
@@ -93,6 +105,18 @@ EN = Words(
     proof_slot="Number of the post ____________________   Delivered on ______________   Signature ____________________",
     ledger_of="Loan {loan}: what is asked for, in {currency}, as of {as_of}",
     ledger_of_columns=("No.", "Due on", "Days late", "Principal", "Interest", "Fees", "Late charges", "In all"),
+    dispute_until="You can dispute this debt until",
+    itemisation_of="Loan {loan}: how the debt came to be what it is, in {currency}, from {on} on ({named})",
+    itemisation_columns=("", "Amount"),
+    since_payment="the day of the last payment",
+    since_lent="the day on which the money was lent",
+    owed_then="Owed on {on}",
+    interest_since="Interest that fell due since",
+    fees_since="Fees charged since",
+    penalties_since="Charges for late payment since",
+    paid_since="Paid since",
+    credited_since="Credited since",
+    owed_now="Amount of the debt now",
 )
 ZH_CN = Words(
     date="日期",
@@ -137,6 +161,18 @@ ZH_CN = Words(
     proof_slot="邮件编号 ____________________   送达日期 ______________   签收 ____________________",
     ledger_of="贷款 {loan}：所列款项明细（{currency}），截至{as_of}",
     ledger_of_columns=("期数", "到期日", "逾期天数", "本金", "利息", "费用", "逾期费用", "合计"),
+    dispute_until="您可在此日期前对本债务提出异议",
+    itemisation_of="贷款 {loan}：债务金额构成（{currency}），自{on}（{named}）起",
+    itemisation_columns=("", "金额"),
+    since_payment="最后一次还款日",
+    since_lent="放款日",
+    owed_then="{on}所欠金额",
+    interest_since="此后到期的利息",
+    fees_since="此后收取的费用",
+    penalties_since="此后的逾期费用",
+    paid_since="此后还款",
+    credited_since="此后减免或退还",
+    owed_now="现欠金额",
 )
 _BY_LOCALE = {"en": EN, "zh-CN": ZH_CN}
 

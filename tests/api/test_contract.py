@@ -45,6 +45,7 @@ with warnings.catch_warnings():
 RULES_BEYOND_SCHEMAS = {
     "rehearse_escalation_policy",
     "check_escalation_policy",
+    "list_bulletin_rows",
     "list_bulletins",
     "make_credit_file",
     "correct_register_report",

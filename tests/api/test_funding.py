@@ -93,6 +93,30 @@ def test_a_share_is_transferred_once_and_shows_at_the_loan(app: Flask, client: F
     assert send(client, ann, "/funding/check", method="get").json == {"loans": 1, "entries": 1, "differences": 0}
 
 
+def test_a_funders_entries_come_page_by_page_and_add_up_to_the_statement(
+    app: Flask, client: FlaskClient, loan: Built
+) -> None:
+    pay(loan, 500, now=START)
+    pass_on_due(now=START)
+    ann = a_seat(app, loan.lender_id, role="supervisor")
+    path = f"/funding/funders/A/entries?from={TODAY}&to={TODAY}"
+
+    first = send(client, ann, f"{path}&limit=1", method="get").json
+    rest = send(client, ann, f"{path}&limit=1&cursor={first['next_cursor']}", method="get").json
+    found = [*first["items"], *rest["items"]]
+    told = send(client, ann, f"/funding/funders/A/statement?from={TODAY}&to={TODAY}", method="get").json
+
+    assert [each["passed"]["total"]["amount_minor"] for each in found] == [334, 166]
+    assert {each["loan_no"] for each in found} == {loan.loan_no}
+    assert rest["next_cursor"] is None
+    (total,) = told["totals"]
+    assert [total[name]["amount_minor"] for name in ("payable_before", "paid_out", "payable")] == [0, 0, 500]
+    assert send(client, ann, "/funding/funders/A/entries?from=2026-02-02&to=2026-02-01", method="get").status_code == 422
+    other = a_seat(app, build_lender(now=START, code="other"), role="admin")
+    assert send(client, other, path, method="get").status_code == 404
+    assert send(client, a_seat(app, loan.lender_id), path, method="get").status_code == 403
+
+
 def test_payouts_need_two_people_and_a_fresh_factor(app: Flask, client: FlaskClient, loan: Built) -> None:
     ann = a_seat(app, loan.lender_id, role="admin", name="Ann")
     ben = a_seat(app, loan.lender_id, role="compliance", name="Ben")

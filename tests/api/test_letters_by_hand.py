@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.persistence.db import db
 from app.persistence.models.audit import AuditRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.unit_of_work import unit_of_work
 from app.services.policies import activate_document
 from app.services.rule_parts import use_channels
@@ -105,3 +106,27 @@ def test_asking_says_what_would_stand_in_the_way(desk: Desk, set_clock: Any) -> 
     assert (asked.status_code, asked.json["may_happen"]) == (200, False)
     assert asked.json["blocks"][0]["reason"] == "LEGAL_QUIET_HOURS"
     assert asked.json["opens_at"] is not None
+
+
+def test_two_letters_of_one_kind_are_not_sent_one_after_the_other(desk: Desk, set_clock: Any) -> None:
+    first = desk.post(PATH, DRAFT, desk.agent, "1").json["id"]
+    assert desk.post(f"/v1/desk/letters/{first}/approve", {}, desk.senior, "2").status_code == 200
+
+    again = desk.post(PATH, DRAFT, desk.agent, "3")
+    set_clock(NOON + timedelta(days=14))
+    on_its_last_day = desk.post(PATH, DRAFT, desk.agent, "4")
+    set_clock(NOON + timedelta(days=15))
+
+    assert (again.status_code, again.json["code"]) == (409, "conflict")
+    assert "2026-04-07" in again.json["detail"]
+    assert on_its_last_day.status_code == 409
+    assert desk.post(PATH, DRAFT, desk.agent, "5").status_code == 201
+
+
+def test_one_that_came_back_is_written_again(desk: Desk) -> None:
+    first = desk.post(PATH, DRAFT, desk.agent, "1").json["id"]
+    made = desk.post(f"/v1/desk/letters/{first}/approve", {}, desk.senior, "2").json
+    with unit_of_work() as work:
+        work.session.get_one(LetterRow, made["letter_id"]).state = "returned"
+
+    assert desk.post(PATH, DRAFT, desk.agent, "3").status_code == 201

@@ -9,11 +9,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.domain.book import BorrowerValues
+from app.domain.deliveries import DeliveryReport, Told
+from app.persistence.ids import new_id
 from app.persistence.models.audit import AuditRow
-from app.persistence.models.letters import LetterRow
+from app.persistence.models.devices import EndpointRow
+from app.persistence.models.letters import LetterBatchRow, LetterRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.reminders import AgendaRow
 from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.borrowers import put_borrower
+from app.services.letters import apply_event
 from tests.builders.access import a_desk_key, signed_in
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.desk import a_seat
@@ -151,3 +157,47 @@ def test_pages_of_letters_show_them_prove_them_and_note_who_looks(app: Flask, lo
     assert done.status_code == 303
     assert "Jane Roe" in senior.page(page).text
     assert len(audited("letter.looked_at")) == 1
+
+
+def test_batches_are_listed_with_the_letters_of_this_lender_alone_by_stage(client: FlaskClient, loan: Built) -> None:
+    with unit_of_work() as work:
+        batch = LetterBatchRow(
+            id=new_id(), name="March", total=4, made=4, failed=0, state="ready", by="operator:Ann", created_at=SENT,
+            changed_at=SENT,
+        )  # fmt: skip
+        work.session.add(batch)
+        batch_id = batch.id
+    other = build_loan(now=START, due=[date(2026, 2, 1)], lender_id=build_lender(now=START, code="other"))
+    states = ("handed_over", "in_transit", "returned")
+    ids = [a_posted_letter(loan, now=SENT, state=state, batch_id=batch_id) for state in states]
+    a_posted_letter(other, now=SENT, batch_id=batch_id)
+    agent = a_desk_key(loan.lender_id, role="agent")
+
+    (mine,) = client.get("/v1/desk/letter-batches", headers=agent).json["items"]
+    listed = client.get("/v1/desk/letters", headers=agent).json["items"]
+
+    assert (mine["id"], mine["name"], mine["state"]) == (batch_id, "March", "ready")
+    assert mine["stages"] == {"printed": 1, "sent": 1, "returned": 1}
+    assert {each["id"] for each in listed} == set(ids)
+    assert {each["batch_id"] for each in listed} == {batch_id}
+
+
+def test_what_comes_back_takes_the_address_out_of_use_and_shows_as_returned(client: FlaskClient, loan: Built) -> None:
+    with unit_of_work() as work:
+        values = BorrowerValues(loan.borrower_no, name="Jane Roe", address_lines=("2 Low Road", "Leeds"), country="GB")
+        put_borrower(work, values, now=SENT - timedelta(days=9), origin="test")
+    letter_id = a_posted_letter(loan, now=SENT)
+    with unit_of_work() as work:
+        message_id = work.session.get_one(LetterRow, letter_id).message_id
+        told = DeliveryReport("post/1", Told.FAILED, at=START, raw_code="returned_to_sender", message_id=message_id)
+        assert apply_event(work, told, now=START)
+    agent = a_desk_key(loan.lender_id, role="agent")
+
+    shown = client.get(f"/v1/desk/letters/{letter_id}", headers=agent).json
+
+    assert (shown["stage"], shown["returned_at"], shown["proof"]) == ("returned", "2026-03-02T09:00:00Z", None)
+    with reading() as session:
+        states = session.scalars(
+            select(EndpointRow.reason).where(EndpointRow.borrower_id == loan.borrower_id, EndpointRow.channel == "letter")
+        ).all()
+    assert states == ["letter_returned"]

@@ -13,7 +13,7 @@ def wait_until_blocked(answer: Future[Any]) -> None:
     """Wait until another connection waits for a lock; SQLite does not tell, but lets nobody past its one write lock."""
     if db.engine.dialect.name != "postgresql":
         return
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with db.engine.connect() as connection:
         while not answer.done() and not connection.scalar(waiting) and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ FAIR = 1.5
 """Where some of what one channel asks is answered and then something is not."""
 BRIEF = 0.5
 """Where nothing is answered."""
-SILENT = frozenset({"drop", "accept_then_drop", "drip"})
+SILENT = frozenset({"drop", "accept_then_drop", "drip", "silence"})
 """The stand-in's faults that only a time-out ends."""
 
 meets_silence = pytest.mark.parametrize("patience", [BRIEF], ids=["silence"])

@@ -163,13 +163,13 @@ def test_each_code_has_one_meaning(answer: HttpAnswer, outcome: Outcome, code: s
 
 @each_act("reset_after", "accept_then_reset", "drop", "accept_then_drop", "cut", "drip")
 def test_a_text_that_may_have_gone_is_uncertain(aliyun: AliyunSms, stand_in: StandInClient, act: str) -> None:
-    stand_in.program({"on": "aliyun_sms", "act": act, **({"delay_ms": 40} if act == "drip" else {})})
+    stand_in.program({"on": "aliyun_sms", "act": act, **({"delay_ms": 400} if act == "drip" else {})})
     began = time.monotonic()
 
     [result] = aliyun.send([a_template_text()], now=NOW)
 
     assert result.outcome is Outcome.UNCERTAIN
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENT  # the last of what drips comes after a minute
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_a_relay_that_stops_reading_is_left_in_time() -> None:
         reader.join(5)
 
     assert (answer.stage, answer.code, answer.text) == (Stage.CONTENT, 0, "timeout")
-    assert took < 3
+    assert took < 15  # the relay would hold out for twenty
 
 
 def test_nobody_listens_there(stand_in: StandInClient) -> None:

@@ -230,9 +230,9 @@ def test_a_server_that_is_full_or_slow_is_tried_again_and_prints_nothing(sftp: S
 
 
 def test_after_one_letter_that_a_slow_server_did_not_take_the_others_are_not_tried(sftp: SftpServer, folders: Path) -> None:
-    channel = over_sftp(sftp, total_seconds=0.4)
+    channel = over_sftp(sftp, total_seconds=2)
     channel.send([], now=NOW)  # it answers
-    sftp.slow_seconds = 1.5
+    sftp.slow_seconds = 6
 
     began = monotonic()
     results = channel.send([a_printed() for _ in range(6)], now=NOW)
@@ -240,7 +240,7 @@ def test_after_one_letter_that_a_slow_server_did_not_take_the_others_are_not_tri
     channel.close()
 
     assert {result.outcome for result in results} == {Outcome.RETRY}
-    assert lasted < 2
+    assert lasted < 11  # six of two seconds each are twelve
 
 
 @pytest.mark.parametrize("changes", [{"password": "wrong"}, {"host_key_sha256": "A" * 43}])

@@ -161,13 +161,13 @@ def test_a_text_that_may_have_gone_is_uncertain(twilio: TwilioSms, stand_in: Sta
 
 @meets_silence
 def test_an_answer_that_only_drips_ends_in_time_and_is_uncertain(twilio: TwilioSms, stand_in: StandInClient) -> None:
-    stand_in.program({"on": "twilio_messages", "act": "drip", "delay_ms": 40})
+    stand_in.program({"on": "twilio_messages", "act": "drip", "delay_ms": 400})
     began = time.monotonic()
 
     [result] = twilio.send([a_text()], now=NOW)
 
     assert (result.outcome, result.error_code) == (Outcome.UNCERTAIN, "timeout")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENT  # the last of it comes after a minute
 
 
 def test_a_provider_that_is_not_there_got_nothing() -> None:

@@ -6,8 +6,11 @@ from random import Random
 from flask import Flask
 from sqlalchemy import select, update
 
+from app import clock
 from app.persistence.models.audit import AuditRow
+from app.persistence.models.letters import LetterRow
 from app.persistence.models.staff import StaffSessionRow
+from app.persistence.queries.letters import mark_letter
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletins import WantedBulletin, figures_of, freeze_bulletin, get_own, make_bulletin, publish_bulletin
 from tests.builders.book import build_lender, build_loan
@@ -107,3 +110,24 @@ def test_an_address_with_control_characters_is_refused_and_breaks_nothing(sqlite
         answer = ann.browser.get(f"{path}/figures/reminders_sent?{query}")
         assert answer.status_code == 200
         assert "\x00" not in answer.text
+
+
+def test_what_became_known_later_is_told_apart_from_a_difference(sqlite_book: Flask) -> None:
+    lender_id = _lender()
+    ann = a_seat(sqlite_book, lender_id, role="compliance")
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+    ann.send(path.removeprefix("/desk"), act="freeze")
+    with unit_of_work() as work:
+        letter = work.session.scalars(
+            select(LetterRow).where(LetterRow.delivered_at > FIRST + timedelta(days=1), LetterRow.delivered_at < LAST)
+        ).first()
+        assert letter is not None
+        mark_letter(work.session, letter, "returned", now=START + timedelta(minutes=1))
+    clock.use(lambda: START + timedelta(minutes=2))
+
+    page = ann.browser.get(f"{path}/check").text
+
+    assert "Equal" in page
+    assert "Became known since" in page
+    assert "Letters delivered" in page
+    assert "Something that had been recorded was changed" not in page

@@ -65,7 +65,7 @@ CODES = {
     "figures": collateral_sales.FIGURES, "appraisal": collateral_values.SOURCES, "cover": collateral_values.COVERS,
     "visit": [*visits.OUTCOMES, *visits.STATES, *visits.WITHDRAWN, *visits.PLACES], "change": hardship.CHANGES,
     "mandate": MandateState, "intent": payment_intents.IntentState, "opening": REASONS,
-    "letter_stage": letter_stages.STAGES, "proof": served_notices.PROOFS,
+    "letter_stage": letter_stages.STAGES, "proof": served_notices.KEPT,
     "letter_kind": [
         *LETTER_KINDS, *(each.served_as for code in ("CN", "US", "UK", "IN", "EU") for each in kinds_of(code).values()),
     ],

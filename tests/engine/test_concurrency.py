@@ -58,7 +58,7 @@ class Crowd:
             pass
         self.stop.set()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=120)
         assert not any(thread.is_alive() for thread in threads)
         if self.errors:
             raise self.errors[0]
@@ -263,7 +263,7 @@ def test_nobody_misses_new_rules_for_being_swept_just_then(crowd: Crowd) -> None
     def sweeping(_rng: random.Random) -> None:
         engine.sweep_all()
 
-    crowd.run([rules, sweeping, sweeping], seconds=1.5)
+    crowd.run([rules, sweeping, sweeping], seconds=1.5, until=lambda: bool(activated))
     engine.sweep_all()
 
     with reading() as session:
@@ -306,7 +306,7 @@ def _in_thread(app: Flask, act: Callable[[], object]) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 

@@ -1,6 +1,5 @@
 """The engine and the providers' stand-in over real HTTP: withdrawn in time, and handed on from one provider to the other."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -65,19 +64,16 @@ def test_a_paid_reminder_leaves_the_screen_within_one_pass_of_the_engine(
     built, engine = reminded
     (shown,) = pushes(stand_in)
     before = metrics.WITHDRAWAL_SECONDS._sum.get()
-    started = time.perf_counter()
 
     pay(built, 10_000, now=STEP)
     engine.dispatch("withdrawal")
 
-    seconds = time.perf_counter() - started
     _, withdrawal = pushes(stand_in)
     key = shown["android"]["collapse_key"]
     assert withdrawal["android"]["collapse_key"] == key == withdrawal["data"]["withdraws"] == shown["data"]["message_id"]
     assert "notification" not in withdrawal
     assert "notification" not in withdrawal["android"]
     assert metrics.WITHDRAWAL_SECONDS._sum.get() == before  # the book's clock stood still
-    assert seconds < 5
 
 
 def test_a_browser_shows_in_its_place_that_there_is_nothing_to_do(

@@ -103,7 +103,7 @@ def test_who_lost_the_lease_lets_go(app: Flask) -> None:
 
 def _until_over(runner: RehearsalRunner) -> None:
     assert runner._process is not None
-    for _ in range(200):
+    for _ in range(1200):
         if runner._process.poll() is not None:
             return
         time.sleep(0.05)

@@ -23,6 +23,7 @@ from tests.builders.book import build_loan
 from tests.conftest import START, make_settings
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_migrations_and_models_agree(app: Flask) -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -15,7 +15,7 @@ from app.persistence.db import db
 from tests.conftest import make_settings
 from tests.journeys.console_walk import Looked, looked
 from tests.journeys.furnished_desk import PHONE, Furnished, furnished, with_acts
-from tests.journeys.running_sandbox import CHROMIUM
+from tests.journeys.running_sandbox import a_browser
 from tests.journeys.served import served
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -43,7 +43,7 @@ def take(app: Flask, desk: Furnished) -> None:
     seat.send(f"{path}/opening", on=path, reason="caller")
     FOLDER.mkdir(exist_ok=True)
     with served(app) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         look = looked(browser, app, url, seat, viewport={"width": 1180, "height": 760})
         look.open("/desk")
         look.page.get_by_role("searchbox").fill(PHONE)

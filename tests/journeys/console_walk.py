@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from app.wording.console_words import catalogue
 from tests.builders.desk import Seat
+from tests.journeys.running_sandbox import PATIENCE_MS
 
 NO_PAGE = frozenset({"console_entry.static"})
 PARTS = ("/part", "/now", "/contact-now", "/overview", "/live", "/queue")
@@ -87,7 +88,7 @@ def looked(browser: Browser, app: Flask, url: str, seat: Seat | None = None, **o
             context.add_cookies([{**kept, "secure": each.key.startswith("__")}])  # type: ignore[typeddict-item]
     context.add_init_script(AXE_SCRIPT)
     found = Looked(context, context.new_page(), url)
-    found.page.set_default_timeout(20_000)
+    found.page.set_default_timeout(PATIENCE_MS)
     found.page.on("console", lambda message: _note(found, message))
     found.page.on("pageerror", lambda error: found.problems.append(f"script: {error}"))
     context.on("request", lambda request: _only_here(found, request.url))

@@ -1,4 +1,4 @@
-"""`flask sandbox run` for the length of a block, on a port and a folder of its own."""
+"""`flask sandbox run` for the length of a block, on a port and a folder of its own, and a browser to look at it with."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,10 @@ CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_MS = 60_000
 """How long a page is waited for: what it shows goes through several processes, and others work on this machine too."""
 
+_UP = "Ctrl-C ends everything.\n"
+_TRIES = 3
+"""A port that was free may be somebody else's by the time the sandbox opens it."""
+
 
 @dataclass
 class RunningSandbox:
@@ -24,9 +29,39 @@ class RunningSandbox:
     url: str
 
 
+def a_browser(playwright: Any) -> Any:
+    """Start a browser, patiently. One that does not start is as good as none: the test is skipped."""
+    try:
+        return playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=3 * PATIENCE_MS)
+    except Exception as error:
+        pytest.skip(f"no browser that starts here: {str(error).splitlines()[0]}")
+
+
 @contextmanager
 def running(var_dir: Path) -> Iterator[RunningSandbox]:
-    (port,) = free_ports(1)
+    """Start one and wait until it says that it runs; end it with the block."""
+    for _ in range(_TRIES):
+        (port,) = free_ports(1)
+        process, said = _started(var_dir, port)
+        if not said.endswith(_UP):
+            process.wait()
+            process.stdout.close()  # type: ignore[union-attr]
+            if f"Port {port} is taken" in said:
+                continue
+        break
+    try:
+        if not said.endswith(_UP):
+            pytest.fail(said)
+        yield RunningSandbox(process, f"http://127.0.0.1:{port}")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def _started(var_dir: Path, port: int) -> "tuple[subprocess.Popen[str], str]":
+    """Start one; return it and what it said until it was up, or ended."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DUECOURSE_")}
     environment.pop("DATABASE_URL", None)
     environment |= {"DUECOURSE_VAR_DIR": str(var_dir), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
@@ -39,17 +74,9 @@ def running(var_dir: Path) -> Iterator[RunningSandbox]:
         text=True,
     )
     assert process.stdout is not None
-    said = []
+    said = ""
     for line in process.stdout:
-        said.append(line)
-        if "Ctrl-C ends everything" in line:
+        said += line
+        if said.endswith(_UP):
             break
-    else:
-        pytest.fail("".join(said))
-    try:
-        yield RunningSandbox(process, f"http://127.0.0.1:{port}")
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
+    return process, said

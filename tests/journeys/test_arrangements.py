@@ -227,7 +227,8 @@ def test_no_event_holds_the_borrowers_session_or_what_staff_wrote(app: Flask) ->
     journey.desk("POST", f"/arrangements/{agreed['id']}/cancel", words)
 
     with reading() as session:
-        events = list(session.scalars(select(WebhookEventRow).where(WebhookEventRow.type.like("arrangement.%"))))
+        of_arrangements = select(WebhookEventRow).where(WebhookEventRow.type.like("arrangement.%"))
+        events = list(session.scalars(of_arrangements.order_by(WebhookEventRow.id)))
         trail = [row.facts for row in session.scalars(select(AuditRow).where(AuditRow.action.like("arrangement.%")))]
     assert [event.type for event in events] == ["arrangement.accepted.v1", "arrangement.cancelled.v1"]
     assert not [event.data for event in events if {"session_id", "said"} & event.data.keys()]

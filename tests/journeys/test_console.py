@@ -14,7 +14,7 @@ from app.persistence.unit_of_work import reading
 from tests.journeys.console_walk import Looked, looked, too_wide
 from tests.journeys.desk_browser import DeskBrowser
 from tests.journeys.furnished_desk import NAME, PHONE, Furnished, furnished
-from tests.journeys.running_sandbox import CHROMIUM
+from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, a_browser
 from tests.journeys.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser here")]
@@ -38,9 +38,9 @@ def chromium(sqlite_book: Flask) -> Iterator[tuple[Any, str]]:
     """A browser, and where the app is."""
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with served(sqlite_book) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         yield browser, url
         browser.close()
 

@@ -6,7 +6,7 @@ from flask import Flask
 from tests.builders.desk import Seat
 from tests.journeys.console_walk import addresses, each_look, english, looked, raw_keys
 from tests.journeys.furnished_desk import Furnished, furnished, with_acts
-from tests.journeys.running_sandbox import CHROMIUM
+from tests.journeys.running_sandbox import CHROMIUM, a_browser
 from tests.journeys.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser here")]
@@ -60,7 +60,7 @@ def test_no_page_keeps_anybody_out_or_asks_elsewhere(sqlite_book: Flask, desk: F
     seat = opened(sqlite_book, desk, name="Ann Admin", role="admin")
     wrong: dict[str, list[str]] = {}
     with served(sqlite_book) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         look = looked(browser, sqlite_book, url, seat)
         for name, address in walked(sqlite_book, desk).items():
             status = look.open(address)
@@ -81,7 +81,7 @@ def test_pages_in_chinese_hold_no_english_sentence(sqlite_book: Flask, desk: Fur
     seat = opened(sqlite_book, desk, name="Li Na", role="admin", locale="zh-CN")
     wrong: dict[str, list[str]] = {}
     with served(sqlite_book) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         look = looked(browser, sqlite_book, url, seat, locale="zh-CN")
         for name, address in walked(sqlite_book, desk).items():
             look.open(address)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, running
+from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, a_browser, running
 
 
 @pytest.mark.browser
@@ -22,7 +22,7 @@ def test_the_phone_shows_every_channel_and_what_is_done_on_it_counts(tmp_path: P
     expect.set_options(timeout=PATIENCE_MS)
     problems: list[str] = []
     with running(tmp_path) as sandbox, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))

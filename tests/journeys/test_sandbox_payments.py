@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, running
+from tests.journeys.running_sandbox import CHROMIUM, PATIENCE_MS, a_browser, running
 
 
 @pytest.mark.browser
@@ -14,7 +14,7 @@ def test_an_instalment_is_paid_at_the_providers_page_and_is_no_longer_due(tmp_pa
 
     expect.set_options(timeout=PATIENCE_MS)
     with running(tmp_path) as sandbox, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = a_browser(playwright)
         page = browser.new_page(viewport={"width": 1240, "height": 900}, locale="en-GB")
         page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{sandbox.url}/sandbox#DEMO-GB")

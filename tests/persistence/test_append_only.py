@@ -19,7 +19,7 @@ from tests.conftest import START, make_settings
 
 TABLES = (
     "served_notices", "delivery_proofs", "escalation_events", "register_files", "register_report_events", "share_transfers",
-    "collateral_events",
+    "collateral_events", "fact_revisions",
 )  # fmt: skip
 
 
@@ -75,11 +75,24 @@ def test_the_database_refuses_to_change_or_delete_what_was_appended(guarded: Fla
     for table in TABLES:
         written(table)
         column = "register" if table.startswith("register") else "kind"
-        column = "reference" if table == "share_transfers" else column
+        column = {"share_transfers": "reference", "fact_revisions": "fact"}.get(table, column)
         for statement in (f"UPDATE {table} SET {column} = 'other'", f"DELETE FROM {table}"):
             with pytest.raises(DBAPIError, match="append-only"):
                 run(statement)
     run("UPDATE register_report_events SET told_at = 5, left_out = left_out")  # what a row may still be given
+
+
+def test_a_line_is_told_once_and_a_file_keeps_its_columns_and_who_was_held_back(guarded: Flask) -> None:
+    event = written("register_report_events", told_sealed=None, told_sha256=None)
+    written("register_files")
+
+    run(f"UPDATE register_report_events SET told_sha256 = 'x', told_sealed = content_sealed WHERE id = '{event['id']}'")
+    for statement in (
+        "UPDATE register_report_events SET told_sha256 = 'y'", "UPDATE register_report_events SET told_sealed = NULL",
+        "UPDATE register_files SET columns = NULL", "UPDATE register_files SET held_back = '[]'",
+    ):  # fmt: skip
+        with pytest.raises(DBAPIError, match="append-only"):
+            run(statement)
 
 
 def test_a_frozen_month_takes_no_row_and_changes_no_more(guarded: Flask) -> None:

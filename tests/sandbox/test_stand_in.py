@@ -13,6 +13,7 @@ from app.sandbox.stand_in import client
 from app.sandbox.stand_in.answers import Answer, Taken, send_push
 from app.sandbox.stand_in.client import StandInClient
 from tests.builders.outgoing import NOW, a_text
+from tests.builders.patience import PATIENT
 from tests.fakes.stand_in import SMS_KEY
 
 
@@ -159,7 +160,7 @@ def test_it_ends_cleanly_when_told(number: signal.Signals) -> None:
 
     process.send_signal(number)
 
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=PATIENT) == 0
     client.stop(process)
 
 
@@ -168,7 +169,7 @@ def test_it_ends_with_its_parent() -> None:
 
     process.stdin.close()  # type: ignore[union-attr]
 
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=PATIENT) == 0
     client.stop(process)
 
 

@@ -21,7 +21,7 @@ def a_child(tmp_path: Path, name: str, program: str) -> Child:
     return Child(name, [sys.executable, "-c", program], dict(os.environ), tmp_path / f"{name}.log", tmp_path)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> None:
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if condition():
@@ -75,7 +75,7 @@ def test_a_child_that_ends_while_starting_is_named_with_its_log(tmp_path: Path) 
     supervisor = Supervisor([a_child(tmp_path, "web", "raise SystemExit('no database')")], lambda _text: None)
 
     with pytest.raises(ChildError, match=r"web ended while starting[\s\S]*no database"):
-        supervisor.start(lambda: False, ready_seconds=10)
+        supervisor.start(lambda: False, ready_seconds=PATIENT)
     supervisor.stop()
 
 
@@ -101,3 +101,14 @@ def test_a_taken_port_is_refused_with_the_way_out() -> None:
 def test_two_sandboxes_on_one_folder_are_refused(tmp_path: Path) -> None:
     with running._alone(tmp_path), pytest.raises(RefusedError, match="DUECOURSE_VAR_DIR"), running._alone(tmp_path):
         pass
+
+
+def test_the_sandbox_is_not_ready_before_its_engine_is(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    assert not running._engine_has_started(log)
+    log.write_text('{"event":"loading"}\n')
+    assert not running._engine_has_started(log)
+
+    log.write_text('{"owner":"e-1","event":"engine started","level":"info"}\n')
+
+    assert running._engine_has_started(log)

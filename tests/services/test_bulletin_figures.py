@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.event import listen, remove
 
 from app.domain.bulletins import ALL, PEOPLE, AsKnown, Period, cell_name
+from app.persistence.db import db
 from app.persistence.queries.bulletin_rows import ROWS, page_rows
 from app.persistence.unit_of_work import reading
 from app.services.bulletin_figures import count_figures, definitions
@@ -123,3 +126,28 @@ def test_whoever_was_taken_off_before_the_register_heard_of_them_was_not_reporte
     assert _number("people_reported", AsKnown(PERIOD, START)) == 1  # as it was known then
     assert _number("people_reported", AsKnown(PERIOD, PERIOD.end_at)) == 0
     assert _number("register_entries", AsKnown(PERIOD, PERIOD.end_at)) == 0
+
+
+def test_counting_takes_as_many_statements_whatever_the_book(sqlite_book: Flask) -> None:
+    loans = _loans(10)
+    known = AsKnown(PERIOD, PERIOD.end_at + timedelta(days=200))
+    asked: list[str] = []
+
+    def count() -> int:
+        asked.clear()
+        with reading() as session:
+            count_figures(session.connection(), known, lender_id=None, smallest=5)
+        return len(asked)
+
+    def note(*given: Any) -> None:
+        asked.append(given[2])
+
+    listen(db.engine, "before_cursor_execute", note)
+    try:
+        make_events(loans, 60, around=START, random=Random(1))
+        few = count()
+        make_events(loans, 600, around=START, random=Random(2))
+        many = count()
+    finally:
+        remove(db.engine, "before_cursor_execute", note)
+    assert few == many <= len(ROWS) + 1

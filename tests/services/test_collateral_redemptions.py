@@ -100,7 +100,7 @@ def test_what_is_shown_for_a_day_is_what_happens_when_it_is_paid_on_that_day(app
 def test_any_quote_holds_on_its_day(app: Flask) -> None:
     lender = a_lender("CN")
 
-    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(st.integers(0, 60), st.integers(0, 2_000), st.integers(1, 9_999))
     def holds(ahead: int, daily: int, amount: int) -> None:
         loans, thing = a_held_thing(lender, daily=daily, amount_minor=amount)

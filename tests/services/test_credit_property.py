@@ -22,8 +22,9 @@ from app.domain.errors import DomainError
 from app.domain.hold_terms import HoldValues
 from app.persistence.db import db
 from app.persistence.models.credit_reports import CreditOmissionRow, CreditReportRow
+from app.persistence.queries.credit_snapshots import load_snapshot
 from app.persistence.unit_of_work import unit_of_work
-from app.services import credit_gates
+from app.services import credit_files, credit_gates
 from app.services.credit_files import decide_snapshot, make_file, submit_snapshot
 from app.services.credit_reporting import end_cured, start_reporting
 from app.services.credit_snapshots import begin_snapshot, freeze_page
@@ -71,6 +72,7 @@ class World:
     now: datetime = START
     snapshot_id: str | None = None
     files: int = 0
+    submitted: int = 0
     told_against: int = 0
 
 
@@ -170,6 +172,8 @@ def _of_the_lender(world: World, name: str, loan: Built) -> None:
         _file(world)
     elif name == "submit":
         submit_snapshot(world.lender_id, world.snapshot_id, reference=None, by="staff:Ann", now=now)
+        _hold_against_the_book(world)
+        world.submitted += 1
 
 
 def _file(world: World) -> None:
@@ -179,6 +183,14 @@ def _file(world: World) -> None:
     make_file(world.lender_id, world.snapshot_id, out, by="staff:Ann", clock=lambda: world.now)
     world.files += 1
     text = out.getvalue().decode()
+    told = _hold_against_the_book(world)
+    for kept in world.kept:
+        assert (kept.loan.loan_id in told) == (f"{kept.loan.loan_no}</AcctCode>" in text)
+    world.told_against += sum(row.account["overdue_minor"] > 0 for row in told.values())
+
+
+def _hold_against_the_book(world: World) -> dict[str, CreditReportRow]:
+    """Return what the file tells, as it is made and again as it is handed in; it may be told by the test's own book."""
     session = db.session()
     session.rollback()
     left_out = set(
@@ -188,10 +200,9 @@ def _file(world: World) -> None:
     told = {row.loan_id: row for row in rows if row.reason is None and row.loan_id not in left_out}
     for kept in world.kept:
         row = told.get(kept.loan.loan_id)
-        assert (row is not None) == (f"{kept.loan.loan_no}</AcctCode>" in text)
         if row is not None and row.account["overdue_minor"] > 0:
-            world.told_against += 1
             assert kept.may_be_told(world.now) == []
+    return told
 
 
 LIVES = ("notice", "deliver", "consent", "report", "freeze", "approve", "file", "submit")
@@ -264,7 +275,47 @@ def test_whatever_goes_wrong_on_the_way_keeps_the_report_back(sqlite_book: Flask
 def test_the_usual_way_ends_in_a_report_against_both(sqlite_book: Flask) -> None:
     world = live(USUAL)
 
-    assert (world.files, world.told_against) == (1, 2)
+    assert (world.files, world.told_against, world.submitted) == (1, 2, 1)
+
+
+BETWEEN = USUAL.index(("submit", 0))
+"""Where the file is made and has not been handed in."""
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_what_goes_wrong_between_the_file_and_its_submission_stops_that_and_the_file_made_again_leaves_it_out(
+    app: Flask, harm: str
+) -> None:
+    again = [("file", 0), ("submit", 0)]
+
+    world = live([*USUAL[:BETWEEN], (harm, 0), ("submit", 0), *again])
+
+    # A return and a case are of the one loan, a consent and its withdrawal too: the other one is told.
+    assert (world.files, world.told_against, world.submitted) == (2, 3, 1)
+
+
+@pytest.mark.parametrize("at", [1, 5, 11, 12])
+def test_the_orders_hold_on_both_databases(app: Flask, at: int) -> None:
+    for harm in HARM:
+        acts = list(USUAL)
+        acts.insert(at, (harm, 0))
+        live(acts)
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_were_the_gates_not_asked_at_the_submission_the_property_would_fail(
+    sqlite_book: Flask, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """Seen red: the very events would end in a report."""
+
+    def look_at_nothing(lender_id: str, snapshot_id: str, **more: Any) -> int:
+        with unit_of_work() as work:
+            return load_snapshot(work.session, snapshot_id).version
+
+    monkeypatch.setattr(credit_files, "check_still_open", look_at_nothing)
+
+    with pytest.raises(AssertionError):
+        live([*USUAL[:BETWEEN], (harm, 0), ("submit", 0)])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """A month of credit reports: what is furnished and why not, frozen, going on with what was furnished before."""
 
+import gc
+import hashlib
+import io
+import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,10 +12,12 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from app.domain.credit_accounts import CreditAccount
 from app.domain.errors import ConflictError, ValidationError
 from app.persistence.db import db
 from app.persistence.models.credit_reports import CreditReportRow, CreditSnapshotRow
 from app.persistence.unit_of_work import unit_of_work
+from app.services.credit_files import decide_snapshot, make_file
 from app.services.credit_reporting import start_reporting
 from app.services.credit_snapshots import begin_snapshot, freeze_page
 from tests.builders.book import Built, build_lender, build_loan, pay
@@ -152,6 +158,65 @@ def test_it_goes_on_where_it_was_stopped(app: Flask) -> None:
     assert snapshot_of(whole).counts["withheld"] == 5
 
 
+def test_a_half_frozen_month_is_taken_for_none_and_ends_as_if_it_had_never_been_stopped(app: Flask) -> None:
+    lender = a_lender()
+    for number in range(5):
+        loan = a_loan(lender, LATE if number % 2 else CURRENT)
+        delivered(loan, START - 20 * DAY)
+        enrol(loan, kind="negative" if number % 2 else "positive")
+    with unit_of_work() as work:
+        stopped = begin_snapshot(work, lender, "PBOC", FEBRUARY, by="staff:Ann", now=START)
+    with unit_of_work() as work:
+        assert freeze_page(work, stopped, now=START, page=2)
+    with pytest.raises(ConflictError, match="making"), unit_of_work() as work:
+        decide_snapshot(work, lender, stopped, approve=True, by="staff:Ben", now=START)
+    with pytest.raises(ConflictError, match="making"):
+        make_file(lender, stopped, io.BytesIO(), by="staff:Ben", clock=lambda: START)
+    with pytest.raises(KeyboardInterrupt):
+        killed_within_a_page(stopped)
+
+    freeze(lender, page=2)
+    gone_on = snapshot_of(stopped)
+    chain, counts = gone_on.chain_sha256, gone_on.counts
+    with unit_of_work() as work:
+        decide_snapshot(work, lender, stopped, approve=False, by="staff:Ben", now=START, reason="again")
+    at_once = snapshot_of(freeze(lender))
+
+    assert at_once.id != stopped
+    assert (at_once.chain_sha256, at_once.counts) == (chain, counts)
+    assert counts["furnished"] == 5
+
+
+def test_nothing_of_a_page_is_held_when_the_next_one_begins(app: Flask) -> None:
+    lender = a_lender()
+    for _ in range(4):
+        enrol(a_loan(lender, CURRENT), kind="positive")
+    with unit_of_work() as work:
+        snapshot_id = begin_snapshot(work, lender, "PBOC", FEBRUARY, by="staff:Ann", now=START)
+    held = []
+    for _ in range(2):
+        with unit_of_work() as work:
+            freeze_page(work, snapshot_id, now=START, page=2)
+        gc.collect()
+        alive = sum(isinstance(each, CreditAccount) and each.lender_code == "acme" for each in gc.get_objects())
+        held.append((len(db.session().identity_map), alive))
+
+    assert held == [(0, 0), (0, 0)]
+
+
+def test_the_chain_is_over_compact_json_with_sorted_keys(app: Flask) -> None:
+    """Whoever checks a month by other means finds the same: the form that its chain has had since it was first frozen."""
+    lender = a_lender()
+    enrol(a_loan(lender, CURRENT, name="张伟"), kind="positive")
+    (row,) = rows_of(freeze(lender)).values()
+    left_out = {"snapshot_id", "people_sealed", "people_mark", "terms_mark", "sha256"}
+    told = {column.key: getattr(row, column.key) for column in row.__table__.columns if column.key not in left_out}
+
+    text_ = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+    assert row.sha256 == hashlib.sha256(f"\n{text_}".encode()).hexdigest()
+
+
 def killed_within_a_page(snapshot_id: str) -> None:
     with unit_of_work() as work:
         freeze_page(work, snapshot_id, now=START, page=2)
@@ -164,6 +229,9 @@ def test_what_is_frozen_never_changes(app: Flask) -> None:
     freeze(lender)
     with pytest.raises(DBAPIError, match="never changes"), unit_of_work() as work:
         work.session.execute(text("UPDATE credit_reports SET reason = NULL"))
+    for mark in ("people_mark", "terms_mark"):
+        with pytest.raises(DBAPIError, match="never changes"), unit_of_work() as work:
+            work.session.execute(text(f"UPDATE credit_reports SET people_sealed = NULL, {mark} = 'other'"))
     with unit_of_work() as work:
         work.session.execute(text("UPDATE credit_reports SET people_sealed = NULL"))
 

@@ -206,7 +206,7 @@ def test_a_message_on_its_way_is_not_passed_over(app: Flask, told: Built) -> Non
             db.session.remove()
 
     def quick() -> None:
-        holding.wait(5)
+        holding.wait(60)
         with app.app_context(), unit_of_work() as work:
             order.append(f"quick {next_states(work, [told.borrower_id])[told.borrower_id]}")
         with app.app_context():
@@ -216,7 +216,7 @@ def test_a_message_on_its_way_is_not_passed_over(app: Flask, told: Built) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert order == ["slow 2", "quick 3"]
 
@@ -243,7 +243,7 @@ def test_an_answers_parts_are_of_one_instant_while_others_commit(app: Flask, tol
         for path in ("/v1/me/inbox?limit=100", "/v1/me/inbox/counts", "/v1/me/inbox/changes?since=0&limit=100"):
             answers.append(client.get(path, headers=headers).json)
     stop.set()
-    thread.join(20)
+    thread.join(60)
 
     for answer in answers:
         assert answer["state"] == answer["counts"]["total"]

@@ -149,7 +149,13 @@ def test_only_what_was_read_is_shown_with_a_source_and_nothing_else_speaks_of_la
 
 
 SPEAKS_OF_LAW = re.compile(r"\b(law|act|article|directive|regulation|code)\b|法律|法规|条例|《", re.IGNORECASE)
-VALUES = dict.fromkeys(("lender", "pay_by", "contract_no", "reports_to", "register", "complaints", "regulator"), "<x>")
+VALUES = dict.fromkeys(
+    (
+        "lender", "pay_by", "contract_no", "reports_to", "register", "complaints", "regulator", "creditor",
+        "mailing_address", "addressee", "account",
+    ),
+    "<x>",
+)  # fmt: skip
 
 
 def test_what_a_law_leaves_to_pay_is_left_and_a_day_that_was_never_read_is_marked() -> None:

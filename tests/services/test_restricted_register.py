@@ -28,7 +28,17 @@ from app.services.restricted_register import decide_reports
 from app.services.timelines import page_timeline
 from tests.builders.book import Built, pay
 from tests.builders.credit import delivered
-from tests.builders.registers import REGISTER, agree, approve, ask, cn_lender, late_loan, reportable, second
+from tests.builders.registers import (
+    REGISTER,
+    a_standing_report,
+    agree,
+    approve,
+    ask,
+    cn_lender,
+    late_loan,
+    reportable,
+    second,
+)
 from tests.builders.served import a_notice, handed_over, letter_that_leaves, serve
 from tests.conftest import START
 
@@ -325,3 +335,34 @@ def test_the_last_day_that_the_letter_leaves_is_waited_for_and_the_due_day_is_no
 
     assert (at(0), at(1)) == (Gate.NOTICE_TOO_RECENT, None)
     assert (at(1, on), at(1, on - timedelta(days=1))) == (Gate.NOTICE_TOO_OLD, None)
+
+
+def test_a_figure_is_public_from_five_people_on_and_a_person_counts_once(app: Flask) -> None:
+    loans = [late_loan(START)]
+    loans += [late_loan(START, lender_id=loans[0].lender_id) for _ in range(3)]
+    for loan in loans:
+        a_standing_report(loan, now=START)
+
+    def figures() -> dict[str, int | None]:
+        with unit_of_work() as work:
+            return public_figures(work.session, loans[0].lender_id, now=START)
+
+    assert figures() == {REGISTER: None}
+    twice = late_loan(START, lender_id=loans[0].lender_id, borrower_no=loans[0].borrower_no)
+    a_standing_report(twice, now=START)
+    assert figures() == {REGISTER: None}, "five reports of four people"
+    a_standing_report(late_loan(START, lender_id=loans[0].lender_id), now=START)
+    assert figures() == {REGISTER: 5}
+
+
+def test_many_are_asked_for_in_parts_and_a_run_that_broke_off_is_gone_on_with(app: Flask) -> None:
+    lender_id = cn_lender(START)
+    loans = [reportable(START, lender_id=lender_id) for _ in range(4)]
+    ask(loans[:2], now=START)  # committed; then the run breaks off
+
+    outcomes = ask(loans, now=START)
+
+    gates = [outcomes[loan.loan_id].gate for loan in loans]
+    assert gates == [Gate.ALREADY_REPORTED, Gate.ALREADY_REPORTED, None, None]
+    session().rollback()
+    assert len(session().scalars(select(RegisterReportRow.id)).all()) == 4

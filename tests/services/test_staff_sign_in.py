@@ -74,10 +74,10 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(sqlite_book: Flask
     def seconds(email: str) -> float:
         best = 9.0
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()  # others work on this machine too
             with pytest.raises(CredentialsInvalidError):
                 begin(email, "wrong one", NETWORK, now=START)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         return best
 
     known, unknown = seconds("wang.fang@example.test"), seconds("nobody@example.test")

@@ -6,7 +6,6 @@ from marshmallow import Schema, fields
 
 from app.api.borrower.loans import door
 from app.persistence.db import vault
-from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.wind_downs import find_for_borrower
 from app.services import register_views
 from app.services.wind_downs import since_of, terms_of
@@ -37,10 +36,18 @@ class RegisterReportOfMineSchema(Schema):
     register = fields.String(required=True)
     kept_by = fields.String(required=True)
     basis = fields.Nested(RegisterBasisSchema, required=True)
-    content = fields.Dict(required=True, metadata={"description": "What was handed over, and nothing else was."})
+    content = fields.Dict(
+        required=True,
+        metadata={"description": "What was handed over, or is to be; nothing else. `amounts_on`: the amounts' day."},
+    )
     notice_kind = fields.String(required=True, metadata={"description": "Of the notice that came first."})
     notice_delivered_at = InstantField(required=True)
-    reported_at = InstantField(required=True)
+    reported_at = InstantField(required=True, metadata={"description": "When it was decided to report it."})
+    handed_over_at = InstantField(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When the file was made that told the register; null: not yet."},
+    )
     keep_until = DateField(required=True, allow_none=True)
     disputed = fields.Boolean(required=True, metadata={"description": "It is marked as objected to."})
     how_to_object = fields.String(required=True)
@@ -77,8 +84,10 @@ _EXAMPLE = {
     "id": _ID, "loan_id": _ID, "loan_no": "CN-1001", "state": "standing",
     "register": "Credit information sharing of the association", "kept_by": "the association",
     "basis": {"source": "PIPL art. 23", "words": "You agreed separately.", "verified": True},
-    "content": {"loan_no": "CN-1001", "overdue": "1200.00", "currency": "CNY"}, "notice_kind": "register_notice",
-    "notice_delivered_at": "2026-05-01T02:00:00Z", "reported_at": "2026-06-01T02:00:00Z", "keep_until": "2031-05-31",
+    "content": {"loan_no": "CN-1001", "overdue": "1200.00", "currency": "CNY", "amounts_on": "2026-06-02"},
+    "notice_kind": "register_notice",
+    "notice_delivered_at": "2026-05-01T02:00:00Z", "reported_at": "2026-06-01T02:00:00Z",
+    "handed_over_at": "2026-06-02T02:00:00Z", "keep_until": "2031-05-31",
     "disputed": False, "how_to_object": "Answer in the app that the report is wrong.", "removed_at": None,
     "removal_reason": None, "removal_due_on": None,
 }  # fmt: skip
@@ -102,8 +111,7 @@ def list_my_register_reports(query: dict[str, Any]) -> Answer:
 @answers(200, RegisterReportOfMineSchema, example=_EXAMPLE)
 def get_my_register_report(report_id: str) -> dict[str, Any]:
     """Show one of the reports about you."""
-    row = queries.get_shown(reads(), report_id, borrower_id=borrower().borrower_id, reported=True)
-    return register_views.own_view(vault(), row, request_locale())
+    return register_views.own_report(reads(), vault(), borrower().borrower_id, report_id, locale=request_locale())
 
 
 @door.get("/banners")

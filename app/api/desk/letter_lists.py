@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 from app.api.desk.staff import door
 from app.api.letter_forms import TOLD_EXAMPLE, LetterToldSchema
 from app.domain.letter_stages import STAGES
-from app.domain.served_notices import BY_STAFF, PROOFS
+from app.domain.served_notices import BY_STAFF, KEPT
 from app.services import delivery_proofs, letter_views
 from app.services.delivery_proofs import LONGEST_REFERENCE, NewProof
 from app.services.staff_proofs import require_fresh_proof
@@ -36,7 +36,7 @@ class LettersQuerySchema(PageQuerySchema):
 class DeliveryProofSchema(Schema):
     """What proves that a letter arrived, beside the word of the post."""
 
-    kind = fields.String(required=True, metadata={"enum": list(PROOFS)})
+    kind = fields.String(required=True, metadata={"enum": list(KEPT)})
     delivered_at = InstantField(required=True)
     reference = fields.String(required=True, allow_none=True)
     attachment_id = IdField(required=True, allow_none=True)

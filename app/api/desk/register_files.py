@@ -6,7 +6,7 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from app.api.desk.staff import door
-from app.domain.registers import Register
+from app.domain.registers import Gate, Register
 from app.persistence.queries import register_events as events
 from app.persistence.queries.lenders import get_jurisdiction
 from app.persistence.unit_of_work import Work, reading, unit_of_work
@@ -68,6 +68,13 @@ class NewRegisterFileSchema(Schema):
     register = PatternField(_KEY, required=True)
 
 
+class HeldBackSchema(Schema):
+    """A report that is approved and waits for a later file, with what stood in its way when this one was made."""
+
+    report_id = IdField(required=True)
+    gate = fields.String(required=True, metadata={"enum": [gate.value for gate in Gate]})
+
+
 class RegisterFileSchema(Schema):
     """A file that was made for a register."""
 
@@ -78,6 +85,9 @@ class RegisterFileSchema(Schema):
     sha256 = fields.String(required=True)
     made_by = fields.String(required=True)
     made_at = InstantField(required=True)
+    held_back = fields.List(
+        fields.Nested(HeldBackSchema), required=True, metadata={"description": "Reports that a gate kept out of this file."}
+    )
 
 
 class RegisterFilesSchema(Schema):
@@ -107,7 +117,7 @@ _REGISTER = {
     "removal_days": 5, "keep_years": 5, "waiting_lines": 0,
 }  # fmt: skip
 _FILE = {"id": _ID, "register": "cn-nifa", "number": 1, "lines": 12, "sha256": "0" * 64, "made_by": "staff:Ben",
-         "made_at": "2026-06-02T02:00:00Z"}  # fmt: skip
+         "made_at": "2026-06-02T02:00:00Z", "held_back": [{"report_id": _ID, "gate": "OPEN_DISPUTE"}]}  # fmt: skip
 _MADE = RegisterFileSchema()
 
 
@@ -134,7 +144,7 @@ def list_register_files(query: dict[str, Any]) -> Answer:
     """List the files that were made for registers, newest first."""
     key = requested_key(query)
     rows = events.page_files(reads(), desk().lender_id, before="" if key is None else key.row_id, limit=query["limit"] + 1)
-    return page_answer(rows, [Key(row.made_at, row.id) for row in rows], query)
+    return page_answer([_file_view(row) for row in rows], [Key(row.made_at, row.id) for row in rows], query)
 
 
 @door.post("/register-files")
@@ -148,7 +158,7 @@ def post_register_file(body: dict[str, Any]) -> Answer:
 
     def act(work: Work) -> Answer:
         file = register_files.make_file(work, body["register"], staff=staff, now=at)
-        return Answer(_MADE.dump(file), 201, dumped=True)
+        return Answer(_MADE.dump(_file_view(file)), 201, dumped=True)
 
     return answer_once(act)
 
@@ -175,6 +185,12 @@ def list_register_figures() -> dict[str, Any]:
     with reading() as session:
         found = register_publication.public_figures(session, lender_id, now=at)
     return {"items": [{"register": key, "people": people} for key, people in sorted(found.items())]}
+
+
+def _file_view(row: Any) -> dict[str, Any]:
+    names = ("id", "register", "number", "lines", "sha256", "made_by", "made_at")
+    held_back = [{"report_id": report_id, "gate": gate} for report_id, gate in row.held_back or ()]
+    return {**{name: getattr(row, name) for name in names}, "held_back": held_back}
 
 
 def _register_view(each: Register, locale: str, waiting: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from app.api.desk.staff import door
 from app.domain.registers import FIELDS, Gate, ReportState
+from app.persistence.db import vault
 from app.persistence.queries import register_events as events
 from app.persistence.queries import restricted_register as queries
 from app.persistence.queries.loans import find_loan_owners
@@ -158,7 +159,7 @@ def list_register_reports(query: dict[str, Any]) -> Answer:
     end_reads()
     gates = register_views.gates_of(rows, now=now())
     keys = [Key(row.asked_at, row.id) for row in rows]
-    return page_answer([{**row._mapping, "gate": gates.get(row.id)} for row in rows], keys, query)
+    return page_answer([{**_told(row), "gate": gates.get(row.id)} for row in rows], keys, query)
 
 
 @door.post("/register-reports")
@@ -246,13 +247,18 @@ def _outcomes(found: Any) -> dict[str, Any]:
     return {"items": items}
 
 
+def _told(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "declined_reason": register_views.declined_reason(vault(), row)}
+
+
 def _whole(report_id: str) -> dict[str, Any]:
     end_reads()
     shown = register_views.read_report(acting(), report_id, now=now())
-    return {**shown.row._mapping, "gate": shown.gate, "content": shown.content, "events": shown.events}
+    told = {**shown.row._mapping, "declined_reason": shown.declined_reason}
+    return {**told, "gate": shown.gate, "content": shown.content, "events": shown.events}
 
 
 def _answer(work: Work, report_id: str) -> Answer:
     row = queries.get_shown(work.session, report_id, lender_id=desk().lender_id)
     happened = events.find_events(work.session, report_id)
-    return Answer(_ONE.dump({**row._mapping, "gate": None, "content": None, "events": happened}), 200, dumped=True)
+    return Answer(_ONE.dump({**_told(row), "gate": None, "content": None, "events": happened}), 200, dumped=True)

@@ -112,6 +112,8 @@ class CreditSnapshotRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(90))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     decline_reason: Mapped[str | None] = mapped_column(String(200))
+    """As it was kept before it was sealed; not written any more."""
+    decline_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     file_sha256: Mapped[str | None] = mapped_column(String(64))
     file_records: Mapped[int | None]
     filed_by: Mapped[str | None] = mapped_column(String(90))
@@ -121,6 +123,10 @@ class CreditSnapshotRow(Base):
     submission_reference: Mapped[str | None] = mapped_column(String(120))
     """The bureau's own number of what it took in."""
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
+    noted_cursor: Mapped[str | None] = mapped_column(Id)
+    """Of one that was handed in: the last loan of which what follows from that is noted (services/credit_submissions)."""
+    noted_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the last of it was."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
@@ -160,6 +166,10 @@ class CreditReportRow(Base):
     """The account facts (domain/credit_accounts), without the person's name and numbers: those are the file's."""
     people_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     """JSON of whom the report names (credit_accounts.consumers_of); None: not furnished, or no longer kept."""
+    people_mark: Mapped[str | None] = mapped_column(String(64))
+    """Of the borrower's sealed record that the people were read from: the same, so are they. None: nobody is named."""
+    terms_mark: Mapped[str | None] = mapped_column(String(64))
+    """Of the loan's terms that the history was worked out by, where nothing of the loan was ever furnished."""
     sha256: Mapped[str] = mapped_column(String(64))
     """Chained: of the row before it and of this one, without the people."""
 
@@ -188,6 +198,8 @@ class CreditRejectionRow(Base):
     loan_id: Mapped[str] = mapped_column(Id, ForeignKey("loans.id"))
     code: Mapped[str] = mapped_column(String(40))
     detail: Mapped[str] = mapped_column(String(400))
+    """As it was kept before it was sealed; empty since."""
+    detail_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     told_at: Mapped[datetime] = mapped_column(Instant)
 
     __table_args__ = (UniqueConstraint("snapshot_id", "loan_id", "code"),)

@@ -3,11 +3,18 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, UniqueConstraint, false, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.persistence.column_types import Id, Instant, Json
 from app.persistence.db import Base
+
+_ACCOUNT_NO = (
+    "upper(replace(replace(replace(replace(replace(replace(replace("
+    "loan_no, '-', ''), '.', ''), '_', ''), ':', ''), '/', ''), '#', ''), ' ', ''))"
+)
+ACCOUNT_NO: ColumnElement[str] = literal_column(_ACCOUNT_NO.replace("loan_no", "loans.loan_no"), String())
+"""A loan's number in capitals without its punctuation, as the index has it, so that loans are found by it."""
 
 
 class LoanRow(Base):
@@ -65,6 +72,7 @@ class LoanRow(Base):
     imported_at: Mapped[datetime] = mapped_column(Instant)
 
     __table_args__ = (
+        Index("ix_loans_account_no", "lender_id", text(_ACCOUNT_NO)),
         Index(
             "ix_loans_on_tape",
             "lender_id",

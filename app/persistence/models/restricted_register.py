@@ -32,7 +32,7 @@ class RegisterReportRow(Base):
     fields: Mapped[list[Any]] = mapped_column(Json)
     """Names of what is handed over; no more than the register's own list."""
     content_sealed: Mapped[bytes | None] = mapped_column(Sealed)
-    """What was handed over, as JSON; None while it waits."""
+    """What was handed over last, or is to be with the next file, as JSON; None while it waits."""
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     notice_message_id: Mapped[str | None] = mapped_column(Id)
     """The message that served the notice; None: the core told that it came."""
@@ -43,6 +43,8 @@ class RegisterReportRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(90))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     declined_reason: Mapped[str | None] = mapped_column(String(200))
+    """Of before reasons were sealed; nothing is written here any more."""
+    declined_reason_sealed: Mapped[bytes | None] = mapped_column(Sealed)
     reported_at: Mapped[datetime | None] = mapped_column(Instant)
     keep_until: Mapped[date | None]
     """Last day it may stand, by the register's retention."""
@@ -54,6 +56,8 @@ class RegisterReportRow(Base):
     """By when it has to be off the register, once there is a reason to remove it."""
     removed_by: Mapped[str | None] = mapped_column(String(90))
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    stated_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Until when the book was looked at for the amounts of its content; None: when it was reported."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
@@ -80,8 +84,11 @@ class RegisterReportEventRow(Base):
     """When it happened; it is recorded in the same instant."""
     by: Mapped[str] = mapped_column(String(90))
     content_sealed: Mapped[bytes] = mapped_column(Sealed)
-    """The line as it is handed over, as JSON."""
+    """What was to be told when it happened, as JSON."""
     content_sha256: Mapped[str] = mapped_column(String(64))
+    told_sealed: Mapped[bytes | None] = mapped_column(Sealed)
+    """The line as it was handed over, with the amounts of the file's day; written once. None: as `content_sealed`."""
+    told_sha256: Mapped[str | None] = mapped_column(String(64))
     file_id: Mapped[str | None] = mapped_column(Id, ForeignKey("register_files.id"))
     """None: not handed over yet."""
     left_out: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -113,6 +120,10 @@ class RegisterFileRow(Base):
     lines: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
     """Of the file's bytes."""
+    columns: Mapped[list[Any] | None] = mapped_column(Json)
+    """Names of its columns, in order; None: those of before they were kept."""
+    held_back: Mapped[list[Any] | None] = mapped_column(Json)
+    """[report, gate] of what was left out of it, because a gate had shut since it was approved."""
     made_by: Mapped[str] = mapped_column(String(90))
     made_at: Mapped[datetime] = mapped_column(Instant)
 

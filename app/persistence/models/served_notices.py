@@ -44,7 +44,7 @@ class DeliveryProofRow(Base):
     borrower_id: Mapped[str] = mapped_column(Id, ForeignKey("borrowers.id"))
     message_id: Mapped[str] = mapped_column(Id, ForeignKey("messages.id"))
     kind: Mapped[str] = mapped_column(String(20))
-    """opened_in_app, registered_post, signed_receipt, handed_over, courier."""
+    """opened_in_app, seen_in_app (which proves nothing), registered_post, signed_receipt, handed_over, courier."""
     delivered_at: Mapped[datetime] = mapped_column(Instant)
     """What it proves."""
     reference_sealed: Mapped[bytes | None] = mapped_column(Sealed)

@@ -13,6 +13,7 @@ from app.persistence.models.escalations import EscalationEventRow
 from app.persistence.models.holds import HoldRow
 from app.persistence.models.promises import PromiseEventRow, PromiseRow
 from app.persistence.queries.bulletin_columns import Registry, figure_rows, lender_of, numbered
+from app.persistence.queries.fact_revisions import DISPUTE_ANSWERED, HOLD_UNTIL, as_known
 
 
 def within(column: Any, known: AsKnown) -> ColumnElement[bool]:
@@ -35,14 +36,28 @@ def _holds_put(known: AsKnown) -> Select[Any]:
     return _holds().where(within(HoldRow.recorded_at, known))
 
 
-def _holds_in_force(known: AsKnown) -> Select[Any]:
+def _holds_in_force(known: AsKnown) -> Any:
     end_at = known.end_at
-    return _holds().where(
-        HoldRow.recorded_at <= known.known_at,
-        HoldRow.from_at < end_at,
-        or_(HoldRow.until_at.is_(None), HoldRow.until_at >= end_at),
-        or_(HoldRow.released_at.is_(None), HoldRow.released_at >= end_at),
-    )
+
+    def in_force(until_at: Any, _: Any) -> Any:
+        return _holds().where(
+            HoldRow.recorded_at <= known.known_at,
+            HoldRow.from_at < end_at,
+            or_(until_at.is_(None), until_at >= end_at),
+            or_(HoldRow.released_at.is_(None), HoldRow.released_at >= end_at),
+        )
+
+    return as_known(HOLD_UNTIL, HoldRow.id, HoldRow.until_at, in_force, known_at=known.known_at)
+
+
+def _answered(known: AsKnown) -> Any:
+    row = DisputeRow
+
+    def answered(at: Any, _: Any) -> Any:
+        made = figure_rows(row.id, row.borrower_id, row.kind, lender_id=row.lender_id, loan_id=row.loan_id, at=at)
+        return made.where(within(at, known))
+
+    return as_known(DISPUTE_ANSWERED, row.id, row.answered_at, answered, known_at=known.known_at)
 
 
 def _holds() -> Select[Any]:
@@ -83,7 +98,7 @@ def _escalation_stops(known: AsKnown) -> Select[Any]:
 
 CASE_ROWS: Registry = {
     "cases_received": _of(DisputeRow, DisputeRow.kind, DisputeRow.received_at),
-    "cases_answered": _of(DisputeRow, DisputeRow.kind, DisputeRow.answered_at),
+    "cases_answered": _answered,
     "holds_put": _holds_put,
     "holds_in_force": _holds_in_force,
     "promises_made": _of(PromiseRow, PromiseRow.channel, PromiseRow.made_at),

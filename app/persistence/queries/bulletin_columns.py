@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, cast, func, literal, null, select
-from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql import ColumnElement, CompoundSelect, Select
 
 from app.domain.bulletins import AsKnown
 from app.persistence.column_types import Id, Instant
 from app.persistence.models.loans import LoanRow
 
-RowsQuery = Callable[[AsKnown], Select[Any]]
+RowsQuery = Callable[[AsKnown], Select[Any] | CompoundSelect[Any]]
 Registry = Mapping[str, RowsQuery]
 DIMENSIONS = 2
 """At most so many may a figure have."""
@@ -27,16 +27,19 @@ def figure_rows(
     currency: Any = None,
     amount: Any = None,
     person: Any = None,
+    thing: Any = None,
 ) -> Select[Any]:
     """Return a select with the columns of a figure: row_id, at or on_day, lender, borrower, loan, d0, d1, currency, amount.
 
-    `person`: who counts as one of the people that it concerns, where that is not the borrower.
+    `person`: who counts as one of the people that it concerns, where that is not the borrower. `thing`: the id of what it is
+    about, where rows of several figures are about the same and what is hidden of one could be had from the others.
     """
     padded = (*dimensions, *[null()] * (DIMENSIONS - len(dimensions)))
     return select(
         cast(row_id, String).label("row_id"),
         cast(null(), Instant()).label("at") if at is None else at.label("at"),
         cast(null(), Date()).label("on_day") if on is None else on.label("on_day"),
+        cast(row_id if thing is None else thing, String).label("thing_id"),
         lender_id.label("lender_id"),
         borrower_id.label("borrower_id"),
         (borrower_id if person is None else person).label("person_id"),

@@ -12,11 +12,12 @@ from app.persistence.models.funding import PassThroughEntryRow, PayoutBatchRow, 
 from app.persistence.models.loans import InstalmentRow, LedgerEntryRow, LoanRow, PlanVersionRow
 from app.persistence.queries.bulletin_cases import within
 from app.persistence.queries.bulletin_columns import Registry, figure_rows
+from app.persistence.queries.fact_revisions import LOAN_ENDED, as_known
 
 _IN = (EntryKind.REPAYMENT.value, EntryKind.PREPAYMENT.value)
 
 
-def _due(known: AsKnown) -> Select[Any]:
+def _due(known: AsKnown) -> Any:
     row, plan = InstalmentRow, PlanVersionRow
     newest = (
         select(func.max(plan.anchor_no))
@@ -25,18 +26,22 @@ def _due(known: AsKnown) -> Select[Any]:
         .scalar_subquery()
     )
     amount = row.principal_minor + row.interest_minor + row.fees_minor + row.penalties_minor
-    return (
-        figure_rows(
-            row.id, row.borrower_id, lender_id=LoanRow.lender_id, loan_id=row.loan_id, on=row.due_on,
-            currency=LoanRow.currency, amount=amount,
-        )
-        .select_from(row)
-        .join(LoanRow, LoanRow.id == row.loan_id)
-        .where(
-            row.due_on >= known.first_on, row.due_on <= known.last_on, row.anchor_no == newest,
-            or_(LoanRow.ended_at.is_(None), LoanRow.ended_at > known.end_at, LoanRow.status == "closed"),
-        )
-    )  # fmt: skip
+
+    def due(ended_at: Any, status: Any) -> Any:
+        return (
+            figure_rows(
+                row.id, row.borrower_id, lender_id=LoanRow.lender_id, loan_id=row.loan_id, on=row.due_on,
+                currency=LoanRow.currency, amount=amount,
+            )
+            .select_from(row)
+            .join(LoanRow, LoanRow.id == row.loan_id)
+            .where(
+                row.due_on >= known.first_on, row.due_on <= known.last_on, row.anchor_no == newest,
+                or_(ended_at.is_(None), ended_at > known.end_at, status == "closed"),
+            )
+        )  # fmt: skip
+
+    return as_known(LOAN_ENDED, LoanRow.id, LoanRow.ended_at, due, known_at=known.known_at, word=LoanRow.status)
 
 
 def _entries(kinds: tuple[str, ...]) -> Any:

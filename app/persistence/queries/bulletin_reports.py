@@ -96,8 +96,8 @@ def _people_reported(known: AsKnown) -> Select[Any]:
     ).subquery()
     row = both.c
     return select(
-        row.row_id, row.at, row.on_day, row.lender_id, row.borrower_id, row.person_id, row.loan_id, row.way.label("d0"),
-        literal(None).label("d1"), row.currency, row.amount,
+        row.row_id, row.thing_id, row.at, row.on_day, row.lender_id, row.borrower_id, row.person_id, row.loan_id,
+        row.way.label("d0"), literal(None).label("d1"), row.currency, row.amount,
     )  # fmt: skip
 
 

@@ -21,6 +21,10 @@ ROWS: Registry = {**CONTACT_ROWS, **CASE_ROWS, **MONEY_ROWS, **THING_ROWS, **REP
 """Key of a definition -> its query."""
 
 
+_AT_ONCE = 5000
+"""Rows fetched at a time."""
+
+
 class Counted(NamedTuple):
     """What one person's rows of one finest cell come to."""
 
@@ -56,20 +60,23 @@ def count_rows(reads: Connection, definition: Definition, known: AsKnown, *, len
         .where(*_of_lender(rows, lender_id))
         .group_by(*dimensions, rows.c.currency, rows.c.person_id)
     )
-    width = len(dimensions)
-    for row in reads.execute(statement):
-        yield Counted(cell_name(row[:width]), row[width], row[width + 1], row[width + 2], int(row[width + 3]))
+    width, names = len(dimensions), _Names()
+    for part in reads.execute(statement).partitions(_AT_ONCE):
+        for row in part:
+            yield Counted(names[row[:width]], row[width], row[width + 1], row[width + 2], int(row[width + 3]))
 
 
 def each_row(
     reads: Connection, definition: Definition, known: AsKnown, *, lender_id: str | None
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (row id, finest cell, currency, person id) of each row."""
+    """Yield (id of the thing counted, finest cell, currency, person id) of each row."""
     rows = _rows(definition, known)
     dimensions = _dimensions(definition, rows)
-    statement = select(rows.c.row_id, rows.c.currency, rows.c.person_id, *dimensions).where(*_of_lender(rows, lender_id))
-    for row in reads.execute(statement):
-        yield row[0], cell_name(row[3:]), row[1], row[2]
+    statement = select(rows.c.thing_id, rows.c.currency, rows.c.person_id, *dimensions).where(*_of_lender(rows, lender_id))
+    names = _Names()
+    for part in reads.execute(statement).partitions(_AT_ONCE):
+        for row in part:
+            yield row[0], names[row[3:]], row[1], row[2]
 
 
 def page_rows(
@@ -106,6 +113,14 @@ def page_rows(
             *where
         )
     return [DrillRow(*row) for row in reads.execute(statement.order_by(key).limit(limit))]
+
+
+class _Names(dict[tuple[str | None, ...], str]):
+    """Names of finest cells, each made once: they are few, and the rows are many."""
+
+    def __missing__(self, values: tuple[str | None, ...]) -> str:
+        self[values] = found = cell_name(values)
+        return found
 
 
 def _rows(definition: Definition, known: AsKnown) -> Subquery:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, exists, or_
+from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import ColumnElement, Select
 
@@ -41,11 +41,38 @@ def _held(known: AsKnown) -> Select[Any]:
 def _events(event: Any, known: AsKnown) -> Select[Any]:
     thing = CollateralThingRow
     return (
-        figure_rows(event.id, event.borrower_id, lender_id=event.lender_id, on=event.effective_on, at=event.recorded_at)
+        figure_rows(
+            event.id,
+            event.borrower_id,
+            lender_id=event.lender_id,
+            on=event.effective_on,
+            at=event.recorded_at,
+            thing=_custody(event, known),
+        )
         .select_from(event)
         .join(thing, thing.id == event.thing_id)
         .where(thing.kind == VEHICLE, _stands(event, known))
     )
+
+
+def _custody(event: Any, known: AsKnown) -> ColumnElement[Any]:
+    """Return what tells one stay in custody from another: the event by which it began; of what did not end one, itself."""
+    began = aliased(CollateralEventRow)
+    last = (
+        select(began.id)
+        .where(
+            began.thing_id == event.thing_id, began.kind == EventKind.TAKEN.value, began.no < event.no,
+            _stands(began, known),
+        )
+        .order_by(began.no.desc())
+        .limit(1)
+        .scalar_subquery()
+    )  # fmt: skip
+    is_end = and_(
+        event.kind != EventKind.TAKEN.value,
+        or_(event.from_state.is_(None), event.from_state == ThingState.IN_CUSTODY.value),
+    )
+    return case((is_end, func.coalesce(last, event.id)), else_=event.id)
 
 
 def _stands(event: Any, known: AsKnown) -> ColumnElement[bool]:

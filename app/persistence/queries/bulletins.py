@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from app.domain.bulletins import FigureCell
 from app.domain.errors import NotFoundError
@@ -94,12 +94,12 @@ def find_frozen_before(session: Session, chain_no: int) -> BulletinRow | None:
     return session.scalar(select(BulletinRow).where(BulletinRow.chain_no == chain_no - 1))
 
 
-def find_overlapping(session: Session, row: BulletinRow, *, below: int | None = None) -> Sequence[BulletinRow]:
-    """Return frozen bulletins about some of the same lenders and days. `below`: only those before this place."""
+def find_frozen(session: Session, row: BulletinRow, *, below: int | None = None) -> Sequence[BulletinRow]:
+    """Return frozen bulletins about some of the same lenders, without documents. `below`: only those before this place."""
     statement = (
         select(BulletinRow)
+        .options(defer(BulletinRow.document))
         .where(*_IS_FROZEN, BulletinRow.id != row.id)
-        .where(BulletinRow.first_on <= row.last_on, BulletinRow.last_on >= row.first_on)
         .order_by(BulletinRow.chain_no)
     )
     if row.lender_id is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.domain.credit_corrections import DISPUTED
 from app.domain.credit_gates import POSITIVE
 from app.domain.credit_snapshots import FURNISHED
 from app.domain.errors import NotFoundError
@@ -34,7 +35,7 @@ def find_decided(
 ) -> dict[str, str]:
     """Return loan -> deletion or correction, of those that were approved for a bureau; a deletion stands over all.
 
-    `since`: only of those that were approved from that instant on.
+    `since`: only of those that were approved from that instant on. That it is disputed changes nothing that was told.
     """
     found: dict[str, str] = {}
     for part in chunks(loan_ids):
@@ -42,6 +43,7 @@ def find_decided(
             CreditCorrectionRow.loan_id.in_(part),
             CreditCorrectionRow.bureau == bureau,
             CreditCorrectionRow.state.in_(_DECIDED),
+            CreditCorrectionRow.reason != DISPUTED,
         )
         if since is not None:
             statement = statement.where(CreditCorrectionRow.decided_at >= since)
@@ -74,12 +76,12 @@ def find_open(session: Session, loan_ids: Collection[str], bureau: str) -> set[t
 
 
 def find_values_decided(session: Session, loan_ids: Collection[str], bureau: str) -> dict[tuple[str, str], list[Any]]:
-    """Return (snapshot, loan) -> (state, new) of its corrections that were told or declined, oldest first."""
+    """Return (snapshot, loan) -> its corrections that were told or declined, oldest first, with who decided and why."""
     found: dict[tuple[str, str], list[Any]] = defaultdict(list)
     row = CreditCorrectionRow
     for part in chunks(loan_ids):
         statement = (
-            select(row.snapshot_id, row.loan_id, row.state, row.new)
+            select(row.snapshot_id, row.loan_id, row.state, row.new, row.reason, row.decided_by)
             .where(
                 row.loan_id.in_(part), row.bureau == bureau, row.kind == "correction", row.state.in_(("filed", "declined")),
                 row.new.is_not(None),
@@ -88,6 +90,24 @@ def find_values_decided(session: Session, loan_ids: Collection[str], bureau: str
         )  # fmt: skip
         for each in session.execute(statement):
             found[each.snapshot_id, each.loan_id].append(each)
+    return found
+
+
+def find_waiting(session: Session, loan_ids: Collection[str], bureau: str, reason: str) -> list[CreditCorrectionRow]:
+    """Return what is proposed or approved for that reason and has not been told, locked."""
+    found: list[CreditCorrectionRow] = []
+    for part in chunks(loan_ids):
+        statement = (
+            select(CreditCorrectionRow)
+            .where(
+                CreditCorrectionRow.loan_id.in_(part),
+                CreditCorrectionRow.bureau == bureau,
+                CreditCorrectionRow.reason == reason,
+                CreditCorrectionRow.state.in_(("proposed", "approved")),
+            )
+            .with_for_update()
+        )
+        found += session.scalars(statement, execution_options={"populate_existing": True}).all()
     return found
 
 
@@ -251,20 +271,25 @@ def find_upheld(session: Session, lender_id: str, grounds: Collection[str]) -> S
     return session.execute(statement).all()
 
 
-def find_over(session: Session, loan_ids: Collection[str]) -> dict[str, datetime]:
-    """Return loan -> when its arrears that were reported were over, of loans with no enrolment against them that stands."""
-    found: dict[str, datetime] = {}
+def find_over(session: Session, loan_ids: Collection[str]) -> dict[str, datetime | None]:
+    """Return loan -> when its arrears that were reported were over, of loans with no enrolment against them that stands.
+
+    None: its last one was ended by hand, so that nobody looked when the arrears were over.
+    """
+    found: dict[str, datetime | None] = {}
     for part in chunks(loan_ids):
         statement = (
             select(
                 CreditEnrolmentRow.loan_id,
                 func.max(case((CreditEnrolmentRow.end_reason.in_(_OVER), CreditEnrolmentRow.ended_at))).label("over"),
+                func.max(CreditEnrolmentRow.ended_at).label("last"),
                 func.count().filter(CreditEnrolmentRow.ended_at.is_(None)).label("standing"),
             )
             .where(CreditEnrolmentRow.loan_id.in_(part), CreditEnrolmentRow.kind != POSITIVE)
             .group_by(CreditEnrolmentRow.loan_id)
         )
         for row in session.execute(statement):
-            if not row.standing and row.over is not None:
-                found[row.loan_id] = from_micros(row.over) if isinstance(row.over, int) else row.over
+            if not row.standing:
+                over = row.over if row.over == row.last else None
+                found[row.loan_id] = from_micros(over) if isinstance(over, int) else over
     return found

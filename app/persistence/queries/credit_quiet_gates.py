@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, union_all
 from sqlalchemy.orm import Session
 
+from app.persistence.among import among, ids_named
+from app.persistence.column_types import Instant
 from app.persistence.models.arrangements import ArrangementRow
 from app.persistence.models.borrowers import BorrowerRow, ConsentRow
 from app.persistence.models.case_records import CaseRecordRow
@@ -18,30 +20,42 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import MessageRow
 from app.persistence.models.preferences import ContactPreferenceRow
 from app.persistence.models.served_notices import ServedNoticeRow
-from app.persistence.queries.chunks import chunks
+from app.persistence.prepared import PreparedSelect
 
 _STATUTORY = "statutory"
 
 
+_IDS = ids_named("b_ids")
+_SAID = (ArrangementRow, HoldRow, CaseRecordRow, DisputeRow, ContactPreferenceRow, ServedNoticeRow)
+_GROUPABLE = PreparedSelect.of(
+    select(
+        LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.product_kind, LoanRow.currency, LoanRow.zone,
+        BorrowerRow.country, BorrowerRow.zone.label("borrower_zone"), LenderRow.role, LenderRow.jurisdiction,
+    )
+    .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
+    .join(LenderRow, LenderRow.id == LoanRow.lender_id)
+    .where(among(LoanRow.id, _IDS))
+    .order_by(LoanRow.id)
+)  # fmt: skip
+_FILES = [select(table.borrower_id).where(among(table.borrower_id, _IDS)) for table in _SAID]
+_REFUSED = select(ConsentRow.borrower_id).where(among(ConsentRow.borrower_id, _IDS), ConsentRow.given.is_(False))
+_TOLD = select(MessageRow.borrower_id).where(among(MessageRow.borrower_id, _IDS))
+_TOLD_BY_LAW = _TOLD.where(MessageRow.message_class == _STATUTORY)
+_SPOKEN_OF = {
+    contacts: PreparedSelect.of(union_all(*_FILES, _REFUSED, told))
+    for contacts, told in ((True, _TOLD), (False, _TOLD_BY_LAW))
+}
+_GIVEN = PreparedSelect.of(
+    select(ConsentRow.borrower_id, ConsentRow.purpose, ConsentRow.channel, ConsentRow.form).where(
+        among(ConsentRow.borrower_id, _IDS), ConsentRow.given,
+        ConsentRow.recorded_at <= bindparam("b_now", type_=Instant()),
+    )
+)  # fmt: skip
+
+
 def find_groupable(session: Session, loan_ids: Collection[str]) -> Sequence[Any]:
     """Return of each loan what the law may tell it apart by, besides what is on file of its borrower."""
-    found: list[Any] = []
-    for part in chunks(loan_ids):
-        statement = (
-            select(
-                LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.product_kind, LoanRow.currency, LoanRow.zone,
-                BorrowerRow.country, BorrowerRow.zone.label("borrower_zone"), LenderRow.role, LenderRow.jurisdiction,
-            )
-            .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
-            .join(LenderRow, LenderRow.id == LoanRow.lender_id)
-            .where(LoanRow.id.in_(part))
-            .order_by(LoanRow.id)
-        )  # fmt: skip
-        found += session.connection().execute(statement).all()
-    return found
-
-
-_SAID = (ArrangementRow, HoldRow, CaseRecordRow, DisputeRow, ContactPreferenceRow, ServedNoticeRow)
+    return _GROUPABLE.all(session.connection(), {"b_ids": loan_ids})
 
 
 def find_spoken_of(session: Session, borrower_ids: Collection[str], *, contacts: bool) -> set[str]:
@@ -50,17 +64,8 @@ def find_spoken_of(session: Session, borrower_ids: Collection[str], *, contacts:
     Agreements, holds, what the core told, disputes, wishes, notices of law, a consent refused or withdrawn; `contacts`: any
     message, too. Too many is harmless: they are asked about one by one.
     """
-    found: set[str] = set()
-    for part in chunks(borrower_ids):
-        for table in _SAID:
-            found.update(session.connection().scalars(select(table.borrower_id).where(table.borrower_id.in_(part))))
-        refused = select(ConsentRow.borrower_id).where(ConsentRow.borrower_id.in_(part), ConsentRow.given.is_(False))
-        found.update(session.connection().scalars(refused))
-        told = select(MessageRow.borrower_id).where(MessageRow.borrower_id.in_(part))
-        if not contacts:
-            told = told.where(MessageRow.message_class == _STATUTORY)
-        found.update(session.connection().scalars(told))
-    return found
+    rows = _SPOKEN_OF[contacts].all(session.connection(), {"b_ids": borrower_ids})
+    return {row.borrower_id for row in rows}
 
 
 def find_given(
@@ -68,10 +73,6 @@ def find_given(
 ) -> dict[str, frozenset[tuple[str | None, ...]]]:
     """Return borrower -> what they consented to by `now`."""
     found: dict[str, set[tuple[str | None, ...]]] = defaultdict(set)
-    for part in chunks(borrower_ids):
-        statement = select(ConsentRow.borrower_id, ConsentRow.purpose, ConsentRow.channel, ConsentRow.form).where(
-            ConsentRow.borrower_id.in_(part), ConsentRow.given, ConsentRow.recorded_at <= now
-        )
-        for borrower_id, *said in session.connection().execute(statement):
-            found[borrower_id].add(tuple(said))
+    for borrower_id, *said in _GIVEN.all(session.connection(), {"b_ids": borrower_ids, "b_now": now}):
+        found[borrower_id].add(tuple(said))
     return {key: frozenset(value) for key, value in found.items()}

@@ -165,7 +165,14 @@ def count_omitted(reads: Reads, snapshot_ids: Sequence[str]) -> Mapping[str, Map
 def find_rejections(reads: Reads, snapshot_id: str, *, limit: int = 200) -> Sequence[Any]:
     """Return lines that the bureau did not take, by the loan's number."""
     statement = (
-        select(CreditRejectionRow.code, CreditRejectionRow.detail, CreditRejectionRow.told_at, LoanRow.loan_no)
+        select(
+            CreditRejectionRow.id,
+            CreditRejectionRow.code,
+            CreditRejectionRow.detail,
+            CreditRejectionRow.detail_sealed,
+            CreditRejectionRow.told_at,
+            LoanRow.loan_no,
+        )
         .join(LoanRow, LoanRow.id == CreditRejectionRow.loan_id)
         .where(CreditRejectionRow.snapshot_id == snapshot_id)
         .order_by(LoanRow.loan_no)

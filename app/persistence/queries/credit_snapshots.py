@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, or_, select, tuple_
+from sqlalchemy import Connection, Integer, Table, and_, bindparam, delete, func, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.domain.credit_snapshots import FURNISHED, MAKING, UNSENT
 from app.domain.errors import NotFoundError
+from app.persistence.among import among, ids_named
 from app.persistence.bulk import add_rows
+from app.persistence.column_types import Id
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.credit_reports import (
     CreditEnrolmentRow,
@@ -20,9 +22,15 @@ from app.persistence.models.credit_reports import (
 )
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow, PositionSnapshotRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.chunks import chunks
 
 _NOT_COUNTED = ("declined", "rejected")
+_NONE_BEFORE = "00000000-0000-0000-0000-000000000000"
+"""Smaller than any id that is given."""
+_IDS = ids_named("b_ids")
+_AFTER, _LIMIT = bindparam("b_after", type_=Id()), bindparam("b_limit", type_=Integer())
+_SNAPSHOT_ID = bindparam("b_snapshot_id", type_=Id())
 
 
 def add_snapshot(session: Session, row: CreditSnapshotRow) -> None:
@@ -91,6 +99,14 @@ def find_making(session: Session) -> Sequence[str]:
     return session.scalars(statement).all()
 
 
+def find_unnoted(session: Session) -> Sequence[str]:
+    """Return the snapshots that were handed in and of which not all that follows is noted, the oldest first."""
+    statement = select(CreditSnapshotRow.id).where(
+        CreditSnapshotRow.state.in_(FURNISHED), CreditSnapshotRow.noted_at.is_(None)
+    )
+    return session.scalars(statement.order_by(CreditSnapshotRow.submitted_at)).all()
+
+
 _LOANS = (
     select(
         LoanRow.id, LoanRow.borrower_id, LoanRow.lender_id, LoanRow.loan_no, LoanRow.product_kind, LoanRow.currency,
@@ -101,6 +117,7 @@ _LOANS = (
         PositionSnapshotRow.last_recorded_at, PositionSnapshotRow.holds_until, PositionSnapshotRow.paid_late_days,
         CreditEnrolmentRow.kind.label("enrolled_as"), BorrowerRow.country,
         BorrowerRow.name_sealed, BorrowerRow.national_id_sealed, BorrowerRow.address_sealed, BorrowerRow.phone_sealed,
+        BorrowerRow.zone.label("borrower_zone"), LenderRow.role, LenderRow.jurisdiction,
     )
     .join(LenderRow, LenderRow.id == LoanRow.lender_id)
     .join(BorrowerRow, BorrowerRow.id == LoanRow.borrower_id)
@@ -109,44 +126,46 @@ _LOANS = (
         CreditEnrolmentRow, and_(CreditEnrolmentRow.loan_id == LoanRow.id, CreditEnrolmentRow.ended_at.is_(None))
     )
 )  # fmt: skip
+_PAGE_OF_LOANS = PreparedSelect.of(
+    _LOANS.where(LoanRow.lender_id == bindparam("b_lender_id", type_=Id()), LoanRow.id > _AFTER)
+    .order_by(LoanRow.id)
+    .limit(_LIMIT)
+)
+_LOANS_BY_ID = PreparedSelect.of(_LOANS.where(among(LoanRow.id, _IDS)).order_by(LoanRow.id))
 
 
 def page_reported_loans(session: Session, lender_id: str, *, after: str | None, limit: int) -> Sequence[Any]:
     """Return a lender's loans with what a report is made of besides their ledgers, by id, following `after`."""
-    statement = _LOANS.where(LoanRow.lender_id == lender_id).order_by(LoanRow.id).limit(limit)
-    if after is not None:
-        statement = statement.where(LoanRow.id > after)
-    return session.execute(statement).all()
+    given = {"b_lender_id": lender_id, "b_after": after or _NONE_BEFORE, "b_limit": limit}
+    return _PAGE_OF_LOANS.all(session.connection(), given)
 
 
 def find_reported_loans(session: Session, loan_ids: Collection[str]) -> Sequence[Any]:
     """Return the same of certain loans."""
-    found: list[Any] = []
-    for part in chunks(loan_ids):
-        found += session.execute(_LOANS.where(LoanRow.id.in_(part)).order_by(LoanRow.id)).all()
-    return found
-
-
-def find_rows(session: Session, snapshot_id: str, loan_ids: Collection[str]) -> dict[str, Any]:
-    """Return loan -> its row in a snapshot, with whether it left: `is_out` says that it was omitted or not taken."""
-    found: dict[str, Any] = {}
-    for part in chunks(loan_ids):
-        statement = (
-            select(
-                CreditReportRow.loan_id, CreditReportRow.reason, CreditReportRow.kind, CreditReportRow.account,
-                CreditReportRow.mark, CreditReportRow.last_snapshot_id, CreditReportRow.people_sealed,
-                or_(CreditOmissionRow.loan_id.is_not(None), CreditRejectionRow.loan_id.is_not(None)).label("is_out"),
-            )
-            .outerjoin(CreditOmissionRow, _of_row(CreditOmissionRow))
-            .outerjoin(CreditRejectionRow, _of_row(CreditRejectionRow))
-            .where(CreditReportRow.snapshot_id == snapshot_id, CreditReportRow.loan_id.in_(part))
-        )  # fmt: skip
-        found |= {row.loan_id: row for row in session.execute(statement)}
-    return found
+    return _LOANS_BY_ID.all(session.connection(), {"b_ids": loan_ids})
 
 
 def _of_row(model: Any) -> Any:
     return and_(model.snapshot_id == CreditReportRow.snapshot_id, model.loan_id == CreditReportRow.loan_id)
+
+
+_ROWS = PreparedSelect.of(
+    select(
+        CreditReportRow.loan_id, CreditReportRow.reason, CreditReportRow.kind, CreditReportRow.account,
+        CreditReportRow.mark, CreditReportRow.last_snapshot_id, CreditReportRow.people_sealed,
+        CreditReportRow.people_mark, CreditReportRow.terms_mark,
+        or_(CreditOmissionRow.loan_id.is_not(None), CreditRejectionRow.loan_id.is_not(None)).label("is_out"),
+    )
+    .outerjoin(CreditOmissionRow, _of_row(CreditOmissionRow))
+    .outerjoin(CreditRejectionRow, _of_row(CreditRejectionRow))
+    .where(CreditReportRow.snapshot_id == _SNAPSHOT_ID, among(CreditReportRow.loan_id, _IDS))
+)  # fmt: skip
+
+
+def find_rows(session: Session, snapshot_id: str, loan_ids: Collection[str]) -> dict[str, Any]:
+    """Return loan -> its row in a snapshot, with whether it left: `is_out` says that it was omitted or not taken."""
+    rows = _ROWS.all(session.connection(), {"b_snapshot_id": snapshot_id, "b_ids": loan_ids})
+    return {row.loan_id: row for row in rows}
 
 
 def find_accounts(session: Session, keys: Collection[tuple[str, str]]) -> dict[str, Any]:
@@ -165,31 +184,38 @@ def add_reports(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     add_rows(session, cast(Table, CreditReportRow.__table__), rows)
 
 
+_FURNISHED_ROWS = PreparedSelect.of(
+    select(
+        CreditReportRow.loan_id, CreditReportRow.borrower_id, CreditReportRow.kind, CreditReportRow.status,
+        CreditReportRow.first_delinquency_on, CreditReportRow.mark, CreditReportRow.account,
+        CreditReportRow.people_sealed,
+    )
+    .where(
+        CreditReportRow.snapshot_id == _SNAPSHOT_ID, CreditReportRow.reason.is_(None), CreditReportRow.loan_id > _AFTER
+    )
+    .order_by(CreditReportRow.loan_id)
+    .limit(_LIMIT)
+)  # fmt: skip
+
+
 def page_furnished(session: Session, snapshot_id: str, *, after: str | None, limit: int) -> Sequence[Any]:
     """Return the rows of a snapshot that are to be furnished, by loan, following `after`."""
-    statement = (
-        select(
-            CreditReportRow.loan_id, CreditReportRow.borrower_id, CreditReportRow.kind, CreditReportRow.status,
-            CreditReportRow.first_delinquency_on, CreditReportRow.mark, CreditReportRow.account,
-            CreditReportRow.people_sealed,
-        )
-        .where(CreditReportRow.snapshot_id == snapshot_id, CreditReportRow.reason.is_(None))
-        .order_by(CreditReportRow.loan_id)
-        .limit(limit)
-    )  # fmt: skip
-    if after is not None:
-        statement = statement.where(CreditReportRow.loan_id > after)
-    return session.execute(statement).all()
+    given = {"b_snapshot_id": snapshot_id, "b_after": after or _NONE_BEFORE, "b_limit": limit}
+    return _FURNISHED_ROWS.all(session.connection(), given)
 
 
-def page_chain(session: Session, snapshot_id: str, *, after: str | None, limit: int) -> Sequence[CreditReportRow]:
-    """Return whole rows in the order of the chain, following `after`."""
-    statement = (
-        select(CreditReportRow).where(CreditReportRow.snapshot_id == snapshot_id).order_by(CreditReportRow.loan_id)
-    ).limit(limit)
-    if after is not None:
-        statement = statement.where(CreditReportRow.loan_id > after)
-    return session.scalars(statement).all()
+_WHOLE_ROWS = PreparedSelect.of(
+    select(*CreditReportRow.__table__.columns)
+    .where(CreditReportRow.snapshot_id == _SNAPSHOT_ID, CreditReportRow.loan_id > _AFTER)
+    .order_by(CreditReportRow.loan_id)
+    .limit(_LIMIT)
+)
+
+
+def page_chain(session: Session, snapshot_id: str, *, after: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Return whole rows by the names of their columns, in the order of the chain, following `after`."""
+    given = {"b_snapshot_id": snapshot_id, "b_after": after or _NONE_BEFORE, "b_limit": limit}
+    return [row._asdict() for row in _WHOLE_ROWS.all(session.connection(), given)]
 
 
 def clear_omissions(session: Session, snapshot_id: str) -> None:

@@ -12,12 +12,14 @@ from app.domain.allocation import Surplus
 from app.domain.allocation_history import RecordedAllocation
 from app.domain.ledger import EntryKind, LedgerEntry
 from app.domain.splits import Split
+from app.persistence.among import among, ids_named
 from app.persistence.models.loans import (
     AllocationRow,
     LedgerEntryRow,
     PaymentReferenceRow,
     UnmatchedPaymentRow,
 )
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.chunks import chunks
 
 
@@ -58,56 +60,53 @@ _ADD_ENTRIES = insert(cast(Table, LedgerEntryRow.__table__))
 _ADD_REFERENCES = insert(cast(Table, PaymentReferenceRow.__table__))
 _ADD_ALLOCATIONS = insert(cast(Table, AllocationRow.__table__))
 
-_ENTRY = select(
-    LedgerEntryRow.loan_id,
-    LedgerEntryRow.id,
-    LedgerEntryRow.kind,
-    LedgerEntryRow.amount_minor,
-    LedgerEntryRow.effective_on,
-    LedgerEntryRow.recorded_at,
-    LedgerEntryRow.row_no,
-    LedgerEntryRow.principal_minor,
-    LedgerEntryRow.interest_minor,
-    LedgerEntryRow.fees_minor,
-    LedgerEntryRow.penalties_minor,
-    LedgerEntryRow.reverses_id,
-    LedgerEntryRow.due_on,
-    LedgerEntryRow.surplus,
-)
+_ENTRIES = PreparedSelect(
+    select(
+        LedgerEntryRow.loan_id, LedgerEntryRow.id, LedgerEntryRow.kind, LedgerEntryRow.amount_minor,
+        LedgerEntryRow.effective_on, LedgerEntryRow.recorded_at, LedgerEntryRow.row_no, LedgerEntryRow.principal_minor,
+        LedgerEntryRow.interest_minor, LedgerEntryRow.fees_minor, LedgerEntryRow.penalties_minor,
+        LedgerEntryRow.reverses_id, LedgerEntryRow.due_on, LedgerEntryRow.surplus,
+    )
+    .where(among(LedgerEntryRow.loan_id, ids_named("b_ids")))
+    .order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id),
+    tuple,
+)  # fmt: skip
+_KINDS = {kind.value: kind for kind in EntryKind}
 
 
 def find_entries(session: Session, loan_ids: Collection[str]) -> dict[str, list[LedgerEntry]]:
     """Return every entry of these loans by loan id, in the order of their ids."""
     found: dict[str, list[LedgerEntry]] = {loan_id: [] for loan_id in loan_ids}
-    for part in chunks(loan_ids):
-        statement = _ENTRY.where(LedgerEntryRow.loan_id.in_(part)).order_by(LedgerEntryRow.loan_id, LedgerEntryRow.id)
-        for (
-            loan_id,
-            entry_id,
-            kind,
-            amount,
-            effective_on,
-            recorded_at,
-            row_no,
-            *split,
-            reverses,
-            due_on,
-            surplus,
-        ) in session.execute(statement):
-            found[loan_id].append(
-                LedgerEntry(
-                    entry_id,
-                    EntryKind(kind),
-                    amount,
-                    effective_on,
-                    recorded_at,
-                    row_no,
-                    None if split[0] is None else Split(*split),
-                    reverses,
-                    due_on,
-                    Surplus(surplus) if surplus else None,
-                )
+    if not found:
+        return found
+    session.flush()  # what was added to the session and not written yet counts, too
+    for (
+        loan_id,
+        entry_id,
+        kind,
+        amount,
+        effective_on,
+        recorded_at,
+        row_no,
+        *split,
+        reverses,
+        due_on,
+        surplus,
+    ) in _ENTRIES.all(session.connection(), {"b_ids": found}):
+        found[loan_id].append(
+            LedgerEntry(
+                entry_id,
+                _KINDS[kind],
+                amount,
+                effective_on,
+                recorded_at,
+                row_no,
+                None if split[0] is None else Split._make(split),
+                reverses,
+                due_on,
+                Surplus(surplus) if surplus else None,
             )
+        )
     return found
 
 

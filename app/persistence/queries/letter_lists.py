@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.letter_stages import STATES_OF
-from app.domain.served_notices import OUTLASTS_RETURN
+from app.domain.served_notices import OUTLASTS_RETURN, SEEN
 from app.persistence.models.borrowers import BorrowerRow
 from app.persistence.models.letters import LetterBatchRow, LetterRow
 from app.persistence.models.loans import LoanRow
@@ -33,7 +33,7 @@ _SHOWN: Any = (
     .outerjoin(LoanRow, LoanRow.id == LetterRow.loan_id)
     .outerjoin(ServedNoticeRow, ServedNoticeRow.message_id == LetterRow.message_id)
 )  # fmt: skip
-_PROOF = exists().where(DeliveryProofRow.message_id == LetterRow.message_id)
+_PROOF = exists().where(DeliveryProofRow.message_id == LetterRow.message_id, DeliveryProofRow.kind != SEEN)
 _PROVEN = or_(
     exists().where(DeliveryProofRow.message_id == LetterRow.message_id, DeliveryProofRow.kind.in_(OUTLASTS_RETURN)),
     and_(LetterRow.state != "returned", or_(LetterRow.delivered_at.is_not(None), _PROOF)),

@@ -17,6 +17,7 @@ from app.persistence.models.loans import LoanRow
 from app.persistence.models.messages import DeliveryAttemptRow, MessageRow
 from app.persistence.models.reminders import DecisionRow
 from app.persistence.queries.chunks import chunks
+from app.persistence.queries.fact_revisions import LETTER_DELIVERED, LETTER_RETURNED, add_revision
 
 _UNMADE = and_(
     MessageRow.lane == "letter",
@@ -30,6 +31,8 @@ returned_at = func.coalesce(
 """When a letter came back, or null."""
 _TIMES = {"printed": "printed_at", "in_transit": "posted_at", "delivered": "delivered_at", "returned": "returned_at"}
 """State -> the column that says since when."""
+_REVISED = {LETTER_DELIVERED: "delivered_at", LETTER_RETURNED: "returned_at"}
+"""Facts of which it is kept what was known before: the post tells late, and what it told may come back."""
 
 
 def find_letter_messages(session: Session, message_ids: Sequence[str]) -> list[Any]:
@@ -214,17 +217,22 @@ def lock_unposted(session: Session, contact_ids: Sequence[str], *, since: dateti
 
 
 def mark_letter(
-    letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
+    session: Session, letter: LetterRow, state: str, *, now: datetime, at: datetime | None = None, is_believed: bool = True
 ) -> None:
     """Write a letter's state; `at`: since when it stands in it, where that is known better than by now.
 
     `is_believed` False: it may not be the post who says so, and so does not prove that it was delivered.
     """
+    before = {fact: getattr(letter, column) for fact, column in _REVISED.items()}
     letter.state, letter.changed_at = state, now
     if state in _TIMES and (is_believed or state != "delivered"):
         setattr(letter, _TIMES[state], at or now)
     if state == "returned":
         letter.delivered_at = None
+    for fact, column in _REVISED.items():
+        told = getattr(letter, column)
+        if told != before[fact] and (before[fact] is not None or told != now):
+            add_revision(session, fact, letter.id, before[fact], now=now)
 
 
 def mark_unsendable(session: Session, message_id: str, reason: str) -> bool:

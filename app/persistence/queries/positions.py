@@ -1,7 +1,9 @@
 """What positions are made from: snapshots for the present, plan versions and entries for everything else."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, bindparam, case, func, insert, select, update
@@ -12,6 +14,7 @@ from app.domain.ledger import LedgerEntry
 from app.domain.plans import PlanRow, PlanVersion
 from app.domain.positions import OpenCharge, OpenRow, Snapshot
 from app.domain.splits import Split
+from app.persistence.among import among, ids_named
 from app.persistence.models.loans import (
     OF_CONTRACT,
     AllocationRow,
@@ -20,8 +23,12 @@ from app.persistence.models.loans import (
     PlanVersionRow,
     PositionSnapshotRow,
 )
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.chunks import chunks
 from app.persistence.queries.ledger import find_entries
+
+_new: Callable[[type[Any], Any], Any] = tuple.__new__
+"""Makes a named tuple out of values in their order: half the time of its constructor."""
 
 
 class RowAsStored(NamedTuple):
@@ -98,6 +105,9 @@ def open_rows_of(
 
     All of them where some have a state: a charge that is due by then may stand in any of the next rows.
     """
+    if not states and through == date.max:
+        day = date.fromisoformat
+        return tuple([_new(OpenRow, (number, day(on), Split(*parts), ON_TIME, ())) for number, on, *parts in stored])
     rows: list[OpenRow] = []
     last = through.isoformat()
     for number, due_on, *parts in stored:
@@ -153,40 +163,40 @@ def set_snapshots(session: Session, snapshots: Mapping[str, tuple[str, Snapshot,
         session.execute(update(PositionSnapshotRow), old)
 
 
+_IDS = ids_named("b_ids")
+_INSTALMENTS = PreparedSelect(
+    select(
+        InstalmentRow.loan_id, InstalmentRow.anchor_no, InstalmentRow.row_no, InstalmentRow.due_on,
+        InstalmentRow.principal_minor, InstalmentRow.interest_minor, InstalmentRow.fees_minor,
+        InstalmentRow.penalties_minor,
+    ).where(among(InstalmentRow.loan_id, _IDS)),
+    tuple,
+)  # fmt: skip
+_VERSIONS = PreparedSelect(
+    select(
+        PlanVersionRow.loan_id, PlanVersionRow.anchor_no, PlanVersionRow.recorded_at, PlanVersionRow.effective_on,
+        PlanVersionRow.origin,
+    )
+    .where(among(PlanVersionRow.loan_id, _IDS))
+    .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no),
+    tuple,
+)  # fmt: skip
+_BY_DAY = itemgetter(1, 0)
+
+
 def find_plan_versions(session: Session, loan_ids: Collection[str]) -> dict[str, list[PlanVersion]]:
     """Return every plan version of these loans with its rows, oldest first."""
     found: dict[str, list[PlanVersion]] = {loan_id: [] for loan_id in loan_ids}
-    for part in chunks(loan_ids):
-        rows: dict[tuple[str, int], list[PlanRow]] = {}
-        instalments = session.connection().execute(
-            select(
-                InstalmentRow.loan_id,
-                InstalmentRow.anchor_no,
-                InstalmentRow.row_no,
-                InstalmentRow.due_on,
-                InstalmentRow.principal_minor,
-                InstalmentRow.interest_minor,
-                InstalmentRow.fees_minor,
-                InstalmentRow.penalties_minor,
-            ).where(InstalmentRow.loan_id.in_(part))
-        )
-        for loan_id, anchor_no, row_no, due_on, *amounts in instalments:
-            rows.setdefault((loan_id, anchor_no), []).append(PlanRow(row_no, due_on, Split(*amounts)))
-        versions = session.connection().execute(
-            select(
-                PlanVersionRow.loan_id,
-                PlanVersionRow.anchor_no,
-                PlanVersionRow.recorded_at,
-                PlanVersionRow.effective_on,
-                PlanVersionRow.origin,
-            )
-            .where(PlanVersionRow.loan_id.in_(part))
-            .order_by(PlanVersionRow.loan_id, PlanVersionRow.anchor_no)
-        )
-        for loan_id, anchor_no, recorded_at, effective_on, origin in versions:
-            ordered = sorted(rows.get((loan_id, anchor_no), ()), key=lambda row: (row.due_on, row.row_no))
-            given = origin != OF_CONTRACT
-            found[loan_id].append(PlanVersion(anchor_no, tuple(ordered), recorded_at, effective_on, given))
+    if not found:
+        return found
+    connection = session.connection()
+    rows: dict[tuple[str, int], list[PlanRow]] = defaultdict(list)
+    for loan_id, anchor_no, row_no, due_on, *amounts in _INSTALMENTS.all(connection, {"b_ids": found}):
+        rows[loan_id, anchor_no].append(_new(PlanRow, (row_no, due_on, _new(Split, amounts))))
+    for loan_id, anchor_no, recorded_at, effective_on, origin in _VERSIONS.all(connection, {"b_ids": found}):
+        ordered = sorted(rows.get((loan_id, anchor_no), ()), key=_BY_DAY)
+        given = origin != OF_CONTRACT
+        found[loan_id].append(PlanVersion(anchor_no, tuple(ordered), recorded_at, effective_on, given))
     return found
 
 

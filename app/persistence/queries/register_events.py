@@ -1,15 +1,16 @@
 """What happened to reports to registers: of what borrowers and registers are to be told, and the files that tell it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from datetime import date, datetime
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Table, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import NotFoundError
 from app.persistence import bulk
-from app.persistence.models.restricted_register import RegisterFileRow, RegisterReportEventRow
+from app.persistence.models.loans import LoanRow
+from app.persistence.models.restricted_register import RegisterFileRow, RegisterReportEventRow, RegisterReportRow
 from app.persistence.queries.chunks import chunks
 
 _EVENTS = cast(Table, RegisterReportEventRow.__table__)
@@ -40,8 +41,8 @@ def mark_told(session: Session, event_ids: Collection[str], *, at: datetime) -> 
         session.execute(update(RegisterReportEventRow).where(RegisterReportEventRow.id.in_(part)).values(told_at=at))
 
 
-def find_unfiled(session: Session, lender_id: str, register: str) -> Sequence[Any]:
-    """Return what a register is to be told and was not, in the order of ids."""
+def find_unfiled(session: Session, lender_id: str, register: str, *, but: Collection[str] = ()) -> Sequence[Any]:
+    """Return what a register is to be told and was not, in the order of ids; `but`: not of these reports."""
     statement = (
         select(_EVENTS)
         .where(
@@ -50,7 +51,63 @@ def find_unfiled(session: Session, lender_id: str, register: str) -> Sequence[An
         )
         .order_by(RegisterReportEventRow.id)
     )  # fmt: skip
-    return session.execute(statement).all()
+    return [row for row in session.execute(statement) if row.report_id not in but]
+
+
+def find_handed_over(reads: Connection | Session, report_ids: Collection[str]) -> dict[str, datetime]:
+    """Return report -> when the file was made that told the register of it; one it has not heard of is absent."""
+    found: dict[str, datetime] = {}
+    for part in chunks(report_ids):
+        statement = (
+            select(RegisterReportEventRow.report_id, RegisterFileRow.made_at)
+            .join(RegisterFileRow, RegisterFileRow.id == RegisterReportEventRow.file_id)
+            .where(RegisterReportEventRow.report_id.in_(part), RegisterReportEventRow.kind == "reported")
+        )
+        found |= {row.report_id: row.made_at for row in reads.execute(statement)}
+    return found
+
+
+class UntoldRemoval(NamedTuple):
+    """A removal that its register, which heard of the report, was not told of yet."""
+
+    id: str
+    report_id: str
+    borrower_id: str
+    loan_id: str
+    register: str
+    zone: str
+    removal_due_on: date
+
+
+def page_untold_removals(session: Session, *, due_by: date, after: str = "", limit: int) -> list[UntoldRemoval]:
+    """Return removals to be told by that day and not in any file, by the event's id, following `after`."""
+    first = aliased(RegisterReportEventRow)
+    heard = exists().where(
+        first.report_id == RegisterReportEventRow.report_id, first.kind == "reported", first.file_id.is_not(None)
+    )
+    statement = (
+        select(
+            RegisterReportEventRow.id, RegisterReportEventRow.report_id, RegisterReportEventRow.borrower_id,
+            RegisterReportRow.loan_id, RegisterReportEventRow.register, LoanRow.zone, RegisterReportRow.removal_due_on,
+        )
+        .join(RegisterReportRow, RegisterReportRow.id == RegisterReportEventRow.report_id)
+        .join(LoanRow, LoanRow.id == RegisterReportRow.loan_id)
+        .where(
+            RegisterReportEventRow.kind == "removed", RegisterReportEventRow.file_id.is_(None),
+            RegisterReportEventRow.left_out.is_(False), RegisterReportRow.removal_due_on <= due_by, heard,
+        )
+        .order_by(RegisterReportEventRow.id)
+        .limit(limit)
+    )  # fmt: skip
+    if after:
+        statement = statement.where(RegisterReportEventRow.id > after)
+    return [UntoldRemoval(**row._mapping) for row in session.execute(statement)]
+
+
+def write_told(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write (id, sealed, sha256) of lines as a file hands them over."""
+    columns = {"id": "id", "told_sealed": "sealed", "told_sha256": "sha256"}
+    bulk.change_rows(session, _EVENTS, rows, columns=columns, key="id")
 
 
 def count_unfiled(reads: Connection | Session, lender_id: str) -> dict[str, int]:

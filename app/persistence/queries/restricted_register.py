@@ -29,6 +29,15 @@ def add_reports(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     bulk.add_rows(session, _REPORTS, rows)
 
 
+def set_contents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write (id, sealed, sha256, stated_at, version) of what reports say; what was loaded of them is read again."""
+    columns = {
+        "id": "id", "content_sealed": "sealed", "content_sha256": "sha256", "stated_at": "stated_at", "version": "version",
+    }  # fmt: skip
+    bulk.change_rows(session, _REPORTS, rows, columns=columns, key="id")
+    session.expire_all()
+
+
 def find_live(session: Session, loan_ids: Collection[str], register: str, *, but_waiting: bool = False) -> set[str]:
     """Return the loans of these that stand on the register or wait to; `but_waiting`: that stand."""
     states = (_STANDING,) if but_waiting else (_WAITING, _STANDING)

@@ -223,6 +223,27 @@ def mark_breaches(session: Session, natural_keys: Collection[str]) -> None:
         session.execute(update(TaskRow).where(TaskRow.natural_key.in_(part)).values(breach=True))
 
 
+def find_not_in_breach(session: Session, natural_keys: Collection[str]) -> set[str]:
+    """Return those of these tasks that are open and whose day was not yet said to have passed."""
+    found: set[str] = set()
+    for part in chunks(natural_keys):
+        statement = select(TaskRow.natural_key).where(
+            TaskRow.natural_key.in_(part), TaskRow.state == "open", TaskRow.breach.is_(False)
+        )
+        found |= set(session.scalars(statement))
+    return found
+
+
+def finish_named(session: Session, natural_keys: Collection[str], *, reason: str, by: str, now: datetime) -> None:
+    """Close the open tasks of these occasions as done; what woke nobody when it was made wakes nobody now."""
+    for part in chunks(natural_keys):
+        session.execute(
+            update(TaskRow)
+            .where(TaskRow.natural_key.in_(part), TaskRow.state == "open")
+            .values(state="done", state_reason=reason, closed_at=now, closed_by=by[:80], version=TaskRow.version + 1)
+        )
+
+
 def page_duties(
     reads: Connection | Session,
     *,
