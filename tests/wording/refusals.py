@@ -18,6 +18,8 @@ _IN_PIECES = {
     "12 is not known12": "'setps' is not known; did you mean 'steps'?",
     "12 is no 1212": "'lettre' is no template; did you mean 'letter'?",
     "12 is no step before this one12": "'frist' is no step before this one; did you mean 'first'?",
+    "There is nothing to tell 12 since its last file.12": "There is nothing to tell CN-R since its last file. These reports "
+    "wait, because a gate has shut since they were approved: 1 (OPEN_DISPUTE).",
     "12; give this step another key.": "notice is of kind referral in default v1; give this step another key.",
     "The law does not allow it now. 12.": "The law does not allow it now. US-VALID (12 CFR 1006.34): Validation notice.",
 }

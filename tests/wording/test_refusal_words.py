@@ -80,6 +80,7 @@ def test_every_module_that_refuses_does_so_in_chinese_too_but_those_still_to_com
 @pytest.mark.parametrize("name", ["zh-CN.yaml", "zh-CN-arrears.yaml"])
 def test_no_refusal_has_two_sets_of_words_in_one_file(name: str) -> None:
     document = yaml.compose((_WORDS / name).read_text(encoding="utf-8"))
+    assert document is not None
     said = Counter(key.value for key, _ in document.value)
 
     assert [sentence for sentence, times in said.items() if times > 1] == []
