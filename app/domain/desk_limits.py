@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from app.domain.actors import same_person
 from app.domain.errors import ForbiddenError
 from app.domain.money import Money
 from app.domain.splits import Split
@@ -32,7 +33,7 @@ class RoleLimits:
 
     def check_may_approve(self, role: str, amount: Money, *, requested_by: str, by: str) -> None:
         """Refuse an approval that takes somebody else. Raises ForbiddenError."""
-        if by == requested_by:
+        if same_person(by, requested_by):
             raise ForbiddenError("You asked for it: somebody else approves it.")
         if not _covers(self.approves, role, amount):
             raise ForbiddenError(f"{amount.to_decimal()} {amount.currency} is more than your role ({role}) may approve.")

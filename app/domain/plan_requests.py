@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError
 from app.domain.permissions import may
 from app.domain.plan_options import OptionKind
@@ -83,9 +84,9 @@ def check_may_decide(staff: str, role: str, *, asked_by: str, given: Iterable[Ap
     """
     if not may(role, "plans.decide"):
         raise ForbiddenError(f"Your role is {role}; a supervisor, compliance or admin decides about plans. Ask one of them.")
-    if staff == asked_by:
+    if same_person(staff, asked_by):
         raise ForbiddenError("You asked for it on the borrower's behalf; another person decides about it.")
-    if any(approval.staff == staff for approval in given):
+    if any(same_person(approval.staff, staff) for approval in given):
         raise ConflictError("You have decided about it before; another person has to.")
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.actors import same_person
 from app.domain.errors import ConflictError, ForbiddenError, refused_at
 from app.domain.money import Money
 from app.domain.permissions import may
@@ -126,7 +127,7 @@ def check_may_approve(
         raise ForbiddenError(
             f"A refund of {_written(amount_minor, currency)} is approved by a supervisor, compliance or admin."
         )
-    if by == requested_by:
+    if same_person(by, requested_by):
         raise ForbiddenError("You asked for it: at this amount somebody else approves it.")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from app.domain.book import check_text
 from app.domain.collateral_events import EventKind, ThingState, costs_on, moved
 from app.domain.collateral_sales import METHODS, Division, OutsideClaim, ProceedsOrder, SecuredLoan, divide_proceeds
-from app.domain.errors import CurrencyMismatchError, refused_at
+from app.domain.errors import ConflictError, CurrencyMismatchError, refused_at
 from app.domain.money import Money
 from app.domain.times import business_date
 from app.persistence.models.collateral import CollateralThingRow
 from app.persistence.queries import collateral as queries
+from app.persistence.queries.collateral_values import find_appraisals
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import find_loans
 from app.services.collateral_histories import events_of
@@ -23,6 +24,8 @@ from app.services.collateral_sale_views import ShownShare
 from app.services.quotes import payoff_on
 
 US, OTHERS = "us", "other"
+APPRAISAL_HOLDS = timedelta(days=180)
+"""How long what a thing was said to be worth is good enough for a sale of ours. A rule of the house: no law names a day."""
 LONGEST_NOTE = 500
 
 
@@ -56,6 +59,8 @@ class SalePreview:
 def preview_sale(session: Session, thing: CollateralThingRow, wished: SaleWished, *, now: datetime) -> SalePreview:
     """Return how a sale would be divided. Raises ValidationError, CurrencyMismatchError, ConflictError."""
     _check(session, thing, wished, now)
+    if wished.sold_by == US:
+        _require_fresh_appraisal(session, thing, wished.sold_on)
     order = order_of_thing(session, thing)
     pledges = [each for each in queries.find_pledges(session, [thing.id])[thing.id] if each.ended_on is None]
     loans = {loan.id: loan for loan in find_loans(session, [pledge.loan_id for pledge in pledges])}
@@ -69,6 +74,16 @@ def preview_sale(session: Session, thing: CollateralThingRow, wished: SaleWished
     costs = costs_on(events, wished.sold_on).open_minor + wished.sale_costs_minor
     division = divide_proceeds(wished.proceeds.minor, costs, secured, wished.claims, order)
     return SalePreview(division, order, pledges, costs, thing.currency)
+
+
+def _require_fresh_appraisal(session: Session, thing: CollateralThingRow, sold_on: date) -> None:
+    """Refuse a sale of ours on the word of an appraisal that is too old; what nobody valued is sold as it is."""
+    newest = next(iter(find_appraisals(session, [thing.id])[thing.id]), None)
+    if newest is not None and sold_on - newest.valued_on > APPRAISAL_HOLDS:
+        raise ConflictError(
+            f"The newest appraisal is of {newest.valued_on}, more than {APPRAISAL_HOLDS.days} days before the sale: "
+            "have it valued again, then it can be sold."
+        )
 
 
 def _check(session: Session, thing: CollateralThingRow, wished: SaleWished, now: datetime) -> None:

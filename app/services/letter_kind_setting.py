@@ -212,9 +212,7 @@ def _pledges(parts: LetterParts, kind: LetterKind) -> Iterator[Section]:
     """Yield what is pledged, named one by one. Raises LetterRefusedError where nothing is that the letter could be about."""
     if kind.kind == COLLATERAL:
         if not parts.pledges:
-            raise refused(
-                "pledged", f"Nothing is pledged for loan {parts.loans[0].loan_no} any more: the letter is about it."
-            )
+            raise refused("pledged", f"Nothing is pledged for loan {parts.loans[0].loan_no} any more.")
         yield pledge_section(parts.pledges, parts.locale)
 
 

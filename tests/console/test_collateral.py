@@ -8,10 +8,13 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.domain.money import Money
 from app.persistence.db import session
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.collateral import CollateralSaleRow, CollateralThingRow
-from app.persistence.unit_of_work import reading
+from app.persistence.unit_of_work import reading, unit_of_work
+from app.services.collateral_sale_previews import SaleWished
+from app.services.collateral_sales import tell_sale
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.collateral import a_pledge, tell
 from tests.builders.desk import Seat, a_seat
@@ -115,6 +118,30 @@ def test_a_sale_is_previewed_asked_for_and_booked_by_somebody_else(app: Flask, l
     assert book(lead, path, row.id) == 403
     assert book(other, path, row.id) == 303
     assert state_of(thing) == "sold"
+
+
+def test_the_second_person_sees_what_the_core_tells_and_a_reversal_takes_two(app: Flask, loan: Built) -> None:
+    lead, other = (a_seat(app, loan.lender_id, role="supervisor") for _ in range(2))
+    thing, path = a_held_thing(loan)
+    sale = {"sold_on": TODAY.isoformat(), "proceeds": "150.00", "sale_method": "auction", "sold_by": "us"}
+    assert send(lead, path, "sales", **sale).status_code == 303
+    with unit_of_work() as work:
+        told = SaleWished(TODAY, Money(16_000, "USD"), "other", "other")
+        row = work.session.scalars(select(CollateralThingRow).where(CollateralThingRow.reference == thing)).one()
+        sale_id, _ = tell_sale(work, row, told, reference="S1", by="core", origin="import:x", now=START)
+
+    page = other.page(path).text
+    assert ("Book what the core tells" in page, "$160.00" in page, "$150.00" in page) == (True, True, True)
+    assert send(other, path, "sales/approve", sale_id=sale_id).status_code == 422
+    assert send(other, path, "sales/approve", sale_id=sale_id, figures="told").status_code == 303
+    assert send(other, path, "sales/reverse", sale_id=sale_id, end_reason="another car").status_code == 303
+    assert "Taking a sale back" in lead.page("/approvals").text
+    assert send(other, path, "sales/reversal/approve", sale_id=sale_id).status_code == 403
+    assert send(lead, path, "sales/reversal/decline", sale_id=sale_id, end_reason="this one").status_code == 303
+    assert send(other, path, "sales/reverse", sale_id=sale_id, end_reason="another car").status_code == 303
+    assert send(lead, path, "sales/reversal/approve", sale_id=sale_id).status_code == 303
+    with reading() as reads:
+        assert reads.scalar(select(CollateralSaleRow.state).where(CollateralSaleRow.id == sale_id)) == "reversed"
 
 
 def book(seat: Seat, path: str, sale_id: str) -> int:

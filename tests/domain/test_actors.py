@@ -4,7 +4,11 @@ import pytest
 
 from app.domain.actors import same_person
 from app.domain.bulletins import check_second_person
-from app.domain.errors import ForbiddenError
+from app.domain.desk_limits import RoleLimits
+from app.domain.errors import ConflictError, ForbiddenError
+from app.domain.money import Money
+from app.domain.plan_requests import Approval, check_may_decide
+from app.domain.refunds import RefundRules, check_may_approve
 from app.domain.registers import check_second
 
 
@@ -34,3 +38,14 @@ def test_neither_a_command_nor_capitals_make_a_second_person() -> None:
         check_second_person("staff:ann", "staff:Bo", "operator:Ann")
     check_second("staff:Ann", "staff:Bo")
     check_second_person("staff:Ann", "staff:Bo", None)
+
+
+def test_nor_do_they_for_a_refund_an_act_of_the_desk_or_a_plan() -> None:
+    with pytest.raises(ForbiddenError, match="somebody else"):
+        check_may_approve(1, "XAF", RefundRules(), requested_by="staff:Ann", by="operator:ann", role="admin")
+    with pytest.raises(ForbiddenError, match="somebody else"):
+        RoleLimits().check_may_approve("admin", Money(1, "XAF"), requested_by="staff:Ann", by="operator:ann")
+    with pytest.raises(ForbiddenError, match="another person"):
+        check_may_decide("operator:ann", "admin", asked_by="staff:Ann", given=())
+    with pytest.raises(ConflictError, match="decided about it before"):
+        check_may_decide("operator:bo", "admin", asked_by="staff:Ann", given=(Approval("staff:Bo", True),))

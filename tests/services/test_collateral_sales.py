@@ -11,7 +11,14 @@ from sqlalchemy import func, select
 
 from app.api.value_forms import plain
 from app.domain.collateral_sales import OutsideClaim
-from app.domain.errors import ConflictError, CurrencyMismatchError, ForbiddenError, LawRefusedError, ValidationError
+from app.domain.errors import (
+    ConflictError,
+    CurrencyMismatchError,
+    DomainError,
+    ForbiddenError,
+    LawRefusedError,
+    ValidationError,
+)
 from app.domain.money import Money
 from app.domain.splits import Split
 from app.engine.follow_ups import follow_up_due
@@ -28,6 +35,7 @@ from app.services.collateral_own import own_things
 from app.services.collateral_pages import listed_things
 from app.services.collateral_sale_previews import SaleWished, preview_sale
 from app.services.collateral_sales import approve_sale, decline_sale, request_sale, tell_sale
+from app.services.collateral_values import AppraisalValues, put_appraisals
 from app.services.quotes import payoff_on
 from tests.builders.book import Built, build_lender
 from tests.builders.collateral import a_pledge, tell
@@ -255,3 +263,23 @@ def test_a_sale_that_was_declined_does_not_come_back_when_the_same_is_told_again
 
     assert tell_of(lender, thing) == sale_id
     assert state_of(sale_id) == "declined"
+
+
+def value(lender: str, thing: str, days_ago: int) -> None:
+    on = TODAY - timedelta(days=days_ago)
+    with unit_of_work() as work:
+        told = AppraisalValues(thing, f"A{days_ago}", 30_000, "USD", on, "appraiser")
+        assert not isinstance(put_appraisals(work, lender, [told], by="x", now=START)[0], DomainError)
+
+
+def test_we_sell_nothing_on_an_appraisal_that_is_too_old_and_what_others_sold_is_booked(lender: str) -> None:
+    _, thing = a_held_thing(lender)
+    value(lender, thing, 181)
+
+    with pytest.raises(ConflictError, match="valued again"):
+        preview_sale(session(), row_of(thing), SaleWished(TODAY, Money(22_000, "USD")), now=START)
+    with pytest.raises(ConflictError, match="valued again"):
+        sell(lender, thing, 22_000)
+    assert preview_sale(session(), row_of(thing), SaleWished(TODAY, Money(1, "USD"), sold_by="other"), now=START)
+    value(lender, thing, 180)
+    assert sell(lender, thing, 22_000)

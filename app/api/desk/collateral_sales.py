@@ -33,7 +33,7 @@ from app.web.acting import acting
 from app.web.answers import Answer
 from app.web.auth import desk, permits
 from app.web.doors import answers
-from app.web.fields import DateField, IdField, MoneyField, TextField
+from app.web.fields import CountField, DateField, IdField, MoneyField, TextField
 from app.web.idempotency import answer_once
 from app.web.reads import end_reads
 from app.web.request_context import now
@@ -80,14 +80,11 @@ class SaleApprovalSchema(Schema):
 
     figures = fields.String(
         load_default=None,
-        allow_none=True,
         validate=validate.OneOf(FIGURES),
         metadata={"description": "Needed where your core tells another sale than was asked for: whose figures are booked."},
     )
-    version = fields.Integer(
+    version = CountField(
         load_default=None,
-        allow_none=True,
-        strict=True,
         validate=validate.Range(1),
         metadata={"description": "The sale's version as you looked at it; 409 where it has changed since."},
     )
@@ -185,9 +182,9 @@ def post_collateral_sale(body: dict[str, Any], thing_id: str) -> Answer:
 
 @door.post("/collateral-sales/<id:sale_id>/approve")
 @permits("collateral.approve_sale")
-@door.takes(SaleApprovalSchema, example={"figures": "told", "version": 2})
+@door.asks(SaleApprovalSchema)
 @answers(200, form_of(ShownSale), example=SALE, problems=(*_ONCE, "law-refused"))
-def approve_collateral_sale(body: dict[str, Any], sale_id: str) -> Answer:
+def approve_collateral_sale(query: dict[str, Any], sale_id: str) -> Answer:
     """Book a sale that somebody else asked for: the loans are paid by rank, a surplus becomes a refund that waits.
 
     409 where your core tells another amount or day (`told`) and `figures` does not say whose are booked.
@@ -195,7 +192,7 @@ def approve_collateral_sale(body: dict[str, Any], sale_id: str) -> Answer:
     at, staff = now(), acting()
 
     def act(work: Work) -> Answer:
-        collateral_sales.approve_sale(work, sale_id, staff=staff, now=at, figures=body["figures"], version=body["version"])
+        collateral_sales.approve_sale(work, sale_id, staff=staff, now=at, figures=query["figures"], version=query["version"])
         return _answer(work, sale_id, 200)
 
     return answer_once(act)
