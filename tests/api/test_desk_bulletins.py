@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.event import listen, remove
 
 from app.domain.bulletins import PEOPLE
+from app.persistence.db import db
 from app.persistence.models.audit import AuditRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletin_figures import definitions
@@ -95,6 +97,29 @@ def test_a_row_names_nobody_and_each_look_is_written_down(sqlite_book: Flask) ->
         (said,) = session.scalars(select(AuditRow).where(AuditRow.action == "bulletin.drilled"))
     assert said.facts == {"bulletin": bulletin_id, "figure": "letters_sent", "cell": "*", "rows": 3}
     assert said.actor.startswith("staff:")
+
+
+def test_more_rows_take_no_more_statements(sqlite_book: Flask) -> None:
+    loans = _book()
+    bulletin_id, seat = _bulletin(loans[0].lender_id), _seat(sqlite_book, loans[0].lender_id)
+    asked: list[str] = []
+
+    def count(limit: int) -> tuple[int, int]:
+        asked.clear()
+        answer = _asked(sqlite_book, seat, f"{bulletin_id}/figures/letters_sent/rows", limit=limit)
+        return len(answer.json["items"]), len(asked)
+
+    def note(*given: Any) -> None:
+        asked.append(given[2])
+
+    count(1)  # what is prepared once
+    listen(db.engine, "before_cursor_execute", note)
+    try:
+        (few, by_few), (many, by_many) = count(2), count(50)
+    finally:
+        remove(db.engine, "before_cursor_execute", note)
+    assert (few, many > 6) == (2, True)
+    assert by_few == by_many
 
 
 def test_of_the_whole_installation_staff_are_told_what_is_public_and_their_own_rows(sqlite_book: Flask) -> None:

@@ -59,6 +59,21 @@ def test_rows_of_another_lender_are_nowhere(sqlite_book: Flask) -> None:
     assert agent.browser.get(path).status_code == 403
 
 
+def test_taking_the_rows_out_is_written_down_with_how_many_they_were(sqlite_book: Flask) -> None:
+    ann = a_seat(sqlite_book, _lender(), role="admin")
+    path = ann.send("/bulletins", first_on=f"{FIRST:%Y-%m-%d}", last_on=f"{LAST:%Y-%m-%d}").headers["Location"]
+
+    taken = ann.browser.get(f"{path}/figures/reminders_sent/csv").text
+
+    with reading() as session:
+        (said,) = session.scalars(select(AuditRow).where(AuditRow.action == "bulletin.exported"))
+    assert said.facts == {
+        "bulletin": path.rsplit("/", 1)[-1], "figure": "reminders_sent", "cell": "*|*", "rows": taken.count("\n") - 1,
+    }  # fmt: skip
+    assert said.facts["rows"] > 5
+    assert said.actor.startswith("staff:")
+
+
 def test_of_the_whole_installation_a_lender_sees_what_the_public_sees(sqlite_book: Flask) -> None:
     lender_id = _lender()
     _lender("beta")

@@ -5,16 +5,17 @@ from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.domain.deliveries import DeliveryReport, Told
 from app.domain.disputes import DisputeValues
 from app.domain.hold_terms import HoldValues
 from app.persistence.ids import new_id
 from app.persistence.models.deliveries import DeliveryReceiptRow
+from app.persistence.models.holds import HoldRow
 from app.persistence.models.letters import LetterRow
 from app.persistence.models.loans import LedgerEntryRow
-from app.persistence.queries.bulletins import get_bulletin
+from app.persistence.queries.bulletins import get_bulletin, load_figures
 from app.persistence.queries.fact_revisions import HOLD_UNTIL, add_revision
 from app.persistence.queries.letters import mark_letter
 from app.persistence.unit_of_work import reading, unit_of_work
@@ -127,6 +128,19 @@ def a_hold_that_is_to_end_sooner(built: Built) -> Late:
     return sooner
 
 
+def a_hold_that_is_to_end_sooner_and_then_later_again(built: Built) -> Late:
+    sooner = a_hold_that_is_to_end_sooner(built)
+
+    def moved_twice() -> None:
+        sooner()
+        with unit_of_work() as work:
+            hold_id = work.session.scalars(select(HoldRow.id)).one()
+            add_revision(work.session, HOLD_UNTIL, hold_id, START, now=LATER + timedelta(hours=1))
+            work.session.execute(text("UPDATE holds SET until_at = :at"), {"at": _micros(START + 40 * DAY)})
+
+    return moved_twice
+
+
 def a_hold_whose_end_is_moved_by_its_door(built: Built) -> Late:
     teller = Teller("staff:Ann", built.lender_id, "supervisor")
     with unit_of_work() as work:
@@ -138,6 +152,14 @@ def a_hold_whose_end_is_moved_by_its_door(built: Built) -> Late:
             change_until(work, built.borrower_id, hold_id, LATER + DAY, teller=teller, now=LATER)
 
     return moved
+
+
+def put_hold_until(built: Built, until_at: datetime) -> str:
+    teller = Teller("staff:Ann", built.lender_id, "supervisor")
+    with unit_of_work() as work:
+        return put_hold(
+            work, built.borrower_id, HoldValues("hardship", until_at=until_at), teller=teller, now=START - DAY
+        ).id
 
 
 def _micros(at: datetime) -> int:
@@ -178,6 +200,7 @@ CHANGES: dict[Callable[[Built], Late], set[str]] = {
     a_message_that_had_left_after_all: {"people_contacted", "reminders_sent"},
     a_case_answered_again: {"cases_answered"},
     a_hold_that_is_to_end_sooner: {"holds_in_force"},
+    a_hold_that_is_to_end_sooner_and_then_later_again: set(),
     a_hold_whose_end_is_moved_by_its_door: {"holds_in_force"},
     a_loan_that_was_written_off_and_goes_on: {"amount_due"},
     a_payment_that_is_reversed_with_its_own_date: {"amount_collected"},
@@ -227,6 +250,21 @@ def test_a_call_that_was_dialled_before_and_told_after_the_freezing(sqlite_book:
     found = _verified(bulletin_id)
     assert found.is_equal, found.differences
     assert {(each.key, each.cell) for each in found.later} == {("calls_made", "dialled"), ("calls_made", "answered")}
+
+
+@pytest.mark.parametrize("before", [START, START + 20 * DAY])
+def test_what_is_told_at_the_very_instant_of_the_freezing_is_known_by_it(sqlite_book: Flask, before: datetime) -> None:
+    built = build_loan(now=START - DAY, due=[START.date()], lender_id=build_lender(now=START - DAY))
+    hold_id = put_hold_until(built, before)
+    with unit_of_work() as work:
+        add_revision(work.session, HOLD_UNTIL, hold_id, before, now=FROZEN)
+        work.session.execute(text("UPDATE holds SET until_at = :at"), {"at": _micros(START + 30 * DAY)})
+
+    bulletin_id = _frozen(built.lender_id)
+
+    with reading() as session:
+        held = {each.cell: each.value for each in load_figures(session, bulletin_id, "holds_in_force")}
+    assert held["*"] == 1
 
 
 def test_what_somebody_changes_by_hand_is_a_difference(sqlite_book: Flask) -> None:

@@ -7,12 +7,14 @@ import pytest
 from flask import Flask
 
 from app.domain.bulletins import Period
+from app.domain.disputes import DisputeValues
 from app.domain.errors import ValidationError
 from app.persistence.ids import new_id
 from app.persistence.models.calls import CallRow
 from app.persistence.queries.bulletins import get_bulletin
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.bulletins import WantedBulletin, figures_of, freeze_bulletin, make_bulletin, publish_bulletin
+from app.services.disputes import open_dispute
 from tests.builders.book import Built, build_lender, build_loan
 from tests.builders.desk import a_seat
 from tests.conftest import START
@@ -44,10 +46,14 @@ def _made(first_on: date, last_on: date, lender_id: str | None, **more: Any) -> 
 
 
 def _calls(built: Built, first_on: date, last_on: date) -> int:
+    return _number(built, "calls_made", first_on, last_on)
+
+
+def _number(built: Built, key: str, first_on: date, last_on: date) -> int:
     with reading() as session:
         row = get_bulletin(session, _made(first_on, last_on, built.lender_id))
         cells = figures_of(session, row, now=NOW)
-    return next((each.value for each in cells if (each.key, each.cell) == ("calls_made", "*")), 0)
+    return next((each.value for each in cells if (each.key, each.cell) == (key, "*")), 0)
 
 
 @pytest.mark.both
@@ -70,6 +76,19 @@ def test_one_day_is_from_its_first_to_its_last_instant_where_the_lender_is(
     assert _calls(built, day, day) == 2
     assert _calls(built, day - timedelta(days=1), day - timedelta(days=1)) == 1
     assert _calls(built, day + timedelta(days=1), day + timedelta(days=1)) == 1
+
+
+def test_the_first_instant_of_the_next_day_is_the_next_days_of_cases_too(sqlite_book: Flask) -> None:
+    built, day = _lender(), date(2026, 5, 5)
+    begins, ends = datetime(2026, 5, 5, tzinfo=UTC), datetime(2026, 5, 6, tzinfo=UTC)
+    for at in (begins - MICROSECOND, begins, ends - MICROSECOND, ends):
+        with unit_of_work() as work:
+            case = DisputeValues("dispute", "other", f"It is wrong at {at}.")
+            open_dispute(work, built.borrower_id, built.loan_id, case, now=at)
+
+    assert _number(built, "cases_received", day, day) == 2
+    assert _number(built, "cases_received", day - timedelta(days=1), day - timedelta(days=1)) == 1
+    assert _number(built, "cases_received", day + timedelta(days=1), day + timedelta(days=1)) == 1
 
 
 def test_days_that_follow_one_another_leave_no_instant_out() -> None:
