@@ -87,6 +87,17 @@ def test_a_letter_about_what_is_pledged_no_more_is_refused_by_name(loan: Built) 
         list(_pledges(parts, parts.kind))  # type: ignore[arg-type]
 
 
+def test_what_was_sold_is_named_in_no_letter_though_its_pledge_was_not_ended(loan: Built) -> None:
+    kept, sold = a_pledge(loan, now=START, **CAR), a_pledge(loan, now=START, rank=2, plate="粤B99999")
+    for kind, ago in (("notice_served", 9), ("taken", 2), ("sold", 0)):
+        tell(loan, sold, kind, TODAY - timedelta(days=ago), now=START)
+
+    with unit_of_work() as work:
+        (only,) = pledges_of_letter(work, [loan.loan_id], as_of=START)
+    assert only.plate == CAR["plate"]
+    assert thing_of(kept).state == "pledged"
+
+
 def test_a_thing_that_secures_several_loans_of_a_letter_is_named_once(loan: Built) -> None:
     other = build_loan(now=START, due=[TODAY - timedelta(days=9)], lender_id=loan.lender_id, borrower_no=loan.borrower_no)
     thing = a_pledge(loan, now=START)

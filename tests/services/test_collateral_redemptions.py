@@ -13,7 +13,7 @@ from app.domain.collateral_events import costs_on
 from app.domain.errors import ConflictError, CurrencyMismatchError, ForbiddenError, ValidationError
 from app.domain.money import Money
 from app.persistence.db import session, vault
-from app.persistence.models.collateral import CollateralPledgeRow, CollateralThingRow
+from app.persistence.models.collateral import CollateralPledgeRow, CollateralThingRow, RedemptionQuoteRow
 from app.persistence.models.loans import LedgerEntryRow
 from app.persistence.queries import collateral as queries
 from app.persistence.queries.loans import get_loan
@@ -165,5 +165,7 @@ def test_a_quote_names_what_of_the_law_was_not_looked_at(app: Flask, country: st
 
     assert ("Reinstatement was not looked at" in (quote.not_looked_at or "")) is says
     assert own.not_looked_at == quote.not_looked_at
+    kept = session().scalars(select(RedemptionQuoteRow)).one().parts
+    assert kept["not_looked_at"] == quote.not_looked_at, "what was told stands with the quote that is kept"
     tell(loan, thing, "released", TODAY, now=START)
     assert own_thing(session(), vault(), loan.borrower_id, row_of(thing).id, now=START).not_looked_at is None

@@ -16,6 +16,7 @@ from app.services.collateral_sale_previews import SaleWished
 from app.services.collateral_sale_views import shown_sale
 from app.services.collateral_sales import approve_sale, tell_sale
 from tests.builders.book import build_lender
+from tests.builders.collateral import tell
 from tests.builders.collateral_sales import TODAY, a_held_thing, row_of, sell, staff, take_back
 from tests.conftest import START
 
@@ -72,6 +73,16 @@ def test_the_same_figures_need_nobody_to_choose_and_told_again_change_nothing(le
         book(lender, sale_id, "told")
     book(lender, sale_id)
     assert sale_of(sale_id).told is None
+
+
+def test_what_was_asked_for_here_and_sold_there_is_let_be_when_its_teller_takes_that_back(lender: str) -> None:
+    (loan, _), thing = a_held_thing(lender)
+    sale_id = sell(lender, thing, 22_000)
+    core_tells(thing, 22_000)
+
+    tell(loan, thing, "reversal", TODAY, now=START, reverses="S1")
+
+    assert (sale_of(sale_id).state, row_of(thing).state) == ("declined", "in_custody")
 
 
 def test_another_day_that_the_core_tells_is_the_day_it_was_sold(lender: str) -> None:

@@ -109,6 +109,18 @@ def test_a_reversal_that_is_declined_leaves_the_sale_booked_and_may_be_asked_for
     assert sale_of(sale.id).state == "reversed"
 
 
+def test_declined_twice_changes_nothing_and_keeps_who_said_why(lender: str) -> None:
+    _, _, sale = a_booked_sale(lender)
+    ask(lender, sale.id)
+    for name, reason in (("Bob", "it was this one"), ("Cleo", "another word")):
+        with unit_of_work() as work:
+            decline_reversal(work, sale.id, staff=staff(lender, name), now=START, reason=reason)
+
+    assert reason_of(vault(), sale_of(sale.id)) == "it was this one"
+    declined = select(AuditRow.actor).where(AuditRow.action == "collateral_sale.reversal_declined")
+    assert session().scalars(declined).all() == ["staff:Bob"]
+
+
 def test_the_surplus_does_not_go_out_while_its_sale_may_be_taken_back(lender: str) -> None:
     _, _, sale = a_booked_sale(lender)
     ask(lender, sale.id)
@@ -176,6 +188,7 @@ def test_repayments_that_the_core_told_of_are_reversed_there_first_and_then_not_
     do(lender, sale.id)
     assert sale_of(sale.id).state == "reversed"
     assert in_ledger(first) == 20_500  # what the core reverses is the core's to tell
+    assert session().scalars(select(LedgerEntryRow.id).where(LedgerEntryRow.kind == "reversal")).all() == []
 
 
 def test_what_a_booked_sale_wrote_is_not_taken_back_event_by_event(lender: str) -> None:
