@@ -134,6 +134,13 @@ def test_every_kind_says_in_its_own_text_whom_it_is_about_and_where_help_is(juri
             assert "L1" in text.title + text.body
 
 
+def test_a_grievance_officer_that_is_not_recorded_is_no_empty_word(head: Any) -> None:
+    with pytest.raises(LetterRefusedError) as refusal:
+        said(letter_kind("IN", "repayment_letter"), head, complaints_contact=None)
+
+    assert refusal.value.what == "complaints"
+
+
 def test_a_complaints_authority_that_is_not_recorded_is_no_empty_word(head: Any) -> None:
     with pytest.raises(LetterRefusedError) as refusal:
         said(letter_kind("EU", "repayment_letter"), head, regulator=None)

@@ -213,7 +213,11 @@ def test_what_the_letterhead_must_say_is_refused_by_name(tmp_path: Any) -> None:
     with pytest.raises(LetterRefusedError) as refusal:
         said(letter_kind("CN", "register_notice"), plain)
     assert refusal.value.what == "register"
-    assert "金融信用信息基础数据库" in said(letter_kind("CN", "pre_report_notice"), plain, "zh-CN")
+    rule = letter_kind("CN", "pre_report_notice")
+    assert "金融信用信息基础数据库" in said(rule, plain, "zh-CN")
+    with pytest.raises(LetterRefusedError) as refusal:
+        said(replace(rule, reports_to=None), plain)
+    assert refusal.value.what == "reports_to"
 
 
 @pytest.mark.parametrize(

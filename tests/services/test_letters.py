@@ -161,6 +161,15 @@ def test_without_an_address_or_a_letterhead_a_letter_is_refused(sqlite_book: Fla
     assert refusal(somewhere).what == "letterhead"
 
 
+@pytest.mark.parametrize("name", [None, " "])
+def test_a_letter_to_no_name_is_refused(sqlite_book: Flask, letterheads: Path, name: str | None) -> None:
+    message_id, _ = waiting_letter(now=START, name=name)
+
+    refused = refusal(message_id)
+
+    assert (refused.what, letters.reason_of(refused)) == ("recipient", "NO_ENDPOINT")
+
+
 def test_a_letter_that_was_made_before_the_address_changed_leaves_with_the_new_one(app: Flask, letterheads: Path) -> None:
     message_id, built = waiting_letter(now=START)
     make(message_id)
@@ -221,10 +230,34 @@ def test_a_returned_letter_makes_the_address_unusable_until_there_is_another(app
     assert blocked(built) is None
 
 
-def move_house(built: Built) -> None:
+def test_a_return_that_is_not_proven_to_be_the_printers_leaves_the_address_in_use(app: Flask, letterheads: Path) -> None:
+    message_id, built = waiting_letter(now=START)
+    make(message_id)
+
+    with unit_of_work() as work:
+        told = DeliveryReport("e", Told.FAILED, message_id=message_id, raw_code="letter.returned_to_sender")
+        letters.apply_event(work, told, now=START, is_signed=False)
+
+    assert stored(message_id).state == "returned"
+    assert session().scalars(select(EndpointRow.state)).all() == []
+    assert blocked(built) is None
+
+
+def test_a_letter_that_went_to_an_address_of_before_says_nothing_of_the_one_of_now(app: Flask, letterheads: Path) -> None:
+    message_id, built = waiting_letter(now=START)
+    make(message_id)
+    move_house(built, now=START + timedelta(days=1))
+
+    tell(message_id, Told.FAILED, "letter.returned_to_sender", now=START + timedelta(days=2))
+
+    assert stored(message_id).state == "returned"
+    assert blocked(built) is None
+
+
+def move_house(built: Built, now: datetime = START) -> None:
     new = {"name": "Jane Roe", "address_lines": ("9 New Street", "York"), "country": "GB", "locale": "en"}
     with unit_of_work() as work:
-        put_borrower(work, BorrowerValues(built.borrower_no, **new), now=START, origin="test")  # type: ignore[arg-type]
+        put_borrower(work, BorrowerValues(built.borrower_no, **new), now=now, origin="test")  # type: ignore[arg-type]
 
 
 def blocked(built: Built) -> str | None:

@@ -196,6 +196,16 @@ def test_a_file_of_before_columns_were_kept_comes_out_as_it_was(app: Flask) -> N
     assert read(loan, file_id, now=START).content.decode() == old
 
 
+def test_a_file_whose_lines_are_not_what_they_were_is_not_given_out(app: Flask) -> None:
+    loan = standing()
+    file, _ = made(loan, now=START)
+    with unit_of_work() as work:
+        work.session.execute(update(RegisterReportEventRow).values(file_id=None))
+
+    with pytest.raises(ConflictError, match="does not come out as it was made"):
+        read(loan, file.id, now=START)
+
+
 def test_why_a_report_was_declined_is_sealed_and_in_no_audit_row(app: Flask) -> None:
     loan = reportable(START)
     report_id = ask([loan], now=START)[loan.loan_id].report_id or ""
