@@ -28,9 +28,9 @@ LATE = [date(2026, 1, 1), date(2026, 6, 1)]
 BUREAU = "EXPERIAN"
 
 
-def a_lender() -> str:
+def a_lender(**bureau: str) -> str:
     lender = build_lender(now=START, jurisdiction="US", role="first_party", role_reason="own", licence_kind="bank")
-    enable(lender, now=START, bureau=BUREAU, format="metro2")
+    enable(lender, now=START, bureau=BUREAU, format="metro2", **bureau)
     return lender
 
 

@@ -162,6 +162,7 @@ def test_what_follows_from_a_submission_goes_on_where_it_broke_off(
         assert go_on_noting(now=START + 5 * DAY) == 1
 
     assert facts() == [(loan_id, "negative_info_furnished", "2026-03-02") for loan_id in loans]
+    assert [row.loan_id for row in calls[-1][1]] == loans[1:], "what was noted before is not looked at again"
     assert go_on_noting(now=START + 6 * DAY) == 0
 
 
@@ -281,6 +282,20 @@ def test_a_mark_in_between_leaves_the_months_report_and_its_history_alone(app: F
     march = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
 
     assert (march.reason, march.history) == (None, "1" + rows_of(first)[loan.loan_id].history[:23])
+
+
+def test_a_mark_that_is_approved_after_the_freezing_corrects_nothing_and_leaves_the_loan_in_the_file(app: Flask) -> None:
+    lender = a_lender(while_disputed="marked")
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    dispute(loan, START + DAY)
+    look_after_reports(now=START + DAY)
+    (mark,) = corrections()
+    snapshot_id = approved(lender, MARCH, START + 40 * DAY)
+
+    decide(lender, mark, START + 40 * DAY)
+
+    assert loan.loan_no.encode() in filed(lender, snapshot_id, START + 40 * DAY)
 
 
 def test_account_numbers_that_differ_in_punctuation_alone_are_both_refused(app: Flask) -> None:
