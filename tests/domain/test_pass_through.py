@@ -84,6 +84,17 @@ def test_what_somebody_lost_to_rounding_is_made_good_by_the_next_payment() -> No
     assert (first, second) == ([1, 0], [0, 1])
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_three_who_share_alike_have_one_each_of_three_payments_of_a_unit(together: bool) -> None:
+    book = Book(3, [Transfer(DAY, OWN, holder, 1) for holder in "abc"])
+    payments = [Recovery(f"e{number}", DAY, Split(interest=1)) for number in range(3)]
+
+    for known in (3,) if together else (1, 2, 3):
+        book.run(payments[:known])
+
+    assert book.gross() == {holder: Split(interest=1) for holder in "abc"}
+
+
 def test_who_had_a_whole_unit_too_much_gives_it_back_and_nobody_else() -> None:
     assert divide(1, [1, 1], [-4, 4], 2) == [-1, 2]
 
@@ -122,6 +133,12 @@ def test_a_service_fee_is_rounded_down_over_all_time_and_never_of_principal() ->
     assert sum(part.service_fee_minor for _, _, part, _, _ in book.rows) == 2
     with pytest.raises(ValidationError):
         read_service_fee({"principal": "0.1"})
+
+
+def test_a_service_fee_is_rounded_down_by_component() -> None:
+    fee = read_service_fee({"interest": "0.5", "penalties": "0.5"})
+
+    assert [fee.of(Split(interest=1, penalties=1)), fee.of(Split(interest=2, penalties=1))] == [0, 1]
 
 
 def test_the_lender_pays_no_fee_to_itself() -> None:

@@ -60,6 +60,33 @@ def test_a_payment_is_passed_on_once_by_shares(app: Flask) -> None:
     assert passed(built) == {"A": Split(334), "B": Split(667)}
 
 
+def test_parts_of_a_unit_are_carried_to_what_is_passed_on_later(app: Flask) -> None:
+    built = funded_loan({name: 1_000 for name in "ABC"}, now=START)
+
+    for _ in range(3):
+        pay(built, 1, now=START)
+        pass_on_due(now=START)
+
+    assert passed(built) == {name: Split(1) for name in "ABC"}
+
+
+def test_a_service_fee_is_of_all_that_was_passed_on_however_often_that_was(app: Flask) -> None:
+    built = funded_loan({"A": 10_000}, now=START, fee={"fees": "0.1"})
+    charge = PaymentValues("C", built.loan_no, 30, "USD", TODAY, EntryKind.CHARGE, split=Split(fees=30), due_on=TODAY)
+    payments = [
+        PaymentValues(f"P{number}", built.loan_no, 10, "USD", TODAY, EntryKind.REPAYMENT, split=Split(fees=10))
+        for number in range(3)
+    ]
+
+    for values in (charge, *payments):
+        with unit_of_work() as work:
+            record_payment(work, built.lender_id, values, now=START, origin="ingest")
+        pass_on_due(now=START)
+
+    assert passed(built) == {"A": Split(fees=30)}
+    assert session().scalar(select(func.sum(PassThroughEntryRow.service_fee_minor))) == 3
+
+
 def test_a_reversed_payment_is_taken_back_by_counter_entries(app: Flask) -> None:
     built = funded_loan({"A": 3_333, "B": 6_667}, now=START)
     pay(built, 1_001, now=START, reference=f"P-{built.loan_no}")
