@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from app.domain.book import LoanValues
 from app.domain.errors import PlanNotEligibleError, WindingDownError
 from app.domain.plan_options import OptionKind
+from app.persistence.models.audit import AuditRow
 from app.persistence.queries.loans import get_loan
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.loans import put_loan
@@ -107,6 +109,9 @@ def test_a_funders_entries_come_page_by_page_and_add_up_to_the_statement(
     told = send(client, ann, f"/funding/funders/A/statement?from={TODAY}&to={TODAY}", method="get").json
 
     assert [each["passed"]["total"]["amount_minor"] for each in found] == [334, 166]
+    with reading() as session:
+        looks = session.scalars(select(AuditRow.actor).where(AuditRow.action == "funding.entries_read")).all()
+    assert (len(looks), {each.partition(":")[0] for each in looks}) == (2, {"staff"})
     assert {each["loan_no"] for each in found} == {loan.loan_no}
     assert rest["next_cursor"] is None
     (total,) = told["totals"]

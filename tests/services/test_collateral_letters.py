@@ -54,7 +54,7 @@ def test_the_letter_names_the_vehicle_whole_and_its_message_does_not(loan: Built
     assert all(each in said for each in CAR.values())
     assert "It is with you" in said
     assert not any(each in parts.title + parts.body for each in CAR.values())
-    assert not any(each in repr(parts) for each in CAR.values())
+    assert not any(each in repr(parts) + repr(parts.pledges) for each in CAR.values())
 
 
 def test_a_thing_in_custody_is_told_with_its_place_its_price_of_the_day_and_what_a_day_costs(loan: Built) -> None:

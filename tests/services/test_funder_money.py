@@ -86,16 +86,24 @@ def test_a_statement_foots_and_opens_where_the_one_before_closed(app: Flask) -> 
     assert differences(built) == 0
 
 
+def outstanding(built: Built) -> dict[str, int]:
+    """What each holder has at the end of today, as known then."""
+    with reading() as reads:
+        return outstanding_by_holder(reads, find_funded(reads, [built.loan_id])[built.loan_id], until=TODAY)
+
+
 def test_a_past_statement_is_the_same_after_a_late_transfer(app: Flask) -> None:
     built = funded_loan({"A": 5_000, "B": 5_000}, now=START)
     pay(built, 1_000, now=START)
     pass_on_due(now=START)
-    before = statement(built, "A")
+    before, held = statement(built, "A"), outstanding(built)
 
     transfer(built, "A", "B", 2_500, now=START + timedelta(days=3), on=TODAY - timedelta(days=5))
     pass_on_due(now=START + timedelta(days=3))
 
     assert statement(built, "A") == before
+    assert outstanding(built) == held
+    assert sorted(held.values()) == [0, 4_500, 4_500]
     assert statement(built, "A", 1, 3).lines[0].passed == Split(-250)
     assert differences(built) == 0
 
