@@ -17,6 +17,7 @@ from app.domain.credit_months import CreditLoan, account_on
 from app.domain.credit_snapshots import INCOMPLETE, mended
 from app.persistence.models.credit_reports import CreditSnapshotRow
 from app.persistence.queries import credit_snapshots as queries
+from app.persistence.queries.credit_corrections import find_marks_told
 from app.persistence.unit_of_work import Work
 from app.services.credit_continuations import continue_loans
 from app.services.credit_facts import UNKNOWN_PERSON, load_credit_loans
@@ -40,8 +41,11 @@ class MonthBefore:
     people: Mapping[str, People]
 
 
-def month_before(work: Work, previous_id: str | None, loans: Sequence[Any]) -> MonthBefore:
-    """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished."""
+def month_before(work: Work, previous_id: str | None, loans: Sequence[Any], bureau: str) -> MonthBefore:
+    """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished.
+
+    With the marks of disputes that it was told since: one that nobody took away stands there still.
+    """
     if previous_id is None:
         return MonthBefore({}, {}, {})
     session = work.session
@@ -57,6 +61,9 @@ def month_before(work: Work, previous_id: str | None, loans: Sequence[Any]) -> M
     keys = [(snapshot_id, loan_id) for loan_id, snapshot_id in earlier.items()]
     for loan_id, row in queries.find_accounts(session, keys).items():
         found[loan_id] = Before(earlier[loan_id], account_of(row.account, UNKNOWN_PERSON))
+    for (snapshot_id, loan_id), mark in find_marks_told(session, found, bureau).items():
+        if found[loan_id].snapshot_id == snapshot_id:
+            found[loan_id] = Before(snapshot_id, replace(found[loan_id].account, **mark))
     untold = {
         loan.id: account_of(row.account, UNKNOWN_PERSON)
         for loan in loans
