@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.domain.credit_corrections import DISPUTED, FILED
+from app.domain.credit_corrections import CORRECTION, DISPUTED, FILED
 from app.domain.credit_gates import POSITIVE
 from app.domain.credit_snapshots import FURNISHED
 from app.domain.errors import NotFoundError
@@ -95,21 +95,23 @@ def find_values_decided(session: Session, loan_ids: Collection[str], bureau: str
     return found
 
 
-_MARKS_TOLD = PreparedSelect.of(
-    select(CreditCorrectionRow.snapshot_id, CreditCorrectionRow.loan_id, CreditCorrectionRow.new)
+_TOLD_SINCE = PreparedSelect.of(
+    select(CreditCorrectionRow.snapshot_id, CreditCorrectionRow.loan_id, CreditCorrectionRow.state, CreditCorrectionRow.new)
     .where(
         among(CreditCorrectionRow.loan_id, ids_named("b_ids")),
-        CreditCorrectionRow.bureau == bindparam("b_bureau", type_=String()),
-        CreditCorrectionRow.reason == DISPUTED, CreditCorrectionRow.state == FILED,
+        CreditCorrectionRow.bureau == bindparam("b_bureau", type_=String()), CreditCorrectionRow.kind == CORRECTION,
+        CreditCorrectionRow.state == FILED,
     )
     .order_by(CreditCorrectionRow.proposed_at, CreditCorrectionRow.id)
 )  # fmt: skip
 
 
-def find_marks_told(session: Session, loan_ids: Collection[str], bureau: str) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return (snapshot, loan) -> what a bureau was told last of a dispute since then, where it was."""
-    rows = _MARKS_TOLD.all(session.connection(), {"b_ids": loan_ids, "b_bureau": bureau})
-    return {(row.snapshot_id, row.loan_id): row.new for row in rows}
+def find_told_since(session: Session, loan_ids: Collection[str], bureau: str) -> dict[tuple[str, str], list[Any]]:
+    """Return (snapshot, loan) -> the corrections of it that a bureau was told, oldest first; one statement for all."""
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in _TOLD_SINCE.all(session.connection(), {"b_ids": loan_ids, "b_bureau": bureau}):
+        found[row.snapshot_id, row.loan_id].append(row)
+    return found
 
 
 def find_waiting(session: Session, loan_ids: Collection[str], bureau: str, reason: str) -> list[CreditCorrectionRow]:
