@@ -100,7 +100,7 @@ def test_what_the_made_up_book_would_alarm_about_is_not_printed_to_whoever_start
     fill = making.fill
 
     def fill_loudly(**given: object) -> dict[str, int]:
-        logs.logger("tests").error("duty of law missed")
+        logs.logger().error("duty of law missed")
         return fill(**given)
 
     monkeypatch.setattr(book_making.sample_book, "fill", fill_loudly)
@@ -108,7 +108,7 @@ def test_what_the_made_up_book_would_alarm_about_is_not_printed_to_whoever_start
     try:
         prepare_book(db.engine, tmp_path, lambda _said: None)
         assert written.getvalue() == ""
-        logs.logger("tests").error("a real alarm")
+        logs.logger().error("a real alarm")
     finally:
         logs.configure("INFO")
 
