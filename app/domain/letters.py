@@ -44,6 +44,7 @@ REASONS: Mapping[str, str] = {
     "itemisation": "RENDER_ERROR",
     "current_creditor": "RENDER_ERROR",
     "regulator": "RENDER_ERROR",
+    "pledged": "RENDER_ERROR",
 }
 """What a letter was refused for -> the reason its message carries (see reasons.yaml)."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from app import clock
+from app import clock, logs
 from app.domain.errors import RefusedError
 from app.persistence import schema
 from app.persistence.db import session
@@ -35,7 +35,8 @@ def prepare_book(engine: Engine, var_dir: Path, say: Say) -> None:
     if not is_filled:
         say("Making the sample book ...")
         unfinished.write_text(_name_of(engine), encoding="utf-8")
-        counts = sample_book.fill(now=clock.now())
+        with logs.silenced():
+            counts = sample_book.fill(now=clock.now())
         close_session()
         unfinished.unlink()
         say(", ".join(f"{count} {noun}" for noun, count in counts.items()) + ".")

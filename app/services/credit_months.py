@@ -13,10 +13,12 @@ from typing import Any
 import orjson
 
 from app.domain.credit_accounts import CreditAccount, account_of
+from app.domain.credit_corrections import with_corrections
 from app.domain.credit_months import CreditLoan, account_on
 from app.domain.credit_snapshots import INCOMPLETE, mended
 from app.persistence.models.credit_reports import CreditSnapshotRow
 from app.persistence.queries import credit_snapshots as queries
+from app.persistence.queries.credit_corrections import find_told_since
 from app.persistence.unit_of_work import Work
 from app.services.credit_continuations import continue_loans
 from app.services.credit_facts import UNKNOWN_PERSON, load_credit_loans
@@ -40,29 +42,38 @@ class MonthBefore:
     people: Mapping[str, People]
 
 
-def month_before(work: Work, previous_id: str | None, loans: Sequence[Any]) -> MonthBefore:
-    """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished."""
+def month_before(work: Work, previous_id: str | None, loans: Sequence[Any], bureau: str) -> MonthBefore:
+    """Return what the bureau has of these loans: of the month before, or of the last one in which each was furnished.
+
+    With the corrections of it that the bureau was told since: a mark that nobody took away stands there still, and a loan
+    whose end was put right goes on.
+    """
     if previous_id is None:
         return MonthBefore({}, {}, {})
     session = work.session
     rows = queries.find_rows(session, previous_id, [loan.id for loan in loans])
-    found = {
-        loan_id: Before(previous_id, account_of(row.account, UNKNOWN_PERSON))
-        for loan_id, row in rows.items()
-        if row.reason is None and not row.is_out
-    }
+    told = {loan_id: (previous_id, row.account) for loan_id, row in rows.items() if row.reason is None and not row.is_out}
     earlier = {
-        loan_id: row.last_snapshot_id for loan_id, row in rows.items() if loan_id not in found and row.last_snapshot_id
+        loan_id: row.last_snapshot_id for loan_id, row in rows.items() if loan_id not in told and row.last_snapshot_id
     }
     keys = [(snapshot_id, loan_id) for loan_id, snapshot_id in earlier.items()]
     for loan_id, row in queries.find_accounts(session, keys).items():
-        found[loan_id] = Before(earlier[loan_id], account_of(row.account, UNKNOWN_PERSON))
+        told[loan_id] = (earlier[loan_id], row.account)
+    since = find_told_since(session, told, bureau)
+    found = {
+        loan_id: Before(snapshot_id, account_of(_as_told(facts, since.get((snapshot_id, loan_id))), UNKNOWN_PERSON))
+        for loan_id, (snapshot_id, facts) in told.items()
+    }
     untold = {
         loan.id: account_of(row.account, UNKNOWN_PERSON)
         for loan in loans
         if (row := rows.get(loan.id)) is not None and loan.id not in found and _goes_on_untold(row, loan)
     }
     return MonthBefore(found, untold, go_on_with_people(work.vault, previous_id, rows, loans))
+
+
+def _as_told(facts: Mapping[str, Any], corrections: Sequence[Any] | None) -> Mapping[str, Any]:
+    return with_corrections(facts, corrections) if corrections else facts
 
 
 def _goes_on_untold(row: Any, loan: Any) -> bool:

@@ -114,7 +114,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     session, form = work.session, snapshot.format
     ids = [loan.id for loan in loans]
-    month = month_before(work, snapshot.previous_id, loans)
+    month = month_before(work, snapshot.previous_id, loans, snapshot.bureau)
     before = month.furnished
     changed = corrections.find_decided(session, ids, snapshot.bureau)
     wanted = [loan for loan in loans if _is_wanted(loan, before.get(loan.id), snapshot.as_of)]

@@ -17,7 +17,7 @@ from app.domain.law.questions import Question
 from app.domain.law_facts import Levied, LoanState, licence_word, loan_facts, person_facts
 from app.domain.ledger import EntryKind, LedgerEntry, standing
 from app.domain.plans import PlanVersion
-from app.domain.served_notices import LAW_WORD, OPENED, delivery_of
+from app.domain.served_notices import LAW_WORD, delivery_of
 from app.domain.times import business_date
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LoanRow
@@ -30,7 +30,6 @@ from app.persistence.queries.law_cases import (
 )
 from app.persistence.queries.positions import load_ledgers
 from app.persistence.queries.served_notices import find_proofs
-from app.services.app_openings import Opening, counting
 from app.services.calendars import calendar_for
 from app.services.law_packs import GoverningPack, pack_for, vocabulary
 from app.services.policies import policy_version
@@ -187,14 +186,8 @@ def notices_of(session: Session, borrower_ids: Collection[str]) -> dict[tuple[st
         if step is not None and step.notice_kind is not None and _is_notice(row.template, row.channel):
             sent.append((row, step.notice_kind))
     proofs = find_proofs(session, [row.message_id for row, _ in sent])
-    openings = {
-        row.message_id: Opening(row.borrower_id, row.loan_id, kind, row.clicked_at) for row, kind in sent if row.clicked_at
-    }
-    counts = counting(session, list(openings.values()))
-    for row, kind in sent:
-        is_proof = openings.get(row.message_id) in counts
-        told = [each for each in told_of(row) if each[0] != OPENED or is_proof]
-        told += [(each.kind, each.delivered_at) for each in proofs.get(row.message_id, ())]
+    for (row, kind), by_ways in zip(sent, told_of(session, sent), strict=True):
+        told = [*by_ways, *((each.kind, each.delivered_at) for each in proofs.get(row.message_id, ()))]
         delivered = delivery_of(told, row.returned_at)
         found[row.borrower_id, row.loan_id].append(
             {"kind": kind, "channel": row.channel, "sent_at": row.sent_at,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFoundError
 from app.domain.letter_stages import STAGES, stage_of
-from app.domain.served_notices import OPENED, SEEN, delivery_of
+from app.domain.served_notices import OPENED, SEEN, Proof, delivery_of
 from app.persistence.db import vault
 from app.persistence.queries import letter_lists as queries
 from app.persistence.queries.served_notices import find_proofs
@@ -126,11 +126,12 @@ def _one(reads: Connection | Session, row: Any) -> ShownLetter:
 
 def _shown(reads: Connection | Session, rows: Sequence[Any]) -> list[ShownLetter]:
     proofs = find_proofs(reads, [row.message_id for row in rows])
-    return [_letter(row, proofs.get(row.message_id, ())) for row in rows]
+    told = told_of(reads, [(row, row.notice_kind) for row in rows])
+    return [_letter(row, by_ways, proofs.get(row.message_id, ())) for row, by_ways in zip(rows, told, strict=True)]
 
 
-def _letter(row: Any, proofs: Sequence[Any]) -> ShownLetter:
-    delivered = delivery_of([*told_of(row), *((each.kind, each.delivered_at) for each in proofs)], row.returned_at)
+def _letter(row: Any, told: Sequence[Proof], proofs: Sequence[Any]) -> ShownLetter:
+    delivered = delivery_of([*told, *((each.kind, each.delivered_at) for each in proofs)], row.returned_at)
     opened = [each.delivered_at for each in proofs if each.kind in (OPENED, SEEN)]
     stage = stage_of(row.message_state, row.letter_state, is_proven=delivered is not None)
     sealed = row.text_sealed

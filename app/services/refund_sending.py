@@ -19,6 +19,7 @@ from app.persistence.models.payments import PaymentIntentRow
 from app.persistence.models.refunds import RefundRow
 from app.persistence.queries import refunds as queries
 from app.persistence.queries.agenda import lock_agenda
+from app.persistence.queries.collateral_sales import exists_reversal_of
 from app.persistence.queries.lenders import get_lender
 from app.persistence.queries.loans import get_loan
 from app.persistence.queries.positions import find_snapshot
@@ -30,6 +31,8 @@ from app.services.refunds import add_refund_task, end_unsent
 from app.services.told_by_provider import OF_PROVIDER
 
 _NOT_SET_UP = timedelta(hours=1)
+_UNDECIDED = timedelta(minutes=10)
+"""How long a surplus waits to be looked at again, of a sale that somebody asked to take back."""
 SUCCEEDED, PENDING = "succeeded", "pending"
 
 
@@ -67,6 +70,9 @@ def take_refund(
         return None
     is_new = row.state == RefundState.APPROVED
     if is_new:
+        if exists_reversal_of(work.session, row.id):
+            row.next_look_at = now + _UNDECIDED
+            return None
         if not _is_there(work, row):
             end_unsent(work, get_lender(work.session, row.lender_id), row, by=SYSTEM, now=now, reason="not_overpaid")
             return None

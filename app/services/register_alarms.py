@@ -32,7 +32,8 @@ def alarm_removals(*, now: datetime) -> int:
             return made
         after = page[-1].id
         with unit_of_work() as work:
-            made += _alarm(work, page, now)
+            still = queries.lock_untold_removals(work.session, [row.id for row in page])
+            made += _alarm(work, still, now)
 
 
 def finish_alarms(work: Work, report_ids: Sequence[str], *, by: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from app.domain.contact_gates import LoanNow
@@ -30,6 +31,7 @@ from app.persistence.queries.contact_loans import find_loans_of
 from app.persistence.queries.decisions import mark_cancelled
 from app.persistence.unit_of_work import Work
 from app.services import agenda
+from app.services.app_openings import Opening, counting
 from app.services.letter_withdrawals import withdraw_unposted
 from app.services.manual_contacts import CAP_CLASS, MANUAL
 from app.services.message_texts import WrittenMessage, written_message
@@ -83,12 +85,16 @@ def find_served_to(session: Session, borrower_ids: Collection[str]) -> list[Serv
 
 def served_of(session: Session, rows: Sequence[Any]) -> list[ServedNotice]:
     """Return notices as they are told, of the rows that the queries give."""
-    proofs = queries.find_proofs(session, [row.message_id for row in rows])
-    return [_served(row, [(each.kind, each.delivered_at) for each in proofs.get(row.message_id, ())]) for row in rows]
+    recorded = queries.find_proofs(session, [row.message_id for row in rows])
+    told = told_of(session, [(row, row.kind) for row in rows])
+    return [
+        _served(row, [*proofs, *((each.kind, each.delivered_at) for each in recorded.get(row.message_id, ()))])
+        for row, proofs in zip(rows, told, strict=True)
+    ]
 
 
-def _served(row: Any, recorded: Sequence[Proof]) -> ServedNotice:
-    delivered = delivery_of([*told_of(row), *recorded], row.returned_at)
+def _served(row: Any, proofs: Sequence[Proof]) -> ServedNotice:
+    delivered = delivery_of(proofs, row.returned_at)
     return ServedNotice(
         row.message_id, row.borrower_id, row.loan_id, row.kind, row.channel, row.sent_at,
         None if delivered is None else delivered[0], row.returned_at, None if delivered is None else delivered[1],
@@ -96,12 +102,23 @@ def _served(row: Any, recorded: Sequence[Proof]) -> ServedNotice:
     )  # fmt: skip
 
 
-def told_of(row: Any) -> list[Proof]:
-    """Return what the ways themselves tell of a message, by its columns in the queries' rows.
+def told_of(reads: Connection | Session, rows: Sequence[tuple[Any, str | None]]) -> list[list[Proof]]:
+    """Return what the ways themselves tell of queries' rows, each with the kind of notice that it is, in that order.
 
-    A read mark tells nothing: whoever marks a whole list as read has opened none of it.
+    That it was opened is told where the law of that notice takes it for delivery. A read mark tells nothing: whoever marks a
+    whole list as read has opened none of it.
     """
-    return proofs_told(row.channel, post_at=row.post_delivered_at, receipt_at=row.receipt_at, opened_at=row.clicked_at)
+    openings = [
+        None if row.clicked_at is None else Opening(row.borrower_id, row.loan_id, kind, row.clicked_at) for row, kind in rows
+    ]
+    counts = counting(reads, [each for each in openings if each is not None])
+    return [
+        proofs_told(
+            row.channel, post_at=row.post_delivered_at, receipt_at=row.receipt_at,
+            opened_at=row.clicked_at if opening in counts else None,
+        )
+        for (row, _), opening in zip(rows, openings, strict=True)
+    ]  # fmt: skip
 
 
 def take_back_notices(work: Work, message_ids: Collection[str], *, reason: str, now: datetime) -> int:

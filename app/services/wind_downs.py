@@ -98,6 +98,8 @@ def end_wind_down(work: Work, wind_down_id: str, *, staff: DeskStaff, now: datet
         return
     check_move(row.state, _S.ENDED)
     check_second(row.decided_by or "", staff.by)
+    if queries.find_waiting(work.session, staff.lender_id) is not None:  # approved later, it would begin all anew
+        raise ConflictError("Other terms of it wait for approval; have them decided first, then end it.")
     row.state, row.ended_by, row.ended_at = _S.ENDED.value, staff.by, now
     row.version += 1
     work.session.flush()

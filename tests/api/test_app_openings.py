@@ -16,10 +16,12 @@ from app.domain.served_notices import KEPT, PROOFS, SEEN, delivery_of
 from app.persistence.ids import new_id
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.letters import LetterRow
+from app.persistence.models.messages import MessageRow
 from app.persistence.models.served_notices import ServedNoticeRow
 from app.persistence.unit_of_work import reading, unit_of_work
 from app.services.app_openings import Opening, counting
 from app.services.consents import record_consents
+from app.services.letter_views import get_letter
 from app.services.served_notices import find_served
 from app.wording.app_openings import ALWAYS, NEVER, WITH_CONSENT, opening_rule
 from app.wording.letter_kinds import AS_LAW
@@ -155,3 +157,20 @@ def test_the_consent_has_to_stand_when_it_is_opened(app: Flask) -> None:
             return counting(session, [opening]) == {opening}
 
     assert [counts(START - timedelta(days=days)) for days in (4, 3, 2, 1)] == [False, True, True, False]
+
+
+@pytest.mark.both
+@pytest.mark.parametrize(("jurisdiction", "country", "counts"), [("US", "US", False), ("CN", "CN", True)])
+def test_a_link_in_a_served_notice_that_was_followed_counts_as_its_law_says(
+    app: Flask, jurisdiction: str, country: str, counts: bool
+) -> None:
+    loan = a_loan(jurisdiction, country)
+    letter_id = served(loan, "negative_info_notice")
+    with unit_of_work() as work:
+        message_id = work.session.get_one(LetterRow, letter_id).message_id
+        work.session.get_one(MessageRow, message_id).clicked_at = START
+
+    assert delivered(loan) == ((START, "opened_in_app") if counts else (None, None))
+    with reading() as session:
+        shown = get_letter(session, loan.lender_id, letter_id)
+    assert shown.delivered_at == (START if counts else None)

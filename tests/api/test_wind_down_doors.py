@@ -122,6 +122,19 @@ def test_a_wind_down_in_force_is_corrected_by_two_people_and_nobody_is_told_twic
     assert session().scalar(select(func.count()).select_from(NoticeRow)) == 1
 
 
+def test_a_wind_down_is_not_ended_while_other_terms_of_it_wait(
+    app: Flask, client: FlaskClient, loan: Built, ann: Seat, ben: Seat
+) -> None:
+    first, eve = in_force(client, ann, ben), a_seat(app, loan.lender_id, role="admin")
+    second = ask(client, ann, contact="400-111").json["id"]
+
+    refused = decide(client, eve, first, "end")
+
+    assert (refused.status_code, "have them decided first" in refused.json["detail"]) == (409, True)
+    assert decide(client, ben, second, "decline").status_code == 200
+    assert decide(client, eve, first, "end").status_code == 200
+
+
 def test_a_correction_that_is_declined_changes_nothing(client: FlaskClient, ann: Seat, ben: Seat, loan: Built) -> None:
     first = in_force(client, ann, ben)
     second = ask(client, ann, contact="1").json["id"]

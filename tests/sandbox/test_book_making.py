@@ -1,13 +1,14 @@
 """The sample book is made once and whole: who ends the first start while it is made gets a whole one by the next."""
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine
 
-from app import clock
+from app import clock, logs
 from app.domain.errors import RefusedError
 from app.factory import create_app
 from app.persistence.db import db, session
@@ -90,3 +91,25 @@ def test_a_database_that_is_no_file_is_left_to_its_owner(tmp_path: Path) -> None
 
     with pytest.raises(RefusedError, match=r"me:\*\*\*@nowhere\.example/book was not made to its end\. Drop"):
         prepare_book(engine, tmp_path, lambda _text: None)
+
+
+def test_what_the_made_up_book_would_alarm_about_is_not_printed_to_whoever_starts_it(
+    sandbox: Flask, making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = StringIO()
+    fill = making.fill
+
+    def fill_loudly(**given: object) -> dict[str, int]:
+        logs.logger().error("duty of law missed")
+        return fill(**given)
+
+    monkeypatch.setattr(book_making.sample_book, "fill", fill_loudly)
+    logs.configure("INFO", written)
+    try:
+        prepare_book(db.engine, tmp_path, lambda _said: None)
+        assert written.getvalue() == ""
+        logs.logger().error("a real alarm")
+    finally:
+        logs.configure("INFO")
+
+    assert "a real alarm" in written.getvalue()

@@ -1,11 +1,14 @@
 """Taking a booked sale back takes two people; what has left does not come back, and why is sealed."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from app.domain.errors import ConflictError, ForbiddenError
 from app.domain.refunds import RefundState
+from app.engine.refunds import send_refunds
 from app.persistence.db import session, vault
 from app.persistence.models.audit import AuditRow
 from app.persistence.models.collateral import CollateralEventRow, CollateralSaleRow
@@ -23,6 +26,7 @@ from app.services.refunds import Staff, approve_refund
 from tests.builders.book import Built, build_lender
 from tests.builders.collateral import a_pledge, tell
 from tests.builders.collateral_sales import TODAY, a_held_thing, book, row_of, sell, staff
+from tests.builders.refunds import FakeRefunds, an_intent
 from tests.conftest import START
 
 WHY = "the neighbour's car, Mr Zhou says"
@@ -132,6 +136,27 @@ def test_the_surplus_does_not_go_out_while_its_sale_may_be_taken_back(lender: st
         decline_reversal(work, sale.id, staff=staff(lender, "Bob"), now=START, reason="it was this one")
     with unit_of_work() as work:
         assert approve_refund(work, lender, str(sale.refund_id), staff=who, now=START).state == "approved"
+
+
+def _sent(provider: FakeRefunds, now: datetime) -> int:
+    return send_refunds({"fake": provider}, now=now)  # type: ignore[dict-item]
+
+
+def test_a_surplus_that_was_approved_before_waits_too_until_the_reversal_is_decided(lender: str) -> None:
+    (loan, _), _, sale = a_booked_sale(lender)
+    sale_id, refund_id = sale.id, str(sale.refund_id)
+    intent_id, provider = an_intent(loan, 50_000), FakeRefunds()
+    with unit_of_work() as work:
+        refund = work.session.get_one(RefundRow, refund_id)
+        refund.method, refund.intent_id = "provider", intent_id
+    with unit_of_work() as work:
+        approve_refund(work, lender, refund_id, staff=Staff("staff:Cleo", "admin"), now=START)
+    ask(lender, sale_id)
+
+    assert [_sent(provider, START + timedelta(days=days)) for days in (0, 1)] == [0, 0]
+    with unit_of_work() as work:
+        decline_reversal(work, sale_id, staff=staff(lender, "Bob"), now=START, reason="it was this one")
+    assert (_sent(provider, START + timedelta(days=2)), list(provider.made)) == (1, [refund_id])
 
 
 @pytest.mark.parametrize(("state", "says"), [("sent", "on its way"), ("done", "paid out")])

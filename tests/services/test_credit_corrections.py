@@ -25,8 +25,8 @@ from app.services.disputes import open_dispute
 from app.services.payments import record_payment
 from tests.builders.book import Built, pay
 from tests.conftest import START
-from tests.services.test_credit_files import BUREAU, DAY, MARCH, a_late_loan, a_lender, filed, handed_in
-from tests.services.test_credit_snapshots import freeze, rows_of
+from tests.services.test_credit_files import BUREAU, DAY, LATE, MARCH, a_late_loan, a_lender, filed, handed_in
+from tests.services.test_credit_snapshots import enrol, freeze, rows_of
 
 
 def look(lender: str, now: Any = START + DAY) -> list[CreditCorrectionRow]:
@@ -242,6 +242,31 @@ def test_a_month_frozen_before_a_correction_does_not_undo_it(app: Flask) -> None
     assert loan.loan_no.encode() not in data
     db.session().rollback()
     assert [each.reason for each in db.session().scalars(select(CreditOmissionRow))] == ["CORRECTED_SINCE"]
+
+
+def test_a_loan_whose_payoff_bounced_after_its_end_was_told_goes_on_once_that_is_corrected(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    owed = 10_000 * len(LATE)
+    paid_late(loan, date(2026, 2, 20), START - 5 * DAY, owed)
+    february = handed_in(lender)
+    assert rows_of(february)[loan.loan_id].account["closed_on"] == "2026-02-20"
+    with unit_of_work() as work:
+        bounced = PaymentValues(
+            "bounced", loan.loan_no, owed, "USD", date(2026, 2, 20), kind=EntryKind.REVERSAL,
+            reverses_reference=f"late-2026-02-20-{owed}",
+        )  # fmt: skip
+        record_payment(work, loan.lender_id, bounced, now=START + DAY, origin="test")
+    (found,) = look(lender)
+    assert found.new["closed_on"] is None
+    decide(lender, found.id)
+    correction_file(lender)
+    enrol(loan)
+
+    march = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
+
+    assert (march.reason, march.kind, march.last_snapshot_id) == (None, "negative", february)
+    assert march.account["closed_on"] is None
 
 
 def test_what_is_better_for_one_does_not_wait_behind_what_is_worse_for_another(app: Flask) -> None:

@@ -298,6 +298,22 @@ def test_a_mark_that_is_approved_after_the_freezing_corrects_nothing_and_leaves_
     assert loan.loan_no.encode() in filed(lender, snapshot_id, START + 40 * DAY)
 
 
+@pytest.mark.both
+def test_the_end_of_a_dispute_that_a_mark_in_between_told_of_is_told_by_the_next_month(app: Flask) -> None:
+    lender = a_lender()
+    loan = a_late_loan(lender)
+    handed_in(lender)
+    end = disputed_by_a_hold(loan)
+    look_after_reports(now=START + DAY)
+    decide(lender, corrections()[0], START + DAY)
+    correction_file(lender, START + DAY)
+    end()
+
+    march = rows_of(freeze(lender, MARCH, now=START + 40 * DAY, bureau=BUREAU))[loan.loan_id]
+
+    assert (march.mark, march.account["condition_code"], march.account["condition_standing"]) == (None, "XR", "XB")
+
+
 def test_account_numbers_that_differ_in_punctuation_alone_are_both_refused(app: Flask) -> None:
     lender = a_lender()
     one, two = a_late_loan(lender, loan_no="A-1"), a_late_loan(lender, loan_no="a1")

@@ -20,6 +20,7 @@ from app.persistence.models.audit import AuditRow
 from app.persistence.models.restricted_register import RegisterFileRow, RegisterReportEventRow, RegisterReportRow
 from app.persistence.models.tasks import TaskRow
 from app.persistence.unit_of_work import unit_of_work
+from app.services import register_alarms
 from app.services import registers as registry
 from app.services.disputes import open_dispute
 from app.services.holds import Teller, put_hold
@@ -240,6 +241,24 @@ def test_a_removal_that_its_register_was_not_told_of_becomes_a_task_and_then_a_b
     assert len(session().scalars(missed).all()) == 1
     made(loan, now=START + 8 * DAY)
     assert (task().state, task().closed_by) == ("done", "staff:Ben")
+
+
+def test_a_file_made_while_the_alarm_looks_leaves_no_task_behind(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    loan = standing()
+    made(loan, now=START)
+    pay(loan, 10_000, now=START + DAY)
+    look_at_reports(now=START + DAY)
+    page = register_alarms.queries.page_untold_removals
+
+    def read_and_overtaken(*given: Any, **named: Any) -> Any:
+        rows = page(*given, **named)
+        if rows and not named["after"]:
+            made(loan, now=START + 4 * DAY)
+        return rows
+
+    monkeypatch.setattr(register_alarms.queries, "page_untold_removals", read_and_overtaken)
+
+    assert alarm_removals(now=START + 4 * DAY) == 0
 
 
 def test_a_report_that_the_register_never_heard_of_needs_no_alarm(app: Flask) -> None:

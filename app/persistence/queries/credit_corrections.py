@@ -5,14 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.domain.credit_corrections import DISPUTED
+from app.domain.credit_corrections import CORRECTION, DISPUTED, FILED
 from app.domain.credit_gates import POSITIVE
 from app.domain.credit_snapshots import FURNISHED
 from app.domain.errors import NotFoundError
 from app.domain.times import from_micros
+from app.persistence.among import among, ids_named
 from app.persistence.models.credit_reports import (
     CreditCorrectionRow,
     CreditEnrolmentRow,
@@ -24,6 +25,7 @@ from app.persistence.models.credit_reports import (
 from app.persistence.models.disputes import DisputeRow
 from app.persistence.models.lenders import LenderRow
 from app.persistence.models.loans import LedgerEntryRow, LoanRow
+from app.persistence.prepared import PreparedSelect
 from app.persistence.queries.chunks import chunks
 
 _OVER = ("cured", "settled")
@@ -90,6 +92,25 @@ def find_values_decided(session: Session, loan_ids: Collection[str], bureau: str
         )  # fmt: skip
         for each in session.execute(statement):
             found[each.snapshot_id, each.loan_id].append(each)
+    return found
+
+
+_TOLD_SINCE = PreparedSelect.of(
+    select(CreditCorrectionRow.snapshot_id, CreditCorrectionRow.loan_id, CreditCorrectionRow.state, CreditCorrectionRow.new)
+    .where(
+        among(CreditCorrectionRow.loan_id, ids_named("b_ids")),
+        CreditCorrectionRow.bureau == bindparam("b_bureau", type_=String()), CreditCorrectionRow.kind == CORRECTION,
+        CreditCorrectionRow.state == FILED,
+    )
+    .order_by(CreditCorrectionRow.proposed_at, CreditCorrectionRow.id)
+)  # fmt: skip
+
+
+def find_told_since(session: Session, loan_ids: Collection[str], bureau: str) -> dict[tuple[str, str], list[Any]]:
+    """Return (snapshot, loan) -> the corrections of it that a bureau was told, oldest first; one statement for all."""
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in _TOLD_SINCE.all(session.connection(), {"b_ids": loan_ids, "b_bureau": bureau}):
+        found[row.snapshot_id, row.loan_id].append(row)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.persistence.models.borrowers import BorrowerRow
@@ -50,7 +50,7 @@ def find_loans_with_lenders(session: Session, borrower_ids: Collection[str]) -> 
     return found
 
 
-def find_governing(session: Session, loan_ids: Collection[str]) -> Sequence[Any]:
+def find_governing(reads: Connection | Session, loan_ids: Collection[str]) -> Sequence[Any]:
     """Return (loan, borrower, borrower's country, lender's jurisdiction) of these loans."""
     found: list[Any] = []
     for part in chunks(loan_ids):
@@ -60,7 +60,7 @@ def find_governing(session: Session, loan_ids: Collection[str]) -> Sequence[Any]
             .join(LenderRow, LenderRow.id == LoanRow.lender_id)
             .where(LoanRow.id.in_(part))
         )
-        found += session.execute(statement).all()
+        found += reads.execute(statement).all()
     return found
 
 

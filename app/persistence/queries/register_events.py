@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, exists, func, select, update
+from sqlalchemy import Connection, Select, Table, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import NotFoundError
@@ -81,11 +81,26 @@ class UntoldRemoval(NamedTuple):
 
 def page_untold_removals(session: Session, *, due_by: date, after: str = "", limit: int) -> list[UntoldRemoval]:
     """Return removals to be told by that day and not in any file, by the event's id, following `after`."""
+    statement = _untold_removals().where(RegisterReportRow.removal_due_on <= due_by)
+    if after:
+        statement = statement.where(RegisterReportEventRow.id > after)
+    statement = statement.order_by(RegisterReportEventRow.id).limit(limit)
+    return [UntoldRemoval(**row._mapping) for row in session.execute(statement)]
+
+
+def lock_untold_removals(session: Session, ids: Sequence[str]) -> list[UntoldRemoval]:
+    """Return those of these that are still in no file, locked: a file that would tell them waits until this is committed."""
+    statement = _untold_removals().where(RegisterReportEventRow.id.in_(ids)).order_by(RegisterReportEventRow.id)
+    locked = session.execute(statement.with_for_update(of=RegisterReportEventRow))
+    return [UntoldRemoval(**row._mapping) for row in locked]
+
+
+def _untold_removals() -> Select[*tuple[Any, ...]]:
     first = aliased(RegisterReportEventRow)
     heard = exists().where(
         first.report_id == RegisterReportEventRow.report_id, first.kind == "reported", first.file_id.is_not(None)
     )
-    statement = (
+    return (
         select(
             RegisterReportEventRow.id, RegisterReportEventRow.report_id, RegisterReportEventRow.borrower_id,
             RegisterReportRow.loan_id, RegisterReportEventRow.register, LoanRow.zone, RegisterReportRow.removal_due_on,
@@ -94,14 +109,9 @@ def page_untold_removals(session: Session, *, due_by: date, after: str = "", lim
         .join(LoanRow, LoanRow.id == RegisterReportRow.loan_id)
         .where(
             RegisterReportEventRow.kind == "removed", RegisterReportEventRow.file_id.is_(None),
-            RegisterReportEventRow.left_out.is_(False), RegisterReportRow.removal_due_on <= due_by, heard,
+            RegisterReportEventRow.left_out.is_(False), heard,
         )
-        .order_by(RegisterReportEventRow.id)
-        .limit(limit)
     )  # fmt: skip
-    if after:
-        statement = statement.where(RegisterReportEventRow.id > after)
-    return [UntoldRemoval(**row._mapping) for row in session.execute(statement)]
 
 
 def write_told(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
